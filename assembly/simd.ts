@@ -1,0 +1,25 @@
+// Helpers that every kernel shares. They inline: no call remains.
+
+/** Stores the first `count` (1 to 3) lanes of v: the tail of an array, whose neighbours must stay as they are. */
+// @ts-ignore: decorator
+@inline
+export function storePartial(to: usize, v: v128, count: i32): void {
+  v128.store32_lane(to, v, 0);
+  if (count > 1) v128.store32_lane(to, v, 1, 4);
+  if (count > 2) v128.store32_lane(to, v, 2, 8);
+}
+
+/** Stores `v` at element i of an array that ends at `end`: all four lanes, or those that are left. */
+// @ts-ignore: decorator
+@inline
+export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
+  if (i + 4 <= end) v128.store(base + (<usize>i << 2), v);
+  else storePartial(base + (<usize>i << 2), v, end - i);
+}
+
+/** Loads elements i to i+3. May read up to 12 bytes past the array: every block has slack to read. */
+// @ts-ignore: decorator
+@inline
+export function load4(base: usize, i: i32): v128 {
+  return v128.load(base + (<usize>i << 2));
+}

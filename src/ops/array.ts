@@ -1,0 +1,121 @@
+import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
+import { allocateBlock, type Block } from "../wasm/block.ts";
+import { kernels } from "../wasm/kernels.ts";
+import { f32View, i32View } from "../wasm/memory.ts";
+
+/** `bool` is kept as int32 with values 0 and 1, so that all elements have four bytes. */
+export type DType = "float32" | "int32" | "bool";
+export type TypedArray = Float32Array | Int32Array;
+
+/** A dense, row-major array in WebAssembly memory: what ops take and return. It owns nothing: see `Block`. */
+export class NDArray {
+  readonly block: Block;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
+
+  constructor(block: Block, shape: readonly number[], dtype: DType) {
+    this.block = block;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.size = sizeOf(shape);
+  }
+
+  /** Address of the first element. */
+  get ptr(): number {
+    return this.block.address;
+  }
+
+  /** The same elements under another shape of the same size (or another dtype). Shares the block. */
+  withShape(shape: readonly number[], dtype: DType = this.dtype): NDArray {
+    return new NDArray(this.block, shape, dtype);
+  }
+
+  /** A short-lived view of the elements: no allocation may happen while it is in use. */
+  view(): TypedArray {
+    return this.dtype === "float32" ? f32View(this.ptr, this.size) : i32View(this.ptr, this.size);
+  }
+}
+
+/** Number of elements of a shape: the product of its sizes. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const length of shape) size *= length;
+  return size;
+}
+
+/** Row-major strides of a shape, in elements. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+/** A new array with undefined contents. */
+export function empty(shape: readonly number[], dtype: DType = "float32"): NDArray {
+  return new NDArray(allocateBlock(sizeOf(shape) * 4), shape, dtype);
+}
+
+export function emptyLike(x: NDArray): NDArray {
+  return empty(x.shape, x.dtype);
+}
+
+export function zeros(shape: readonly number[], dtype: DType = "float32"): NDArray {
+  const out = empty(shape, dtype);
+  kernels().fillZero(out.ptr, out.size * 4);
+  return out;
+}
+
+/** Address of `bytes` of scratch memory, freed with the running frame. */
+export function scratch(bytes: number): number {
+  return allocateBlock(bytes).address;
+}
+
+/** Address of a table of integers (shapes, strides) for a kernel, freed with the running frame. */
+export function intTable(values: readonly number[]): number {
+  const address = scratch(values.length * 4);
+  i32View(address, values.length).set(values);
+  return address;
+}
+
+/** Checks that two shapes are equal. */
+export function expectSameShape(op: string, what: string, expected: readonly number[], came: readonly number[]): void {
+  if (expected.length !== came.length || expected.some((length, i) => length !== came[i])) {
+    throw new ShapeError(`${op}: ${what} expected shape ${formatShape(expected)}, got ${formatShape(came)}`);
+  }
+}
+
+export function expectFloat(op: string, ...arrays: (NDArray | null)[]): void {
+  for (const x of arrays) {
+    if (x && x.dtype !== "float32") {
+      throw new DTypeError(`${op}: expected float32, got ${x.dtype} of shape ${formatShape(x.shape)}; use .float()`);
+    }
+  }
+}
+
+export function expectRank(op: string, what: string, x: NDArray, rank: number, axes: string): void {
+  if (x.shape.length !== rank) {
+    throw new ShapeError(`${op}: ${what} expected ${rank} dimensions ${axes}, got ${formatShape(x.shape)}`);
+  }
+}
+
+/** Turns a dimension that may be negative into an index; a scalar is treated as having one dimension, as in PyTorch. */
+export function normalizeDim(op: string, dim: number, rank: number): number {
+  const n = Math.max(rank, 1);
+  if (!Number.isInteger(dim) || dim < -n || dim >= n) {
+    throw new OptionError(`${op}: dim expected an integer in [${-n}, ${n - 1}], got ${dim}`);
+  }
+  return dim < 0 ? dim + n : dim;
+}
+
+/** Checks a shape given by the user. */
+export function checkShape(op: string, shape: readonly number[]): void {
+  if (!Array.isArray(shape) || shape.some((length) => !Number.isInteger(length) || length < 0)) {
+    throw new ShapeError(`${op}: a shape is an array of integers >= 0, got ${JSON.stringify(shape)}`);
+  }
+}

@@ -1,0 +1,21 @@
+import { kernels } from "../wasm/kernels.ts";
+import { emptyLike, type NDArray } from "./array.ts";
+
+/** A new array with the same elements. */
+export function cloneArray(x: NDArray): NDArray {
+  const out = emptyLike(x);
+  kernels().copyBytes(out.ptr, x.ptr, x.size * 4);
+  return out;
+}
+
+/** Overwrites `target` in place. Its version grows, so that graphs and caches notice. */
+export function copyInto(target: NDArray, source: NDArray): void {
+  kernels().copyBytes(target.ptr, source.ptr, source.size * 4);
+  target.block.version++;
+}
+
+export function onesLike(x: NDArray): NDArray {
+  const out = emptyLike(x);
+  kernels().fillFloat(0, x.size, out.ptr, 1);
+  return out;
+}

@@ -1,0 +1,39 @@
+import type { NDArray } from "./array.ts";
+
+/** A gradient for each input, in order; null where `needs` says that nobody asked. */
+export type Gradients = (NDArray | null)[];
+
+/**
+ * One application of an operation: forward and backward side by side, over raw arrays.
+ *
+ * The constructor takes and checks the options. `forward` checks its inputs, computes, and `save`s what `backward` will need.
+ * Both may allocate freely (see `withFrame`). An op without a gradient does not override `backward`.
+ */
+export abstract class Op {
+  abstract readonly name: string;
+  /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
+  needs: readonly boolean[] = [];
+  /** Arrays kept from forward for backward. */
+  saved: (NDArray | null)[] = [];
+
+  // biome-ignore lint/suspicious/noExplicitAny: each op has its own inputs
+  abstract forward(...inputs: any[]): NDArray | NDArray[];
+
+  backward(_gradOutput: NDArray): Gradients {
+    throw new Error(`${this.name}: has no gradient`);
+  }
+
+  /** True when at least one input needs a gradient: only then is saving worth anything. */
+  get needsAny(): boolean {
+    return this.needs.includes(true);
+  }
+
+  protected save(...arrays: (NDArray | null)[]): void {
+    if (this.needsAny) this.saved = arrays;
+  }
+
+  /** False for ops whose result carries no gradient (comparisons, argmax). */
+  get differentiable(): boolean {
+    return this.backward !== Op.prototype.backward;
+  }
+}

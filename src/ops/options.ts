@@ -1,0 +1,69 @@
+import { OptionError } from "../errors.ts";
+
+/**
+ * Reads an options object: every name must be known, and what is left out (or undefined) has its default.
+ * `options("avgPool2d", given, { stride: null, padding: 0 })`
+ */
+export function readOptions<T extends object>(op: string, given: Partial<T> | undefined, defaults: T): T {
+  if (given === undefined) return defaults;
+  if (given === null || typeof given !== "object" || Array.isArray(given)) {
+    throw new OptionError(`${op}: options expected an object, got ${describe(given)}`);
+  }
+  const result = { ...defaults } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaults)) {
+      throw new OptionError(`${op}: unknown option "${name}" (known: ${Object.keys(defaults).join(", ") || "none"})`);
+    }
+    if (value !== undefined) result[name] = value;
+  }
+  return result as T;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "number" || value === undefined) return String(value);
+  return JSON.stringify(value) ?? String(value);
+}
+
+/** A number that is finite and, where bounds are given, within `[min, max]`. */
+export function checkNumber(op: string, name: string, value: unknown, min = -Infinity, max = Infinity): number {
+  if (typeof value !== "number" || !Number.isFinite(value) || value < min || value > max) {
+    const bounds = min === -Infinity && max === Infinity ? "" : ` in [${min}, ${max}]`;
+    throw new OptionError(`${op}: ${name} expected a finite number${bounds}, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** An integer within `[min, max]`. */
+export function checkInteger(op: string, name: string, value: unknown, min: number, max = 2 ** 31 - 1): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    const bounds = max === 2 ** 31 - 1 ? `>= ${min}` : `in [${min}, ${max}]`;
+    throw new OptionError(`${op}: ${name} expected an integer ${bounds}, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** `3` or `[3, 5]` (height, width). */
+export type Pair = number | readonly [number, number] | readonly number[];
+
+export function checkPair(op: string, name: string, value: Pair, min: number): [number, number] {
+  if (Array.isArray(value)) {
+    if (value.length !== 2) throw new OptionError(`${op}: ${name} expected one integer or two, got ${describe(value)}`);
+    return [checkInteger(op, name, value[0], min), checkInteger(op, name, value[1], min)];
+  }
+  const both = checkInteger(op, name, value, min);
+  return [both, both];
+}
+
+/** One of a set of names. */
+export function checkChoice<T extends string>(op: string, name: string, value: unknown, choices: readonly T[]): T {
+  if (!choices.includes(value as T)) {
+    throw new OptionError(`${op}: ${name} expected one of ${choices.join(", ")}, got ${describe(value)}`);
+  }
+  return value as T;
+}
+
+export function checkBoolean(op: string, name: string, value: unknown): boolean {
+  if (typeof value !== "boolean")
+    throw new OptionError(`${op}: ${name} expected true or false, got ${describe(value)}`);
+  return value;
+}

@@ -1,0 +1,141 @@
+import { AutogradError } from "../errors.ts";
+import { addInto } from "../ops/accumulate.ts";
+import type { NDArray } from "../ops/array.ts";
+import type { Op } from "../ops/op.ts";
+import { withFrame } from "../wasm/block.ts";
+
+/** Where a gradient arrives: the tensor the user made with `requiresGrad`. */
+export interface Leaf {
+  accumulateGrad(grad: NDArray): void;
+}
+
+/** An input of an op: the node that made it, or a leaf, or null where no gradient is needed. */
+export type Edge = Node | Leaf | null;
+
+let nextId = 0;
+
+/**
+ * One op applied, and the edges to what made its inputs. Counted like a block: tensors and later nodes own it; the last one
+ * to let go releases what it saved and then its inputs.
+ */
+export class Node {
+  /** Grows with time: an input's id is always smaller, so descending order is a topological order. */
+  readonly id = nextId++;
+  readonly op: Op;
+  edges: readonly Edge[];
+  #owners = 0;
+  #versions: number[];
+  #released = false;
+  /** The gradient gathered so far during a backward pass. */
+  grad: NDArray | null = null;
+
+  constructor(op: Op, edges: readonly Edge[]) {
+    this.op = op;
+    this.edges = edges;
+    for (const edge of edges) if (edge instanceof Node) edge.retain();
+    for (const array of op.saved) array?.block.retain();
+    this.#versions = op.saved.map((array) => array?.block.version ?? 0);
+  }
+
+  retain(): void {
+    this.#owners++;
+  }
+
+  release(): void {
+    // a loop, not a recursion: graphs may be deep
+    const pending: Node[] = [this];
+    for (let node = pending.pop(); node; node = pending.pop()) {
+      if (--node.#owners > 0) continue;
+      node.releaseSaved();
+      for (const edge of node.edges) if (edge instanceof Node) pending.push(edge);
+      node.edges = [];
+    }
+  }
+
+  releaseSaved(): void {
+    if (this.#released) return;
+    this.#released = true;
+    for (const array of this.op.saved) array?.block.release();
+    this.op.saved = [];
+  }
+
+  /** Runs the op's backward and passes the results on. */
+  backward(): void {
+    const { op } = this;
+    if (this.#released) {
+      throw new AutogradError(
+        `backward: what ${op.name} saved was already released by an earlier backward(); pass { retainGraph: true } to that one`,
+      );
+    }
+    op.saved.forEach((array, i) => {
+      if (array && array.block.version !== this.#versions[i]) {
+        throw new AutogradError(
+          `backward: a value that ${op.name} saved for its gradient was changed in place since (by an optimizer step, loadStateDict or copy)`,
+        );
+      }
+    });
+    const gradOutput = this.grad as NDArray;
+    this.grad = null;
+    try {
+      withFrame(() => {
+        const gradients = op.backward(gradOutput);
+        this.edges.forEach((edge, i) => {
+          const grad = gradients[i];
+          if (edge && grad) accumulate(edge, grad);
+        });
+      });
+    } finally {
+      gradOutput.block.release();
+    }
+  }
+}
+
+function accumulate(edge: Node | Leaf, grad: NDArray): void {
+  if (!(edge instanceof Node)) {
+    edge.accumulateGrad(grad);
+  } else if (edge.grad === null) {
+    grad.block.retain();
+    edge.grad = grad;
+  } else {
+    const sum = withFrame(() => {
+      const total = addInto(edge.grad as NDArray, grad);
+      total.block.retain();
+      return total;
+    });
+    edge.grad.block.release();
+    edge.grad = sum;
+  }
+}
+
+/** Runs the backward pass from `root`, whose gradient is `gradient`. */
+export function runBackward(root: Node, gradient: NDArray, retainGraph: boolean): void {
+  const nodes = reachable(root);
+  gradient.block.retain();
+  root.grad = gradient;
+  try {
+    for (const node of nodes) {
+      // a node all of whose users sent no gradient has none to pass on
+      if (node.grad) node.backward();
+      if (!retainGraph) node.releaseSaved();
+    }
+  } finally {
+    for (const node of nodes) {
+      node.grad?.block.release();
+      node.grad = null;
+    }
+  }
+}
+
+function reachable(root: Node): Node[] {
+  const seen = new Set<Node>([root]);
+  const pending = [root];
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    for (const edge of node.edges) {
+      if (edge instanceof Node && !seen.has(edge)) {
+        seen.add(edge);
+        pending.push(edge);
+      }
+    }
+  }
+  return [...seen].sort((a, b) => b.id - a.id);
+}

@@ -1,0 +1,135 @@
+import { finalizer, type Handle } from "./handle.ts";
+
+/** Anything that holds a handle: a Tensor. */
+interface Owned {
+  readonly handle: Handle;
+}
+
+let current: Scope | null = null;
+
+/**
+ * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
+ * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
+ *
+ * @example
+ * ```ts
+ * import { Scope, rand } from "wasmgrad";
+ * {
+ *   using batch = new Scope("batch");
+ *   console.log(rand([2, 2]).sum().item());
+ * } // released here
+ * ```
+ */
+export class Scope implements Disposable {
+  readonly name: string;
+  readonly handles = new Set<Handle>();
+  #parent: Scope | null;
+  #open = true;
+
+  constructor(name = "a scope") {
+    this.name = name;
+    this.#parent = current;
+    current = this;
+  }
+
+  get closed(): boolean {
+    return !this.#open;
+  }
+
+  /** Releases what the scope owns. Closing twice is harmless. */
+  close(): void {
+    if (!this.#open) return;
+    // scopes opened inside this one and still open were abandoned: they close with it
+    while (current !== null && current !== this) current.#closeInnermost();
+    this.#closeInnermost();
+  }
+
+  #closeInnermost(): void {
+    this.#open = false;
+    current = this.#parent;
+    for (const handle of this.handles) {
+      handle.scope = null;
+      handle.release(`the end of ${this.name}`);
+    }
+    this.handles.clear();
+  }
+
+  /** Hands the tensors found in `value` (a tensor, or arrays and plain objects of them) to the scope around this one. */
+  moveToParent(value: unknown): void {
+    const outer = this.#parent;
+    forEachTensor(value, (tensor) => {
+      if (tensor.handle.scope !== this) return;
+      this.handles.delete(tensor.handle);
+      adopt(tensor, outer);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function adopt(tensor: Owned, scope: Scope | null): void {
+  tensor.handle.scope = scope;
+  if (scope) scope.handles.add(tensor.handle);
+  else finalizer.register(tensor, tensor.handle, tensor.handle);
+}
+
+/** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
+export function adoptIntoCurrentScope(tensor: Owned): void {
+  adopt(tensor, current);
+}
+
+function isTensor(value: unknown): value is Owned {
+  return typeof value === "object" && value !== null && "handle" in value;
+}
+
+function forEachTensor(value: unknown, visit: (tensor: Owned) => void): void {
+  if (isTensor(value)) visit(value);
+  else if (Array.isArray(value)) for (const item of value) forEachTensor(item, visit);
+  else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) forEachTensor(item, visit);
+  }
+}
+
+/**
+ * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays and plain objects of them):
+ * these belong to the scope around.
+ *
+ * @example
+ * ```ts
+ * import { rand, scope } from "wasmgrad";
+ * const mean = scope(() => rand([1000]).sub(0.5).square().mean());
+ * console.log(mean.item());
+ * ```
+ */
+export function scope<T>(body: () => T): T {
+  const own = new Scope("scope()");
+  try {
+    const result = body();
+    if (result instanceof Promise) {
+      throw new TypeError(
+        "scope: expected a synchronous function, it returned a Promise; use `using s = new Scope()` around awaits",
+      );
+    }
+    own.moveToParent(result);
+    return result;
+  } finally {
+    own.close();
+  }
+}
+
+/**
+ * Keeps a tensor beyond the scope that owns it: it lives until it is released by hand or no longer reachable.
+ * Returns the tensor.
+ */
+export function keep<T extends Owned>(tensor: T): T {
+  const { handle } = tensor;
+  handle.check("keep: a tensor");
+  handle.kept = true;
+  if (handle.scope) {
+    handle.scope.handles.delete(handle);
+    adopt(tensor, null);
+  }
+  return tensor;
+}

@@ -1,0 +1,269 @@
+import { AutogradError, DTypeError, formatShape, ShapeError } from "../errors.ts";
+import { addInto } from "../ops/accumulate.ts";
+import { type DType, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
+import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
+import type { Op } from "../ops/op.ts";
+import { Relu } from "../ops/unary.ts";
+import { withFrame } from "../wasm/block.ts";
+import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
+import { finalizer, Handle } from "./handle.ts";
+import { adoptIntoCurrentScope } from "./scope.ts";
+
+/** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
+export type NestedArray = number | NestedArray[];
+
+let gradEnabled = true;
+
+/**
+ * Runs `body` without recording a graph: what it computes needs no gradient and keeps nothing for backward.
+ * Matches `torch.no_grad`.
+ */
+export function noGrad<T>(body: () => T): T {
+  const before = gradEnabled;
+  gradEnabled = false;
+  try {
+    return body();
+  } finally {
+    gradEnabled = before;
+  }
+}
+
+/** True unless inside `noGrad`. */
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}
+
+/** Who releases a new tensor: the open scope (the default), or the tensor it is the gradient of. */
+type Owner = "scope" | "tensor";
+
+/**
+ * A dense, row-major, multi-dimensional array of float32, int32 or bool with automatic differentiation. Made by `tensor`,
+ * `zeros`, `rand` … and by operations on other tensors. Its methods are PyTorch's, in camelCase.
+ */
+export class Tensor implements Leaf, Disposable {
+  /** The tensor's place in memory management; not for users. */
+  readonly handle: Handle;
+  readonly #array: NDArray;
+  #requiresGrad: boolean;
+  #grad: Tensor | null = null;
+
+  /** Not for users: see `tensor()`. */
+  constructor(array: NDArray, options: { requiresGrad?: boolean; node?: Node | null; owner?: Owner } = {}) {
+    this.#array = array;
+    this.handle = new Handle(array.block);
+    if (options.node) this.handle.setNode(options.node);
+    this.#requiresGrad = options.requiresGrad ?? false;
+    if (options.owner !== "tensor") adoptIntoCurrentScope(this);
+  }
+
+  /** Sizes of the dimensions, outermost first. */
+  get shape(): readonly number[] {
+    return this.#array.shape;
+  }
+
+  get dtype(): DType {
+    return this.#array.dtype;
+  }
+
+  /** The elements in WebAssembly memory, for ops. */
+  get array(): NDArray {
+    if (this.handle.releasedBy !== null) this.handle.check(`a tensor of shape ${formatShape(this.shape)}`);
+    return this.#array;
+  }
+
+  /** Number of dimensions. */
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  numel(): number {
+    return this.#array.size;
+  }
+
+  /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
+  data(): TypedArray {
+    return this.array.view().slice();
+  }
+
+  /** The value of a tensor with one element. */
+  item(): number {
+    if (this.numel() !== 1) {
+      throw new ShapeError(`item: expected a tensor with one element, got shape ${formatShape(this.shape)}`);
+    }
+    return this.array.view()[0];
+  }
+
+  /** The elements as nested arrays. */
+  toArray(): NestedArray {
+    const data = this.array.view();
+    const build = (dim: number, offset: number, size: number): NestedArray => {
+      if (dim === this.shape.length) return data[offset];
+      const step = size / Math.max(this.shape[dim], 1);
+      return Array.from({ length: this.shape[dim] }, (_, i) => build(dim + 1, offset + i * step, step));
+    };
+    return build(0, 0, this.numel());
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------------
+
+  /** True once the memory is released: then only `shape` and `dtype` can still be read. */
+  get released(): boolean {
+    return this.handle.releasedBy !== null;
+  }
+
+  /** Releases the memory now, without waiting for the scope's end. Never needed inside a scope. */
+  release(): void {
+    this.handle.release("release()");
+  }
+
+  /** `using t = …` releases t at the end of the block. */
+  [Symbol.dispose](): void {
+    this.handle.release("the end of its `using` block");
+  }
+
+  // --- autograd -------------------------------------------------------------------------------------------------------
+
+  /** Whether a gradient flows to or through this tensor. May be set on leaves: tensors not made by an op. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad || this.handle.node !== null;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (this.handle.node)
+      throw new AutogradError("requiresGrad: can only be set on a leaf; use detach() to cut the graph");
+    if (value && this.dtype !== "float32") throw new DTypeError(`requiresGrad: expected float32, got ${this.dtype}`);
+    this.#requiresGrad = value;
+  }
+
+  /** True for tensors that no recorded op made. */
+  get isLeaf(): boolean {
+    return this.handle.node === null;
+  }
+
+  /** The gradient that `backward()` accumulated into this leaf, or null. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  /** Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. */
+  set grad(value: Tensor | null) {
+    if (value === this.#grad) return;
+    if (value) expectSameShape("grad", "a gradient", this.shape, value.shape);
+    const old = this.#grad;
+    this.#grad = value;
+    if (this.handle.grad?.kept === false) this.handle.grad.release("zeroGrad() or a new gradient");
+    else if (old && this.handle.grad) finalizer.register(old, old.handle);
+    this.handle.grad = value?.handle ?? null;
+    if (value?.handle.scope) {
+      value.handle.scope.handles.delete(value.handle);
+      value.handle.scope = null;
+    }
+  }
+
+  /** Adds to `grad`; called by the backward pass. */
+  accumulateGrad(grad: NDArray): void {
+    if (this.released) return; // its scope ended: nobody can read its gradient any more
+    withFrame(() => {
+      const before = this.#grad?.array;
+      // the first gradient is taken over as it is where nobody else holds it
+      const total = before ? addInto(before, grad) : grad.block.owners > 1 ? cloneArray(grad) : grad;
+      if (before?.block === total.block) before.block.version++;
+      else this.grad = new Tensor(total.withShape(this.shape), { owner: "tensor" });
+    });
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to every leaf that `requiresGrad` and adds it to the leaf's `grad`.
+   * First order only: gradients are not themselves differentiable.
+   *
+   * @param gradient dL/d(this), of the same shape. May be left out where this tensor has one element (then 1).
+   * @param options `retainGraph` (default false): keep what the graph saved, for another `backward()`.
+   * @throws AutogradError when there is no graph, or it was released by an earlier `backward()`.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([1, 2, 3], { requiresGrad: true });
+   * x.square().sum().backward();
+   * console.log(x.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
+    const { array } = this;
+    if (!this.requiresGrad) {
+      throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
+    }
+    if (gradient) expectSameShape("backward", "gradient", this.shape, gradient.shape);
+    else if (this.numel() !== 1) {
+      throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
+    }
+    withFrame(() => {
+      const seed = gradient ? gradient.array : onesLike(array);
+      if (this.handle.node) runBackward(this.handle.node, seed, options.retainGraph ?? false);
+      else this.accumulateGrad(seed);
+    });
+  }
+
+  /** The same values (sharing memory) cut off from the graph. */
+  detach(): Tensor {
+    return new Tensor(this.array);
+  }
+
+  /** Overwrites the values in place with those of `source`, which must have the same shape and dtype. Not differentiable. */
+  copy_(source: Tensor): this {
+    expectSameShape("copy_", "source", this.shape, source.shape);
+    if (source.dtype !== this.dtype) throw new DTypeError(`copy_: expected ${this.dtype}, got ${source.dtype}`);
+    copyInto(this.array, source.array);
+    return this;
+  }
+
+  // --- elementwise ----------------------------------------------------------------------------------------------------
+
+  /** `max(x, 0)` */
+  relu(): Tensor {
+    return apply(new Relu(), this);
+  }
+
+  // --- reductions -----------------------------------------------------------------------------------------------------
+
+  // --- shape ----------------------------------------------------------------------------------------------------------
+
+  // --- linear algebra, softmax ----------------------------------------------------------------------------------------
+}
+
+/** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
+export function applyMany(op: Op, ...inputs: (Tensor | null)[]): Tensor[] {
+  op.needs = inputs.map((input) => gradEnabled && input !== null && input.requiresGrad && op.differentiable);
+  return withFrame(() => {
+    const result = op.forward(...inputs.map((input) => (input ? input.array : null)));
+    const node = op.needsAny
+      ? new Node(
+          op,
+          inputs.map((input, i) => edgeTo(input, op.needs[i])),
+        )
+      : null;
+    return (Array.isArray(result) ? result : [result]).map(
+      (array, i) => new Tensor(array, { node: i === 0 ? node : null }),
+    );
+  });
+}
+
+/** Applies an op with one result. */
+export function apply(op: Op, ...inputs: (Tensor | null)[]): Tensor {
+  return applyMany(op, ...inputs)[0];
+}
+
+function edgeTo(input: Tensor | null, needed: boolean): Edge {
+  return input && needed ? (input.handle.node ?? input) : null;
+}
+
+/** Makes a leaf from what `build` allocates (inside a frame). */
+export function leaf(build: () => NDArray, requiresGrad = false): Tensor {
+  return withFrame(() => {
+    const array = build();
+    if (requiresGrad && array.dtype !== "float32") {
+      throw new DTypeError(`requiresGrad: expected float32, got ${array.dtype}`);
+    }
+    return new Tensor(array, { requiresGrad });
+  });
+}

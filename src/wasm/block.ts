@@ -1,0 +1,60 @@
+import { ReleasedError } from "../errors.ts";
+import { allocate, free } from "./memory.ts";
+
+/**
+ * A counted reference to a piece of WebAssembly memory. Tensors, the autograd graph and running ops each own it once; the last
+ * owner to let go frees it. `version` counts the writes after its creation, so that the graph notices when a saved value
+ * changed and a cache of packed weights notices when it is stale.
+ */
+export class Block {
+  owners = 0;
+  version = 0;
+  readonly bytes: number;
+  readonly #address: number;
+
+  constructor(bytes: number) {
+    this.bytes = bytes;
+    this.#address = allocate(bytes);
+  }
+
+  get address(): number {
+    if (this.owners === 0) throw new ReleasedError("memory was used after its release");
+    return this.#address;
+  }
+
+  retain(): void {
+    this.owners++;
+  }
+
+  release(): void {
+    if (--this.owners === 0) free(this.#address, this.bytes);
+    else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
+  }
+}
+
+let frame: Block[] | undefined;
+
+/** Allocates a block owned by the running frame. */
+export function allocateBlock(bytes: number): Block {
+  if (!frame) throw new Error("allocateBlock: only inside withFrame()");
+  const block = new Block(bytes);
+  block.retain();
+  frame.push(block);
+  return block;
+}
+
+/**
+ * Runs an op's body. Whatever it allocates is freed at its end, also when it throws, but for what `body` or its caller retains:
+ * so an op never frees anything by hand, and running out of memory half-way loses nothing.
+ */
+export function withFrame<T>(body: () => T): T {
+  const outer = frame;
+  const own: Block[] = [];
+  frame = own;
+  try {
+    return body();
+  } finally {
+    frame = outer;
+    for (const block of own) block.release();
+  }
+}

@@ -1,0 +1,175 @@
+import { OptionError, OutOfMemoryError } from "../errors.ts";
+
+/**
+ * The one linear memory and its allocator.
+ *
+ * Blocks come in size classes, four to a power of two (… 256, 320, 384, 448, 512, 640 … bytes), so at most a fifth of a block is
+ * wasted. A freed block goes on its class's stack and the next request of that class takes it back: both are O(1), and a
+ * steady training loop touches the same, warm blocks for ever. New blocks are cut from the end of the heap, which grows on
+ * demand. Only when nothing is left are free neighbours merged and cut anew.
+ */
+
+const PAGE = 65536;
+const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
+/** Blocks start on cache lines. */
+const ALIGNMENT = 64;
+/** Every block is followed by this many bytes of its own that kernels may read (never write): vector loads at a tail. It also staggers blocks of a power-of-two size. */
+const SLACK = 64;
+const MIN_GROWTH = 16 * 1024 * 1024;
+
+export const memory = new WebAssembly.Memory({ initial: 4, maximum: MAX_PAGES, shared: true });
+
+interface Range {
+  start: number;
+  end: number;
+}
+
+const freeByClass: number[][] = [];
+/** Free ranges that are no block of any class: only used once the heap is full. */
+let merged: Range[] = [];
+let heapStart = 0;
+let heapEnd = 0;
+let limit = MAX_PAGES * PAGE;
+let liveBytes = 0;
+let peakBytes = 0;
+let liveBlocks = 0;
+
+/** Called once by the loader: everything below `address` belongs to the module's own data. */
+export function setHeapBase(address: number): void {
+  heapStart = roundUp(address, ALIGNMENT);
+  heapEnd = heapStart;
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Index of the smallest class whose blocks hold `bytes`: multiples of 64 up to 256, then four steps to a power of two. */
+function classOf(bytes: number): number {
+  if (bytes <= 256) return Math.max(1, Math.ceil(bytes / 64)) - 1;
+  const log = 31 - Math.clz32(bytes - 1); // 2^log < bytes <= 2^(log+1)
+  return (log - 7) * 4 + Math.ceil((bytes - 2 ** log) / 2 ** (log - 2)) - 1;
+}
+
+/** Bytes of a block of class `index`, slack included. */
+function classSize(index: number): number {
+  if (index < 4) return (index + 1) * 64 + SLACK;
+  const log = Math.floor(index / 4) + 7;
+  return 2 ** log + ((index % 4) + 1) * 2 ** (log - 2) + SLACK;
+}
+
+function growTo(end: number): boolean {
+  if (end > limit) return false;
+  const have = memory.buffer.byteLength;
+  if (end <= have) return true;
+  const most = Math.floor(limit / PAGE) * PAGE;
+  for (const target of [
+    Math.min(most, roundUp(Math.max(end, have + MIN_GROWTH, have * 1.125), PAGE)),
+    roundUp(end, PAGE),
+  ]) {
+    try {
+      memory.grow((target - have) / PAGE);
+      return true;
+    } catch {
+      // the engine or the system refuses that much: ask for just enough, then give up
+    }
+  }
+  return false;
+}
+
+/** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
+export function allocate(bytes: number): number {
+  const index = classOf(bytes);
+  const size = classSize(index);
+  const address = freeByClass[index]?.pop() ?? takeFromHeap(size) ?? takeFromLarger(index) ?? takeFromMerged(size);
+  if (address === undefined) {
+    throw new OutOfMemoryError(
+      `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes. ` +
+        "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad().",
+    );
+  }
+  liveBytes += size;
+  liveBlocks++;
+  if (liveBytes > peakBytes) peakBytes = liveBytes;
+  return address;
+}
+
+/** Gives back a block of `allocate(bytes)`. */
+export function free(address: number, bytes: number): void {
+  const index = classOf(bytes);
+  liveBytes -= classSize(index);
+  liveBlocks--;
+  (freeByClass[index] ??= []).push(address);
+}
+
+function takeFromHeap(size: number): number | undefined {
+  if (!growTo(heapEnd + size)) return undefined;
+  const address = heapEnd;
+  heapEnd += size;
+  return address;
+}
+
+/** The heap is full: a free block of a somewhat larger class is cut down to size, the rest is left for merging. */
+function takeFromLarger(index: number): number | undefined {
+  const size = classSize(index);
+  for (let larger = index + 1; larger < freeByClass.length; larger++) {
+    const address = freeByClass[larger]?.pop();
+    if (address === undefined) continue;
+    merged.push({ start: address + size, end: address + classSize(larger) });
+    return address;
+  }
+  return undefined;
+}
+
+/** Last resort: merges all free neighbours into ranges and takes the first that is large enough. */
+function takeFromMerged(size: number): number | undefined {
+  for (let index = 0; index < freeByClass.length; index++) {
+    for (const start of freeByClass[index] ?? []) merged.push({ start, end: start + classSize(index) });
+    freeByClass[index] = [];
+  }
+  merged.sort((a, b) => a.start - b.start);
+  const joined: Range[] = [];
+  for (const range of merged) {
+    const last = joined.at(-1);
+    if (last && last.end === range.start) last.end = range.end;
+    else if (range.end > range.start) joined.push({ ...range });
+  }
+  if (joined.at(-1)?.end === heapEnd) heapEnd = (joined.pop() as Range).start;
+  merged = joined;
+  const found = merged.find((range) => range.end - range.start >= size);
+  if (!found) return takeFromHeap(size);
+  found.start += size;
+  return found.start - size;
+}
+
+/** Limits WebAssembly memory to `bytes` (default and maximum: 4 GiB). Memory already reserved is kept. */
+export function setMemoryLimit(bytes: number): void {
+  if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE)) {
+    throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE}], got ${bytes}`);
+  }
+  limit = bytes;
+}
+
+/** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */
+export function allocatorStatistics() {
+  return { liveBlocks, liveBytes, peakBytes, reservedBytes: memory.buffer.byteLength };
+}
+
+/** Starts a new measurement of `peakBytes`. */
+export function resetPeak(): void {
+  peakBytes = liveBytes;
+}
+
+// Views are made anew at each use: growth would leave an older one behind (STYLE.md rule: none lives across an allocation).
+
+export function f32View(address: number, length: number): Float32Array {
+  return new Float32Array(memory.buffer, address, length);
+}
+
+export function i32View(address: number, length: number): Int32Array {
+  return new Int32Array(memory.buffer, address, length);
+}
+
+export function u8View(address: number, length: number): Uint8Array {
+  return new Uint8Array(memory.buffer, address, length);
+}
