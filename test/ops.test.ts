@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Tensor, tensor } from "wasmgrad";
 import type { InputSpec, OpCase, Ref } from "./cases/case.ts";
 import { allCases } from "./cases/index.ts";
+import { expectClose } from "./compare.ts";
 import { testRandom } from "./random.ts";
 
 function draw(spec: InputSpec, random: () => number): Ref {
@@ -19,24 +20,6 @@ function draw(spec: InputSpec, random: () => number): Ref {
 function toTensor(spec: InputSpec, ref: Ref): Tensor {
   if (spec.dtype === "int32") return tensor(Int32Array.from(ref.data), { shape: ref.shape });
   return tensor(Float32Array.from(ref.data), { shape: ref.shape, requiresGrad: spec.grad ?? true });
-}
-
-/** Fails with the position of the worst element when one is further than `tolerance` from what is expected. */
-function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(actual.length, `${what}: number of elements`).toBe(expected.length);
-  let worst = 0;
-  let where = 0;
-  for (let i = 0; i < expected.length; i++) {
-    if (Object.is(actual[i], expected[i]) || actual[i] === expected[i]) continue;
-    const error = Math.abs(actual[i] - expected[i]) / Math.max(1, Math.abs(expected[i]));
-    if (!(error <= worst)) {
-      worst = error;
-      where = i;
-    }
-  }
-  expect(worst, `${what}: element ${where} is ${actual[where]}, expected ${expected[where]}`).toBeLessThanOrEqual(
-    tolerance,
-  );
 }
 
 /** d sum(reference(inputs) * weights) / d inputs[k], by central differences. */
