@@ -1,7 +1,7 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { kernelsBase64 } from "./binary.generated.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { memory, setHeapBase } from "./memory.ts";
+import { HEAP_START, memory } from "./memory.ts";
 
 export type { Kernels };
 
@@ -26,7 +26,7 @@ export function kernels(): Kernels {
 export function instantiate(bytes: Uint8Array<ArrayBuffer>): Kernels {
   const { exports } = instantiateSync(bytes, { env: { memory } }).instance;
   const { heapBase } = exports as unknown as { heapBase(): number };
-  setHeapBase(heapBase());
+  if (heapBase() > HEAP_START) throw new Error(`kernels: ${heapBase()} bytes of static data reach into the heap`);
   return exports as unknown as Kernels;
 }
 

@@ -10,9 +10,9 @@ import { OptionError, OutOfMemoryError } from "../errors.ts";
  */
 
 const PAGE = 65536;
+/** The first page is the module's own: tensors may be made before it is instantiated, so the start is fixed. */
+export const HEAP_START = PAGE;
 const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
-/** Blocks start on cache lines. */
-const ALIGNMENT = 64;
 /** Every block is followed by this many bytes of its own that kernels may read (never write): vector loads at a tail. It also staggers blocks of a power-of-two size. */
 const SLACK = 64;
 const MIN_GROWTH = 16 * 1024 * 1024;
@@ -27,18 +27,11 @@ interface Range {
 const freeByClass: number[][] = [];
 /** Free ranges that are no block of any class: only used once the heap is full. */
 let merged: Range[] = [];
-let heapStart = 0;
-let heapEnd = 0;
+let heapEnd = HEAP_START;
 let limit = MAX_PAGES * PAGE;
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
-
-/** Called once by the loader: everything below `address` belongs to the module's own data. */
-export function setHeapBase(address: number): void {
-  heapStart = roundUp(address, ALIGNMENT);
-  heapEnd = heapStart;
-}
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
