@@ -8,3 +8,4 @@ export function heapBase(): usize {
 
 export * from "./elementwise";
 export * from "./memory";
+export * from "./reduce";

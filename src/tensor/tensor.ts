@@ -2,7 +2,9 @@ import { AutogradError, DTypeError, formatShape, ShapeError } from "../errors.ts
 import { addInto } from "../ops/accumulate.ts";
 import { type DType, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
 import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
+import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import type { Op } from "../ops/op.ts";
+import { Mean, Sum } from "../ops/sum.ts";
 import { Relu } from "../ops/unary.ts";
 import { withFrame } from "../wasm/block.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
@@ -225,6 +227,25 @@ export class Tensor implements Leaf, Disposable {
   }
 
   // --- reductions -----------------------------------------------------------------------------------------------------
+
+  /**
+   * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order. int32 and bool
+   * give int32. Over no element it is 0.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+   * console.log(x.sum().item(), x.sum(0).toArray(), x.sum([1], { keepdim: true }).shape); // 21 [5, 7, 9] [2, 1]
+   * ```
+   */
+  sum(dim?: Dims, options?: ReduceOptions): Tensor {
+    return apply(new Sum(dim, options), this);
+  }
+
+  /** The mean over all elements, or over `dim` (a number or several). Accumulated in float64. Over no element it is NaN. */
+  mean(dim?: Dims, options?: ReduceOptions): Tensor {
+    return apply(new Mean(dim, options), this);
+  }
 
   // --- shape ----------------------------------------------------------------------------------------------------------
 
