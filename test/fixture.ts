@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Tensor, tensor } from "wasmgrad";
 
 /** An array as the generator writes it. */
@@ -67,4 +68,12 @@ export function toTensor({ shape, dtype, data }: FixtureArray, requiresGrad = fa
   return dtype === "int32"
     ? tensor(Int32Array.from(data), { shape })
     : tensor(Float32Array.from(data), { shape, requiresGrad });
+}
+
+/** Where the fixtures are: the environment variable WASMGRAD_FIXTURES names another folder. */
+export function fixtureFolders(): string[] {
+  const given = process.env.WASMGRAD_FIXTURES;
+  return given
+    ? [given]
+    : ["./fixtures", "./fixtures/more"].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 }
