@@ -9,3 +9,6 @@ export function heapBase(): usize {
 export * from "./elementwise";
 export * from "./memory";
 export * from "./reduce";
+export { gemm } from "./matmul/gemm";
+export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
+export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";

@@ -3,6 +3,7 @@ import { addInto } from "../ops/accumulate.ts";
 import { type DType, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
 import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
+import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Relu } from "../ops/unary.ts";
@@ -250,6 +251,11 @@ export class Tensor implements Leaf, Disposable {
   // --- shape ----------------------------------------------------------------------------------------------------------
 
   // --- linear algebra, softmax ----------------------------------------------------------------------------------------
+
+  /** Matrix product, see `matmul()`. */
+  matmul(other: Tensor): Tensor {
+    return apply(new MatMul(), this, other);
+  }
 }
 
 /** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */

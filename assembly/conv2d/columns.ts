@@ -1,0 +1,251 @@
+// Convolution as a matrix product, without ever writing the im2col matrix: its columns are packed straight into the panels
+// that the micro-kernel reads (implicit GEMM).
+//
+//   out[co][p] = sum over t of weight[co][t] * column[t][p]
+//     t = (ci, kh, kw): a tap, one of Ci*KH*KW          p = (oy, ox): an output pixel, one of OH*OW
+//     column[t][p] = padded[ci][oy*strideH + kh*dilationH][ox*strideW + kw*dilationW]
+//
+// The gradients are products of the same three: gradWeight = gradOut * column^T (panels of taps, below), and gradColumn =
+// weight^T * gradOut, whose entries are added up where they overlap (foldColumns). See: Chellapilla, Puri & Simard, High
+// Performance Convolutional Neural Networks for Document Processing (2006); Dumoulin & Visin, arXiv:1603.07285.
+
+import { transpose4x4 } from "../matmul/pack";
+
+/**
+ * The sizes that all kernels here share, an int32 table written by src/ops/conv2d_geometry.ts. A struct without a constructor:
+ * its fields are read straight from the table.
+ */
+@unmanaged
+export class Geometry {
+  /** Channels of one group of the convolution's input. */
+  channels!: i32;
+  /** Size of the convolution's input, without padding. */
+  height!: i32;
+  width!: i32;
+  kernelHeight!: i32;
+  kernelWidth!: i32;
+  strideHeight!: i32;
+  strideWidth!: i32;
+  paddingHeight!: i32;
+  paddingWidth!: i32;
+  dilationHeight!: i32;
+  dilationWidth!: i32;
+  outHeight!: i32;
+  outWidth!: i32;
+  /** Size of the input with padding on both sides. */
+  paddedHeight!: i32;
+  paddedWidth!: i32;
+}
+
+/**
+ * out[plane] = x[plane] with zeros around. x: [planes][H][W]; out: [planes][H + 2 paddingHeight][W + 2 paddingWidth].
+ * Unit: one plane.
+ */
+export function padPlanes(begin: i32, end: i32, x: usize, geometry: usize, out: usize): void {
+  const g = changetype<Geometry>(geometry);
+  const rowBytes = <usize>g.width << 2;
+  const paddedRowBytes = <usize>g.paddedWidth << 2;
+  const planeBytes = <usize>g.paddedHeight * paddedRowBytes;
+  for (let plane = begin; plane < end; plane++) {
+    let from = x + <usize>plane * <usize>g.height * rowBytes;
+    let to = out + <usize>plane * planeBytes;
+    memory.fill(to, 0, planeBytes);
+    to += <usize>g.paddingHeight * paddedRowBytes + (<usize>g.paddingWidth << 2);
+    for (let y = 0; y < g.height; y++, from += rowBytes, to += paddedRowBytes) memory.copy(to, from, rowBytes);
+  }
+}
+
+/** Byte offset, within a padded plane, of the pixel that output pixel p starts from (its tap kh = kw = 0). */
+// @ts-ignore: decorator
+@inline
+function pixelOffset(g: Geometry, p: i32): usize {
+  const oy = p / g.outWidth;
+  const ox = p - oy * g.outWidth;
+  return <usize>(oy * g.strideHeight * g.paddedWidth + ox * g.strideWidth) << 2;
+}
+
+/**
+ * panels[b][p >> 3][t][p & 7] = column[t][p] of group-image b. padded: [batches][Ci][paddedHeight][paddedWidth].
+ * Past the last pixel the panel repeats one that exists. Unit: one panel of 8 output pixels.
+ */
+export function packPixelPanels(begin: i32, end: i32, padded: usize, geometry: usize, panels: usize): void {
+  const g = changetype<Geometry>(geometry);
+  const pixels = g.outHeight * g.outWidth;
+  const perBatch = (pixels + 7) >> 3;
+  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2; // from one tap to the one below
+  const tapBytes = <usize>g.dilationWidth << 2;
+  const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
+  const panelBytes = <usize>(g.channels * g.kernelHeight * g.kernelWidth) << 5;
+  for (let unit = begin; unit < end; unit++) {
+    const batch = unit / perBatch;
+    const p = (unit - batch * perBatch) << 3;
+    const last = pixels - 1;
+    const offset0 = pixelOffset(g, p);
+    const offset1 = pixelOffset(g, min(p + 1, last));
+    const offset2 = pixelOffset(g, min(p + 2, last));
+    const offset3 = pixelOffset(g, min(p + 3, last));
+    const offset4 = pixelOffset(g, min(p + 4, last));
+    const offset5 = pixelOffset(g, min(p + 5, last));
+    const offset6 = pixelOffset(g, min(p + 6, last));
+    const offset7 = pixelOffset(g, min(p + 7, last));
+    // neighbours in the input, in two runs of four: the common case of stride 1
+    const inRuns = offset3 - offset0 == 12 && offset7 - offset4 == 12;
+    let plane = padded + <usize>batch * <usize>g.channels * planeBytes;
+    let to = panels + <usize>unit * panelBytes;
+    for (let ci = 0; ci < g.channels; ci++, plane += planeBytes) {
+      let row = plane;
+      for (let kh = 0; kh < g.kernelHeight; kh++, row += rowBytes) {
+        let from = row;
+        for (let kw = 0; kw < g.kernelWidth; kw++, from += tapBytes, to += 32) {
+          if (inRuns) {
+            v128.store(to, v128.load(from + offset0));
+            v128.store(to, v128.load(from + offset4), 16);
+          } else {
+            f32.store(to, f32.load(from + offset0));
+            f32.store(to, f32.load(from + offset1), 4);
+            f32.store(to, f32.load(from + offset2), 8);
+            f32.store(to, f32.load(from + offset3), 12);
+            f32.store(to, f32.load(from + offset4), 16);
+            f32.store(to, f32.load(from + offset5), 20);
+            f32.store(to, f32.load(from + offset6), 24);
+            f32.store(to, f32.load(from + offset7), 28);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Byte offset, within a padded image, of tap t = (ci, kh, kw). */
+// @ts-ignore: decorator
+@inline
+function tapOffset(g: Geometry, t: i32): usize {
+  const kw = t % g.kernelWidth;
+  const rest = t / g.kernelWidth;
+  const kh = rest % g.kernelHeight;
+  const ci = rest / g.kernelHeight;
+  return <usize>((ci * g.paddedHeight + kh * g.dilationHeight) * g.paddedWidth + kw * g.dilationWidth) << 2;
+}
+
+/**
+ * The transposed panels, for gradWeight: panels[group][t >> 3][image * P + p][t & 7] = column[t][p] of that group and image.
+ * padded: [images][groups][Ci][paddedHeight][paddedWidth]. Past the last tap a panel repeats one that exists.
+ * Unit: one panel of 8 taps of one image, images fastest.
+ */
+export function packTapPanels(
+  begin: i32, end: i32, padded: usize, geometry: usize, images: i32, groups: i32, panels: usize,
+): void {
+  const g = changetype<Geometry>(geometry);
+  const pixels = g.outHeight * g.outWidth;
+  const taps = g.channels * g.kernelHeight * g.kernelWidth;
+  const panelsPerGroup = (taps + 7) >> 3;
+  const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
+  const stepY = <usize>(g.strideHeight * g.paddedWidth) << 2;
+  const stepX = <usize>g.strideWidth << 2;
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit % images;
+    const panel = unit / images;
+    const group = panel / panelsPerGroup;
+    const t = (panel - group * panelsPerGroup) << 3;
+    const last = taps - 1;
+    const tap0 = tapOffset(g, t);
+    const tap1 = tapOffset(g, min(t + 1, last));
+    const tap2 = tapOffset(g, min(t + 2, last));
+    const tap3 = tapOffset(g, min(t + 3, last));
+    const tap4 = tapOffset(g, min(t + 4, last));
+    const tap5 = tapOffset(g, min(t + 5, last));
+    const tap6 = tapOffset(g, min(t + 6, last));
+    const tap7 = tapOffset(g, min(t + 7, last));
+    let row = padded + <usize>(image * groups + group) * imageBytes;
+    let to = panels + ((<usize>panel * <usize>images + <usize>image) * <usize>pixels << 5);
+    for (let oy = 0; oy < g.outHeight; oy++, row += stepY) {
+      let from = row;
+      let ox = 0;
+      if (g.strideWidth == 1) {
+        for (; ox + 4 <= g.outWidth; ox += 4, from += 16, to += 128) {
+          transpose4x4(
+            v128.load(from + tap0), v128.load(from + tap1), v128.load(from + tap2), v128.load(from + tap3), to, 32,
+          );
+          transpose4x4(
+            v128.load(from + tap4), v128.load(from + tap5), v128.load(from + tap6), v128.load(from + tap7), to + 16, 32,
+          );
+        }
+      }
+      for (; ox < g.outWidth; ox++, from += stepX, to += 32) {
+        f32.store(to, f32.load(from + tap0));
+        f32.store(to, f32.load(from + tap1), 4);
+        f32.store(to, f32.load(from + tap2), 8);
+        f32.store(to, f32.load(from + tap3), 12);
+        f32.store(to, f32.load(from + tap4), 16);
+        f32.store(to, f32.load(from + tap5), 20);
+        f32.store(to, f32.load(from + tap6), 24);
+        f32.store(to, f32.load(from + tap7), 28);
+      }
+    }
+  }
+}
+
+/** The first output position o >= 0 with o * stride + shift >= 0 … */
+// @ts-ignore: decorator
+@inline
+function firstInside(shift: i32, stride: i32): i32 {
+  return shift >= 0 ? 0 : (-shift + stride - 1) / stride;
+}
+
+/** … and the end of those below `count` with o * stride + shift < size. */
+// @ts-ignore: decorator
+@inline
+function endInside(shift: i32, stride: i32, size: i32, count: i32): i32 {
+  return shift >= size ? 0 : min(count, (size - 1 - shift) / stride + 1);
+}
+
+/**
+ * Adds up what the product weight^T * gradOut gives for each tap: the gradient of a convolution's input, and the result of a
+ * transposed convolution.
+ *
+ * x[plane][y][x] = bias[plane % biasCount] + sum of columns[plane][kh][kw][oy][ox] over all with
+ * y = oy*strideH + kh*dilationH - paddingH and x likewise. columns: [planes][KH*KW][OH*OW]; x: [planes][H][W];
+ * bias may be 0 (none). Each plane's taps are added in order of (kh, kw). Unit: one plane.
+ */
+export function foldColumns(
+  begin: i32, end: i32, columns: usize, geometry: usize, bias: usize, biasCount: i32, x: usize,
+): void {
+  const g = changetype<Geometry>(geometry);
+  const planeSize = g.height * g.width;
+  for (let plane = begin; plane < end; plane++) {
+    const out = x + (<usize>plane * <usize>planeSize << 2);
+    const start = bias ? f32.load(bias + (<usize>(plane % biasCount) << 2)) : <f32>0;
+    fillPlane(out, planeSize, start);
+    let column = columns + (<usize>plane * <usize>(g.kernelHeight * g.kernelWidth) * <usize>(g.outHeight * g.outWidth) << 2);
+    for (let kh = 0; kh < g.kernelHeight; kh++) {
+      const shiftY = kh * g.dilationHeight - g.paddingHeight;
+      const oyEnd = endInside(shiftY, g.strideHeight, g.height, g.outHeight);
+      for (let kw = 0; kw < g.kernelWidth; kw++, column += <usize>(g.outHeight * g.outWidth) << 2) {
+        const shiftX = kw * g.dilationWidth - g.paddingWidth;
+        const oxStart = firstInside(shiftX, g.strideWidth);
+        const oxEnd = endInside(shiftX, g.strideWidth, g.width, g.outWidth);
+        for (let oy = firstInside(shiftY, g.strideHeight); oy < oyEnd; oy++) {
+          let from = column + (<usize>(oy * g.outWidth + oxStart) << 2);
+          let to = out + (<usize>((oy * g.strideHeight + shiftY) * g.width + oxStart * g.strideWidth + shiftX) << 2);
+          let ox = oxStart;
+          if (g.strideWidth == 1) {
+            for (; ox + 4 <= oxEnd; ox += 4, from += 16, to += 16) {
+              v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+            }
+          }
+          const step = <usize>g.strideWidth << 2;
+          for (; ox < oxEnd; ox++, from += 4, to += step) f32.store(to, f32.load(to) + f32.load(from));
+        }
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function fillPlane(out: usize, size: i32, value: f32): void {
+  const v = f32x4.splat(value);
+  let i = 0;
+  for (; i + 4 <= size; i += 4) v128.store(out + (<usize>i << 2), v);
+  for (; i < size; i++) f32.store(out + (<usize>i << 2), value);
+}

@@ -1,0 +1,85 @@
+// The matrix product over packed panels: loops and cache blocking around the micro-kernel.
+
+import { storePartial } from "../simd";
+import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
+
+/** k-steps a pass over the panels takes: a panel of B (8 KiB) then stays in the L1 cache while the panels of A stream by. */
+const DEPTH_BLOCK = 256;
+/** A unit of the range: a block of C of this many rows (their panels of A, 64 KiB, stay in L2) … */
+const ROW_BLOCK = 64;
+/** … by this many columns. */
+const COLUMN_BLOCK = 128;
+
+/**
+ * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
+ *
+ * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; for batch n the matrices number aIndex[n] and bIndex[n] of them
+ * are taken (int32 tables: a broadcast operand is packed once). c: [batch][M][N], contiguous. K >= 1.
+ * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
+ * edge: scratch of 4 x 8 floats a unit may write. Unit of the range: one block of C, row blocks fastest.
+ */
+export function gemm(
+  begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
+  c: usize, m: i32, n: i32, depth: i32, start: i32, bias: usize, edge: usize,
+): void {
+  const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
+  const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+  const aMatrix = <usize>((m + 3) >> 2) * <usize>depth * 16; // bytes of one packed matrix
+  const bMatrix = <usize>((n + 7) >> 3) * <usize>depth * 32;
+  for (let unit = begin; unit < end; unit++) {
+    const rowBlock = unit % rowBlocks;
+    const rest = unit / rowBlocks;
+    const columnBlock = rest % columnBlocks;
+    const batch = <usize>(rest / columnBlocks);
+    const aNumber = <usize>i32.load(aIndex + (batch << 2));
+    const bNumber = <usize>i32.load(bIndex + (batch << 2));
+    const a = aPanels + aNumber * aMatrix;
+    const b = bPanels + bNumber * bMatrix;
+    const biasOf = bias + ((start == START_COLUMN_BIAS ? bNumber * <usize>n : aNumber * <usize>m) << 2);
+    const out = c + ((batch * <usize>m * <usize>n) << 2);
+    const rowEnd = min(m, (rowBlock + 1) * ROW_BLOCK);
+    const columnEnd = min(n, (columnBlock + 1) * COLUMN_BLOCK);
+
+    for (let k = 0; k < depth; k += DEPTH_BLOCK) {
+      const steps = min(depth - k, DEPTH_BLOCK);
+      const from = k == 0 ? start : START_C;
+      for (let j = columnBlock * COLUMN_BLOCK; j < columnEnd; j += 8) {
+        const bPanel = b + ((<usize>(j >> 3) * <usize>depth + <usize>k) << 5);
+        for (let i = rowBlock * ROW_BLOCK; i < rowEnd; i += 4) {
+          const aPanel = a + ((<usize>(i >> 2) * <usize>depth + <usize>k) << 4);
+          const tile = out + ((<usize>i * <usize>n + <usize>j) << 2);
+          const tileBias = biasOf + (<usize>(start == START_COLUMN_BIAS ? j : i) << 2);
+          if (i + 4 <= m && j + 8 <= n) {
+            microKernel4x8(steps, aPanel, bPanel, tile, <usize>n << 2, from, tileBias);
+          } else {
+            edgeTile(steps, aPanel, bPanel, tile, n, min(m - i, 4), min(n - j, 8), from, tileBias, edge);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */
+function edgeTile(
+  steps: i32, a: usize, b: usize, c: usize, n: i32, rows: i32, columns: i32, start: i32, bias: usize, edge: usize,
+): void {
+  const rowBytes = <usize>n << 2;
+  if (start == START_C) {
+    for (let i = 0; i < rows; i++) {
+      memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
+    }
+  }
+  microKernel4x8(steps, a, b, edge, 32, start, bias);
+  for (let i = 0; i < rows; i++) {
+    const from = edge + (<usize>i << 5);
+    const to = c + <usize>i * rowBytes;
+    if (columns < 4) {
+      storePartial(to, v128.load(from), columns);
+      continue;
+    }
+    v128.store(to, v128.load(from));
+    if (columns == 8) v128.store(to, v128.load(from, 16), 16);
+    else if (columns > 4) storePartial(to + 16, v128.load(from, 16), columns - 4);
+  }
+}

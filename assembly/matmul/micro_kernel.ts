@@ -1,0 +1,135 @@
+// The micro-kernel: one 4 x 8 tile of C += A B from packed panels. All matrix products and convolutions end up here.
+
+/** acc + a * b: fused where the build has relaxed SIMD, else rounded twice. */
+// @ts-ignore: decorator
+@inline
+export function mulAdd(acc: v128, a: v128, b: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, acc);
+  return f32x4.add(acc, f32x4.mul(a, b));
+}
+
+/** What the accumulators start from. */
+export const START_ZERO = 0;
+/** … the tile of C that is there: the sum goes on. */
+export const START_C = 1;
+/** … bias[row]. */
+export const START_ROW_BIAS = 2;
+/** … bias[column]. */
+export const START_COLUMN_BIAS = 3;
+
+/**
+ * c[i][j] = start + sum over k < depth of a[k][i] * b[k][j], for 4 rows i and 8 columns j.
+ *
+ * a: panel [depth][4]; b: panel [depth][8]; c: row stride `rowBytes` bytes; depth >= 1.
+ * `bias` points at the tile's first row or column. The sum over k runs in order of k.
+ *
+ * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b and 4 splats
+ * of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all loads of a basic block to its
+ * top, so a plainly unrolled loop would want more: the `if (k == …) break` between steps are real exits, which keep the
+ * steps apart (and handle depths that are no multiple of 4 as well).
+ */
+export function microKernel4x8(
+  depth: i32, a: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize,
+): void {
+  let acc0x0123: v128, acc0x4567: v128, acc1x0123: v128, acc1x4567: v128;
+  let acc2x0123: v128, acc2x4567: v128, acc3x0123: v128, acc3x4567: v128;
+  if (start == START_C) {
+    acc0x0123 = v128.load(c);
+    acc0x4567 = v128.load(c, 16);
+    acc1x0123 = v128.load(c + rowBytes);
+    acc1x4567 = v128.load(c + rowBytes, 16);
+    acc2x0123 = v128.load(c + 2 * rowBytes);
+    acc2x4567 = v128.load(c + 2 * rowBytes, 16);
+    acc3x0123 = v128.load(c + 3 * rowBytes);
+    acc3x4567 = v128.load(c + 3 * rowBytes, 16);
+  } else if (start == START_ROW_BIAS) {
+    acc0x0123 = acc0x4567 = v128.load32_splat(bias);
+    acc1x0123 = acc1x4567 = v128.load32_splat(bias, 4);
+    acc2x0123 = acc2x4567 = v128.load32_splat(bias, 8);
+    acc3x0123 = acc3x4567 = v128.load32_splat(bias, 12);
+  } else if (start == START_COLUMN_BIAS) {
+    acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = v128.load(bias);
+    acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = v128.load(bias, 16);
+  } else {
+    acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = f32x4.splat(0);
+    acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = f32x4.splat(0);
+  }
+
+  let k = depth;
+  do {
+    let b0123 = v128.load(b);
+    let b4567 = v128.load(b, 16);
+    let row = v128.load32_splat(a);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 4);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 8);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 12);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 1) break;
+
+    b0123 = v128.load(b, 32);
+    b4567 = v128.load(b, 48);
+    row = v128.load32_splat(a, 16);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 20);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 24);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 28);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 2) break;
+
+    b0123 = v128.load(b, 64);
+    b4567 = v128.load(b, 80);
+    row = v128.load32_splat(a, 32);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 36);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 40);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 44);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 3) break;
+
+    b0123 = v128.load(b, 96);
+    b4567 = v128.load(b, 112);
+    row = v128.load32_splat(a, 48);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 52);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 56);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 60);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    a += 64;
+    b += 128;
+    k -= 4;
+  } while (k > 0);
+
+  v128.store(c, acc0x0123);
+  v128.store(c, acc0x4567, 16);
+  v128.store(c + rowBytes, acc1x0123);
+  v128.store(c + rowBytes, acc1x4567, 16);
+  v128.store(c + 2 * rowBytes, acc2x0123);
+  v128.store(c + 2 * rowBytes, acc2x4567, 16);
+  v128.store(c + 3 * rowBytes, acc3x0123);
+  v128.store(c + 3 * rowBytes, acc3x4567, 16);
+}

@@ -1,0 +1,56 @@
+import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../ops/conv_transpose2d.ts";
+import { Conv2d } from "../../ops/conv2d.ts";
+import type { Conv2dOptions } from "../../ops/conv2d_geometry.ts";
+import { apply, type Tensor } from "../../tensor/tensor.ts";
+
+export type { Conv2dOptions, ConvTranspose2dOptions };
+
+/**
+ * 2-D convolution (cross-correlation). Matches `torch.nn.functional.conv2d`.
+ *
+ * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw} weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation − padding, …]`, where x is 0
+ * outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
+ *
+ * @param x [N, Ci, H, W] or [Ci, H, W]
+ * @param weight [Co, Ci/groups, KH, KW]
+ * @param bias [Co], or nothing
+ * @param options `stride` 1, `padding` 0 (or "same", "valid"), `dilation` 1 (each an integer or [height, width]), `groups` 1
+ * @throws ShapeError when channels do not fit or the kernel is larger than the padded input; OptionError for bad options.
+ * @example
+ * ```ts
+ * import { nn, ones } from "wasmgrad";
+ * const y = nn.functional.conv2d(ones([1, 1, 4, 4]), ones([1, 1, 3, 3]), null, { padding: 1 });
+ * console.log(y.toArray()); // 9 inside, 6 at the edges, 4 in the corners
+ * ```
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options?: Conv2dOptions): Tensor {
+  return apply(new Conv2d(options), x, weight, bias);
+}
+
+/**
+ * 2-D transposed convolution: each input pixel paints the kernel, scaled by its value, into the output. Matches
+ * `torch.nn.functional.conv_transpose2d`.
+ *
+ * `out[n, co, iy·stride + kh·dilation − padding, …] += x[n,ci,iy,ix] · weight[ci,co,kh,kw]`, plus bias[co]. Output height:
+ * `(H − 1)·stride − 2·padding + dilation·(KH − 1) + outputPadding + 1`, width likewise.
+ *
+ * @param x [N, Ci, H, W] or [Ci, H, W]
+ * @param weight [Ci, Co/groups, KH, KW]
+ * @param bias [Co], or nothing
+ * @param options `stride` 1, `padding` 0, `outputPadding` 0, `dilation` 1 (each an integer or [height, width]), `groups` 1
+ * @throws ShapeError when channels do not fit or the result would be empty; OptionError for bad options.
+ * @example
+ * ```ts
+ * import { nn, ones, tensor } from "wasmgrad";
+ * const x = tensor([[[[1, 2], [3, 4]]]]);
+ * console.log(nn.functional.convTranspose2d(x, ones([1, 1, 2, 2]), null, { stride: 2 }).shape); // [1, 1, 4, 4]
+ * ```
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options?: ConvTranspose2dOptions,
+): Tensor {
+  return apply(new ConvTranspose2d(options), x, weight, bias);
+}

@@ -1,0 +1,67 @@
+import { formatShape, ShapeError } from "../errors.ts";
+import { expectFloat, expectRank, type NDArray } from "./array.ts";
+import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
+import {
+  type Conv2dGeometry,
+  type Conv2dOptions,
+  checkWindow,
+  conv2dGeometry,
+  type Window,
+} from "./conv2d_geometry.ts";
+import { type Gradients, Op } from "./op.ts";
+import { readOptions } from "./options.ts";
+import { sumTo } from "./sum.ts";
+
+/** [C, H, W] becomes a batch of one. */
+export function asBatch(op: string, x: NDArray): NDArray {
+  if (x.shape.length === 3) return x.withShape([1, ...x.shape]);
+  expectRank(op, "input", x, 4, "[N,C,H,W] or [C,H,W]");
+  return x;
+}
+
+export function checkBias(op: string, bias: NDArray | null, channels: number): void {
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== channels)) {
+    throw new ShapeError(`${op}: bias expected shape [${channels}], got ${formatShape(bias.shape)}`);
+  }
+}
+
+/** The gradient of a bias that is one float a channel: the sum over images and pixels. */
+export function channelSums(x: NDArray): NDArray {
+  return sumTo(x, [x.shape[1], 1, 1]).withShape([x.shape[1]]);
+}
+
+/** `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. See F.conv2d. */
+export class Conv2d extends Op {
+  readonly name = "conv2d";
+  readonly #window: Window;
+  #geometry!: Conv2dGeometry;
+  #inputShape!: readonly number[];
+
+  constructor(options?: Conv2dOptions) {
+    super();
+    const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
+    this.#window = checkWindow(this.name, readOptions(this.name, options, defaults));
+  }
+
+  forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
+    expectFloat(this.name, x, weight, bias);
+    const input = asBatch(this.name, x);
+    expectRank(this.name, "weight", weight, 4, "[Co,Ci,KH,KW]");
+    checkBias(this.name, bias, weight.shape[0]);
+    this.#inputShape = x.shape;
+    this.#geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.#window);
+    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null);
+    const out = convForward(input, weight, bias, this.#geometry);
+    return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
+  }
+
+  override backward(dOut: NDArray): Gradients {
+    const [input, weight] = this.saved;
+    const dy = asBatch(this.name, dOut);
+    return [
+      this.needs[0] ? convGradInput(dy, weight!, null, this.#geometry).withShape(this.#inputShape) : null,
+      this.needs[1] ? convGradWeight(input!, dy, this.#geometry) : null,
+      this.needs[2] ? channelSums(dy) : null,
+    ];
+  }
+}

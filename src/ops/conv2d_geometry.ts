@@ -1,0 +1,126 @@
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
+import { intTable } from "./array.ts";
+import { checkInteger, checkPair, type Pair } from "./options.ts";
+
+/** Sizes of a convolution, or of the one whose input gradient a transposed convolution computes. */
+export interface Conv2dGeometry {
+  images: number;
+  groups: number;
+  /** Channels of one group of the input and of the output. */
+  inChannels: number;
+  outChannels: number;
+  height: number;
+  width: number;
+  kernel: [number, number];
+  stride: [number, number];
+  /** Zeros above and to the left … */
+  padding: [number, number];
+  dilation: [number, number];
+  outHeight: number;
+  outWidth: number;
+  /** … and the size of the input with the zeros on all sides. */
+  paddedHeight: number;
+  paddedWidth: number;
+}
+
+export interface Conv2dOptions {
+  /** Step of the window. Default 1. */
+  stride?: Pair;
+  /** Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only; an odd total puts the extra zero after). */
+  padding?: Pair | "same" | "valid";
+  /** Distance between the kernel's taps. Default 1. */
+  dilation?: Pair;
+  /** Input and output channels are split into this many groups, which do not see each other. Default 1. */
+  groups?: number;
+}
+
+/** Options with every pair spelt out. */
+export interface Window {
+  stride: [number, number];
+  padding: [number, number] | "same";
+  dilation: [number, number];
+  groups: number;
+}
+
+export function checkWindow(op: string, o: Required<Conv2dOptions>): Window {
+  const stride = checkPair(op, "stride", o.stride, 1);
+  if (typeof o.padding === "string" && o.padding !== "same" && o.padding !== "valid") {
+    throw new OptionError(`${op}: padding expected integers, "same" or "valid", got ${JSON.stringify(o.padding)}`);
+  }
+  if (o.padding === "same" && (stride[0] !== 1 || stride[1] !== 1)) {
+    throw new OptionError(`${op}: padding "same" expects stride 1, got ${formatShape(stride)}`);
+  }
+  return {
+    stride,
+    padding: o.padding === "same" ? "same" : checkPair(op, "padding", o.padding === "valid" ? 0 : o.padding, 0),
+    dilation: checkPair(op, "dilation", o.dilation, 1),
+    groups: checkInteger(op, "groups", o.groups, 1),
+  };
+}
+
+/** Geometry of a convolution of `x` [N, groups*Ci, H, W] with `weight` [groups*Co, Ci, KH, KW]. */
+export function conv2dGeometry(
+  op: string,
+  x: readonly number[],
+  weight: readonly number[],
+  window: Window,
+): Conv2dGeometry {
+  const [images, channels, height, width] = x;
+  const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
+  const { stride, dilation, groups } = window;
+  const shapes = `input ${formatShape(x)}, weight ${formatShape(weight)}`;
+  if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`${op}: the kernel is empty (${shapes})`);
+  if (channels !== inChannels * groups) {
+    const grouped = groups === 1 ? "" : ` in each of ${groups} groups`;
+    throw new ShapeError(
+      `${op}: weight expects ${inChannels} input channels${grouped}, input has ${channels} (${shapes})`,
+    );
+  }
+  if (filters % groups !== 0) {
+    throw new ShapeError(`${op}: ${filters} output channels cannot be split into ${groups} groups (${shapes})`);
+  }
+  const reach = [dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)];
+  const same = window.padding === "same";
+  const padding = (same ? reach.map((r) => Math.floor(r / 2)) : window.padding) as [number, number];
+  const paddedHeight = height + (same ? reach[0] : 2 * padding[0]);
+  const paddedWidth = width + (same ? reach[1] : 2 * padding[1]);
+  if (paddedHeight <= reach[0] || paddedWidth <= reach[1]) {
+    throw new ShapeError(
+      `${op}: a kernel that reaches over ${reach[0] + 1} x ${reach[1] + 1} pixels does not fit the padded input of ` +
+        `${paddedHeight} x ${paddedWidth} (${shapes})`,
+    );
+  }
+  return {
+    images,
+    groups,
+    inChannels,
+    outChannels: filters / groups,
+    height,
+    width,
+    kernel,
+    stride,
+    padding,
+    dilation,
+    outHeight: Math.floor((paddedHeight - reach[0] - 1) / stride[0]) + 1,
+    outWidth: Math.floor((paddedWidth - reach[1] - 1) / stride[1]) + 1,
+    paddedHeight,
+    paddedWidth,
+  };
+}
+
+/** Writes the table that the kernels read (class Geometry in assembly/conv2d/columns.ts) and returns its address. */
+export function geometryTable(g: Conv2dGeometry): number {
+  return intTable([
+    g.inChannels,
+    g.height,
+    g.width,
+    ...g.kernel,
+    ...g.stride,
+    ...g.padding,
+    ...g.dilation,
+    g.outHeight,
+    g.outWidth,
+    g.paddedHeight,
+    g.paddedWidth,
+  ]);
+}

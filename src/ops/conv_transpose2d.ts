@@ -1,0 +1,115 @@
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
+import { expectFloat, expectRank, type NDArray } from "./array.ts";
+import { asBatch, channelSums, checkBias } from "./conv2d.ts";
+import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
+import { type Conv2dGeometry, type Conv2dOptions, checkWindow, type Window } from "./conv2d_geometry.ts";
+import { type Gradients, Op } from "./op.ts";
+import { checkPair, type Pair, readOptions } from "./options.ts";
+
+export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
+  /** Rows and columns cut off each side of the result. Default 0. */
+  padding?: Pair;
+  /** Extra rows and columns below and to the right, less than the stride or the dilation. Default 0. */
+  outputPadding?: Pair;
+}
+
+/**
+ * The gradient of a convolution with respect to its input, as a layer of its own: each input pixel paints the kernel, scaled by
+ * its value, into the output. weight: [Ci, Co/groups, KH, KW]. See F.convTranspose2d.
+ *
+ * So forward is the input gradient of the convolution that maps the output back to the input, its own input gradient is that
+ * convolution, and its weight gradient the same with the two exchanged.
+ */
+export class ConvTranspose2d extends Op {
+  readonly name = "convTranspose2d";
+  readonly #window: Window;
+  readonly #outputPadding: [number, number];
+  /** Of the convolution from the output back to the input. */
+  #geometry!: Conv2dGeometry;
+  #inputShape!: readonly number[];
+
+  constructor(options?: ConvTranspose2dOptions) {
+    super();
+    const defaults = {
+      stride: 1,
+      padding: 0,
+      outputPadding: 0,
+      dilation: 1,
+      groups: 1,
+    } as Required<ConvTranspose2dOptions>;
+    const o = readOptions(this.name, options, defaults);
+    this.#window = checkWindow(this.name, {
+      stride: o.stride,
+      padding: checkPair(this.name, "padding", o.padding, 0),
+      dilation: o.dilation,
+      groups: o.groups,
+    });
+    this.#outputPadding = checkPair(this.name, "outputPadding", o.outputPadding, 0);
+    const { stride, dilation } = this.#window;
+    if (this.#outputPadding.some((extra, i) => extra >= Math.max(stride[i], dilation[i]))) {
+      throw new OptionError(
+        `convTranspose2d: outputPadding must be smaller than stride or dilation, got ${formatShape(this.#outputPadding)} ` +
+          `(stride ${formatShape(stride)}, dilation ${formatShape(dilation)})`,
+      );
+    }
+  }
+
+  forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
+    expectFloat(this.name, x, weight, bias);
+    const input = asBatch(this.name, x);
+    expectRank(this.name, "weight", weight, 4, "[Ci,Co/groups,KH,KW]");
+    checkBias(this.name, bias, weight.shape[1] * this.#window.groups);
+    this.#inputShape = x.shape;
+    this.#geometry = this.#geometryOf(input.shape, weight.shape);
+    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null);
+    const out = convGradInput(input, weight, bias, this.#geometry);
+    return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
+  }
+
+  override backward(dOut: NDArray): Gradients {
+    const [input, weight] = this.saved;
+    const dy = asBatch(this.name, dOut);
+    return [
+      this.needs[0] ? convForward(dy, weight!, null, this.#geometry).withShape(this.#inputShape) : null,
+      this.needs[1] ? convGradWeight(dy, input!, this.#geometry) : null,
+      this.needs[2] ? channelSums(dy) : null,
+    ];
+  }
+
+  #geometryOf(x: readonly number[], weight: readonly number[]): Conv2dGeometry {
+    const [images, channels, outHeight, outWidth] = x;
+    const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
+    const { stride, dilation, groups } = this.#window;
+    const padding = this.#window.padding as [number, number];
+    const shapes = `input ${formatShape(x)}, weight ${formatShape(weight)}`;
+    if (channels !== filters || channels % groups !== 0) {
+      const grouped = groups === 1 ? "" : `, a multiple of ${groups} groups`;
+      throw new ShapeError(
+        `convTranspose2d: weight expects ${filters} input channels${grouped}, input has ${channels} (${shapes})`,
+      );
+    }
+    if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`convTranspose2d: the kernel is empty (${shapes})`);
+    const size = (length: number, i: 0 | 1) =>
+      (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + this.#outputPadding[i] + 1;
+    const [height, width] = [size(outHeight, 0), size(outWidth, 1)];
+    if (height < 1 || width < 1 || outHeight < 1 || outWidth < 1) {
+      throw new ShapeError(`convTranspose2d: the result would be ${height} x ${width} pixels (${shapes})`);
+    }
+    return {
+      images,
+      groups,
+      inChannels,
+      outChannels: channels / groups,
+      height,
+      width,
+      kernel,
+      stride,
+      padding,
+      dilation,
+      outHeight,
+      outWidth,
+      paddedHeight: height + 2 * padding[0],
+      paddedWidth: width + 2 * padding[1],
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { launch } from "../wasm/kernels.ts";
+import { intTable, scratch } from "./array.ts";
+
+/**
+ * The packed matrix product behind matmul, linear and all convolutions: operands are packed into panels, then one kernel
+ * multiplies them (see assembly/matmul).
+ */
+
+/** Where the sums of a product start from; the numbers are those of assembly/matmul/micro_kernel.ts. */
+export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
+
+/** Rows and columns of C that a unit of the gemm kernel computes: ROW_BLOCK and COLUMN_BLOCK of assembly/matmul/gemm.ts. */
+const ROW_BLOCK = 64;
+const COLUMN_BLOCK = 128;
+/** Panels a thread packs at a time. */
+const PACK_GRAIN = 16;
+
+/** Matrices in memory, in elements: element (line, k) of number b is at ptr + 4 (b batchStride + line lineStride + k kStride). */
+export interface Lines {
+  ptr: number;
+  batches: number;
+  lines: number;
+  depth: number;
+  batchStride: number;
+  lineStride: number;
+  kStride: number;
+}
+
+/** Panels of 4 lines: the left operand's rows. Returns their address. */
+export function packRows(x: Lines): number {
+  const perBatch = Math.ceil(x.lines / 4);
+  const panels = scratch(x.batches * perBatch * x.depth * 16);
+  launch(
+    "packPanels4",
+    x.batches * perBatch,
+    PACK_GRAIN,
+    x.ptr,
+    x.lines,
+    x.depth,
+    x.batchStride,
+    x.lineStride,
+    x.kStride,
+    panels,
+  );
+  return panels;
+}
+
+/** Panels of 8 lines: the right operand's columns. */
+export function packColumns(x: Lines): number {
+  const perBatch = Math.ceil(x.lines / 8);
+  const panels = scratch(x.batches * perBatch * x.depth * 32);
+  launch(
+    "packPanels8",
+    x.batches * perBatch,
+    PACK_GRAIN,
+    x.ptr,
+    x.lines,
+    x.depth,
+    x.batchStride,
+    x.lineStride,
+    x.kStride,
+    panels,
+  );
+  return panels;
+}
+
+export interface Product {
+  aPanels: number;
+  bPanels: number;
+  /** For each product, the number of its left and right matrix among the packed ones. */
+  aIndex: readonly number[];
+  bIndex: readonly number[];
+  /** Address of the result, [products][m][n]. */
+  c: number;
+  m: number;
+  n: number;
+  /** The length of the sums, at least 1. */
+  depth: number;
+  start?: (typeof START)[keyof typeof START];
+  /** m floats for each left matrix, or n for each right one, by `start`. */
+  bias?: number;
+}
+
+/** C = start + A B for each product. */
+export function multiplyPacked(p: Product): void {
+  const blocks = Math.ceil(p.m / ROW_BLOCK) * Math.ceil(p.n / COLUMN_BLOCK);
+  const { start = START.zero, bias = 0 } = p;
+  const indices = intTable([...p.aIndex, ...p.bIndex]);
+  const edge = scratch(4 * 8 * 4);
+  launch(
+    "gemm",
+    p.aIndex.length * blocks,
+    1,
+    ...([
+      p.aPanels,
+      p.bPanels,
+      indices,
+      indices + 4 * p.aIndex.length,
+      p.c,
+      p.m,
+      p.n,
+      p.depth,
+      start,
+      bias,
+      edge,
+    ] as const),
+  );
+}
+
+/** [0, 1, … count - 1]: each product has matrices of its own. */
+export function inOrder(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}

@@ -1,0 +1,118 @@
+import { nn } from "wasmgrad";
+import { at, build, type OpCase, type Ref } from "./case.ts";
+
+const { functional: F } = nn;
+
+export interface ConvCase {
+  /** N, Ci, H, W */
+  x: [number, number, number, number];
+  filters: number;
+  kernel: [number, number];
+  stride?: [number, number];
+  padding?: [number, number];
+  outputPadding?: [number, number];
+  dilation?: [number, number];
+  groups?: number;
+  bias?: boolean;
+}
+
+/** The definition, term by term. */
+function conv2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
+  const { stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = c;
+  const [n, , h, w] = x.shape;
+  const [filters, channels, kh, kw] = weight.shape;
+  const size = (length: number, i: number, k: number) =>
+    Math.floor((length + 2 * padding[i] - dilation[i] * (k - 1) - 1) / stride[i]) + 1;
+  return build([n, filters, size(h, 0, kh), size(w, 1, kw)], (image, co, oy, ox) => {
+    let sum = bias ? bias.data[co] : 0;
+    const firstChannel = Math.floor(co / (filters / groups)) * channels;
+    for (let ci = 0; ci < channels; ci++)
+      for (let ky = 0; ky < kh; ky++)
+        for (let kx = 0; kx < kw; kx++) {
+          const iy = oy * stride[0] + ky * dilation[0] - padding[0];
+          const ix = ox * stride[1] + kx * dilation[1] - padding[1];
+          if (iy < 0 || iy >= h || ix < 0 || ix >= w) continue;
+          sum += at(x, image, firstChannel + ci, iy, ix) * at(weight, co, ci, ky, kx);
+        }
+    return sum;
+  });
+}
+
+/** Each input pixel paints the kernel into the output. */
+function convTranspose2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
+  const { stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], dilation = [1, 1], groups = 1 } = c;
+  const [n, channels, h, w] = x.shape;
+  const [, perGroup, kh, kw] = weight.shape;
+  const size = (length: number, i: number, k: number) =>
+    (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (k - 1) + outputPadding[i] + 1;
+  const filters = perGroup * groups;
+  const out = build([n, filters, size(h, 0, kh), size(w, 1, kw)], (_, co) => (bias ? bias.data[co] : 0));
+  const [, , oh, ow] = out.shape;
+  build(x.shape, (image, ci, iy, ix) => {
+    const group = Math.floor(ci / (channels / groups));
+    for (let co = 0; co < perGroup; co++)
+      for (let ky = 0; ky < kh; ky++)
+        for (let kx = 0; kx < kw; kx++) {
+          const oy = iy * stride[0] + ky * dilation[0] - padding[0];
+          const ox = ix * stride[1] + kx * dilation[1] - padding[1];
+          if (oy < 0 || oy >= oh || ox < 0 || ox >= ow) continue;
+          const to = ((image * filters + group * perGroup + co) * oh + oy) * ow + ox;
+          out.data[to] += at(x, image, ci, iy, ix) * at(weight, ci, co, ky, kx);
+        }
+    return 0;
+  });
+  return out;
+}
+
+const cases: ConvCase[] = [
+  { x: [2, 3, 8, 8], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
+  { x: [1, 1, 1, 1], filters: 2, kernel: [3, 3], padding: [1, 1] },
+  { x: [1, 4, 9, 7], filters: 6, kernel: [3, 3], stride: [2, 2], padding: [1, 1], bias: true },
+  { x: [3, 8, 6, 6], filters: 16, kernel: [1, 1] },
+  { x: [2, 6, 7, 7], filters: 4, kernel: [5, 5], padding: [2, 2], groups: 2, bias: true },
+  { x: [2, 4, 9, 7], filters: 4, kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 4, bias: true },
+  { x: [2, 3, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1], groups: 3 }, // depthwise, two filters a channel
+  { x: [1, 2, 10, 6], filters: 3, kernel: [2, 3], stride: [3, 4], padding: [0, 1], bias: true }, // stride over kernel
+  { x: [1, 2, 11, 13], filters: 3, kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [2, 0] },
+  { x: [1, 1, 5, 17], filters: 9, kernel: [1, 5], padding: [0, 2], bias: true },
+  { x: [0, 3, 5, 5], filters: 4, kernel: [3, 3], bias: true },
+  { x: [5, 7, 6, 5], filters: 3, kernel: [4, 4], padding: [2, 2] },
+  { x: [3, 5, 4, 4], filters: 2, kernel: [4, 4], bias: true }, // one output pixel
+];
+
+const transposed: ConvCase[] = [
+  { x: [2, 8, 4, 4], filters: 4, kernel: [2, 2], stride: [2, 2], bias: true },
+  { x: [1, 3, 5, 6], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [2, 4, 4, 3], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], outputPadding: [1, 1] },
+  { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
+  { x: [1, 1, 1, 1], filters: 2, kernel: [2, 3], stride: [2, 3] },
+  { x: [2, 4, 3, 5], filters: 6, kernel: [3, 3], stride: [1, 2], groups: 2, padding: [0, 1], bias: true },
+  { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true }, // holes
+  { x: [1, 2, 3, 4], filters: 3, kernel: [3, 2], dilation: [2, 3], outputPadding: [1, 2], padding: [1, 1] },
+  { x: [0, 3, 5, 5], filters: 4, kernel: [2, 2], stride: [2, 2], bias: true },
+];
+
+function describe(c: ConvCase): string {
+  const { x, filters, kernel, bias, ...options } = c;
+  return `[${x}] to ${filters}, kernel ${kernel.join("x")} ${JSON.stringify(options)}${bias ? " with bias" : ""}`;
+}
+
+function table(list: ConvCase[], op: "conv2d" | "convTranspose2d"): OpCase[] {
+  return list.map((c) => {
+    const { x, filters, kernel, bias, ...options } = c;
+    const groups = c.groups ?? 1;
+    const weight = op === "conv2d" ? [filters, x[1] / groups, ...kernel] : [x[1], filters / groups, ...kernel];
+    const reference = op === "conv2d" ? conv2dReference : convTranspose2dReference;
+    return {
+      name: `${op} ${describe(c)}`,
+      inputs: [{ shape: x }, { shape: weight, low: -1, high: 1 }, ...(bias ? [{ shape: [filters] }] : [])],
+      run: (input, w, b) => F[op](input, w, b ?? null, options),
+      reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
+      tolerance: 1e-5,
+    };
+  });
+}
+
+export const conv2dCases = table(cases, "conv2d");
+export const convTranspose2dCases = table(transposed, "convTranspose2d");
