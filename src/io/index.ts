@@ -1,1 +1,2 @@
-export {};
+export * from "./browser.ts";
+export { loadSafetensors, saveSafetensors } from "./safetensors_file.ts";

@@ -1,0 +1,1 @@
+export { type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";

@@ -1,0 +1,79 @@
+import { DataError } from "../errors.ts";
+import type { DType, TypedArray } from "../ops/array.ts";
+
+/** How the elements of one dtype of a file are read. All are little-endian. */
+interface Reader {
+  bytes: number;
+  as: DType;
+  /** The element at a byte offset. NaN, from a reader of integers, means that int32 cannot hold it. */
+  read(view: DataView, at: number): number;
+}
+
+/** A double that is the integer, or NaN where int32 cannot hold it. */
+const int32OrNaN = (value: number | bigint) => (value >= -(2 ** 31) && value < 2 ** 31 ? Number(value) : Number.NaN);
+
+/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Infinity;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** bfloat16 is the upper half of a float32. */
+function bfloatToNumber(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
+
+const readers: Record<string, Reader> = {
+  F64: { bytes: 8, as: "float32", read: (view, at) => view.getFloat64(at, true) },
+  F32: { bytes: 4, as: "float32", read: (view, at) => view.getFloat32(at, true) },
+  F16: { bytes: 2, as: "float32", read: (view, at) => halfToNumber(view.getUint16(at, true)) },
+  BF16: { bytes: 2, as: "float32", read: (view, at) => bfloatToNumber(view.getUint16(at, true)) },
+  I64: { bytes: 8, as: "int32", read: (view, at) => int32OrNaN(view.getBigInt64(at, true)) },
+  U64: { bytes: 8, as: "int32", read: (view, at) => int32OrNaN(view.getBigUint64(at, true)) },
+  I32: { bytes: 4, as: "int32", read: (view, at) => view.getInt32(at, true) },
+  U32: { bytes: 4, as: "int32", read: (view, at) => int32OrNaN(view.getUint32(at, true)) },
+  I16: { bytes: 2, as: "int32", read: (view, at) => view.getInt16(at, true) },
+  U16: { bytes: 2, as: "int32", read: (view, at) => view.getUint16(at, true) },
+  I8: { bytes: 1, as: "int32", read: (view, at) => view.getInt8(at) },
+  U8: { bytes: 1, as: "int32", read: (view, at) => view.getUint8(at) },
+  BOOL: { bytes: 1, as: "bool", read: (view, at) => view.getUint8(at) },
+};
+
+/** Bytes of one element, by the name of its dtype in a safetensors file: the dtypes that can be read. */
+export const ELEMENT_BYTES: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(readers).map(([name, { bytes }]) => [name, bytes]),
+);
+
+/**
+ * The elements of a file as the library keeps them.
+ *
+ * @throws DataError for a value that the library's dtype cannot hold.
+ */
+export function decodeElements(what: string, dtype: string, raw: Uint8Array): { elements: TypedArray; as: DType } {
+  const { bytes, as, read } = readers[dtype];
+  const length = raw.length / bytes;
+  const elements = as === "float32" ? new Float32Array(length) : new Int32Array(length);
+  if (dtype === "F32" || dtype === "I32") {
+    // bit for bit (a float's NaN payload too); every engine with WebAssembly that we know of is little-endian
+    new Uint8Array(elements.buffer).set(raw);
+    return { elements, as };
+  }
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  for (let i = 0; i < length; i++) {
+    const value = read(view, i * bytes);
+    elements[i] = value;
+    const lost =
+      as === "float32"
+        ? Number.isFinite(value) && !Number.isFinite(elements[i])
+        : elements[i] !== value || (as === "bool" && value > 1);
+    if (lost) throw new DataError(`readSafetensors: ${what}: element ${i} of dtype ${dtype} does not fit ${as}`);
+  }
+  return { elements, as };
+}
