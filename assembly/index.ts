@@ -8,6 +8,7 @@ export function heapBase(): usize {
 
 export * from "./elementwise";
 export * from "./memory";
+export * from "./pair_loss";
 export * from "./reduce";
 export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";

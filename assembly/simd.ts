@@ -23,3 +23,10 @@ export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
 export function load4(base: usize, i: i32): v128 {
   return v128.load(base + (<usize>i << 2));
 }
+
+/** A mask of the first `count` lanes. */
+// @ts-ignore: decorator
+@inline
+export function lanesBelow(count: i32): v128 {
+  return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
+}

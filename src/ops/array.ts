@@ -83,6 +83,11 @@ export function intTable(values: readonly number[]): number {
   return address;
 }
 
+/** One element, for an error message. */
+export function elementAt(x: NDArray, index: number): number {
+  return x.view()[index];
+}
+
 /** Checks that two shapes are equal. */
 export function expectSameShape(op: string, what: string, expected: readonly number[], came: readonly number[]): void {
   if (expected.length !== came.length || expected.some((length, i) => length !== came[i])) {

@@ -6,7 +6,7 @@ import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, re
 import { type Gradients, Op } from "./op.ts";
 
 /** Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number, so that results are too. */
-const CHUNK = 16384;
+export const CHUNK = 16384;
 /** Rows in a chunk of a column sum at least: fewer would write more partials than it saves. */
 const MIN_CHUNK_ROWS = 64;
 
@@ -51,9 +51,10 @@ function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduc
   return chunks === 1 ? partials : sumPartials(partials, outer, chunks, inner);
 }
 
-function sumPartials(partials: number, outer: number, reduce: number, inner: number): number {
+/** Adds `[outer, reduce, inner]` float64 partial sums over the middle. */
+export function sumPartials(partials: number, outer: number, reduce: number, inner: number): number {
   const sums = scratch(outer * inner * 8);
-  launch("sumPartials", outer * inner, Math.ceil(CHUNK / reduce), partials, sums, reduce, inner);
+  launch("sumPartials", outer * inner, Math.ceil(CHUNK / Math.max(reduce, 1)), partials, sums, reduce, inner);
   return sums;
 }
 

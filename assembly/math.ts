@@ -1,0 +1,303 @@
+// Elementary functions of four float32 lanes: polynomials and bit tricks only, so that every machine computes the same
+// bits. Error bounds are in ulp of the float32 result over the whole range, measured against float64 by test/math.test.ts.
+// All keep NaN, and inf where the limit exists; results below 2^-126 are rounded as denormals, not flushed.
+//
+// Minimax polynomials: Cephes (S. Moshier, single/expf.c, logf.c, sinf.c); erf: N. Juffa.
+//
+// f32x4.pmin(x, bound) is `bound < x ? bound : x`: one instruction, and with the variable first a NaN stays a NaN.
+
+const LOG2E: f32 = 1.44269504088896341;
+/** ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15. */
+const LN2_HIGH: f32 = 0.693359375;
+const LN2_LOW: f32 = -2.12194440e-4;
+
+// @ts-ignore: decorator
+@inline
+function all(value: f32): v128 {
+  return f32x4.splat(value);
+}
+
+/** a * b + c, rounded twice. */
+// @ts-ignore: decorator
+@inline
+function mulAdd(a: v128, b: v128, c: f32): v128 {
+  return f32x4.add(f32x4.mul(a, b), all(c));
+}
+
+/** The whole number n nearest to x / ln 2. */
+// @ts-ignore: decorator
+@inline
+function nearestPower(x: v128): v128 {
+  return f32x4.nearest(f32x4.mul(x, all(LOG2E)));
+}
+
+/** exp(r) - 1 of r = x - n ln 2, |r| <= ln 2 / 2. */
+// @ts-ignore: decorator
+@inline
+function reducedExpm1(x: v128, n: v128): v128 {
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, all(LN2_HIGH))), f32x4.mul(n, all(LN2_LOW)));
+  let p = mulAdd(all(1.9875691500e-4), r, 1.3981999507e-3);
+  p = mulAdd(p, r, 8.3334519073e-3);
+  p = mulAdd(p, r, 4.1665795894e-2);
+  p = mulAdd(p, r, 1.6666665459e-1);
+  p = mulAdd(p, r, 5.0000001201e-1);
+  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), p));
+}
+
+/** 2^n of int32 lanes -126 <= n <= 127. */
+// @ts-ignore: decorator
+@inline
+function powerOfTwo(n: v128): v128 {
+  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
+}
+
+/** e^x. */
+// @ts-ignore: decorator
+@inline
+export function exp4(x: v128): v128 {
+  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-104)); // beyond: inf and 0
+  const n = nearestPower(bounded);
+  const y = f32x4.add(reducedExpm1(bounded, n), all(1));
+  // two factors, because 2^n alone leaves the normal numbers at both ends
+  const exponent = i32x4.trunc_sat_f32x4_s(n);
+  const half = i32x4.shr_s(exponent, 1);
+  return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(exponent, half)));
+}
+
+/** e^x - 1, without cancellation near 0. */
+// @ts-ignore: decorator
+@inline
+export function expm14(x: v128): v128 {
+  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-18)); // beyond: inf and -1
+  const n = nearestPower(bounded);
+  const y = reducedExpm1(bounded, n);
+  // 2^n (y + 1) - 1 = 2 (y t + (t - 1/2)) with t = 2^(n-1), which stays finite for n = 128
+  const t = powerOfTwo(i32x4.sub(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(1)));
+  const scaled = f32x4.add(f32x4.mul(y, t), f32x4.sub(t, all(0.5)));
+  return v128.bitselect(y, f32x4.add(scaled, scaled), f32x4.eq(n, all(0)));
+}
+
+/** Natural logarithm: -inf at 0, NaN below. */
+// @ts-ignore: decorator
+@inline
+export function log4(x: v128): v128 {
+  const denormal = f32x4.lt(x, all(1.17549435e-38));
+  const bits = v128.bitselect(f32x4.mul(x, all(8388608)), x, denormal);
+  // x = 2^e m with sqrt(1/2) <= m < sqrt(2)
+  const exponent = i32x4.shr_s(i32x4.sub(bits, i32x4.splat(0x3f3504f3)), 23);
+  const m = i32x4.sub(bits, i32x4.shl(exponent, 23));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(exponent), v128.and(denormal, all(23)));
+  const f = f32x4.sub(m, all(1));
+  const f2 = f32x4.mul(f, f);
+  let p = mulAdd(all(7.0376836292e-2), f, -1.1514610310e-1);
+  p = mulAdd(p, f, 1.1676998740e-1);
+  p = mulAdd(p, f, -1.2420140846e-1);
+  p = mulAdd(p, f, 1.4249322787e-1);
+  p = mulAdd(p, f, -1.6668057665e-1);
+  p = mulAdd(p, f, 2.0000714765e-1);
+  p = mulAdd(p, f, -2.4999993993e-1);
+  p = mulAdd(p, f, 3.3333331174e-1);
+  let y = f32x4.add(f32x4.mul(f32x4.mul(f, f2), p), f32x4.mul(e, all(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(f2, all(0.5)));
+  y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, all(LN2_HIGH)));
+  y = v128.bitselect(y, x, f32x4.lt(x, all(Infinity))); // inf and NaN
+  y = v128.bitselect(all(NaN), y, f32x4.lt(x, all(0)));
+  return v128.bitselect(all(-Infinity), y, f32x4.eq(x, all(0)));
+}
+
+/** log(1 + x), without cancellation near 0: log(u) + (1 + x - u) / u for u = 1 + x as rounded. see: Goldberg 1991, theorem 4 */
+// @ts-ignore: decorator
+@inline
+export function log1p4(x: v128): v128 {
+  const u = f32x4.add(x, all(1));
+  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, all(1))), u);
+  const y = f32x4.add(log4(u), lost);
+  // at -1 and inf nothing is lost, and `lost` is NaN
+  return v128.bitselect(log4(u), y, v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
+}
+
+/** 1 / (1 + e^-x), by e^-|x|, which cannot overflow. */
+// @ts-ignore: decorator
+@inline
+export function sigmoid4(x: v128): v128 {
+  const e = exp4(f32x4.neg(f32x4.abs(x)));
+  return f32x4.div(v128.bitselect(e, all(1), f32x4.lt(x, all(0))), f32x4.add(e, all(1)));
+}
+
+/** The bits of `magnitude` (not negative) with the sign of x. */
+// @ts-ignore: decorator
+@inline
+function withSignOf(magnitude: v128, x: v128): v128 {
+  return v128.or(magnitude, v128.and(x, i32x4.splat(0x80000000)));
+}
+
+/** Hyperbolic tangent: m / (m + 2) of m = e^2|x| - 1. */
+// @ts-ignore: decorator
+@inline
+export function tanh4(x: v128): v128 {
+  const bounded = f32x4.pmin(f32x4.abs(x), all(10)); // beyond, tanh is 1 in float32
+  const m = expm14(f32x4.add(bounded, bounded));
+  return withSignOf(f32x4.div(m, f32x4.add(m, all(2))), x);
+}
+
+/** The error function, 2/sqrt(pi) times the integral of e^-t^2 from 0 to x. see: N. Juffa, stackoverflow.com/a/35148199 */
+// @ts-ignore: decorator
+@inline
+export function erf4(x: v128): v128 {
+  const t = f32x4.pmin(f32x4.abs(x), all(4)); // beyond, erf is 1 in float32
+  const s = f32x4.mul(t, t);
+  // |x| small: t + t P(t^2)
+  let small = mulAdd(all(-5.96761703e-4), s, 4.99119423e-3);
+  small = mulAdd(small, s, -2.67681349e-2);
+  small = mulAdd(small, s, 1.12819925e-1);
+  small = mulAdd(small, s, -3.76125336e-1);
+  small = mulAdd(small, s, 1.28379166e-1);
+  small = f32x4.add(f32x4.mul(small, t), t);
+  // |x| large: 1 - exp(-t Q(t))
+  let large = mulAdd(all(-1.72853470e-5), t, 3.83197126e-4);
+  large = f32x4.add(f32x4.mul(large, s), mulAdd(all(-3.88396438e-3), t, 2.42546219e-2));
+  large = mulAdd(large, t, -1.06777877e-1);
+  large = mulAdd(large, t, -6.34846687e-1);
+  large = mulAdd(large, t, -1.28717512e-1);
+  large = f32x4.sub(f32x4.mul(large, t), t);
+  large = f32x4.sub(all(1), exp4(large));
+  return withSignOf(v128.bitselect(large, small, f32x4.gt(t, all(0.927734375))), x);
+}
+
+// --- sine and cosine ------------------------------------------------------------------------------------------------------
+
+const TWO_OVER_PI: f64 = 0.63661977236758134308;
+/** pi/2 in two parts: n * PI_2_HIGH is exact for |n| < 2^20. */
+const PI_2_HIGH: f64 = 1.57079632673412561417;
+const PI_2_LOW: f64 = 6.07710050650619224932e-11;
+
+/** x - n pi/2 of two lanes. */
+// @ts-ignore: decorator
+@inline
+function reduceAngle(x: v128, n: v128): v128 {
+  const high = f64x2.sub(x, f64x2.mul(n, f64x2.splat(PI_2_HIGH)));
+  return f64x2.sub(high, f64x2.mul(n, f64x2.splat(PI_2_LOW)));
+}
+
+/**
+ * sin(x + quarters pi/2). The angle is reduced in float64: good to the stated ulp for |x| <= 1.6e6; from there on the absolute
+ * error grows as 1e-16 |x|, and beyond 2^31 the result is only bounded by 1.
+ */
+// @ts-ignore: decorator
+@inline
+function sinShifted(x: v128, quarters: i32): v128 {
+  const x01 = f64x2.promote_low_f32x4(x);
+  const x23 = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
+  const n01 = f64x2.nearest(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)));
+  const n23 = f64x2.nearest(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)));
+  const r01 = f32x4.demote_f64x2_zero(reduceAngle(x01, n01));
+  const r23 = f32x4.demote_f64x2_zero(reduceAngle(x23, n23));
+  const unbounded = v128.shuffle<i32>(r01, r23, 0, 1, 4, 5);
+  const r = f32x4.pmax(f32x4.pmin(unbounded, all(0.7853982)), all(-0.7853982));
+  const turns = v128.shuffle<i32>(i32x4.trunc_sat_f64x2_s_zero(n01), i32x4.trunc_sat_f64x2_s_zero(n23), 0, 1, 4, 5);
+  const n = i32x4.add(turns, i32x4.splat(quarters));
+
+  const r2 = f32x4.mul(r, r);
+  let sine = mulAdd(all(-1.9515295891e-4), r2, 8.3321608736e-3);
+  sine = mulAdd(sine, r2, -1.6666654611e-1);
+  sine = f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r);
+  let cosine = mulAdd(all(2.443315711809948e-5), r2, -1.388731625493765e-3);
+  cosine = mulAdd(cosine, r2, 4.166664568298827e-2);
+  cosine = f32x4.add(f32x4.sub(f32x4.mul(cosine, f32x4.mul(r2, r2)), f32x4.mul(r2, all(0.5))), all(1));
+  // n mod 4: 0 sin, 1 cos, 2 -sin, 3 -cos
+  const odd = i32x4.eq(v128.and(n, i32x4.splat(1)), i32x4.splat(1));
+  const sign = i32x4.shl(v128.and(n, i32x4.splat(2)), 30);
+  return v128.xor(v128.bitselect(cosine, sine, odd), sign);
+}
+
+/** Sine of radians. */
+// @ts-ignore: decorator
+@inline
+export function sin4(x: v128): v128 {
+  // -0 stays: x - 0 pi/2 would be +0 only for x = +0
+  return sinShifted(x, 0);
+}
+
+/** Cosine of radians. */
+// @ts-ignore: decorator
+@inline
+export function cos4(x: v128): v128 {
+  return sinShifted(x, 1);
+}
+
+// --- powers ---------------------------------------------------------------------------------------------------------------
+
+/** log2 of two lanes x >= 0, to 2^-40: 2 atanh((m - 1) / (m + 1)) / ln 2 of the mantissa m, plus the exponent. */
+// @ts-ignore: decorator
+@inline
+function log2OfTwo(x: v128): v128 {
+  // the upper halves of the lanes hold the exponent; 0x3fe6a09e is that of sqrt(1/2)
+  const upper = v128.shuffle<i32>(x, x, 1, 3, 1, 3);
+  const exponent = i32x4.shr_s(i32x4.sub(upper, i32x4.splat(0x3fe6a09e)), 20);
+  const m = i64x2.sub(x, i64x2.shl(i64x2.extend_low_i32x4_s(exponent), 52));
+  const s = f64x2.div(f64x2.sub(m, f64x2.splat(1)), f64x2.add(m, f64x2.splat(1)));
+  const s2 = f64x2.mul(s, s);
+  // 2 / (ln 2 (2k + 1))
+  let p = f64x2.splat(0.2219530832136867);
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(0.2623081892525388));
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(0.3205988979753252));
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(0.41219858311113244));
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(0.5770780163555853));
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(0.9617966939259757));
+  p = f64x2.add(f64x2.mul(p, s2), f64x2.splat(2.8853900817779268));
+  const y = f64x2.add(f64x2.mul(p, s), f64x2.convert_low_i32x4_s(exponent));
+  const finite = v128.bitselect(y, x, f64x2.lt(x, f64x2.splat(Infinity)));
+  return v128.bitselect(f64x2.splat(-Infinity), finite, f64x2.eq(x, f64x2.splat(0)));
+}
+
+/** 2^x of two lanes, to 2^-36, as far as float32 reaches. */
+// @ts-ignore: decorator
+@inline
+function exp2OfTwo(x: v128): v128 {
+  const bounded = f64x2.pmax(f64x2.pmin(x, f64x2.splat(200)), f64x2.splat(-200));
+  const n = f64x2.nearest(bounded);
+  const f = f64x2.sub(bounded, n);
+  // (ln 2)^k / k!
+  let p = f64x2.splat(1.0178086009239696e-7);
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(1.3215486790144305e-6));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(1.5252733804059838e-5));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(1.5403530393381606e-4));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(1.3333558146428441e-3));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(9.618129107628477e-3));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(5.5504108664821576e-2));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(2.402265069591007e-1));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(6.931471805599453e-1));
+  p = f64x2.add(f64x2.mul(p, f), f64x2.splat(1));
+  const exponent = i32x4.add(i32x4.trunc_sat_f64x2_s_zero(n), i32x4.splat(1023));
+  return f64x2.mul(p, i64x2.shl(i64x2.extend_low_i32x4_s(exponent), 52));
+}
+
+/** |x|^y of the low two lanes, rounded to float32. */
+// @ts-ignore: decorator
+@inline
+function powerOfTwoLanes(x: v128, y: v128): v128 {
+  const log = log2OfTwo(f64x2.promote_low_f32x4(f32x4.abs(x)));
+  return f32x4.demote_f64x2_zero(exp2OfTwo(f64x2.mul(log, f64x2.promote_low_f32x4(y))));
+}
+
+/**
+ * x^y as C's pow: 1 where y = 0 or x = 1 (even with a NaN), NaN for a negative x and a fractional y, the sign of x for odd y.
+ * Computed in float64.
+ */
+// @ts-ignore: decorator
+@inline
+export function pow4(x: v128, y: v128): v128 {
+  const low = powerOfTwoLanes(x, y);
+  const high = powerOfTwoLanes(v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3));
+  let p = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+  const one = all(1);
+  // (+-1)^(+-inf) is 1, where the product of logarithm and exponent is NaN
+  p = v128.bitselect(one, p, v128.and(f32x4.eq(f32x4.abs(x), one), f32x4.eq(f32x4.abs(y), all(Infinity))));
+  const half = f32x4.mul(y, all(0.5));
+  const whole = f32x4.eq(f32x4.trunc(y), y);
+  const odd = v128.andnot(whole, f32x4.eq(f32x4.trunc(half), half));
+  p = v128.xor(p, v128.and(odd, v128.and(x, i32x4.splat(0x80000000))));
+  const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));
+  p = v128.bitselect(all(NaN), p, v128.andnot(finiteNegative, v128.or(whole, f32x4.ne(y, y))));
+  return v128.bitselect(one, p, v128.or(f32x4.eq(y, all(0)), f32x4.eq(x, one)));
+}
