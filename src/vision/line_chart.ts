@@ -1,0 +1,196 @@
+import { OptionError } from "../errors.ts";
+import { checkInteger, readOptions } from "../ops/options.ts";
+import { textWidth } from "./font.ts";
+import { type Color, Picture, textHeight, WHITE } from "./picture.ts";
+
+/** A line of a chart. */
+export interface Series {
+  label: string;
+  /** Points (x, y) from left to right. Where x or y is NaN or infinite, the line has a gap. */
+  points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface LossCurveOptions {
+  /** Default none. */
+  title?: string;
+  /** Default "step". */
+  xLabel?: string;
+  /** Default "loss". */
+  yLabel?: string;
+  /** Pixels. Default 900. */
+  width?: number;
+  /** Pixels. Default 520. */
+  height?: number;
+}
+
+const GRID: Color = [225, 228, 232];
+const AXIS: Color = [120, 126, 134];
+/** Told apart with any color vision. see: Okabe, Ito, "Color Universal Design" (2008) */
+const PALETTE: readonly Color[] = [
+  [0, 114, 178],
+  [213, 94, 0],
+  [0, 158, 115],
+  [204, 121, 167],
+  [230, 159, 0],
+  [86, 180, 233],
+];
+const TEXT = 2;
+const LINE_WIDTH = 2.4;
+
+interface Axis {
+  low: number;
+  high: number;
+  ticks: number[];
+  /** A tick's number as text. */
+  format: (value: number) => string;
+}
+
+/**
+ * A line chart: axes with numbers, grid lines, a legend, a line for each series.
+ *
+ * @throws OptionError when no series has a finite point.
+ * @example
+ * ```ts
+ * import { encodePNG, lossCurve } from "wasmgrad/vision";
+ * const chart = lossCurve([{ label: "train", points: [[0, 0.9], [1, 0.4], [2, 0.25]] }], { title: "Loss" });
+ * console.log(chart.width, chart.height, encodePNG(chart).length > 0); // 900 520 true
+ * ```
+ */
+export function lossCurve(series: readonly Series[], options?: LossCurveOptions): Picture {
+  const op = "lossCurve";
+  const settings = { title: "", xLabel: "step", yLabel: "loss", width: 900, height: 520 };
+  const { title, xLabel, yLabel, width, height } = readOptions(op, options, settings);
+  checkInteger(op, "width", width, 300, 8192);
+  checkInteger(op, "height", height, 200, 8192);
+  const points = series.flatMap((line) => line.points.filter(isFinitePoint));
+  if (points.length === 0) throw new OptionError(`${op}: expected a series with at least one finite point`);
+
+  const xAxis = makeAxis(extent(points.map(([x]) => x)), Math.max(2, Math.floor(width / 130)), false);
+  const yAxis = makeAxis(extent(points.map(([, y]) => y)), Math.max(2, Math.floor(height / 65)), true);
+  const line = textHeight(TEXT);
+  const yTicksWidth = Math.max(...yAxis.ticks.map((tick) => textWidth(yAxis.format(tick), TEXT)));
+  const plot = {
+    left: 12 + line + 12 + yTicksWidth + 8,
+    right: width - 28,
+    top: title ? 12 + line + 14 : 18,
+    bottom: height - 12 - line - 10 - line - 8,
+  };
+  const toX = (x: number) => plot.left + ((x - xAxis.low) / (xAxis.high - xAxis.low)) * (plot.right - plot.left);
+  const toY = (y: number) => plot.bottom - ((y - yAxis.low) / (yAxis.high - yAxis.low)) * (plot.bottom - plot.top);
+
+  const picture = new Picture(width, height);
+  for (const tick of xAxis.ticks) {
+    const x = Math.round(toX(tick));
+    picture.fillRect(x, plot.top, 1, plot.bottom - plot.top, GRID);
+    picture.text(xAxis.format(tick), x, plot.bottom + 8, { scale: TEXT, align: "center" });
+  }
+  for (const tick of yAxis.ticks) {
+    const y = Math.round(toY(tick));
+    picture.fillRect(plot.left, y, plot.right - plot.left, 1, GRID);
+    picture.text(yAxis.format(tick), plot.left - 8, y - Math.floor(line / 2) + 1, { scale: TEXT, align: "right" });
+  }
+  picture.fillRect(plot.left, plot.top, 1, plot.bottom - plot.top + 1, AXIS);
+  picture.fillRect(plot.left, plot.bottom, plot.right - plot.left + 1, 1, AXIS);
+  picture.text(title, Math.round(width / 2), 12, { scale: TEXT, align: "center" });
+  picture.text(xLabel, Math.round((plot.left + plot.right) / 2), height - 12 - line, { scale: TEXT, align: "center" });
+  const upright = new Picture(Math.max(1, textWidth(yLabel, TEXT)), line);
+  upright.text(yLabel, 0, 0, { scale: TEXT });
+  const yTop = Math.round((plot.top + plot.bottom - upright.width) / 2);
+  if (yTop >= 0) picture.paste(upright.rotatedLeft(), 12, yTop);
+
+  series.forEach((one, i) => {
+    const pixels = one.points.map((point) => (isFinitePoint(point) ? ([toX(point[0]), toY(point[1])] as const) : null));
+    drawLine(picture, pixels, PALETTE[i % PALETTE.length]);
+  });
+  drawLegend(picture, series, plot.right - 10, plot.top + 8);
+  return picture;
+}
+
+function isFinitePoint([x, y]: readonly [number, number]): boolean {
+  return Number.isFinite(x) && Number.isFinite(y);
+}
+
+function extent(values: number[]): [number, number] {
+  return values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+}
+
+/** The exponent of a number as it is written: 0.03 is 3e-2. */
+function decimalExponent(value: number): number {
+  return Number(value.toExponential().split("e")[1]);
+}
+
+/** Ticks at multiples of 1, 2 or 5 times a power of ten. `widen`: the axis begins and ends at ticks. */
+function makeAxis([least, most]: [number, number], maxTicks: number, widen: boolean): Axis {
+  const [low, high] =
+    most > least
+      ? [least, most]
+      : [least - Math.max(0.5, Math.abs(least) / 2), most + Math.max(0.5, Math.abs(most) / 2)];
+  const exponent = decimalExponent((high - low) / maxTicks);
+  const choices = [1, 2, 5, 10, 20].map((step) => Number(`${step}e${exponent}`));
+  const step = choices.find((choice) => (high - low) / choice <= maxTicks) ?? choices[4];
+  const first = widen ? Math.floor(low / step + 1e-9) : Math.ceil(low / step - 1e-9);
+  const last = widen ? Math.ceil(high / step - 1e-9) : Math.floor(high / step + 1e-9);
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+  const decimals = Math.max(0, -decimalExponent(step));
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  const format = (value: number) =>
+    decimals > 6 || largest >= 1e7 ? value.toExponential(2) : (value === 0 ? 0 : value).toFixed(decimals);
+  return { low: widen ? first * step : low, high: widen ? last * step : high, ticks, format };
+}
+
+/**
+ * A polyline with smooth edges: a pixel is covered by how far the nearest segment reaches into it. Coverage is gathered for the
+ * whole line before it is mixed in, so that joints are no darker. A point without neighbours becomes a dot.
+ */
+function drawLine(picture: Picture, points: readonly (readonly [number, number] | null)[], color: Color): void {
+  const { width, height } = picture;
+  const coverage = new Float32Array(width * height);
+  const reach = LINE_WIDTH / 2 + 0.5;
+  const cover = ([ax, ay]: readonly [number, number], [bx, by]: readonly [number, number], radius: number) => {
+    const far = reach + radius;
+    const length2 = (bx - ax) * (bx - ax) + (by - ay) * (by - ay);
+    for (
+      let y = Math.max(0, Math.floor(Math.min(ay, by) - far));
+      y <= Math.min(height - 1, Math.max(ay, by) + far);
+      y++
+    ) {
+      for (
+        let x = Math.max(0, Math.floor(Math.min(ax, bx) - far));
+        x <= Math.min(width - 1, Math.max(ax, bx) + far);
+        x++
+      ) {
+        const along = length2 ? Math.min(1, Math.max(0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2)) : 0;
+        const dx = x - ax - along * (bx - ax);
+        const dy = y - ay - along * (by - ay);
+        const distance = Math.sqrt(dx * dx + dy * dy);
+        const amount = Math.min(1, Math.max(0, far - distance));
+        if (amount > coverage[y * width + x]) coverage[y * width + x] = amount;
+      }
+    }
+  };
+  // dots where there are few points, so that each can be seen
+  const dot = points.length <= 30 ? 2.2 : 0;
+  points.forEach((point, i) => {
+    if (!point) return;
+    const next = points[i + 1];
+    if (next) cover(point, next, 0);
+    if (dot || (!next && !points[i - 1])) cover(point, point, dot || 1);
+  });
+  coverage.forEach((amount, at) => {
+    if (amount > 0) picture.blend(at % width, Math.floor(at / width), color, amount);
+  });
+}
+
+function drawLegend(picture: Picture, series: readonly Series[], right: number, top: number): void {
+  const line = textHeight(TEXT) + 8;
+  const sample = 28;
+  const width = sample + 8 + Math.max(...series.map(({ label }) => textWidth(label, TEXT)));
+  const left = right - width;
+  picture.fillRect(left - 8, top - 1, width + 16, series.length * line + 6, GRID);
+  picture.fillRect(left - 7, top, width + 14, series.length * line + 4, WHITE);
+  series.forEach(({ label }, i) => {
+    const y = top + 6 + i * line;
+    picture.fillRect(left, y + 6, sample, 3, PALETTE[i % PALETTE.length]);
+    picture.text(label, left + sample + 8, y, { scale: TEXT });
+  });
+}
