@@ -6,6 +6,8 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
+export * from "./broadcast";
+export * from "./cast";
 export * from "./elementwise";
 export * from "./memory";
 export * from "./pair_loss";
@@ -13,3 +15,4 @@ export * from "./reduce";
 export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
+export * from "./unary";

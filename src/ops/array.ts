@@ -7,6 +7,9 @@ import { f32View, i32View } from "../wasm/memory.ts";
 export type DType = "float32" | "int32" | "bool";
 export type TypedArray = Float32Array | Int32Array;
 
+/** Elements a thread takes at a time in elementwise kernels: 64 KiB of each array. */
+export const ELEMENTWISE_GRAIN = 16384;
+
 /** A dense, row-major array in WebAssembly memory: what ops take and return. It owns nothing: see `Block`. */
 export class NDArray {
   readonly block: Block;
@@ -68,6 +71,13 @@ export function emptyLike(x: NDArray): NDArray {
 export function zeros(shape: readonly number[], dtype: DType = "float32"): NDArray {
   const out = empty(shape, dtype);
   kernels().fillZero(out.ptr, out.size * 4);
+  return out;
+}
+
+/** An array without dimensions that holds `value`. */
+export function scalar(value: number, dtype: DType = "float32"): NDArray {
+  const out = empty([], dtype);
+  out.view()[0] = value;
   return out;
 }
 

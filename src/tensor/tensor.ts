@@ -1,12 +1,16 @@
 import { AutogradError, DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { addInto } from "../ops/accumulate.ts";
 import { type DType, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
+import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../ops/binary.ts";
+import { Cast } from "../ops/cast.ts";
 import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
+import { checkChoice } from "../ops/options.ts";
 import { Mean, Sum } from "../ops/sum.ts";
-import { Relu } from "../ops/unary.ts";
+import { Unary } from "../ops/unary.ts";
+import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { finalizer, Handle } from "./handle.ts";
@@ -222,9 +226,219 @@ export class Tensor implements Leaf, Disposable {
 
   // --- elementwise ----------------------------------------------------------------------------------------------------
 
+  // Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number leaves int32 as it is,
+  // another makes it float32.
+
+  /** `x + other`. Matches `torch.add`. */
+  add(other: Tensor | number): Tensor {
+    return applyBinary(new Add(), this, other);
+  }
+
+  /** `x - other`. Matches `torch.sub`. */
+  sub(other: Tensor | number): Tensor {
+    return applyBinary(new Sub(), this, other);
+  }
+
+  /**
+   * `x * other`. Matches `torch.mul`. A bool mask is applied in one pass.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 2], [3, 4]]);
+   * console.log(x.mul(x.gt(2)).toArray()); // [[0, 0], [3, 4]]
+   * ```
+   */
+  mul(other: Tensor | number): Tensor {
+    return applyBinary(new Mul(), this, other);
+  }
+
+  /** `x / other`, always float32. Matches `torch.div`. */
+  div(other: Tensor | number): Tensor {
+    return applyBinary(new Div(), this, other);
+  }
+
+  /** `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole number is an OptionError. */
+  pow(exponent: Tensor | number): Tensor {
+    if (exponent === 2) return this.square();
+    if (exponent === 0.5) return this.sqrt();
+    return applyBinary(new Pow(), this, exponent);
+  }
+
+  /** The larger of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.maximum`. */
+  maximum(other: Tensor | number): Tensor {
+    return applyBinary(new Maximum(), this, other);
+  }
+
+  /** The smaller of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.minimum`. */
+  minimum(other: Tensor | number): Tensor {
+    return applyBinary(new Minimum(), this, other);
+  }
+
+  /** `x` where `condition` (bool) holds, `other` elsewhere. Matches `Tensor.where`. */
+  where(condition: Tensor, other: Tensor | number): Tensor {
+    expectOperands("where", condition, other);
+    return apply(new Where(), condition, this, other);
+  }
+
+  /** `x = other` as bool. Matches `torch.eq`. */
+  eq(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("eq"), this, other);
+  }
+
+  /** `x != other` as bool. Matches `torch.ne`. */
+  ne(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("ne"), this, other);
+  }
+
+  /** `x < other` as bool. Matches `torch.lt`. */
+  lt(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("lt"), this, other);
+  }
+
+  /** `x <= other` as bool. Matches `torch.le`. */
+  le(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("le"), this, other);
+  }
+
+  /** `x > other` as bool. Matches `torch.gt`. */
+  gt(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("gt"), this, other);
+  }
+
+  /** `x >= other` as bool. Matches `torch.ge`. */
+  ge(other: Tensor | number): Tensor {
+    return applyBinary(new Compare("ge"), this, other);
+  }
+
+  /** `x and other` as bool; every number but 0 counts as true. */
+  logicalAnd(other: Tensor): Tensor {
+    return apply(new Logical("logicalAnd"), this, other);
+  }
+
+  /** `x or other` as bool; every number but 0 counts as true. */
+  logicalOr(other: Tensor): Tensor {
+    return apply(new Logical("logicalOr"), this, other);
+  }
+
+  /** `x xor other` as bool; every number but 0 counts as true. */
+  logicalXor(other: Tensor): Tensor {
+    return apply(new Logical("logicalXor"), this, other);
+  }
+
+  /** `not x` as bool. */
+  logicalNot(): Tensor {
+    return this.eq(0);
+  }
+
+  /** True where `x` is NaN. */
+  isNaN(): Tensor {
+    return this.ne(this);
+  }
+
+  /** True where `x` is neither infinite nor NaN. */
+  isFinite(): Tensor {
+    return this.abs().lt(Infinity);
+  }
+
+  /** `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; bool is `x != 0`. */
+  to(dtype: DType): Tensor {
+    checkChoice("to", "dtype", dtype, ["float32", "int32", "bool"]);
+    return dtype === this.dtype ? this : apply(new Cast(dtype), this);
+  }
+
+  /** `to("float32")` */
+  float(): Tensor {
+    return this.to("float32");
+  }
+
+  /** `to("int32")` */
+  int(): Tensor {
+    return this.to("int32");
+  }
+
+  /** `to("bool")` */
+  bool(): Tensor {
+    return this.to("bool");
+  }
+
+  /** `-x` */
+  neg(): Tensor {
+    return this.mul(-1);
+  }
+
+  /** `|x|` */
+  abs(): Tensor {
+    return apply(new Unary("abs"), this);
+  }
+
+  /** `e^x` */
+  exp(): Tensor {
+    return apply(new Unary("exp"), this);
+  }
+
+  /** `e^x - 1`, without cancellation near 0 */
+  expm1(): Tensor {
+    return apply(new Unary("expm1"), this);
+  }
+
+  /** `ln x` */
+  log(): Tensor {
+    return apply(new Unary("log"), this);
+  }
+
+  /** `ln(1 + x)`, without cancellation near 0 */
+  log1p(): Tensor {
+    return apply(new Unary("log1p"), this);
+  }
+
+  /** `sqrt x` */
+  sqrt(): Tensor {
+    return apply(new Unary("sqrt"), this);
+  }
+
+  /** `1 / sqrt x` */
+  rsqrt(): Tensor {
+    return apply(new Unary("rsqrt"), this);
+  }
+
+  /** `1 / x` */
+  reciprocal(): Tensor {
+    return apply(new Unary("reciprocal"), this);
+  }
+
+  /** `x^2` */
+  square(): Tensor {
+    return apply(new Unary("square"), this);
+  }
+
+  /** `sin x`, x in radians. Full float32 accuracy for |x| <= 1.6e6 */
+  sin(): Tensor {
+    return apply(new Unary("sin"), this);
+  }
+
+  /** `cos x`, x in radians. Full float32 accuracy for |x| <= 1.6e6 */
+  cos(): Tensor {
+    return apply(new Unary("cos"), this);
+  }
+
+  /** `2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x` */
+  erf(): Tensor {
+    return apply(new Unary("erf"), this);
+  }
+
   /** `max(x, 0)` */
   relu(): Tensor {
-    return apply(new Relu(), this);
+    return apply(new Unary("relu"), this);
+  }
+
+  /** `1 / (1 + e^-x)` */
+  sigmoid(): Tensor {
+    return apply(new Unary("sigmoid"), this);
+  }
+
+  /** `(e^x - e^-x) / (e^x + e^-x)` */
+  tanh(): Tensor {
+    return apply(new Unary("tanh"), this);
   }
 
   // --- reductions -----------------------------------------------------------------------------------------------------
@@ -259,10 +473,10 @@ export class Tensor implements Leaf, Disposable {
 }
 
 /** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
-export function applyMany(op: Op, ...inputs: (Tensor | null)[]): Tensor[] {
-  op.needs = inputs.map((input) => gradEnabled && input !== null && input.requiresGrad && op.differentiable);
+export function applyMany(op: Op, ...inputs: (Tensor | number | null)[]): Tensor[] {
+  op.needs = inputs.map((x) => gradEnabled && x instanceof Tensor && x.requiresGrad && op.differentiable);
   return withFrame(() => {
-    const result = op.forward(...inputs.map((input) => (input ? input.array : null)));
+    const result = op.forward(...inputs.map((input) => (input instanceof Tensor ? input.array : input)));
     const node = op.needsAny
       ? new Node(
           op,
@@ -276,12 +490,26 @@ export function applyMany(op: Op, ...inputs: (Tensor | null)[]): Tensor[] {
 }
 
 /** Applies an op with one result. */
-export function apply(op: Op, ...inputs: (Tensor | null)[]): Tensor {
+export function apply(op: Op, ...inputs: (Tensor | number | null)[]): Tensor {
   return applyMany(op, ...inputs)[0];
 }
 
-function edgeTo(input: Tensor | null, needed: boolean): Edge {
-  return input && needed ? (input.handle.node ?? input) : null;
+/** Applies an op whose two operands may be numbers. */
+export function applyBinary(op: Op, a: Tensor | number, b: Tensor | number): Tensor {
+  expectOperands(op.name, a, b);
+  return apply(op, a, b);
+}
+
+/** Checks what a caller without types passed as operands. */
+export function expectOperands(op: string, ...operands: unknown[]): void {
+  for (const x of operands) {
+    if (x instanceof Tensor || typeof x === "number") continue;
+    throw new DTypeError(`${op}: expected a tensor or a number, got ${x === null ? "null" : typeof x}`);
+  }
+}
+
+function edgeTo(input: Tensor | number | null, needed: boolean): Edge {
+  return input instanceof Tensor && needed ? (input.handle.node ?? input) : null;
 }
 
 /** Makes a leaf from what `build` allocates (inside a frame). */

@@ -1,0 +1,46 @@
+import { DTypeError, formatShape } from "../errors.ts";
+import { launch } from "../wasm/kernels.ts";
+import { ELEMENTWISE_GRAIN, empty, type NDArray } from "./array.ts";
+import { broadcastShapes, rowLayout } from "./broadcast.ts";
+import { type Gradients, Op } from "./op.ts";
+import { type Operand, promote, toArray } from "./promote.ts";
+import { sumTo } from "./sum.ts";
+
+function select(condition: NDArray, a: NDArray, b: NDArray): NDArray {
+  const out = empty(broadcastShapes("where", condition.shape, a.shape, b.shape), a.dtype);
+  if (out.size === 0) return out;
+  const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [condition, a, b]);
+  const [stepCondition, stepA, stepB] = steps;
+  const pointers = [condition.ptr, a.ptr, b.ptr, out.ptr] as const;
+  launch("where", out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepCondition, stepA, stepB, rank, table);
+  return out;
+}
+
+/** `condition ? a : b`, all three broadcast; `da = dy` where the condition holds, `db = dy` elsewhere. */
+export class Where extends Op {
+  readonly name = "where";
+  #shapes: (readonly number[])[] = [];
+
+  forward(condition: Operand, a: Operand, b: Operand): NDArray {
+    if (typeof condition === "number" || condition.dtype !== "bool") {
+      const came =
+        typeof condition === "number" ? "a number" : `${condition.dtype} of shape ${formatShape(condition.shape)}`;
+      throw new DTypeError(`where: condition expected bool, got ${came}; use a comparison or .bool()`);
+    }
+    const numbers = typeof a === "number" && typeof b === "number";
+    const [x, y] = promote(a, b, numbers ? "float32" : "bool");
+    this.#shapes = [x.shape, y.shape];
+    this.save(condition);
+    return select(condition, x, y);
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [condition] = this.saved as [NDArray];
+    const zero = toArray(0, "float32");
+    return [
+      null,
+      this.needs[1] ? sumTo(select(condition, dy, zero), this.#shapes[0]) : null,
+      this.needs[2] ? sumTo(select(condition, zero, dy), this.#shapes[1]) : null,
+    ];
+  }
+}
