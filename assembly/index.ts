@@ -11,6 +11,8 @@ export * from "./cast";
 export * from "./elementwise";
 export * from "./memory";
 export * from "./pair_loss";
+export * from "./pool2d/avg_pool2d";
+export * from "./pool2d/max_pool2d";
 export * from "./reduce";
 export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";

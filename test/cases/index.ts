@@ -3,6 +3,7 @@ import type { OpCase } from "./case.ts";
 import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
 import { linearCases, matmulCases } from "./matmul.ts";
 import { pairLossCases } from "./pair_loss.ts";
+import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
 import { meanCases, sumCases } from "./reduce.ts";
 import { unaryCases } from "./unary.ts";
 
@@ -10,6 +11,9 @@ import { unaryCases } from "./unary.ts";
 export const allCases: Record<string, OpCase[]> = {
   ...binaryCases,
   ...unaryCases,
+  maxPool2d: maxPool2dCases,
+  avgPool2d: avgPool2dCases,
+  adaptiveAvgPool2d: adaptiveAvgPool2dCases,
   mean: meanCases,
   conv2d: conv2dCases,
   convTranspose2d: convTranspose2dCases,

@@ -10,3 +10,11 @@ export {
   mseLoss,
   smoothL1Loss,
 } from "./loss.ts";
+export {
+  type AdaptiveSize,
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  type MaxPool2dOptions,
+  maxPool2d,
+} from "./pooling.ts";

@@ -1,0 +1,120 @@
+import { OptionError } from "../errors.ts";
+import { launch } from "../wasm/kernels.ts";
+import { empty, type NDArray } from "./array.ts";
+import { type Gradients, Op } from "./op.ts";
+import { checkBoolean, checkInteger, type Pair, readOptions } from "./options.ts";
+import {
+  checkPoolWindow,
+  expectImages,
+  type Planes,
+  type PoolWindow,
+  planeGrain,
+  planesOf,
+  pooledPlanes,
+} from "./pool2d.ts";
+
+export interface AvgPool2dOptions {
+  /** Step of the window. Default: the kernel size. */
+  stride?: Pair | null;
+  /** Zeros on each side, at most half the kernel. Default 0. */
+  padding?: Pair;
+  /** Rounds the output size up rather than down. Default false. */
+  ceilMode?: boolean;
+  /** Whether zeros of the padding count in the divisor. Default true. */
+  countIncludePad?: boolean;
+  /** Divides the sums by this instead (an integer, not 0). */
+  divisorOverride?: number | null;
+}
+
+/** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
+export class AvgPool2d extends Op {
+  readonly name = "avgPool2d";
+  readonly #window: PoolWindow;
+  readonly #countIncludePad: boolean;
+  /** 0 where none is given. */
+  readonly #divisorOverride: number;
+  #planes!: Planes;
+
+  constructor(kernelSize: Pair, options?: AvgPool2dOptions) {
+    super();
+    const { ceilMode, countIncludePad, divisorOverride, ...window } = readOptions(this.name, options, {
+      stride: null as Pair | null,
+      padding: 0 as Pair,
+      ceilMode: false,
+      countIncludePad: true,
+      divisorOverride: null as number | null,
+    });
+    this.#window = {
+      ...checkPoolWindow(this.name, kernelSize, { ...window, dilation: 1 }),
+      ceilMode: checkBoolean(this.name, "ceilMode", ceilMode),
+    };
+    this.#countIncludePad = checkBoolean(this.name, "countIncludePad", countIncludePad);
+    this.#divisorOverride =
+      divisorOverride === null ? 0 : checkInteger(this.name, "divisorOverride", divisorOverride, -(2 ** 31));
+    if (divisorOverride === 0) throw new OptionError(`${this.name}: divisorOverride expected an integer other than 0`);
+  }
+
+  forward(x: NDArray): NDArray {
+    this.#planes = pooledPlanes(this.name, x, this.#window);
+    const y = empty(this.#planes.outShape);
+    this.#launch("avgPool2d", x, y);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const { outShape, height, width } = this.#planes;
+    const dx = empty([...outShape.slice(0, -2), height, width]);
+    this.#launch("avgPool2dGrad", dy, dx);
+    return [dx];
+  }
+
+  #launch(kernelName: "avgPool2d" | "avgPool2dGrad", from: NDArray, to: NDArray): void {
+    const { planes, height, width, outHeight, outWidth } = this.#planes;
+    const { kernel, stride, padding } = this.#window;
+    // biome-ignore format: the kernel's argument list
+    launch(
+      kernelName, planes, planeGrain(this.#planes), from.ptr, to.ptr, height, width, outHeight, outWidth,
+      ...kernel, ...stride, ...padding, Number(this.#countIncludePad), this.#divisorOverride,
+    );
+  }
+}
+
+/** A size, or null for the input's. */
+export type AdaptiveSize = number | null | readonly (number | null)[];
+
+/** Averages over windows that divide the plane into outputSize parts as evenly as integers allow; they may overlap by one. */
+export class AdaptiveAvgPool2d extends Op {
+  readonly name = "adaptiveAvgPool2d";
+  readonly #size: readonly (number | null)[];
+  #planes!: Planes;
+
+  constructor(outputSize: AdaptiveSize) {
+    super();
+    this.#size = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize];
+    if (this.#size.length !== 2) {
+      throw new OptionError(`${this.name}: outputSize expected one integer or two, got ${JSON.stringify(outputSize)}`);
+    }
+    for (const size of this.#size) if (size !== null) checkInteger(this.name, "outputSize", size, 0);
+  }
+
+  forward(x: NDArray): NDArray {
+    expectImages(this.name, x);
+    const [height, width] = x.shape.slice(-2);
+    this.#planes = planesOf(x, this.#size[0] ?? height, this.#size[1] ?? width);
+    const y = empty(this.#planes.outShape);
+    this.#launch("adaptiveAvgPool2d", x, y);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const { outShape, height, width } = this.#planes;
+    const dx = empty([...outShape.slice(0, -2), height, width]);
+    this.#launch("adaptiveAvgPool2dGrad", dy, dx);
+    return [dx];
+  }
+
+  #launch(kernelName: "adaptiveAvgPool2d" | "adaptiveAvgPool2dGrad", from: NDArray, to: NDArray): void {
+    const { planes, height, width, outHeight, outWidth } = this.#planes;
+    launch(kernelName, planes, planeGrain(this.#planes), from.ptr, to.ptr, height, width, outHeight, outWidth);
+  }
+}
