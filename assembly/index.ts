@@ -18,3 +18,6 @@ export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
 export * from "./unary";
+export {
+  winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
+} from "./conv2d/winograd";

@@ -9,23 +9,26 @@ const DEPTH_BLOCK = 256;
 const ROW_BLOCK = 64;
 /** … by this many columns. */
 const COLUMN_BLOCK = 128;
+/** Scratch for a tile of C that reaches past its end: 4 x 8 floats. */
+const EDGE_BYTES = 128;
 
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
  * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; for batch n the matrices number aIndex[n] and bIndex[n] of them
- * are taken (int32 tables: a broadcast operand is packed once). c: [batch][M][N], contiguous. K >= 1.
+ * are taken (int32 tables: a broadcast operand is packed once). c: [batch][M][N]. K >= 1.
+ * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
- * edge: scratch of 4 x 8 floats a unit may write. Unit of the range: one block of C, row blocks fastest.
+ * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, start: i32, bias: usize, edge: usize,
+  c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize,
+  start: i32, bias: usize, edge: usize,
 ): void {
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
   const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
-  const aMatrix = <usize>((m + 3) >> 2) * <usize>depth * 16; // bytes of one packed matrix
-  const bMatrix = <usize>((n + 7) >> 3) * <usize>depth * 32;
+  const ownEdge = edge + <usize>begin * EDGE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
     const rest = unit / rowBlocks;
@@ -33,10 +36,10 @@ export function gemm(
     const batch = <usize>(rest / columnBlocks);
     const aNumber = <usize>i32.load(aIndex + (batch << 2));
     const bNumber = <usize>i32.load(bIndex + (batch << 2));
-    const a = aPanels + aNumber * aMatrix;
-    const b = bPanels + bNumber * bMatrix;
+    const a = aPanels + aNumber * aStride;
+    const b = bPanels + bNumber * bStride;
     const biasOf = bias + ((start == START_COLUMN_BIAS ? bNumber * <usize>n : aNumber * <usize>m) << 2);
-    const out = c + ((batch * <usize>m * <usize>n) << 2);
+    const out = c + batch * cStride;
     const rowEnd = min(m, (rowBlock + 1) * ROW_BLOCK);
     const columnEnd = min(n, (columnBlock + 1) * COLUMN_BLOCK);
 
@@ -52,7 +55,7 @@ export function gemm(
           if (i + 4 <= m && j + 8 <= n) {
             microKernel4x8(steps, aPanel, bPanel, tile, <usize>n << 2, from, tileBias);
           } else {
-            edgeTile(steps, aPanel, bPanel, tile, n, min(m - i, 4), min(n - j, 8), from, tileBias, edge);
+            edgeTile(steps, aPanel, bPanel, tile, n, min(m - i, 4), min(n - j, 8), from, tileBias, ownEdge);
           }
         }
       }

@@ -1,6 +1,6 @@
 import { formatShape, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
-import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
+import { type ConvAlgorithm, convAlgorithm } from "./conv2d_algorithm.ts";
 import {
   type Conv2dGeometry,
   type Conv2dOptions,
@@ -35,6 +35,7 @@ export class Conv2d extends Op {
   readonly name = "conv2d";
   readonly #window: Window;
   #geometry!: Conv2dGeometry;
+  #algorithm!: ConvAlgorithm;
   #inputShape!: readonly number[];
 
   constructor(options?: Conv2dOptions) {
@@ -50,17 +51,19 @@ export class Conv2d extends Op {
     checkBias(this.name, bias, weight.shape[0]);
     this.#inputShape = x.shape;
     this.#geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.#window);
+    this.#algorithm = convAlgorithm(this.#geometry);
     this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null);
-    const out = convForward(input, weight, bias, this.#geometry);
+    const out = this.#algorithm.forward(input, weight, bias, this.#geometry);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
   }
 
   override backward(dOut: NDArray): Gradients {
     const [input, weight] = this.saved;
     const dy = asBatch(this.name, dOut);
+    const { gradInput, gradWeight } = this.#algorithm;
     return [
-      this.needs[0] ? convGradInput(dy, weight!, null, this.#geometry).withShape(this.#inputShape) : null,
-      this.needs[1] ? convGradWeight(input!, dy, this.#geometry) : null,
+      this.needs[0] ? gradInput(dy, weight!, this.#geometry).withShape(this.#inputShape) : null,
+      this.needs[1] ? gradWeight(input!, dy, this.#geometry) : null,
       this.needs[2] ? channelSums(dy) : null,
     ];
   }

@@ -12,6 +12,8 @@ export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
 /** Rows and columns of C that a unit of the gemm kernel computes: ROW_BLOCK and COLUMN_BLOCK of assembly/matmul/gemm.ts. */
 const ROW_BLOCK = 64;
 const COLUMN_BLOCK = 128;
+/** Scratch for each unit: EDGE_BYTES there. */
+const EDGE_BYTES = 128;
 /** Panels a thread packs at a time. */
 const PACK_GRAIN = 16;
 
@@ -24,6 +26,16 @@ export interface Lines {
   batchStride: number;
   lineStride: number;
   kStride: number;
+}
+
+/** Bytes of one packed matrix: panels of 4 rows, filled up … */
+export function rowPanelBytes(rows: number, depth: number): number {
+  return Math.ceil(rows / 4) * depth * 16;
+}
+
+/** … and panels of 8 columns. */
+export function columnPanelBytes(columns: number, depth: number): number {
+  return Math.ceil(columns / 8) * depth * 32;
 }
 
 /** Panels of 4 lines: the left operand's rows. Returns their address. */
@@ -76,6 +88,10 @@ export interface Product {
   n: number;
   /** The length of the sums, at least 1. */
   depth: number;
+  /** Bytes from one matrix to the next. Default: they lie close together. */
+  aStride?: number;
+  bStride?: number;
+  cStride?: number;
   start?: (typeof START)[keyof typeof START];
   /** m floats for each left matrix, or n for each right one, by `start`. */
   bias?: number;
@@ -83,27 +99,31 @@ export interface Product {
 
 /** C = start + A B for each product. */
 export function multiplyPacked(p: Product): void {
-  const blocks = Math.ceil(p.m / ROW_BLOCK) * Math.ceil(p.n / COLUMN_BLOCK);
-  const { start = START.zero, bias = 0 } = p;
+  const { m, n, depth, start = START.zero, bias = 0 } = p;
+  const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
+  const units = p.aIndex.length * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
   const indices = intTable([...p.aIndex, ...p.bIndex]);
-  const edge = scratch(4 * 8 * 4);
+  const bIndices = indices + 4 * p.aIndex.length;
+  const edge = scratch(units * EDGE_BYTES);
+  const { aPanels, bPanels, c } = p;
   launch(
     "gemm",
-    p.aIndex.length * blocks,
+    units,
     1,
-    ...([
-      p.aPanels,
-      p.bPanels,
-      indices,
-      indices + 4 * p.aIndex.length,
-      p.c,
-      p.m,
-      p.n,
-      p.depth,
-      start,
-      bias,
-      edge,
-    ] as const),
+    aPanels,
+    bPanels,
+    indices,
+    bIndices,
+    c,
+    m,
+    n,
+    depth,
+    aStride,
+    bStride,
+    cStride,
+    start,
+    bias,
+    edge,
   );
 }
 

@@ -1,4 +1,5 @@
 import { nn } from "wasmgrad";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 const { functional: F } = nn;
@@ -37,6 +38,17 @@ function conv2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
     return sum;
   });
 }
+
+/** Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no panel. */
+const winograd: ConvCase[] = [
+  { x: [2, 32, 5, 6], filters: 32, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 17, 9, 5], filters: 18, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [3, 5, 7, 6], filters: 3, kernel: [3, 3], padding: [2, 2], bias: true },
+  { x: [1, 1, 3, 3], filters: 1, kernel: [3, 3] },
+  { x: [1, 2, 1, 2], filters: 9, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [70, 2, 4, 4], filters: 3, kernel: [3, 3], padding: [1, 1] },
+  { x: [2, 3, 6, 13], filters: 4, kernel: [3, 3], padding: [0, 2], bias: true },
+];
 
 /** Each input pixel paints the kernel into the output. */
 function convTranspose2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
@@ -98,21 +110,36 @@ function describe(c: ConvCase): string {
   return `[${x}] to ${filters}, kernel ${kernel.join("x")} ${JSON.stringify(options)}${bias ? " with bias" : ""}`;
 }
 
-function table(list: ConvCase[], op: "conv2d" | "convTranspose2d"): OpCase[] {
+function forcing<T>(algorithm: ConvAlgorithmName | undefined, run: () => T): T {
+  forceConvAlgorithm(algorithm);
+  try {
+    return run();
+  } finally {
+    forceConvAlgorithm(undefined);
+  }
+}
+
+function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: ConvAlgorithmName): OpCase[] {
   return list.map((c) => {
     const { x, filters, kernel, bias, ...options } = c;
     const groups = c.groups ?? 1;
     const weight = op === "conv2d" ? [filters, x[1] / groups, ...kernel] : [x[1], filters / groups, ...kernel];
     const reference = op === "conv2d" ? conv2dReference : convTranspose2dReference;
     return {
-      name: `${op} ${describe(c)}`,
+      name: `${op} ${describe(c)}${algorithm ? ` by ${algorithm}` : ""}`,
       inputs: [{ shape: x }, { shape: weight, low: -1, high: 1 }, ...(bias ? [{ shape: [filters] }] : [])],
-      run: (input, w, b) => F[op](input, w, b ?? null, options),
+      run: (input, w, b) => forcing(algorithm, () => F[op](input, w, b ?? null, options)),
       reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
-      tolerance: 1e-5,
+      // F(4x4,3x3) multiplies by up to 8 and divides again: its error is about ten times that of a direct sum
+      tolerance: algorithm === "winograd" ? 1e-4 : 1e-5,
+      gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
     };
   });
 }
 
-export const conv2dCases = table(cases, "conv2d");
+export const conv2dCases = [
+  ...table(cases, "conv2d"),
+  ...table(winograd, "conv2d", "winograd"),
+  ...table(winograd, "conv2d", "gemm"),
+];
 export const convTranspose2dCases = table(transposed, "convTranspose2d");

@@ -1,0 +1,44 @@
+import type { NDArray } from "./array.ts";
+import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
+import type { Conv2dGeometry } from "./conv2d_geometry.ts";
+import { winogradForward, winogradGradInput, winogradGradWeight, winogradServes } from "./conv2d_winograd.ts";
+
+/** The three passes of a convolution, whatever computes them. */
+export interface ConvAlgorithm {
+  forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray;
+  gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
+  gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray;
+}
+
+const algorithms = {
+  /** Any sizes: panels packed from the images, one matrix product. */
+  gemm: {
+    forward: convForward,
+    gradInput: (dOut, weight, g) => convGradInput(dOut, weight, null, g),
+    gradWeight: convGradWeight,
+  },
+  /** 3x3, stride 1: a quarter of the multiplications, in exchange for transforms of images, kernels and results. */
+  winograd: { forward: winogradForward, gradInput: winogradGradInput, gradWeight: winogradGradWeight },
+} satisfies Record<string, ConvAlgorithm>;
+
+export type ConvAlgorithmName = keyof typeof algorithms;
+
+/** Below this many input or output channels the transforms cost more than the multiplications they save. */
+const WINOGRAD_CHANNELS = 32;
+/** Smaller images leave most of a 4x4 tile unused. */
+const WINOGRAD_PIXELS = 16;
+
+let forced: ConvAlgorithmName | undefined;
+
+/** For tests and benchmarks: uses this algorithm wherever it serves at all; undefined goes back to the choice. */
+export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
+  forced = name;
+}
+
+/** Chooses how a convolution is computed. */
+export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
+  if (!winogradServes(g) || forced === "gemm") return algorithms.gemm;
+  const pays =
+    Math.min(g.inChannels, g.outChannels) >= WINOGRAD_CHANNELS && g.outHeight * g.outWidth >= WINOGRAD_PIXELS;
+  return pays || forced === "winograd" ? algorithms.winograd : algorithms.gemm;
+}

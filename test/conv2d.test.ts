@@ -1,0 +1,163 @@
+/** Convolutions: what they refuse, and how exact Winograd's algorithm is. */
+import { afterEach, describe, expect, test } from "vitest";
+import { DTypeError, nn, noGrad, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
+import { testRandom } from "./random.ts";
+
+const { conv2d, convTranspose2d, linear } = nn.functional;
+
+describe("conv2d refuses", () => {
+  const x = zeros([2, 4, 8, 8]);
+  const weight = zeros([6, 4, 3, 3]);
+  test.each<[string, () => Tensor, typeof ShapeError, string]>([
+    [
+      "channels that do not fit",
+      () => conv2d(x, zeros([6, 3, 3, 3])),
+      ShapeError,
+      "conv2d: weight expects 3 input channels, input has 4 (input [2,4,8,8], weight [6,3,3,3])",
+    ],
+    [
+      "groups that do not divide",
+      () => conv2d(x, zeros([6, 2, 3, 3]), null, { groups: 4 }),
+      ShapeError,
+      "2 input channels in each of 4 groups, input has 4",
+    ],
+    [
+      "filters that cannot be grouped",
+      () => conv2d(x, zeros([5, 2, 3, 3]), null, { groups: 2 }),
+      ShapeError,
+      "5 output channels cannot be split into 2 groups",
+    ],
+    [
+      "a kernel larger than the image",
+      () => conv2d(x, zeros([6, 4, 9, 9])),
+      ShapeError,
+      "9 x 9 pixels does not fit the padded input of 8 x 8",
+    ],
+    ["an empty kernel", () => conv2d(x, zeros([6, 4, 0, 3])), ShapeError, "the kernel is empty"],
+    [
+      "a flat input",
+      () => conv2d(zeros([4, 8]), weight),
+      ShapeError,
+      "input expected 4 dimensions [N,C,H,W] or [C,H,W], got [4,8]",
+    ],
+    ["a bias of another length", () => conv2d(x, weight, zeros([5])), ShapeError, "bias expected shape [6], got [5]"],
+    [
+      "int32",
+      () => conv2d(zeros([2, 4, 8, 8], { dtype: "int32" }), weight),
+      DTypeError,
+      "conv2d: expected float32, got int32 of shape [2,4,8,8]",
+    ],
+    ["stride 0", () => conv2d(x, weight, null, { stride: 0 }), OptionError, "stride expected an integer >= 1, got 0"],
+    ["a stride that is NaN", () => conv2d(x, weight, null, { stride: Number.NaN }), OptionError, "got NaN"],
+    [
+      "negative padding",
+      () => conv2d(x, weight, null, { padding: [1, -1] }),
+      OptionError,
+      "padding expected an integer >= 0, got -1",
+    ],
+    [
+      "three strides",
+      () => conv2d(x, weight, null, { stride: [1, 1, 1] }),
+      OptionError,
+      "stride expected one integer or two, got [1,1,1]",
+    ],
+    [
+      "an unknown option",
+      () => conv2d(x, weight, null, { strides: 2 } as never),
+      OptionError,
+      'unknown option "strides" (known: stride, padding, dilation, groups)',
+    ],
+    [
+      "an unknown padding",
+      () => conv2d(x, weight, null, { padding: "full" as never }),
+      OptionError,
+      'padding expected integers, "same" or "valid", got "full"',
+    ],
+    [
+      'padding "same" with a stride',
+      () => conv2d(x, weight, null, { padding: "same", stride: 2 }),
+      OptionError,
+      'padding "same" expects stride 1',
+    ],
+    [
+      "linear: features that do not fit",
+      () => linear(zeros([2, 3]), zeros([5, 4])),
+      ShapeError,
+      "got input [2,3], weight [5,4]",
+    ],
+    [
+      "convTranspose2d: channels that do not fit",
+      () => convTranspose2d(x, zeros([3, 2, 2, 2])),
+      ShapeError,
+      "weight expects 3 input channels, input has 4",
+    ],
+    [
+      "convTranspose2d: outputPadding as large as the stride",
+      () => convTranspose2d(x, zeros([4, 2, 2, 2]), null, { stride: 2, outputPadding: 2 }),
+      OptionError,
+      "outputPadding must be smaller than stride or dilation",
+    ],
+    [
+      "convTranspose2d: nothing left",
+      () => convTranspose2d(zeros([1, 1, 1, 1]), zeros([1, 1, 2, 2]), null, { padding: 1 }),
+      ShapeError,
+      "the result would be 0 x 0 pixels",
+    ],
+    [
+      "matmul: inner lengths that differ",
+      () => zeros([2, 3]).matmul(zeros([4, 5])),
+      ShapeError,
+      "the left operand has 3 columns, the right one 4 rows (left [2,3], right [4,5])",
+    ],
+    [
+      "matmul: stacks that do not broadcast",
+      () => zeros([2, 3, 4]).matmul(zeros([3, 4, 5])),
+      ShapeError,
+      "[2] and [3] cannot be broadcast",
+    ],
+    ["matmul: a scalar", () => zeros([]).matmul(zeros([3])), ShapeError, "expected at least one dimension"],
+  ])("%s", (_what, run, type, message) => {
+    expect(run).toThrow(type);
+    expect(run).toThrow(message);
+  });
+});
+
+test('padding "same" keeps the size and puts an odd zero after', () => {
+  const y = conv2d(tensor([[[[1, 2, 3]]]]), tensor([[[[1, 10]]]]), null, { padding: "same" });
+  expect(y.toArray()).toEqual([[[[21, 32, 3]]]]);
+});
+
+describe("Winograd F(4x4,3x3)", () => {
+  afterEach(() => forceConvAlgorithm(undefined));
+
+  /** Relative root mean square difference from the same sums in float64. */
+  function error(algorithm: ConvAlgorithmName, channels: number, size: number): number {
+    const random = testRandom(3);
+    const x = Float32Array.from({ length: channels * size * size }, () => random() * 2 - 1);
+    const weight = Float32Array.from({ length: 4 * channels * 9 }, () => random() * 2 - 1);
+    forceConvAlgorithm(algorithm);
+    const shape = [4, channels, 3, 3];
+    const y = noGrad(() => conv2d(tensor(x, { shape: [1, channels, size, size] }), tensor(weight, { shape }))).data();
+    const out = size - 2;
+    let squares = 0;
+    let differences = 0;
+    for (let i = 0; i < y.length; i++) {
+      const [co, oy, ox] = [Math.floor(i / (out * out)), Math.floor(i / out) % out, i % out];
+      let sum = 0;
+      for (let ci = 0; ci < channels; ci++)
+        for (let tap = 0; tap < 9; tap++) {
+          const [ky, kx] = [Math.floor(tap / 3), tap % 3];
+          sum += x[(ci * size + oy + ky) * size + ox + kx] * weight[(co * channels + ci) * 9 + tap];
+        }
+      squares += sum * sum;
+      differences += (y[i] - sum) ** 2;
+    }
+    return Math.sqrt(differences / squares);
+  }
+
+  test("its error is within 4e-6, that of the direct product within 1e-6", () => {
+    expect(error("winograd", 64, 18)).toBeLessThan(4e-6);
+    expect(error("gemm", 64, 18)).toBeLessThan(1e-6);
+  });
+});
