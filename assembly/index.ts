@@ -8,12 +8,14 @@ export function heapBase(): usize {
 
 export * from "./broadcast";
 export * from "./cast";
+export * from "./cross_entropy";
 export * from "./elementwise";
 export * from "./memory";
 export * from "./pair_loss";
 export * from "./pool2d/avg_pool2d";
 export * from "./pool2d/max_pool2d";
 export * from "./reduce";
+export * from "./softmax";
 export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";

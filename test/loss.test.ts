@@ -4,6 +4,7 @@ import { DTypeError, nn, OptionError, ShapeError, tensor, zeros } from "wasmgrad
 import { testRandom } from "./random.ts";
 
 const F = nn.functional;
+const classes = (values: number[]) => tensor(values, { dtype: "int32" });
 
 describe("losses of pairs", () => {
   test("the mean over a million elements is exact to the last float32 bits", () => {
@@ -67,5 +68,77 @@ describe("losses of pairs", () => {
     );
     expect(() => F.klDiv(x, x, { logTarget: 1 as unknown as boolean })).toThrow(OptionError);
     expect(() => F.klDiv(zeros([]), zeros([]), { reduction: "batchmean" })).toThrow(ShapeError);
+  });
+});
+
+describe("crossEntropy and nllLoss", () => {
+  test("far logits", () => {
+    const x = tensor([[1000, 0, -1000]], { requiresGrad: true });
+    const loss = F.crossEntropy(x, classes([2]));
+    expect(loss.item()).toBe(2000);
+    loss.backward();
+    expect(x.grad?.toArray()).toEqual([[1, 0, -1]]);
+  });
+
+  test("all targets ignored: the mean is NaN, the sum 0", () => {
+    const x = zeros([2, 3]);
+    expect(F.crossEntropy(x, classes([-100, -100])).item()).toBeNaN();
+    expect(F.crossEntropy(x, classes([-100, -100]), { reduction: "sum" }).item()).toBe(0);
+  });
+
+  test("an ignored target gets no gradient", () => {
+    const x = tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { requiresGrad: true },
+    );
+    F.crossEntropy(x, classes([-100, 1])).backward();
+    expect(x.grad?.toArray()).toEqual([
+      [0, 0],
+      [expect.closeTo(0.268941, 6), expect.closeTo(-0.268941, 6)],
+    ]);
+  });
+
+  test("bad input", () => {
+    const x = zeros([2, 3]);
+    expect(() => F.crossEntropy(x, classes([0, 3]))).toThrow(OptionError);
+    expect(() => F.crossEntropy(x, classes([0, 3]))).toThrow(
+      "crossEntropy: target expected classes in [0, 2] or ignoreIndex -100, got 3 at element 1",
+    );
+    expect(() => F.nllLoss(x, classes([-1, 0]))).toThrow("got -1 at element 0");
+    expect(() => F.crossEntropy(x, classes([0]))).toThrow(
+      "crossEntropy: target expected class indices [2] for input [2,3], got [1]",
+    );
+    expect(() => F.crossEntropy(x, zeros([2]))).toThrow(ShapeError);
+    expect(() => F.crossEntropy(x, tensor([true, false]))).toThrow(DTypeError);
+    expect(() => F.nllLoss(x, zeros([2]))).toThrow("nllLoss: target expected int32, got float32");
+    expect(() => F.crossEntropy(classes([1, 2]), classes([1]))).toThrow(DTypeError);
+    expect(() => F.crossEntropy(zeros([]), classes([0]))).toThrow(ShapeError);
+    expect(() => F.crossEntropy(x, classes([0, 1]), { weight: zeros([2]) })).toThrow(
+      "crossEntropy: weight, one for each class, expected shape [3], got [2]",
+    );
+    expect(() => F.crossEntropy(x, classes([0, 1]), { labelSmoothing: 1.5 })).toThrow(OptionError);
+    expect(() => F.crossEntropy(x, classes([0, 1]), { labelSmoothing: NaN })).toThrow(OptionError);
+    expect(() => F.crossEntropy(x, classes([0, 1]), { ignoreIndex: 0.5 })).toThrow(OptionError);
+    expect(() => F.nllLoss(x, classes([0, 1]), { labelSmoothing: 0.1 } as object)).toThrow("unknown option");
+  });
+});
+
+describe("softmax", () => {
+  test("infinities", () => {
+    expect(F.softmax(tensor([-Infinity, 0, 0]), 0).toArray()).toEqual([0, 0.5, 0.5]);
+    expect(
+      F.softmax(tensor([-Infinity, -Infinity]), 0)
+        .data()
+        .every(Number.isNaN),
+    ).toBe(true);
+  });
+
+  test("bad input", () => {
+    expect(() => F.softmax(zeros([2, 3]), 2)).toThrow("softmax: dim expected an integer in [-2, 1], got 2");
+    expect(() => F.logSoftmax(zeros([2]), undefined as unknown as number)).toThrow(OptionError);
+    expect(() => F.softmax(classes([1, 2]), 0)).toThrow(DTypeError);
   });
 });

@@ -8,6 +8,7 @@ import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
 import { checkChoice } from "../ops/options.ts";
+import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Unary } from "../ops/unary.ts";
 import { Where } from "../ops/where.ts";
@@ -465,6 +466,16 @@ export class Tensor implements Leaf, Disposable {
   // --- shape ----------------------------------------------------------------------------------------------------------
 
   // --- linear algebra, softmax ----------------------------------------------------------------------------------------
+
+  /** `e^x / Σ e^x` along `dim`. */
+  softmax(dim: number): Tensor {
+    return apply(new Softmax(dim), this);
+  }
+
+  /** `x - log Σ e^x` along `dim`. */
+  logSoftmax(dim: number): Tensor {
+    return apply(new LogSoftmax(dim), this);
+  }
 
   /** Matrix product, see `matmul()`. */
   matmul(other: Tensor): Tensor {

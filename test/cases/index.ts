@@ -1,14 +1,18 @@
 import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
 import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
+import { crossEntropyCases } from "./cross_entropy.ts";
 import { linearCases, matmulCases } from "./matmul.ts";
 import { pairLossCases } from "./pair_loss.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
 import { meanCases, sumCases } from "./reduce.ts";
+import { softmaxCases } from "./softmax.ts";
 import { unaryCases } from "./unary.ts";
 
 /** Every op's cases. */
 export const allCases: Record<string, OpCase[]> = {
+  crossEntropy: crossEntropyCases,
+  softmax: softmaxCases,
   ...binaryCases,
   ...unaryCases,
   maxPool2d: maxPool2dCases,

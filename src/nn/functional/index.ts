@@ -4,10 +4,13 @@ export { linear } from "./linear.ts";
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
+  type CrossEntropyLossOptions,
+  crossEntropy,
   klDiv,
   type LossOptions,
   l1Loss,
   mseLoss,
+  nllLoss,
   smoothL1Loss,
 } from "./loss.ts";
 export {
@@ -18,3 +21,4 @@ export {
   type MaxPool2dOptions,
   maxPool2d,
 } from "./pooling.ts";
+export { logSoftmax, softmax } from "./softmax.ts";

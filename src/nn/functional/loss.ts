@@ -1,6 +1,9 @@
-import { checkBoolean, checkChoice, checkNumber, readOptions } from "../../ops/options.ts";
+import { ShapeError } from "../../errors.ts";
+import { expectSameShape } from "../../ops/array.ts";
+import { CrossEntropy } from "../../ops/cross_entropy.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../ops/options.ts";
 import { type LossReduction, PairLoss } from "../../ops/pair_loss.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply, leaf, type Tensor } from "../../tensor/tensor.ts";
 
 export interface LossOptions {
   /** `"mean"` (the default) or `"sum"` of the terms, or `"none"`: the terms themselves. */
@@ -146,4 +149,99 @@ export function klDiv(
   checkChoice("klDiv", "reduction", reduction, [...REDUCTIONS, "batchmean"]);
   const kind = checkBoolean("klDiv", "logTarget", logTarget) ? "klDivLogTarget" : "klDiv";
   return apply(new PairLoss(kind, { reduction }), input, target);
+}
+
+export interface CrossEntropyLossOptions extends LossOptions {
+  /** A weight for each class, [C]. It gets no gradient. */
+  weight?: Tensor | null;
+  /** Targets of this value count neither in the sum nor in the mean. Default -100. */
+  ignoreIndex?: number;
+  /** How much of the target is spread over all classes, in [0, 1]. Default 0. */
+  labelSmoothing?: number;
+}
+
+/**
+ * Cross entropy of logits: `-w[t] log softmax(input)[t]`. Matches `torch.nn.functional.cross_entropy`.
+ *
+ * @param input logits [N,C], [N,C,d1,...] or [C]
+ * @param target int32 class indices [N], [N,d1,...] or []; or float32 probabilities of the input's shape
+ * @param options `weight` [C]; `ignoreIndex` (default -100; for class indices only); `labelSmoothing` (default 0);
+ *   `reduction`: `"mean"` divides by the sum of the weights of the targets counted (with probabilities: by their number).
+ * @throws ShapeError when the shapes do not fit; OptionError for a class outside [0, C).
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const logits = tensor([[2, 0, 0], [0, 3, 0]]);
+ * const target = tensor([0, 1], { dtype: "int32" });
+ * console.log(nn.functional.crossEntropy(logits, target).item()); // 0.1671…
+ * ```
+ */
+export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyLossOptions): Tensor {
+  const op = "crossEntropy";
+  const { weight, ...rest } = readOptions(op, options, {
+    reduction: MEAN,
+    weight: null as Tensor | null,
+    ignoreIndex: -100,
+    labelSmoothing: 0,
+  });
+  checkChoice(op, "reduction", rest.reduction, REDUCTIONS);
+  checkInteger(op, "ignoreIndex", rest.ignoreIndex, -(2 ** 31));
+  checkNumber(op, "labelSmoothing", rest.labelSmoothing, 0, 1);
+  if (target.dtype === "float32") {
+    return crossEntropyOfProbabilities(input, target, weight, rest.labelSmoothing, rest.reduction);
+  }
+  return apply(new CrossEntropy(op, rest), input, target, weight);
+}
+
+/** `-Σ w t' log softmax(input)` over the classes, with `t' = (1 - smoothing) t + smoothing / C`. */
+function crossEntropyOfProbabilities(
+  input: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  smoothing: number,
+  reduction: LossReduction,
+): Tensor {
+  const op = "crossEntropy";
+  expectSameShape(op, "target probabilities, as the input,", input.shape, target.shape);
+  if (input.dim() === 0) throw new ShapeError(`${op}: input expected [C] or [N,C,...], got []`);
+  const dim = input.dim() === 1 ? 0 : 1;
+  const classes = input.shape[dim];
+  const goal = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / classes);
+  let terms = input.logSoftmax(dim).mul(goal);
+  if (weight) {
+    expectSameShape(op, "weight, one for each class,", [classes], weight.shape);
+    terms = terms.mul(leaf(() => weight.array.withShape(input.shape.map((_, d) => (d === dim ? classes : 1)))));
+  }
+  terms = terms.sum(dim).neg();
+  if (reduction === "none") return terms;
+  return reduction === "sum" ? terms.sum() : terms.mean();
+}
+
+/**
+ * Negative log-likelihood of log-probabilities: `-w[t] input[t]`. Matches `torch.nn.functional.nll_loss`.
+ *
+ * @param input log-probabilities [N,C], [N,C,d1,...] or [C], as `logSoftmax` gives
+ * @param target int32 class indices [N], [N,d1,...] or []
+ * @param options `weight` [C]; `ignoreIndex` (default -100); `reduction`, as in `crossEntropy`.
+ * @throws ShapeError when the shapes do not fit; OptionError for a class outside [0, C).
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const logProbabilities = nn.functional.logSoftmax(tensor([[2, 0, 0]]), 1);
+ * console.log(nn.functional.nllLoss(logProbabilities, tensor([0], { dtype: "int32" })).item()); // 0.2395…
+ * ```
+ */
+export function nllLoss(
+  input: Tensor,
+  target: Tensor,
+  options?: Omit<CrossEntropyLossOptions, "labelSmoothing">,
+): Tensor {
+  const { weight, ...rest } = readOptions("nllLoss", options, {
+    reduction: MEAN,
+    weight: null as Tensor | null,
+    ignoreIndex: -100,
+  });
+  checkChoice("nllLoss", "reduction", rest.reduction, REDUCTIONS);
+  checkInteger("nllLoss", "ignoreIndex", rest.ignoreIndex, -(2 ** 31));
+  return apply(new CrossEntropy("nllLoss", { ...rest, labelSmoothing: 0 }), input, target, weight);
 }

@@ -1,0 +1,226 @@
+// Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of e^(x - m), which
+// cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to 12 bytes past the inputs are read.
+//
+// inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the range is
+// outer * ceil(inner / 4).
+
+import { exp4, log4 } from "./math";
+import { lanesBelow, load4, storePartial, storeUpTo } from "./simd";
+
+// @ts-ignore: decorator
+@inline
+function promoteHigh(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3));
+}
+
+/** Both halves to float32. */
+// @ts-ignore: decorator
+@inline
+function demote(low: v128, high: v128): v128 {
+  return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+}
+
+/** Sum of the four lanes of two float64 vectors. */
+// @ts-ignore: decorator
+@inline
+function total(low: v128, high: v128): f64 {
+  const both = f64x2.add(low, high);
+  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
+}
+
+/** The largest of a row; NaN where there is one. */
+// @ts-ignore: decorator
+@inline
+function rowMax(x: usize, n: i32): f32 {
+  let best = f32x4.splat(-Infinity);
+  for (let i = 0; i < n; i += 4) {
+    const v = v128.bitselect(load4(x, i), best, lanesBelow(n - i));
+    best = f32x4.max(best, v);
+  }
+  return max(
+    max(f32x4.extract_lane(best, 0), f32x4.extract_lane(best, 1)),
+    max(f32x4.extract_lane(best, 2), f32x4.extract_lane(best, 3)),
+  );
+}
+
+/** Sum of e^(x - m) of a row; where y is not null the terms are stored there. */
+// @ts-ignore: decorator
+@inline
+function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  const maximum = f32x4.splat(m);
+  for (let i = 0; i < n; i += 4) {
+    const e = v128.and(exp4(f32x4.sub(load4(x, i), maximum)), lanesBelow(n - i));
+    if (y) storeUpTo(y, i, n, e);
+    low = f64x2.add(low, f64x2.promote_low_f32x4(e));
+    high = f64x2.add(high, promoteHigh(e));
+  }
+  return total(low, high);
+}
+
+// @ts-ignore: decorator
+@inline
+function logOf(sum: f64): f32 {
+  return f32x4.extract_lane(log4(f32x4.splat(<f32>sum)), 0);
+}
+
+function softmaxRows(begin: i32, end: i32, x: usize, y: usize, n: i32, log: i32): void {
+  for (let row = begin; row < end; row++) {
+    const from = x + (<usize>row * n << 2);
+    const to = y + (<usize>row * n << 2);
+    const m = rowMax(from, n);
+    const sum = rowExpSum(from, log ? 0 : to, n, m);
+    if (log) {
+      const maximum = f32x4.splat(m);
+      const logSum = f32x4.splat(logOf(sum));
+      for (let i = 0; i < n; i += 4) storeUpTo(to, i, n, f32x4.sub(f32x4.sub(load4(from, i), maximum), logSum));
+    } else {
+      const divisor = f32x4.splat(<f32>sum);
+      for (let i = 0; i < n; i += 4) storeUpTo(to, i, n, f32x4.div(load4(to, i), divisor));
+    }
+  }
+}
+
+// Four columns: x, y and so on point at row 0 of them, rows lie `stride` bytes apart.
+
+// @ts-ignore: decorator
+@inline
+function columnsMax(x: usize, n: i32, stride: usize): v128 {
+  let best = v128.load(x);
+  for (let r = 1; r < n; r++) best = f32x4.max(best, v128.load(x + <usize>r * stride));
+  return best;
+}
+
+/** Sums of e^(x - m), as float32. */
+// @ts-ignore: decorator
+@inline
+function columnsExpSum(x: usize, n: i32, stride: usize, m: v128): v128 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  for (let r = 0; r < n; r++) {
+    const e = exp4(f32x4.sub(v128.load(x + <usize>r * stride), m));
+    low = f64x2.add(low, f64x2.promote_low_f32x4(e));
+    high = f64x2.add(high, promoteHigh(e));
+  }
+  return demote(low, high);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeLanes(to: usize, v: v128, count: i32): void {
+  if (count >= 4) v128.store(to, v);
+  else storePartial(to, v, count);
+}
+
+function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, log: i32): void {
+  const tiles = (inner + 3) / 4;
+  const stride = <usize>inner << 2;
+  for (let p = begin; p < end; p++) {
+    const o = p / tiles;
+    const column = (p - o * tiles) * 4;
+    const count = inner - column;
+    const offset = (<usize>o * n * inner + column) << 2;
+    const m = columnsMax(x + offset, n, stride);
+    const sum = columnsExpSum(x + offset, n, stride, m);
+    const logSum = log4(sum);
+    for (let r = 0; r < n; r++) {
+      const at = offset + <usize>r * stride;
+      const d = f32x4.sub(v128.load(x + at), m);
+      storeLanes(y + at, log ? f32x4.sub(d, logSum) : f32x4.div(exp4(d), sum), count);
+    }
+  }
+}
+
+/** y = softmax(x), or its logarithm where `log`. */
+export function softmax(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, log: i32): void {
+  if (inner == 1) softmaxRows(begin, end, x, y, n, log);
+  else softmaxColumns(begin, end, x, y, n, inner, log);
+}
+
+/** maxima[o, i] = m and logSums[o, i] = log s: log-softmax is x - m - log s. */
+export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, n: i32, inner: i32): void {
+  if (inner == 1) {
+    for (let row = begin; row < end; row++) {
+      const from = x + (<usize>row * n << 2);
+      const m = rowMax(from, n);
+      store<f32>(maxima + (<usize>row << 2), m);
+      store<f32>(logSums + (<usize>row << 2), logOf(rowExpSum(from, 0, n, m)));
+    }
+    return;
+  }
+  const tiles = (inner + 3) / 4;
+  const stride = <usize>inner << 2;
+  for (let p = begin; p < end; p++) {
+    const o = p / tiles;
+    const column = (p - o * tiles) * 4;
+    const from = x + ((<usize>o * n * inner + column) << 2);
+    const to = (<usize>o * inner + column) << 2;
+    const m = columnsMax(from, n, stride);
+    storeLanes(maxima + to, m, inner - column);
+    storeLanes(logSums + to, log4(columnsExpSum(from, n, stride, m)), inner - column);
+  }
+}
+
+/** The factor of the correction in a gradient: y itself, or e^y where y is a logarithm. */
+// @ts-ignore: decorator
+@inline
+function share(y: v128, log: i32): v128 {
+  return log ? exp4(y) : y;
+}
+
+function softmaxGradRows(begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, log: i32): void {
+  for (let row = begin; row < end; row++) {
+    const offset = <usize>row * n << 2;
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    for (let i = 0; i < n; i += 4) {
+      const g = load4(dy + offset, i);
+      const v = v128.and(log ? g : f32x4.mul(g, load4(y + offset, i)), lanesBelow(n - i));
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, promoteHigh(v));
+    }
+    const sum = f32x4.splat(<f32>total(low, high));
+    for (let i = 0; i < n; i += 4) {
+      const s = share(load4(y + offset, i), log);
+      const g = load4(dy + offset, i);
+      storeUpTo(dx + offset, i, n, log ? f32x4.sub(g, f32x4.mul(s, sum)) : f32x4.mul(s, f32x4.sub(g, sum)));
+    }
+  }
+}
+
+function softmaxGradColumns(
+  begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
+): void {
+  const tiles = (inner + 3) / 4;
+  const stride = <usize>inner << 2;
+  for (let p = begin; p < end; p++) {
+    const o = p / tiles;
+    const column = (p - o * tiles) * 4;
+    const offset = (<usize>o * n * inner + column) << 2;
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    for (let r = 0; r < n; r++) {
+      const at = offset + <usize>r * stride;
+      const g = v128.load(dy + at);
+      const v = log ? g : f32x4.mul(g, v128.load(y + at));
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, promoteHigh(v));
+    }
+    const sum = demote(low, high);
+    for (let r = 0; r < n; r++) {
+      const at = offset + <usize>r * stride;
+      const s = share(v128.load(y + at), log);
+      const g = v128.load(dy + at);
+      storeLanes(dx + at, log ? f32x4.sub(g, f32x4.mul(s, sum)) : f32x4.mul(s, f32x4.sub(g, sum)), inner - column);
+    }
+  }
+}
+
+/** dx = y (dy - sum of dy y) over n, or, where `log`, dx = dy - e^y (sum of dy). */
+export function softmaxGrad(
+  begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
+): void {
+  if (inner == 1) softmaxGradRows(begin, end, y, dy, dx, n, log);
+  else softmaxGradColumns(begin, end, y, dy, dx, n, inner, log);
+}

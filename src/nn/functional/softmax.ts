@@ -1,0 +1,31 @@
+import type { Tensor } from "../../tensor/tensor.ts";
+
+/**
+ * `e^x / Σ e^x` along `dim`, of values shifted by their maximum, so that it cannot overflow. Matches
+ * `torch.nn.functional.softmax`.
+ *
+ * @throws OptionError when `dim` is out of range.
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * console.log(nn.functional.softmax(tensor([[1, 2, 3]]), 1).toArray()); // [[0.0900, 0.2447, 0.6652]]
+ * ```
+ */
+export function softmax(x: Tensor, dim: number): Tensor {
+  return x.softmax(dim);
+}
+
+/**
+ * `x - log Σ e^x` along `dim`: the logarithm of softmax, exact where softmax itself is 0. Matches
+ * `torch.nn.functional.log_softmax`.
+ *
+ * @throws OptionError when `dim` is out of range.
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * console.log(nn.functional.logSoftmax(tensor([0, 1000]), 0).toArray()); // [-1000, 0]
+ * ```
+ */
+export function logSoftmax(x: Tensor, dim: number): Tensor {
+  return x.logSoftmax(dim);
+}
