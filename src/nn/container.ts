@@ -1,0 +1,113 @@
+import { OptionError } from "../errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+/** Modules in order, under the names "0", "1", … */
+abstract class ModuleSequence extends Module implements Iterable<Module> {
+  constructor(modules: readonly Module[]) {
+    super();
+    for (const module of modules) this.append(module);
+  }
+
+  get length(): number {
+    return this.namedChildren().length;
+  }
+
+  /** The module at a position; negative positions count from the end. */
+  at(index: number): Module {
+    const children = this.namedChildren();
+    const module = children.at(index)?.[1];
+    if (!module || !Number.isInteger(index)) {
+      throw new OptionError(
+        `${this.constructor.name}.at: index expected an integer in [${-children.length}, ${children.length - 1}], got ${index}`,
+      );
+    }
+    return module;
+  }
+
+  /** Adds a module at the end. Returns this. */
+  append(module: Module): this {
+    if (!(module instanceof Module)) throw new OptionError(`${this.constructor.name}: expected modules, got ${module}`);
+    (this as unknown as Record<string, Module>)[this.length] = module;
+    return this;
+  }
+
+  *[Symbol.iterator](): Iterator<Module> {
+    for (const [, module] of this.namedChildren()) yield module;
+  }
+}
+
+/**
+ * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`.
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * const net = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
+ * console.log(net.forward(zeros([3, 4])).shape); // [3, 2]
+ * console.log(`${net}`);
+ * ```
+ */
+export class Sequential extends ModuleSequence {
+  constructor(...modules: Module[]) {
+    super(modules);
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = x;
+    for (const module of this) y = module.forward(y);
+    return y;
+  }
+}
+
+/**
+ * A list of modules whose parameters are found; it has no `forward` of its own. Matches `torch.nn.ModuleList`.
+ *
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * const layers = new nn.ModuleList([new nn.Linear(4, 4), new nn.Linear(4, 4)]);
+ * console.log(layers.length, Object.keys(layers.stateDict())); // 2 ["0.weight", "0.bias", "1.weight", "1.bias"]
+ * ```
+ */
+export class ModuleList extends ModuleSequence {
+  constructor(modules: Iterable<Module> = []) {
+    super([...modules]);
+  }
+}
+
+/**
+ * Modules under names of one's own; it has no `forward`. Matches `torch.nn.ModuleDict`.
+ *
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * const heads = new nn.ModuleDict({ digit: new nn.Linear(8, 10), parity: new nn.Linear(8, 2) });
+ * console.log(heads.get("parity").stateDict().weight.shape); // [2, 8]
+ * ```
+ */
+export class ModuleDict extends Module {
+  constructor(modules: Record<string, Module> = {}) {
+    super();
+    for (const [name, module] of Object.entries(modules)) this.set(name, module);
+  }
+
+  get(name: string): Module {
+    const found = this.namedChildren().find(([key]) => key === name);
+    if (!found) throw new OptionError(`ModuleDict.get: no module "${name}" (known: ${this.keys().join(", ")})`);
+    return found[1];
+  }
+
+  set(name: string, module: Module): this {
+    if (name in Module.prototype || name in ModuleDict.prototype || name === "training" || name.includes(".")) {
+      throw new OptionError(`ModuleDict.set: "${name}" is a name of Module itself or has a dot`);
+    }
+    if (!(module instanceof Module)) throw new OptionError(`ModuleDict.set: expected a module, got ${module}`);
+    (this as unknown as Record<string, Module>)[name] = module;
+    return this;
+  }
+
+  keys(): string[] {
+    return this.namedChildren().map(([name]) => name);
+  }
+}

@@ -1,0 +1,27 @@
+import type { Module } from "./module.ts";
+
+/** The tree of a module's layers, one a line, and the number of its parameters. */
+export function describeModule(module: Module): string {
+  const count = module.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
+  return `${tree(module, "")}\n(${count.toLocaleString("en-US")} parameters)`;
+}
+
+function tree(module: Module, indent: string): string {
+  const name = module.constructor.name;
+  const extra = module.extraRepr();
+  const children = module.namedChildren();
+  if (children.length === 0) return `${name}(${extra})`;
+  const inner = `${indent}  `;
+  const lines = children.map(([child, value]) => `${inner}(${child}): ${tree(value, inner)}`);
+  return [`${name}(`, ...(extra ? [inner + extra] : []), ...lines, `${indent})`].join("\n");
+}
+
+/** A pair as PyTorch prints it: `(3, 3)`. */
+export function formatPair(pair: readonly number[]): string {
+  return `(${pair.join(", ")})`;
+}
+
+/** Joins the options that differ from their defaults: `padding=(1, 1), bias=false`. */
+export function formatOptions(...parts: (string | false)[]): string {
+  return parts.filter((part) => part !== false && part !== "").join(", ");
+}

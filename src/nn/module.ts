@@ -1,0 +1,210 @@
+import { OptionError } from "../errors.ts";
+import { readOptions } from "../ops/options.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { describeModule } from "./describe.ts";
+import { Parameter } from "./parameter.ts";
+import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./state.ts";
+
+/**
+ * Base class of all networks and layers. Parameters, modules and registered buffers that are fields of the class are found by
+ * themselves; `forward` is called directly. Matches `torch.nn.Module`.
+ *
+ * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are the fields' paths: "encoder.0.weight".
+ *
+ * @example
+ * ```ts
+ * import { nn, type Tensor, zeros } from "wasmgrad";
+ * class Net extends nn.Module {
+ *   hidden = new nn.Linear(4, 8);
+ *   out = new nn.Linear(8, 2);
+ *   forward(x: Tensor): Tensor { return this.out.forward(this.hidden.forward(x).relu()); }
+ * }
+ * const net = new Net();
+ * console.log(net.forward(zeros([1, 4])).shape, Object.keys(net.stateDict()));
+ * ```
+ */
+export class Module {
+  /**
+   * Names of fields in `stateDict()` and the other named lists, where they differ from the fields' own. The layers use it for
+   * PyTorch's spelling: `{ runningMean: "running_mean" }`.
+   */
+  static readonly stateNames: Readonly<Record<string, string>> = {};
+
+  /** True (the default) while training: dropout drops and batch norm uses the batch's statistics. See `train`, `eval`. */
+  training = true;
+
+  /** Registered buffers' fields, and whether `stateDict` holds them. */
+  readonly #buffers = new Map<string, { persistent: boolean }>();
+
+  /** Computes the module's output. Every subclass that is called has its own. */
+  // biome-ignore lint/suspicious/noExplicitAny: each module has its own inputs and outputs
+  forward(..._inputs: any[]): any {
+    throw new Error(`${this.constructor.name}: has no forward()`);
+  }
+
+  /**
+   * Makes a tensor part of the module's state without being learnt (running statistics, masks). It is kept beyond the scope
+   * that made it. Returns it, so that a class field can hold it: `mean = this.registerBuffer("mean", zeros([3]))`.
+   *
+   * @param options `persistent` (default true): whether `stateDict()` holds it
+   */
+  registerBuffer<T extends Tensor | null>(name: string, tensor: T, options?: { persistent?: boolean }): T {
+    const op = `${this.constructor.name}.registerBuffer`;
+    const { persistent } = readOptions(op, options, { persistent: true });
+    if (typeof name !== "string" || name === "" || name.includes(".")) {
+      throw new OptionError(`${op}: expected a name without a dot, got ${JSON.stringify(name)}`);
+    }
+    if (tensor !== null && !(tensor instanceof Tensor)) throw new OptionError(`${op}: expected a tensor or null`);
+    if (tensor instanceof Parameter) throw new OptionError(`${op}: "${name}" is a Parameter: assign it to a field`);
+    this.#buffers.set(name, { persistent });
+    (this as Record<string, unknown>)[name] = tensor && keep(tensor);
+    return tensor;
+  }
+
+  /** The parameters, each once however often it is shared. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** Parameters with their paths, in the order of the fields; a module's own come before its children's. */
+  namedParameters(): [name: string, parameter: Parameter][] {
+    return uniqueMembers(this, (module) => module.ownParameters());
+  }
+
+  /** The buffers, each once. */
+  buffers(): Tensor[] {
+    return this.namedBuffers().map(([, buffer]) => buffer);
+  }
+
+  namedBuffers(): [name: string, buffer: Tensor][] {
+    return uniqueMembers(this, (module) => module.ownBuffers());
+  }
+
+  /** The modules that are fields of this one. */
+  children(): Module[] {
+    return [...new Set(this.namedChildren().map(([, child]) => child))];
+  }
+
+  namedChildren(): [name: string, child: Module][] {
+    return this.#fields().filter((field): field is [string, Module] => field[1] instanceof Module);
+  }
+
+  /** This module and all below it, each once. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** The same with their paths; this one's is "". */
+  namedModules(): [name: string, module: Module][] {
+    const found = new Map<Module, string>();
+    const visit = (module: Module, path: string) => {
+      if (found.has(module)) return;
+      found.set(module, path);
+      for (const [name, child] of module.namedChildren()) visit(child, join(path, name));
+    };
+    visit(this, "");
+    return [...found].map(([module, path]) => [path, module]);
+  }
+
+  /** Sets `training` here and in all modules below. Returns this. */
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+
+  /** `train(false)` */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Calls `fn` for every module below, then for this one: for initialising. Returns this. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /** Sets `requiresGrad` of all parameters: `false` freezes the module. Returns this. */
+  requiresGrad_(value = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = value;
+    return this;
+  }
+
+  /** Forgets all gradients. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /**
+   * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share the module's
+   * memory, so clone what should stay as it is while training goes on.
+   */
+  stateDict(): StateDict {
+    return Object.fromEntries([...this.#state("")].map(([path, tensor]) => [path, tensor.detach()]));
+  }
+
+  /**
+   * Copies values into the parameters and buffers of the same paths. Everything is checked before anything is written.
+   *
+   * @param options `strict` (default true): missing and unexpected names are errors; else they are only returned.
+   * @throws StateDictError that lists all missing and unexpected names and all tensors of another shape or dtype.
+   */
+  loadStateDict(state: StateDict, options?: LoadOptions): LoadResult {
+    return loadInto(this.constructor.name, this.#state(""), state, options);
+  }
+
+  /** The tree of layers, as PyTorch prints it, and the number of parameters. */
+  toString(): string {
+    return describeModule(this);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  /** What `toString()` shows in a layer's brackets: `3, 64, kernelSize=(3, 3)`. */
+  extraRepr(): string {
+    return "";
+  }
+
+  /** This module's parameters that are fields of its own. */
+  ownParameters(): [name: string, parameter: Parameter][] {
+    return this.#fields().filter((field): field is [string, Parameter] => field[1] instanceof Parameter);
+  }
+
+  /** This module's buffers that are fields of its own. */
+  ownBuffers(options: { persistentOnly?: boolean } = {}): [name: string, buffer: Tensor][] {
+    const fields = this as unknown as Record<string, Tensor | null>;
+    return [...this.#buffers].flatMap(([name, { persistent }]): [string, Tensor][] => {
+      const tensor = fields[name];
+      return tensor && (persistent || !options.persistentOnly) ? [[this.#stateName(name), tensor]] : [];
+    });
+  }
+
+  #stateName(field: string): string {
+    return (this.constructor as typeof Module).stateNames[field] ?? field;
+  }
+
+  #fields(): [name: string, value: unknown][] {
+    return Object.entries(this).map(([field, value]) => [this.#stateName(field), value]);
+  }
+
+  *#state(path: string): Generator<[path: string, tensor: Tensor]> {
+    for (const [name, parameter] of this.ownParameters()) yield [join(path, name), parameter];
+    for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) yield [join(path, name), buffer];
+    for (const [name, child] of this.namedChildren()) yield* child.#state(join(path, name));
+  }
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function uniqueMembers<T>(root: Module, own: (module: Module) => [string, T][]): [string, T][] {
+  const paths = new Map<T, string>();
+  for (const [path, module] of root.namedModules()) {
+    for (const [name, member] of own(module)) if (!paths.has(member)) paths.set(member, join(path, name));
+  }
+  return [...paths].map(([member, path]) => [path, member]);
+}
