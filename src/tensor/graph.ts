@@ -52,8 +52,9 @@ export class Node {
     }
   }
 
+  /** Lets go of what the op saved. An op that saved nothing can run backward again, as in PyTorch. */
   releaseSaved(): void {
-    if (this.#released) return;
+    if (this.op.saved.length === 0) return;
     this.#released = true;
     for (const array of this.op.saved) array?.block.release();
     this.op.saved = [];

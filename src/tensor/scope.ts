@@ -126,10 +126,9 @@ export function scope<T>(body: () => T): T {
 export function keep<T extends Owned>(tensor: T): T {
   const { handle } = tensor;
   handle.check("keep: a tensor");
+  handle.scope?.handles.delete(handle);
+  // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's
+  if (!handle.kept) adopt(tensor, null);
   handle.kept = true;
-  if (handle.scope) {
-    handle.scope.handles.delete(handle);
-    adopt(tensor, null);
-  }
   return tensor;
 }

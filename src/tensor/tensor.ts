@@ -1,20 +1,20 @@
 import { AutogradError, DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { addInto } from "../ops/accumulate.ts";
-import { type DType, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
+import { type DType, expectFloat, expectSameShape, type NDArray, type TypedArray } from "../ops/array.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../ops/binary.ts";
 import { Cast } from "../ops/cast.ts";
 import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import { checkChoice } from "../ops/options.ts";
+import { checkChoice, readOptions } from "../ops/options.ts";
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Unary } from "../ops/unary.ts";
 import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
-import { finalizer, Handle } from "./handle.ts";
+import { Handle } from "./handle.ts";
 import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
@@ -30,7 +30,10 @@ export function noGrad<T>(body: () => T): T {
   const before = gradEnabled;
   gradEnabled = false;
   try {
-    return body();
+    const result = body();
+    if (result instanceof Promise)
+      throw new TypeError("noGrad: expected a synchronous function, it returned a Promise");
+    return result;
   } finally {
     gradEnabled = before;
   }
@@ -157,11 +160,12 @@ export class Tensor implements Leaf, Disposable {
   /** Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. */
   set grad(value: Tensor | null) {
     if (value === this.#grad) return;
-    if (value) expectSameShape("grad", "a gradient", this.shape, value.shape);
-    const old = this.#grad;
+    if (value) {
+      expectSameShape("grad", "a gradient", this.shape, value.shape);
+      expectFloat("grad", value.array);
+    }
     this.#grad = value;
     if (this.handle.grad?.kept === false) this.handle.grad.release("zeroGrad() or a new gradient");
-    else if (old && this.handle.grad) finalizer.register(old, old.handle);
     this.handle.grad = value?.handle ?? null;
     if (value?.handle.scope) {
       value.handle.scope.handles.delete(value.handle);
@@ -196,18 +200,21 @@ export class Tensor implements Leaf, Disposable {
    * console.log(x.grad?.toArray()); // [2, 4, 6]
    * ```
    */
-  backward(gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
+  backward(gradient?: Tensor, options?: { retainGraph?: boolean }): void {
     const { array } = this;
+    const { retainGraph } = readOptions("backward", options, { retainGraph: false });
     if (!this.requiresGrad) {
       throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
     }
-    if (gradient) expectSameShape("backward", "gradient", this.shape, gradient.shape);
-    else if (this.numel() !== 1) {
+    if (gradient) {
+      expectSameShape("backward", "gradient", this.shape, gradient.shape);
+      expectFloat("backward", gradient.array);
+    } else if (this.numel() !== 1) {
       throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
     }
     withFrame(() => {
       const seed = gradient ? gradient.array : onesLike(array);
-      if (this.handle.node) runBackward(this.handle.node, seed, options.retainGraph ?? false);
+      if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
       else this.accumulateGrad(seed);
     });
   }
@@ -219,6 +226,11 @@ export class Tensor implements Leaf, Disposable {
 
   /** Overwrites the values in place with those of `source`, which must have the same shape and dtype. Not differentiable. */
   copy_(source: Tensor): this {
+    if (this.handle.node && gradEnabled) {
+      throw new AutogradError(
+        "copy_: an op made this tensor, and its gradient would be wrong; use noGrad() or detach()",
+      );
+    }
     expectSameShape("copy_", "source", this.shape, source.shape);
     if (source.dtype !== this.dtype) throw new DTypeError(`copy_: expected ${this.dtype}, got ${source.dtype}`);
     copyInto(this.array, source.array);

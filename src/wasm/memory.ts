@@ -55,11 +55,8 @@ function growTo(end: number): boolean {
   if (end > limit) return false;
   const have = memory.buffer.byteLength;
   if (end <= have) return true;
-  const most = Math.floor(limit / PAGE) * PAGE;
-  for (const target of [
-    Math.min(most, roundUp(Math.max(end, have + MIN_GROWTH, have * 1.125), PAGE)),
-    roundUp(end, PAGE),
-  ]) {
+  const generous = Math.max(end, have + MIN_GROWTH, have * 1.125);
+  for (const target of [Math.min(limit, roundUp(generous, PAGE)), roundUp(end, PAGE)]) {
     try {
       memory.grow((target - have) / PAGE);
       return true;
@@ -72,16 +69,14 @@ function growTo(end: number): boolean {
 
 /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
 export function allocate(bytes: number): number {
-  const index = classOf(bytes);
-  const size = classSize(index);
-  const address = freeByClass[index]?.pop() ?? takeFromHeap(size) ?? takeFromLarger(index) ?? takeFromMerged(size);
+  const address = bytes <= limit ? findBlock(classOf(bytes)) : undefined;
   if (address === undefined) {
     throw new OutOfMemoryError(
       `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes. ` +
         "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad().",
     );
   }
-  liveBytes += size;
+  liveBytes += classSize(classOf(bytes));
   liveBlocks++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return address;
@@ -93,6 +88,11 @@ export function free(address: number, bytes: number): void {
   liveBytes -= classSize(index);
   liveBlocks--;
   (freeByClass[index] ??= []).push(address);
+}
+
+function findBlock(index: number): number | undefined {
+  const size = classSize(index);
+  return freeByClass[index]?.pop() ?? takeFromHeap(size) ?? takeFromLarger(index) ?? takeFromMerged(size);
 }
 
 function takeFromHeap(size: number): number | undefined {
@@ -135,12 +135,12 @@ function takeFromMerged(size: number): number | undefined {
   return found.start - size;
 }
 
-/** Limits WebAssembly memory to `bytes` (default and maximum: 4 GiB). Memory already reserved is kept. */
+/** Limits WebAssembly memory to `bytes`, in whole pages of 64 KiB (default and maximum: 4 GiB). Memory already reserved is kept. */
 export function setMemoryLimit(bytes: number): void {
   if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE)) {
     throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE}], got ${bytes}`);
   }
-  limit = bytes;
+  limit = Math.floor(bytes / PAGE) * PAGE;
 }
 
 /** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */

@@ -1,0 +1,395 @@
+/** Scopes, keep, release, running out of memory, and the garbage collector as a backstop. */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  keep,
+  memory,
+  nn,
+  OptionError,
+  OutOfMemoryError,
+  ReleasedError,
+  resetPeakMemory,
+  Scope,
+  ShapeError,
+  scope,
+  setMemoryLimit,
+  type Tensor,
+  tensor,
+  zeros,
+} from "wasmgrad";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** What `body` leaves behind: live tensors and bytes. */
+function leftBy(body: () => void): { tensors: number; bytes: number } {
+  const before = memory();
+  body();
+  const after = memory();
+  return { tensors: after.liveTensors - before.liveTensors, bytes: after.liveBytes - before.liveBytes };
+}
+
+function gradientOf(x: Tensor): Tensor {
+  if (!x.grad) throw new Error("no gradient");
+  return x.grad;
+}
+
+const nothing = { tensors: 0, bytes: 0 };
+
+describe("scope", () => {
+  test("releases what was made in it", () => {
+    let inner: Tensor | undefined;
+    expect(
+      leftBy(() => {
+        scope(() => {
+          inner = tensor([1, 2, 3]).relu();
+          inner.sum();
+        });
+      }),
+    ).toEqual(nothing);
+    expect(inner?.released).toBe(true);
+    expect(inner?.shape).toEqual([3]);
+  });
+
+  test("hands a returned tensor to the scope around", () => {
+    expect(
+      leftBy(() => {
+        using outer = new Scope("outer");
+        const y = scope(() => tensor([1, -2]).relu());
+        expect(y.toArray()).toEqual([1, 0]);
+        expect(outer.handles.has(y.handle)).toBe(true);
+      }),
+    ).toEqual(nothing);
+  });
+
+  test("hands on all tensors of a nested structure, and only these", () => {
+    expect(
+      leftBy(() => {
+        scope(() => {
+          const result = scope(() => {
+            tensor([7]);
+            return { a: tensor([1]), list: [tensor([2]), { deep: tensor([3]) }], label: "x", nothing: null };
+          });
+          expect(result.a.item()).toBe(1);
+          expect((result.list[0] as Tensor).item()).toBe(2);
+          expect((result.list[1] as { deep: Tensor }).deep.item()).toBe(3);
+        });
+      }),
+    ).toEqual(nothing);
+  });
+
+  test("a returned tensor keeps its graph", () => {
+    const x = tensor([1, -2, 3], { requiresGrad: true });
+    const loss = scope(() => x.relu().sum());
+    loss.backward();
+    expect(x.grad?.toArray()).toEqual([1, 0, 1]);
+    loss.release();
+    x.release();
+  });
+
+  test("an exception leaks nothing and comes through", () => {
+    expect(
+      leftBy(() => {
+        expect(() =>
+          scope(() => {
+            zeros([100]).relu();
+            scope(() => {
+              zeros([10]);
+              throw new RangeError("mine");
+            });
+          }),
+        ).toThrow(new RangeError("mine"));
+      }),
+    ).toEqual(nothing);
+  });
+
+  test("an op that fails half-way leaks nothing", () => {
+    expect(
+      leftBy(() => {
+        expect(() =>
+          scope(() =>
+            zeros([2, 3])
+              .relu()
+              .matmul(zeros([2, 3])),
+          ),
+        ).toThrow(ShapeError);
+      }),
+    ).toEqual(nothing);
+  });
+
+  test("refuses an asynchronous body", () => {
+    expect(() => scope(async () => zeros([2]))).toThrow(TypeError);
+  });
+
+  test("closing the outer one closes those left open inside", () => {
+    expect(
+      leftBy(() => {
+        const outer = new Scope("outer");
+        const inner = new Scope("inner");
+        const innermost = new Scope("innermost");
+        const x = zeros([4]);
+        outer.close();
+        expect([outer.closed, inner.closed, innermost.closed, x.released]).toEqual([true, true, true, true]);
+        inner.close(); // harmless
+        innermost.close();
+      }),
+    ).toEqual(nothing);
+  });
+
+  test("closing the inner one leaves the outer open", () => {
+    const outer = new Scope("outer");
+    const a = zeros([1]);
+    const inner = new Scope("inner");
+    const b = zeros([1]);
+    inner.close();
+    const c = zeros([1]);
+    expect([a.released, b.released, c.released]).toEqual([false, true, false]);
+    outer.close();
+    expect([a.released, c.released]).toEqual([true, true]);
+  });
+
+  test("using: a scope and a tensor end with their block", () => {
+    expect(
+      leftBy(() => {
+        using _scope = new Scope();
+        zeros([5]);
+      }),
+    ).toEqual(nothing);
+    expect(
+      leftBy(() => {
+        using x = zeros([5]);
+        expect(x.released).toBe(false);
+      }),
+    ).toEqual(nothing);
+  });
+});
+
+describe("keep", () => {
+  test("takes a tensor out of all scopes around", () => {
+    let kept: Tensor | undefined;
+    scope(() =>
+      scope(() => {
+        kept = keep(tensor([1, 2]));
+      }),
+    );
+    expect(kept?.toArray()).toEqual([1, 2]);
+    kept?.release();
+  });
+
+  test("a kept gradient survives zeroGrad, another does not", () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    x.sum().backward();
+    const first = gradientOf(x);
+    x.grad = null;
+    expect(first.released).toBe(true);
+    x.sum().backward();
+    const second = keep(gradientOf(x));
+    x.grad = null;
+    expect(second.toArray()).toEqual([1, 1]);
+    x.sum().backward();
+    expect(x.grad).not.toBe(second);
+    second.release();
+    x.release();
+  });
+
+  test("refuses a released tensor", () => {
+    const x = zeros([1]);
+    x.release();
+    expect(() => keep(x)).toThrow(ReleasedError);
+  });
+});
+
+describe("what outlives a scope by itself", () => {
+  test("parameters, buffers and gradients", () => {
+    class Net extends nn.Module {
+      weight = new nn.Parameter(tensor([1, -1]));
+      mean = this.registerBuffer("mean", tensor([5]));
+      override forward(): Tensor {
+        return this.weight.relu().sum();
+      }
+    }
+    const net = scope(() => {
+      const made = new Net();
+      made.forward().backward();
+      return made;
+    });
+    expect(net.weight.toArray()).toEqual([1, -1]);
+    expect(net.mean.toArray()).toEqual([5]);
+    expect(net.weight.grad?.toArray()).toEqual([1, 0]);
+  });
+
+  test("a gradient goes with its tensor", () => {
+    let x: Tensor | undefined;
+    expect(
+      leftBy(() =>
+        scope(() => {
+          x = tensor([1], { requiresGrad: true });
+          x.relu().backward();
+        }),
+      ),
+    ).toEqual(nothing);
+    expect(x?.grad?.released).toBe(true);
+  });
+});
+
+describe("use after release", () => {
+  test("says what released the tensor, its shape, and how to keep it", () => {
+    const released = (make: () => Tensor | undefined) => {
+      try {
+        make()?.data();
+        return "no error";
+      } catch (error) {
+        expect(error).toBeInstanceOf(ReleasedError);
+        return (error as Error).message;
+      }
+    };
+    const hint = "To keep a tensor longer, call keep(tensor), or return it from scope().";
+    const text = (by: string) => `a tensor of shape [2,3] was used after its release by ${by}. ${hint}`;
+    const inScope = () => {
+      let x: Tensor | undefined;
+      scope(() => {
+        x = zeros([2, 3]);
+      });
+      return x;
+    };
+    expect(released(inScope)).toBe(text("the end of scope()"));
+    const inNamedScope = () => {
+      using _batch = new Scope("batch 7");
+      return zeros([2, 3]);
+    };
+    expect(released(inNamedScope)).toBe(text("the end of batch 7"));
+    const byHand = () => {
+      const x = zeros([2, 3]);
+      x.release();
+      x.release(); // twice is harmless
+      return x;
+    };
+    expect(released(byHand)).toBe(text("release()"));
+    const byUsing = () => {
+      using x = zeros([2, 3]);
+      return x;
+    };
+    expect(released(byUsing)).toBe(text("the end of its `using` block"));
+  });
+
+  test.each<[string, (x: Tensor) => unknown]>([
+    ["item", (x) => x.item()],
+    ["toArray", (x) => x.toArray()],
+    ["an op", (x) => x.relu()],
+    ["detach", (x) => x.detach()],
+    ["backward", (x) => x.backward()],
+    ["copy_ to it", (x) => x.copy_(zeros([1]))],
+    ["copy_ from it", (x) => zeros([1]).copy_(x)],
+  ])("%s", (_what, use) => {
+    const x = zeros([1], { requiresGrad: true });
+    x.release();
+    expect(() => use(x)).toThrow(ReleasedError);
+  });
+
+  test("shared memory stays until its last owner lets go", () => {
+    const x = tensor([1, 2, 3]);
+    const y = x.detach();
+    x.release();
+    expect(y.toArray()).toEqual([1, 2, 3]);
+    y.release();
+  });
+});
+
+test("memory(): live tensors, bytes, peak", () => {
+  scope(() => {
+    const before = memory();
+    resetPeakMemory();
+    const x = zeros([1000]);
+    const during = memory();
+    expect(during.liveTensors - before.liveTensors).toBe(1);
+    expect(during.liveBytes - before.liveBytes).toBeGreaterThanOrEqual(4000);
+    expect(during.liveBytes - before.liveBytes).toBeLessThanOrEqual(4000 * 1.25 + 64);
+    x.release();
+    expect(memory().liveBytes).toBe(before.liveBytes);
+    expect(memory().peakBytes).toBe(during.liveBytes);
+    resetPeakMemory();
+    expect(memory().peakBytes).toBe(before.liveBytes);
+    expect(memory().reservedBytes).toBeGreaterThanOrEqual(during.liveBytes);
+  });
+});
+
+test("a steady loop grows nothing", () => {
+  const w = tensor([0.5, -0.5], { requiresGrad: true });
+  const step = () =>
+    scope(() => {
+      w.grad = null;
+      w.relu().sum().backward();
+    });
+  for (let i = 0; i < 3; i++) step();
+  const before = memory();
+  for (let i = 0; i < 5000; i++) step();
+  const after = memory();
+  expect(after.liveTensors).toBe(before.liveTensors);
+  expect(after.liveBytes).toBe(before.liveBytes);
+  expect(after.reservedBytes).toBe(before.reservedBytes);
+  w.release();
+});
+
+describe("out of memory", () => {
+  afterEach(() => setMemoryLimit(4 * GIB));
+
+  test("is a clear error; live tensors are intact, and memory released can be used again", () => {
+    scope(() => {
+      const intact = tensor(Float32Array.from({ length: 1000 }, (_, i) => i));
+      setMemoryLimit(memory().reservedBytes + 8 * MIB);
+      const blocks: Tensor[] = [];
+      const before = () => memory().liveTensors;
+      let live = 0;
+      const fill = () => {
+        for (;;) {
+          live = before();
+          blocks.push(zeros([MIB / 4]));
+        }
+      };
+      expect(fill).toThrow(OutOfMemoryError);
+      expect(memory().liveTensors).toBe(live);
+      expect(() => zeros([MIB / 4])).toThrow(/out of memory: 1048576 bytes asked for, .* limit \d+ bytes/);
+      expect([...intact.data()]).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+      const count = blocks.length;
+      expect(count).toBeGreaterThanOrEqual(8);
+      for (const block of blocks.splice(0)) block.release();
+      // the same room again, though cut differently
+      for (let i = 0; i < count / 2 - 1; i++) blocks.push(zeros([MIB / 2]));
+      expect([...intact.data()]).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+    });
+  });
+
+  test("more than 4 GiB at once", () => {
+    for (const size of [2 ** 30, 2 ** 30 + 1, 2 ** 31 - 1, 2 ** 40]) {
+      expect(() => zeros([size])).toThrow(OutOfMemoryError);
+    }
+  });
+
+  test("an op that runs out half-way leaves nothing behind", () => {
+    scope(() => {
+      const x = zeros([4 * MIB]);
+      setMemoryLimit(Math.max(memory().reservedBytes, 64 * MIB));
+      const fill: Tensor[] = [];
+      expect(() => {
+        for (;;) fill.push(zeros([4 * MIB]));
+      }).toThrow(OutOfMemoryError);
+      const before = memory();
+      expect(() => x.relu()).toThrow(OutOfMemoryError);
+      expect(memory().liveBytes).toBe(before.liveBytes);
+      expect(memory().liveTensors).toBe(before.liveTensors);
+      fill.pop()?.release();
+      expect(x.relu().shape).toEqual([4 * MIB]);
+    });
+  });
+
+  test.each([0, -1, Number.NaN, 2 ** 33])("setMemoryLimit(%s) is refused", (bytes) => {
+    expect(() => setMemoryLimit(bytes)).toThrow(OptionError);
+  });
+});
+
+test("the garbage collector releases tensors that no scope owns, their graphs and kept gradients", () => {
+  const script = fileURLToPath(new URL("./finalizer_child.ts", import.meta.url));
+  const output = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", script], { encoding: "utf8" });
+  expect(JSON.parse(output)).toEqual({ madeTensors: 403, leftTensors: 2, survivor: [1, 2] });
+}, 30_000);
