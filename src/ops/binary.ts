@@ -1,6 +1,6 @@
 import { OptionError } from "../errors.ts";
 import { type Kernels, launch } from "../wasm/kernels.ts";
-import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray } from "./array.ts";
+import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, scalar } from "./array.ts";
 import { broadcastShapes, rowLayout } from "./broadcast.ts";
 import { castTo } from "./cast.ts";
 import { type Gradients, Op } from "./op.ts";
@@ -38,6 +38,7 @@ function negate(x: NDArray): NDArray {
 
 /** An op on two operands that broadcast; either may be a number. */
 abstract class Binary extends Op {
+  override readonly takesNumbers = true;
   #shapes: [readonly number[], readonly number[]] = [[], []];
 
   forward(a: Operand, b: Operand): NDArray {
@@ -210,6 +211,7 @@ export type Comparison = keyof typeof COMPARISONS;
 
 /** `a < b` and the like: bool, no gradient. */
 export class Compare extends Op {
+  override readonly takesNumbers = true;
   readonly name: Comparison;
 
   constructor(name: Comparison) {
@@ -230,6 +232,7 @@ const LOGICAL = { logicalAnd: "mulInt", logicalOr: "maximumInt", logicalXor: "ne
 
 /** `a and b`, `a or b`, `a xor b`, where every number but 0 counts as true: bool, no gradient. */
 export class Logical extends Op {
+  override readonly takesNumbers = true;
   readonly name: keyof typeof LOGICAL;
 
   constructor(name: keyof typeof LOGICAL) {
@@ -237,7 +240,8 @@ export class Logical extends Op {
     this.name = name;
   }
 
-  forward(a: NDArray, b: NDArray): NDArray {
-    return combine(this.name, LOGICAL[this.name], castTo(a, "bool"), castTo(b, "bool"), "bool");
+  forward(a: Operand, b: Operand): NDArray {
+    const [x, y] = [a, b].map((x) => castTo(typeof x === "number" ? scalar(x) : x, "bool"));
+    return combine(this.name, LOGICAL[this.name], x, y, "bool");
   }
 }

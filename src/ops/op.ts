@@ -13,6 +13,8 @@ export abstract class Op {
   abstract readonly name: string;
   /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
   needs: readonly boolean[] = [];
+  /** Whether a number may stand for an input. */
+  readonly takesNumbers: boolean = false;
   /** Arrays kept from forward for backward. */
   saved: (NDArray | null)[] = [];
 

@@ -6,12 +6,13 @@ import { castTo } from "./cast.ts";
 export type Operand = NDArray | number;
 
 const RANK: Record<DType, number> = { bool: 0, int32: 1, float32: 2 };
-const INT32_MAX = 2 ** 31 - 1;
+export const INT32_MAX = 2 ** 31 - 1;
+export const INT32_MIN = -(2 ** 31);
 
 /** A number is as good as an int32 where it is one; else it takes float32. */
 function dtypeOf(x: Operand): DType {
   if (typeof x !== "number") return x.dtype;
-  return Number.isInteger(x) && Math.abs(x) <= INT32_MAX ? "int32" : "float32";
+  return Number.isInteger(x) && x >= INT32_MIN && x <= INT32_MAX ? "int32" : "float32";
 }
 
 /** PyTorch's type promotion: bool < int32 < float32. */

@@ -18,6 +18,7 @@ function select(condition: NDArray, a: NDArray, b: NDArray): NDArray {
 
 /** `condition ? a : b`, all three broadcast; `da = dy` where the condition holds, `db = dy` elsewhere. */
 export class Where extends Op {
+  override readonly takesNumbers = true;
   readonly name = "where";
   #shapes: (readonly number[])[] = [];
 

@@ -1,28 +1,28 @@
 import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/binary.ts";
 import { Where } from "../ops/where.ts";
-import { apply, applyBinary, expectOperands, Tensor } from "./tensor.ts";
+import { apply, Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that stands for a tensor of any shape. */
 export type Operand = Tensor | number;
 
 /** `a + b`, broadcast; one of them may be a number. Matches `torch.add`. */
 export function add(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Add(), a, b);
+  return apply(new Add(), a, b);
 }
 
 /** `a - b`, broadcast; one of them may be a number. Matches `torch.sub`. */
 export function sub(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Sub(), a, b);
+  return apply(new Sub(), a, b);
 }
 
 /** `a * b`, broadcast; one of them may be a number. Matches `torch.mul`. */
 export function mul(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Mul(), a, b);
+  return apply(new Mul(), a, b);
 }
 
 /** `a / b` in float32, broadcast; one of them may be a number. Matches `torch.div`. */
 export function div(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Div(), a, b);
+  return apply(new Div(), a, b);
 }
 
 /**
@@ -34,17 +34,17 @@ export function div(a: Operand, b: Operand): Tensor {
  * ```
  */
 export function pow(base: Operand, exponent: Operand): Tensor {
-  return base instanceof Tensor ? base.pow(exponent) : applyBinary(new Pow(), base, exponent);
+  return base instanceof Tensor ? base.pow(exponent) : apply(new Pow(), base, exponent);
 }
 
 /** The larger of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient. Matches `torch.maximum`. */
 export function maximum(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Maximum(), a, b);
+  return apply(new Maximum(), a, b);
 }
 
 /** The smaller of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient. Matches `torch.minimum`. */
 export function minimum(a: Operand, b: Operand): Tensor {
-  return applyBinary(new Minimum(), a, b);
+  return apply(new Minimum(), a, b);
 }
 
 /**
@@ -60,6 +60,5 @@ export function minimum(a: Operand, b: Operand): Tensor {
  * ```
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  expectOperands("where", condition, a, b);
   return apply(new Where(), condition, a, b);
 }

@@ -10,7 +10,7 @@ import type { Op } from "../ops/op.ts";
 import { checkChoice, readOptions } from "../ops/options.ts";
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
-import { Unary } from "../ops/unary.ts";
+import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
 import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
@@ -244,12 +244,12 @@ export class Tensor implements Leaf, Disposable {
 
   /** `x + other`. Matches `torch.add`. */
   add(other: Tensor | number): Tensor {
-    return applyBinary(new Add(), this, other);
+    return apply(new Add(), this, other);
   }
 
   /** `x - other`. Matches `torch.sub`. */
   sub(other: Tensor | number): Tensor {
-    return applyBinary(new Sub(), this, other);
+    return apply(new Sub(), this, other);
   }
 
   /**
@@ -262,79 +262,78 @@ export class Tensor implements Leaf, Disposable {
    * ```
    */
   mul(other: Tensor | number): Tensor {
-    return applyBinary(new Mul(), this, other);
+    return apply(new Mul(), this, other);
   }
 
   /** `x / other`, always float32. Matches `torch.div`. */
   div(other: Tensor | number): Tensor {
-    return applyBinary(new Div(), this, other);
+    return apply(new Div(), this, other);
   }
 
   /** `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole number is an OptionError. */
   pow(exponent: Tensor | number): Tensor {
     if (exponent === 2) return this.square();
     if (exponent === 0.5) return this.sqrt();
-    return applyBinary(new Pow(), this, exponent);
+    return apply(new Pow(), this, exponent);
   }
 
   /** The larger of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.maximum`. */
   maximum(other: Tensor | number): Tensor {
-    return applyBinary(new Maximum(), this, other);
+    return apply(new Maximum(), this, other);
   }
 
   /** The smaller of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.minimum`. */
   minimum(other: Tensor | number): Tensor {
-    return applyBinary(new Minimum(), this, other);
+    return apply(new Minimum(), this, other);
   }
 
   /** `x` where `condition` (bool) holds, `other` elsewhere. Matches `Tensor.where`. */
   where(condition: Tensor, other: Tensor | number): Tensor {
-    expectOperands("where", condition, other);
     return apply(new Where(), condition, this, other);
   }
 
   /** `x = other` as bool. Matches `torch.eq`. */
   eq(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("eq"), this, other);
+    return apply(new Compare("eq"), this, other);
   }
 
   /** `x != other` as bool. Matches `torch.ne`. */
   ne(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("ne"), this, other);
+    return apply(new Compare("ne"), this, other);
   }
 
   /** `x < other` as bool. Matches `torch.lt`. */
   lt(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("lt"), this, other);
+    return apply(new Compare("lt"), this, other);
   }
 
   /** `x <= other` as bool. Matches `torch.le`. */
   le(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("le"), this, other);
+    return apply(new Compare("le"), this, other);
   }
 
   /** `x > other` as bool. Matches `torch.gt`. */
   gt(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("gt"), this, other);
+    return apply(new Compare("gt"), this, other);
   }
 
   /** `x >= other` as bool. Matches `torch.ge`. */
   ge(other: Tensor | number): Tensor {
-    return applyBinary(new Compare("ge"), this, other);
+    return apply(new Compare("ge"), this, other);
   }
 
   /** `x and other` as bool; every number but 0 counts as true. */
-  logicalAnd(other: Tensor): Tensor {
+  logicalAnd(other: Tensor | number): Tensor {
     return apply(new Logical("logicalAnd"), this, other);
   }
 
   /** `x or other` as bool; every number but 0 counts as true. */
-  logicalOr(other: Tensor): Tensor {
+  logicalOr(other: Tensor | number): Tensor {
     return apply(new Logical("logicalOr"), this, other);
   }
 
   /** `x xor other` as bool; every number but 0 counts as true. */
-  logicalXor(other: Tensor): Tensor {
+  logicalXor(other: Tensor | number): Tensor {
     return apply(new Logical("logicalXor"), this, other);
   }
 
@@ -454,6 +453,31 @@ export class Tensor implements Leaf, Disposable {
     return apply(new Unary("tanh"), this);
   }
 
+  /** `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. Matches `torch.clamp`. */
+  clamp(options: ClampOptions): Tensor {
+    return apply(new Clamp(options), this);
+  }
+
+  /** -1, 0 or 1 after the sign of `x`; 0 for NaN. The gradient is 0. */
+  sign(): Tensor {
+    return apply(new StepFunction("sign"), this);
+  }
+
+  /** The largest integer `<= x`. The gradient is 0. */
+  floor(): Tensor {
+    return apply(new StepFunction("floor"), this);
+  }
+
+  /** The smallest integer `>= x`. The gradient is 0. */
+  ceil(): Tensor {
+    return apply(new StepFunction("ceil"), this);
+  }
+
+  /** The nearest integer, halves to the even one. The gradient is 0. */
+  round(): Tensor {
+    return apply(new StepFunction("round"), this);
+  }
+
   // --- reductions -----------------------------------------------------------------------------------------------------
 
   /**
@@ -497,6 +521,11 @@ export class Tensor implements Leaf, Disposable {
 
 /** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
 export function applyMany(op: Op, ...inputs: (Tensor | number | null)[]): Tensor[] {
+  for (const x of inputs) {
+    if (x instanceof Tensor || (op.takesNumbers ? typeof x === "number" : x === null)) continue;
+    const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
+    throw new DTypeError(`${op.name}: expected ${expected}, got ${x === null ? "null" : typeof x}`);
+  }
   op.needs = inputs.map((x) => gradEnabled && x instanceof Tensor && x.requiresGrad && op.differentiable);
   return withFrame(() => {
     const result = op.forward(...inputs.map((input) => (input instanceof Tensor ? input.array : input)));
@@ -515,20 +544,6 @@ export function applyMany(op: Op, ...inputs: (Tensor | number | null)[]): Tensor
 /** Applies an op with one result. */
 export function apply(op: Op, ...inputs: (Tensor | number | null)[]): Tensor {
   return applyMany(op, ...inputs)[0];
-}
-
-/** Applies an op whose two operands may be numbers. */
-export function applyBinary(op: Op, a: Tensor | number, b: Tensor | number): Tensor {
-  expectOperands(op.name, a, b);
-  return apply(op, a, b);
-}
-
-/** Checks what a caller without types passed as operands. */
-export function expectOperands(op: string, ...operands: unknown[]): void {
-  for (const x of operands) {
-    if (x instanceof Tensor || typeof x === "number") continue;
-    throw new DTypeError(`${op}: expected a tensor or a number, got ${x === null ? "null" : typeof x}`);
-  }
 }
 
 function edgeTo(input: Tensor | number | null, needed: boolean): Edge {

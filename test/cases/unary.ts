@@ -1,5 +1,7 @@
-import type { Tensor } from "wasmgrad";
+import { nn, type Tensor } from "wasmgrad";
 import type { InputSpec, OpCase } from "./case.ts";
+
+const F = nn.functional;
 
 const SHAPES = [[], [1], [3], [4], [5], [2, 3, 7], [0, 3]];
 
@@ -19,15 +21,18 @@ function table(
 
 const positive = { low: 0.3, high: 5 };
 
-/** The error function: its Maclaurin series, which converges everywhere and keeps 1e-12 for |x| < 4. */
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+/** The error function, by the series 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (2n+1)!!, whose terms are all of one sign. */
 export function erf(x: number): number {
+  if (Number.isNaN(x) || Math.abs(x) > 6) return x > 0 ? 1 : x < 0 ? -1 : x;
   let term = x;
   let sum = x;
-  for (let n = 1; n < 200; n++) {
-    term *= (-x * x) / n;
-    sum += term / (2 * n + 1);
+  for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
   }
-  return (2 / Math.sqrt(Math.PI)) * sum;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
 export const unaryCases: Record<string, OpCase[]> = {
@@ -67,10 +72,87 @@ export const unaryCases: Record<string, OpCase[]> = {
     (x) => x.relu(),
     (v) => Math.max(v, 0),
   ),
-  sigmoid: table(
-    "sigmoid",
-    (x) => x.sigmoid(),
-    (v) => 1 / (1 + Math.exp(-v)),
-  ),
+  sigmoid: table("sigmoid", (x) => x.sigmoid(), sigmoid),
   tanh: table("tanh", (x) => x.tanh(), Math.tanh),
+  silu: table(
+    "silu",
+    (x) => F.silu(x),
+    (v) => v * sigmoid(v),
+  ),
+  gelu: [
+    ...table(
+      "gelu",
+      (x) => F.gelu(x),
+      (v) => (v * (1 + erf(v / Math.SQRT2))) / 2,
+    ),
+    ...table(
+      "gelu tanh",
+      (x) => F.gelu(x, { approximate: "tanh" }),
+      (v) => {
+        return (v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)))) / 2;
+      },
+    ),
+  ],
+  softplus: [
+    ...table(
+      "softplus",
+      (x) => F.softplus(x),
+      (v) => Math.log1p(Math.exp(v)),
+    ),
+    ...table(
+      "softplus beta 3 threshold 6",
+      (x) => F.softplus(x, { beta: 3, threshold: 6 }),
+      (v) => (3 * v > 6 ? v : Math.log1p(Math.exp(3 * v)) / 3),
+    ),
+  ],
+  leakyRelu: [
+    ...table(
+      "leakyRelu",
+      (x) => F.leakyRelu(x),
+      (v) => (v > 0 ? v : 0.01 * v),
+    ),
+    ...table(
+      "leakyRelu -0.5",
+      (x) => F.leakyRelu(x, { negativeSlope: -0.5 }),
+      (v) => (v > 0 ? v : -0.5 * v),
+    ),
+  ],
+  elu: [
+    ...table(
+      "elu",
+      (x) => F.elu(x),
+      (v) => (v > 0 ? v : Math.expm1(v)),
+    ),
+    ...table(
+      "elu 2.5",
+      (x) => F.elu(x, { alpha: 2.5 }),
+      (v) => (v > 0 ? v : 2.5 * Math.expm1(v)),
+    ),
+  ],
+  clamp: [
+    ...table(
+      "clamp -1 2",
+      (x) => x.clamp({ min: -1, max: 2 }),
+      (v) => Math.min(Math.max(v, -1), 2),
+    ),
+    ...table(
+      "clamp min 0.5",
+      (x) => x.clamp({ min: 0.5 }),
+      (v) => Math.max(v, 0.5),
+    ),
+    ...table(
+      "clamp max 0.5",
+      (x) => x.clamp({ max: 0.5 }),
+      (v) => Math.min(v, 0.5),
+    ),
+    ...table(
+      "clamp min above max",
+      (x) => x.clamp({ min: 2, max: -1 }),
+      () => -1,
+    ),
+  ],
+  floor: table("floor", (x) => x.floor(), Math.floor),
+  ceil: table("ceil", (x) => x.ceil(), Math.ceil),
+  round: table("round", (x) => x.round(), Math.round),
+  sign: table("sign", (x) => x.sign(), Math.sign),
 };

@@ -1,4 +1,18 @@
 /** `nn.functional`: the operations without state, `torch.nn.functional` in camelCase. */
+export {
+  type EluOptions,
+  elu,
+  type GeluOptions,
+  gelu,
+  type LeakyReluOptions,
+  leakyRelu,
+  relu,
+  type SoftplusOptions,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from "./activation.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
 export { linear } from "./linear.ts";
 export {
