@@ -11,6 +11,7 @@ export * from "./cast";
 export * from "./cross_entropy";
 export * from "./elementwise";
 export * from "./memory";
+export * from "./optim";
 export * from "./pair_loss";
 export * from "./pool2d/avg_pool2d";
 export * from "./pool2d/max_pool2d";

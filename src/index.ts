@@ -1,6 +1,7 @@
 export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
 export type { DType, TypedArray } from "./ops/array.ts";
+export * as optim from "./optim/index.ts";
 export { type NestedValues, type TensorOptions, tensor, zeros } from "./tensor/creation.ts";
 export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";
 export { matmul } from "./tensor/linear_algebra.ts";

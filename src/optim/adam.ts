@@ -1,0 +1,109 @@
+import { adamStep } from "../ops/optimizer_steps.ts";
+import { checkBoolean, checkNumber } from "../ops/options.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { power } from "./exact_math.ts";
+import { checkBetas, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+
+export interface AdamOptions {
+  /** Learning rate. Default 1e-3. */
+  lr: number;
+  /** Coefficients of the running means of the gradient and its square, in [0, 1). Default [0.9, 0.999]. */
+  betas: readonly [number, number];
+  /** Added to the denominator. Default 1e-8. */
+  eps: number;
+  /** Adam: L2 penalty added to the gradient, default 0. AdamW: share of the parameter taken off at a step, times lr; default 0.01. */
+  weightDecay: number;
+  /** Divides by the largest running mean of squares so far. Default false. */
+  amsgrad: boolean;
+}
+
+const DEFAULTS: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
+
+/** What Adam and AdamW share: they differ in where the weight decay goes. */
+abstract class AdamBase extends Optimizer<AdamOptions> {
+  protected checkOptions(o: AdamOptions): void {
+    checkNumber(this.name, "lr", o.lr, 0);
+    checkBetas(this.name, o.betas);
+    checkNumber(this.name, "eps", o.eps, 0);
+    checkNumber(this.name, "weightDecay", o.weightDecay, 0);
+    checkBoolean(this.name, "amsgrad", o.amsgrad);
+  }
+
+  /** What the gradient and the parameter get of the weight decay. */
+  protected abstract decay(group: AdamOptions): { weightDecay: number; shrink: number };
+
+  protected update(param: Tensor, grad: Tensor, group: ParamGroup<AdamOptions>): void {
+    const { lr, eps, amsgrad } = group;
+    const [beta1, beta2] = group.betas;
+    const state = this.stateOf(param);
+    const mean = this.stateTensor(state, "exp_avg", param).array;
+    const square = this.stateTensor(state, "exp_avg_sq", param).array;
+    const maxSquare = amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null;
+    const step = ((state.step as number | undefined) ?? 0) + 1;
+    adamStep(
+      { param: param.array, grad: grad.array, mean, square, maxSquare },
+      {
+        ...this.decay(group),
+        beta1,
+        beta2,
+        eps,
+        stepSize: lr / (1 - power(beta1, step)),
+        correction: 1 / Math.sqrt(1 - power(beta2, step)),
+      },
+    );
+    state.step = step;
+  }
+}
+
+/**
+ * Adam. Matches `torch.optim.Adam`.
+ *
+ * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + eps)`; with amsgrad
+ * the largest v so far takes the place of v.
+ *
+ * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
+ * see: Kingma & Ba, Adam: a method for stochastic optimization, 2015
+ * @example
+ * ```ts
+ * import { optim, tensor } from "wasmgrad";
+ * const x = tensor([1], { requiresGrad: true });
+ * const optimizer = new optim.Adam([x], { lr: 0.1 });
+ * x.mul(x).sum().backward();
+ * optimizer.step();
+ * console.log(x.item().toFixed(3)); // 0.900
+ * ```
+ */
+export class Adam extends AdamBase {
+  constructor(params: Params<AdamOptions>, options?: Partial<AdamOptions>) {
+    super("Adam", params, options, DEFAULTS);
+  }
+
+  protected decay({ weightDecay }: AdamOptions) {
+    return { weightDecay, shrink: 1 };
+  }
+}
+
+/**
+ * Adam with decoupled weight decay: `p = (1 − lr·weightDecay)·p` before each step of Adam. Matches `torch.optim.AdamW`.
+ *
+ * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
+ * see: Loshchilov & Hutter, Decoupled weight decay regularization, 2019
+ * @example
+ * ```ts
+ * import { optim, tensor } from "wasmgrad";
+ * const x = tensor([1], { requiresGrad: true });
+ * const optimizer = new optim.AdamW([x], { lr: 0.1, weightDecay: 0.5 });
+ * x.mul(x).sum().backward();
+ * optimizer.step();
+ * console.log(x.item().toFixed(3)); // 0.850
+ * ```
+ */
+export class AdamW extends AdamBase {
+  constructor(params: Params<AdamOptions>, options?: Partial<AdamOptions>) {
+    super("AdamW", params, options, { ...DEFAULTS, weightDecay: 1e-2 });
+  }
+
+  protected decay({ lr, weightDecay }: AdamOptions) {
+    return { weightDecay: 0, shrink: 1 - lr * weightDecay };
+  }
+}

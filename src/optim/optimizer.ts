@@ -1,0 +1,219 @@
+import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
+import { checkNumber, readOptions } from "../ops/options.ts";
+import { zeros } from "../tensor/creation.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/** What every optimizer's options have: schedulers change it. */
+export interface LearningRate {
+  /** Learning rate. */
+  lr: number;
+}
+
+/** Parameters that share options. The options may be changed between steps. */
+export type ParamGroup<Options extends LearningRate> = Options & {
+  params: Tensor[];
+  /** The learning rate that a scheduler started from. */
+  initialLr?: number;
+};
+
+/** Tensors (`model.parameters()`), or groups `{ params, lr, … }` whose options override the optimizer's. */
+export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { params: Iterable<Tensor> }>;
+
+/** What an optimizer keeps for one parameter: numbers, and tensors of the parameter's shape. */
+export type ParamState = Record<string, number | Tensor>;
+
+/** What `stateDict()` gives: PyTorch's structure. Parameters are numbered in the order of the groups. */
+export interface OptimizerStateDict {
+  /** By the parameter's number; names are PyTorch's (`step`, `exp_avg`, `momentum_buffer` …). */
+  state: Record<number, ParamState>;
+  /** The options of each group, and the numbers of its parameters. */
+  paramGroups: Record<string, unknown>[];
+}
+
+/**
+ * Base of the optimizers: parameter groups and state. A subclass names its options, checks them, and updates one parameter.
+ * State is made at a parameter's first step and lives as long as the optimizer, whatever scope is open.
+ */
+export abstract class Optimizer<Options extends LearningRate = LearningRate> {
+  readonly name: string;
+  /** Options a group has unless it says otherwise. */
+  readonly defaults: Options;
+  /** Changing `paramGroups[0].lr` changes the learning rate of the next step. */
+  readonly paramGroups: ParamGroup<Options>[] = [];
+  readonly #state = new Map<Tensor, ParamState>();
+
+  constructor(name: string, params: Params<Options>, options: Partial<Options> | undefined, defaults: Options) {
+    this.name = name;
+    this.defaults = { ...readOptions(name, options, defaults) };
+    this.checkOptions(this.defaults);
+    const given = listOf(name, params as Iterable<unknown>);
+    if (given.length === 0) throw new OptionError(`${name}: expected at least one parameter, got none`);
+    if (given[0] instanceof Tensor) this.addParamGroup({ params: given as Tensor[] } as never);
+    else for (const group of given) this.addParamGroup(group as never);
+    if (!this.paramGroups.some((group) => group.params.some((param) => param.requiresGrad))) {
+      throw new OptionError(`${name}: no parameter has requiresGrad, so nothing could be learnt`);
+    }
+  }
+
+  /** Throws an OptionError for a bad value. Called when a group is added, and before each step, as options may be changed. */
+  protected abstract checkOptions(options: Options): void;
+
+  /** Updates one parameter and its state in place. */
+  protected abstract update(param: Tensor, grad: Tensor, group: ParamGroup<Options>): void;
+
+  /** Adds parameters with options of their own, for example a layer to be fine-tuned. Matches `add_param_group`. */
+  addParamGroup(group: Partial<Options> & { params: Iterable<Tensor> }): void {
+    if (group === null || typeof group !== "object" || !("params" in group)) {
+      throw new OptionError(`${this.name}: a group expected { params, … }, got ${JSON.stringify(group)}`);
+    }
+    const { params: given, ...rest } = group;
+    const options = readOptions(this.name, rest as unknown as Partial<Options>, this.defaults);
+    this.checkOptions(options);
+    const params = listOf(this.name, given) as Tensor[];
+    if (params.length === 0) throw new OptionError(`${this.name}: a group expected at least one parameter, got none`);
+    const taken = new Set(this.paramGroups.flatMap((other) => other.params));
+    params.forEach((param, i) => {
+      this.#checkParam(param, i);
+      if (taken.has(param)) {
+        throw new OptionError(`${this.name}: parameter ${i} of shape ${formatShape(param.shape)} appears twice`);
+      }
+      taken.add(param);
+    });
+    this.paramGroups.push({ ...options, params } as ParamGroup<Options>);
+  }
+
+  #checkParam(param: Tensor, i: number): void {
+    if (!(param instanceof Tensor)) throw new OptionError(`${this.name}: parameter ${i} expected a tensor`);
+    if (param.dtype !== "float32") {
+      throw new DTypeError(`${this.name}: parameter ${i} expected float32, got ${param.dtype}`);
+    }
+    if (!param.isLeaf) {
+      throw new AutogradError(`${this.name}: parameter ${i} of shape ${formatShape(param.shape)} is not a leaf tensor`);
+    }
+  }
+
+  /** Forgets all gradients (sets them to null), so that the next `backward()` starts anew. */
+  zeroGrad(): void {
+    for (const group of this.paramGroups) for (const param of group.params) param.grad = null;
+  }
+
+  /** Updates every parameter that has a gradient. Allocates nothing after the first step. */
+  step(): void {
+    for (const group of this.paramGroups) this.checkOptions(group);
+    for (const group of this.paramGroups) {
+      for (const param of group.params) if (param.grad) this.update(param, param.grad, group);
+    }
+  }
+
+  /** The state of a parameter, empty at first. */
+  protected stateOf(param: Tensor): ParamState {
+    let state = this.#state.get(param);
+    if (!state) this.#state.set(param, (state = {}));
+    return state;
+  }
+
+  /** A tensor of a parameter's state: zeros at first. */
+  protected stateTensor(state: ParamState, name: string, param: Tensor): Tensor {
+    return (state[name] ??= keep(zeros(param.shape))) as Tensor;
+  }
+
+  /**
+   * Everything needed to go on where training stopped: state by parameter number, and options. Tensors are those in use, not
+   * copies (as in PyTorch): the next step changes them.
+   */
+  stateDict(): OptimizerStateDict {
+    const state: Record<number, ParamState> = {};
+    let number = 0;
+    const paramGroups = this.paramGroups.map(({ params, ...options }) => {
+      const numbers = params.map((param) => {
+        const own = this.#state.get(param);
+        if (own) state[number] = { ...own };
+        return number++;
+      });
+      return { ...structuredClone(options), params: numbers };
+    });
+    return { state, paramGroups };
+  }
+
+  /**
+   * Restores what `stateDict()` gave: options and state. Values are copied. Nothing changes when it throws.
+   * @throws StateDictError when groups, numbers of parameters or shapes differ.
+   */
+  loadStateDict(dict: OptimizerStateDict): void {
+    const fail = (message: string): never => {
+      throw new StateDictError(`${this.name}.loadStateDict: ${message}`);
+    };
+    if (!dict || typeof dict.state !== "object" || !dict.state || !Array.isArray(dict.paramGroups)) {
+      fail("expected { state, paramGroups }");
+    }
+    const groups = dict.paramGroups;
+    if (groups.length !== this.paramGroups.length) {
+      fail(`expected ${this.paramGroups.length} parameter groups, got ${groups.length}`);
+    }
+    const byNumber = new Map<number, Tensor>();
+    const options = groups.map(({ params: numbers, initialLr, ...rest }, g) => {
+      const { params } = this.paramGroups[g];
+      if (!Array.isArray(numbers) || numbers.length !== params.length) {
+        return fail(`group ${g}: expected ${params.length} parameters, got ${(numbers as unknown[])?.length}`);
+      }
+      numbers.forEach((number, i) => {
+        byNumber.set(number, params[i]);
+      });
+      const read = readOptions(this.name, rest as Partial<Options>, this.defaults);
+      this.checkOptions(read);
+      return initialLr === undefined ? read : { ...read, initialLr: checkNumber(this.name, "initialLr", initialLr) };
+    });
+    const entries = Object.entries(dict.state);
+    for (const [number, values] of entries) {
+      const param = byNumber.get(Number(number)) ?? fail(`state of parameter ${number}, which is in no group`);
+      for (const [name, value] of Object.entries(values)) {
+        if (typeof value === "number" ? !Number.isFinite(value) : !(value instanceof Tensor)) {
+          fail(`${name} of parameter ${number}: expected a number or a tensor, got ${value}`);
+        }
+        if (value instanceof Tensor && (formatShape(value.shape) !== formatShape(param.shape) || value.released)) {
+          fail(
+            `${name} of parameter ${number}: expected shape ${formatShape(param.shape)}, got ${formatShape(value.shape)}` +
+              (value.released ? ", released" : ""),
+          );
+        }
+      }
+    }
+    options.forEach((read, g) => {
+      Object.assign(this.paramGroups[g], read);
+    });
+    const old = new Map(this.#state);
+    this.#state.clear();
+    for (const [number, values] of entries) {
+      const param = byNumber.get(Number(number)) as Tensor;
+      const own = this.stateOf(param);
+      for (const [name, value] of Object.entries(values)) {
+        if (value instanceof Tensor) this.stateTensor(own, name, param).copy_(value);
+        else own[name] = value;
+      }
+    }
+    for (const state of old.values()) {
+      for (const value of Object.values(state)) if (value instanceof Tensor) value.release();
+    }
+  }
+}
+
+function listOf(name: string, values: Iterable<unknown>): unknown[] {
+  if (typeof values?.[Symbol.iterator] !== "function" || typeof values === "string") {
+    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, … }`);
+  }
+  return [...values];
+}
+
+/** A coefficient of a running mean. */
+export function checkFraction(op: string, name: string, value: unknown): void {
+  checkNumber(op, name, value, 0, 1);
+  if (value === 1) throw new OptionError(`${op}: ${name} expected a number in [0, 1), got 1`);
+}
+
+export function checkBetas(op: string, betas: readonly number[]): void {
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new OptionError(`${op}: betas expected two numbers, got ${JSON.stringify(betas)}`);
+  }
+  for (const [i, beta] of betas.entries()) checkFraction(op, `betas[${i}]`, beta);
+}

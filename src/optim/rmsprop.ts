@@ -1,0 +1,61 @@
+import { rmspropStep } from "../ops/optimizer_steps.ts";
+import { checkBoolean, checkNumber } from "../ops/options.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkFraction, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+
+export interface RMSpropOptions {
+  /** Learning rate. Default 1e-2. */
+  lr: number;
+  /** Coefficient of the running mean of squares, in [0, 1). Default 0.99. */
+  alpha: number;
+  /** Added to the denominator. Default 1e-8. */
+  eps: number;
+  /** L2 penalty: this times the parameter is added to the gradient. Default 0. */
+  weightDecay: number;
+  /** Share of the previous update in the next. Default 0. */
+  momentum: number;
+  /** Divides by the standard deviation (about the mean gradient) instead. Default false. */
+  centered: boolean;
+}
+
+/**
+ * RMSprop. Matches `torch.optim.RMSprop`.
+ *
+ * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; centered: `√(s − a²)` with `a = α·a + (1−α)·d`;
+ * with momentum the quotient goes through a buffer `b = momentum·b + …` first.
+ *
+ * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
+ * @example
+ * ```ts
+ * import { optim, tensor } from "wasmgrad";
+ * const x = tensor([1], { requiresGrad: true });
+ * const optimizer = new optim.RMSprop([x], { lr: 0.01 });
+ * x.mul(x).sum().backward();
+ * optimizer.step();
+ * console.log(x.item().toFixed(3)); // 0.900
+ * ```
+ */
+export class RMSprop extends Optimizer<RMSpropOptions> {
+  constructor(params: Params<RMSpropOptions>, options?: Partial<RMSpropOptions>) {
+    const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
+    super("RMSprop", params, options, defaults);
+  }
+
+  protected checkOptions(o: RMSpropOptions): void {
+    checkNumber(this.name, "lr", o.lr, 0);
+    checkFraction(this.name, "alpha", o.alpha);
+    checkNumber(this.name, "eps", o.eps, 0);
+    checkNumber(this.name, "weightDecay", o.weightDecay, 0);
+    checkNumber(this.name, "momentum", o.momentum, 0);
+    checkBoolean(this.name, "centered", o.centered);
+  }
+
+  protected update(param: Tensor, grad: Tensor, group: ParamGroup<RMSpropOptions>): void {
+    const state = this.stateOf(param);
+    const square = this.stateTensor(state, "square_avg", param).array;
+    const mean = group.centered ? this.stateTensor(state, "grad_avg", param).array : null;
+    const momentumBuffer = group.momentum > 0 ? this.stateTensor(state, "momentum_buffer", param).array : null;
+    rmspropStep({ param: param.array, grad: grad.array, square, mean, momentumBuffer }, group);
+    state.step = ((state.step as number | undefined) ?? 0) + 1;
+  }
+}
