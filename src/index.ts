@@ -2,10 +2,22 @@ export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
 export type { DType, TypedArray } from "./ops/array.ts";
 export * as optim from "./optim/index.ts";
-export { type NestedValues, type TensorOptions, tensor, zeros } from "./tensor/creation.ts";
+export { type NestedValues, type NumericArray, type TensorOptions, tensor } from "./tensor/creation.ts";
 export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";
+export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
+export { Generator, type GeneratorState, getRngState, manualSeed, setRngState } from "./tensor/generator.ts";
 export { matmul } from "./tensor/linear_algebra.ts";
 export { type MemoryStatistics, memory } from "./tensor/memory.ts";
+export {
+  bernoulli,
+  type DrawOptions,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  randperm,
+} from "./tensor/random.ts";
 export { keep, Scope, scope } from "./tensor/scope.ts";
 export { isGradEnabled, type NestedArray, noGrad, Tensor } from "./tensor/tensor.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./wasm/memory.ts";

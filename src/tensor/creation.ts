@@ -1,6 +1,7 @@
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
-import { checkShape, type DType, empty, sizeOf, type TypedArray, zeros as zerosArray } from "../ops/array.ts";
-import { checkChoice, readOptions } from "../ops/options.ts";
+import { checkShape, type DType, empty, sizeOf } from "../ops/array.ts";
+import { checkElement } from "../ops/fill.ts";
+import { checkBoolean, checkChoice, readOptions } from "../ops/options.ts";
 import { leaf, type Tensor } from "./tensor.ts";
 
 export interface TensorOptions {
@@ -10,16 +11,34 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-/** Numbers or booleans nested to the shape of a tensor. */
-export type NestedValues = number | boolean | readonly NestedValues[];
+/** A typed array of numbers. */
+export type NumericArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array;
 
-const DTYPES = ["float32", "int32", "bool"] as const;
+/** Numbers or booleans nested to the shape of a tensor. */
+export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
+
+/** Checks an option `dtype`. */
+export function checkDType(op: string, dtype: unknown): DType {
+  return checkChoice(op, "dtype", dtype, ["float32", "int32", "bool"] as const);
+}
 
 /**
  * A tensor of the given values. Matches `torch.tensor`, but numbers make float32 unless `dtype` says otherwise.
  *
- * @param values nested arrays of equal lengths, a number, or a typed array (then `shape` gives the shape; default one dimension).
- * @throws ShapeError for ragged arrays or a shape that does not fit the number of values.
+ * @param values nested arrays of equal lengths, a number, or a typed array (then `shape` gives the shape; default one
+ * dimension; the dtype is int32 for arrays of integers). Float64 values are rounded to float32.
+ * @param options `shape`, `dtype` and `requiresGrad`.
+ * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for what is no number,
+ * OptionError for a value that int32 cannot hold.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -28,32 +47,38 @@ const DTYPES = ["float32", "int32", "bool"] as const;
  * console.log(a.shape, b.shape); // [2, 3] [2, 3]
  * ```
  */
-export function tensor(
-  values: NestedValues | TypedArray,
-  options?: TensorOptions & { shape?: readonly number[] },
-): Tensor {
+export function tensor(values: NestedValues, options?: TensorOptions & { shape?: readonly number[] }): Tensor {
   const { shape, dtype, requiresGrad } = readOptions("tensor", options, {
     shape: undefined as readonly number[] | undefined,
     dtype: undefined as DType | undefined,
     requiresGrad: false,
   });
-  if (dtype !== undefined) checkChoice("tensor", "dtype", dtype, DTYPES);
+  if (dtype !== undefined) checkDType("tensor", dtype);
   if (shape !== undefined) checkShape("tensor", shape);
-  if (values instanceof Float32Array || values instanceof Int32Array) {
-    return fromFlat(
-      values,
-      shape ?? [values.length],
-      dtype ?? (values instanceof Int32Array ? "int32" : "float32"),
-      requiresGrad,
-    );
-  }
-  if (ArrayBuffer.isView(values)) {
-    throw new DTypeError(`tensor: expected Float32Array or Int32Array, got ${(values as object).constructor.name}`);
+  checkBoolean("tensor", "requiresGrad", requiresGrad);
+  if (isNumericArray(values)) {
+    const inferred = isFloating(values) ? "float32" : "int32";
+    return fromFlat(values, shape ?? [values.length], dtype ?? inferred, requiresGrad);
   }
   const flat: (number | boolean)[] = [];
   const found = flatten(values, flat);
   const inferred = flat.length > 0 && flat.every((value) => typeof value === "boolean") ? "bool" : "float32";
   return fromFlat(flat, shape ?? found, dtype ?? inferred, requiresGrad);
+}
+
+function isNumericArray(values: unknown): values is NumericArray {
+  return (
+    ArrayBuffer.isView(values) &&
+    !(values instanceof DataView || values instanceof BigInt64Array || values instanceof BigUint64Array)
+  );
+}
+
+function isFloating(values: ArrayLike<number | boolean>): boolean {
+  return values instanceof Float32Array || values instanceof Float64Array;
+}
+
+function describeKind(value: unknown): string {
+  return typeof value === "object" && value !== null ? (value.constructor?.name ?? "an object") : typeof value;
 }
 
 /** Appends the values in row-major order and returns the shape. */
@@ -62,7 +87,9 @@ function flatten(values: NestedValues, into: (number | boolean)[]): number[] {
     into.push(values);
     return [];
   }
-  if (!Array.isArray(values)) throw new DTypeError(`tensor: expected numbers or nested arrays, got ${typeof values}`);
+  if (!Array.isArray(values) && !isNumericArray(values)) {
+    throw new DTypeError(`tensor: expected numbers, booleans or arrays of them, got ${describeKind(values)}`);
+  }
   let inner: number[] | undefined;
   for (const value of values) {
     const shape = flatten(value, into);
@@ -85,17 +112,14 @@ function fromFlat(
   if (sizeOf(shape) !== values.length) {
     throw new ShapeError(`tensor: shape ${formatShape(shape)} takes ${sizeOf(shape)} values, got ${values.length}`);
   }
+  if (dtype === "int32" && !(values instanceof Int32Array)) {
+    for (let i = 0; i < values.length; i++) checkElement("tensor", `value ${i}`, values[i], dtype);
+  }
   return leaf(() => {
     const out = empty([...shape], dtype);
-    if (dtype === "bool") out.view().set(Array.from(values, (value) => (value ? 1 : 0)));
+    // as in PyTorch, every number but 0 is true, NaN included
+    if (dtype === "bool") out.view().set(Array.from(values, (value) => (value === 0 || value === false ? 0 : 1)));
     else out.view().set(values as ArrayLike<number>);
     return out;
   }, requiresGrad);
-}
-
-/** A tensor of zeros. Matches `torch.zeros`. */
-export function zeros(shape: readonly number[], options?: TensorOptions): Tensor {
-  const { dtype, requiresGrad } = readOptions("zeros", options, { dtype: "float32" as DType, requiresGrad: false });
-  checkShape("zeros", shape);
-  return leaf(() => zerosArray([...shape], checkChoice("zeros", "dtype", dtype, DTYPES)), requiresGrad);
 }
