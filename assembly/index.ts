@@ -24,3 +24,4 @@ export * from "./unary";
 export {
   winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
 } from "./conv2d/winograd";
+export * from "./random";

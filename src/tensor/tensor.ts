@@ -7,12 +7,14 @@ import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import { checkChoice, readOptions } from "../ops/options.ts";
+import { checkChoice, checkNumber, readOptions } from "../ops/options.ts";
+import { fillNormal, fillUniform } from "../ops/random.ts";
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
 import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
+import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { Handle } from "./handle.ts";
 import { adoptIntoCurrentScope } from "./scope.ts";
@@ -234,6 +236,28 @@ export class Tensor implements Leaf, Disposable {
     expectSameShape("copy_", "source", this.shape, source.shape);
     if (source.dtype !== this.dtype) throw new DTypeError(`copy_: expected ${this.dtype}, got ${source.dtype}`);
     copyInto(this.array, source.array);
+    return this;
+  }
+
+  /** Overwrites the values in place with uniform numbers in [low, high). Matches `Tensor.uniform_`. */
+  uniform_(low = 0, high = 1, options?: { generator?: Generator }): this {
+    const { generator } = readOptions("uniform_", options, { generator: defaultGenerator });
+    checkNumber("uniform_", "low", low);
+    checkNumber("uniform_", "high", high, low);
+    expectFloat("uniform_", this.array);
+    fillUniform(this.array, generator.take(this.numel()), low, high - low);
+    this.array.block.version++;
+    return this;
+  }
+
+  /** Overwrites the values in place with normal numbers of the given mean and standard deviation. Matches `Tensor.normal_`. */
+  normal_(mean = 0, std = 1, options?: { generator?: Generator }): this {
+    const { generator } = readOptions("normal_", options, { generator: defaultGenerator });
+    checkNumber("normal_", "mean", mean);
+    checkNumber("normal_", "std", std, 0);
+    expectFloat("normal_", this.array);
+    fillNormal(this.array, generator.take(this.numel()), mean, std);
+    this.array.block.version++;
     return this;
   }
 

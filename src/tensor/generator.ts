@@ -1,0 +1,85 @@
+import { checkInteger } from "../ops/options.ts";
+import { countersOf, type Draw } from "../ops/random.ts";
+
+/** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */
+export interface GeneratorState {
+  seed: number;
+  offset: number;
+}
+
+/** The seed of a new `Generator`, and of the default one until `manualSeed()` is called: without it every run draws the same numbers. */
+export const DEFAULT_SEED = 0;
+
+/**
+ * A source of random numbers: Philox 4x32-10, which computes each number from the seed and its position in the stream. So the
+ * same seed gives the same numbers on every machine. Matches `torch.Generator`; the numbers differ from PyTorch's.
+ *
+ * @example
+ * ```ts
+ * import { Generator, rand } from "wasmgrad";
+ * const generator = new Generator(42);
+ * const state = generator.getState();
+ * const first = rand([2], { generator }).toArray();
+ * generator.setState(state);
+ * console.log(first, rand([2], { generator }).toArray()); // twice the same
+ * ```
+ */
+export class Generator {
+  #seed = DEFAULT_SEED;
+  #offset = 0;
+
+  /** @param seed an integer in [0, 2^53). */
+  constructor(seed = DEFAULT_SEED) {
+    this.manualSeed(seed);
+  }
+
+  /** Starts the stream of `seed`, an integer in [0, 2^53). */
+  manualSeed(seed: number): this {
+    this.#seed = checkInteger("manualSeed", "seed", seed, 0, Number.MAX_SAFE_INTEGER);
+    this.#offset = 0;
+    return this;
+  }
+
+  /** The seed that the stream started with. */
+  initialSeed(): number {
+    return this.#seed;
+  }
+
+  getState(): GeneratorState {
+    return { seed: this.#seed, offset: this.#offset };
+  }
+
+  /** Goes on where the generator was when `getState()` was called. */
+  setState(state: GeneratorState): void {
+    const seed = checkInteger("setState", "seed", state?.seed, 0, Number.MAX_SAFE_INTEGER);
+    const offset = checkInteger("setState", "offset", state?.offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger("setState", "offset / 4", offset / 4, 0, Number.MAX_SAFE_INTEGER);
+    this.#seed = seed;
+    this.#offset = offset;
+  }
+
+  /** The place of the next `size` numbers, which are then used up; for ops. */
+  take(size: number): Draw {
+    const draw = { seed: this.#seed, offset: this.#offset };
+    this.#offset += countersOf(size);
+    return draw;
+  }
+}
+
+/** The generator of every draw that names no other. */
+export const defaultGenerator = new Generator();
+
+/** Seeds the default generator, an integer in [0, 2^53), and returns it. Matches `torch.manual_seed`. */
+export function manualSeed(seed: number): Generator {
+  return defaultGenerator.manualSeed(seed);
+}
+
+/** The default generator's state. Matches `torch.get_rng_state`. */
+export function getRngState(): GeneratorState {
+  return defaultGenerator.getState();
+}
+
+/** Sets the default generator's state. Matches `torch.set_rng_state`. */
+export function setRngState(state: GeneratorState): void {
+  defaultGenerator.setState(state);
+}
