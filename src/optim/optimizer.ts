@@ -1,6 +1,6 @@
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { checkNumber, readOptions } from "../ops/options.ts";
-import { zeros } from "../tensor/creation.ts";
+import { zeros } from "../tensor/fill.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
