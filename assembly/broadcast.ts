@@ -13,8 +13,8 @@ import { log4, pow4 } from "./math";
 import { load4, storeUpTo } from "./simd";
 
 const enum F {
-  Add, Sub, Mul, MulInt, Div, Maximum, MaximumShare, Pow, PowGradBase, PowGradExponent,
-  AddInt, SubInt, MulInts, MaximumInt, MinimumInt, Minimum, PowInt,
+  Add, Sub, Mul, MulByInt, Div, Maximum, Minimum, MaximumShare, Pow, PowGradBase, PowGradExponent,
+  AddInt, SubInt, MulInt, MaximumInt, MinimumInt, PowInt,
   Eq, Ne, Lt, Le, EqInt, NeInt, LtInt, LeInt,
 }
 
@@ -25,7 +25,7 @@ function combine(f: F, a: v128, b: v128): v128 {
   if (f == F.Add) return f32x4.add(a, b);
   if (f == F.Sub) return f32x4.sub(a, b);
   if (f == F.Mul) return f32x4.mul(a, b);
-  if (f == F.MulInt) return f32x4.mul(a, f32x4.convert_i32x4_s(b));
+  if (f == F.MulByInt) return f32x4.mul(a, f32x4.convert_i32x4_s(b));
   if (f == F.Div) return f32x4.div(a, b);
   if (f == F.Maximum) return f32x4.max(a, b); // NaN if either is
   if (f == F.Minimum) return f32x4.min(a, b);
@@ -40,12 +40,12 @@ function combine(f: F, a: v128, b: v128): v128 {
   }
   if (f == F.PowGradExponent) {
     const zero = f32x4.splat(0);
-    const slope = f32x4.mul(power(a, b), log4(a));
+    const slope = f32x4.mul(power(a, b), logarithm(a));
     return v128.andnot(slope, v128.and(f32x4.eq(a, zero), f32x4.ge(b, zero)));
   }
   if (f == F.AddInt) return i32x4.add(a, b);
   if (f == F.SubInt) return i32x4.sub(a, b);
-  if (f == F.MulInts) return i32x4.mul(a, b);
+  if (f == F.MulInt) return i32x4.mul(a, b);
   if (f == F.MaximumInt) return i32x4.max_s(a, b);
   if (f == F.MinimumInt) return i32x4.min_s(a, b);
   if (f == F.PowInt) return powInt4(a, b);
@@ -60,9 +60,14 @@ function combine(f: F, a: v128, b: v128): v128 {
   return v128.and(i32x4.le_s(a, b), one);
 }
 
-/** A call, not inlined: it is long, and each of its three users has three loops. */
+// Calls, not inlined: they are long, and each of their users has three loops.
+
 function power(a: v128, b: v128): v128 {
   return pow4(a, b);
+}
+
+function logarithm(a: v128): v128 {
+  return log4(a);
 }
 
 /** a^b of integers, modulo 2^32; for b < 0 the quotient 1 / a^-b rounded towards 0. */
@@ -85,8 +90,6 @@ function powInt4(a: v128, b: v128): v128 {
 }
 
 /** Bytes from an operand's start to its row number `row`. */
-// @ts-ignore: decorator
-@inline
 function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32): usize {
   let start: usize = 0;
   for (let d = rank - 1; d >= 0; d--) {
@@ -157,7 +160,7 @@ export function mulFloat(
 export function mulFloatByInt(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  combineRows(F.MulInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
+  combineRows(F.MulByInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
 /** a / b */
@@ -227,7 +230,7 @@ export function subInt(
 export function mulInt(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  combineRows(F.MulInts, begin, end, a, b, out, inner, stepA, stepB, rank, table);
+  combineRows(F.MulInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
 /** max(a, b) */

@@ -114,10 +114,10 @@ export function log4(x: v128): v128 {
 @inline
 export function log1p4(x: v128): v128 {
   const u = f32x4.add(x, all(1));
+  const log = log4(u);
   const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, all(1))), u);
-  const y = f32x4.add(log4(u), lost);
   // at -1 and inf nothing is lost, and `lost` is NaN
-  return v128.bitselect(log4(u), y, v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
+  return v128.bitselect(log, f32x4.add(log, lost), v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
 }
 
 /** 1 / (1 + e^-x), to 2.5 ulp, by e^-|x|, which cannot overflow. */

@@ -7,6 +7,7 @@ import { type Gradients, Op } from "./op.ts";
 import { type Operand, promote, refuseBool } from "./promote.ts";
 import { sumTo } from "./sum.ts";
 
+/** The kernels of assembly/broadcast.ts that take two operands: known by their ten parameters. */
 type BinaryKernel = {
   [Name in keyof Kernels]: Kernels[Name] extends Kernels["addFloat"]
     ? Parameters<Kernels[Name]>["length"] extends 10

@@ -263,8 +263,8 @@ export class Tensor implements Leaf, Disposable {
 
   // --- elementwise ----------------------------------------------------------------------------------------------------
 
-  // Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number leaves int32 as it is,
-  // another makes it float32.
+  // Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number leaves int32 as
+  // it is, another makes it float32.
 
   /** `x + other`. Matches `torch.add`. */
   add(other: Tensor | number): Tensor {
