@@ -1,0 +1,96 @@
+/** What a user gets: the packed tarball, its contents, and projects that import it. Used by a test and by check_package.ts. */
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { extract } from "tar";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  dependencies: Record<string, string>;
+};
+
+export interface Tarball {
+  file: string;
+  /** Bytes packed and unpacked. */
+  size: number;
+  unpackedSize: number;
+  files: string[];
+}
+
+/** Packs what `npm run build` left in dist. */
+export function pack(into: string): Tarball {
+  const output = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", into], {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const parsed = JSON.parse(output);
+  const [entry] = Array.isArray(parsed) ? parsed : Object.values(parsed);
+  return {
+    file: join(into, basename(entry.filename)),
+    size: entry.size,
+    unpackedSize: entry.unpackedSize,
+    files: entry.files.map((file: { path: string }) => file.path),
+  };
+}
+
+/** Files that have no place in the package: what is no source, no build, no text about it. */
+export function strayFiles(files: string[]): string[] {
+  const wanted = /^(dist|src|assembly)\/.*\.(ts|js|json|map|wasm|md)$|^(package\.json|README\.md|LICENSE)$/;
+  return files.filter(
+    (file) => !wanted.test(file) || /\.test\.|tsbuildinfo|(^|\/)(test|runs|data\/.*\.png)/.test(file),
+  );
+}
+
+/** A project without a package.json "dependencies": the tarball is unpacked, and its dependencies are those of this repository. */
+export async function linkInto(project: string, tarball: Tarball): Promise<void> {
+  const target = join(project, "node_modules/wasmgrad");
+  mkdirSync(target, { recursive: true });
+  await extract({ file: tarball.file, cwd: target, strip: 1 });
+  for (const name of Object.keys(dependencies)) {
+    const link = join(project, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), link);
+  }
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
+}
+
+/** A project made as a user makes it: `npm install` of the tarball. */
+export function installInto(project: string, tarball: Tarball): void {
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
+  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball.file], {
+    cwd: project,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+/** Runs test/package/program.mjs in a project and returns what it printed. */
+export function runProgram(project: string, node = process.execPath): string {
+  copyFileSync(join(root, "test/package/program.mjs"), join(project, "program.mjs"));
+  return execFileSync(node, ["program.mjs"], { cwd: project, encoding: "utf8" }).trim();
+}
+
+/** Type-checks test/package/consumer.ts in a project under one kind of module resolution; returns the errors. */
+export function typeCheck(project: string, moduleResolution: "node16" | "nodenext" | "bundler"): string {
+  copyFileSync(join(root, "test/package/consumer.ts"), join(project, "consumer.ts"));
+  const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
+  const compilerOptions = {
+    target: "es2022",
+    lib: ["es2022", "esnext.disposable", "dom"],
+    module,
+    moduleResolution,
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: [],
+  };
+  const config = join(project, `tsconfig.${moduleResolution}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+  try {
+    execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config], { encoding: "utf8" });
+    return "";
+  } catch (error) {
+    return (error as { stdout: string }).stdout;
+  }
+}
