@@ -10,6 +10,7 @@ export * from "./broadcast";
 export * from "./cast";
 export * from "./cross_entropy";
 export * from "./elementwise";
+export * from "./interpolate";
 export * from "./memory";
 export * from "./optim";
 export * from "./pair_loss";

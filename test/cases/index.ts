@@ -2,6 +2,7 @@ import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
 import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
+import { interpolateCases } from "./interpolate.ts";
 import { linearCases, matmulCases } from "./matmul.ts";
 import { pairLossCases } from "./pair_loss.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
@@ -18,6 +19,7 @@ export const allCases: Record<string, OpCase[]> = {
   maxPool2d: maxPool2dCases,
   avgPool2d: avgPool2dCases,
   adaptiveAvgPool2d: adaptiveAvgPool2dCases,
+  interpolate: interpolateCases,
   mean: meanCases,
   conv2d: conv2dCases,
   convTranspose2d: convTranspose2dCases,

@@ -14,6 +14,7 @@ export {
   tanh,
 } from "./activation.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
+export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { linear } from "./linear.ts";
 export {
   binaryCrossEntropy,

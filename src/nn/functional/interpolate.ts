@@ -1,0 +1,25 @@
+import { Interpolate, type InterpolateOptions } from "../../ops/interpolate.ts";
+import { apply, type Tensor } from "../../tensor/tensor.ts";
+
+export type { InterpolateOptions };
+
+/**
+ * Resizes images. Matches `torch.nn.functional.interpolate` for modes "nearest" and "bilinear" (positions in float64).
+ *
+ * Nearest: `y[oy, ox] = x[⌊oy·H/OH⌋, ⌊ox·W/OW⌋]`. Bilinear mixes the four pixels around `(oy + ½)·H/OH − ½` (with alignCorners
+ * `oy·(H−1)/(OH−1)`). With `scaleFactor` the size is `⌊H·scaleFactor⌋`, and `1/scaleFactor` takes the place of `H/OH`.
+ *
+ * @param x [N, C, H, W]
+ * @param options either `size` or `scaleFactor`; `mode` "nearest", `alignCorners` false
+ * @throws ShapeError for an input of another rank or an empty result; OptionError for bad options.
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const x = tensor([[[[1, 2], [3, 4]]]]);
+ * console.log(nn.functional.interpolate(x, { scaleFactor: 2 }).toArray());
+ * console.log(nn.functional.interpolate(x, { size: [2, 3], mode: "bilinear" }).toArray()); // [[[[1, 1.5, 2], [3, 3.5, 4]]]]
+ * ```
+ */
+export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  return apply(new Interpolate(options), x);
+}
