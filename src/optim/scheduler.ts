@@ -1,0 +1,310 @@
+import { OptionError, StateDictError } from "../errors.ts";
+import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { cosPi } from "./exact_math.ts";
+import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";
+
+/** A scheduler takes any optimizer. */
+// biome-ignore lint/suspicious/noExplicitAny: the options of the optimizer do not matter here
+export type AnyOptimizer = Optimizer<any>;
+
+/** What `stateDict()` of a scheduler gives: numbers and lists of numbers, which JSON can hold. */
+export type SchedulerStateDict = Record<string, unknown>;
+
+/** Checks a saved number, or throws a StateDictError. */
+export function savedNumber(name: string, state: SchedulerStateDict, key: string): number {
+  const value = state?.[key];
+  if (typeof value !== "number" || Number.isNaN(value)) {
+    throw new StateDictError(`${name}.loadStateDict: ${key} expected a number, got ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+/** Checks a saved list of numbers, one a group, or throws a StateDictError. */
+export function savedNumbers(name: string, state: SchedulerStateDict, key: string, length: number): number[] {
+  const value = state?.[key];
+  if (!Array.isArray(value) || value.length !== length || value.some((x) => typeof x !== "number" || Number.isNaN(x))) {
+    throw new StateDictError(`${name}.loadStateDict: ${key} expected ${length} numbers, got ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+/**
+ * Base of the schedulers that count steps: making one sets the learning rates of step 0, and each `step()` (after
+ * `optimizer.step()`) those of the next. As in PyTorch a rate follows from the one before wherever that is possible, so that several
+ * schedulers of one optimizer combine.
+ */
+export abstract class LRScheduler {
+  readonly name: string;
+  readonly optimizer: AnyOptimizer;
+  /** The learning rates that the optimizer was made with, one a group. */
+  protected baseLrs: number[];
+  /** Number of the current step, from 0. */
+  lastEpoch = -1;
+
+  constructor(name: string, optimizer: AnyOptimizer) {
+    this.name = name;
+    if (!Array.isArray(optimizer?.paramGroups)) throw new OptionError(`${name}: expected an optimizer`);
+    this.optimizer = optimizer;
+    this.baseLrs = this.groups.map((group) => (group.initialLr ??= group.lr));
+  }
+
+  protected get groups(): ParamGroup<LearningRate>[] {
+    return this.optimizer.paramGroups;
+  }
+
+  /** The learning rate of group `i` at step `lastEpoch`, from its present one. */
+  protected abstract nextLr(lr: number, i: number): number;
+
+  /** Goes on to the next step: sets the learning rates of the optimizer's groups. */
+  step(): void {
+    this.lastEpoch++;
+    this.groups.forEach((group, i) => {
+      group.lr = this.nextLr(group.lr, i);
+    });
+  }
+
+  /** Starts again at step 0 from the initial learning rates: for `SequentialLR`. */
+  restart(): void {
+    this.groups.forEach((group, i) => {
+      group.lr = this.baseLrs[i];
+    });
+    this.lastEpoch = -1;
+    this.step();
+  }
+
+  /** The learning rates in use, one a group. */
+  getLastLr(): number[] {
+    return this.groups.map((group) => group.lr);
+  }
+
+  /** What is needed to go on later; the learning rates themselves are in the optimizer's state dict. */
+  stateDict(): SchedulerStateDict {
+    return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] };
+  }
+
+  /** Restores what `stateDict()` gave. Load the optimizer's, too. */
+  loadStateDict(state: SchedulerStateDict): void {
+    const lastEpoch = savedNumber(this.name, state, "lastEpoch");
+    this.baseLrs = [...savedNumbers(this.name, state, "baseLrs", this.groups.length)];
+    this.lastEpoch = lastEpoch;
+  }
+}
+
+/**
+ * Multiplies the learning rate by `gamma` every `stepSize` steps. Matches `torch.optim.lr_scheduler.StepLR`.
+ *
+ * @param options `stepSize`, `gamma` 0.1
+ * @example
+ * ```ts
+ * import { optim, zeros } from "wasmgrad";
+ * const optimizer = new optim.SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new optim.StepLR(optimizer, { stepSize: 2, gamma: 0.5 });
+ * for (let epoch = 0; epoch < 4; epoch++) {
+ *   console.log(scheduler.getLastLr()[0]); // 1, 1, 0.5, 0.5
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * ```
+ */
+export class StepLR extends LRScheduler {
+  readonly #stepSize: number;
+  readonly #gamma: number;
+
+  constructor(optimizer: AnyOptimizer, options: { stepSize: number; gamma?: number }) {
+    super("StepLR", optimizer);
+    const { stepSize, gamma } = readOptions(this.name, options, { stepSize: Number.NaN, gamma: 0.1 });
+    this.#stepSize = checkInteger(this.name, "stepSize", stepSize, 1);
+    this.#gamma = checkNumber(this.name, "gamma", gamma, 0);
+    this.step();
+  }
+
+  protected nextLr(lr: number): number {
+    return this.lastEpoch > 0 && this.lastEpoch % this.#stepSize === 0 ? lr * this.#gamma : lr;
+  }
+}
+
+/** Multiplies the learning rate by `gamma` (0.1) at each of the steps `milestones`. Matches `torch.optim.lr_scheduler.MultiStepLR`. */
+export class MultiStepLR extends LRScheduler {
+  readonly #milestones: readonly number[];
+  readonly #gamma: number;
+
+  constructor(optimizer: AnyOptimizer, options: { milestones: readonly number[]; gamma?: number }) {
+    super("MultiStepLR", optimizer);
+    const { milestones, gamma } = readOptions(this.name, options, { milestones: [] as readonly number[], gamma: 0.1 });
+    this.#milestones = checkMilestones(this.name, milestones);
+    this.#gamma = checkNumber(this.name, "gamma", gamma, 0);
+    this.step();
+  }
+
+  protected nextLr(lr: number): number {
+    return this.#milestones.reduce((rate, milestone) => (milestone === this.lastEpoch ? rate * this.#gamma : rate), lr);
+  }
+}
+
+function checkMilestones(name: string, milestones: readonly number[]): readonly number[] {
+  if (!Array.isArray(milestones)) throw new OptionError(`${name}: milestones expected an array of integers`);
+  for (const milestone of milestones) checkInteger(name, "milestones", milestone, 1);
+  return [...milestones].sort((a, b) => a - b);
+}
+
+/**
+ * The initial learning rate times a function of the step; one function for all groups, or one each. Matches
+ * `torch.optim.lr_scheduler.LambdaLR`. The state dict does not hold the functions.
+ */
+export class LambdaLR extends LRScheduler {
+  readonly #lambdas: ((step: number) => number)[];
+
+  constructor(optimizer: AnyOptimizer, lambda: ((step: number) => number) | readonly ((step: number) => number)[]) {
+    super("LambdaLR", optimizer);
+    this.#lambdas = typeof lambda === "function" ? this.groups.map(() => lambda) : [...(lambda ?? [])];
+    if (this.#lambdas.length !== this.groups.length || this.#lambdas.some((item) => typeof item !== "function")) {
+      throw new OptionError(`LambdaLR: expected a function, or ${this.groups.length} (one a group)`);
+    }
+    this.step();
+  }
+
+  protected nextLr(_lr: number, i: number): number {
+    return this.baseLrs[i] * checkNumber(this.name, "the function's value", this.#lambdas[i](this.lastEpoch));
+  }
+}
+
+/**
+ * Goes linearly from `startFactor` times the learning rate to `endFactor` times it in `totalIters` steps: warm-up. Matches
+ * `torch.optim.lr_scheduler.LinearLR`.
+ *
+ * @param options `startFactor` 1/3, `endFactor` 1, `totalIters` 5
+ * @example
+ * ```ts
+ * import { optim, zeros } from "wasmgrad";
+ * const optimizer = new optim.SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new optim.LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 });
+ * for (let i = 0; i < 4; i++) {
+ *   console.log(scheduler.getLastLr()[0]); // 0.5, 0.75, 1, 1
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * ```
+ */
+export class LinearLR extends LRScheduler {
+  readonly #start: number;
+  readonly #end: number;
+  readonly #total: number;
+
+  constructor(optimizer: AnyOptimizer, options?: { startFactor?: number; endFactor?: number; totalIters?: number }) {
+    super("LinearLR", optimizer);
+    const o = readOptions(this.name, options, { startFactor: 1 / 3, endFactor: 1, totalIters: 5 });
+    this.#start = checkNumber(this.name, "startFactor", o.startFactor, Number.MIN_VALUE, 1);
+    this.#end = checkNumber(this.name, "endFactor", o.endFactor, 0, 1);
+    this.#total = checkInteger(this.name, "totalIters", o.totalIters, 1);
+    this.step();
+  }
+
+  protected nextLr(lr: number): number {
+    if (this.lastEpoch === 0) return lr * this.#start;
+    if (this.lastEpoch > this.#total) return lr;
+    const rise = this.#end - this.#start;
+    return lr * (1 + rise / (this.#total * this.#start + (this.lastEpoch - 1) * rise));
+  }
+}
+
+/**
+ * Half a cosine from the learning rate down to `etaMin` in `tMax` steps: `etaMin + (lr − etaMin)(1 + cos(π t / tMax)) / 2`;
+ * further steps go up again. Matches `torch.optim.lr_scheduler.CosineAnnealingLR`.
+ *
+ * @param options `tMax`, `etaMin` 0
+ * see: Loshchilov & Hutter, SGDR, 2017 (without the restarts)
+ * @example
+ * ```ts
+ * import { optim, zeros } from "wasmgrad";
+ * const optimizer = new optim.SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new optim.CosineAnnealingLR(optimizer, { tMax: 4 });
+ * for (let i = 0; i < 4; i++) {
+ *   console.log(scheduler.getLastLr()[0].toFixed(3)); // 1.000, 0.854, 0.500, 0.146
+ *   optimizer.step();
+ *   scheduler.step();
+ * }
+ * ```
+ */
+export class CosineAnnealingLR extends LRScheduler {
+  readonly #tMax: number;
+  readonly #etaMin: number;
+
+  constructor(optimizer: AnyOptimizer, options: { tMax: number; etaMin?: number }) {
+    super("CosineAnnealingLR", optimizer);
+    const { tMax, etaMin } = readOptions(this.name, options, { tMax: Number.NaN, etaMin: 0 });
+    this.#tMax = checkInteger(this.name, "tMax", tMax, 1);
+    this.#etaMin = checkNumber(this.name, "etaMin", etaMin, 0);
+    this.step();
+  }
+
+  protected nextLr(lr: number, i: number): number {
+    const t = this.lastEpoch;
+    if (t === 0) return lr;
+    const before = 1 + cosPi((t - 1) / this.#tMax);
+    // at the very bottom the quotient of two steps is not defined
+    if (before === 0) return lr + ((this.baseLrs[i] - this.#etaMin) * (1 - cosPi(1 / this.#tMax))) / 2;
+    return ((1 + cosPi(t / this.#tMax)) / before) * (lr - this.#etaMin) + this.#etaMin;
+  }
+}
+
+/**
+ * One scheduler after another: `milestones[i]` is the step at which scheduler i + 1 takes over, from its own step 0. Matches
+ * `torch.optim.lr_scheduler.SequentialLR`.
+ *
+ * @example
+ * ```ts
+ * import { optim, zeros } from "wasmgrad";
+ * const optimizer = new optim.SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const warmup = new optim.LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 });
+ * const decay = new optim.CosineAnnealingLR(optimizer, { tMax: 10 });
+ * const scheduler = new optim.SequentialLR(optimizer, [warmup, decay], { milestones: [2] });
+ * console.log(scheduler.getLastLr()); // [0.5]
+ * ```
+ */
+export class SequentialLR {
+  readonly optimizer: AnyOptimizer;
+  readonly #schedulers: readonly LRScheduler[];
+  readonly #milestones: readonly number[];
+  lastEpoch = 0;
+
+  constructor(optimizer: AnyOptimizer, schedulers: readonly LRScheduler[], options: { milestones: readonly number[] }) {
+    this.optimizer = optimizer;
+    const { milestones } = readOptions("SequentialLR", options, { milestones: [] as readonly number[] });
+    this.#milestones = checkMilestones("SequentialLR", milestones);
+    this.#schedulers = [...schedulers];
+    if (schedulers.length !== milestones.length + 1 || schedulers.some((item) => item.optimizer !== optimizer)) {
+      throw new OptionError(
+        `SequentialLR: expected schedulers of this optimizer, one more than milestones, got ${schedulers.length} and ${milestones.length}`,
+      );
+    }
+    this.#schedulers[0].restart();
+  }
+
+  step(): void {
+    this.lastEpoch++;
+    const active = this.#milestones.filter((milestone) => milestone <= this.lastEpoch).length;
+    if (this.#milestones.includes(this.lastEpoch)) this.#schedulers[active].restart();
+    else this.#schedulers[active].step();
+  }
+
+  /** The learning rates in use, one a group. */
+  getLastLr(): number[] {
+    return this.optimizer.paramGroups.map((group) => group.lr);
+  }
+
+  stateDict(): SchedulerStateDict {
+    return { lastEpoch: this.lastEpoch, schedulers: this.#schedulers.map((item) => item.stateDict()) };
+  }
+
+  loadStateDict(state: SchedulerStateDict): void {
+    const lastEpoch = savedNumber("SequentialLR", state, "lastEpoch");
+    const { schedulers } = state;
+    if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
+      throw new StateDictError(`SequentialLR.loadStateDict: expected ${this.#schedulers.length} schedulers`);
+    }
+    this.#schedulers.forEach((scheduler, i) => {
+      scheduler.loadStateDict(schedulers[i]);
+    });
+    this.lastEpoch = lastEpoch;
+  }
+}
