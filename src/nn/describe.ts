@@ -25,3 +25,11 @@ export function formatPair(pair: readonly number[]): string {
 export function formatOptions(...parts: (string | false)[]): string {
   return parts.filter((part) => part !== false && part !== "").join(", ");
 }
+
+/** The options somebody gave: `kernelSize=2, stride=(2, 2)`. */
+export function formatGiven(options: object): string {
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? formatPair(value) : value}`)
+    .join(", ");
+}

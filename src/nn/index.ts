@@ -1,5 +1,36 @@
+export {
+  ELU,
+  GELU,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from "./activation.ts";
 export { ModuleDict, ModuleList, Sequential } from "./container.ts";
+export { Conv2d, type Conv2dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from "./conv.ts";
 export * as functional from "./functional/index.ts";
+export * as init from "./init.ts";
+export { Identity, Linear, type LinearOptions } from "./linear.ts";
+export {
+  BCELoss,
+  type BCELossOptions,
+  BCEWithLogitsLoss,
+  type BCEWithLogitsLossOptions,
+  CrossEntropyLoss,
+  KLDivLoss,
+  type KLDivLossOptions,
+  L1Loss,
+  MSELoss,
+  NLLLoss,
+  type NLLLossOptions,
+  SmoothL1Loss,
+  type SmoothL1LossOptions,
+} from "./loss.ts";
 export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./pooling.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state.ts";

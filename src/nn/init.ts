@@ -1,0 +1,149 @@
+/** `nn.init`: fills tensors in place, `torch.nn.init` in camelCase without the trailing underscore. */
+import { AutogradError, formatShape, ShapeError } from "../errors.ts";
+import { ELEMENTWISE_GRAIN, expectFloat, type NDArray } from "../ops/array.ts";
+import { copyInto } from "../ops/copy.ts";
+import { checkChoice, checkNumber, readOptions } from "../ops/options.ts";
+import { fillNormal, fillUniform } from "../ops/random.ts";
+import { eye as identity } from "../tensor/fill.ts";
+import { defaultGenerator } from "../tensor/generator.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { launch } from "../wasm/kernels.ts";
+
+const NONLINEARITIES = ["linear", "conv2d", "convTranspose2d", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
+
+/** What follows a layer; its gain keeps the variance of what passes through. */
+export type Nonlinearity = (typeof NONLINEARITIES)[number];
+
+const FAN_MODES = ["fanIn", "fanOut"] as const;
+
+export interface KaimingOptions {
+  /** Negative slope of the leaky ReLU that follows. Default 0. */
+  a?: number;
+  /** Keep the variance of the forward pass ("fanIn", the default) or of the backward pass ("fanOut"). */
+  mode?: (typeof FAN_MODES)[number];
+  /** Default "leakyRelu", which with `a: 0` is "relu". */
+  nonlinearity?: Nonlinearity;
+}
+
+function fillWith(op: string, tensor: Tensor, write: (array: NDArray) => void): Tensor {
+  const { array } = tensor;
+  expectFloat(op, array);
+  if (!tensor.isLeaf) throw new AutogradError(`${op}: expected a leaf, an op made this tensor`);
+  write(array);
+  array.block.version++;
+  return tensor;
+}
+
+/** Uniform numbers in [low, high). Matches `torch.nn.init.uniform_`. */
+export function uniform(tensor: Tensor, low = 0, high = 1): Tensor {
+  checkNumber("uniform", "low", low);
+  checkNumber("uniform", "high", high, low);
+  return fillWith("uniform", tensor, (x) => fillUniform(x, defaultGenerator.take(x.size), low, high - low));
+}
+
+/** Normal numbers. Matches `torch.nn.init.normal_`. */
+export function normal(tensor: Tensor, mean = 0, std = 1): Tensor {
+  checkNumber("normal", "mean", mean);
+  checkNumber("normal", "std", std, 0);
+  return fillWith("normal", tensor, (x) => fillNormal(x, defaultGenerator.take(x.size), mean, std));
+}
+
+/** The same value everywhere. Matches `torch.nn.init.constant_`. */
+export function constant(tensor: Tensor, value: number): Tensor {
+  checkNumber("constant", "value", value);
+  return fillWith("constant", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.ptr, value));
+}
+
+/** Zeros. Matches `torch.nn.init.zeros_`. */
+export function zeros(tensor: Tensor): Tensor {
+  return constant(tensor, 0);
+}
+
+/** Ones. Matches `torch.nn.init.ones_`. */
+export function ones(tensor: Tensor): Tensor {
+  return constant(tensor, 1);
+}
+
+/** Ones on the diagonal of a matrix, zeros elsewhere. Matches `torch.nn.init.eye_`. */
+export function eye(tensor: Tensor): Tensor {
+  const [rows, columns] = tensor.shape;
+  if (tensor.dim() !== 2) throw new ShapeError(`eye: expected a matrix, got ${formatShape(tensor.shape)}`);
+  using values = identity(rows, columns);
+  return fillWith("eye", tensor, (x) => copyInto(x, values.array));
+}
+
+/**
+ * Elements that feed one output (`fanIn`) and that one input feeds (`fanOut`) of a weight [out, in, ...kernel], as PyTorch
+ * counts them (also for transposed convolutions, whose weights are [in, out, ...kernel]).
+ */
+export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number } {
+  const [out, into, ...kernel] = tensor.shape;
+  if (into === undefined) {
+    throw new ShapeError(`init: expected a weight of two or more dimensions, got ${formatShape(tensor.shape)}`);
+  }
+  const receptive = kernel.reduce((a, b) => a * b, 1);
+  return { fanIn: into * receptive, fanOut: out * receptive };
+}
+
+/**
+ * The factor by which weights before a nonlinearity are larger. Matches `torch.nn.init.calculate_gain`.
+ *
+ * @param param negative slope of "leakyRelu" (default 0.01)
+ */
+export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
+  checkChoice("calculateGain", "nonlinearity", nonlinearity, NONLINEARITIES);
+  checkNumber("calculateGain", "param", param);
+  if (nonlinearity === "tanh") return 5 / 3;
+  if (nonlinearity === "relu") return Math.sqrt(2);
+  if (nonlinearity === "leakyRelu") return Math.sqrt(2 / (1 + param * param));
+  return nonlinearity === "selu" ? 3 / 4 : 1;
+}
+
+function xavierStd(op: string, tensor: Tensor, gain: number): number {
+  checkNumber(op, "gain", gain);
+  const { fanIn, fanOut } = calculateFans(tensor);
+  return gain * Math.sqrt(2 / Math.max(fanIn + fanOut, 1));
+}
+
+/** Uniform in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches `torch.nn.init.xavier_uniform_`. */
+export function xavierUniform(tensor: Tensor, gain = 1): Tensor {
+  const bound = Math.sqrt(3) * xavierStd("xavierUniform", tensor, gain);
+  return uniform(tensor, -bound, bound);
+}
+
+/** Normal with standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches `torch.nn.init.xavier_normal_`. */
+export function xavierNormal(tensor: Tensor, gain = 1): Tensor {
+  return normal(tensor, 0, xavierStd("xavierNormal", tensor, gain));
+}
+
+function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions | undefined): number {
+  const { a, mode, nonlinearity } = readOptions<Required<KaimingOptions>>(op, options, {
+    a: 0,
+    mode: "fanIn",
+    nonlinearity: "leakyRelu",
+  });
+  checkNumber(op, "a", a);
+  checkChoice(op, "mode", mode, FAN_MODES);
+  return calculateGain(nonlinearity, a) / Math.sqrt(Math.max(calculateFans(tensor)[mode], 1));
+}
+
+/**
+ * Uniform in ±`gain · √(3 / fan)` (He et al. 2015). Matches `torch.nn.init.kaiming_uniform_`.
+ *
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * const layer = new nn.Linear(100, 10);
+ * nn.init.kaimingUniform(layer.weight, { nonlinearity: "relu" });
+ * console.log(layer.weight.abs().max().item() <= Math.sqrt(6 / 100)); // true
+ * ```
+ */
+export function kaimingUniform(tensor: Tensor, options?: KaimingOptions): Tensor {
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform", tensor, options);
+  return uniform(tensor, -bound, bound);
+}
+
+/** Normal with standard deviation `gain / √fan`. Matches `torch.nn.init.kaiming_normal_`. */
+export function kaimingNormal(tensor: Tensor, options?: KaimingOptions): Tensor {
+  return normal(tensor, 0, kaimingStd("kaimingNormal", tensor, options));
+}

@@ -1,0 +1,534 @@
+/** Modules: how state is found, named, loaded and printed, and how layers begin. */
+import { inspect } from "node:util";
+import { describe, expect, test } from "vitest";
+import {
+  DTypeError,
+  manualSeed,
+  nn,
+  OptionError,
+  ShapeError,
+  StateDictError,
+  type Tensor,
+  tensor,
+  zeros,
+} from "wasmgrad";
+
+class InpaintingAutoencoder extends nn.Module {
+  encoder = new nn.Sequential(
+    new nn.Conv2d(3, 64, { kernelSize: 3, stride: 1, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+    new nn.Conv2d(64, 128, { kernelSize: 3, stride: 1, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+  );
+  decoder = new nn.Sequential(
+    new nn.ConvTranspose2d(128, 64, { kernelSize: 2, stride: 2 }),
+    new nn.ReLU(),
+    new nn.ConvTranspose2d(64, 3, { kernelSize: 2, stride: 2 }),
+    new nn.Sigmoid(),
+  );
+  override forward(x: Tensor): Tensor {
+    return this.decoder.forward(this.encoder.forward(x));
+  }
+}
+
+class Small extends nn.Module {
+  gain = new nn.Parameter(tensor([1, 2]));
+  hidden = new nn.Linear(2, 3);
+  offset = this.registerBuffer("offset", tensor([5, 6, 7]));
+  scratch = this.registerBuffer("scratch", tensor([0]), { persistent: false });
+  out = new nn.Sequential(new nn.ReLU(), new nn.Linear(3, 1, { bias: false }));
+  notState = tensor([1]);
+  override forward(x: Tensor): Tensor {
+    return this.out.forward(this.hidden.forward(x.mul(this.gain)).add(this.offset));
+  }
+}
+
+const shapes = (state: nn.StateDict) => Object.entries(state).map(([name, t]) => [name, [...t.shape]]);
+const values = (state: nn.StateDict) => Object.entries(state).map(([name, t]) => [name, t.toArray()]);
+
+describe("what a module finds in its fields", () => {
+  test("the autoencoder's state has PyTorch's names, shapes and order", () => {
+    expect(shapes(new InpaintingAutoencoder().stateDict())).toEqual([
+      ["encoder.0.weight", [64, 3, 3, 3]],
+      ["encoder.0.bias", [64]],
+      ["encoder.3.weight", [128, 64, 3, 3]],
+      ["encoder.3.bias", [128]],
+      ["decoder.0.weight", [128, 64, 2, 2]],
+      ["decoder.0.bias", [64]],
+      ["decoder.2.weight", [64, 3, 2, 2]],
+      ["decoder.2.bias", [3]],
+    ]);
+  });
+
+  test("parameters, buffers, children, modules; a module's own before its children's", () => {
+    const net = new Small();
+    const names = (entries: [string, unknown][]) => entries.map(([name]) => name);
+    expect(names(net.namedParameters())).toEqual(["gain", "hidden.weight", "hidden.bias", "out.1.weight"]);
+    expect(names(net.namedBuffers())).toEqual(["offset", "scratch"]);
+    expect(names(net.namedChildren())).toEqual(["hidden", "out"]);
+    expect(names(net.namedModules())).toEqual(["", "hidden", "out", "out.0", "out.1"]);
+    expect(Object.keys(net.stateDict())).toEqual(["gain", "offset", "hidden.weight", "hidden.bias", "out.1.weight"]);
+    expect(net.parameters()[0]).toBe(net.gain);
+    expect(net.buffers()[0]).toBe(net.offset);
+    expect(net.modules()[0]).toBe(net);
+    expect(net.children()).toEqual([net.hidden, net.out]);
+  });
+
+  test("a shared module or parameter is listed once, and under each of its names in the state", () => {
+    class Tied extends nn.Module {
+      a = new nn.Linear(2, 2);
+      b = this.a;
+      c = new nn.Linear(2, 2, { bias: false });
+      constructor() {
+        super();
+        this.c.weight = this.a.weight;
+      }
+    }
+    const net = new Tied();
+    expect(net.namedParameters().map(([name]) => name)).toEqual(["a.weight", "a.bias"]);
+    expect(net.namedModules().map(([name]) => name)).toEqual(["", "a", "c"]);
+    expect(Object.keys(net.stateDict())).toEqual(["a.weight", "a.bias", "b.weight", "b.bias", "c.weight"]);
+  });
+
+  test("stateDict shares the module's memory and needs no gradient", () => {
+    const net = new nn.Linear(2, 1);
+    const { weight } = net.stateDict();
+    net.weight.copy_(tensor([[3, 4]]));
+    expect(weight.toArray()).toEqual([[3, 4]]);
+    expect(weight.requiresGrad).toBe(false);
+  });
+
+  test("a null buffer is not in the state until it is set", () => {
+    const net = new nn.Module();
+    expect(net.registerBuffer("mean", null)).toBe(null);
+    expect(Object.keys(net.stateDict())).toEqual([]);
+    (net as unknown as { mean: Tensor }).mean = tensor([1]);
+    expect(Object.keys(net.stateDict())).toEqual(["mean"]);
+  });
+
+  test("registerBuffer refuses names with dots, parameters and unknown options", () => {
+    const net = new nn.Module();
+    expect(() => net.registerBuffer("a.b", zeros([1]))).toThrow(OptionError);
+    expect(() => net.registerBuffer("", zeros([1]))).toThrow(OptionError);
+    expect(() => net.registerBuffer("a", new nn.Parameter(zeros([1])))).toThrow(OptionError);
+    expect(() => net.registerBuffer("a", zeros([1]), { persist: true } as object)).toThrow(/unknown option "persist"/);
+  });
+});
+
+describe("Parameter", () => {
+  test("is a leaf that requires a gradient, cut off from the graph of its values", () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    const p = new nn.Parameter(x.mul(2));
+    expect([p.requiresGrad, p.isLeaf, p.toArray()]).toEqual([true, true, [2, 4]]);
+    expect(new nn.Parameter(x, { requiresGrad: false }).requiresGrad).toBe(false);
+  });
+
+  test("takes float32 tensors only", () => {
+    expect(() => new nn.Parameter(zeros([2], { dtype: "int32" }))).toThrow(DTypeError);
+    expect(() => new nn.Parameter([1, 2] as unknown as Tensor)).toThrow(DTypeError);
+    expect(() => new nn.Parameter(zeros([2]), { grad: true } as object)).toThrow(OptionError);
+  });
+});
+
+describe("changing a module", () => {
+  test("train and eval reach all modules", () => {
+    const net = new Small();
+    expect(net.eval()).toBe(net);
+    expect(net.modules().map((module) => module.training)).toEqual([false, false, false, false, false]);
+    net.out.train();
+    expect(net.modules().map((module) => module.training)).toEqual([false, false, true, true, true]);
+  });
+
+  test("apply goes through children first", () => {
+    const seen: string[] = [];
+    new Small().apply((module) => seen.push(module.constructor.name));
+    expect(seen).toEqual(["Linear", "ReLU", "Linear", "Sequential", "Small"]);
+  });
+
+  test("requiresGrad_ freezes and thaws, zeroGrad forgets", () => {
+    const net = new Small();
+    net
+      .forward(tensor([[1, 1]]))
+      .sum()
+      .backward();
+    expect(net.parameters().every((p) => p.grad !== null)).toBe(true);
+    net.zeroGrad();
+    expect(net.parameters().every((p) => p.grad === null)).toBe(true);
+    net.hidden.requiresGrad_(false);
+    net
+      .forward(tensor([[1, 1]]))
+      .sum()
+      .backward();
+    expect(net.namedParameters().flatMap(([name, p]) => (p.grad ? [name] : []))).toEqual(["gain", "out.1.weight"]);
+    expect(
+      net
+        .requiresGrad_()
+        .parameters()
+        .every((p) => p.requiresGrad),
+    ).toBe(true);
+  });
+
+  test("a module without forward says so", () => {
+    expect(() => new nn.ModuleList().forward()).toThrow("ModuleList: has no forward()");
+  });
+});
+
+describe("loadStateDict", () => {
+  test("copies all values and says that nothing was left over", () => {
+    const from = new Small();
+    const to = new Small();
+    expect(to.loadStateDict(from.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] });
+    expect(values(to.stateDict())).toEqual(values(from.stateDict()));
+    expect(to.gain.requiresGrad).toBe(true);
+  });
+
+  test("on any error it lists all that does not fit and changes nothing", () => {
+    const net = new Small();
+    const before = values(net.stateDict());
+    const released = zeros([2]);
+    released.release();
+    const { offset: _, ...rest } = new Small().stateDict();
+    const state = {
+      ...rest,
+      gain: released,
+      "hidden.weight": zeros([2, 3]),
+      "hidden.bias": zeros([3], { dtype: "int32" }),
+      "out.1.weight": 7 as unknown as Tensor,
+      "out.1.bias": zeros([1]),
+      extra: zeros([1]),
+    };
+    let message = "";
+    try {
+      net.loadStateDict(state);
+    } catch (error) {
+      expect(error).toBeInstanceOf(StateDictError);
+      message = (error as Error).message;
+    }
+    expect(message.split("\n").map((line) => line.trim())).toEqual([
+      "Small.loadStateDict: the state does not fit, nothing was changed",
+      'missing: "offset"',
+      'unexpected: "out.1.bias", "extra"',
+      'mismatched: "gain" was released before it was loaded',
+      'mismatched: "hidden.weight" expected float32 [3,2], got float32 [2,3]',
+      'mismatched: "hidden.bias" expected float32 [3], got int32 [3]',
+      'mismatched: "out.1.weight" expected float32 [1,3], got no tensor',
+    ]);
+    expect(values(net.stateDict())).toEqual(before);
+  });
+
+  test("not strict: loads what is there and returns the rest, but shapes must still fit", () => {
+    const net = new Small();
+    const { gain: _, ...rest } = new Small().stateDict();
+    const other = { ...rest, offset: tensor([8, 8, 8]), extra: zeros([1]) };
+    expect(() => net.loadStateDict(other)).toThrow(StateDictError);
+    expect(net.offset.toArray()).toEqual([5, 6, 7]);
+    expect(net.loadStateDict(other, { strict: false })).toEqual({ missingKeys: ["gain"], unexpectedKeys: ["extra"] });
+    expect(net.offset.toArray()).toEqual([8, 8, 8]);
+    expect(() => net.loadStateDict({ gain: zeros([3]) }, { strict: false })).toThrow(StateDictError);
+  });
+
+  test("refuses what is no object, and unknown options", () => {
+    expect(() => new Small().loadStateDict(null as unknown as nn.StateDict)).toThrow(StateDictError);
+    expect(() => new Small().loadStateDict({}, { strickt: false } as object)).toThrow(OptionError);
+  });
+});
+
+describe("toString", () => {
+  test("prints the tree and the number of parameters", () => {
+    const net = new InpaintingAutoencoder();
+    expect(`${net}`).toBe(`InpaintingAutoencoder(
+  (encoder): Sequential(
+    (0): Conv2d(3, 64, kernelSize=(3, 3), stride=(1, 1), padding=(1, 1))
+    (1): ReLU()
+    (2): MaxPool2d(kernelSize=2, stride=2)
+    (3): Conv2d(64, 128, kernelSize=(3, 3), stride=(1, 1), padding=(1, 1))
+    (4): ReLU()
+    (5): MaxPool2d(kernelSize=2, stride=2)
+  )
+  (decoder): Sequential(
+    (0): ConvTranspose2d(128, 64, kernelSize=(2, 2), stride=(2, 2))
+    (1): ReLU()
+    (2): ConvTranspose2d(64, 3, kernelSize=(2, 2), stride=(2, 2))
+    (3): Sigmoid()
+  )
+)
+(109,251 parameters)`);
+    expect(inspect(net)).toBe(`${net}`);
+  });
+
+  test("shows the options of a convolution that differ from the defaults", () => {
+    const same = new nn.Conv2d(4, 8, { kernelSize: [1, 3], padding: "same", dilation: [1, 2], groups: 2, bias: false });
+    expect(`${same}`.split("\n")[0]).toBe(
+      "Conv2d(4, 8, kernelSize=(1, 3), stride=(1, 1), padding=same, dilation=(1, 2), groups=2, bias=false)",
+    );
+    const up = new nn.ConvTranspose2d(1, 1, { kernelSize: 3, stride: 2, padding: 1, outputPadding: [0, 1] });
+    expect(up.extraRepr()).toBe("1, 1, kernelSize=(3, 3), stride=(2, 2), padding=(1, 1), outputPadding=(0, 1)");
+  });
+});
+
+describe("containers", () => {
+  test("Sequential: length, at, iteration, append", () => {
+    const [a, b] = [new nn.ReLU(), new nn.Tanh()];
+    const net = new nn.Sequential(a).append(b);
+    expect([net.length, net.at(0), net.at(-1), [...net]]).toEqual([2, a, b, [a, b]]);
+    expect(() => net.at(2)).toThrow(OptionError);
+    expect(() => net.at(0.5)).toThrow(OptionError);
+    expect(() => new nn.Sequential(((x: Tensor) => x) as unknown as nn.Module)).toThrow(OptionError);
+  });
+
+  test("ten and more keep their order", () => {
+    const net = new nn.Sequential(...Array.from({ length: 12 }, () => new nn.Linear(1, 1, { bias: false })));
+    expect(Object.keys(net.stateDict())).toEqual(Array.from({ length: 12 }, (_, i) => `${i}.weight`));
+  });
+
+  test("ModuleDict: get, set, keys; names of its own are refused", () => {
+    const heads = new nn.ModuleDict({ a: new nn.Linear(2, 1) });
+    heads.set("b", new nn.ReLU());
+    expect(heads.keys()).toEqual(["a", "b"]);
+    expect(heads.get("b")).toBeInstanceOf(nn.ReLU);
+    expect(() => heads.get("c")).toThrow(OptionError);
+    expect(() => heads.set("forward", new nn.ReLU())).toThrow(OptionError);
+    expect(() => heads.set("a.b", new nn.ReLU())).toThrow(OptionError);
+  });
+});
+
+/** Mean, variance, least and most of a tensor. */
+function moments(x: Tensor) {
+  const data = Array.from(x.data());
+  const mean = data.reduce((sum, v) => sum + v, 0) / data.length;
+  const variance = data.reduce((sum, v) => sum + (v - mean) ** 2, 0) / data.length;
+  return { mean, variance, least: Math.min(...data), most: Math.max(...data) };
+}
+
+/** Uniform in ±bound: within it, reaching close to it, with its mean and variance. */
+function expectUniform(x: Tensor, bound: number): void {
+  const { mean, variance, least, most } = moments(x);
+  const tolerance = 6 / Math.sqrt(x.numel());
+  expect(least).toBeGreaterThanOrEqual(-bound);
+  expect(most).toBeLessThanOrEqual(bound);
+  expect(most - least).toBeGreaterThan(2 * bound * (1 - 20 / x.numel()));
+  expect(Math.abs(mean)).toBeLessThan(tolerance * bound);
+  expect(Math.abs(variance / (bound ** 2 / 3) - 1)).toBeLessThan(tolerance);
+}
+
+function expectNormal(x: Tensor, mean: number, std: number): void {
+  const found = moments(x);
+  const tolerance = 6 / Math.sqrt(x.numel());
+  expect(Math.abs(found.mean - mean)).toBeLessThan(tolerance * std);
+  expect(Math.abs(found.variance / std ** 2 - 1)).toBeLessThan(2 * tolerance);
+  expect(found.most).toBeGreaterThan(mean + 2.5 * std);
+}
+
+describe("how layers begin", () => {
+  test("Linear, Conv2d: uniform in ±1/√fanIn, weight and bias", () => {
+    const linear = new nn.Linear(100, 400);
+    expectUniform(linear.weight, 0.1);
+    expectUniform(linear.bias as Tensor, 0.1);
+    const conv = new nn.Conv2d(16, 300, { kernelSize: [3, 5], groups: 4 });
+    expectUniform(conv.weight, 1 / Math.sqrt(4 * 15));
+    expectUniform(conv.bias as Tensor, 1 / Math.sqrt(4 * 15));
+  });
+
+  test("ConvTranspose2d: PyTorch counts outChannels/groups as its fan in", () => {
+    const conv = new nn.ConvTranspose2d(300, 16, { kernelSize: 3, groups: 4 });
+    expect([...conv.weight.shape]).toEqual([300, 4, 3, 3]);
+    expectUniform(conv.weight, 1 / Math.sqrt(4 * 9));
+    const wide = new nn.ConvTranspose2d(4, 500, { kernelSize: 2 });
+    expectUniform(wide.bias as Tensor, 1 / Math.sqrt(500 * 4));
+  });
+
+  test("the same seed gives the same weights, another gives others", () => {
+    const weights = (seed: number) => {
+      manualSeed(seed);
+      return values(new InpaintingAutoencoder().encoder.stateDict());
+    };
+    const first = weights(7);
+    expect(weights(7)).toEqual(first);
+    expect(weights(8)).not.toEqual(first);
+  });
+});
+
+describe("nn.init", () => {
+  const w = () => zeros([200, 50, 2, 2]);
+
+  test("each fills in place and gives its tensor back", () => {
+    const x = zeros([2, 3]);
+    expect(nn.init.constant(x, 2.5)).toBe(x);
+    expect(x.toArray()).toEqual([
+      [2.5, 2.5, 2.5],
+      [2.5, 2.5, 2.5],
+    ]);
+    expect(nn.init.ones(x).toArray()).toEqual([
+      [1, 1, 1],
+      [1, 1, 1],
+    ]);
+    expect(nn.init.zeros(x).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    expect(nn.init.eye(x).toArray()).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
+  });
+
+  test("uniform and normal", () => {
+    expectUniform(nn.init.uniform(w(), -3, 3), 3);
+    expectUniform(nn.init.uniform(w()).sub(0.5), 0.5);
+    expectNormal(nn.init.normal(w()), 0, 1);
+    expectNormal(nn.init.normal(w(), 5, 0.1), 5, 0.1);
+  });
+
+  test("xavier and kaiming: fans of [200,50,2,2] are 200 and 800", () => {
+    expectUniform(nn.init.xavierUniform(w()), Math.sqrt(6 / 1000));
+    expectUniform(nn.init.xavierUniform(w(), 2), 2 * Math.sqrt(6 / 1000));
+    expectNormal(nn.init.xavierNormal(w()), 0, Math.sqrt(2 / 1000));
+    expectUniform(nn.init.kaimingUniform(w()), Math.sqrt(6 / 200));
+    expectUniform(nn.init.kaimingUniform(w(), { a: Math.sqrt(5) }), 1 / Math.sqrt(200));
+    expectUniform(nn.init.kaimingUniform(w(), { mode: "fanOut", nonlinearity: "relu" }), Math.sqrt(6 / 800));
+    expectNormal(nn.init.kaimingNormal(w(), { nonlinearity: "tanh" }), 0, 5 / 3 / Math.sqrt(200));
+  });
+
+  test("gains are PyTorch's", () => {
+    const { calculateGain } = nn.init;
+    expect(calculateGain("linear")).toBe(1);
+    expect(calculateGain("sigmoid")).toBe(1);
+    expect(calculateGain("tanh")).toBe(5 / 3);
+    expect(calculateGain("relu")).toBe(Math.SQRT2);
+    expect(calculateGain("leakyRelu")).toBe(Math.sqrt(2 / 1.0001));
+    expect(calculateGain("leakyRelu", 1)).toBe(1);
+    expect(calculateGain("selu")).toBe(0.75);
+  });
+
+  test("bad arguments", () => {
+    expect(() => nn.init.xavierUniform(zeros([3]))).toThrow(ShapeError);
+    expect(() => nn.init.eye(zeros([3]))).toThrow(ShapeError);
+    expect(() => nn.init.uniform(zeros([3]), 1, 0)).toThrow(OptionError);
+    expect(() => nn.init.normal(zeros([3]), 0, -1)).toThrow(OptionError);
+    expect(() => nn.init.constant(zeros([3]), Number.NaN)).toThrow(OptionError);
+    expect(() => nn.init.kaimingUniform(w(), { mode: "fan_in" as "fanIn" })).toThrow(OptionError);
+    expect(() => nn.init.calculateGain("gelu" as "relu")).toThrow(OptionError);
+    expect(() => nn.init.ones(zeros([3], { dtype: "int32" }))).toThrow(DTypeError);
+  });
+});
+
+describe("layers refuse bad arguments when they are made", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: arguments that types would refuse
+  const any = nn as any;
+  const bad: [string, () => unknown][] = [
+    ["Conv2d without kernelSize", () => new any.Conv2d(1, 1)],
+    ["Conv2d with positional kernel size", () => new any.Conv2d(1, 1, 3)],
+    ["Conv2d with an unknown option", () => new any.Conv2d(1, 1, { kernelSize: 3, paddings: 1 })],
+    ["Conv2d with NaN", () => new any.Conv2d(1, 1, { kernelSize: Number.NaN })],
+    ["Conv2d with three sizes", () => new any.Conv2d(1, 1, { kernelSize: [3, 3, 3] })],
+    ["Conv2d groups that do not divide", () => new nn.Conv2d(3, 4, { kernelSize: 1, groups: 2 })],
+    ["Conv2d same with stride", () => new nn.Conv2d(1, 1, { kernelSize: 3, stride: 2, padding: "same" })],
+    ["ConvTranspose2d same", () => new any.ConvTranspose2d(1, 1, { kernelSize: 3, padding: "same" })],
+    ["ConvTranspose2d outputPadding", () => new nn.ConvTranspose2d(1, 1, { kernelSize: 3, outputPadding: 1 })],
+    ["Linear of no features", () => new nn.Linear(0, 3)],
+    ["Linear with a bias of 1", () => new any.Linear(1, 3, { bias: 1 })],
+    ["MaxPool2d dilation", () => new nn.MaxPool2d(2, { dilation: 0 })],
+    ["AvgPool2d unknown option", () => new any.AvgPool2d(2, { strides: 2 })],
+    ["AdaptiveAvgPool2d of NaN", () => new any.AdaptiveAvgPool2d(Number.NaN)],
+    ["LeakyReLU with a number", () => new any.LeakyReLU(0.2)],
+    ["ELU alpha NaN", () => new nn.ELU({ alpha: Number.NaN })],
+    ["GELU unknown form", () => new any.GELU({ approximate: "erf" })],
+    ["Softmax without a dimension", () => new any.Softmax()],
+    ["MSELoss reduction", () => new any.MSELoss({ reduction: "average" })],
+    ["MSELoss batchmean", () => new any.MSELoss({ reduction: "batchmean" })],
+    ["SmoothL1Loss beta", () => new nn.SmoothL1Loss({ beta: -1 })],
+    ["CrossEntropyLoss smoothing", () => new nn.CrossEntropyLoss({ labelSmoothing: 2 })],
+  ];
+  test.each(bad)("%s", (_what, make) => {
+    expect(make).toThrow(OptionError);
+  });
+});
+
+describe("layers without parameters do what the function does", () => {
+  const x = () =>
+    tensor([
+      [
+        [
+          [1, -2, 3, 4],
+          [5, 6, -7, 8],
+        ],
+      ],
+    ]);
+  const F = nn.functional;
+  const pairs: [nn.Module, (x: Tensor) => Tensor][] = [
+    [new nn.ReLU(), (x) => x.relu()],
+    [new nn.LeakyReLU({ negativeSlope: 0.3 }), (x) => F.leakyRelu(x, { negativeSlope: 0.3 })],
+    [new nn.ELU(), (x) => F.elu(x)],
+    [new nn.GELU({ approximate: "tanh" }), (x) => F.gelu(x, { approximate: "tanh" })],
+    [new nn.SiLU(), (x) => F.silu(x)],
+    [new nn.Sigmoid(), (x) => x.sigmoid()],
+    [new nn.Tanh(), (x) => x.tanh()],
+    [new nn.Softplus({ beta: 2 }), (x) => F.softplus(x, { beta: 2 })],
+    [new nn.Softmax(3), (x) => x.softmax(3)],
+    [new nn.LogSoftmax(-1), (x) => x.logSoftmax(-1)],
+    [new nn.Identity(), (x) => x],
+    [new nn.MaxPool2d([1, 2], { stride: 1 }), (x) => F.maxPool2d(x, [1, 2], { stride: 1 })],
+    [new nn.AvgPool2d(2), (x) => F.avgPool2d(x, 2)],
+    [new nn.AdaptiveAvgPool2d([1, 2]), (x) => F.adaptiveAvgPool2d(x, [1, 2])],
+  ];
+  test.each(pairs.map(([module, f]) => [`${module}`.split("\n")[0], module, f] as const))("%s", (_name, module, f) => {
+    expect(module.forward(x()).toArray()).toEqual(f(x()).toArray());
+  });
+
+  test("losses, with their options", () => {
+    const input = () =>
+      tensor([
+        [0.2, 0.3, 0.5],
+        [0.1, 0.8, 0.1],
+      ]);
+    const target = () =>
+      tensor([
+        [0, 1, 0],
+        [0, 0.5, 0.5],
+      ]);
+    const labels = () => tensor(Int32Array.of(1, 2));
+    const weight = tensor([1, 2, 3]);
+    const same = (module: nn.Module, goal: Tensor, expected: Tensor) =>
+      expect(module.forward(input(), goal).toArray(), module.constructor.name).toEqual(expected.toArray());
+    const sum = { reduction: "sum" } as const;
+    same(new nn.MSELoss(sum), target(), F.mseLoss(input(), target(), sum));
+    same(new nn.L1Loss(), target(), F.l1Loss(input(), target()));
+    same(new nn.SmoothL1Loss({ beta: 0.1 }), target(), F.smoothL1Loss(input(), target(), { beta: 0.1 }));
+    same(new nn.BCELoss({ weight }), target(), F.binaryCrossEntropy(input(), target(), { weight }));
+    same(
+      new nn.BCEWithLogitsLoss({ posWeight: weight }),
+      target(),
+      F.binaryCrossEntropyWithLogits(input(), target(), { posWeight: weight }),
+    );
+    const smoothed = { labelSmoothing: 0.1, weight };
+    same(new nn.CrossEntropyLoss(smoothed), labels(), F.crossEntropy(input(), labels(), smoothed));
+    same(new nn.NLLLoss({ ignoreIndex: 1 }), labels(), F.nllLoss(input(), labels(), { ignoreIndex: 1 }));
+    const batchmean = { reduction: "batchmean", logTarget: true } as const;
+    same(new nn.KLDivLoss(batchmean), target(), F.klDiv(input(), target(), batchmean));
+  });
+});
+
+test("the autoencoder learns: the loss falls over a few steps, and gradients reach every parameter", () => {
+  manualSeed(0);
+  const net = new nn.Sequential(
+    new nn.Conv2d(1, 4, { kernelSize: 3, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.ConvTranspose2d(4, 1, { kernelSize: 2, stride: 2 }),
+    new nn.Sigmoid(),
+  );
+  const x = tensor(
+    Float32Array.from({ length: 64 }, (_, i) => (i % 5) / 5),
+    { shape: [1, 1, 8, 8] },
+  );
+  const losses = Array.from({ length: 20 }, () => {
+    net.zeroGrad();
+    const loss = new nn.MSELoss().forward(net.forward(x), x);
+    loss.backward();
+    for (const p of net.parameters()) p.copy_(p.detach().sub((p.grad as Tensor).mul(1)));
+    return loss.item();
+  });
+  expect(losses[19]).toBeLessThan(losses[0] * 0.95);
+});
