@@ -1,0 +1,68 @@
+import { DataError, OptionError } from "../errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * State dicts of any form (plain objects, arrays, numbers, strings, booleans, null, bigints, tensors, typed arrays) as JSON and
+ * tensors by name, so that one safetensors file can hold them. Every number comes back as it was.
+ */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array };
+
+/**
+ * Turns `value` into JSON. Its tensors go into `tensors` under their paths, which begin with `path`.
+ *
+ * @throws OptionError for what cannot be kept: functions, instances of classes, names that begin with "$".
+ */
+export function packState(value: unknown, path: string, tensors: Map<string, Tensor>): Json {
+  if (value instanceof Tensor) {
+    if (tensors.has(path)) throw new OptionError(`saveCheckpoint: two tensors are called "${path}"`);
+    tensors.set(path, value);
+    return { $tensor: path };
+  }
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number") {
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $number: Object.is(value, -0) ? "-0" : `${value}` };
+  }
+  if (typeof value === "bigint") return { $bigint: `${value}` };
+  if (Array.isArray(value)) return value.map((item, i) => packState(item, `${path}.${i}`, tensors));
+  for (const [name, TypedArray] of Object.entries(ARRAYS)) {
+    if (value instanceof TypedArray) {
+      return { $array: name, values: Array.from(value, (item) => packState(item, path, tensors)) };
+    }
+  }
+  const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw new OptionError(`saveCheckpoint: ${path} cannot be saved: ${typeof value} ${String(value).slice(0, 60)}`);
+  }
+  const entries = Object.entries(value as object).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(
+    entries.map(([key, item]) => {
+      if (key.startsWith("$")) throw new OptionError(`saveCheckpoint: ${path}: a name cannot begin with "$": "${key}"`);
+      return [key, packState(item, `${path}.${key}`, tensors)];
+    }),
+  );
+}
+
+/**
+ * What `packState` was given.
+ *
+ * @throws DataError where the JSON is none that it writes, or names a tensor that is not there.
+ */
+export function unpackState(json: Json, tensors: Readonly<Record<string, Tensor>>): unknown {
+  if (json === null || typeof json !== "object") return json;
+  if (Array.isArray(json)) return json.map((item) => unpackState(item, tensors));
+  const { $tensor, $number, $bigint, $array, values } = json;
+  if (typeof $tensor === "string" && Object.hasOwn(tensors, $tensor)) return tensors[$tensor];
+  if (typeof $number === "string" && /^(-0|-?Infinity|NaN)$/.test($number)) return Number($number);
+  if (typeof $bigint === "string" && /^-?\d+$/.test($bigint)) return BigInt($bigint);
+  if (typeof $array === "string" && Object.hasOwn(ARRAYS, $array) && Array.isArray(values)) {
+    return ARRAYS[$array as keyof typeof ARRAYS].from(values.map((item) => Number(unpackState(item, tensors))));
+  }
+  if (Object.keys(json).some((key) => key.startsWith("$"))) {
+    throw new DataError(`loadCheckpoint: cannot read ${JSON.stringify(json).slice(0, 80)}`);
+  }
+  return Object.fromEntries(Object.entries(json).map(([key, item]) => [key, unpackState(item, tensors)]));
+}
