@@ -10,5 +10,6 @@ export default defineConfig({
       { find: /^wasmgrad\/(\w+)$/, replacement: source("$1/index.ts") },
     ],
   },
-  test: { include: ["test/**/*.test.ts"] },
+  // no test times anything: the limit is for hangs, with room for slow and shared machines
+  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -110,6 +110,7 @@ describe("browser entries", () => {
 /** Files that may touch elements of tensors from TypeScript, and why. No op is among them. */
 const ELEMENT_ACCESS: Record<string, string> = {
   "src/wasm/memory.ts": "defines the views",
+  "src/wasm/threads.ts": "publishes jobs in the control block",
   "src/ops/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/tensor/creation.ts": "the user's values come in",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",

@@ -2,6 +2,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { kernelsBase64 } from "./binary.generated.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { HEAP_START, memory } from "./memory.ts";
+import { runParallel } from "./threads.ts";
 
 export type { Kernels };
 
@@ -22,12 +23,18 @@ export function kernels(): Kernels {
   return (instance ??= instantiate(decodeBase64(kernelsBase64)));
 }
 
-/** Instantiates other bytes of the same interface (the debug build, in tests) over the same memory. */
-export function instantiate(bytes: Uint8Array<ArrayBuffer>): Kernels {
-  const { exports } = instantiateSync(bytes, { env: { memory } }).instance;
-  const { heapBase } = exports as unknown as { heapBase(): number };
-  if (heapBase() > HEAP_START) throw new Error(`kernels: ${heapBase()} bytes of static data reach into the heap`);
-  return exports as unknown as Kernels;
+/** What workers need: the compiled module, and the number of each of its exports. */
+let loaded: { module: WebAssembly.Module; numbers: Record<string, number> } | undefined;
+
+/** Instantiates the kernels over the one memory. */
+function instantiate(bytes: Uint8Array<ArrayBuffer>): Kernels {
+  const { module, instance } = instantiateSync(bytes, { env: { memory } });
+  const exports = instance.exports as unknown as Kernels & { heapBase(): number };
+  if (exports.heapBase() > HEAP_START) {
+    throw new Error(`kernels: ${exports.heapBase()} bytes of static data reach into the heap`);
+  }
+  loaded = { module, numbers: Object.fromEntries(Object.keys(exports).map((name, number) => [name, number])) };
+  return exports;
 }
 
 type Numbers = readonly number[];
@@ -44,14 +51,17 @@ type RangeKernels = {
 };
 
 /**
- * Runs a kernel over `[0, total)`. The kernel may be called for any partition of that range into chunks of `grain`
- * (the last one shorter), in any order: what it writes must not depend on it.
+ * Runs a kernel over `[0, total)`, on all threads where there is more than one chunk. The kernel may be called for any partition
+ * of that range into chunks of `grain` (the last one shorter), in any order: what it writes must not depend on it.
  */
 export function launch<Name extends keyof RangeKernels>(
   name: Name,
   total: number,
-  _grain: number,
+  grain: number,
   ...args: RangeKernels[Name]
 ): void {
-  if (total > 0) (kernels()[name] as (...all: Numbers) => void)(0, total, ...args);
+  if (total <= 0) return;
+  const kernel = kernels()[name] as (...all: Numbers) => void;
+  if (total <= grain || !loaded) kernel(0, total, ...args);
+  else runParallel(loaded.module, name, loaded.numbers[name], kernel, total, grain, args);
 }
