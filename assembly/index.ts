@@ -20,7 +20,7 @@ export * from "./reduce";
 export * from "./softmax";
 export { gemm } from "./matmul/gemm";
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
-export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
+export { foldColumns, interleaveColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
 export * from "./unary";
 export {
   winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,

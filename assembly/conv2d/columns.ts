@@ -55,6 +55,13 @@ export function padPlanes(begin: i32, end: i32, x: usize, geometry: usize, out: 
   }
 }
 
+/** Elements 0, 2, 4, 6 from an address. Reads 4 bytes further. */
+// @ts-ignore: decorator
+@inline
+function loadEveryOther(from: usize): v128 {
+  return v128.shuffle<f32>(v128.load(from), v128.load(from, 16), 0, 2, 4, 6);
+}
+
 /** Byte offset, within a padded plane, of the pixel that output pixel p starts from (its tap kh = kw = 0). */
 // @ts-ignore: decorator
 @inline
@@ -88,8 +95,9 @@ export function packPixelPanels(begin: i32, end: i32, padded: usize, geometry: u
     const offset5 = pixelOffset(g, min(p + 5, last));
     const offset6 = pixelOffset(g, min(p + 6, last));
     const offset7 = pixelOffset(g, min(p + 7, last));
-    // neighbours in the input, in two runs of four: the common case of stride 1
+    // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2)
     const inRuns = offset3 - offset0 == 12 && offset7 - offset4 == 12;
+    const inSteps = offset3 - offset0 == 24 && offset7 - offset4 == 24 && offset1 - offset0 == 8 && offset5 - offset4 == 8;
     let plane = padded + <usize>batch * <usize>g.channels * planeBytes;
     let to = panels + <usize>unit * panelBytes;
     for (let ci = 0; ci < g.channels; ci++, plane += planeBytes) {
@@ -100,6 +108,9 @@ export function packPixelPanels(begin: i32, end: i32, padded: usize, geometry: u
           if (inRuns) {
             v128.store(to, v128.load(from + offset0));
             v128.store(to, v128.load(from + offset4), 16);
+          } else if (inSteps) {
+            v128.store(to, loadEveryOther(from + offset0));
+            v128.store(to, loadEveryOther(from + offset4), 16);
           } else {
             f32.store(to, f32.load(from + offset0));
             f32.store(to, f32.load(from + offset1), 4);
@@ -170,6 +181,17 @@ export function packTapPanels(
             v128.load(from + tap4), v128.load(from + tap5), v128.load(from + tap6), v128.load(from + tap7), to + 16, 32,
           );
         }
+      } else if (g.strideWidth == 2) {
+        for (; ox + 4 <= g.outWidth; ox += 4, from += 32, to += 128) {
+          transpose4x4(
+            loadEveryOther(from + tap0), loadEveryOther(from + tap1),
+            loadEveryOther(from + tap2), loadEveryOther(from + tap3), to, 32,
+          );
+          transpose4x4(
+            loadEveryOther(from + tap4), loadEveryOther(from + tap5),
+            loadEveryOther(from + tap6), loadEveryOther(from + tap7), to + 16, 32,
+          );
+        }
       }
       for (; ox < g.outWidth; ox++, from += stepX, to += 32) {
         f32.store(to, f32.load(from + tap0));
@@ -235,6 +257,40 @@ export function foldColumns(
           }
           const step = <usize>g.strideWidth << 2;
           for (; ox < oxEnd; ox++, from += 4, to += step) f32.store(to, f32.load(to) + f32.load(from));
+        }
+      }
+    }
+  }
+}
+
+/**
+ * foldColumns for a 2x2 kernel of stride 2 without padding, where no taps overlap: the four columns of a plane are interleaved.
+ * x[plane][2 oy + kh][2 ox + kw] = bias[plane % biasCount] + columns[plane][kh][kw][oy][ox]. Unit: one plane.
+ */
+export function interleaveColumns(
+  begin: i32, end: i32, columns: usize, outHeight: i32, outWidth: i32, bias: usize, biasCount: i32, x: usize,
+): void {
+  const tapBytes = <usize>(outHeight * outWidth) << 2;
+  const rowBytes = <usize>outWidth << 2;
+  for (let plane = begin; plane < end; plane++) {
+    const start = bias ? f32.load(bias + (<usize>(plane % biasCount) << 2)) : <f32>0;
+    const start4 = f32x4.splat(start);
+    let to = x + (<usize>plane * tapBytes << 2);
+    let row = columns + (<usize>plane * tapBytes << 2);
+    for (let oy = 0; oy < outHeight; oy++, row += rowBytes) {
+      for (let kh: usize = 0; kh < 2; kh++) {
+        let left = row + kh * 2 * tapBytes;
+        let right = left + tapBytes;
+        let ox = 0;
+        for (; ox + 4 <= outWidth; ox += 4, left += 16, right += 16, to += 32) {
+          const even = f32x4.add(v128.load(left), start4);
+          const odd = f32x4.add(v128.load(right), start4);
+          v128.store(to, v128.shuffle<f32>(even, odd, 0, 4, 1, 5));
+          v128.store(to, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), 16);
+        }
+        for (; ox < outWidth; ox++, left += 4, right += 4, to += 8) {
+          f32.store(to, f32.load(left) + start);
+          f32.store(to, f32.load(right) + start, 4);
         }
       }
     }

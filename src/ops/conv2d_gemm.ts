@@ -18,6 +18,12 @@ const GRAIN = 8;
 const taps = (g: Conv2dGeometry) => g.inChannels * g.kernel[0] * g.kernel[1];
 const pixels = (g: Conv2dGeometry) => g.outHeight * g.outWidth;
 
+/** A 2x2 kernel of stride 2 that covers each pixel of its input once: what decoders double their images with. */
+function isUpsampling(g: Conv2dGeometry): boolean {
+  const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
+  return twos && !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
+}
+
 /** Calls `body(first image, number of images)` for chunks whose columns fit in CHUNK_BYTES. */
 function forChunks(g: Conv2dGeometry, body: (first: number, count: number) => void): void {
   const chunk = Math.max(1, Math.floor(CHUNK_BYTES / (4 * g.groups * taps(g) * pixels(g))));
@@ -118,7 +124,13 @@ export function convGradInput(dOut: NDArray, weight: NDArray, bias: NDArray | nu
     });
     const planes = g.groups * g.inChannels;
     const to = dx.ptr + 4 * first * planes * g.height * g.width;
-    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.ptr ?? 0, planes, to);
+    const biasPtr = bias?.ptr ?? 0;
+    if (isUpsampling(g)) {
+      const size = [g.outHeight, g.outWidth] as const;
+      launch("interleaveColumns", count * planes, GRAIN, columns, ...size, biasPtr, planes, to);
+    } else {
+      launch("foldColumns", count * planes, GRAIN, columns, table, biasPtr, planes, to);
+    }
   });
   return dx;
 }

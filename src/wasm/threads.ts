@@ -141,7 +141,7 @@ export function runParallel(
   new Float64Array(memory.buffer, 8 * CONTROL.arguments, args.length).set(args);
   Atomics.store(control, CONTROL.next, 0);
   Atomics.add(control, CONTROL.generation, 1);
-  if (Atomics.load(control, CONTROL.sleepers) > 0) Atomics.notify(control, CONTROL.generation);
+  Atomics.notify(control, CONTROL.generation);
   try {
     const chunks = Math.ceil(total / grain);
     for (
@@ -192,7 +192,6 @@ function giveUp(control: Int32Array<SharedArrayBuffer>, name: string): void {
   const lost = control.subarray(CONTROL.claims, CONTROL.claims + MAX_WORKERS).some((claim) => claim !== 0);
   control.fill(0, CONTROL.claims, CONTROL.claims + MAX_WORKERS);
   Atomics.store(control, CONTROL.active, 0);
-  Atomics.store(control, CONTROL.sleepers, 0);
   threads = 1;
   if (lost) {
     throw new WasmgradError(

@@ -9,10 +9,8 @@ export const CONTROL = {
   next: 32,
   /** Workers inside the open job. */
   active: 48,
-  /** Workers asleep, to be notified at the next job. */
-  sleepers: 64,
   /** Set by a worker whose kernel trapped. */
-  failed: 80,
+  failed: 64,
   /** The job: number of the kernel, length of its range, length of a chunk, number of arguments. */
   kernel: 96,
   total: 97,
@@ -48,9 +46,7 @@ const run = ({ module, memory, index }) => {
     let generation = Atomics.load(words, C.generation);
     for (let spin = 0; generation === seen && spin < SPINS; spin++) generation = Atomics.load(words, C.generation);
     if (generation === seen) {
-      Atomics.add(words, C.sleepers, 1);
       Atomics.wait(words, C.generation, seen);
-      Atomics.sub(words, C.sleepers, 1);
       continue;
     }
     seen = generation;

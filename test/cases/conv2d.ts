@@ -89,6 +89,8 @@ const cases: ConvCase[] = [
   { x: [1, 2, 11, 13], filters: 3, kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [2, 0] },
   { x: [1, 1, 5, 17], filters: 9, kernel: [1, 5], padding: [0, 2], bias: true },
   { x: [0, 3, 5, 5], filters: 4, kernel: [3, 3], bias: true },
+  { x: [2, 3, 8, 16], filters: 5, kernel: [2, 2], stride: [2, 2], bias: true },
+  { x: [1, 2, 9, 19], filters: 3, kernel: [3, 3], stride: [1, 2], padding: [1, 1] },
   { x: [5, 7, 6, 5], filters: 3, kernel: [4, 4], padding: [2, 2] },
   { x: [3, 5, 4, 4], filters: 2, kernel: [4, 4], bias: true }, // one output pixel
 ];
@@ -99,6 +101,8 @@ const transposed: ConvCase[] = [
   { x: [2, 4, 4, 3], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], outputPadding: [1, 1] },
   { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
   { x: [1, 1, 1, 1], filters: 2, kernel: [2, 3], stride: [2, 3] },
+  { x: [3, 5, 3, 7], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
+  { x: [1, 2, 3, 5], filters: 1, kernel: [2, 2], stride: [2, 2], outputPadding: [1, 0] },
   { x: [2, 4, 3, 5], filters: 6, kernel: [3, 3], stride: [1, 2], groups: 2, padding: [0, 1], bias: true },
   { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true }, // holes
   { x: [1, 2, 3, 4], filters: 3, kernel: [3, 2], dilation: [2, 3], outputPadding: [1, 2], padding: [1, 1] },
