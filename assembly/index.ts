@@ -13,6 +13,8 @@ export * from "./elementwise";
 export * from "./interpolate";
 export * from "./memory";
 export * from "./optim";
+export * from "./moments";
+export * from "./norm";
 export * from "./pair_loss";
 export * from "./pool2d/avg_pool2d";
 export * from "./pool2d/max_pool2d";

@@ -78,6 +78,43 @@ describe("sum and mean", () => {
   });
 });
 
+describe("var and std", () => {
+  test("a mean a million times the deviation costs no digits", () => {
+    const random = testRandom(9);
+    const values = Float32Array.from({ length: 10_000 }, () => 1e6 + random());
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const exact = values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1);
+    expect(Math.abs(tensor(values).var().item() / exact - 1)).toBeLessThan(1e-6);
+    const columns = tensor(values, { shape: [2500, 4] }).var([0, 1]);
+    expect(Math.abs(columns.item() / exact - 1)).toBeLessThan(1e-6);
+  });
+
+  test("one value, none, and equal values", () => {
+    expect(tensor([3]).var().item()).toBeNaN();
+    expect(tensor([3]).var(null, { unbiased: false }).item()).toBe(0);
+    expect(zeros([0]).std().item()).toBeNaN();
+    const x = tensor([2, 2, 2], { requiresGrad: true });
+    const std = x.std();
+    expect(std.item()).toBe(0);
+    std.backward();
+    expect(x.grad?.toArray()).toEqual([0, 0, 0]);
+  });
+
+  test("correction", () => {
+    expect(tensor([1, 2, 3, 4, 5]).var(0, { correction: 3 }).item()).toBe(5);
+    expect(tensor([1, 2, 3]).var(0, { correction: 3 }).item()).toBe(Infinity);
+  });
+
+  test("bad input", () => {
+    const x = zeros([2, 3]);
+    expect(() => x.var(0, { correction: NaN })).toThrow("var: correction expected a finite number, got NaN");
+    expect(() => x.var(0, { unbiased: 0 as unknown as boolean })).toThrow(OptionError);
+    expect(() => x.std(0, { ddof: 1 } as object)).toThrow('std: unknown option "ddof"');
+    expect(() => x.std(-3)).toThrow("std: dim expected an integer in [-2, 1], got -3");
+    expect(() => zeros([3], { dtype: "int32" }).std()).toThrow(DTypeError);
+  });
+});
+
 describe("sumTo", () => {
   const reduceTo = (from: number[], to: number[]) => {
     const x = tensor(longVector(from.reduce((a, b) => a * b, 1)), { shape: from });

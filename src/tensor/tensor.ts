@@ -12,6 +12,7 @@ import { fillNormal, fillUniform } from "../ops/random.ts";
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
+import { StandardDeviation, Variance, type VarianceOptions } from "../ops/variance.ts";
 import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
@@ -521,6 +522,19 @@ export class Tensor implements Leaf, Disposable {
   /** The mean over all elements, or over `dim` (a number or several). Accumulated in float64. Over no element it is NaN. */
   mean(dim?: Dims, options?: ReduceOptions): Tensor {
     return apply(new Mean(dim, options), this);
+  }
+
+  /**
+   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`, or `/ n` with `{ unbiased: false }`, or
+   * `/ (n - correction)`. Accumulated in float64, without cancellation.
+   */
+  var(dim?: Dims, options?: VarianceOptions): Tensor {
+    return apply(new Variance(dim, options), this);
+  }
+
+  /** The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0. */
+  std(dim?: Dims, options?: VarianceOptions): Tensor {
+    return apply(new StandardDeviation(dim, options), this);
   }
 
   // --- shape ----------------------------------------------------------------------------------------------------------

@@ -4,14 +4,17 @@ import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
 import { interpolateCases } from "./interpolate.ts";
 import { linearCases, matmulCases } from "./matmul.ts";
+import { normCases } from "./norm.ts";
 import { pairLossCases } from "./pair_loss.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
-import { meanCases, sumCases } from "./reduce.ts";
+import { meanCases, sumCases, varianceCases } from "./reduce.ts";
 import { softmaxCases } from "./softmax.ts";
 import { unaryCases } from "./unary.ts";
 
 /** Every op's cases. */
 export const allCases: Record<string, OpCase[]> = {
+  norm: normCases,
+  variance: varianceCases,
   crossEntropy: crossEntropyCases,
   softmax: softmaxCases,
   ...binaryCases,

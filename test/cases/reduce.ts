@@ -91,3 +91,33 @@ export const meanCases: OpCase[] = reductions.map((line) => ({
   run: (x) => x.mean(line.dim, { keepdim: line.keepdim }),
   reference: (x) => referenceReduce(x, line.dim, line.keepdim ?? false, mean),
 }));
+
+/** Two-pass variance, as the definition says. */
+const variance = (correction: number) => (values: number[]) =>
+  sum(values.map((v) => (v - mean(values)) ** 2)) / Math.max(0, values.length - correction);
+
+const lengths = ({ shape, dim }: (typeof reductions)[number]) =>
+  asList(dim, shape.length).reduce((product, d) => product * (shape[d] ?? 1), 1);
+
+export const varianceCases: OpCase[] = reductions.flatMap((line) =>
+  [1, 0].flatMap((correction) => {
+    // of one value the unbiased variance is NaN, and so is its gradient; of none, both
+    const grad = lengths(line) > 1;
+    const options = { keepdim: line.keepdim, unbiased: correction === 1 };
+    return [
+      {
+        name: `${named("var", line)} correction ${correction}`,
+        inputs: [{ shape: line.shape, grad }],
+        run: (x: Parameters<OpCase["run"]>[0]) => x.var(line.dim, options),
+        reference: (x: Ref) => referenceReduce(x, line.dim, line.keepdim ?? false, variance(correction)),
+      },
+      {
+        name: `${named("std", line)} correction ${correction}`,
+        inputs: [{ shape: line.shape, grad }],
+        run: (x: Parameters<OpCase["run"]>[0]) => x.std(line.dim, options),
+        reference: (x: Ref) =>
+          referenceReduce(x, line.dim, line.keepdim ?? false, (values) => Math.sqrt(variance(correction)(values))),
+      },
+    ];
+  }),
+);

@@ -28,6 +28,7 @@ export {
   nllLoss,
   smoothL1Loss,
 } from "./loss.ts";
+export { batchNorm, groupNorm, layerNorm, type NormOptions, normalize } from "./norm.ts";
 export {
   type AdaptiveSize,
   type AvgPool2dOptions,
