@@ -8,6 +8,7 @@ export function heapBase(): usize {
 
 export * from "./broadcast";
 export * from "./cast";
+export * from "./clip";
 export * from "./cross_entropy";
 export * from "./elementwise";
 export * from "./interpolate";

@@ -34,3 +34,4 @@ export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./pooling.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state.ts";
+export * as utils from "./utils.ts";

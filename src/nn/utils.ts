@@ -1,0 +1,74 @@
+import { OptionError } from "../errors.ts";
+import { clampInPlace, scaleInPlace, totalNorm } from "../ops/clip.ts";
+import { checkBoolean, checkNumber, readOptions } from "../ops/options.ts";
+import { tensor } from "../tensor/creation.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { withFrame } from "../wasm/block.ts";
+
+/** The gradients that there are. */
+function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  const list = parameters instanceof Tensor ? [parameters] : parameters;
+  if (typeof list?.[Symbol.iterator] !== "function") {
+    throw new OptionError(`${op}: parameters expected a tensor or an iterable of tensors`);
+  }
+  return [...list].flatMap((parameter) => {
+    if (!(parameter instanceof Tensor)) throw new OptionError(`${op}: parameters expected tensors`);
+    return parameter.grad ?? [];
+  });
+}
+
+/**
+ * Scales all gradients, in place, by the same factor so that their norm together is at most `maxNorm`. Matches
+ * `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)` where that is below 1.
+ *
+ * @param options `normType` 2 (or 1, or Infinity), `errorIfNonfinite` false
+ * @returns the norm before clipping, accumulated in float64 (a tensor without dimensions)
+ * @throws OptionError for bad options and, with `errorIfNonfinite`, when the norm is NaN or infinite
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const w = tensor([1, 1], { requiresGrad: true });
+ * w.mul(tensor([3, 4])).sum().backward();
+ * console.log(nn.utils.clipGradNorm([w], 1).item(), w.grad?.toArray()); // 5 [0.6, 0.8]
+ * ```
+ */
+export function clipGradNorm(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  options?: { normType?: number; errorIfNonfinite?: boolean },
+): Tensor {
+  const op = "clipGradNorm";
+  const { normType, errorIfNonfinite } = readOptions(op, options, { normType: 2, errorIfNonfinite: false });
+  if (normType !== 1 && normType !== 2 && normType !== Infinity) {
+    throw new OptionError(`${op}: normType expected 1, 2 or Infinity, got ${normType}`);
+  }
+  checkBoolean(op, "errorIfNonfinite", errorIfNonfinite);
+  // no limit: only the norm is wanted
+  if (maxNorm !== Infinity) checkNumber(op, "maxNorm", maxNorm, 0);
+  const arrays = gradients(op, parameters).map((grad) => grad.array);
+  const norm = withFrame(() => totalNorm(arrays, normType));
+  if (errorIfNonfinite && !Number.isFinite(norm)) {
+    throw new OptionError(`${op}: the total norm of the gradients is ${norm}; nothing was changed`);
+  }
+  const factor = maxNorm / (norm + 1e-6);
+  // a NaN norm makes every gradient NaN, as in PyTorch: it is not hidden
+  if (maxNorm !== Infinity && !(factor >= 1)) for (const array of arrays) scaleInPlace(array, factor);
+  return tensor(norm);
+}
+
+/**
+ * Clamps every element of the gradients to [-clipValue, clipValue], in place. Matches `torch.nn.utils.clip_grad_value_`.
+ *
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const w = tensor([1, 1], { requiresGrad: true });
+ * w.mul(tensor([3, -0.5])).sum().backward();
+ * nn.utils.clipGradValue([w], 1);
+ * console.log(w.grad?.toArray()); // [1, -0.5]
+ * ```
+ */
+export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  checkNumber("clipGradValue", "clipValue", clipValue, 0);
+  for (const grad of gradients("clipGradValue", parameters)) clampInPlace(grad.array, -clipValue, clipValue);
+}
