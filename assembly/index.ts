@@ -12,6 +12,7 @@ export * from "./clip";
 export * from "./cross_entropy";
 export * from "./elementwise";
 export * from "./interpolate";
+export * from "./extremum";
 export * from "./memory";
 export * from "./optim";
 export * from "./moments";

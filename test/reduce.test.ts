@@ -1,6 +1,6 @@
 /** What the case tables cannot say about reductions: accuracy on many elements, dtypes, bad input. */
 import { describe, expect, test } from "vitest";
-import { DTypeError, OptionError, tensor, zeros } from "wasmgrad";
+import { DTypeError, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
 import { sumTo } from "../src/ops/sum.ts";
 import { leaf } from "../src/tensor/tensor.ts";
 import { testRandom } from "./random.ts";
@@ -112,6 +112,79 @@ describe("var and std", () => {
     expect(() => x.std(0, { ddof: 1 } as object)).toThrow('std: unknown option "ddof"');
     expect(() => x.std(-3)).toThrow("std: dim expected an integer in [-2, 1], got -3");
     expect(() => zeros([3], { dtype: "int32" }).std()).toThrow(DTypeError);
+  });
+});
+
+describe("max, min, argmax, argmin", () => {
+  test("NaN beats every number, and the first one is found", () => {
+    for (const n of [3, 8, 9]) {
+      const values = Array.from({ length: n }, (_, i) => (i === 1 || i === 2 ? NaN : 100 * i));
+      const row = tensor(values);
+      for (const op of ["max", "min"] as const) {
+        expect(row[op]().item()).toBeNaN();
+        expect(row[`arg${op}`]().item()).toBe(1);
+        const columns = tensor(values.map((v) => [v, 1]))[op](0);
+        expect(columns.values.toArray()).toEqual([NaN, 1]);
+        expect(columns.indices.toArray()).toEqual([1, 0]);
+      }
+    }
+  });
+
+  test("infinities", () => {
+    expect(tensor([-Infinity, -Infinity]).max().item()).toBe(-Infinity);
+    expect(tensor([Infinity, Infinity, 3]).argmin().item()).toBe(2);
+  });
+
+  test("ties: all share the gradient of max(), the first has that of max(dim)", () => {
+    const x = tensor(
+      [
+        [1, 3, 3],
+        [3, 0, 0],
+      ],
+      { requiresGrad: true },
+    );
+    x.max().backward();
+    expect(x.grad?.toArray()).toEqual(
+      [
+        [0, 1 / 3, 1 / 3],
+        [1 / 3, 0, 0],
+      ].map((row) => row.map(Math.fround)),
+    );
+    x.grad = null;
+    x.min(1).values.backward(tensor([1, 2]));
+    expect(x.grad).toMatchObject({ shape: [2, 3] });
+    expect((x.grad as unknown as typeof x).toArray()).toEqual([
+      [1, 0, 0],
+      [0, 2, 0],
+    ]);
+  });
+
+  test("dtypes", () => {
+    expect(tensor([true, false]).max().dtype).toBe("bool");
+    expect(tensor([3, 9, 4], { dtype: "int32" }).max(0).values.item()).toBe(9);
+    expect(tensor([3, 9, 4]).max(0).indices.dtype).toBe("int32");
+  });
+
+  test("all and any", () => {
+    const x = tensor([
+      [true, false],
+      [true, true],
+    ]);
+    expect([x.all().item(), x.any().item()]).toEqual([0, 1]);
+    expect(x.all(0).toArray()).toEqual([1, 0]);
+    expect(x.all(0).dtype).toBe("bool");
+    expect(zeros([0]).all().item()).toBe(1);
+    expect(tensor([0, NaN]).any().item()).toBe(1);
+  });
+
+  test("bad input", () => {
+    const x = zeros([2, 0]);
+    expect(() => x.max()).toThrow("max: expected at least one element to choose from, got shape [2,0]");
+    expect(() => x.min(1)).toThrow(ShapeError);
+    expect(() => x.argmax(1)).toThrow("argmax: expected at least one element");
+    expect(() => zeros([2]).max(1)).toThrow("max: dim expected an integer in [-1, 0], got 1");
+    expect(() => zeros([2]).max(NaN)).toThrow(OptionError);
+    expect(() => zeros([2]).argmin(0, { keep: true } as object)).toThrow('argmin: unknown option "keep"');
   });
 });
 

@@ -5,6 +5,7 @@ import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../
 import { Cast } from "../ops/cast.ts";
 import { cloneArray, copyInto, onesLike } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
+import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../ops/extremum.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
 import { checkChoice, checkNumber, readOptions } from "../ops/options.ts";
@@ -22,6 +23,13 @@ import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
 export type NestedArray = number | NestedArray[];
+
+/** What `max(dim)` and `min(dim)` give. */
+export interface Extrema {
+  values: Tensor;
+  /** int32 positions along the dimension. */
+  indices: Tensor;
+}
 
 let gradEnabled = true;
 
@@ -535,6 +543,56 @@ export class Tensor implements Leaf, Disposable {
   /** The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0. */
   std(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new StandardDeviation(dim, options), this);
+  }
+
+  /**
+   * The largest of all elements, or, with `dim`, the largest along it and their indices. NaN beats every number; of equals the
+   * first is chosen along `dim`, and the whole reduction shares its gradient among them evenly.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 5, 2], [7, 3, 7]]);
+   * const { values, indices } = x.max(1);
+   * console.log(x.max().item(), values.toArray(), indices.toArray()); // 7 [5, 7] [1, 0]
+   * ```
+   */
+  max(): Tensor;
+  max(dim: number, options?: ReduceOptions): Extrema;
+  max(dim?: number, options?: ReduceOptions): Tensor | Extrema {
+    return this.#extremum("max", dim, options);
+  }
+
+  /** The smallest of all elements, or, with `dim`, the smallest along it and their indices: see `max`. */
+  min(): Tensor;
+  min(dim: number, options?: ReduceOptions): Extrema;
+  min(dim?: number, options?: ReduceOptions): Tensor | Extrema {
+    return this.#extremum("min", dim, options);
+  }
+
+  #extremum(name: "max" | "min", dim: number | undefined, options: ReduceOptions | undefined): Tensor | Extrema {
+    if (dim === undefined) return apply(new ExtremumOfAll(name), this);
+    const [values, indices] = applyMany(new Extremum(name, dim, options), this);
+    return { values, indices };
+  }
+
+  /** The int32 index of the largest element, row-major over all or along `dim`; of equals the first. */
+  argmax(dim?: number | null, options?: ReduceOptions): Tensor {
+    return apply(new IndexOfExtremum("argmax", dim, options), this);
+  }
+
+  /** The int32 index of the smallest element, row-major over all or along `dim`; of equals the first. */
+  argmin(dim?: number | null, options?: ReduceOptions): Tensor {
+    return apply(new IndexOfExtremum("argmin", dim, options), this);
+  }
+
+  /** Whether every element, or every one along `dim`, is not 0. */
+  all(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.eq(0).sum(dim, options).eq(0);
+  }
+
+  /** Whether any element, or any along `dim`, is not 0. */
+  any(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.ne(0).sum(dim, options).ne(0);
   }
 
   // --- shape ----------------------------------------------------------------------------------------------------------

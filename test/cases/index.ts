@@ -7,12 +7,13 @@ import { linearCases, matmulCases } from "./matmul.ts";
 import { normCases } from "./norm.ts";
 import { pairLossCases } from "./pair_loss.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
-import { meanCases, sumCases, varianceCases } from "./reduce.ts";
+import { extremumCases, meanCases, sumCases, varianceCases } from "./reduce.ts";
 import { softmaxCases } from "./softmax.ts";
 import { unaryCases } from "./unary.ts";
 
 /** Every op's cases. */
 export const allCases: Record<string, OpCase[]> = {
+  extremum: extremumCases,
   norm: normCases,
   variance: varianceCases,
   crossEntropy: crossEntropyCases,

@@ -121,3 +121,48 @@ export const varianceCases: OpCase[] = reductions.flatMap((line) =>
     ];
   }),
 );
+
+const extremumLines: { shape: number[]; dim?: number; keepdim?: boolean; values?: number[] }[] = [
+  { shape: [] },
+  { shape: [1] },
+  { shape: [37] },
+  { shape: [3, 5] },
+  { shape: [], dim: 0 },
+  { shape: [3, 5], dim: 0 },
+  { shape: [3, 5], dim: 1, keepdim: true },
+  { shape: [2, 9, 6], dim: 1 },
+  { shape: [2, 4, 17], dim: -1 },
+  { shape: [4, 2, 3, 1], dim: 0, keepdim: true },
+  { shape: [0, 3], dim: 1 },
+  { shape: [3, 0, 2], dim: 0 },
+];
+
+export const extremumCases: OpCase[] = extremumLines.flatMap(({ shape, dim, keepdim }) =>
+  (["max", "min"] as const).flatMap((op) => {
+    const name = `${named(op, { shape, dim, keepdim })}`;
+    const combine = (values: number[]) => Math[op](...values);
+    const position = (values: number[]) => values.indexOf(combine(values));
+    type X = Parameters<OpCase["run"]>[0];
+    return [
+      {
+        name,
+        inputs: [{ shape }],
+        run: (x: X) => (dim === undefined ? x[op]() : x[op](dim, { keepdim }).values),
+        reference: (x: Ref) => referenceReduce(x, dim, keepdim ?? false, combine),
+      },
+      {
+        name: `arg${name}`,
+        inputs: [{ shape, grad: false }],
+        run: (x: X) => x[`arg${op}`](dim, { keepdim }),
+        reference: (x: Ref) => referenceReduce(x, dim, keepdim ?? false, position),
+      },
+      {
+        // few distinct values: the first of equals
+        name: `arg${name} int32 ties`,
+        inputs: [{ shape, dtype: "int32" as const, low: -1, high: 2 }],
+        run: (x: X) => x[`arg${op}`](dim, { keepdim }),
+        reference: (x: Ref) => referenceReduce(x, dim, keepdim ?? false, position),
+      },
+    ];
+  }),
+);
