@@ -113,6 +113,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/wasm/threads.ts": "publishes jobs in the control block",
   "src/ops/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/tensor/creation.ts": "the user's values come in",
+  "src/nn/norm.ts": "reads the number of batches, one integer",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
 };
 

@@ -31,7 +31,16 @@ export {
   type SmoothL1LossOptions,
 } from "./loss.ts";
 export { Module } from "./module.ts";
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  type BatchNormOptions,
+  GroupNorm,
+  LayerNorm,
+  type LayerNormOptions,
+} from "./norm.ts";
 export { Parameter } from "./parameter.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./pooling.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state.ts";
+export { Upsample } from "./upsample.ts";
 export * as utils from "./utils.ts";
