@@ -13,6 +13,7 @@ export * from "./cross_entropy";
 export * from "./elementwise";
 export * from "./interpolate";
 export * from "./extremum";
+export * from "./image";
 export * from "./memory";
 export * from "./optim";
 export * from "./moments";

@@ -112,6 +112,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/wasm/memory.ts": "defines the views",
   "src/wasm/threads.ts": "publishes jobs in the control block",
   "src/ops/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
+  "src/ops/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",
   "src/nn/norm.ts": "reads the number of batches, one integer",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",

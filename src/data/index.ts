@@ -1,1 +1,4 @@
-export {};
+export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data_loader.ts";
+export { type Dataset, type Sample, Subset } from "./dataset.ts";
+export { randomSplit } from "./random_split.ts";
+export { TensorDataset } from "./tensor_dataset.ts";

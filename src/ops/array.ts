@@ -98,6 +98,13 @@ export function elementAt(x: NDArray, index: number): number {
   return x.view()[index];
 }
 
+/** Address of a table of float32 numbers (one a channel) for a kernel, freed with the running frame. */
+export function floatTable(values: readonly number[]): number {
+  const address = scratch(values.length * 4);
+  f32View(address, values.length).set(values);
+  return address;
+}
+
 /** Checks that two shapes are equal. */
 export function expectSameShape(op: string, what: string, expected: readonly number[], came: readonly number[]): void {
   if (expected.length !== came.length || expected.some((length, i) => length !== came[i])) {

@@ -1,0 +1,48 @@
+import { DTypeError, formatShape, ShapeError } from "../errors.ts";
+import { joinRows } from "../ops/rows.ts";
+import { tensor } from "../tensor/creation.ts";
+import { leaf, Tensor } from "../tensor/tensor.ts";
+import type { Sample } from "./dataset.ts";
+
+function typeName(value: unknown): string {
+  return value instanceof Tensor ? `${value.dtype} ${formatShape(value.shape)}` : `${JSON.stringify(value)}`;
+}
+
+function stackTensors(parts: readonly Tensor[]): Tensor {
+  const [first] = parts;
+  const other = parts.find(({ dtype }) => dtype !== first.dtype);
+  if (other) throw new DTypeError(`collate: expected ${first.dtype} in all samples, got ${typeName(other)}`);
+  return leaf(() =>
+    joinRows(
+      "collate",
+      parts.map(({ array }) => array),
+    ),
+  );
+}
+
+/**
+ * A batch of samples: for each of their parts a tensor, tensors stacked along a new first dimension, integers as int32.
+ *
+ * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers.
+ */
+export function defaultCollate(samples: readonly Sample[]): Tensor[] {
+  const count = Array.isArray(samples[0]) ? samples[0].length : -1;
+  for (const sample of samples) {
+    if (!Array.isArray(sample) || sample.length !== count) {
+      const came = Array.isArray(sample) ? `${sample.length} parts` : typeof sample;
+      const expected = count < 0 ? "an array of tensors and integers" : `${count} parts, as in the first`;
+      throw new ShapeError(`collate: a sample expected ${expected}, got ${came}; or pass a collate function`);
+    }
+  }
+  return Array.from({ length: count }, (_, part) => {
+    const values = samples.map((sample) => sample[part]);
+    if (values.every((value) => value instanceof Tensor)) return stackTensors(values);
+    // a plain number may be an integer by chance, so it never decides between int32 and float32
+    const wrong = values.find((value) => !Number.isInteger(value));
+    if (wrong === undefined) return tensor(Int32Array.from(values as number[]));
+    throw new DTypeError(
+      `collate: part ${part} of the samples expected tensors, or integers (labels), got ${typeName(wrong)}; ` +
+        "for real numbers return tensor(value)",
+    );
+  });
+}

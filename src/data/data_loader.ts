@@ -1,0 +1,156 @@
+import { OptionError, StateDictError } from "../errors.ts";
+import { checkBoolean, checkInteger, readOptions } from "../ops/options.ts";
+import { Scope, scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { defaultCollate } from "./collate.ts";
+import { checkDataset, type Dataset, type Sample } from "./dataset.ts";
+import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
+
+export interface DataLoaderOptions<S, B> {
+  /** Samples in a batch. Default 1. */
+  batchSize?: number;
+  /** Whether each epoch has an order of its own. Default false: the data set's order. */
+  shuffle?: boolean;
+  /** Whether a last, smaller batch is left out. Default false. */
+  dropLast?: boolean;
+  /** Fixes the orders of all epochs. Default: drawn from the default generator, so that `manualSeed` fixes it. */
+  seed?: number;
+  /** Makes a batch of samples. Default: tensors are stacked, integers become int32 tensors. */
+  collate?: (samples: S[]) => B;
+  /** Whether each iteration is a scope. Default true. */
+  scoped?: boolean;
+}
+
+/** Where a loader is: enough to go on in the middle of an epoch. */
+export interface DataLoaderState {
+  seed: number;
+  /** Epochs begun before this one. */
+  epoch: number;
+  /** Batches of this epoch already handed out. */
+  position: number;
+}
+
+/**
+ * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
+ *
+ * Each iteration is a scope: what the body makes is released by the next iteration, by `break` or by an exception, but for
+ * what it `keep()`s (and parameters, gradients, optimizer state). A loader driven by hand, or two loaders in step, take
+ * `scoped: false`.
+ *
+ * The order of an epoch depends on `seed` and the epoch's number only. `stateDict()` and `loadStateDict()` go on at a given
+ * batch without reading those before it.
+ *
+ * @throws OptionError for bad options.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { DataLoader, TensorDataset } from "wasmgrad/data";
+ * const set = new TensorDataset(tensor([[1], [2], [3]]), tensor([0, 1, 0], { dtype: "int32" }));
+ * const loader = new DataLoader(set, { batchSize: 2, shuffle: true, seed: 1 });
+ * for (const [inputs, labels] of loader) console.log(inputs.shape, labels.shape); // [2, 1] [2], then [1, 1] [1]
+ * console.log(loader.length); // 2
+ * ```
+ */
+export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
+  readonly dataset: Dataset<S, B>;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly scoped: boolean;
+  readonly #collate: ((samples: S[]) => B) | undefined;
+  #seed: number;
+  #epoch = 0;
+  #position = 0;
+  /** The iterator that counts: the one begun last. Null where the next one goes on from `#epoch` and `#position`. */
+  #running: object | null = null;
+
+  constructor(dataset: Dataset<S, B>, options?: DataLoaderOptions<S, B>) {
+    const op = "DataLoader";
+    checkDataset(op, dataset as Dataset<unknown, unknown>);
+    const given = readOptions(op, options, {
+      batchSize: 1,
+      shuffle: false,
+      dropLast: false,
+      seed: undefined as number | undefined,
+      collate: undefined as ((samples: S[]) => B) | undefined,
+      scoped: true,
+    });
+    if (given.collate !== undefined && typeof given.collate !== "function") {
+      throw new OptionError(`DataLoader: collate expected a function, got ${JSON.stringify(given.collate)}`);
+    }
+    this.dataset = dataset;
+    this.batchSize = checkInteger(op, "batchSize", given.batchSize, 1);
+    this.shuffle = checkBoolean(op, "shuffle", given.shuffle);
+    this.dropLast = checkBoolean(op, "dropLast", given.dropLast);
+    this.scoped = checkBoolean(op, "scoped", given.scoped);
+    this.#collate = given.collate;
+    this.#seed = checkInteger(op, "seed", given.seed ?? (this.shuffle ? drawSeed() : 0), 0, MAX_SEED);
+  }
+
+  /** Number of batches of an epoch. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize;
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  /** Where the loader is. Inside a loop's body the batch in hand counts as done. */
+  stateDict(): DataLoaderState {
+    return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
+  }
+
+  /**
+   * Goes on where `stateDict()` was called: the next iteration over the loader begins with the batch after that one.
+   *
+   * @throws StateDictError for a state that no loader over this data set can be in.
+   */
+  loadStateDict(state: DataLoaderState): void {
+    const { seed, epoch, position } = state ?? {};
+    const valid = (value: unknown, max: number) =>
+      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
+    if (!valid(seed, MAX_SEED) || !valid(epoch, 2 ** 31) || !valid(position, this.length)) {
+      throw new StateDictError(
+        `DataLoader: state expected seed, epoch and position (of ${this.length} batches), got ${JSON.stringify(state)}`,
+      );
+    }
+    this.#seed = seed;
+    this.#epoch = epoch;
+    this.#position = position;
+    this.#running = null;
+  }
+
+  *[Symbol.iterator](): Generator<B, void, undefined> {
+    if (this.#running) this.#beginEpoch(this.#epoch + 1); // the one before was left by break, or still runs
+    const self = {};
+    this.#running = self;
+    const { length } = this;
+    const samples = this.dataset.length;
+    const order = this.shuffle ? epochOrder(samples, this.#seed, this.#epoch) : null;
+    for (let batch = this.#position; batch < length; batch++) {
+      const first = batch * this.batchSize;
+      const indices = Array.from({ length: Math.min(this.batchSize, samples - first) }, (_, i) => first + i);
+      const body = this.scoped ? new Scope("a DataLoader iteration") : null;
+      try {
+        const loaded = scope(() => this.#load(order ? indices.map((i) => order[i]) : indices));
+        if (this.#running === self) this.#position = batch + 1;
+        yield loaded;
+      } finally {
+        body?.close();
+      }
+    }
+    if (this.#running === self) {
+      this.#beginEpoch(this.#epoch + 1);
+      this.#running = null;
+    }
+  }
+
+  #beginEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    this.#position = 0;
+  }
+
+  #load(indices: readonly number[]): B {
+    if (this.#collate) return this.#collate(indices.map((index) => this.dataset.get(index)));
+    if (this.dataset.batch) return this.dataset.batch(indices);
+    return defaultCollate(indices.map((index) => this.dataset.get(index)) as Sample[]) as B;
+  }
+}

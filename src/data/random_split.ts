@@ -1,0 +1,64 @@
+import { OptionError } from "../errors.ts";
+import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { Generator } from "../tensor/generator.ts";
+import { randperm } from "../tensor/random.ts";
+import { scope } from "../tensor/scope.ts";
+import { checkDataset, type Dataset, Subset } from "./dataset.ts";
+import { MAX_SEED } from "./shuffle.ts";
+
+/**
+ * Splits a data set at random into parts that do not overlap. Matches `torch.utils.data.random_split`.
+ *
+ * @param lengths the sizes of the parts, or fractions that add up to 1: then each part is rounded down, and what is left goes one
+ *   by one to the first parts.
+ * @param options `seed` or `generator`; default: the default generator.
+ * @throws OptionError for lengths that do not add up.
+ * @example
+ * ```ts
+ * import { randomSplit } from "wasmgrad/data";
+ * const squares = { length: 10, get: (i: number) => [i * i] };
+ * const [train, test] = randomSplit(squares, [0.8, 0.2], { seed: 0 });
+ * console.log(train.length, test.length); // 8 2
+ * ```
+ */
+export function randomSplit<S, B>(
+  dataset: Dataset<S, B>,
+  lengths: readonly number[],
+  options?: { seed?: number; generator?: Generator },
+): Subset<S, B>[] {
+  const op = "randomSplit";
+  checkDataset(op, dataset as Dataset<unknown, unknown>);
+  const { seed, generator } = readOptions(op, options, {
+    seed: undefined as number | undefined,
+    generator: undefined as Generator | undefined,
+  });
+  if (seed !== undefined && generator !== undefined) throw new OptionError("randomSplit: seed or generator, not both");
+  const source = seed === undefined ? generator : new Generator(checkInteger(op, "seed", seed, 0, MAX_SEED));
+  const sizes = partSizes(dataset.length, lengths);
+  const order = scope(() => randperm(dataset.length, source ? { generator: source } : {}).data());
+  let end = 0;
+  return sizes.map((size) => new Subset(dataset, order.subarray(end, (end += size))));
+}
+
+function partSizes(length: number, lengths: readonly number[]): number[] {
+  if (!Array.isArray(lengths) || lengths.length === 0) {
+    throw new OptionError(`randomSplit: lengths expected an array, got ${JSON.stringify(lengths)}`);
+  }
+  const total = lengths.reduce((sum, part) => sum + checkNumber("randomSplit", "length", part, 0), 0);
+  const fractions = lengths.some((part) => !Number.isInteger(part)) || (total === 1 && length !== 1);
+  if (!fractions) {
+    if (total !== length) {
+      throw new OptionError(
+        `randomSplit: lengths expected to add up to ${length}, got ${total} ([${lengths.join(", ")}])`,
+      );
+    }
+    return [...lengths];
+  }
+  if (Math.abs(total - 1) > 1e-6) {
+    throw new OptionError(`randomSplit: fractions expected to add up to 1, got ${total} ([${lengths.join(", ")}])`);
+  }
+  // a fraction like 0.29 of 100 is 28.999999999999996: not to be rounded down
+  const sizes = lengths.map((part) => Math.floor(length * part + 1e-9));
+  const left = length - sizes.reduce((sum, size) => sum + size, 0);
+  return sizes.map((size, i) => size + Math.floor(left / sizes.length) + (i < left % sizes.length ? 1 : 0));
+}

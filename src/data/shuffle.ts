@@ -1,0 +1,21 @@
+import { countersOf } from "../ops/random.ts";
+import { Generator } from "../tensor/generator.ts";
+import { randint, randperm } from "../tensor/random.ts";
+import { scope } from "../tensor/scope.ts";
+
+export const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The order of epoch `epoch`: the permutation that `randperm` draws from a generator of this seed after `epoch` others of this
+ * length. So any epoch's order is known without the ones before it.
+ */
+export function epochOrder(n: number, seed: number, epoch: number): ArrayLike<number> {
+  const generator = new Generator();
+  generator.setState({ seed, offset: epoch * countersOf(n) });
+  return scope(() => randperm(n, { generator }).data());
+}
+
+/** A seed from the default generator. */
+export function drawSeed(): number {
+  return scope(() => randint(0, 2 ** 31 - 1, []).item());
+}

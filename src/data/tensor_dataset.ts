@@ -1,0 +1,51 @@
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
+import { checkInteger } from "../ops/options.ts";
+import { copyRows } from "../ops/rows.ts";
+import { leaf, Tensor } from "../tensor/tensor.ts";
+import type { Dataset } from "./dataset.ts";
+
+/** As many tensors as were given. */
+type Tensors<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
+
+/**
+ * Tensors whose first dimension counts samples: sample i is row i of each. Matches `torch.utils.data.TensorDataset`. Rows are
+ * copies and carry no gradient.
+ *
+ * @throws ShapeError for tensors of different lengths; OptionError without any tensor.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { TensorDataset } from "wasmgrad/data";
+ * const set = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([7, 8]));
+ * const [x, y] = set.get(1);
+ * console.log(set.length, x.toArray(), y.item()); // 2 [3, 4] 8
+ * ```
+ */
+export class TensorDataset<T extends readonly Tensor[]> implements Dataset<Tensors<T>, Tensors<T>> {
+  readonly tensors: T;
+  readonly length: number;
+
+  constructor(...tensors: T) {
+    if (tensors.length === 0 || !tensors.every((t) => t instanceof Tensor)) {
+      throw new OptionError("TensorDataset: expected one tensor or more");
+    }
+    const [first] = tensors;
+    if (tensors.some(({ shape }) => shape.length === 0 || shape[0] !== first.shape[0])) {
+      const came = tensors.map(({ shape }) => formatShape(shape)).join(", ");
+      throw new ShapeError(`TensorDataset: expected tensors with the same first dimension, got ${came}`);
+    }
+    this.tensors = tensors;
+    this.length = first.shape[0];
+  }
+
+  get(index: number): Tensors<T> {
+    checkInteger("TensorDataset", "index", index, 0, this.length - 1);
+    const row = ({ array }: Tensor) => leaf(() => copyRows(array, [index]).withShape(array.shape.slice(1)));
+    return this.tensors.map(row) as unknown as Tensors<T>;
+  }
+
+  batch(indices: readonly number[]): Tensors<T> {
+    for (const index of indices) checkInteger("TensorDataset", "index", index, 0, this.length - 1);
+    return this.tensors.map(({ array }) => leaf(() => copyRows(array, indices))) as unknown as Tensors<T>;
+  }
+}

@@ -1,0 +1,103 @@
+import { DTypeError, OptionError } from "../errors.ts";
+import { NormalizePlanes } from "../ops/normalize_planes.ts";
+import { checkNumber } from "../ops/options.ts";
+import { apply, type Tensor } from "../tensor/tensor.ts";
+
+/** What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a tensor that returns a tensor. */
+export type Transform = (images: Tensor) => Tensor;
+
+/** The arguments of `normalize`, kept on the function so that a data set can do its work while it gathers the batch. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+const identity: Transform = (images) => {
+  if (images.dtype !== "float32") {
+    throw new DTypeError(`toTensor: expected float32 images in [0, 1], got ${images.dtype}`);
+  }
+  return images;
+};
+const normalizations = new WeakMap<Transform, Normalization>();
+const parts = new WeakMap<Transform, readonly Transform[]>();
+
+/**
+ * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Data sets of images hand
+ * out such tensors in any case, so it only says so; on float32 tensors it does nothing.
+ *
+ * @throws DTypeError for a tensor that is not float32.
+ */
+export function toTensor(): Transform {
+  return identity;
+}
+
+/**
+ * `y[c] = (x[c] - mean[c]) / std[c]` for images [N,C,H,W] or [C,H,W]. Matches `torchvision.transforms.Normalize`. As the first
+ * step after `toTensor` of a data set's transform it costs nothing: it is done while the batch is gathered.
+ *
+ * @param mean one number a channel.
+ * @param std one number a channel, not 0.
+ * @throws OptionError for lists of different lengths, NaN or a deviation of 0; ShapeError for another number of channels.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { transforms } from "wasmgrad/vision";
+ * const image = tensor([[[0, 0.5, 1]]]);
+ * console.log(transforms.normalize([0.5], [0.5])(image).toArray()); // [[[-1, 0, 1]]]
+ * ```
+ */
+export function normalize(mean: readonly number[], std: readonly number[]): Transform {
+  const means = checkList("mean", mean);
+  const stds = checkList("std", std);
+  if (means.length !== stds.length) {
+    throw new OptionError(`normalize: expected as many std as mean, got ${means.length} mean and ${stds.length} std`);
+  }
+  if (stds.includes(0)) throw new OptionError(`normalize: std expected numbers other than 0, got [${stds.join(", ")}]`);
+  const transform: Transform = (images) => apply(new NormalizePlanes(means, stds), images);
+  normalizations.set(transform, { mean: means, std: stds });
+  return transform;
+}
+
+function checkList(name: string, values: readonly number[]): number[] {
+  if (!Array.isArray(values) || values.length === 0) {
+    throw new OptionError(
+      `normalize: ${name} expected an array of one number a channel, got ${JSON.stringify(values)}`,
+    );
+  }
+  return values.map((value, c) => checkNumber("normalize", `${name}[${c}]`, value));
+}
+
+/**
+ * Several transforms, one after the other. Matches `torchvision.transforms.Compose`; the steps see whole batches.
+ *
+ * @throws OptionError for anything that is not a function.
+ * @example
+ * ```ts
+ * import { transforms } from "wasmgrad/vision";
+ * const t = transforms.compose([transforms.toTensor(), transforms.normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])]);
+ * console.log(typeof t); // "function"
+ * ```
+ */
+export function compose(transforms: readonly Transform[]): Transform {
+  if (!Array.isArray(transforms)) throw new OptionError(`compose: expected an array of transforms`);
+  const steps = transforms.flatMap((transform, i) => {
+    if (typeof transform !== "function") throw new OptionError(`compose: transform ${i} expected a function`);
+    return parts.get(transform) ?? [transform];
+  });
+  const composed: Transform = (images) => steps.reduce((batch, step) => step(batch), images);
+  parts.set(composed, steps);
+  return composed;
+}
+
+/** Splits a transform into what `ByteImages.gather` does for `channels` channels and what is left to do on its batch. */
+export function splitTransform(
+  transform: Transform | undefined,
+  channels: number,
+): { gathered: Normalization; rest: readonly Transform[] } {
+  const steps = transform ? (parts.get(transform) ?? [transform]) : [];
+  const rest = steps.filter((step) => step !== identity);
+  const first = rest.length > 0 ? normalizations.get(rest[0]) : undefined;
+  if (first && first.mean.length === channels) return { gathered: first, rest: rest.slice(1) };
+  // torchvision's arithmetic with these is exact: x - 0 and x / 1
+  return { gathered: { mean: new Array(channels).fill(0), std: new Array(channels).fill(1) }, rest };
+}
