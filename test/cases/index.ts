@@ -2,6 +2,7 @@ import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
 import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
+import { gatherImagesCases, maskCases, normalizeCases } from "./image.ts";
 import { interpolateCases } from "./interpolate.ts";
 import { linearCases, matmulCases } from "./matmul.ts";
 import { normCases } from "./norm.ts";
@@ -31,4 +32,7 @@ export const allCases: Record<string, OpCase[]> = {
   matmul: matmulCases,
   pairLoss: pairLossCases,
   sum: sumCases,
+  gatherImages: gatherImagesCases,
+  normalize: normalizeCases,
+  masks: maskCases,
 };
