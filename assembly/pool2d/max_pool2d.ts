@@ -8,6 +8,35 @@
 
 import { storePartial } from "../simd";
 
+/**
+ * The maximum over rows top, top + dilationHeight … < bottom and columns left, left + dilationWidth … < right of a plane, of which those
+ * before 0 are left out, to y; its position to index, if index is not 0. Selects rather than branches: which element wins is
+ * not predictable.
+ */
+// @ts-ignore: decorator
+@inline
+function maxOfWindow(
+  plane: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32, dilationHeight: i32, dilationWidth: i32,
+  y: usize, index: usize,
+): void {
+  while (top < 0) top += dilationHeight;
+  while (left < 0) left += dilationWidth;
+  // a window of -Infinity alone has a position, too: its first
+  let at = top < bottom && left < right ? top * width + left : -1;
+  let best: f32 = -Infinity;
+  for (let iy = top; iy < bottom; iy += dilationHeight) {
+    for (let ix = left; ix < right; ix += dilationWidth) {
+      const position = iy * width + ix;
+      const value = load<f32>(plane + (<usize>position << 2));
+      const wins = i32(value > best) | i32(value != value);
+      best = select<f32>(value, best, wins);
+      at = select<i32>(position, at, wins);
+    }
+  }
+  store<f32>(y, best);
+  if (index) store<i32>(index, at);
+}
+
 /** Any kernel, stride, padding (top, left) and dilation. */
 export function maxPool2d(
   begin: i32, end: i32, x: usize, y: usize, index: usize,
@@ -24,22 +53,8 @@ export function maxPool2d(
       for (let ox = 0; ox < outWidth; ox++, to += 4) {
         const left = ox * strideWidth - padLeft;
         const right = min(left + kernelWidth * dilationWidth, width);
-        let best: f32 = -Infinity;
-        let at = -1;
-        for (let iy = top; iy < bottom; iy += dilationHeight) {
-          if (iy < 0) continue;
-          for (let ix = left; ix < right; ix += dilationWidth) {
-            if (ix < 0) continue;
-            const value = load<f32>(plane + (<usize>(iy * width + ix) << 2));
-            // at < 0: a window of -Infinity alone has a position, too
-            if (value > best || value != value || at < 0) {
-              best = value;
-              at = iy * width + ix;
-            }
-          }
-        }
-        store<f32>(y + to, best);
-        if (index) store<i32>(index + to, at);
+        const indexTo = index ? index + to : 0;
+        maxOfWindow(plane, width, top, bottom, left, right, dilationHeight, dilationWidth, y + to, indexTo);
       }
     }
   }
@@ -61,16 +76,9 @@ export function maxPool2dGrad(
   }
 }
 
-/** Lanes (-1) where `value` takes over from `best`: where it is larger or NaN. */
-// @ts-ignore: decorator
-@inline
-function winners(value: v128, best: v128): v128 {
-  return v128.or(f32x4.gt(value, best), f32x4.ne(value, value));
-}
-
 /**
  * Kernel 2x2, stride 2, no padding: OH = H >> 1, OW = W >> 1; a last odd row or column is not looked at. Four windows at a time,
- * their corners split into even and odd columns. Reads up to 24 bytes past the last plane.
+ * their corners split into even and odd columns; windows with a NaN go one at a time. Reads up to 24 bytes past the last plane.
  */
 export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usize, height: i32, width: i32): void {
   const outHeight = height >> 1;
@@ -83,37 +91,39 @@ export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usiz
     for (let oy = 0; oy < outHeight; oy++) {
       const row = plane + 2 * <usize>oy * rowBytes;
       for (let ox = 0; ox < outWidth; ox += 4) {
+        const count = min(outWidth - ox, 4);
         const from = row + (<usize>ox << 3);
         const upper0123 = v128.load(from);
         const upper4567 = v128.load(from, 16);
         const lower0123 = v128.load(from + rowBytes);
         const lower4567 = v128.load(from + rowBytes, 16);
-        let best = v128.shuffle<f32>(upper0123, upper4567, 0, 2, 4, 6);
-        let at = i32x4.add(i32x4.splat(2 * (oy * width + ox)), columns);
-        const corner = at;
-
-        let value = v128.shuffle<f32>(upper0123, upper4567, 1, 3, 5, 7);
-        let wins = winners(value, best);
-        best = v128.bitselect(value, best, wins);
-        at = i32x4.sub(at, wins); // a winning lane is -1
-
-        value = v128.shuffle<f32>(lower0123, lower4567, 0, 2, 4, 6);
-        wins = winners(value, best);
-        best = v128.bitselect(value, best, wins);
-        at = v128.bitselect(i32x4.add(corner, i32x4.splat(width)), at, wins);
-
-        value = v128.shuffle<f32>(lower0123, lower4567, 1, 3, 5, 7);
-        wins = winners(value, best);
-        best = v128.bitselect(value, best, wins);
-        at = v128.bitselect(i32x4.add(corner, i32x4.splat(width + 1)), at, wins);
-
-        const count = min(outWidth - ox, 4);
-        if (count == 4) {
-          v128.store(y + to, best);
-          if (index) v128.store(index + to, at);
-        } else {
-          storePartial(y + to, best, count);
-          if (index) storePartial(index + to, at, count);
+        const upperEven = v128.shuffle<f32>(upper0123, upper4567, 0, 2, 4, 6);
+        const upperOdd = v128.shuffle<f32>(upper0123, upper4567, 1, 3, 5, 7);
+        const lowerEven = v128.shuffle<f32>(lower0123, lower4567, 0, 2, 4, 6);
+        const lowerOdd = v128.shuffle<f32>(lower0123, lower4567, 1, 3, 5, 7);
+        // a sum is NaN where a term is (or where infinities cancel, which does no harm here)
+        const sum = f32x4.add(f32x4.add(upperEven, upperOdd), f32x4.add(lowerEven, lowerOdd));
+        if (v128.any_true(f32x4.ne(sum, sum))) {
+          for (let i = 0; i < count; i++, to += 4) {
+            const left = 2 * (ox + i);
+            maxOfWindow(plane, width, 2 * oy, 2 * oy + 2, left, left + 2, 1, 1, y + to, index ? index + to : 0);
+          }
+          continue;
+        }
+        // of two equal ones pmax keeps the first
+        const upper = f32x4.pmax(upperEven, upperOdd);
+        const lower = f32x4.pmax(lowerEven, lowerOdd);
+        const best = f32x4.pmax(upper, lower);
+        if (count == 4) v128.store(y + to, best);
+        else storePartial(y + to, best, count);
+        if (index) {
+          const corner = i32x4.add(i32x4.splat(2 * (oy * width + ox)), columns);
+          // a comparison that holds is -1
+          const upperAt = i32x4.sub(corner, f32x4.gt(upperOdd, upperEven));
+          const lowerAt = i32x4.sub(i32x4.add(corner, i32x4.splat(width)), f32x4.gt(lowerOdd, lowerEven));
+          const at = v128.bitselect(lowerAt, upperAt, f32x4.gt(lower, upper));
+          if (count == 4) v128.store(index + to, at);
+          else storePartial(index + to, at, count);
         }
         to += <usize>count << 2;
       }
