@@ -31,3 +31,5 @@ export {
   winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
 } from "./conv2d/winograd";
 export * from "./random";
+export * from "./strided";
+export * from "./indexing";

@@ -19,6 +19,7 @@ export {
   randperm,
 } from "./tensor/random.ts";
 export { keep, Scope, scope } from "./tensor/scope.ts";
+export { cat, stack } from "./tensor/shape.ts";
 export { type Extrema, isGradEnabled, type NestedArray, noGrad, Tensor } from "./tensor/tensor.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./wasm/memory.ts";
 export { getNumThreads, setNumThreads } from "./wasm/threads.ts";

@@ -48,6 +48,11 @@ export function sizeOf(shape: readonly number[]): number {
   return size;
 }
 
+/** A copy of a list with the element at `index` replaced by others, or by none. */
+export function replaceAt(list: readonly number[], index: number, ...values: number[]): number[] {
+  return [...list.slice(0, index), ...values, ...list.slice(index + 1)];
+}
+
 /** Row-major strides of a shape, in elements. */
 export function stridesOf(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);

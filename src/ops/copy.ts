@@ -1,5 +1,6 @@
 import { kernels } from "../wasm/kernels.ts";
 import { emptyLike, type NDArray } from "./array.ts";
+import { type Gradients, Op } from "./op.ts";
 
 /** A new array with the same elements. */
 export function cloneArray(x: NDArray): NDArray {
@@ -18,4 +19,17 @@ export function onesLike(x: NDArray): NDArray {
   const out = emptyLike(x);
   kernels().fillFloat(0, x.size, out.ptr, 1);
   return out;
+}
+
+/** A copy; `dx = dy`. */
+export class Clone extends Op {
+  readonly name = "clone";
+
+  forward(x: NDArray): NDArray {
+    return cloneArray(x);
+  }
+
+  override backward(dy: NDArray): Gradients {
+    return [dy];
+  }
 }

@@ -14,7 +14,7 @@ export function countersOf(size: number): number {
 }
 
 /** Elements a thread takes at a time: a multiple of 16. */
-const RANDOM_GRAIN = 8192;
+export const RANDOM_GRAIN = 8192;
 
 /** Fills `out` with uniform numbers in [low, low + width). */
 export function fillUniform(out: NDArray, { seed, offset }: Draw, low: number, width: number): NDArray {

@@ -14,6 +14,7 @@ export {
   tanh,
 } from "./activation.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
+export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { linear } from "./linear.ts";
 export {
@@ -29,6 +30,7 @@ export {
   smoothL1Loss,
 } from "./loss.ts";
 export { batchNorm, groupNorm, layerNorm, type NormOptions, normalize } from "./norm.ts";
+export { type PadOptions, pad } from "./pad.ts";
 export {
   type AdaptiveSize,
   type AvgPool2dOptions,
@@ -38,3 +40,4 @@ export {
   maxPool2d,
 } from "./pooling.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
+export { type EmbeddingOptions, embedding, oneHot } from "./sparse.ts";

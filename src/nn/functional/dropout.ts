@@ -1,0 +1,59 @@
+import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { Dropout } from "../../ops/dropout.ts";
+import { checkBoolean, checkNumber, readOptions } from "../../ops/options.ts";
+import { ones } from "../../tensor/fill.ts";
+import { defaultGenerator, Generator } from "../../tensor/generator.ts";
+import { apply, type Tensor } from "../../tensor/tensor.ts";
+
+export interface DropoutOptions {
+  /** Probability of an element (or channel) to become 0. Default 0.5. */
+  p?: number;
+  /** Where false, x is returned as it is. Default true. */
+  training?: boolean;
+  /** Where the mask comes from. Default: the generator that `manualSeed()` seeds. */
+  generator?: Generator;
+}
+
+function readDropout(op: string, options: DropoutOptions | undefined): Required<DropoutOptions> {
+  const defaults = { p: 0.5, training: true, generator: defaultGenerator };
+  const { p, training, generator } = readOptions(op, options, defaults);
+  checkNumber(op, "p", p, 0, 1);
+  checkBoolean(op, "training", training);
+  if (!(generator instanceof Generator)) throw new OptionError(`${op}: generator expected a Generator`);
+  return { p, training, generator };
+}
+
+/**
+ * Each element becomes 0 with probability `p`; the others are divided by `1 - p`. Matches `torch.nn.functional.dropout`.
+ *
+ * @throws OptionError for p outside [0, 1].
+ * @example
+ * ```ts
+ * import { nn, ones } from "wasmgrad";
+ * console.log(nn.functional.dropout(ones([8]), { p: 0.25 }).toArray());
+ * ```
+ */
+export function dropout(x: Tensor, options?: DropoutOptions): Tensor {
+  const { p, training, generator } = readDropout("dropout", options);
+  if (!training || p === 0) return x;
+  return apply(new Dropout(p, generator.take(x.numel())), x);
+}
+
+/**
+ * `dropout` of whole channels of x `[N,C,H,W]` or `[C,H,W]`. Matches `torch.nn.functional.dropout2d`.
+ *
+ * @throws OptionError for p outside [0, 1], ShapeError for another rank.
+ * @example
+ * ```ts
+ * import { nn, ones } from "wasmgrad";
+ * console.log(nn.functional.dropout2d(ones([1, 4, 2, 2])).sum([2, 3]).toArray()); // each 0 or 8
+ * ```
+ */
+export function dropout2d(x: Tensor, options?: DropoutOptions): Tensor {
+  const read = readDropout("dropout2d", options);
+  if (x.dim() !== 3 && x.dim() !== 4) {
+    throw new ShapeError(`dropout2d: expected [N,C,H,W] or [C,H,W], got ${formatShape(x.shape)}`);
+  }
+  if (!read.training || read.p === 0) return x;
+  return x.mul(dropout(ones([...x.shape.slice(0, -2), 1, 1]), read));
+}

@@ -1,0 +1,20 @@
+import { makePad, type PadOptions } from "../../ops/pad.ts";
+import { apply, type Tensor } from "../../tensor/tensor.ts";
+
+export type { PadOptions };
+
+/**
+ * Elements added before and after dimensions; negative amounts take some away. Matches `torch.nn.functional.pad`.
+ *
+ * @param padding `[before, after]` of the last dimension, then of the one before it, and so on: `[left, right, top, bottom]`.
+ * @param options `mode` ("constant", "reflect", "replicate" or "circular"; default "constant") and, for constant, `value` (default 0).
+ * @throws ShapeError where more is taken away, reflected or wrapped than there is; OptionError for bad `padding`.
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * console.log(nn.functional.pad(tensor([[1, 2, 3]]), [2, 1], { mode: "reflect" }).toArray()); // [[3, 2, 1, 2, 3, 2]]
+ * ```
+ */
+export function pad(x: Tensor, padding: readonly number[], options?: PadOptions): Tensor {
+  return apply(makePad(padding, options), x);
+}
