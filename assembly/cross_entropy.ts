@@ -1,9 +1,10 @@
 // Cross entropy of x[outer, classes, inner] and class indices target[outer, inner]. With the log-probabilities
-// q = x - maxima - logSums (see logSumExp; both null: x is q itself) and the weights w of classes (null: 1), a position's term is
+// q = x - maxima - logSums (see logSumExp; both null: x is q itself) and the weights w of classes (null: 1), the
+// term of a position is
 //   (1 - smoothing) w[t] (-q[t]) + smoothing / classes * sum over c of w[c] (-q[c]), and 0 where t = ignored.
 
 import { exp4 } from "./math";
-import { load4, storePartial, storeUpTo } from "./simd";
+import { load4, storeUpTo } from "./simd";
 
 /** Index of the first target outside [0, classes) that is not `ignored`, or -1. */
 export function firstBadClass(target: usize, size: i32, classes: i32, ignored: i32): i32 {
@@ -60,8 +61,8 @@ export function divideSums(sums: usize, counts: usize, y: usize, divisor: usize)
 /**
  * dx[o, c, i] = g (h e^q[c] - (1 - smoothing) w[t] [c = t] - smoothing / classes w[c]),
  * h = (1 - smoothing) w[t] + smoothing / classes sum of w; without the e^q term where maxima and logSums are null.
- * g = dy[o, i], or, where `single`, dy[0] / divisor[0]; 0 where ignored. Range: inner = 1: rows, else outer * ceil(inner / 4).
- * Reads up to 12 bytes past the arrays.
+ * g = dy[o, i], or, where `single`, dy[0] / divisor[0]; 0 where ignored. Range: inner = 1: rows, else outer *
+ * ceil(inner / 4). Reads up to 12 bytes past the arrays.
  */
 export function crossEntropyGrad(
   begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, target: usize, weight: usize,
@@ -121,8 +122,7 @@ export function crossEntropyGrad(
         let v = f32x4.neg(f32x4.mul(floor, f32x4.splat(weightOf(weight, c))));
         if (maxima) v = f32x4.add(v, f32x4.mul(scale, exp4(q)));
         v = f32x4.sub(v, v128.and(hit, i32x4.eq(targets, i32x4.splat(c))));
-        if (count == 4) v128.store(dx + at, v);
-        else storePartial(dx + at, v, count);
+        storeUpTo(dx + at, 0, count, v);
       }
     }
   }

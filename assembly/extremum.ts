@@ -1,10 +1,10 @@
-// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with the index of the first of equals. A NaN beats
-// every number. Inputs may be read up to 12 bytes past. `sign` 1: largest, -1: smallest.
+// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with the index of the first of equals. A
+// NaN beats every number. Inputs may be read up to 12 bytes past. `sign` 1: largest, -1: smallest.
 //
-// inner = 1: four lanes run along a row and are compared at its end; range: rows. inner > 1: lanes are 4 columns; range:
-// outer * ceil(inner / 4).
+// inner = 1: four lanes run along a row and are compared at its end; range: rows. inner > 1: lanes are 4 columns;
+// range: outer * ceil(inner / 4).
 
-import { lanesBelow, load4, storePartial } from "./simd";
+import { lanesBelow, load4, storeUpTo } from "./simd";
 
 /** Lanes in which v replaces `best`. */
 // @ts-ignore: decorator
@@ -61,13 +61,6 @@ function rows<T>(begin: i32, end: i32, x: usize, values: usize, indices: usize, 
 
 // @ts-ignore: decorator
 @inline
-function storeLanes(to: usize, v: v128, count: i32): void {
-  if (count >= 4) v128.store(to, v);
-  else storePartial(to, v, count);
-}
-
-// @ts-ignore: decorator
-@inline
 function columns<T>(
   begin: i32, end: i32, x: usize, values: usize, indices: usize, n: i32, inner: i32, sign: i32,
 ): void {
@@ -85,8 +78,8 @@ function columns<T>(
       where = v128.bitselect(i32x4.splat(r), where, better);
     }
     const to = (<usize>o * inner + column) << 2;
-    if (values) storeLanes(values + to, best, inner - column);
-    if (indices) storeLanes(indices + to, where, inner - column);
+    if (values) storeUpTo(values + to, 0, inner - column, best);
+    if (indices) storeUpTo(indices + to, 0, inner - column, where);
   }
 }
 

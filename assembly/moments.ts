@@ -1,7 +1,7 @@
-// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass over x: values are
-// taken relative to the first of their slice, so that a large mean does not cancel the variance away.
+// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass over x:
+// values are taken relative to the first of their slice, so that a large mean does not cancel the variance away.
 
-import { load4 } from "./simd";
+import { load4, promoteHigh, sumLanes } from "./simd";
 
 /** Writes the mean and the squared deviations of n values from their sum and their squares' sum relative to `pivot`. */
 // @ts-ignore: decorator
@@ -13,14 +13,14 @@ function storeMoments(mean: usize, squares: usize, n: i32, pivot: f64, sum: f64,
 
 // @ts-ignore: decorator
 @inline
-function laneSum(v: v128): f64 {
-  return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
+function first(v: v128): f64 {
+  return f64x2.extract_lane(v, 0);
 }
 
 // @ts-ignore: decorator
 @inline
-function promoteHigh(v: v128): v128 {
-  return f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3));
+function second(v: v128): f64 {
+  return f64x2.extract_lane(v, 1);
 }
 
 /** mean[row] and squares[row] of rows of `length` > 0; range: rows. */
@@ -43,8 +43,8 @@ export function momentsRows(begin: i32, end: i32, x: usize, mean: usize, squares
       squaresLow = f64x2.add(squaresLow, f64x2.mul(low, low));
       squaresHigh = f64x2.add(squaresHigh, f64x2.mul(high, high));
     }
-    let sum = laneSum(f64x2.add(sumLow, sumHigh));
-    let sumOfSquares = laneSum(f64x2.add(squaresLow, squaresHigh));
+    let sum = sumLanes(f64x2.add(sumLow, sumHigh));
+    let sumOfSquares = sumLanes(f64x2.add(squaresLow, squaresHigh));
     for (; i < length; i++) {
       const d = <f64>load<f32>(from + (<usize>i << 2)) - pivot;
       sum += d;
@@ -65,9 +65,9 @@ export function momentsColumns(
     const column = (p - o * tiles) * 4;
     const count = inner - column;
     let from = x + ((<usize>o * reduce * inner + column) << 2);
-    const first = v128.load(from);
-    const pivotLow = f64x2.promote_low_f32x4(first);
-    const pivotHigh = promoteHigh(first);
+    const top = v128.load(from);
+    const pivotLow = f64x2.promote_low_f32x4(top);
+    const pivotHigh = promoteHigh(top);
     let sumLow = f64x2.splat(0);
     let sumHigh = f64x2.splat(0);
     let squaresLow = f64x2.splat(0);
@@ -84,16 +84,10 @@ export function momentsColumns(
     const at = (<usize>o * inner + column) << 3;
     const m = mean + at;
     const s = squares + at;
-    storeMoments(m, s, reduce, f64x2.extract_lane(pivotLow, 0), f64x2.extract_lane(sumLow, 0), f64x2.extract_lane(squaresLow, 0));
-    if (count > 1) {
-      storeMoments(m + 8, s + 8, reduce, f64x2.extract_lane(pivotLow, 1), f64x2.extract_lane(sumLow, 1), f64x2.extract_lane(squaresLow, 1));
-    }
-    if (count > 2) {
-      storeMoments(m + 16, s + 16, reduce, f64x2.extract_lane(pivotHigh, 0), f64x2.extract_lane(sumHigh, 0), f64x2.extract_lane(squaresHigh, 0));
-    }
-    if (count > 3) {
-      storeMoments(m + 24, s + 24, reduce, f64x2.extract_lane(pivotHigh, 1), f64x2.extract_lane(sumHigh, 1), f64x2.extract_lane(squaresHigh, 1));
-    }
+    storeMoments(m, s, reduce, first(pivotLow), first(sumLow), first(squaresLow));
+    if (count > 1) storeMoments(m + 8, s + 8, reduce, second(pivotLow), second(sumLow), second(squaresLow));
+    if (count > 2) storeMoments(m + 16, s + 16, reduce, first(pivotHigh), first(sumHigh), first(squaresHigh));
+    if (count > 3) storeMoments(m + 24, s + 24, reduce, second(pivotHigh), second(sumHigh), second(squaresHigh));
   }
 }
 

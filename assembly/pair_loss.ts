@@ -1,4 +1,5 @@
-// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass, both gradients in one pass.
+// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass, both gradients in
+// one pass.
 //
 //   MSE       (x - t)^2
 //   L1        |x - t|
@@ -8,11 +9,11 @@
 //   KL        t (log t - x), 0 where t = 0
 //   KL_LOG    e^t (t - x)
 //
-// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may be null as well.
-// All arrays have `size` elements and may be read up to 12 bytes past.
+// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may be null
+// as well. All arrays have `size` elements and may be read up to 12 bytes past.
 
 import { exp4, log1p4, log4, sigmoid4 } from "./math";
-import { lanesBelow, load4, storeUpTo } from "./simd";
+import { lanesBelow, load4, promoteHigh, storeUpTo, sumLanes } from "./simd";
 
 const MSE = 0;
 const L1 = 1;
@@ -152,15 +153,14 @@ function sums(
     for (; i + 4 <= stop; i += 4) {
       const v = termAt(kind, i, x, t, weight, positive, all(beta));
       low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3)));
+      high = f64x2.add(high, promoteHigh(v));
     }
     if (i < stop) {
       const v = v128.and(termAt(kind, i, x, t, weight, positive, all(beta)), lanesBelow(stop - i));
       low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3)));
+      high = f64x2.add(high, promoteHigh(v));
     }
-    const both = f64x2.add(low, high);
-    store<f64>(y + (<usize>c << 3), f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1));
+    store<f64>(y + (<usize>c << 3), sumLanes(f64x2.add(low, high)));
   }
 }
 
@@ -200,8 +200,8 @@ function gradients(
 }
 
 /**
- * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where `single`, dy[0] / divisor.
- * Range: elements, from a multiple of 4.
+ * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where `single`,
+ * dy[0] / divisor. Range: elements, from a multiple of 4.
  */
 export function pairLossGrad(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,

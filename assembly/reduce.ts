@@ -1,9 +1,9 @@
 // Sums over one dimension of x[outer, reduce, inner] (row-major): y[o, i] = sum over r of x[o, r, i].
 // All of them add up in float64: a float32 sum of 10^7 elements loses three digits, and widening costs less than
-// the memory traffic does. Long reductions are cut into chunks whose size depends on the shape alone; their partial sums
-// are stored as float64 and added in order, so the bits do not depend on how the work was split.
+// the memory traffic does. Long reductions are cut into chunks whose size depends on the shape alone; their partial
+// sums are stored as float64 and added in order, so the bits do not depend on how the work was split.
 
-import { load4, storeUpTo } from "./simd";
+import { load4, storeUpTo, sumLanes } from "./simd";
 
 /** Columns that sumColumns takes at a time: one cache line of float32. */
 const TILE = 16;
@@ -37,7 +37,7 @@ function sumRun<T>(x: usize, length: i32): f64 {
     high1 = f64x2.add(high1, widenHigh<T>(b));
   }
   const all = f64x2.add(f64x2.add(low0, high0), f64x2.add(low1, high1));
-  let sum = f64x2.extract_lane(all, 0) + f64x2.extract_lane(all, 1);
+  let sum = sumLanes(all);
   for (; i < length; i++) sum += <f64>load<T>(x + (<usize>i << 2));
   return sum;
 }
@@ -177,8 +177,8 @@ export function roundToInt(begin: i32, end: i32, x: usize, y: usize): void {
 }
 
 /**
- * The gradient of a sum: y[o, r, i] = x[o, i] / divisor for 0 <= r < repeat; range: elements of y, from a multiple of 4.
- * Reads up to 12 bytes past x.
+ * The gradient of a sum: y[o, r, i] = x[o, i] / divisor for 0 <= r < repeat; range: elements of y, from a multiple of
+ * 4. Reads up to 12 bytes past x.
  */
 export function repeatDivided(
   begin: i32, end: i32, x: usize, y: usize, repeat: i32, inner: i32, divisor: f32,

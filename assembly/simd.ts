@@ -30,3 +30,24 @@ export function load4(base: usize, i: i32): v128 {
 export function lanesBelow(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
+
+/** Lanes 2 and 3 as float64 (f64x2.promote_low_f32x4 does 0 and 1). */
+// @ts-ignore: decorator
+@inline
+export function promoteHigh(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3));
+}
+
+/** Sum of the two lanes of a float64 vector. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f64 {
+  return f64x2.extract_lane(v, 0) + f64x2.extract_lane(v, 1);
+}
+
+/** Element i of a float64 array. */
+// @ts-ignore: decorator
+@inline
+export function loadDouble(base: usize, i: i32): f64 {
+  return load<f64>(base + (<usize>i << 3));
+}

@@ -1,31 +1,18 @@
-// Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of e^(x - m), which
-// cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to 12 bytes past the inputs are read.
+// Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of e^(x - m),
+// which cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to 12 bytes past the inputs are
+// read.
 //
 // inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the range is
 // outer * ceil(inner / 4).
 
 import { exp4, log4 } from "./math";
-import { lanesBelow, load4, storePartial, storeUpTo } from "./simd";
-
-// @ts-ignore: decorator
-@inline
-function promoteHigh(v: v128): v128 {
-  return f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3));
-}
+import { lanesBelow, load4, promoteHigh, storeUpTo, sumLanes } from "./simd";
 
 /** Both halves to float32. */
 // @ts-ignore: decorator
 @inline
 function demote(low: v128, high: v128): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-}
-
-/** Sum of the four lanes of two float64 vectors. */
-// @ts-ignore: decorator
-@inline
-function total(low: v128, high: v128): f64 {
-  const both = f64x2.add(low, high);
-  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
 }
 
 /** The largest of a row; NaN where there is one. */
@@ -56,7 +43,7 @@ function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
     high = f64x2.add(high, promoteHigh(e));
   }
-  return total(low, high);
+  return sumLanes(f64x2.add(low, high));
 }
 
 // @ts-ignore: decorator
@@ -106,13 +93,6 @@ function columnsExpSum(x: usize, n: i32, stride: usize, m: v128): v128 {
   return demote(low, high);
 }
 
-// @ts-ignore: decorator
-@inline
-function storeLanes(to: usize, v: v128, count: i32): void {
-  if (count >= 4) v128.store(to, v);
-  else storePartial(to, v, count);
-}
-
 function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, log: i32): void {
   const tiles = (inner + 3) / 4;
   const stride = <usize>inner << 2;
@@ -127,7 +107,7 @@ function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner:
     for (let r = 0; r < n; r++) {
       const at = offset + <usize>r * stride;
       const d = f32x4.sub(v128.load(x + at), m);
-      storeLanes(y + at, log ? f32x4.sub(d, logSum) : f32x4.div(exp4(d), sum), count);
+      storeUpTo(y + at, 0, count, log ? f32x4.sub(d, logSum) : f32x4.div(exp4(d), sum));
     }
   }
 }
@@ -157,8 +137,8 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
     const from = x + ((<usize>o * n * inner + column) << 2);
     const to = (<usize>o * inner + column) << 2;
     const m = columnsMax(from, n, stride);
-    storeLanes(maxima + to, m, inner - column);
-    storeLanes(logSums + to, log4(columnsExpSum(from, n, stride, m)), inner - column);
+    storeUpTo(maxima + to, 0, inner - column, m);
+    storeUpTo(logSums + to, 0, inner - column, log4(columnsExpSum(from, n, stride, m)));
   }
 }
 
@@ -180,7 +160,7 @@ function softmaxGradRows(begin: i32, end: i32, y: usize, dy: usize, dx: usize, n
       low = f64x2.add(low, f64x2.promote_low_f32x4(v));
       high = f64x2.add(high, promoteHigh(v));
     }
-    const sum = f32x4.splat(<f32>total(low, high));
+    const sum = f32x4.splat(<f32>sumLanes(f64x2.add(low, high)));
     for (let i = 0; i < n; i += 4) {
       const s = share(load4(y + offset, i), log);
       const g = load4(dy + offset, i);
@@ -212,7 +192,8 @@ function softmaxGradColumns(
       const at = offset + <usize>r * stride;
       const s = share(v128.load(y + at), log);
       const g = v128.load(dy + at);
-      storeLanes(dx + at, log ? f32x4.sub(g, f32x4.mul(s, sum)) : f32x4.mul(s, f32x4.sub(g, sum)), inner - column);
+      const v = log ? f32x4.sub(g, f32x4.mul(s, sum)) : f32x4.mul(s, f32x4.sub(g, sum));
+      storeUpTo(dx + at, 0, inner - column, v);
     }
   }
 }

@@ -1,0 +1,71 @@
+// Layer normalization of the rows of x[rows, length]. weight and bias [length] go with the position in a row;
+// mean and inverse (1 / deviation) are float64 [rows].
+
+import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "./simd";
+
+/** (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what is left of it / deviation. */
+// @ts-ignore: decorator
+@inline
+function normalized(x: v128, center: v128, inverse: v128, rest: v128): v128 {
+  return f32x4.sub(f32x4.mul(f32x4.sub(x, center), inverse), rest);
+}
+
+/** y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. Range: rows. */
+export function layerNorm(
+  begin: i32, end: i32, x: usize, mean: usize, inverse: usize, weight: usize, bias: usize, y: usize, length: i32,
+): void {
+  for (let row = begin; row < end; row++) {
+    const offset = <usize>row * length << 2;
+    const m = loadDouble(mean, row);
+    const r = loadDouble(inverse, row);
+    const center = f32x4.splat(<f32>m);
+    const inv = f32x4.splat(<f32>r);
+    const rest = f32x4.splat(<f32>((m - <f64><f32>m) * r));
+    for (let i = 0; i < length; i += 4) {
+      let v = normalized(load4(x + offset, i), center, inv, rest);
+      if (weight) v = f32x4.mul(v, load4(weight, i));
+      if (bias) v = f32x4.add(v, load4(bias, i));
+      storeUpTo(y + offset, i, length, v);
+    }
+  }
+}
+
+/**
+ * dx = (g - mean of g - xhat * mean of (g xhat)) / deviation of g = dy * weight, and products = dy * xhat, whose column
+ * sums are the gradient of weight. dx or products may be null. Range: rows.
+ */
+export function layerNormGrad(
+  begin: i32, end: i32, x: usize, dy: usize, mean: usize, inverse: usize, weight: usize, dx: usize, products: usize,
+  length: i32,
+): void {
+  for (let row = begin; row < end; row++) {
+    const offset = <usize>row * length << 2;
+    const m = loadDouble(mean, row);
+    const r = loadDouble(inverse, row);
+    const center = f32x4.splat(<f32>m);
+    const inv = f32x4.splat(<f32>r);
+    const rest = f32x4.splat(<f32>((m - <f64><f32>m) * r));
+    let sum = f64x2.splat(0);
+    let dot = f64x2.splat(0);
+    for (let i = 0; i < length; i += 4) {
+      const mask = lanesBelow(length - i);
+      const xhat = normalized(load4(x + offset, i), center, inv, rest);
+      const d = load4(dy + offset, i);
+      if (products) storeUpTo(products + offset, i, length, f32x4.mul(d, xhat));
+      const g = v128.and(weight ? f32x4.mul(d, load4(weight, i)) : d, mask);
+      const p = v128.and(f32x4.mul(g, xhat), mask);
+      sum = f64x2.add(sum, f64x2.add(f64x2.promote_low_f32x4(g), promoteHigh(g)));
+      dot = f64x2.add(dot, f64x2.add(f64x2.promote_low_f32x4(p), promoteHigh(p)));
+    }
+    if (!dx) continue;
+    const meanOfG = f32x4.splat(<f32>(sumLanes(sum) / length));
+    const meanOfDot = f32x4.splat(<f32>(sumLanes(dot) / length));
+    for (let i = 0; i < length; i += 4) {
+      const xhat = normalized(load4(x + offset, i), center, inv, rest);
+      const d = load4(dy + offset, i);
+      const g = weight ? f32x4.mul(d, load4(weight, i)) : d;
+      const v = f32x4.sub(f32x4.sub(g, meanOfG), f32x4.mul(xhat, meanOfDot));
+      storeUpTo(dx + offset, i, length, f32x4.mul(v, inv));
+    }
+  }
+}
