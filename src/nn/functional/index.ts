@@ -13,6 +13,7 @@ export {
   softplus,
   tanh,
 } from "./activation.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";

@@ -1,0 +1,70 @@
+import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { checkBoolean, checkNumber, readOptions } from "../../ops/options.ts";
+import { ones } from "../../tensor/fill.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { dropout } from "./dropout.ts";
+
+export interface AttentionOptions {
+  /** bool: true where a key takes part; float32: added to the scores. Broadcast to [..., L, S]. */
+  attnMask?: Tensor | null;
+  /** Probability of a weight to be dropped. Default 0. */
+  dropoutP?: number;
+  /** Whether query i sees keys up to i only. Default false; excludes attnMask. */
+  isCausal?: boolean;
+  /** Factor of the scores. Default 1 / √E. */
+  scale?: number | null;
+}
+
+/**
+ * `softmax(q kᵀ · scale + mask) v`: each query's mean of the values, weighted by how well their keys match. Matches
+ * `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives NaN.
+ *
+ * @param q [..., L, E]
+ * @param k [..., S, E]
+ * @param v [..., S, Ev]
+ * @param options `attnMask` null, `dropoutP` 0 (not only in training: pass 0 for evaluation), `isCausal` false, `scale` 1 / √E
+ * @returns [..., L, Ev]
+ * @throws ShapeError when shapes do not fit; OptionError for bad options.
+ * see: Vaswani et al., Attention is all you need, 2017
+ * @example
+ * ```ts
+ * import { nn, rand } from "wasmgrad";
+ * const [q, k, v] = [rand([2, 5, 8]), rand([2, 7, 8]), rand([2, 7, 4])];
+ * console.log(nn.functional.scaledDotProductAttention(q, k, v).shape); // [2, 5, 4]
+ * ```
+ */
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions): Tensor {
+  const op = "scaledDotProductAttention";
+  const { attnMask, dropoutP, isCausal, scale } = readOptions<Required<AttentionOptions>>(op, options, {
+    attnMask: null,
+    dropoutP: 0,
+    isCausal: false,
+    scale: null,
+  });
+  checkNumber(op, "dropoutP", dropoutP, 0, 1);
+  checkBoolean(op, "isCausal", isCausal);
+  if (isCausal && attnMask) throw new OptionError(`${op}: expected attnMask or isCausal, got both`);
+  const [queries, features] = q.shape.slice(-2);
+  const [keys] = k.shape.slice(-2);
+  if ([q, k, v].some((x) => x.dim() < 2) || k.shape.at(-1) !== features || v.shape.at(-2) !== keys) {
+    throw new ShapeError(
+      `${op}: expected q [...,L,E], k [...,S,E], v [...,S,Ev], got ${[q, k, v].map((x) => formatShape(x.shape)).join(", ")}`,
+    );
+  }
+  const factor = scale === null ? 1 / Math.sqrt(features) : checkNumber(op, "scale", scale);
+  const scores = q.mul(factor).matmul(k.transpose(-2, -1));
+  const mask = isCausal ? ones([queries, keys]).tril().bool() : attnMask;
+  const weights = (mask ? masked(op, scores, mask) : scores).softmax(-1);
+  return (dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights).matmul(v);
+}
+
+function masked(op: string, scores: Tensor, mask: Tensor): Tensor {
+  const { shape } = scores;
+  const fits = mask.shape.every((length, d) => length === 1 || length === shape[d + shape.length - mask.dim()]);
+  if (mask.dim() > shape.length || !fits) {
+    throw new ShapeError(`${op}: attnMask ${formatShape(mask.shape)} does not broadcast to ${formatShape(shape)}`);
+  }
+  if (mask.dtype === "bool") return scores.where(mask, -Infinity);
+  if (mask.dtype === "float32") return scores.add(mask);
+  throw new DTypeError(`${op}: attnMask expected bool or float32, got ${mask.dtype}`);
+}
