@@ -173,7 +173,7 @@ export interface CrossEntropyLossOptions extends LossOptions {
  * import { nn, tensor } from "wasmgrad";
  * const logits = tensor([[2, 0, 0], [0, 3, 0]]);
  * const target = tensor([0, 1], { dtype: "int32" });
- * console.log(nn.functional.crossEntropy(logits, target).item()); // 0.1671…
+ * console.log(nn.functional.crossEntropy(logits, target).item()); // 0.1672…
  * ```
  */
 export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntropyLossOptions): Tensor {
