@@ -104,7 +104,7 @@ const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
  * ```ts
  * import { nn, zeros } from "wasmgrad";
  * const conv = new nn.Conv2d(3, 16, { kernelSize: 3, padding: 1 });
- * console.log(conv.forward(zeros([8, 3, 32, 32])).shape, `${conv}`); // [8, 16, 32, 32]
+ * console.log(conv.forward(zeros([8, 3, 32, 32])).shape); // [8, 16, 32, 32]
  * ```
  */
 export class Conv2d extends Convolution {
