@@ -42,6 +42,7 @@ import { withFrame } from "../wasm/block.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { Handle } from "./handle.ts";
+import { formatTensor } from "./print.ts";
 import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
@@ -148,6 +149,18 @@ export class Tensor implements Leaf, Disposable {
       return Array.from({ length: this.shape[dim] }, (_, i) => build(dim + 1, offset + i * step, step));
     };
     return build(0, 0, this.numel());
+  }
+
+  /** The elements as PyTorch prints them; what `console.log` shows in Node. */
+  toString(): string {
+    if (this.released) return `tensor(released by ${this.handle.releasedBy}, shape=${formatShape(this.shape)})`;
+    const { node } = this.handle;
+    const suffix = node ? `gradFn=<${node.op.name}>` : this.#requiresGrad ? "requiresGrad=true" : null;
+    return formatTensor(this.array.view(), this.shape, this.dtype, suffix);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 
   // --- memory ---------------------------------------------------------------------------------------------------------
