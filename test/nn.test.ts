@@ -6,6 +6,7 @@ import {
   manualSeed,
   nn,
   OptionError,
+  ones,
   ShapeError,
   StateDictError,
   type Tensor,
@@ -278,6 +279,14 @@ describe("containers", () => {
     expect(() => new nn.Sequential(((x: Tensor) => x) as unknown as nn.Module)).toThrow(OptionError);
   });
 
+  test("the same module twice runs twice", () => {
+    const double = new nn.Linear(1, 1, { bias: false });
+    double.weight.copy_(tensor([[2]]));
+    const net = new nn.Sequential(double, double);
+    expect([net.length, net.forward(tensor([[3]])).item(), net.parameters().length]).toEqual([2, 12, 1]);
+    expect(Object.keys(net.stateDict())).toEqual(["0.weight", "1.weight"]);
+  });
+
   test("ten and more keep their order", () => {
     const net = new nn.Sequential(...Array.from({ length: 12 }, () => new nn.Linear(1, 1, { bias: false })));
     expect(Object.keys(net.stateDict())).toEqual(Array.from({ length: 12 }, (_, i) => `${i}.weight`));
@@ -436,6 +445,12 @@ describe("layers refuse bad arguments when they are made", () => {
     ["ELU alpha NaN", () => new nn.ELU({ alpha: Number.NaN })],
     ["GELU unknown form", () => new any.GELU({ approximate: "erf" })],
     ["Softmax without a dimension", () => new any.Softmax()],
+    ["Upsample without a size", () => new any.Upsample({})],
+    ["Flatten with NaN", () => new nn.Flatten(Number.NaN)],
+    ["BatchNorm2d momentum", () => new nn.BatchNorm2d(3, { momentum: 2 })],
+    ["BatchNorm2d unknown option", () => new any.BatchNorm2d(3, { epsilon: 1 })],
+    ["GroupNorm groups that do not divide", () => new nn.GroupNorm(2, 3)],
+    ["LayerNorm of nothing", () => new nn.LayerNorm([])],
     ["MSELoss reduction", () => new any.MSELoss({ reduction: "average" })],
     ["MSELoss batchmean", () => new any.MSELoss({ reduction: "batchmean" })],
     ["SmoothL1Loss beta", () => new nn.SmoothL1Loss({ beta: -1 })],
@@ -469,6 +484,10 @@ describe("layers without parameters do what the function does", () => {
     [new nn.Softmax(3), (x) => x.softmax(3)],
     [new nn.LogSoftmax(-1), (x) => x.logSoftmax(-1)],
     [new nn.Identity(), (x) => x],
+    [new nn.Flatten(), (x) => x.flatten(1)],
+    [new nn.Unflatten(3, [2, -1]), (x) => x.unflatten(3, [2, 2])],
+    [new nn.Upsample({ scaleFactor: 2 }), (x) => F.interpolate(x, { scaleFactor: 2 })],
+    [new nn.Upsample({ size: [3, 5], mode: "bilinear" }), (x) => F.interpolate(x, { size: [3, 5], mode: "bilinear" })],
     [new nn.MaxPool2d([1, 2], { stride: 1 }), (x) => F.maxPool2d(x, [1, 2], { stride: 1 })],
     [new nn.AvgPool2d(2), (x) => F.avgPool2d(x, 2)],
     [new nn.AdaptiveAvgPool2d([1, 2]), (x) => F.adaptiveAvgPool2d(x, [1, 2])],
@@ -507,6 +526,53 @@ describe("layers without parameters do what the function does", () => {
     same(new nn.NLLLoss({ ignoreIndex: 1 }), labels(), F.nllLoss(input(), labels(), { ignoreIndex: 1 }));
     const batchmean = { reduction: "batchmean", logTarget: true } as const;
     same(new nn.KLDivLoss(batchmean), target(), F.klDiv(input(), target(), batchmean));
+  });
+});
+
+describe("Dropout", () => {
+  test("drops while training, scales what is left, and does nothing after eval()", () => {
+    const drop = new nn.Dropout(0.25);
+    const x = ones([4000]);
+    const data = Array.from(drop.forward(x).data());
+    const zerosShare = data.filter((v) => v === 0).length / data.length;
+    expect(zerosShare).toBeGreaterThan(0.2);
+    expect(zerosShare).toBeLessThan(0.3);
+    expect(new Set(data)).toEqual(new Set([0, Math.fround(4 / 3)]));
+    expect(drop.eval().forward(x).toArray()).toEqual(x.toArray());
+  });
+
+  test("Dropout2d drops whole channels", () => {
+    const sums = new nn.Dropout2d(0.5)
+      .forward(ones([8, 8, 2, 2]))
+      .sum([2, 3])
+      .data();
+    expect(new Set(sums)).toEqual(new Set([0, 8]));
+  });
+
+  test.each([-0.1, 1.1, Number.NaN])("p = %s is refused", (p) => {
+    expect(() => new nn.Dropout(p)).toThrow(OptionError);
+    expect(() => new nn.Dropout2d(p)).toThrow(OptionError);
+  });
+});
+
+describe("Embedding", () => {
+  test("gives rows; the padding row starts as zeros and gets no gradient", () => {
+    const table = new nn.Embedding(500, 8, { paddingIdx: -500 });
+    expect(`${table}`).toBe("Embedding(500, 8, paddingIdx=0)\n(4,000 parameters)");
+    expectNormal(table.weight.narrow(0, 1, 499), 0, 1);
+    const y = table.forward(tensor(Int32Array.of(3, 0, 3), { shape: [3, 1] }));
+    expect([...y.shape]).toEqual([3, 1, 8]);
+    expect(y.sum([2]).toArray()).toEqual([[y.narrow(0, 0, 1).sum().item()], [0], [y.narrow(0, 0, 1).sum().item()]]);
+    y.sum().backward();
+    const rows = table.weight.grad?.sum(1).data();
+    expect([rows?.[0], rows?.[1], rows?.[3]]).toEqual([0, 0, 16]);
+  });
+
+  test("bad arguments", () => {
+    expect(() => new nn.Embedding(5, 2, { paddingIdx: 5 })).toThrow(OptionError);
+    expect(() => new nn.Embedding(0, 2)).toThrow(OptionError);
+    expect(() => new nn.Embedding(5, 2).forward(tensor(Int32Array.of(5)))).toThrow(OptionError);
+    expect(() => new nn.Embedding(5, 2).forward(zeros([1]))).toThrow(DTypeError);
   });
 });
 

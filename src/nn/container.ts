@@ -10,12 +10,12 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   }
 
   get length(): number {
-    return this.namedChildren().length;
+    return this.ownModules().length;
   }
 
   /** The module at a position; negative positions count from the end. */
   at(index: number): Module {
-    const children = this.namedChildren();
+    const children = this.ownModules();
     const module = children.at(index)?.[1];
     if (!module || !Number.isInteger(index)) {
       throw new OptionError(
@@ -33,7 +33,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   }
 
   *[Symbol.iterator](): Iterator<Module> {
-    for (const [, module] of this.namedChildren()) yield module;
+    for (const [, module] of this.ownModules()) yield module;
   }
 }
 
@@ -93,7 +93,7 @@ export class ModuleDict extends Module {
   }
 
   get(name: string): Module {
-    const found = this.namedChildren().find(([key]) => key === name);
+    const found = this.ownModules().find(([key]) => key === name);
     if (!found) throw new OptionError(`ModuleDict.get: no module "${name}" (known: ${this.keys().join(", ")})`);
     return found[1];
   }
@@ -108,6 +108,6 @@ export class ModuleDict extends Module {
   }
 
   keys(): string[] {
-    return this.namedChildren().map(([name]) => name);
+    return this.ownModules().map(([name]) => name);
   }
 }

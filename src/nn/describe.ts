@@ -9,7 +9,7 @@ export function describeModule(module: Module): string {
 function tree(module: Module, indent: string): string {
   const name = module.constructor.name;
   const extra = module.extraRepr();
-  const children = module.namedChildren();
+  const children = module.ownModules();
   if (children.length === 0) return `${name}(${extra})`;
   const inner = `${indent}  `;
   const lines = children.map(([child, value]) => `${inner}(${child}): ${tree(value, inner)}`);

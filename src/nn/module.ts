@@ -81,13 +81,15 @@ export class Module {
     return uniqueMembers(this, (module) => module.ownBuffers());
   }
 
-  /** The modules that are fields of this one. */
+  /** The modules that are fields of this one, each once. */
   children(): Module[] {
-    return [...new Set(this.namedChildren().map(([, child]) => child))];
+    return this.namedChildren().map(([, child]) => child);
   }
 
   namedChildren(): [name: string, child: Module][] {
-    return this.#fields().filter((field): field is [string, Module] => field[1] instanceof Module);
+    const names = new Map<Module, string>();
+    for (const [name, child] of this.ownModules()) if (!names.has(child)) names.set(child, name);
+    return [...names].map(([child, name]) => [name, child]);
   }
 
   /** This module and all below it, each once. */
@@ -173,6 +175,11 @@ export class Module {
     return this.#fields().filter((field): field is [string, Parameter] => field[1] instanceof Parameter);
   }
 
+  /** The modules that are fields of this one, under each of their names. */
+  ownModules(): [name: string, module: Module][] {
+    return this.#fields().filter((field): field is [string, Module] => field[1] instanceof Module);
+  }
+
   /** This module's buffers that are fields of its own. */
   ownBuffers(options: { persistentOnly?: boolean } = {}): [name: string, buffer: Tensor][] {
     const fields = this as unknown as Record<string, Tensor | null>;
@@ -193,7 +200,7 @@ export class Module {
   *#state(path: string): Generator<[path: string, tensor: Tensor]> {
     for (const [name, parameter] of this.ownParameters()) yield [join(path, name), parameter];
     for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) yield [join(path, name), buffer];
-    for (const [name, child] of this.namedChildren()) yield* child.#state(join(path, name));
+    for (const [name, child] of this.ownModules()) yield* child.#state(join(path, name));
   }
 }
 
