@@ -1,0 +1,64 @@
+/** A benchmark whose result is wrong must not print a time: each op is checked before it is timed. */
+import { type Tensor, tensor } from "wasmgrad";
+import { type ConvLayer, forward, outputElement, type Sum } from "./layers.ts";
+
+const SAMPLES = 200;
+
+/** Relative to the size of a sum's terms. Winograd's transforms cost the most: some 1e-6, in the root mean square. */
+const TOLERANCE = 2e-5;
+
+function demand(what: string, actual: number, { sum, size }: Sum): void {
+  if (!(Math.abs(actual - sum) <= TOLERANCE * size)) {
+    throw new Error(`${what}: expected ${sum}, got ${actual}: nothing is timed`);
+  }
+}
+
+function sumOf(terms: Iterable<number>): Sum {
+  let sum = 0;
+  let squares = 0;
+  for (const term of terms) {
+    sum += term;
+    squares += term ** 2;
+  }
+  return { sum, size: Math.sqrt(squares) };
+}
+
+/** The sum of products. */
+function dot(a: Tensor, b: Tensor): Sum {
+  const factors = b.data();
+  return sumOf(Float64Array.from(a.data(), (value, i) => value * factors[i]));
+}
+
+/**
+ * Checks sampled elements of the output against the definition, and the gradients by adjointness: with L linear in x,
+ * <dy, L x> = <dx, x> for every x, and the same for the weight.
+ */
+export function checkConv(layer: ConvLayer, input: Tensor, weight: Tensor, bias: Tensor): void {
+  const output = forward(layer, input, weight, bias);
+  const values = output.data();
+  const operands = [input.data(), weight.data(), bias.data()];
+  const [, filters, height, width] = output.shape;
+  for (let s = 0; s < SAMPLES; s++) {
+    const at = Math.floor(((s + 0.5) / SAMPLES) * values.length);
+    const index = [
+      at / (filters * height * width),
+      (at / (height * width)) % filters,
+      (at / width) % height,
+      at % width,
+    ];
+    demand(`${layer.name}: output element ${at}`, values[at], outputElement(layer, operands, index.map(Math.floor)));
+  }
+  const gradient = tensor(
+    Float32Array.from(values, (_, i) => ((i * 7919) % 101) / 50 - 1),
+    { shape: output.shape },
+  );
+  output.backward(gradient);
+  const linear = output.sub(bias.detach().reshape([1, filters, 1, 1])).detach();
+  const total = dot(gradient, linear);
+  for (const [name, leaf] of Object.entries({ input, weight })) {
+    demand(`${layer.name}: gradient of the ${name}`, dot(leaf.grad as Tensor, leaf.detach()).sum, total);
+  }
+  (bias.grad as Tensor).data().forEach((value, f) => {
+    demand(`${layer.name}: gradient of bias ${f}`, value, sumOf(gradient.narrow(1, f, 1).data()));
+  });
+}
