@@ -13,7 +13,8 @@ export interface FixtureArray {
 // biome-ignore lint/suspicious/noExplicitAny: every op has options of its own
 export type FixtureOptions = Record<string, any>;
 
-interface OpFixture {
+export interface OpFixture {
+  name: string;
   op: string;
   options: FixtureOptions;
   inputs: Record<string, FixtureArray | null>;
@@ -23,9 +24,10 @@ interface OpFixture {
 }
 
 /** The path of p under gradient descent on 0.5 p'Ap - b'p, one row a step. */
-interface OptimFixture {
+export interface OptimFixture {
+  name: string;
   op: "optim";
-  kind: string;
+  kind: "SGD" | "Adam" | "AdamW" | "RMSprop";
   options: FixtureOptions;
   A: FixtureArray;
   b: FixtureArray;
@@ -34,7 +36,8 @@ interface OptimFixture {
 }
 
 /** Adam steps of a small inpainting autoencoder from given weights. */
-interface ModelFixture {
+export interface ModelFixture {
+  name: string;
   op: "model";
   widths: [number, number];
   lr: number;
@@ -45,7 +48,7 @@ interface ModelFixture {
   final: Record<string, { shape: number[]; sum: number; l2: number }>;
 }
 
-export type Fixture = { name: string } & (OpFixture | OptimFixture | ModelFixture);
+export type Fixture = OpFixture | OptimFixture | ModelFixture;
 
 /** Python writes NaN and infinities bare, which JSON does not allow: they become strings, which typed arrays read as numbers. */
 function parse(text: string): Fixture {
@@ -60,7 +63,7 @@ export function readFixtures(folder: string): [string, Fixture][] {
     .map((file) => [file.slice(0, -".json".length), parse(readFileSync(join(folder, file), "utf8"))]);
 }
 
-export function isOpFixture(fixture: Fixture): fixture is { name: string } & OpFixture {
+export function isOpFixture(fixture: Fixture): fixture is OpFixture {
   return fixture.op !== "optim" && fixture.op !== "model";
 }
 

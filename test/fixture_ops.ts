@@ -1,15 +1,11 @@
 /** How each op of the fixtures is called: input names and option names are those the generator writes. */
-
-import type { Tensor } from "wasmgrad";
-import * as wasmgrad from "wasmgrad";
+import { cat, nn, stack, type Tensor, where } from "wasmgrad";
 import type { FixtureOptions } from "./fixture.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: ops land one by one
-type Untyped = any;
-const { cat, stack, nn, where } = wasmgrad as Untyped;
-const F = new Proxy({} as Untyped, { get: (_, name) => nn.functional[name] });
+const F = nn.functional;
 
-export type Inputs = Record<string, Untyped>;
+/** By name; null where the file says null (a bias that is not there), which the ops that have such inputs take. */
+export type Inputs = Record<string, Tensor>;
 
 interface FixtureOp {
   run(inputs: Inputs, options: FixtureOptions): Tensor;
@@ -24,16 +20,28 @@ const summing = (run: FixtureOp["run"]): FixtureOp => ({ run, tolerance: 1e-5 })
 /** Values are moved, never computed; gradients at most add up. */
 const moving = elementwise;
 
-const unaryMethods = ["exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "sin", "cos", "erf", "neg", "abs"];
-const activations = ["relu", "sigmoid", "tanh", "silu", "softplus"];
-const binary = ["add", "sub", "mul", "div", "maximum", "minimum"];
+const unaryMethods = [
+  "exp",
+  "log",
+  "sqrt",
+  "rsqrt",
+  "reciprocal",
+  "square",
+  "sin",
+  "cos",
+  "erf",
+  "neg",
+  "abs",
+] as const;
+const activations = ["relu", "sigmoid", "tanh", "silu"] as const;
+const binary = ["add", "sub", "mul", "div", "maximum", "minimum"] as const;
 
-function each(names: string[], make: (name: string) => FixtureOp): Record<string, FixtureOp> {
+function each<Name extends string>(names: readonly Name[], make: (name: Name) => FixtureOp): Record<string, FixtureOp> {
   return Object.fromEntries(names.map((name) => [name, make(name)]));
 }
 
 /** `x.sum(dim, { keepdim })`, with `dim` null for all dimensions. */
-function reduction(name: string): FixtureOp {
+function reduction(name: "sum" | "mean" | "var" | "std"): FixtureOp {
   return summing(({ input }, { dim, ...options }) => input[name](dim ?? undefined, options));
 }
 
@@ -45,14 +53,24 @@ function extremum(name: "max" | "min"): FixtureOp {
   });
 }
 
+type LossName =
+  | "crossEntropy"
+  | "mseLoss"
+  | "l1Loss"
+  | "smoothL1Loss"
+  | "binaryCrossEntropy"
+  | "binaryCrossEntropyWithLogits"
+  | "klDiv";
+
 /** A loss of (input, target): the rest of its inputs are options. */
-function loss(name: string): FixtureOp {
+function loss(name: LossName): FixtureOp {
   return summing(({ input, target, ...rest }, options) => F[name](input, target, { ...rest, ...options }));
 }
 
 export const fixtureOps: Record<string, FixtureOp> = {
   ...each(unaryMethods, (name) => elementwise(({ input }) => input[name]())),
-  ...each(activations, (name) => elementwise(({ input }, options) => F[name](input, options))),
+  ...each(activations, (name) => elementwise(({ input }) => F[name](input))),
+  softplus: elementwise(({ input }, options) => F.softplus(input, options)),
   ...each(binary, (name) => elementwise(({ a, b }) => a[name](b))),
   leaky_relu: elementwise(({ input }, options) => F.leakyRelu(input, options)),
   elu: elementwise(({ input }, options) => F.elu(input, options)),
@@ -109,7 +127,7 @@ export const fixtureOps: Record<string, FixtureOp> = {
     F.groupNorm(input, numGroups, { weight, bias, ...options }),
   ),
   normalize: summing(({ input }, options) => F.normalize(input, options)),
-  embedding: summing(({ weight, index }, options) => F.embedding(index, weight, options)),
+  embedding: summing(({ weight, index }) => F.embedding(index, weight)),
   scaled_dot_product_attention: summing(({ q, k, v, mask }, { boolMask, ...options }) =>
     F.scaledDotProductAttention(q, k, v, { ...(mask ? { attnMask: boolMask ? mask.bool() : mask } : {}), ...options }),
   ),
