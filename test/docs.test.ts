@@ -119,6 +119,10 @@ test("all of them type-check", () => {
   expect(errors).toBe("");
 });
 
+test("the README's first program is examples/tutorial.ts", () => {
+  expect(readme[0].code).toBe(readFileSync(join(root, "examples/tutorial.ts"), "utf8"));
+});
+
 describe("they run", () => {
   test.each([...readme, ...examples].map((example) => [example.name, example] as const))(
     "%s",
