@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CommanderError } from "commander";
 import { decode, encode } from "fast-png";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadSafetensors } from "wasmgrad/io";
+import { readOptions } from "../examples/inpainting/options.ts";
 import { testRandom } from "./random.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -195,17 +197,48 @@ test(
   TIMEOUT,
 );
 
-describe.concurrent("bad input is one clear line and exit code 1", () => {
+describe("the command line", () => {
   test.each([
-    [["--epoch", "3"], /^error: unknown option '--epoch' \(Did you mean --epochs\?\)/],
     [["--epochs", "0"], /^error: option '--epochs <n>' argument '0' is invalid. Expected an integer from 1/],
     [["--lr", "NaN"], /^error: option '--lr <x>' argument 'NaN' is invalid. Expected a number > 0/],
     [["--lr", "-1"], /'-1' is invalid/],
     [["--mask", "1"], /Expected a number between 0 and 1/],
     [["--batch-size", "2.5"], /Expected an integer/],
     [["--seed", ""], /argument '' is invalid/],
+    [["--threads", "0"], /Expected an integer from 1 to 64/],
     [["--preset", "best"], /Allowed choices are tutorial, corrected/],
+    [["--out", ""], /^error: option '--out' argument is empty/],
+    [["--out", "a", "--resume", "b"], /^error: --resume goes on in its own folder: leave out --out/],
     [["surprise"], /^error: too many arguments/],
+  ] as [string[], RegExp][])("%s is refused in one line", (args, message) => {
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      expect(() => readOptions(args)).toThrow(CommanderError);
+      const lines = write.mock.calls.map(([text]) => String(text));
+      expect(lines).toEqual([expect.stringMatching(message)]);
+      expect(lines[0].indexOf("\n")).toBe(lines[0].length - 1);
+    } finally {
+      write.mockRestore();
+    }
+  });
+
+  test("what is not typed has its default, and is known not to be typed", () => {
+    expect(readOptions([])).toEqual({
+      settings: { data: "sample", preset: "corrected", epochs: 15, batchSize: 4, lr: 0.001, mask: 0.5, seed: 0 },
+      given: new Set(),
+      threads: null,
+      out: null,
+      resume: null,
+    });
+    const { settings, given, resume, threads } = readOptions("--data x --lr 1e-2 --threads 2 --resume".split(" "));
+    expect([settings.epochs, settings.lr, resume, threads]).toEqual([5, 0.01, "latest", 2]);
+    expect([...given]).toEqual(["data", "lr"]);
+  });
+});
+
+describe("bad input is one clear line and exit code 1", () => {
+  test.each([
+    [["--epoch", "3"], /^error: unknown option '--epoch' \(Did you mean --epochs\?\)/],
     [["--data", "no-such-folder"], /^error: --data: .* there is no folder no-such-folder/],
     [["--data", "."], /^error: CIFAR10.load: no training images under \./],
     [["--out", "images/train.png"], /^error: --out: cannot write to images\/train\.png: E\w+/],

@@ -1,4 +1,5 @@
 /** The main job: an autoencoder learns to repaint the hidden half of CIFAR-10 images. usage: npm start -- --help */
+import { CommanderError } from "commander";
 import { getNumThreads, manualSeed, optim, scope, setNumThreads, WasmgradError } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { saveSafetensors } from "wasmgrad/io";
@@ -82,8 +83,11 @@ async function main(options: Options): Promise<void> {
 try {
   await main(readOptions(process.argv.slice(2)));
 } catch (error) {
+  process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
   // what the user can do something about (also a full disk) is one line; anything else is a bug, with its stack
   const expected = error instanceof WasmgradError || (error instanceof Error && "syscall" in error);
-  console.error(expected ? `error: ${error.message.replace(/\s*\n\s*/g, " ")}` : error);
-  process.exitCode = 1;
+  // commander has said it already
+  if (!(error instanceof CommanderError)) {
+    console.error(expected ? `error: ${error.message.replace(/\s*\n\s*/g, " ")}` : error);
+  }
 }

@@ -38,7 +38,10 @@ function number(isValid: (value: number) => boolean, expected: string) {
 const integer = (least: number, most: number) =>
   number((value) => Number.isInteger(value) && value >= least && value <= most, `an integer from ${least} to ${most}`);
 
-/** Reads the command line. Ends the process on --help (code 0) and on anything it does not know (code 1). */
+/**
+ * Reads the command line. After --help, or one line about something it does not know, it throws a CommanderError, which has the
+ * exit code.
+ */
 export function readOptions(argv: readonly string[]): Options {
   const command = new Command("npm start --")
     .description(
@@ -86,6 +89,7 @@ export function readOptions(argv: readonly string[]): Options {
       "--resume [dir]",
       "go on with the run in this folder, exactly where it stopped (default: the newest in runs/)",
     )
+    .exitOverride()
     // an error is one line, the suggestion of another name included
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) });
   command.parse(argv as string[], { from: "user" });
