@@ -4,6 +4,7 @@
 // @ts-ignore: decorator
 @inline
 export function storePartial(to: usize, v: v128, count: i32): void {
+  assert(count >= 1 && count <= 3, "storePartial: count is 1, 2 or 3");
   v128.store32_lane(to, v, 0);
   if (count > 1) v128.store32_lane(to, v, 1, 4);
   if (count > 2) v128.store32_lane(to, v, 2, 8);
@@ -13,6 +14,7 @@ export function storePartial(to: usize, v: v128, count: i32): void {
 // @ts-ignore: decorator
 @inline
 export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
+  assert(i >= 0 && i < end, "storeUpTo: the element lies in the range");
   if (i + 4 <= end) v128.store(base + (<usize>i << 2), v);
   else storePartial(base + (<usize>i << 2), v, end - i);
 }
@@ -21,6 +23,7 @@ export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
 // @ts-ignore: decorator
 @inline
 export function load4(base: usize, i: i32): v128 {
+  assert((base & 3) == 0 && i >= 0, "load4: elements are aligned, and not before the array");
   return v128.load(base + (<usize>i << 2));
 }
 

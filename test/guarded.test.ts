@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope } from "wasmgrad";
 import { allocateBlock, withFrame } from "../src/wasm/block.ts";
+import { kernels } from "../src/wasm/kernels.ts";
 import { free, u8View } from "../src/wasm/memory.ts";
 import { allCases } from "./cases/index.ts";
 import { checkCase } from "./check_case.ts";
@@ -84,6 +85,14 @@ test("the guard sees a write before, behind, and a double free", () => {
   expect(damage((address) => u8View(address + 20, 1).fill(0))).toEqual(["a write behind a block of 20 bytes"]);
   expect(damage((address) => u8View(address - 1, 1).fill(0))).toEqual(["a write before a block of 20 bytes"]);
   expect(damage((address) => free(address, 20))).toEqual(["free of 20 bytes that were not allocated"]);
+});
+
+test("the kernels' asserts are on, and say what was broken and where", () => {
+  withFrame(() => {
+    const block = allocateBlock(256).address;
+    const product = () => kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 16, 32, 4, 0, 0, block);
+    expect(product).toThrow(/gemm: no size is 0.*assembly\/matmul\/gemm\.ts/);
+  });
 });
 
 /** ops.test.ts compares more; here a NaN from undefined memory is looked for. */

@@ -37,12 +37,22 @@ export class Geometry {
   paddedWidth!: i32;
 }
 
+/** The last tap of the last output pixel lies in the padded input. */
+// @ts-ignore: decorator
+@inline
+function assertInside(g: Geometry): void {
+  const lastY = (g.outHeight - 1) * g.strideHeight + (g.kernelHeight - 1) * g.dilationHeight;
+  const lastX = (g.outWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth;
+  assert(lastY < g.paddedHeight && lastX < g.paddedWidth, "conv2d: the kernel stays in the padded input");
+}
+
 /**
  * out[plane] = x[plane] with zeros around. x: [planes][H][W]; out: [planes][H + 2 paddingHeight][W + 2 paddingWidth].
  * Unit: one plane.
  */
 export function padPlanes(begin: i32, end: i32, x: usize, geometry: usize, out: usize): void {
   const g = changetype<Geometry>(geometry);
+  assert(g.paddingHeight + g.height <= g.paddedHeight && g.paddingWidth + g.width <= g.paddedWidth, "padPlanes: x fits");
   const rowBytes = <usize>g.width << 2;
   const paddedRowBytes = <usize>g.paddedWidth << 2;
   const planeBytes = <usize>g.paddedHeight * paddedRowBytes;
@@ -77,6 +87,7 @@ function pixelOffset(g: Geometry, p: i32): usize {
  */
 export function packPixelPanels(begin: i32, end: i32, padded: usize, geometry: usize, panels: usize): void {
   const g = changetype<Geometry>(geometry);
+  assertInside(g);
   const pixels = g.outHeight * g.outWidth;
   const perBatch = (pixels + 7) >> 3;
   const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2; // from one tap to the one below
@@ -147,6 +158,7 @@ export function packTapPanels(
   begin: i32, end: i32, padded: usize, geometry: usize, images: i32, groups: i32, panels: usize,
 ): void {
   const g = changetype<Geometry>(geometry);
+  assertInside(g);
   const pixels = g.outHeight * g.outWidth;
   const taps = g.channels * g.kernelHeight * g.kernelWidth;
   const panelsPerGroup = (taps + 7) >> 3;

@@ -113,6 +113,7 @@ function element(base: usize, row: i32, column: i32, columns: i32): v128 {
 function transformPatches(
   lane0: usize, lane1: usize, lane2: usize, lane3: usize, rowBytes: usize, work: usize, to: usize, step: usize,
 ): void {
+  assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
   // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5 likewise
   for (let i: usize = 0; i < 6; i++) {
     const columns = work + i * 96;

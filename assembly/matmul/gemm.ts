@@ -26,6 +26,10 @@ export function gemm(
   c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize,
   start: i32, bias: usize, edge: usize,
 ): void {
+  assert(m >= 1 && n >= 1 && depth >= 1, "gemm: no size is 0");
+  assert(aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
+  assert(bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
+  assert(cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
   const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
   const ownEdge = edge + <usize>begin * EDGE_BYTES;
@@ -36,6 +40,7 @@ export function gemm(
     const batch = <usize>(rest / columnBlocks);
     const aNumber = <usize>i32.load(aIndex + (batch << 2));
     const bNumber = <usize>i32.load(bIndex + (batch << 2));
+    assert(<i32>aNumber >= 0 && <i32>bNumber >= 0, "gemm: matrices are numbered from 0");
     const a = aPanels + aNumber * aStride;
     const b = bPanels + bNumber * bStride;
     const biasOf = bias + ((start == START_COLUMN_BIAS ? bNumber * <usize>n : aNumber * <usize>m) << 2);

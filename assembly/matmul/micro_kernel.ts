@@ -31,6 +31,8 @@ export const START_COLUMN_BIAS = 3;
 export function microKernel4x8(
   depth: i32, a: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize,
 ): void {
+  assert(depth >= 1, "microKernel4x8: depth is at least 1");
+  assert((a & 15) == 0 && (b & 15) == 0, "microKernel4x8: panels are aligned to vectors");
   let acc0x0123: v128, acc0x4567: v128, acc1x0123: v128, acc1x4567: v128;
   let acc2x0123: v128, acc2x4567: v128, acc3x0123: v128, acc3x4567: v128;
   if (start == START_C) {
