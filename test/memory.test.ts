@@ -79,6 +79,33 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
+  test("hands on the gradient of a tensor that ends with it", () => {
+    expect(
+      leftBy(() =>
+        scope(() => {
+          const g = scope(() => {
+            const x = tensor([1, -1], { requiresGrad: true });
+            x.relu().sum().backward();
+            return x.grad as Tensor;
+          });
+          expect(g.toArray()).toEqual([1, 0]);
+        }),
+      ),
+    ).toEqual(nothing);
+  });
+
+  test("but not the gradient of one that lives on: that stays with its tensor", () => {
+    const x = tensor([1], { requiresGrad: true });
+    scope(() => {
+      scope(() => {
+        x.sum().backward();
+        return x.grad as Tensor;
+      });
+    });
+    expect(x.grad?.toArray()).toEqual([1]);
+    x.release();
+  });
+
   test("a returned tensor keeps its graph", () => {
     const x = tensor([1, -2, 3], { requiresGrad: true });
     const loss = scope(() => x.relu().sum());
@@ -205,7 +232,7 @@ describe("what outlives a scope by itself", () => {
     class Net extends nn.Module {
       weight = new nn.Parameter(tensor([1, -1]));
       mean = this.registerBuffer("mean", tensor([5]));
-      override forward(): Tensor {
+      forward(): Tensor {
         return this.weight.relu().sum();
       }
     }
@@ -391,5 +418,5 @@ describe("out of memory", () => {
 test("the garbage collector releases tensors that no scope owns, their graphs and kept gradients", () => {
   const script = fileURLToPath(new URL("./finalizer_child.ts", import.meta.url));
   const output = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", script], { encoding: "utf8" });
-  expect(JSON.parse(output)).toEqual({ madeTensors: 403, leftTensors: 2, survivor: [1, 2] });
+  expect(JSON.parse(output)).toEqual({ madeTensors: 407, leftTensors: 4, survivor: [1, 2], gradient: [1, 0] });
 }, 30_000);

@@ -11,8 +11,10 @@ export class Handle {
   /** The op that made the tensor, while a gradient may still flow through it. */
   node: Node | null = null;
   scope: Scope | null = null;
-  /** Other handles that go with this one: a gradient goes with its tensor. */
+  /** Released together with this one: a gradient goes with its tensor. */
   grad: Handle | null = null;
+  /** The other way round, for a gradient. */
+  gradOf: Handle | null = null;
   /** True once the user called keep(): then its tensor's zeroGrad() leaves it alone. */
   kept = false;
   /** Set at release: what released it. */
@@ -32,6 +34,21 @@ export class Handle {
   dropNode(): void {
     this.node?.release();
     this.node = null;
+  }
+
+  ownGrad(grad: Handle): void {
+    grad.scope?.handles.delete(grad);
+    grad.scope = null;
+    grad.gradOf = this;
+    this.grad = grad;
+  }
+
+  /** Leaves the gradient to the caller. */
+  disownGrad(): Handle | null {
+    const { grad } = this;
+    if (grad) grad.gradOf = null;
+    this.grad = null;
+    return grad;
   }
 
   release(reason: string): void {

@@ -58,8 +58,10 @@ export class Scope implements Disposable {
   moveToParent(value: unknown): void {
     const outer = this.#parent;
     forEachTensor(value, (tensor) => {
-      if (tensor.handle.scope !== this) return;
-      this.handles.delete(tensor.handle);
+      const { handle } = tensor;
+      if (handle.scope === this) this.handles.delete(handle);
+      else if (handle.gradOf?.scope === this && !handle.kept) handle.gradOf.disownGrad();
+      else return;
       adopt(tensor, outer);
     });
   }

@@ -82,6 +82,9 @@ export function isGradEnabled(): boolean {
 /** Who releases a new tensor: the open scope (the default), or the tensor it is the gradient of. */
 type Owner = "scope" | "tensor";
 
+/** From a gradient to its tensor, which the garbage collector must leave alone while somebody holds the gradient. */
+const gradientOf = new WeakMap<Tensor, Tensor>();
+
 /**
  * A dense, row-major, multi-dimensional array of float32, int32 or bool with automatic differentiation. Made by `tensor`,
  * `zeros`, `rand` … and by operations on other tensors. Its methods are PyTorch's, in camelCase.
@@ -211,12 +214,13 @@ export class Tensor implements Leaf, Disposable {
       expectSameShape("grad", "a gradient", this.shape, value.shape);
       expectFloat("grad", value.array);
     }
+    if (this.#grad) gradientOf.delete(this.#grad);
+    const old = this.handle.disownGrad();
+    if (old?.kept === false) old.release("zeroGrad() or a new gradient");
     this.#grad = value;
-    if (this.handle.grad?.kept === false) this.handle.grad.release("zeroGrad() or a new gradient");
-    this.handle.grad = value?.handle ?? null;
-    if (value?.handle.scope) {
-      value.handle.scope.handles.delete(value.handle);
-      value.handle.scope = null;
+    if (value) {
+      gradientOf.set(value, this);
+      this.handle.ownGrad(value.handle);
     }
   }
 
