@@ -11,6 +11,7 @@ import {
   StateDictError,
   type Tensor,
   tensor,
+  WasmgradError,
   zeros,
 } from "wasmgrad";
 
@@ -29,7 +30,7 @@ class InpaintingAutoencoder extends nn.Module {
     new nn.ConvTranspose2d(64, 3, { kernelSize: 2, stride: 2 }),
     new nn.Sigmoid(),
   );
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     return this.decoder.forward(this.encoder.forward(x));
   }
 }
@@ -41,7 +42,7 @@ class Small extends nn.Module {
   scratch = this.registerBuffer("scratch", tensor([0]), { persistent: false });
   out = new nn.Sequential(new nn.ReLU(), new nn.Linear(3, 1, { bias: false }));
   notState = tensor([1]);
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     return this.out.forward(this.hidden.forward(x.mul(this.gain)).add(this.offset));
   }
 }
@@ -86,6 +87,9 @@ describe("what a module finds in its fields", () => {
         super();
         this.c.weight = this.a.weight;
       }
+      forward(x: Tensor): Tensor {
+        return this.c.forward(this.a.forward(x));
+      }
     }
     const net = new Tied();
     expect(net.namedParameters().map(([name]) => name)).toEqual(["a.weight", "a.bias"]);
@@ -102,7 +106,7 @@ describe("what a module finds in its fields", () => {
   });
 
   test("a null buffer is not in the state until it is set", () => {
-    const net = new nn.Module();
+    const net = new nn.ReLU();
     expect(net.registerBuffer("mean", null)).toBe(null);
     expect(Object.keys(net.stateDict())).toEqual([]);
     (net as unknown as { mean: Tensor }).mean = tensor([1]);
@@ -110,7 +114,7 @@ describe("what a module finds in its fields", () => {
   });
 
   test("registerBuffer refuses names with dots, parameters and unknown options", () => {
-    const net = new nn.Module();
+    const net = new nn.ReLU();
     expect(() => net.registerBuffer("a.b", zeros([1]))).toThrow(OptionError);
     expect(() => net.registerBuffer("", zeros([1]))).toThrow(OptionError);
     expect(() => net.registerBuffer("a", new nn.Parameter(zeros([1])))).toThrow(OptionError);
@@ -171,8 +175,9 @@ describe("changing a module", () => {
     ).toBe(true);
   });
 
-  test("a module without forward says so", () => {
-    expect(() => new nn.ModuleList().forward()).toThrow("ModuleList: has no forward()");
+  test("lists and dictionaries of modules have no forward", () => {
+    expect(() => new nn.ModuleList().forward()).toThrow(WasmgradError);
+    expect(() => new nn.ModuleDict().forward()).toThrow(WasmgradError);
   });
 });
 

@@ -1,4 +1,4 @@
-import { OptionError } from "../errors.ts";
+import { OptionError, WasmgradError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -74,6 +74,10 @@ export class ModuleList extends ModuleSequence {
   constructor(modules: Iterable<Module> = []) {
     super([...modules]);
   }
+
+  override forward(): never {
+    throw new WasmgradError("ModuleList: has no forward(): call its modules");
+  }
 }
 
 /**
@@ -90,6 +94,10 @@ export class ModuleDict extends Module {
   constructor(modules: Record<string, Module> = {}) {
     super();
     for (const [name, module] of Object.entries(modules)) this.set(name, module);
+  }
+
+  override forward(): never {
+    throw new WasmgradError("ModuleDict: has no forward(): call its modules");
   }
 
   get(name: string): Module {

@@ -24,7 +24,7 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
  * console.log(net.forward(zeros([1, 4])).shape, Object.keys(net.stateDict()));
  * ```
  */
-export class Module {
+export abstract class Module {
   /**
    * Names of fields in `stateDict()` and the other named lists, where they differ from the fields' own. The layers use it for
    * PyTorch's spelling: `{ runningMean: "running_mean" }`.
@@ -37,11 +37,9 @@ export class Module {
   /** Registered buffers' fields, and whether `stateDict` holds them. */
   readonly #buffers = new Map<string, { persistent: boolean }>();
 
-  /** Computes the module's output. Every subclass that is called has its own. */
+  /** Computes the module's output. */
   // biome-ignore lint/suspicious/noExplicitAny: each module has its own inputs and outputs
-  forward(..._inputs: any[]): any {
-    throw new Error(`${this.constructor.name}: has no forward()`);
-  }
+  abstract forward(...inputs: any[]): any;
 
   /**
    * Makes a tensor part of the module's state without being learnt (running statistics, masks). It is kept beyond the scope
