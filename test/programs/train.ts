@@ -11,6 +11,7 @@ const model = new nn.Sequential(
   new nn.Conv2d(3, 8, { kernelSize: 3, padding: 1 }),
   new nn.ReLU(),
   new nn.MaxPool2d(2, { stride: 2 }),
+  new nn.Dropout(0.2),
   new nn.ConvTranspose2d(8, 3, { kernelSize: 2, stride: 2 }),
   new nn.Sigmoid(),
 );
