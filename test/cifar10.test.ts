@@ -143,7 +143,8 @@ async function expectDataError(body: () => Promise<unknown>, message: string | R
   );
   expect(error).toBeInstanceOf(DataError);
   expect((error as Error).message).toMatch(message);
-  expect(memory().liveBytes).toBe(before);
+  // less, where the garbage collector found data sets of earlier tests meanwhile
+  expect(memory().liveBytes).toBeLessThanOrEqual(before);
 }
 
 describe("reads", () => {
