@@ -12,7 +12,7 @@ import { CONTROL, MAX_ARGUMENTS, MAX_WORKERS, workerSource } from "./worker_sour
  */
 
 /** How long the caller waits for a worker that took a chunk and does not come back, before it gives the worker up. */
-const LOST_AFTER_MS = 5000;
+const LOST_AFTER_MS = 15_000;
 /** Rounds that the caller spins for the workers' last chunks, before it lets the other threads have its core. */
 const SPINS = 2000;
 
