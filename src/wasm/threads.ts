@@ -35,7 +35,6 @@ function canShare(): boolean {
 }
 
 function defaultThreads(): number {
-  if (!canShare()) return 1;
   const cores = nodeModule("node:os")?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   return Math.min(Math.max(1, cores), MAX_WORKERS + 1);
 }
@@ -87,9 +86,9 @@ export function setNumThreads(n: number): void {
   threads = n;
 }
 
-/** How many threads compute at most: what `setNumThreads` set. */
+/** How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared. */
 export function getNumThreads(): number {
-  return threads;
+  return canShare() ? threads : 1;
 }
 
 function stopWorkers(): void {

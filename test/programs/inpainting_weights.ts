@@ -1,0 +1,36 @@
+import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads } from "wasmgrad";
+
+/**
+ * Trains the inpainting autoencoder for some steps and returns the SHA-256 of its weights, and how many threads there may
+ * be. For Node and browsers: between steps the event loop may run, since browsers start workers only then.
+ */
+export async function inpaintingWeights(steps: number, threads?: number): Promise<{ digest: string; threads: number }> {
+  if (threads !== undefined) setNumThreads(threads);
+  manualSeed(11);
+  const model = new nn.Sequential(
+    new nn.Conv2d(3, 64, { kernelSize: 3, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+    new nn.Conv2d(64, 128, { kernelSize: 3, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2, { stride: 2 }),
+    new nn.ConvTranspose2d(128, 64, { kernelSize: 2, stride: 2 }),
+    new nn.ReLU(),
+    new nn.ConvTranspose2d(64, 3, { kernelSize: 2, stride: 2 }),
+    new nn.Sigmoid(),
+  );
+  const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
+  for (let step = 0; step < steps; step++) {
+    scope(() => {
+      const images = rand([4, 3, 32, 32]);
+      const loss = nn.functional.mseLoss(model.forward(images.mul(rand(images.shape).gt(0.5))), images);
+      optimizer.zeroGrad();
+      loss.backward();
+      optimizer.step();
+    });
+    if (step % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  const weights = Object.values(model.stateDict()).flatMap((value) => [...new Uint8Array(value.data().buffer)]);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(weights)));
+  return { digest: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""), threads: getNumThreads() };
+}
