@@ -1,25 +1,6 @@
 /** The training step of the inpainting autoencoder, as a user writes it. */
-import { manualSeed, nn, optim, rand, type Tensor } from "wasmgrad";
-
-export class InpaintingAutoencoder extends nn.Module {
-  encoder = new nn.Sequential(
-    new nn.Conv2d(3, 64, { kernelSize: 3, stride: 1, padding: 1 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2, { stride: 2 }),
-    new nn.Conv2d(64, 128, { kernelSize: 3, stride: 1, padding: 1 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2, { stride: 2 }),
-  );
-  decoder = new nn.Sequential(
-    new nn.ConvTranspose2d(128, 64, { kernelSize: 2, stride: 2 }),
-    new nn.ReLU(),
-    new nn.ConvTranspose2d(64, 3, { kernelSize: 2, stride: 2 }),
-    new nn.Sigmoid(),
-  );
-  override forward(x: Tensor): Tensor {
-    return this.decoder.forward(this.encoder.forward(x));
-  }
-}
+import { manualSeed, nn, optim, rand } from "wasmgrad";
+import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 
 /** A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and falls. */
 export function trainStep(batch: number): () => number {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { create } from "tar";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DataError, memory, OptionError, ReleasedError, Scope, scope } from "wasmgrad";
+import { DataError, memory, OptionError, ReleasedError, scope } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { CIFAR10, transforms } from "wasmgrad/vision";
 import { loadCifar10 } from "../src/vision/cifar10.ts";
@@ -56,17 +56,12 @@ const labelsOf = (batches: readonly Batch[]) => JSON.stringify(batches.flatMap((
 let root: string;
 let server: Server | undefined;
 
-/** Owns what a test makes: else the garbage collector might release it during an await of a later test that counts bytes. */
-let testScope: Scope;
-
 beforeEach(() => {
-  testScope = new Scope("the test");
   root = mkdtempSync(join(tmpdir(), "wasmgrad-cifar10-"));
   vi.spyOn(console, "error").mockImplementation(() => {});
 });
 
 afterEach(() => {
-  testScope.close();
   vi.restoreAllMocks();
   rmSync(root, { recursive: true, force: true });
   server?.closeAllConnections();
