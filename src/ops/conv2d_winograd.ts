@@ -18,13 +18,11 @@ const WORK_BYTES = POSITIONS * 16;
 const CHUNK_TILES = 64;
 const GRAIN = 4;
 
-/** The sizes of one pass: a 3x3 convolution from [images, channels, height, width] to [images, filters, outHeight, outWidth]. */
+/** The sizes of one pass: a 3x3 convolution from `channels` channels to [images, filters, outHeight, outWidth]. */
 interface Pass {
   images: number;
   channels: number;
   filters: number;
-  height: number;
-  width: number;
   outHeight: number;
   outWidth: number;
   /** Zeros above and to the left of the input. */
@@ -130,8 +128,6 @@ export function winogradGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeome
     images: g.images,
     channels: g.outChannels,
     filters: g.inChannels,
-    height: g.outHeight,
-    width: g.outWidth,
     outHeight: g.height,
     outWidth: g.width,
     padding: [2 - g.padding[0], 2 - g.padding[1]],

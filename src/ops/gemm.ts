@@ -40,39 +40,19 @@ export function columnPanelBytes(columns: number, depth: number): number {
 
 /** Panels of 4 lines: the left operand's rows. Returns their address. */
 export function packRows(x: Lines): number {
-  const perBatch = Math.ceil(x.lines / 4);
-  const panels = scratch(x.batches * perBatch * x.depth * 16);
-  launch(
-    "packPanels4",
-    x.batches * perBatch,
-    PACK_GRAIN,
-    x.ptr,
-    x.lines,
-    x.depth,
-    x.batchStride,
-    x.lineStride,
-    x.kStride,
-    panels,
-  );
-  return panels;
+  return pack("packPanels4", 4, x);
 }
 
-/** Panels of 8 lines: the right operand's columns. */
+/** Panels of 8 lines: the right operand's columns. Returns their address. */
 export function packColumns(x: Lines): number {
-  const perBatch = Math.ceil(x.lines / 8);
-  const panels = scratch(x.batches * perBatch * x.depth * 32);
-  launch(
-    "packPanels8",
-    x.batches * perBatch,
-    PACK_GRAIN,
-    x.ptr,
-    x.lines,
-    x.depth,
-    x.batchStride,
-    x.lineStride,
-    x.kStride,
-    panels,
-  );
+  return pack("packPanels8", 8, x);
+}
+
+function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines): number {
+  const count = x.batches * Math.ceil(x.lines / width);
+  const panels = scratch(count * x.depth * width * 4);
+  const { ptr, lines, depth, batchStride, lineStride, kStride } = x;
+  launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
   return panels;
 }
 
