@@ -6,32 +6,34 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
+// Products and convolutions, in reading order (README.md).
+export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
+export { gemm } from "./matmul/gemm";
+export { foldColumns, interleaveColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
+export {
+  winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
+} from "./conv2d/winograd";
+
 export * from "./broadcast";
 export * from "./cast";
 export * from "./clip";
 export * from "./cross_entropy";
 export * from "./elementwise";
-export * from "./interpolate";
 export * from "./extremum";
 export * from "./image";
+export * from "./indexing";
+export * from "./interpolate";
 export * from "./layer_norm";
 export * from "./memory";
-export * from "./optim";
 export * from "./moments";
 export * from "./norm";
 export * from "./normalize";
+export * from "./optim";
 export * from "./pair_loss";
 export * from "./pool2d/avg_pool2d";
 export * from "./pool2d/max_pool2d";
+export * from "./random";
 export * from "./reduce";
 export * from "./softmax";
-export { gemm } from "./matmul/gemm";
-export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
-export { foldColumns, interleaveColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
-export * from "./unary";
-export {
-  winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
-} from "./conv2d/winograd";
-export * from "./random";
 export * from "./strided";
-export * from "./indexing";
+export * from "./unary";

@@ -1,5 +1,5 @@
 /** What must hold of the sources as a whole: see "Layout" in the README. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { position, readSource, readSources, resolveImport, root, type SourceFile, type SyntaxNode } from "./source.ts";
@@ -242,4 +242,13 @@ describe.each(["kernels.wasm", "kernels.debug.wasm"])("%s", (name) => {
     expect(sections.has(START)).toBe(false);
     expect(mutableGlobals(sections.get(GLOBAL) ?? Uint8Array.of(0))).toBe(0);
   });
+});
+
+test("assembly/README.md names every kernel file, and none that is not there", () => {
+  const folder = new URL("../assembly/", import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && file !== "index.ts")
+    .sort();
+  const named = readFileSync(new URL("README.md", folder), "utf8").matchAll(/\]\((.+?\.ts)\)/g);
+  expect([...new Set(Array.from(named, (match) => match[1]))].sort()).toEqual(files);
 });
