@@ -15,12 +15,6 @@ export function copyInto(target: NDArray, source: NDArray): void {
   target.block.version++;
 }
 
-export function onesLike(x: NDArray): NDArray {
-  const out = emptyLike(x);
-  kernels().fillFloat(0, x.size, out.ptr, 1);
-  return out;
-}
-
 /** A copy; `dx = dy`. */
 export class Clone extends Op {
   readonly name = "clone";

@@ -13,11 +13,11 @@ import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../
 import { broadcastShapes } from "../ops/broadcast.ts";
 import { Cast } from "../ops/cast.ts";
 import { splitLengths } from "../ops/cat.ts";
-import { Clone, cloneArray, copyInto, onesLike } from "../ops/copy.ts";
+import { Clone, cloneArray, copyInto } from "../ops/copy.ts";
 import type { Dims, ReduceOptions } from "../ops/dims.ts";
 import { Expand } from "../ops/expand.ts";
 import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../ops/extremum.ts";
-import { checkElement } from "../ops/fill.ts";
+import { checkElement, full } from "../ops/fill.ts";
 import { Gather, IndexSelect } from "../ops/indexing.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
@@ -264,7 +264,7 @@ export class Tensor implements Leaf, Disposable {
       throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
     }
     withFrame(() => {
-      const seed = gradient ? gradient.array : onesLike(array);
+      const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
       if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
       else this.accumulateGrad(seed);
     });
