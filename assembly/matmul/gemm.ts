@@ -19,12 +19,13 @@ const EDGE_BYTES = 128;
  * are taken (int32 tables: a broadcast operand is packed once). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
+ * relu: 1 takes max(., 0) of each finished sum.
  * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
   c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize,
-  start: i32, bias: usize, edge: usize,
+  start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
   assert(m >= 1 && n >= 1 && depth >= 1, "gemm: no size is 0");
   assert(aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
@@ -51,17 +52,25 @@ export function gemm(
     for (let k = 0; k < depth; k += DEPTH_BLOCK) {
       const steps = min(depth - k, DEPTH_BLOCK);
       const from = k == 0 ? start : START_C;
+      const reluNow = k + DEPTH_BLOCK >= depth ? relu : 0; // of the finished sum
       for (let j = columnBlock * COLUMN_BLOCK; j < columnEnd; j += 8) {
         const bPanel = b + ((<usize>(j >> 3) * <usize>depth + <usize>k) << 5);
-        for (let i = rowBlock * ROW_BLOCK; i < rowEnd; i += 4) {
-          const aPanel = a + ((<usize>(i >> 2) * <usize>depth + <usize>k) << 4);
-          const tile = out + ((<usize>i * <usize>n + <usize>j) << 2);
-          const tileBias = biasOf + (<usize>(start == START_COLUMN_BIAS ? j : i) << 2);
-          if (i + 4 <= m && j + 8 <= n) {
-            microKernel4x8(steps, aPanel, bPanel, tile, <usize>n << 2, from, tileBias);
-          } else {
-            edgeTile(steps, aPanel, bPanel, tile, n, min(m - i, 4), min(n - j, 8), from, tileBias, ownEdge);
-          }
+        const firstRow = rowBlock * ROW_BLOCK;
+        const aPanel = a + ((<usize>(firstRow >> 2) * <usize>depth + <usize>k) << 4);
+        const aStep = <usize>depth << 4;
+        const tile = out + ((<usize>firstRow * <usize>n + <usize>j) << 2);
+        const tileBias = biasOf + (<usize>(start == START_COLUMN_BIAS ? j : firstRow) << 2);
+        const columns = min(columnEnd - j, 8);
+        const whole = columns == 8 ? (rowEnd - firstRow) >> 2 : 0;
+        if (whole > 0) {
+          microKernel4x8(whole, steps, aPanel, aStep, bPanel, tile, <usize>n << 2, from, tileBias, reluNow);
+        }
+        for (let i = firstRow + (whole << 2); i < rowEnd; i += 4) {
+          const below = <usize>(i - firstRow);
+          edgeTile(
+            steps, aPanel + (below >> 2) * aStep, bPanel, tile + ((below * <usize>n) << 2), n, min(rowEnd - i, 4), columns,
+            from, start == START_COLUMN_BIAS ? tileBias : tileBias + (below << 2), reluNow, ownEdge,
+          );
         }
       }
     }
@@ -70,7 +79,8 @@ export function gemm(
 
 /** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */
 function edgeTile(
-  steps: i32, a: usize, b: usize, c: usize, n: i32, rows: i32, columns: i32, start: i32, bias: usize, edge: usize,
+  steps: i32, a: usize, b: usize, c: usize, n: i32, rows: i32, columns: i32, start: i32, bias: usize,
+  relu: i32, edge: usize,
 ): void {
   const rowBytes = <usize>n << 2;
   if (start == START_C) {
@@ -78,7 +88,7 @@ function edgeTile(
       memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
     }
   }
-  microKernel4x8(steps, a, b, edge, 32, start, bias);
+  microKernel4x8(1, steps, a, 0, b, edge, 32, start, bias, relu);
   for (let i = 0; i < rows; i++) {
     const from = edge + (<usize>i << 5);
     const to = c + <usize>i * rowBytes;

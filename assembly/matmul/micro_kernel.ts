@@ -18,10 +18,11 @@ export const START_ROW_BIAS = 2;
 export const START_COLUMN_BIAS = 3;
 
 /**
- * c[i][j] = start + sum over k < depth of a[k][i] * b[k][j], for 4 rows i and 8 columns j.
+ * A column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of a[k][i] * b[k][j]), for 4 rows i and
+ * 8 columns j a tile; f is max(., 0) with `relu` 1, nothing with 0.
  *
- * a: panel [depth][4]; b: panel [depth][8]; c: row stride `rowBytes` bytes; depth >= 1.
- * `bias` points at the tile's first row or column. The sum over k runs in order of k.
+ * a: panels [depth][4], `aStep` bytes from tile to tile; b: panel [depth][8], for all tiles; c: row stride `rowBytes` bytes;
+ * tiles, depth >= 1. `bias` points at the first tile's first row or column. The sum over k runs in order of k.
  *
  * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b and 4 splats
  * of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all loads of a basic block to its
@@ -29,10 +30,20 @@ export const START_COLUMN_BIAS = 3;
  * steps apart (and handle depths that are no multiple of 4 as well).
  */
 export function microKernel4x8(
-  depth: i32, a: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize,
+  tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,
 ): void {
-  assert(depth >= 1, "microKernel4x8: depth is at least 1");
-  assert((a & 15) == 0 && (b & 15) == 0, "microKernel4x8: panels are aligned to vectors");
+  assert(tiles >= 1 && depth >= 1, "microKernel4x8: tiles and depth are at least 1");
+  assert((a & 15) == 0 && (aStep & 15) == 0 && (b & 15) == 0, "microKernel4x8: panels are aligned to vectors");
+  for (; tiles > 0; tiles--, a += aStep, c += 4 * rowBytes, bias += start == START_ROW_BIAS ? 16 : 0) {
+    oneTile(depth, a, b, c, rowBytes, start, bias, relu);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function oneTile(
+  depth: i32, a: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,
+): void {
   let acc0x0123: v128, acc0x4567: v128, acc1x0123: v128, acc1x4567: v128;
   let acc2x0123: v128, acc2x4567: v128, acc3x0123: v128, acc3x4567: v128;
   if (start == START_C) {
@@ -126,6 +137,17 @@ export function microKernel4x8(
     k -= 4;
   } while (k > 0);
 
+  if (relu) {
+    const zero = f32x4.splat(0); // pmax keeps a NaN: it takes its first argument unless that is smaller
+    acc0x0123 = f32x4.pmax(acc0x0123, zero);
+    acc0x4567 = f32x4.pmax(acc0x4567, zero);
+    acc1x0123 = f32x4.pmax(acc1x0123, zero);
+    acc1x4567 = f32x4.pmax(acc1x4567, zero);
+    acc2x0123 = f32x4.pmax(acc2x0123, zero);
+    acc2x4567 = f32x4.pmax(acc2x4567, zero);
+    acc3x0123 = f32x4.pmax(acc3x0123, zero);
+    acc3x4567 = f32x4.pmax(acc3x4567, zero);
+  }
   v128.store(c, acc0x0123);
   v128.store(c, acc0x4567, 16);
   v128.store(c + rowBytes, acc1x0123);

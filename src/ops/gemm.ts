@@ -75,35 +75,23 @@ export interface Product {
   start?: (typeof START)[keyof typeof START];
   /** m floats for each left matrix, or n for each right one, by `start`. */
   bias?: number;
+  /** Takes max(., 0) of each element. Default false. */
+  relu?: boolean;
 }
 
 /** C = start + A B for each product. */
 export function multiplyPacked(p: Product): void {
-  const { m, n, depth, start = START.zero, bias = 0 } = p;
+  const { m, n, depth, start = START.zero, bias = 0, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
   const units = p.aIndex.length * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
   const indices = intTable([...p.aIndex, ...p.bIndex]);
   const bIndices = indices + 4 * p.aIndex.length;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
+  // biome-ignore format: the kernel's argument list
   launch(
-    "gemm",
-    units,
-    1,
-    aPanels,
-    bPanels,
-    indices,
-    bIndices,
-    c,
-    m,
-    n,
-    depth,
-    aStride,
-    bStride,
-    cStride,
-    start,
-    bias,
-    edge,
+    "gemm", units, 1, aPanels, bPanels, indices, bIndices, c, m, n, depth, aStride, bStride, cStride,
+    start, bias, Number(relu), edge,
   );
 }
 
