@@ -9,10 +9,13 @@ export function heapBase(): usize {
 // Products and convolutions, in reading order (README.md).
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { gemm } from "./matmul/gemm";
-export { foldColumns, interleaveColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
-export {
-  winogradGradKernels, winogradGradTiles, winogradKernels, winogradOutput, winogradPatchesByChannel, winogradPatchesByTile,
-} from "./conv2d/winograd";
+export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
+export { pooledChannelSums, unpool } from "./conv2d/pooled";
+export { convolvePooled, gradWeightPooled } from "./conv2d/pooled_gemm";
+export { upsample2x2 } from "./conv_transpose2d/upsample";
+export { winogradGradTiles, winogradPatchesByChannel, winogradPatchesByTile } from "./conv2d/winograd/images";
+export { winogradGradKernels, winogradKernels } from "./conv2d/winograd/kernels";
+export { winogradOutput, winogradOutputPool } from "./conv2d/winograd/output";
 
 export * from "./broadcast";
 export * from "./cast";

@@ -72,40 +72,57 @@ function loadEveryOther(from: usize): v128 {
   return v128.shuffle<f32>(v128.load(from), v128.load(from, 16), 0, 2, 4, 6);
 }
 
-/** Byte offset, within a padded plane, of the pixel that output pixel p starts from (its tap kh = kw = 0). */
+/** Byte offset, within a padded plane, of the pixel that output pixel (oy, ox) starts from (its tap kh = kw = 0). */
 // @ts-ignore: decorator
 @inline
-function pixelOffset(g: Geometry, p: i32): usize {
-  const oy = p / g.outWidth;
-  const ox = p - oy * g.outWidth;
+function pixelOffset(g: Geometry, oy: i32, ox: i32): usize {
   return <usize>(oy * g.strideHeight * g.paddedWidth + ox * g.strideWidth) << 2;
 }
 
 /**
- * panels[b][p >> 3][t][p & 7] = column[t][p] of group-image b. padded: [batches][Ci][paddedHeight][paddedWidth].
- * Past the last pixel the panel repeats one that exists. Unit: one panel of 8 output pixels.
+ * The same of pixel number p of a panel whose first is `first`; past the last pixel the last one. With `pooled` 0 the 8 pixels of a
+ * panel follow each other, row by row; with `pooled` 1 they are 4 of an even row and the 4 below, so that two panels hold four
+ * windows of a 2x2 pooling, and an odd last row or column is left out.
  */
-export function packPixelPanels(begin: i32, end: i32, padded: usize, geometry: usize, panels: usize): void {
+// @ts-ignore: decorator
+@inline
+function panelPixelOffset(g: Geometry, panel: i32, p: i32, pooled: i32): usize {
+  if (pooled) {
+    const blocks = (g.outWidth / 2 + 1) / 2; // of 4 columns
+    const py = panel / blocks;
+    const ox = ((panel - py * blocks) << 2) + (p & 3);
+    return pixelOffset(g, 2 * py + (p >> 2), min(ox, g.outWidth - 1));
+  }
+  const pixel = min((panel << 3) + p, g.outHeight * g.outWidth - 1);
+  const oy = pixel / g.outWidth;
+  return pixelOffset(g, oy, pixel - oy * g.outWidth);
+}
+
+/**
+ * panels[b][panel][t][i] = column[t][pixel i of the panel] of group-image b. padded: [batches][Ci][paddedHeight][paddedWidth].
+ * Unit: one panel of 8 output pixels; `perBatch` of them an image: ceil(OH OW / 8), or with `pooled` 1 (see panelPixelOffset)
+ * floor(OH / 2) ceil(floor(OW / 2) / 2).
+ */
+export function packPixelPanels(
+  begin: i32, end: i32, padded: usize, geometry: usize, pooled: i32, perBatch: i32, panels: usize,
+): void {
   const g = changetype<Geometry>(geometry);
   assertInside(g);
-  const pixels = g.outHeight * g.outWidth;
-  const perBatch = (pixels + 7) >> 3;
   const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2; // from one tap to the one below
   const tapBytes = <usize>g.dilationWidth << 2;
   const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
   const panelBytes = <usize>(g.channels * g.kernelHeight * g.kernelWidth) << 5;
   for (let unit = begin; unit < end; unit++) {
     const batch = unit / perBatch;
-    const p = (unit - batch * perBatch) << 3;
-    const last = pixels - 1;
-    const offset0 = pixelOffset(g, p);
-    const offset1 = pixelOffset(g, min(p + 1, last));
-    const offset2 = pixelOffset(g, min(p + 2, last));
-    const offset3 = pixelOffset(g, min(p + 3, last));
-    const offset4 = pixelOffset(g, min(p + 4, last));
-    const offset5 = pixelOffset(g, min(p + 5, last));
-    const offset6 = pixelOffset(g, min(p + 6, last));
-    const offset7 = pixelOffset(g, min(p + 7, last));
+    const panel = unit - batch * perBatch;
+    const offset0 = panelPixelOffset(g, panel, 0, pooled);
+    const offset1 = panelPixelOffset(g, panel, 1, pooled);
+    const offset2 = panelPixelOffset(g, panel, 2, pooled);
+    const offset3 = panelPixelOffset(g, panel, 3, pooled);
+    const offset4 = panelPixelOffset(g, panel, 4, pooled);
+    const offset5 = panelPixelOffset(g, panel, 5, pooled);
+    const offset6 = panelPixelOffset(g, panel, 6, pooled);
+    const offset7 = panelPixelOffset(g, panel, 7, pooled);
     // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2)
     const inRuns = offset3 - offset0 == 12 && offset7 - offset4 == 12;
     const inSteps = offset3 - offset0 == 24 && offset7 - offset4 == 24 && offset1 - offset0 == 8 && offset5 - offset4 == 8;
@@ -269,40 +286,6 @@ export function foldColumns(
           }
           const step = <usize>g.strideWidth << 2;
           for (; ox < oxEnd; ox++, from += 4, to += step) f32.store(to, f32.load(to) + f32.load(from));
-        }
-      }
-    }
-  }
-}
-
-/**
- * foldColumns for a 2x2 kernel of stride 2 without padding, where no taps overlap: the four columns of a plane are interleaved.
- * x[plane][2 oy + kh][2 ox + kw] = bias[plane % biasCount] + columns[plane][kh][kw][oy][ox]. Unit: one plane.
- */
-export function interleaveColumns(
-  begin: i32, end: i32, columns: usize, outHeight: i32, outWidth: i32, bias: usize, biasCount: i32, x: usize,
-): void {
-  const tapBytes = <usize>(outHeight * outWidth) << 2;
-  const rowBytes = <usize>outWidth << 2;
-  for (let plane = begin; plane < end; plane++) {
-    const start = bias ? f32.load(bias + (<usize>(plane % biasCount) << 2)) : <f32>0;
-    const start4 = f32x4.splat(start);
-    let to = x + (<usize>plane * tapBytes << 2);
-    let row = columns + (<usize>plane * tapBytes << 2);
-    for (let oy = 0; oy < outHeight; oy++, row += rowBytes) {
-      for (let kh: usize = 0; kh < 2; kh++) {
-        let left = row + kh * 2 * tapBytes;
-        let right = left + tapBytes;
-        let ox = 0;
-        for (; ox + 4 <= outWidth; ox += 4, left += 16, right += 16, to += 32) {
-          const even = f32x4.add(v128.load(left), start4);
-          const odd = f32x4.add(v128.load(right), start4);
-          v128.store(to, v128.shuffle<f32>(even, odd, 0, 4, 1, 5));
-          v128.store(to, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), 16);
-        }
-        for (; ox < outWidth; ox++, left += 4, right += 4, to += 8) {
-          f32.store(to, f32.load(left) + start);
-          f32.store(to, f32.load(right) + start, 4);
         }
       }
     }

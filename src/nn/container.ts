@@ -1,5 +1,6 @@
 import { OptionError, WasmgradError } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { forwardFused } from "./fusion.ts";
 import { Module } from "./module.ts";
 
 /** Modules in order, under the names "0", "1", … */
@@ -40,6 +41,8 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 /**
  * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`.
  *
+ * Where a faster pass computes several of them at once (a convolution, its ReLU and its max pooling), it is taken.
+ *
  * @example
  * ```ts
  * import { nn, zeros } from "wasmgrad";
@@ -54,8 +57,13 @@ export class Sequential extends ModuleSequence {
   }
 
   override forward(x: Tensor): Tensor {
+    const modules = [...this];
     let y = x;
-    for (const module of this) y = module.forward(y);
+    for (let i = 0; i < modules.length; ) {
+      const fused = forwardFused(modules, i, y);
+      y = fused ? fused.y : modules[i].forward(y);
+      i += fused ? fused.modules : 1;
+    }
     return y;
   }
 }

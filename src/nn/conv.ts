@@ -1,8 +1,10 @@
 import { OptionError } from "../errors.ts";
 import { ConvTranspose2d as ConvTranspose2dOp } from "../ops/conv_transpose2d.ts";
+import { Conv2d as Conv2dOp } from "../ops/conv2d.ts";
 import { checkWindow, type Window } from "../ops/conv2d_geometry.ts";
+import { Conv2dReluPool } from "../ops/conv2d_pool.ts";
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { apply, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, initWeightAndBias } from "./default_init.ts";
 import { formatOptions, formatPair } from "./describe.ts";
 import { conv2d, convTranspose2d } from "./functional/conv.ts";
@@ -122,6 +124,17 @@ export class Conv2d extends Convolution {
     return conv2d(x, this.weight, this.bias, this.window);
   }
 
+  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
+  forwardRelu(x: Tensor): Tensor {
+    return apply(new Conv2dOp(this.window, true), x, this.weight, this.bias);
+  }
+
+  /** Not for users: the 2x2 max pooling of that, or null where there is no such pass for sizes like these. */
+  forwardReluPool(x: Tensor): Tensor | null {
+    const op = Conv2dReluPool.for(x.shape, this.weight.shape, this.window);
+    return op && apply(op, x, this.weight, this.bias);
+  }
+
   override extraRepr(): string {
     return this.describe([0, 0]);
   }
@@ -161,6 +174,11 @@ export class ConvTranspose2d extends Convolution {
 
   override forward(x: Tensor): Tensor {
     return convTranspose2d(x, this.weight, this.bias, this.#window);
+  }
+
+  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
+  forwardRelu(x: Tensor): Tensor {
+    return apply(new ConvTranspose2dOp(this.#window, true), x, this.weight, this.bias);
   }
 
   override extraRepr(): string {

@@ -1,5 +1,6 @@
 import { formatShape, ShapeError } from "../errors.ts";
-import { expectFloat, expectRank, type NDArray } from "./array.ts";
+import { launch } from "../wasm/kernels.ts";
+import { ELEMENTWISE_GRAIN, emptyLike, expectFloat, expectRank, type NDArray } from "./array.ts";
 import { type ConvAlgorithm, convAlgorithm } from "./conv2d_algorithm.ts";
 import {
   type Conv2dGeometry,
@@ -30,16 +31,25 @@ export function channelSums(x: NDArray): NDArray {
   return sumTo(x, [x.shape[1], 1, 1]).withShape([x.shape[1]]);
 }
 
-/** `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. See F.conv2d. */
+/** Takes from a gradient what ReLU cut off: `dy` where y > 0 (or NaN), else 0. */
+export function beforeRelu(dy: NDArray, y: NDArray): NDArray {
+  const dx = emptyLike(dy);
+  launch("reluGrad", dy.size, ELEMENTWISE_GRAIN, dy.ptr, y.ptr, dx.ptr);
+  return dx;
+}
+
+/** `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. See F.conv2d. With `relu`, max(out, 0). */
 export class Conv2d extends Op {
   readonly name = "conv2d";
   readonly #window: Window;
+  readonly #relu: boolean;
   #geometry!: Conv2dGeometry;
   #algorithm!: ConvAlgorithm;
   #inputShape!: readonly number[];
 
-  constructor(options?: Conv2dOptions) {
+  constructor(options?: Conv2dOptions, relu = false) {
     super();
+    this.#relu = relu;
     const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
     this.#window = checkWindow(this.name, readOptions(this.name, options, defaults));
   }
@@ -52,14 +62,15 @@ export class Conv2d extends Op {
     this.#inputShape = x.shape;
     this.#geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.#window);
     this.#algorithm = convAlgorithm(this.#geometry);
-    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null);
-    const out = this.#algorithm.forward(input, weight, bias, this.#geometry);
+    const out = this.#algorithm.forward(input, weight, bias, this.#geometry, this.#relu);
+    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.#relu ? out : null);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
   }
 
   override backward(dOut: NDArray): Gradients {
-    const [input, weight] = this.saved;
-    const dy = asBatch(this.name, dOut);
+    const [input, weight, out] = this.saved;
+    const after = asBatch(this.name, dOut);
+    const dy = out ? beforeRelu(after, out) : after;
     const { gradInput, gradWeight } = this.#algorithm;
     return [
       this.needs[0] ? gradInput(dy, weight!, this.#geometry).withShape(this.#inputShape) : null,

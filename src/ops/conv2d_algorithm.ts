@@ -1,11 +1,12 @@
 import type { NDArray } from "./array.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import type { Conv2dGeometry } from "./conv2d_geometry.ts";
-import { winogradForward, winogradGradInput, winogradGradWeight, winogradServes } from "./conv2d_winograd.ts";
+import { imagesOf, winogradForward, winogradGradInput, winogradGradWeight, winogradServes } from "./conv2d_winograd.ts";
 
 /** The three passes of a convolution, whatever computes them. */
 export interface ConvAlgorithm {
-  forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray;
+  /** bias + weight * x, and max(., 0) of it with `relu`. */
+  forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray;
   gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
   gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray;
 }
@@ -18,7 +19,11 @@ const algorithms = {
     gradWeight: convGradWeight,
   },
   /** 3x3, stride 1: a quarter of the multiplications, in exchange for transforms of images, kernels and results. */
-  winograd: { forward: winogradForward, gradInput: winogradGradInput, gradWeight: winogradGradWeight },
+  winograd: {
+    forward: winogradForward,
+    gradInput: (dOut, weight, g) => winogradGradInput(imagesOf(dOut), weight, g),
+    gradWeight: (x, dOut, g) => winogradGradWeight(x, imagesOf(dOut), g),
+  },
 } satisfies Record<string, ConvAlgorithm>;
 
 export type ConvAlgorithmName = keyof typeof algorithms;
@@ -36,9 +41,13 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
 }
 
 /** Chooses how a convolution is computed. */
-export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
-  if (!winogradServes(g) || forced === "gemm") return algorithms.gemm;
+export function chooseConvAlgorithm(g: Conv2dGeometry): ConvAlgorithmName {
+  if (!winogradServes(g) || forced === "gemm") return "gemm";
   const pays =
     Math.min(g.inChannels, g.outChannels) >= WINOGRAD_CHANNELS && g.outHeight * g.outWidth >= WINOGRAD_PIXELS;
-  return pays || forced === "winograd" ? algorithms.winograd : algorithms.gemm;
+  return pays || forced === "winograd" ? "winograd" : "gemm";
+}
+
+export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
+  return algorithms[chooseConvAlgorithm(g)];
 }

@@ -1,6 +1,7 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
-import { empty, type NDArray, scratch, zeros } from "./array.ts";
+import { f32View } from "../wasm/memory.ts";
+import { ELEMENTWISE_GRAIN, empty, floatTable, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
 import { inOrder, multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
 
@@ -18,10 +19,42 @@ const GRAIN = 8;
 const taps = (g: Conv2dGeometry) => g.inChannels * g.kernel[0] * g.kernel[1];
 const pixels = (g: Conv2dGeometry) => g.outHeight * g.outWidth;
 
-/** A 2x2 kernel of stride 2 that covers each pixel of its input once: what decoders double their images with. */
+/** A 2x2 kernel of stride 2 that covers each pixel of its input once, in one group: see assembly/conv_transpose2d/upsample.ts. */
 function isUpsampling(g: Conv2dGeometry): boolean {
   const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
-  return twos && !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
+  const covers = !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
+  return twos && covers && g.groups === 1 && g.outWidth % 4 === 0;
+}
+
+/** Panels of 8 pixels that a thread takes at a time. */
+const UPSAMPLE_GRAIN = 4;
+
+/** The input gradient of such a convolution, or the transposed convolution: one product, interleaved as it is computed. */
+function upsample(dOut: NDArray, aPanels: number, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
+  const { images, outChannels: inChannels, inChannels: outChannels, outHeight: height, outWidth: width } = g;
+  const out = empty([images, outChannels, 2 * height, 2 * width]);
+  const n = height * width;
+  const biases = bias ? f32View(bias.ptr, outChannels) : null;
+  const startOfRows = floatTable(Array.from({ length: 4 * outChannels }, (_, row) => biases?.[row >> 2] ?? 0));
+  forChunks(g, (first, count) => {
+    const bPanels = packColumns({
+      ptr: dOut.ptr + 4 * first * inChannels * n,
+      batches: count,
+      lines: n,
+      depth: inChannels,
+      batchStride: inChannels * n,
+      lineStride: 1,
+      kStride: n,
+    });
+    const units = count * Math.ceil(n / 8);
+    const tiles = scratch(Math.ceil(units / UPSAMPLE_GRAIN) * outChannels * 128);
+    // biome-ignore format: the kernel's argument list
+    launch(
+      "upsample2x2", units, UPSAMPLE_GRAIN, aPanels, bPanels, outChannels, inChannels, startOfRows, Number(relu),
+      out.ptr + 4 * first * outChannels * 4 * n, height, width, tiles, UPSAMPLE_GRAIN,
+    );
+  });
+  return out;
 }
 
 /** Calls `body(first image, number of images)` for chunks whose columns fit in CHUNK_BYTES. */
@@ -47,26 +80,39 @@ function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
   return Array.from({ length: images * g.groups }, (_, product) => product % g.groups);
 }
 
-/** out [N, groups*Co, OH, OW] = bias + weight * x. */
-export function convForward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray {
+/** The weight in panels of 4 output channels, a matrix for each group. */
+function packWeight(weight: NDArray, g: Conv2dGeometry): number {
+  const [lines, depth] = [g.outChannels, taps(g)];
+  return packRows({
+    ptr: weight.ptr,
+    batches: g.groups,
+    lines,
+    depth,
+    batchStride: lines * depth,
+    lineStride: depth,
+    kStride: 1,
+  });
+}
+
+/** out [N, groups*Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */
+export function convForward(
+  x: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  relu: boolean,
+): NDArray {
   const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
   if (out.size === 0) return out;
   const [m, depth, n] = [g.outChannels, taps(g), pixels(g)];
   const table = geometryTable(g);
-  const aPanels = packRows({
-    ptr: weight.ptr,
-    batches: g.groups,
-    lines: m,
-    depth,
-    batchStride: m * depth,
-    lineStride: depth,
-    kStride: 1,
-  });
+  const aPanels = packWeight(weight, g);
   forChunks(g, (first, count) => {
     const padded = padImages(x, g, table, first, count);
     const products = count * g.groups;
-    const bPanels = scratch(products * Math.ceil(n / 8) * depth * 32);
-    launch("packPixelPanels", products * Math.ceil(n / 8), GRAIN, padded, table, bPanels);
+    const panels = Math.ceil(n / 8);
+    const bPanels = scratch(products * panels * depth * 32);
+    launch("packPixelPanels", products * panels, GRAIN, padded, table, 0, panels, bPanels);
     multiplyPacked({
       aPanels,
       bPanels,
@@ -78,18 +124,83 @@ export function convForward(x: NDArray, weight: NDArray, bias: NDArray | null, g
       depth,
       start: bias ? START.rowBias : START.zero,
       bias: bias?.ptr,
+      relu,
     });
   });
   return out;
 }
 
+/** Rows of pooled pixels that a thread takes at a time. */
+const POOLED_GRAIN = 4;
+
+/**
+ * out [N, Co, OH >> 1, OW >> 1]: the same with ReLU and max pooling 2x2 in the pass (one group); `codes` has a byte for each
+ * element, or is null. See assembly/conv2d/pooled_gemm.ts.
+ */
+export function convForwardPooled(
+  x: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  out: NDArray,
+  codes: NDArray | null,
+): void {
+  if (out.size === 0) return;
+  const [channels, depth] = [g.outChannels, taps(g)];
+  const [, , pooledHeight, pooledWidth] = out.shape;
+  const table = geometryTable(g);
+  const aPanels = packWeight(weight, g);
+  const perImage = pooledHeight * Math.ceil(pooledWidth / 2);
+  forChunks(g, (first, count) => {
+    const padded = padImages(x, g, table, first, count);
+    const bPanels = scratch(count * perImage * depth * 32);
+    launch("packPixelPanels", count * perImage, GRAIN, padded, table, 1, perImage, bPanels);
+    const rows = count * pooledHeight;
+    const tiles = scratch(Math.ceil(rows / POOLED_GRAIN) * 2 * Math.ceil(channels / 4) * 128);
+    const before = first * channels * pooledHeight * pooledWidth;
+    // biome-ignore format: the kernel's argument list
+    launch(
+      "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.ptr ?? 0,
+      out.ptr + 4 * before, codes ? codes.ptr + before : 0, pooledHeight, pooledWidth, tiles, POOLED_GRAIN,
+    );
+  });
+}
+
+/** Channels, and rows of the kernel, that gradWeightPooled adds up together: BLOCK in assembly/conv2d/pooled_gemm.ts. */
+const BLOCK = 3;
+
+/** dWeight [Co, Ci, KH, KW] from the gradient after ReLU and pooling, dy [N, Co, PH, PW], and the codes (one group, KW <= 4). */
+export function convGradWeightPooled(x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry): NDArray {
+  const shape = [g.outChannels, g.inChannels, ...g.kernel];
+  if (dy.size === 0) return zeros(shape);
+  const dWeight = empty(shape);
+  const table = geometryTable(g);
+  const padded = padImages(x, g, table, 0, g.images);
+  const blocks = Math.ceil(g.inChannels / BLOCK) * Math.ceil(g.kernel[0] / BLOCK);
+  const sums = scratch(g.outChannels * blocks * BLOCK * BLOCK * 16);
+  const [images, channels, pooledHeight, pooledWidth] = dy.shape;
+  // biome-ignore format: the kernel's argument list
+  launch(
+    "gradWeightPooled", channels, GRAIN, padded, table, dy.ptr, codes.ptr, images, channels,
+    pooledHeight, pooledWidth, sums, dWeight.ptr,
+  );
+  return dWeight;
+}
+
 /**
  * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: a column gradient for each tap, weightᵀ dOut, added up where the taps
- * overlap. With a `bias` (one float a channel of x) it is the forward pass of a transposed convolution.
+ * overlap. With a `bias` (one float a channel of x) it is the forward pass of a transposed convolution; `relu` takes
+ * max(., 0) of the result.
  */
-export function convGradInput(dOut: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray {
-  const dx = empty([g.images, g.groups * g.inChannels, g.height, g.width]);
-  if (dx.size === 0) return dx;
+export function convGradInput(
+  dOut: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  relu = false,
+): NDArray {
+  const shape = [g.images, g.groups * g.inChannels, g.height, g.width];
+  if (sizeOf(shape) === 0) return empty(shape);
   const [m, depth, n] = [taps(g), g.outChannels, pixels(g)];
   const table = geometryTable(g);
   const aPanels = packRows({
@@ -101,6 +212,8 @@ export function convGradInput(dOut: NDArray, weight: NDArray, bias: NDArray | nu
     lineStride: 1,
     kStride: m,
   });
+  if (isUpsampling(g)) return upsample(dOut, aPanels, bias, g, relu);
+  const dx = empty(shape);
   forChunks(g, (first, count) => {
     const products = count * g.groups;
     const columns = scratch(4 * products * m * n);
@@ -124,14 +237,9 @@ export function convGradInput(dOut: NDArray, weight: NDArray, bias: NDArray | nu
     });
     const planes = g.groups * g.inChannels;
     const to = dx.ptr + 4 * first * planes * g.height * g.width;
-    const biasPtr = bias?.ptr ?? 0;
-    if (isUpsampling(g)) {
-      const size = [g.outHeight, g.outWidth] as const;
-      launch("interleaveColumns", count * planes, GRAIN, columns, ...size, biasPtr, planes, to);
-    } else {
-      launch("foldColumns", count * planes, GRAIN, columns, table, biasPtr, planes, to);
-    }
+    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.ptr ?? 0, planes, to);
   });
+  if (relu) launch("relu", dx.size, ELEMENTWISE_GRAIN, dx.ptr, dx.ptr);
   return dx;
 }
 

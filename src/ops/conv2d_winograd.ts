@@ -6,14 +6,14 @@ import { columnPanelBytes, inOrder, multiplyPacked, rowPanelBytes, START } from 
 
 /**
  * The three passes of a 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications (see
- * assembly/conv2d/winograd.ts). Relative error about 1e-6, ten times that of a direct sum.
+ * assembly/conv2d/winograd). Relative error about 1e-6, ten times that of a direct sum.
  */
 
 const POSITIONS = 36;
 /** Position planes lie this much further apart than they need, so that they do not fall on the same cache sets. */
 const STAGGER = 64;
-/** Bytes of scratch a call of a transform takes. */
-const WORK_BYTES = POSITIONS * 16;
+/** Bytes of scratch a call of a transform takes: the most is OUTPUT_WORK in assembly/conv2d/winograd/output.ts. */
+const WORK_BYTES = 40 * 16;
 /** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
 const GRAIN = 4;
@@ -44,22 +44,31 @@ function workFor(units: number): number {
   return scratch(Math.ceil(units / GRAIN) * WORK_BYTES);
 }
 
-/** Address of `count` images of `x` from `first`, moved down and right by `padding` into planes of the given size, zeros around. */
-function padTo(
-  x: NDArray,
-  first: number,
-  count: number,
-  padding: readonly [number, number],
-  paddedHeight: number,
-  paddedWidth: number,
-): number {
+/** Images that a pass reads with zeros around: those of an array, or what a pooled gradient was before pooling. */
+export interface PaddedImages {
+  readonly channels: number;
+  /**
+   * Address of images first … first+count-1, moved down and right by `padding` into planes of the given size, zeros around: in the
+   * running frame's scratch.
+   */
+  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): number;
+}
+
+/** The images of an array [N, C, H, W]. */
+export function imagesOf(x: NDArray): PaddedImages {
   const [, channels, height, width] = x.shape;
-  const from = x.ptr + 4 * first * channels * height * width;
-  if (paddedHeight === height && paddedWidth === width) return from;
-  const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
-  const sizes = { height, width, padding: [...padding], paddedHeight, paddedWidth };
-  launch("padPlanes", count * channels, 8, from, geometryTable({ ...NO_GEOMETRY, ...sizes } as Conv2dGeometry), padded);
-  return padded;
+  return {
+    channels,
+    pad(first, count, padding, paddedHeight, paddedWidth) {
+      const from = x.ptr + 4 * first * channels * height * width;
+      if (paddedHeight === height && paddedWidth === width) return from;
+      const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
+      const sizes = { height, width, padding: [...padding], paddedHeight, paddedWidth };
+      const table = geometryTable({ ...NO_GEOMETRY, ...sizes } as Conv2dGeometry);
+      launch("padPlanes", count * channels, 8, from, table, padded);
+      return padded;
+    },
+  };
 }
 
 /** Fields of the table that padding does not read. */
@@ -75,16 +84,24 @@ function transformKernels(weight: NDArray, filters: number, channels: number, ro
   return { panels, step };
 }
 
-/** A 3x3 convolution of `x`; `rotated` reads the weight turned by 180 degrees and with its channels exchanged. */
-function convolve(x: NDArray, weight: NDArray, bias: NDArray | null, pass: Pass, rotated: boolean): NDArray {
+/** What is done with a finished tile: bias, and then nothing, ReLU, or ReLU and max pooling 2x2 (with codes where wanted). */
+interface Finish {
+  out: NDArray;
+  bias: NDArray | null;
+  relu?: boolean;
+  pool?: { codes: NDArray | null };
+}
+
+/** A 3x3 convolution of `x` into `finish.out`; `rotated` reads the weight turned by 180 degrees and with its channels exchanged. */
+function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean, finish: Finish): void {
   const { images, channels, filters, outHeight, outWidth } = pass;
-  const out = empty([images, filters, outHeight, outWidth]);
-  if (out.size === 0) return out;
+  const { out, bias, relu = false, pool } = finish;
+  if (out.size === 0) return;
   const kernels = transformKernels(weight, filters, channels, rotated);
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
   forChunks(images, tilesY * tilesX, (first, count) => {
     const tiles = count * tilesY * tilesX;
-    const padded = padTo(x, first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
+    const padded = x.pad(first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(tiles, channels) + STAGGER;
     const patches = scratch(POSITIONS * patchStep);
     const units = 2 * Math.ceil(tiles / 8);
@@ -105,11 +122,18 @@ function convolve(x: NDArray, weight: NDArray, bias: NDArray | null, pass: Pass,
       bStride: patchStep,
       cStride: productStep,
     });
-    const to = out.ptr + 4 * first * filters * outHeight * outWidth;
-    const sizes = [count, filters, tilesY, tilesX, productStep, bias?.ptr ?? 0, to, outHeight, outWidth] as const;
-    launch("winogradOutput", filters, GRAIN, products, ...sizes, workFor(filters), GRAIN);
+    const outShape = [count, filters, tilesY, tilesX, productStep, bias?.ptr ?? 0] as const;
+    const work = workFor(filters);
+    const before = (first / images) * out.size;
+    const to = out.ptr + 4 * before;
+    if (pool) {
+      const codes = pool.codes ? pool.codes.ptr + before : 0;
+      launch("winogradOutputPool", filters, GRAIN, products, ...outShape, to, codes, outHeight, outWidth, work, GRAIN);
+    } else {
+      const sizes = [to, outHeight, outWidth, work, GRAIN] as const;
+      launch("winogradOutput", filters, GRAIN, products, ...outShape, Number(relu), ...sizes);
+    }
   });
-  return out;
 }
 
 function forChunks(images: number, tilesPerImage: number, body: (first: number, count: number) => void): void {
@@ -117,13 +141,37 @@ function forChunks(images: number, tilesPerImage: number, body: (first: number, 
   for (let first = 0; first < images; first += chunk) withFrame(() => body(first, Math.min(chunk, images - first)));
 }
 
-/** out [N, Co, OH, OW] = bias + weight * x. */
-export function winogradForward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray {
-  return convolve(x, weight, bias, { ...g, channels: g.inChannels, filters: g.outChannels }, false);
+function forwardPass(g: Conv2dGeometry): Pass {
+  return { ...g, channels: g.inChannels, filters: g.outChannels };
+}
+
+/** out [N, Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */
+export function winogradForward(
+  x: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  relu: boolean,
+): NDArray {
+  const out = empty([g.images, g.outChannels, g.outHeight, g.outWidth]);
+  convolve(imagesOf(x), weight, forwardPass(g), false, { out, bias, relu });
+  return out;
+}
+
+/** out [N, Co, OH >> 1, OW >> 1]: the same with ReLU and max pooling 2x2; `codes` has a byte for each element, or is null. */
+export function winogradForwardPooled(
+  x: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  out: NDArray,
+  codes: NDArray | null,
+): void {
+  convolve(imagesOf(x), weight, forwardPass(g), false, { out, bias, pool: { codes } });
 }
 
 /** dx [N, Ci, H, W]: the convolution of dOut with the turned kernel, padded by what is left of 2. */
-export function winogradGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
+export function winogradGradInput(dOut: PaddedImages, weight: NDArray, g: Conv2dGeometry): NDArray {
   const pass: Pass = {
     images: g.images,
     channels: g.outChannels,
@@ -132,21 +180,23 @@ export function winogradGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeome
     outWidth: g.width,
     padding: [2 - g.padding[0], 2 - g.padding[1]],
   };
-  return convolve(dOut, weight, null, pass, true);
+  const dx = empty([g.images, g.inChannels, g.height, g.width]);
+  convolve(dOut, weight, pass, true, { out: dx, bias: null });
+  return dx;
 }
 
 /** dWeight [Co, Ci, 3, 3]: a product over all tiles for each position, transformed back. Chunks are added in order. */
-export function winogradGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
+export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeometry): NDArray {
   const { images, inChannels: channels, outChannels: filters } = g;
   const shape = [filters, channels, 3, 3];
-  if (dOut.size === 0) return zeros(shape);
+  if (images === 0) return zeros(shape);
   const dWeight = empty(shape);
   const { tilesY, tilesX } = tilesOf(g.outHeight, g.outWidth);
   const step = filters * channels * 4 + STAGGER;
   const transformed = scratch(POSITIONS * step);
   forChunks(images, tilesY * tilesX, (first, count) => {
     const tiles = count * tilesY * tilesX;
-    const padded = padTo(x, first, count, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
+    const padded = imagesOf(x).pad(first, count, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(channels, tiles) + STAGGER;
     const patches = scratch(POSITIONS * patchStep);
     const units = 2 * Math.ceil(channels / 8);
@@ -155,7 +205,7 @@ export function winogradGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry)
     const gradStep = rowPanelBytes(filters, tiles) + STAGGER;
     const grads = scratch(POSITIONS * gradStep);
     const gradUnits = Math.ceil(filters / 4);
-    const paddedGrad = padTo(dOut, first, count, [0, 0], 4 * tilesY, 4 * tilesX);
+    const paddedGrad = dOut.pad(first, count, [0, 0], 4 * tilesY, 4 * tilesX);
     const gradSizes = [paddedGrad, count, filters, tilesY, tilesX, grads, gradStep] as const;
     launch("winogradGradTiles", gradUnits, GRAIN, ...gradSizes, workFor(gradUnits), GRAIN);
     multiplyPacked({

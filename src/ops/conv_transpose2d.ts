@@ -1,6 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
-import { asBatch, channelSums, checkBias } from "./conv2d.ts";
+import { asBatch, beforeRelu, channelSums, checkBias } from "./conv2d.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import { type Conv2dGeometry, type Conv2dOptions, checkWindow, type Window } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
@@ -24,12 +24,14 @@ export class ConvTranspose2d extends Op {
   readonly name = "convTranspose2d";
   readonly #window: Window;
   readonly #outputPadding: [number, number];
+  readonly #relu: boolean;
   /** Of the convolution from the output back to the input. */
   #geometry!: Conv2dGeometry;
   #inputShape!: readonly number[];
 
-  constructor(options?: ConvTranspose2dOptions) {
+  constructor(options?: ConvTranspose2dOptions, relu = false) {
     super();
+    this.#relu = relu;
     const defaults = {
       stride: 1,
       padding: 0,
@@ -61,16 +63,17 @@ export class ConvTranspose2d extends Op {
     checkBias(this.name, bias, weight.shape[1] * this.#window.groups);
     this.#inputShape = x.shape;
     this.#geometry = this.#geometryOf(input.shape, weight.shape);
-    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null);
-    const out = convGradInput(input, weight, bias, this.#geometry);
+    const out = convGradInput(input, weight, bias, this.#geometry, this.#relu);
+    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.#relu ? out : null);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
   }
 
   override backward(dOut: NDArray): Gradients {
-    const [input, weight] = this.saved;
-    const dy = asBatch(this.name, dOut);
+    const [input, weight, out] = this.saved;
+    const after = asBatch(this.name, dOut);
+    const dy = out ? beforeRelu(after, out) : after;
     return [
-      this.needs[0] ? convForward(dy, weight!, null, this.#geometry).withShape(this.#inputShape) : null,
+      this.needs[0] ? convForward(dy, weight!, null, this.#geometry, false).withShape(this.#inputShape) : null,
       this.needs[1] ? convGradWeight(dy, input!, this.#geometry) : null,
       this.needs[2] ? channelSums(dy) : null,
     ];

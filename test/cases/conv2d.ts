@@ -1,5 +1,10 @@
-import { nn } from "wasmgrad";
+import { nn, type Tensor } from "wasmgrad";
+import { ConvTranspose2d } from "../../src/ops/conv_transpose2d.ts";
+import { Conv2d } from "../../src/ops/conv2d.ts";
 import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
+import { checkWindow } from "../../src/ops/conv2d_geometry.ts";
+import { Conv2dReluPool } from "../../src/ops/conv2d_pool.ts";
+import { apply } from "../../src/tensor/tensor.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 const { functional: F } = nn;
@@ -102,6 +107,8 @@ const transposed: ConvCase[] = [
   { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
   { x: [1, 1, 1, 1], filters: 2, kernel: [2, 3], stride: [2, 3] },
   { x: [3, 5, 3, 7], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
+  { x: [2, 9, 3, 4], filters: 5, kernel: [2, 2], stride: [2, 2] },
+  { x: [1, 2, 5, 12], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
   { x: [1, 2, 3, 5], filters: 1, kernel: [2, 2], stride: [2, 2], outputPadding: [1, 0] },
   { x: [2, 4, 3, 5], filters: 6, kernel: [3, 3], stride: [1, 2], groups: 2, padding: [0, 1], bias: true },
   { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true }, // holes
@@ -140,6 +147,71 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
     };
   });
 }
+
+const relu = (x: Ref): Ref => ({ shape: x.shape, data: x.data.map((value) => Math.max(0, value)) });
+
+/** Windows of 2x2 side by side; an odd last row or column is left out. */
+function maxPool2x2(x: Ref): Ref {
+  const [n, channels, h, w] = x.shape;
+  return build([n, channels, h >> 1, w >> 1], (image, c, py, px) => {
+    const corner = (i: number, j: number) => at(x, image, c, 2 * py + i, 2 * px + j);
+    return Math.max(corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1));
+  });
+}
+
+/** For the passes that pool: odd sizes, rows of windows that fill no vector, channels and kernel rows that fill no block of three. */
+const pooled: ConvCase[] = [
+  { x: [2, 3, 8, 8], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 1, 2, 2], filters: 1, kernel: [1, 1], bias: true },
+  { x: [3, 1, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1] },
+  { x: [1, 4, 9, 21], filters: 9, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [2, 5, 11, 14], filters: 3, kernel: [4, 2], padding: [2, 0], stride: [2, 1], bias: true },
+  { x: [1, 2, 12, 9], filters: 7, kernel: [5, 4], padding: [2, 3], dilation: [2, 1], bias: true },
+  { x: [1, 7, 6, 20], filters: 4, kernel: [1, 3], stride: [1, 2], bias: true },
+  { x: [0, 3, 8, 8], filters: 4, kernel: [3, 3], bias: true },
+];
+const pooledWinograd: ConvCase[] = [
+  ...winograd.filter((c) => c.x[2] > 3),
+  { x: [2, 3, 16, 16], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [3, 2, 9, 19], filters: 3, kernel: [3, 3], padding: [1, 1], bias: true },
+];
+
+/** What Sequential runs in one pass (src/nn/fusion.ts). */
+function fusedTable(
+  list: ConvCase[],
+  op: "conv2d" | "convTranspose2d",
+  run: (c: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor,
+  finish: (out: Ref) => Ref,
+  algorithm?: ConvAlgorithmName,
+): OpCase[] {
+  return table(list, op, algorithm).map((testCase, i) => ({
+    ...testCase,
+    name: `${testCase.name}, ${finish.name}`,
+    run: (x, weight, bias) => forcing(algorithm, () => run(list[i], x, weight, bias ?? null)),
+    reference: (...inputs) => finish(testCase.reference(...inputs)),
+  }));
+}
+
+const runRelu = ({ x, filters, kernel, bias, ...options }: ConvCase, ...inputs: (Tensor | null)[]) =>
+  apply(new Conv2d(options, true), ...inputs);
+const runTransposedRelu = ({ x, filters, kernel, bias, ...options }: ConvCase, ...inputs: (Tensor | null)[]) =>
+  apply(new ConvTranspose2d(options, true), ...inputs);
+
+function runReluPool(c: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = c;
+  const op = Conv2dReluPool.for(x.shape, weight.shape, checkWindow("conv2d", { stride, padding, dilation, groups }));
+  if (!op) throw new Error("there is no pass for these sizes");
+  return apply(op, x, weight, bias);
+}
+const reluMaxPool = (out: Ref) => maxPool2x2(relu(out));
+
+export const fusedConvCases = [
+  ...fusedTable(cases, "conv2d", runRelu, relu),
+  ...fusedTable(winograd, "conv2d", runRelu, relu, "winograd"),
+  ...fusedTable(transposed, "convTranspose2d", runTransposedRelu, relu),
+  ...fusedTable(pooled, "conv2d", runReluPool, reluMaxPool, "gemm"),
+  ...fusedTable(pooledWinograd, "conv2d", runReluPool, reluMaxPool, "winograd"),
+];
 
 export const conv2dCases = [
   ...table(cases, "conv2d"),

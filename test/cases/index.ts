@@ -1,6 +1,6 @@
 import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
-import { conv2dCases, convTranspose2dCases } from "./conv2d.ts";
+import { conv2dCases, convTranspose2dCases, fusedConvCases } from "./conv2d.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
 import { gatherImagesCases, maskCases, normalizeCases } from "./image.ts";
 import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./indexing.ts";
@@ -38,6 +38,7 @@ export const allCases: Record<string, OpCase[]> = {
   interpolate: interpolateCases,
   mean: meanCases,
   conv2d: conv2dCases,
+  fusedConv: fusedConvCases,
   convTranspose2d: convTranspose2dCases,
   linear: linearCases,
   matmul: matmulCases,

@@ -1,0 +1,175 @@
+// Winograd: patches of the input, and tiles of the output's gradient, are transformed (see transforms.ts).
+
+import { element, POSITIONS, transformPatch, transformTile } from "./transforms";
+
+/** The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36 vectors. */
+// @ts-ignore: decorator
+@inline
+function transformPatches(
+  lane0: usize, lane1: usize, lane2: usize, lane3: usize, rowBytes: usize, work: usize, to: usize, step: usize,
+): void {
+  assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
+  // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5 likewise
+  for (let i: usize = 0; i < 6; i++) {
+    const columns = work + i * 96;
+    const low0 = v128.load(lane0);
+    const low1 = v128.load(lane1);
+    const low2 = v128.load(lane2);
+    const low3 = v128.load(lane3);
+    const a01 = v128.shuffle<f32>(low0, low1, 0, 4, 1, 5);
+    const a23 = v128.shuffle<f32>(low2, low3, 0, 4, 1, 5);
+    const b01 = v128.shuffle<f32>(low0, low1, 2, 6, 3, 7);
+    const b23 = v128.shuffle<f32>(low2, low3, 2, 6, 3, 7);
+    const c01 = v128.shuffle<f32>(v128.load64_zero(lane0, 16), v128.load64_zero(lane1, 16), 0, 4, 1, 5);
+    const c23 = v128.shuffle<f32>(v128.load64_zero(lane2, 16), v128.load64_zero(lane3, 16), 0, 4, 1, 5);
+    transformPatch(
+      v128.shuffle<f32>(a01, a23, 0, 1, 4, 5),
+      v128.shuffle<f32>(a01, a23, 2, 3, 6, 7),
+      v128.shuffle<f32>(b01, b23, 0, 1, 4, 5),
+      v128.shuffle<f32>(b01, b23, 2, 3, 6, 7),
+      v128.shuffle<f32>(c01, c23, 0, 1, 4, 5),
+      v128.shuffle<f32>(c01, c23, 2, 3, 6, 7),
+      columns, 16,
+    );
+    lane0 += rowBytes;
+    lane1 += rowBytes;
+    lane2 += rowBytes;
+    lane3 += rowBytes;
+  }
+  // then along the columns
+  for (let j = 0; j < 6; j++) {
+    transformPatch(
+      element(work, 0, j, 6), element(work, 1, j, 6), element(work, 2, j, 6),
+      element(work, 3, j, 6), element(work, 4, j, 6), element(work, 5, j, 6),
+      to + <usize>j * step, 6 * step,
+    );
+  }
+}
+
+/** Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes` apart. */
+// @ts-ignore: decorator
+@inline
+function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: usize, imageBytes: usize): usize {
+  const image = t / tilesPerImage;
+  const inImage = t - image * tilesPerImage;
+  const ty = inImage / tilesX;
+  const tx = inImage - ty * tilesX;
+  return <usize>image * imageBytes + <usize>(ty << 2) * rowBytes + (<usize>tx << 4);
+}
+
+/**
+ * Forward: patches[n][t >> 3][c][t & 7] = position n of the transformed patch of tile t in channel c.
+ * padded: [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. `step`: bytes from position to position.
+ * Past the last tile a panel repeats one that exists. work: 576 bytes for each call's `begin / grain`.
+ * Unit: four tiles of all channels; panels are filled by two units.
+ */
+export function winogradPatchesByTile(
+  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
+  work: usize, grain: i32,
+): void {
+  const tilesPerImage = tilesY * tilesX;
+  const last = images * tilesPerImage - 1;
+  const rowBytes = <usize>(4 * tilesX + 2) << 2;
+  const planeBytes = <usize>(4 * tilesY + 2) * rowBytes;
+  const imageBytes = <usize>channels * planeBytes;
+  const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
+  for (let unit = begin; unit < end; unit++) {
+    const t = unit << 2;
+    let lane0 = padded + tileOffset(min(t, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane1 = padded + tileOffset(min(t + 1, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane2 = padded + tileOffset(min(t + 2, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane3 = padded + tileOffset(min(t + 3, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let to = patches + <usize>(unit >> 1) * (<usize>channels << 5) + (<usize>(unit & 1) << 4);
+    for (let c = 0; c < channels; c++, to += 32) {
+      transformPatches(lane0, lane1, lane2, lane3, rowBytes, ownWork, to, step);
+      lane0 += planeBytes;
+      lane1 += planeBytes;
+      lane2 += planeBytes;
+      lane3 += planeBytes;
+    }
+  }
+}
+
+/**
+ * Gradient of the kernel: patches[n][c >> 3][t][c & 7], the same patches with channels side by side and tiles as depth.
+ * Past the last channel a panel repeats one that exists. Unit: four channels of all tiles.
+ */
+export function winogradPatchesByChannel(
+  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
+  work: usize, grain: i32,
+): void {
+  const tiles = images * tilesY * tilesX;
+  const rowBytes = <usize>(4 * tilesX + 2) << 2;
+  const planeBytes = <usize>(4 * tilesY + 2) * rowBytes;
+  const imageBytes = <usize>channels * planeBytes;
+  const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
+  for (let unit = begin; unit < end; unit++) {
+    const c = unit << 2;
+    const lane0 = padded + <usize>min(c, channels - 1) * planeBytes;
+    const lane1 = padded + <usize>min(c + 1, channels - 1) * planeBytes;
+    const lane2 = padded + <usize>min(c + 2, channels - 1) * planeBytes;
+    const lane3 = padded + <usize>min(c + 3, channels - 1) * planeBytes;
+    let to = patches + <usize>(unit >> 1) * (<usize>tiles << 5) + (<usize>(unit & 1) << 4);
+    for (let image = 0; image < images; image++) {
+      for (let ty = 0; ty < tilesY; ty++) {
+        let tile = <usize>image * imageBytes + <usize>(ty << 2) * rowBytes;
+        for (let tx = 0; tx < tilesX; tx++, tile += 16, to += 32) {
+          transformPatches(lane0 + tile, lane1 + tile, lane2 + tile, lane3 + tile, rowBytes, ownWork, to, step);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c.
+ * dOut: [images][C][4 tilesY][4 tilesX], with zeros where it was larger than the output. Unit: four channels of all tiles.
+ */
+export function winogradGradTiles(
+  begin: i32, end: i32, dOut: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, out: usize, step: usize,
+  work: usize, grain: i32,
+): void {
+  const tiles = images * tilesY * tilesX;
+  const rowBytes = <usize>tilesX << 4;
+  const planeBytes = <usize>(tilesY << 2) * rowBytes;
+  const imageBytes = <usize>channels * planeBytes;
+  const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
+  for (let unit = begin; unit < end; unit++) {
+    const c = unit << 2;
+    const first = dOut + <usize>c * planeBytes;
+    const offset1 = <usize>min(1, channels - 1 - c) * planeBytes;
+    const offset2 = <usize>min(2, channels - 1 - c) * planeBytes;
+    const offset3 = <usize>min(3, channels - 1 - c) * planeBytes;
+    let to = out + <usize>unit * (<usize>tiles << 4);
+    for (let image = 0; image < images; image++) {
+      for (let ty = 0; ty < tilesY; ty++) {
+        for (let tx = 0; tx < tilesX; tx++, to += 16) {
+          let lane = first + <usize>image * imageBytes + <usize>(ty << 2) * rowBytes + (<usize>tx << 4);
+          for (let i: usize = 0; i < 4; i++, lane += rowBytes) {
+            const row0 = v128.load(lane);
+            const row1 = v128.load(lane + offset1);
+            const row2 = v128.load(lane + offset2);
+            const row3 = v128.load(lane + offset3);
+            const a01 = v128.shuffle<f32>(row0, row1, 0, 4, 1, 5);
+            const a23 = v128.shuffle<f32>(row2, row3, 0, 4, 1, 5);
+            const b01 = v128.shuffle<f32>(row0, row1, 2, 6, 3, 7);
+            const b23 = v128.shuffle<f32>(row2, row3, 2, 6, 3, 7);
+            transformTile(
+              v128.shuffle<f32>(a01, a23, 0, 1, 4, 5),
+              v128.shuffle<f32>(a01, a23, 2, 3, 6, 7),
+              v128.shuffle<f32>(b01, b23, 0, 1, 4, 5),
+              v128.shuffle<f32>(b01, b23, 2, 3, 6, 7),
+              ownWork + i * 96, 16,
+            );
+          }
+          for (let j = 0; j < 6; j++) {
+            transformTile(
+              element(ownWork, 0, j, 6), element(ownWork, 1, j, 6), element(ownWork, 2, j, 6), element(ownWork, 3, j, 6),
+              to + <usize>j * step, 6 * step,
+            );
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+// Winograd: products become tiles of the output (see transforms.ts), and what follows a convolution is done while a tile is at
+// hand: bias, ReLU, and pooling 2x2.
+
+import { transpose4x4 } from "../../matmul/pack";
+import { storePartial } from "../../simd";
+import { poolCodes, poolCorners, storeEightCodes } from "../pooled";
+import { element, outputTile } from "./transforms";
+
+/** Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones. */
+const OUTPUT_WORK: usize = 40 * 16;
+
+/** A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus `start`. work: 24 vectors. */
+// @ts-ignore: decorator
+@inline
+function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
+  // down the columns: the six rows of each column become four; then along the rows
+  for (let j: usize = 0; j < 6; j++) {
+    const at = from + j * step;
+    outputTile(
+      v128.load(at), v128.load(at + 6 * step), v128.load(at + 12 * step),
+      v128.load(at + 18 * step), v128.load(at + 24 * step), v128.load(at + 30 * step),
+      false, start, work + j * 16, 96,
+    );
+  }
+  for (let i = 0; i < 4; i++) {
+    outputTile(
+      element(work, i, 0, 6), element(work, i, 1, 6), element(work, i, 2, 6),
+      element(work, i, 3, 6), element(work, i, 4, 6), element(work, i, 5, 6),
+      true, start, result + (<usize>i << 6), 16,
+    );
+  }
+}
+
+/**
+ * out[image][c][4 ty + i][4 tx + j] = f(bias[c] + (A' m A)[i][j]), for each tile of each channel; f is max(., 0) with `relu` 1.
+ *
+ * products: [36][C][T], T tiles numbered [image][ty][tx], `step` bytes from position to position; out: [images][C][H][W], what
+ * reaches past H or W is dropped; bias may be 0. work: 640 bytes for each call's `begin / grain`. Unit: one channel, all tiles.
+ */
+export function winogradOutput(
+  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
+  bias: usize, relu: i32, out: usize, height: i32, width: i32, work: usize, grain: i32,
+): void {
+  const tilesPerImage = tilesY * tilesX;
+  const tiles = images * tilesPerImage;
+  const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
+  const result = ownWork + 24 * 16;
+  const rowBytes = <usize>width << 2;
+  const lowest = f32x4.splat(relu ? 0 : -Infinity); // pmax keeps a NaN: it takes its first argument unless that is smaller
+  for (let c = begin; c < end; c++) {
+    const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
+    for (let t = 0; t < tiles; t += 4) {
+      outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
+      // the four lanes' columns are turned into rows of four lanes: row i of lane l is at result[i][l]
+      for (let i = 0; i < 4; i++) {
+        const row = result + (<usize>i << 6);
+        transpose4x4(
+          f32x4.pmax(v128.load(row), lowest), f32x4.pmax(v128.load(row, 16), lowest),
+          f32x4.pmax(v128.load(row, 32), lowest), f32x4.pmax(v128.load(row, 48), lowest), row, 16,
+        );
+      }
+      for (let lane = 0; lane < min(4, tiles - t); lane++) {
+        const tile = t + lane;
+        const image = tile / tilesPerImage;
+        const inImage = tile - image * tilesPerImage;
+        const ty = inImage / tilesX;
+        const y = ty << 2;
+        const x = (inImage - ty * tilesX) << 2;
+        let to = out + (<usize>(((image * channels + c) * height + y) * width + x) << 2);
+        let from = result + (<usize>lane << 4);
+        const rows = min(4, height - y);
+        const columns = min(4, width - x);
+        for (let i = 0; i < rows; i++, to += rowBytes, from += 64) {
+          if (columns == 4) v128.store(to, v128.load(from));
+          else storePartial(to, v128.load(from), columns);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * The same, then ReLU and max pooling 2x2, stride 2: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1. codes: a byte for each element
+ * of out (see ../pooled.ts), or 0 (none wanted). Unit: one channel, all tiles.
+ */
+export function winogradOutputPool(
+  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
+  bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
+): void {
+  const tilesPerImage = tilesY * tilesX;
+  const tiles = images * tilesPerImage;
+  const pooledHeight = height >> 1;
+  const pooledWidth = width >> 1;
+  const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
+  const result = ownWork + 24 * 16;
+  for (let c = begin; c < end; c++) {
+    const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
+    for (let t = 0; t < tiles; t += 4) {
+      outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
+      const image = t / tilesPerImage;
+      const inImage = t - image * tilesPerImage;
+      const ty = inImage / tilesX;
+      const tx = inImage - ty * tilesX;
+      const inOneRow = t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
+      for (let i: i32 = 0; i < 2; i++) {
+        const row = result + (<usize>i << 7);
+        const best0 = poolCorners(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80));
+        const code0 = poolCodes(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80), best0);
+        const best1 = poolCorners(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112));
+        const code1 = poolCodes(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112), best1);
+        const best0123 = v128.shuffle<f32>(best0, best1, 0, 4, 1, 5);
+        const best4567 = v128.shuffle<f32>(best0, best1, 2, 6, 3, 7);
+        const code0123 = v128.shuffle<i32>(code0, code1, 0, 4, 1, 5);
+        const code4567 = v128.shuffle<i32>(code0, code1, 2, 6, 3, 7);
+        if (inOneRow) {
+          const at = <usize>(((image * channels + c) * pooledHeight + 2 * ty + i) * pooledWidth + 2 * tx);
+          v128.store(out + (at << 2), best0123);
+          v128.store(out + (at << 2), best4567, 16);
+          if (codes) storeEightCodes(codes + at, code0123, code4567);
+          continue;
+        }
+        // lane l has two neighbouring elements: 2 l and 2 l + 1 of the eight
+        v128.store(row, best0123);
+        v128.store(row, best4567, 16);
+        v128.store(row, code0123, 32);
+        v128.store(row, code4567, 48);
+        for (let lane = 0; lane < min(4, tiles - t); lane++) {
+          const tile = t + lane;
+          const laneImage = tile / tilesPerImage;
+          const laneInImage = tile - laneImage * tilesPerImage;
+          const laneY = laneInImage / tilesX;
+          const y = 2 * laneY + i;
+          const x = 2 * (laneInImage - laneY * tilesX);
+          if (y >= pooledHeight) continue;
+          const at = <usize>(((laneImage * channels + c) * pooledHeight + y) * pooledWidth + x);
+          for (let k = 0; k < min(2, pooledWidth - x); k++) {
+            const from = row + (<usize>(2 * lane + k) << 2);
+            f32.store(out + ((at + <usize>k) << 2), f32.load(from));
+            if (codes) i32.store8(codes + at + <usize>k, i32.load(from, 32));
+          }
+        }
+      }
+    }
+  }
+}
