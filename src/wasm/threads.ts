@@ -24,9 +24,9 @@ type StartWorker = (data: { module: WebAssembly.Module; memory: WebAssembly.Memo
 let threads = defaultThreads();
 let stops: StopWorker[] | undefined;
 
-function words(): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(memory.buffer as unknown as SharedArrayBuffer, 0, 256);
-}
+/** The control block. Made once: growth leaves views of a shared memory as they are. */
+const control = new Int32Array(memory.buffer as unknown as SharedArrayBuffer, 0, 256);
+const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
 
 /** True where threads can share the memory: always in Node, in browsers when the page is cross-origin isolated. */
 function canShare(): boolean {
@@ -132,15 +132,14 @@ export function runParallel(
     kernel(0, total, ...args);
     return;
   }
-  const control = words();
   control[CONTROL.kernel] = number;
   control[CONTROL.total] = total;
   control[CONTROL.grain] = grain;
   control[CONTROL.argumentCount] = args.length;
-  new Float64Array(memory.buffer, 8 * CONTROL.arguments, args.length).set(args);
+  for (let i = 0; i < args.length; i++) jobArguments[i] = args[i];
   Atomics.store(control, CONTROL.next, 0);
   Atomics.add(control, CONTROL.generation, 1);
-  Atomics.notify(control, CONTROL.generation);
+  if (Atomics.load(control, CONTROL.sleepers) > 0) Atomics.notify(control, CONTROL.generation);
   try {
     const chunks = Math.ceil(total / grain);
     for (
@@ -154,29 +153,29 @@ export function runParallel(
   } finally {
     Atomics.store(control, CONTROL.next, total); // after an error there is nothing more to take
     Atomics.add(control, CONTROL.generation, 1);
-    awaitWorkers(control, name);
+    awaitWorkers(name);
   }
   if (Atomics.exchange(control, CONTROL.failed, 0) !== 0)
     throw new WasmgradError(`${name}: a kernel failed on a worker thread`);
 }
 
 /** Waits until no worker is inside the job. All chunks are taken by now, so this is at most one chunk's time. */
-function awaitWorkers(control: Int32Array<SharedArrayBuffer>, name: string): void {
+function awaitWorkers(name: string): void {
   for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(control, CONTROL.active) === 0) return;
   const start = performance.now();
   while (Atomics.load(control, CONTROL.active) !== 0) {
     if (performance.now() - start > LOST_AFTER_MS) {
-      giveUp(control, name);
+      giveUp(name);
       break;
     }
-    yieldCore(control);
+    yieldCore();
   }
 }
 
 let mayWait = true;
 
 /** Sleeps for a moment where the thread may (a browser's main thread may not). */
-function yieldCore(control: Int32Array<SharedArrayBuffer>): void {
+function yieldCore(): void {
   if (!mayWait) return;
   try {
     Atomics.wait(control, CONTROL.failed, 0, 0.05);
@@ -186,7 +185,7 @@ function yieldCore(control: Int32Array<SharedArrayBuffer>): void {
 }
 
 /** A worker died inside the job, or is stuck there: from now on there are no others, and what it was to compute is missing. */
-function giveUp(control: Int32Array<SharedArrayBuffer>, name: string): void {
+function giveUp(name: string): void {
   stopWorkers();
   const lost = control.subarray(CONTROL.claims, CONTROL.claims + MAX_WORKERS).some((claim) => claim !== 0);
   control.fill(0, CONTROL.claims, CONTROL.claims + MAX_WORKERS);
