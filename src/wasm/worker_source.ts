@@ -30,10 +30,17 @@ export const MAX_WORKERS = 63;
 export const MAX_ARGUMENTS = 32;
 
 /**
- * How long a waiting worker spins before it sleeps. To wake it again takes 40 to 180 microseconds, and some milliseconds where
+ * How long a waiting worker spins before it sleeps. To wake it again takes 20 to 180 microseconds, and some milliseconds where
  * the system puts it on the caller's core; so it stays awake through what a training step does between its kernels.
  */
 const SPIN_MS = 2;
+/**
+ * A worker that lost its core for this long while it spun shares it with somebody, maybe with the caller: to spin then takes
+ * time away from work. It spins but briefly for a while, and tries again.
+ */
+const LOST_CORE_MS = 1;
+const BRIEF_SPIN_MS = 0.02;
+const BRIEF_FOR_MS = 500;
 
 /**
  * What a worker runs, as text: it starts from a string, so that bundlers need no configuration. It instantiates the same
@@ -48,12 +55,19 @@ const run = ({ module, memory, index }) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error("assert failed"); } } });
   const kernels = Object.values(exports);
   const args = [];
+  let briefUntil = 0;
   /** Waits until the generation is not "seen": awake for a while, then asleep. */
   const awaitChange = (seen) => {
-    const start = performance.now();
-    do {
-      for (let spin = 0; spin < 1000; spin++) if (Atomics.load(words, C.generation) !== seen) return;
-    } while (performance.now() - start < ${SPIN_MS});
+    let now = performance.now();
+    const end = now + (now < briefUntil ? ${BRIEF_SPIN_MS} : ${SPIN_MS});
+    while (now < end) {
+      let changed = false;
+      for (let spin = 0; !changed && spin < 1000; spin++) changed = Atomics.load(words, C.generation) !== seen;
+      const before = now;
+      now = performance.now();
+      if (now - before > ${LOST_CORE_MS}) briefUntil = now + ${BRIEF_FOR_MS};
+      if (changed) return;
+    }
     Atomics.add(words, C.sleepers, 1);
     Atomics.wait(words, C.generation, seen);
     Atomics.sub(words, C.sleepers, 1);
