@@ -10,6 +10,7 @@ export function heapBase(): usize {
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { gemm } from "./matmul/gemm";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
+export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./conv2d/depthwise";
 export { pooledChannelSums, unpool } from "./conv2d/pooled";
 export { convolvePooled, gradWeightPooled } from "./conv2d/pooled_gemm";
 export { upsample2x2 } from "./conv_transpose2d/upsample";

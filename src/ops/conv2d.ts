@@ -1,6 +1,5 @@
 import { formatShape, ShapeError } from "../errors.ts";
-import { launch } from "../wasm/kernels.ts";
-import { ELEMENTWISE_GRAIN, emptyLike, expectFloat, expectRank, type NDArray } from "./array.ts";
+import { expectFloat, expectRank, type NDArray } from "./array.ts";
 import { type ConvAlgorithm, convAlgorithm } from "./conv2d_algorithm.ts";
 import {
   type Conv2dGeometry,
@@ -11,6 +10,7 @@ import {
 } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
 import { readOptions } from "./options.ts";
+import { beforeRelu } from "./relu.ts";
 import { sumTo } from "./sum.ts";
 
 /** [C, H, W] becomes a batch of one. */
@@ -29,13 +29,6 @@ export function checkBias(op: string, bias: NDArray | null, channels: number): v
 /** The gradient of a bias that is one float a channel: the sum over images and pixels. */
 export function channelSums(x: NDArray): NDArray {
   return sumTo(x, [x.shape[1], 1, 1]).withShape([x.shape[1]]);
-}
-
-/** Takes from a gradient what ReLU cut off: `dy` where y > 0 (or NaN), else 0. */
-export function beforeRelu(dy: NDArray, y: NDArray): NDArray {
-  const dx = emptyLike(dy);
-  launch("reluGrad", dy.size, ELEMENTWISE_GRAIN, dy.ptr, y.ptr, dx.ptr);
-  return dx;
 }
 
 /** `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. See F.conv2d. With `relu`, max(out, 0). */

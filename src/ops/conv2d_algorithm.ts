@@ -1,7 +1,9 @@
 import type { NDArray } from "./array.ts";
+import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./conv2d_depthwise.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import type { Conv2dGeometry } from "./conv2d_geometry.ts";
 import { imagesOf, winogradForward, winogradGradInput, winogradGradWeight, winogradServes } from "./conv2d_winograd.ts";
+import { reluInPlace } from "./relu.ts";
 
 /** The three passes of a convolution, whatever computes them. */
 export interface ConvAlgorithm {
@@ -24,6 +26,15 @@ const algorithms = {
     gradInput: (dOut, weight, g) => winogradGradInput(imagesOf(dOut), weight, g),
     gradWeight: (x, dOut, g) => winogradGradWeight(x, imagesOf(dOut), g),
   },
+  /** One input channel a group: rows correlated with the taps, no panels. */
+  depthwise: {
+    forward(x, weight, bias, g, relu) {
+      const out = depthwiseForward(x, weight, bias, g);
+      return relu ? reluInPlace(out) : out;
+    },
+    gradInput: depthwiseGradInput,
+    gradWeight: depthwiseGradWeight,
+  },
 } satisfies Record<string, ConvAlgorithm>;
 
 export type ConvAlgorithmName = keyof typeof algorithms;
@@ -32,6 +43,8 @@ export type ConvAlgorithmName = keyof typeof algorithms;
 const WINOGRAD_CHANNELS = 32;
 /** Smaller images leave most of a 4x4 tile unused. */
 const WINOGRAD_PIXELS = 16;
+/** With more filters a channel the tiles of a matrix product fill up, and packing is shared by more multiplications. */
+const DEPTHWISE_FILTERS = 8;
 
 let forced: ConvAlgorithmName | undefined;
 
@@ -42,6 +55,8 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
 
 /** Chooses how a convolution is computed. */
 export function chooseConvAlgorithm(g: Conv2dGeometry): ConvAlgorithmName {
+  const direct = g.outChannels <= DEPTHWISE_FILTERS && forced === undefined;
+  if (depthwiseServes(g) && (direct || forced === "depthwise")) return "depthwise";
   if (!winogradServes(g) || forced === "gemm") return "gemm";
   const pays =
     Math.min(g.inChannels, g.outChannels) >= WINOGRAD_CHANNELS && g.outHeight * g.outWidth >= WINOGRAD_PIXELS;

@@ -1,9 +1,10 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
 import { f32View } from "../wasm/memory.ts";
-import { ELEMENTWISE_GRAIN, empty, floatTable, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
+import { empty, floatTable, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
 import { inOrder, multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
+import { reluInPlace } from "./relu.ts";
 
 /**
  * The three passes of a convolution as matrix products over packed panels (implicit GEMM, see assembly/conv2d/columns.ts).
@@ -239,8 +240,7 @@ export function convGradInput(
     const to = dx.ptr + 4 * first * planes * g.height * g.width;
     launch("foldColumns", count * planes, GRAIN, columns, table, bias?.ptr ?? 0, planes, to);
   });
-  if (relu) launch("relu", dx.size, ELEMENTWISE_GRAIN, dx.ptr, dx.ptr);
-  return dx;
+  return relu ? reluInPlace(dx) : dx;
 }
 
 /** dWeight [groups*Co, Ci, KH, KW] = dOut columnᵀ, summed over all pixels of all images (in their order). */

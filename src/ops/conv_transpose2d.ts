@@ -1,10 +1,11 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
-import { asBatch, beforeRelu, channelSums, checkBias } from "./conv2d.ts";
+import { asBatch, channelSums, checkBias } from "./conv2d.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import { type Conv2dGeometry, type Conv2dOptions, checkWindow, type Window } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkPair, type Pair, readOptions } from "./options.ts";
+import { beforeRelu } from "./relu.ts";
 
 export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
   /** Rows and columns cut off each side of the result. Default 0. */

@@ -55,6 +55,31 @@ const winograd: ConvCase[] = [
   { x: [2, 3, 6, 13], filters: 4, kernel: [3, 3], padding: [0, 2], bias: true },
 ];
 
+/** One input channel a group: strides that sort columns by phase, rows and columns that fill no block, padding beyond the kernel. */
+const depthwise: ConvCase[] = [
+  { x: [2, 3, 9, 11], filters: 3, kernel: [3, 3], padding: [1, 1], groups: 3, bias: true },
+  { x: [2, 3, 9, 12], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], groups: 3, bias: true },
+  { x: [1, 2, 8, 7], filters: 6, kernel: [3, 3], stride: [2, 2], groups: 2, bias: true },
+  { x: [3, 2, 7, 10], filters: 4, kernel: [5, 5], stride: [1, 2], padding: [2, 2], groups: 2 },
+  { x: [1, 3, 12, 13], filters: 3, kernel: [2, 4], stride: [3, 3], padding: [1, 2], dilation: [2, 1], groups: 3 },
+  {
+    x: [1, 2, 11, 9],
+    filters: 2,
+    kernel: [3, 3],
+    stride: [2, 3],
+    padding: [2, 0],
+    dilation: [3, 2],
+    groups: 2,
+    bias: true,
+  },
+  { x: [2, 5, 4, 4], filters: 5, kernel: [1, 1], groups: 5, bias: true },
+  { x: [1, 2, 6, 9], filters: 2, kernel: [1, 1], stride: [2, 4], groups: 2 }, // inputs that nobody reads
+  { x: [1, 1, 8, 8], filters: 4, kernel: [3, 3], bias: true },
+  { x: [1, 2, 3, 2], filters: 2, kernel: [2, 1], stride: [2, 2], padding: [3, 4], groups: 2, bias: true },
+  { x: [70, 1, 4, 4], filters: 2, kernel: [3, 3], padding: [1, 1] }, // more units than chunks
+  { x: [1, 1, 6, 33], filters: 1, kernel: [3, 7], padding: [1, 3], bias: true },
+];
+
 /** Each input pixel paints the kernel into the output. */
 function convTranspose2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
   const { stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], dilation = [1, 1], groups = 1 } = c;
@@ -217,5 +242,7 @@ export const conv2dCases = [
   ...table(cases, "conv2d"),
   ...table(winograd, "conv2d", "winograd"),
   ...table(winograd, "conv2d", "gemm"),
+  ...table(depthwise, "conv2d", "depthwise"),
+  ...table(depthwise, "conv2d", "gemm"),
 ];
 export const convTranspose2dCases = table(transposed, "convTranspose2d");
