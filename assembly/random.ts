@@ -49,12 +49,20 @@ function unit(bits: v128): v128 {
 }
 
 /** sqrt(-2 ln u) of u in (0, 1], in steps of 2^-32 near 0: up to 6.8. */
-// @ts-ignore: decorator
-@inline
 function normalRadius(bits: v128): v128 {
   const half = f32x4.splat(0.5);
   const u = f32x4.mul(f32x4.add(f32x4.convert_i32x4_u(bits), half), f32x4.splat(f32(1.0 / 4294967296.0)));
   return f32x4.sqrt(f32x4.mul(log4(u), f32x4.splat(-2)));
+}
+
+// calls, not inlined: they are long, and each has several users
+
+function cosine(x: v128): v128 {
+  return cos4(x);
+}
+
+function sine(x: v128): v128 {
+  return sin4(x);
 }
 
 /** 2 pi u. */
@@ -84,7 +92,33 @@ function finish(KIND: i32, bits: v128, i: i32, x: usize, a: v128, b: v128): v128
   return bits;
 }
 
-/** The loop of all draws: elements [begin, end) of `out`, sixteen at a time. */
+/** Turns the four words of sixteen elements into what is drawn, and stores them at i to i+15, or up to `end`. */
+// @ts-ignore: decorator
+@inline
+function finishWords(
+  KIND: i32, c0: v128, c1: v128, c2: v128, c3: v128, out: usize, i: i32, end: i32, x: usize, a: v128, b: v128,
+): void {
+  if (KIND == NORMAL) {
+    // Box and Muller: a radius and an angle make two independent numbers
+    const radius01 = normalRadius(c0);
+    const angle01 = normalAngle(c1);
+    const radius23 = normalRadius(c2);
+    const angle23 = normalAngle(c3);
+    c0 = f32x4.mul(radius01, cosine(angle01));
+    c1 = f32x4.mul(radius01, sine(angle01));
+    c2 = f32x4.mul(radius23, cosine(angle23));
+    c3 = f32x4.mul(radius23, sine(angle23));
+  }
+  storeUpTo(out, i, end, finish(KIND, c0, i, x, a, b));
+  if (i + 4 < end) storeUpTo(out, i + 4, end, finish(KIND, c1, i + 4, x, a, b));
+  if (i + 8 < end) storeUpTo(out, i + 8, end, finish(KIND, c2, i + 8, x, a, b));
+  if (i + 12 < end) storeUpTo(out, i + 12, end, finish(KIND, c3, i + 12, x, a, b));
+}
+
+/**
+ * The loop of all draws: elements [begin, end) of `out`, twice sixteen at a time, c0 to c3 and d0 to d3: a round waits for the one
+ * before, and two independent chains fill each other's gaps.
+ */
 // @ts-ignore: decorator
 @inline
 function draw(KIND: i32, begin: i32, end: i32, out: usize, seed: f64, offset: f64, x: usize, a: f32, b: f32): void {
@@ -92,42 +126,50 @@ function draw(KIND: i32, begin: i32, end: i32, out: usize, seed: f64, offset: f6
   const vb = f32x4.splat(b);
   const multiplier0 = i32x4.splat(MULTIPLIER_0);
   const multiplier1 = i32x4.splat(MULTIPLIER_1);
-  for (let i = begin; i < end; i += 16) {
+  const weyl0 = i32x4.splat(WEYL_0);
+  const weyl1 = i32x4.splat(WEYL_1);
+  const key0 = i32x4.splat(<u32>(<u64>seed));
+  const key1 = i32x4.splat(<u32>(<u64>seed >> 32));
+  let i = begin;
+  do {
     const counter = <u64>offset + (<u64>i >> 2);
-    let c0 = i32x4.add(i32x4.splat(<i32>counter), i32x4(0, 1, 2, 3)); // a multiple of 4: no carry into c1
-    let c1 = i32x4.splat(<i32>(counter >> 32));
-    let c2 = i32x4.splat(0);
-    let c3 = i32x4.splat(0);
-    let k0 = <u32>(<u64>seed);
-    let k1 = <u32>(<u64>seed >> 32);
-    for (let round = 0; round < 10; round++) {
-      const high0 = multiplyHigh(c0, multiplier0);
-      const low0 = i32x4.mul(c0, multiplier0);
-      const high1 = multiplyHigh(c2, multiplier1);
-      const low1 = i32x4.mul(c2, multiplier1);
-      c0 = v128.xor(v128.xor(high1, c1), i32x4.splat(k0));
-      c1 = low1;
-      c2 = v128.xor(v128.xor(high0, c3), i32x4.splat(k1));
-      c3 = low0;
-      k0 += WEYL_0;
-      k1 += WEYL_1;
-    }
-    if (KIND == NORMAL) {
-      // Box and Muller: a radius and an angle make two independent numbers
-      const radius01 = normalRadius(c0);
-      const angle01 = normalAngle(c1);
-      const radius23 = normalRadius(c2);
-      const angle23 = normalAngle(c3);
-      c0 = f32x4.mul(radius01, cos4(angle01));
-      c1 = f32x4.mul(radius01, sin4(angle01));
-      c2 = f32x4.mul(radius23, cos4(angle23));
-      c3 = f32x4.mul(radius23, sin4(angle23));
-    }
-    storeUpTo(out, i, end, finish(KIND, c0, i, x, va, vb));
-    if (i + 4 < end) storeUpTo(out, i + 4, end, finish(KIND, c1, i + 4, x, va, vb));
-    if (i + 8 < end) storeUpTo(out, i + 8, end, finish(KIND, c2, i + 8, x, va, vb));
-    if (i + 12 < end) storeUpTo(out, i + 12, end, finish(KIND, c3, i + 12, x, va, vb));
-  }
+    const next = counter + 4;
+    // the first round, in which c2 and c3 are 0; counters are multiples of 4: no carry into c1
+    const c = i32x4.add(i32x4.splat(<i32>counter), i32x4(0, 1, 2, 3));
+    const d = i32x4.add(i32x4.splat(<i32>next), i32x4(0, 1, 2, 3));
+    let c0 = v128.xor(i32x4.splat(<i32>(counter >> 32)), key0);
+    let c1 = i32x4.splat(0);
+    let c2 = v128.xor(multiplyHigh(c, multiplier0), key1);
+    let c3 = i32x4.mul(c, multiplier0);
+    let d0 = v128.xor(i32x4.splat(<i32>(next >> 32)), key0);
+    let d1 = c1;
+    let d2 = v128.xor(multiplyHigh(d, multiplier0), key1);
+    let d3 = i32x4.mul(d, multiplier0);
+    let k0 = i32x4.add(key0, weyl0);
+    let k1 = i32x4.add(key1, weyl1);
+    let round = 9;
+    do {
+      const lowC0 = i32x4.mul(c0, multiplier0);
+      const lowC1 = i32x4.mul(c2, multiplier1);
+      const highC0 = multiplyHigh(c0, multiplier0);
+      c0 = v128.xor(multiplyHigh(c2, multiplier1), v128.xor(c1, k0));
+      c1 = lowC1;
+      c2 = v128.xor(highC0, v128.xor(c3, k1));
+      c3 = lowC0;
+      const lowD0 = i32x4.mul(d0, multiplier0);
+      const lowD1 = i32x4.mul(d2, multiplier1);
+      const highD0 = multiplyHigh(d0, multiplier0);
+      d0 = v128.xor(multiplyHigh(d2, multiplier1), v128.xor(d1, k0));
+      d1 = lowD1;
+      d2 = v128.xor(highD0, v128.xor(d3, k1));
+      d3 = lowD0;
+      k0 = i32x4.add(k0, weyl0);
+      k1 = i32x4.add(k1, weyl1);
+    } while (--round);
+    finishWords(KIND, c0, c1, c2, c3, out, i, end, x, va, vb);
+    if (i + 16 < end) finishWords(KIND, d0, d1, d2, d3, out, i + 16, end, x, va, vb);
+    i += 32;
+  } while (i < end);
 }
 
 /** out[i] = 32 random bits. */
