@@ -102,18 +102,28 @@ function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32
   return start << 2;
 }
 
-/** One row, or a part of one, of n elements. */
+/** One row, or a part of one, of n > 0 elements; `do … while`: see unary.ts. */
 // @ts-ignore: decorator
 @inline
 function combineRow(f: F, a: usize, stepA: i32, b: usize, stepB: i32, out: usize, n: i32): void {
+  let i = 0;
   if (stepA == 0) {
     const same = v128.load32_splat(a);
-    for (let i = 0; i < n; i += 4) storeUpTo(out, i, n, combine(f, same, load4(b, i)));
+    do {
+      storeUpTo(out, i, n, combine(f, same, load4(b, i)));
+      i += 4;
+    } while (i < n);
   } else if (stepB == 0) {
     const same = v128.load32_splat(b);
-    for (let i = 0; i < n; i += 4) storeUpTo(out, i, n, combine(f, load4(a, i), same));
+    do {
+      storeUpTo(out, i, n, combine(f, load4(a, i), same));
+      i += 4;
+    } while (i < n);
   } else {
-    for (let i = 0; i < n; i += 4) storeUpTo(out, i, n, combine(f, load4(a, i), load4(b, i)));
+    do {
+      storeUpTo(out, i, n, combine(f, load4(a, i), load4(b, i)));
+      i += 4;
+    } while (i < n);
   }
 }
 

@@ -121,7 +121,11 @@ function termAt(kind: i32, i: i32, x: usize, t: usize, weight: usize, positive: 
 function terms(
   kind: i32, begin: i32, end: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32, y: usize,
 ): void {
-  for (let i = begin; i < end; i += 4) storeUpTo(y, i, end, termAt(kind, i, x, t, weight, positive, all(beta)));
+  let i = begin;
+  do {
+    storeUpTo(y, i, end, termAt(kind, i, x, t, weight, positive, all(beta)));
+    i += 4;
+  } while (i < end);
 }
 
 /** y[i] = term i; range: elements, from a multiple of 4. */
@@ -147,20 +151,29 @@ function sums(
 ): void {
   for (let c = begin; c < end; c++) {
     const stop = min((c + 1) * chunk, size);
-    let low = f64x2.splat(0);
-    let high = f64x2.splat(0);
+    // two vectors at a time: four independent chains of additions
+    let low0 = f64x2.splat(0);
+    let high0 = low0;
+    let low1 = low0;
+    let high1 = low0;
     let i = c * chunk;
-    for (; i + 4 <= stop; i += 4) {
-      const v = termAt(kind, i, x, t, weight, positive, all(beta));
-      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, promoteHigh(v));
+    if (i + 8 <= stop) {
+      do {
+        const v = termAt(kind, i, x, t, weight, positive, all(beta));
+        const w = termAt(kind, i + 4, x, t, weight, positive, all(beta));
+        low0 = f64x2.add(low0, f64x2.promote_low_f32x4(v));
+        high0 = f64x2.add(high0, promoteHigh(v));
+        low1 = f64x2.add(low1, f64x2.promote_low_f32x4(w));
+        high1 = f64x2.add(high1, promoteHigh(w));
+        i += 8;
+      } while (i + 8 <= stop);
     }
-    if (i < stop) {
+    for (; i < stop; i += 4) {
       const v = v128.and(termAt(kind, i, x, t, weight, positive, all(beta)), lanesBelow(stop - i));
-      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, promoteHigh(v));
+      low0 = f64x2.add(low0, f64x2.promote_low_f32x4(v));
+      high0 = f64x2.add(high0, promoteHigh(v));
     }
-    store<f64>(y + (<usize>c << 3), sumLanes(f64x2.add(low, high)));
+    store<f64>(y + (<usize>c << 3), sumLanes(f64x2.add(f64x2.add(low0, high0), f64x2.add(low1, high1))));
   }
 }
 
@@ -188,7 +201,16 @@ function gradients(
 ): void {
   const b = all(beta);
   const one = f32x4.div(v128.load32_splat(dy), all(divisor));
-  for (let i = begin; i < end; i += 4) {
+  let i = begin;
+  if (single && dx && !dt && !weight && !positive) {
+    // what training asks for: the gradient of a mean or a sum, without weights
+    do {
+      storeUpTo(dx, i, end, f32x4.mul(slope(kind, load4(x, i), load4(t, i), all(1), b), one));
+      i += 4;
+    } while (i < end);
+    return;
+  }
+  do {
     const xs = load4(x, i);
     const ts = load4(t, i);
     const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
@@ -196,7 +218,8 @@ function gradients(
     if (weight) g = f32x4.mul(g, load4(weight, i));
     if (dx) storeUpTo(dx, i, end, f32x4.mul(slope(kind, xs, ts, p, b), g));
     if (dt) storeUpTo(dt, i, end, f32x4.mul(targetSlope(kind, xs, ts, p, b), g));
-  }
+    i += 4;
+  } while (i < end);
 }
 
 /**

@@ -86,21 +86,23 @@ const weighted: OpCase[] = [[4], [3, 1], [2, 1, 1], [2, 3, 4], []].map((weightSh
 export const pairLossCases: OpCase[] = [
   ...Object.entries(losses).flatMap(([name, { run, term, input, target }]) =>
     shapes.flatMap((shape) =>
-      reductions.map((reduction) => ({
-        name: `${name} [${shape}] ${reduction}`,
-        inputs: [
-          { shape, ...input },
-          { shape, ...target },
-        ],
-        run: (x: Tensor, t: Tensor) => run(x, t, reduction),
-        reference: (x: Ref, t: Ref) =>
-          reduceTerms(
-            x.data.map((v, i) => term(v, t.data[i])),
-            shape,
-            reduction,
-          ),
-        gradTolerance: 1e-4, // BCE: 1 / (x (1 - x)) is up to 20 times the rounding of x
-      })),
+      reductions.flatMap((reduction) =>
+        [true, false].map((grad) => ({
+          name: `${name} [${shape}] ${reduction}${grad ? "" : ", target without gradient"}`,
+          inputs: [
+            { shape, ...input },
+            { shape, ...target, grad },
+          ],
+          run: (x: Tensor, t: Tensor) => run(x, t, reduction),
+          reference: (x: Ref, t: Ref) =>
+            reduceTerms(
+              x.data.map((v, i) => term(v, t.data[i])),
+              shape,
+              reduction,
+            ),
+          gradTolerance: 1e-4, // BCE: 1 / (x (1 - x)) is up to 20 times the rounding of x
+        })),
+      ),
     ),
   ),
   {
