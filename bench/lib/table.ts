@@ -1,0 +1,17 @@
+/** Tables for terminals. */
+
+export type Cells = readonly string[];
+
+/** Columns of equal width, the first one to the left, numbers to the right. */
+export function printTable(title: string, header: Cells, rows: readonly Cells[]): void {
+  const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: Cells) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
+  console.log(`\n${title}\n${[header, ...rows].map(line).join("\n")}`);
+}
+
+/** Three significant digits, and no more than a table needs: 0.123, 1.23, 12.3, 123, 1234. */
+export function digits(value: number): string {
+  const magnitude = Math.abs(value);
+  return value.toFixed(magnitude < 1 ? 3 : magnitude < 10 ? 2 : magnitude < 100 ? 1 : 0);
+}

@@ -1,0 +1,114 @@
+/** Measures wasmgrad against its peers. See bench/README.md. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
+import { digits, printTable } from "../lib/table.ts";
+import { type ContestOptions, type ContestRow, compete } from "./contest.ts";
+import { writeInputs } from "./inputs.ts";
+import { PeerProcess } from "./peer_process.ts";
+import { type Contest, environment, ours, type PeerDefinition, peers } from "./peers.ts";
+
+const list = (text: string) => text.split(",");
+const numbers = (text: string) => list(text).map(Number);
+
+const options = new Command("npm run bench:versus --")
+  .option("--peers <names>", `some of ${peers.map(({ name }) => name)}`, list)
+  .option("--batch <sizes>", "only these batch sizes", numbers)
+  .option("--threads <numbers>", "only these numbers of threads", numbers)
+  .option("--rounds <count>", "turns of each side", Number, 15)
+  .option("--time <milliseconds>", "that a side works in each turn", Number, 250)
+  .option("--quick", "five short rounds; the results go to build/bench")
+  .parse()
+  .opts<{ peers?: string[]; batch?: number[]; threads?: number[]; rounds: number; time: number; quick?: boolean }>();
+if (options.quick) Object.assign(options, { rounds: 5, time: 100 });
+const unknown = options.peers?.filter((name) => !peers.some((peer) => peer.name === name)) ?? [];
+if (unknown.length > 0) throw new Error(`unknown peer: ${unknown}`);
+
+const chosen = (contest: Contest) =>
+  (options.batch?.includes(contest.batch) ?? true) && (options.threads?.includes(contest.threads) ?? true);
+const partial = options.batch !== undefined || options.threads !== undefined;
+const output = options.quick || partial ? scratchFolder : resultsFolder;
+
+function installPeers(): void {
+  const folder = fileURLToPath(new URL(".", import.meta.url));
+  if (existsSync(join(folder, "node_modules"))) return;
+  // the native runtime would download its CUDA libraries: the ones for the CPU are in the package
+  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  execFileSync("npm", ["ci", "--omit=dev"], { cwd: folder, env, stdio: "inherit" });
+}
+
+function describe({ kind, batch, threads, variant }: Contest): string {
+  return `${kind}, batch ${batch}, ${threads} thread${threads > 1 ? "s" : ""} each${variant ? `, ${variant}` : ""}`;
+}
+
+/** The processes of both sides for one contest: threads are fixed at the start in some libraries. */
+async function contend(command: readonly string[], contest: Contest, inputs: string, settings: ContestOptions) {
+  const threads = String(contest.threads);
+  const variables = { ...environment, OMP_NUM_THREADS: threads };
+  const us = await PeerProcess.start([...ours, inputs, threads, ""], variables);
+  try {
+    const them = await PeerProcess.start([...command, inputs, threads, contest.variant ?? ""], variables);
+    try {
+      return { version: them.version, row: await compete(us, them, contest, settings) };
+    } finally {
+      await them.stop();
+    }
+  } finally {
+    await us.stop();
+  }
+}
+
+async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
+  const command = peer.command();
+  if (!command) {
+    console.log(`\n${peer.label}: ${peer.missing}`);
+    return;
+  }
+  const rows: ContestRow[] = [];
+  let version = "";
+  for (const contest of peer.contests.filter(chosen)) {
+    try {
+      const result = await contend(command, contest, inputs, options);
+      version = result.version;
+      rows.push(result.row);
+    } catch (error) {
+      rows.push({ ...contest, failed: (error as Error).message });
+    }
+    const { ours, theirs, faster, failed } = rows.at(-1) as ContestRow;
+    console.log(
+      `${peer.label}: ${describe(contest)}: ${failed ?? `${digits(ours!)} to ${digits(theirs!)} ms, ${digits(faster!.median)} x`}`,
+    );
+  }
+  if (rows.length === 0) return;
+  writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms a round": options.time }, rows);
+  printTable(
+    `${peer.label} ${version}`,
+    ["", "ours ms", "theirs ms", "faster", "half of the rounds"],
+    rows.map((row) =>
+      row.faster
+        ? [
+            describe(row),
+            digits(row.ours!),
+            digits(row.theirs!),
+            `${digits(row.faster.median)} x`,
+            `${digits(row.faster.low)} to ${digits(row.faster.high)}`,
+          ]
+        : [describe(row), "", "", row.failed ?? "", ""],
+    ),
+  );
+}
+
+const folder = mkdtempSync(join(tmpdir(), "wasmgrad-versus-"));
+try {
+  const selected = peers.filter(({ name }) => options.peers?.includes(name) ?? true);
+  if (selected.some(({ name }) => name !== "pytorch")) installPeers();
+  const inputs = join(folder, "inputs.safetensors");
+  writeInputs(inputs, Math.max(...selected.flatMap(({ contests }) => contests.map(({ batch }) => batch))));
+  for (const peer of selected) await measure(peer, inputs);
+} finally {
+  rmSync(folder, { recursive: true });
+}

@@ -1,0 +1,43 @@
+/** Our own side: the training step as a user writes it, in the scope that a DataLoader would open. */
+import { readFileSync } from "node:fs";
+import { manualSeed, nn, noGrad, optim, rand, scope, setNumThreads, tensor } from "wasmgrad";
+import { InpaintingAutoencoder } from "../../../examples/inpainting/model.ts";
+import { first, type Input, serve } from "./serve.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+const toTensor = ({ data, shape }: Input) => tensor(data, { shape });
+
+await serve((inputs, threads) => {
+  setNumThreads(threads);
+  return {
+    version,
+    prepare({ kind, batch, steps }) {
+      manualSeed(4);
+      const model = new InpaintingAutoencoder();
+      const state = Object.keys(model.stateDict()).map((name) => [name, toTensor(inputs[name])]);
+      model.loadStateDict(Object.fromEntries(state));
+      const images = toTensor(first(batch, inputs.images));
+      if (kind === "forward") {
+        const forward = () => noGrad(() => model.forward(images));
+        return {
+          check: () => Array.from(forward().data()),
+          step: () => void scope(() => void forward().data()),
+        };
+      }
+      const mask = toTensor(first(batch, inputs.mask));
+      const criterion = new nn.MSELoss();
+      const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
+      const train = (masked = images.mul(rand(images.shape).gt(0.5))) => {
+        const loss = criterion.forward(model.forward(masked), images);
+        optimizer.zeroGrad();
+        loss.backward();
+        optimizer.step();
+        return loss.item();
+      };
+      return {
+        check: () => Array.from({ length: steps }, () => scope(() => train(images.mul(mask)))),
+        step: () => void scope(() => void train()),
+      };
+    },
+  };
+});
