@@ -85,20 +85,18 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
   }
   if (rows.length === 0) return;
   writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms a round": options.time }, rows);
+  const timed = rows.filter((row) => row.faster);
+  if (timed.length === 0) return;
   printTable(
     `${peer.label} ${version}`,
     ["", "ours ms", "theirs ms", "faster", "half of the rounds"],
-    rows.map((row) =>
-      row.faster
-        ? [
-            describe(row),
-            digits(row.ours!),
-            digits(row.theirs!),
-            `${digits(row.faster.median)} x`,
-            `${digits(row.faster.low)} to ${digits(row.faster.high)}`,
-          ]
-        : [describe(row), "", "", row.failed ?? "", ""],
-    ),
+    timed.map((row) => [
+      describe(row),
+      digits(row.ours!),
+      digits(row.theirs!),
+      `${digits(row.faster!.median)} x`,
+      `${digits(row.faster!.low)} to ${digits(row.faster!.high)}`,
+    ]),
   );
 }
 

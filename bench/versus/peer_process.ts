@@ -55,6 +55,11 @@ export class PeerProcess {
     await ended;
   }
 
+  #lastWords(): string {
+    const lines = this.#complaints.trim().split("\n");
+    return lines.find((line) => line.includes("Error")) ?? lines.at(-1) ?? "";
+  }
+
   #ask<Reply>(request: PrepareRequest | RunRequest): Promise<Reply> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
     return this.#reply<Reply>();
@@ -67,7 +72,7 @@ export class PeerProcess {
     });
     try {
       const { value, done } = await Promise.race([this.#lines.next(), late]);
-      if (done) throw new Error(`the process ended: ${this.#complaints.trim().split("\n").at(-1)}`);
+      if (done) throw new Error(`the process ended: ${this.#lastWords()}`);
       const reply = JSON.parse(value) as Reply | Failed;
       if (typeof reply === "object" && reply && "error" in reply) throw new Error(reply.error);
       return reply as Reply;

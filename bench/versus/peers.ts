@@ -16,7 +16,7 @@ export interface PeerDefinition {
   /** Of the results file and of --peers. */
   name: string;
   label: string;
-  /** Program and arguments before INPUTS THREADS VARIANT; undefined where the peer cannot be had. */
+  /** Program and arguments, before INPUTS THREADS VARIANT; undefined where the peer cannot be had. */
   command(): readonly string[] | undefined;
   /** What to say then. */
   missing: string;
@@ -29,13 +29,13 @@ export const environment = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconf
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 /** A TypeScript program, in this very version of Node; TSX_TSCONFIG_PATH says where it finds wasmgrad. */
-function node(script: string): string[] {
-  return [process.execPath, "--import", import.meta.resolve("tsx"), `${folder}peers/${script}`];
+function node(script: string, ...args: string[]): string[] {
+  return [process.execPath, "--import", import.meta.resolve("tsx"), `${folder}peers/${script}`, ...args];
 }
 
 /** A peer from npm: there once `npm run bench:versus` has installed it. */
-function fromNpm(script: string, packageName: string): () => string[] | undefined {
-  return () => (existsSync(`${folder}node_modules/${packageName}`) ? node(script) : undefined);
+function fromNpm(packageName: string, script: string, ...args: string[]): () => string[] | undefined {
+  return () => (existsSync(`${folder}node_modules/${packageName}`) ? node(script, ...args) : undefined);
 }
 
 function pythonWithTorch(): string[] | undefined {
@@ -84,37 +84,39 @@ export const peers: readonly PeerDefinition[] = [
   {
     name: "onnxruntime-node",
     label: "onnxruntime-node (native)",
-    command: fromNpm("onnxruntime.ts", "onnxruntime-node"),
+    command: fromNpm("onnxruntime-node", "onnxruntime.ts", "native"),
     missing: NOT_INSTALLED,
     contests: [forward(4, 1), forward(64, 1), forward(64, 2)],
   },
   {
     name: "onnxruntime-web",
     label: "onnxruntime-web",
-    command: fromNpm("onnxruntime.ts", "onnxruntime-web"),
+    command: fromNpm("onnxruntime-web", "onnxruntime.ts", "wasm"),
     missing: NOT_INSTALLED,
     contests: [forward(4, 1), forward(64, 1)],
   },
   {
     name: "tfjs-wasm",
     label: "tfjs, wasm",
-    command: fromNpm("tfjs.ts", "@tensorflow/tfjs-backend-wasm"),
+    command: fromNpm("@tensorflow/tfjs-backend-wasm", "tfjs.ts", "wasm"),
     missing: NOT_INSTALLED,
     contests: [
       train(4, 1, { variant: "as its docs say", rounds: 1 }),
-      train(4, 1, { variant: "gradients by hand" }),
-      train(64, 1, { variant: "gradients by hand" }),
+      train(4, 1, { variant: "by hand" }),
+      train(64, 1, { variant: "by hand" }),
       forward(4, 1, { variant: "as its docs say" }),
-      forward(64, 1, { variant: "as its docs say" }),
+      forward(4, 1, { variant: "by hand" }),
+      forward(64, 1, { variant: "by hand" }),
     ],
   },
   {
     name: "jax-js",
     label: "jax-js, wasm",
-    command: fromNpm("jax.ts", "@jax-js/jax"),
+    command: fromNpm("@jax-js/jax", "jax.ts"),
     missing: NOT_INSTALLED,
     contests: [
       train(4, 1, { variant: "as its docs say", rounds: 3 }),
+      train(4, 1, { variant: "as its docs say, no jit", rounds: 3 }),
       train(4, 1, { variant: "im2col and dot" }),
       train(64, 1, { variant: "im2col and dot", rounds: 5 }),
     ],
@@ -122,7 +124,7 @@ export const peers: readonly PeerDefinition[] = [
   {
     name: "tfjs-cpu",
     label: "tfjs, plain JavaScript",
-    command: fromNpm("tfjs.ts", "@tensorflow/tfjs-backend-cpu"),
+    command: fromNpm("@tensorflow/tfjs-backend-cpu", "tfjs.ts", "cpu"),
     missing: NOT_INSTALLED,
     contests: [train(1, 1, { variant: "as its docs say", rounds: 3 })],
   },

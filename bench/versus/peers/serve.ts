@@ -1,4 +1,4 @@
-/** A peer's side of the conversation. usage of every peer: tsx PEER.ts INPUTS.safetensors THREADS VARIANT */
+/** A peer's side of the conversation. usage of every peer: tsx PEER.ts [OWN ARGUMENTS] INPUTS.safetensors THREADS VARIANT */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Hello, Prepared, Request, Task, Timed } from "../protocol.ts";
@@ -66,7 +66,7 @@ export async function serve(start: (inputs: Inputs, threads: number, variant: st
     process.stdout.write(`${JSON.stringify(reply)}\n`);
   // libraries greet on the console: that is no reply
   console.log = console.info = console.error;
-  const [path, threads, variant] = process.argv.slice(2);
+  const [path, threads, variant] = process.argv.slice(-3);
   const peer = await start(readInputs(path), Number(threads), variant);
   let current: Prepare | undefined;
   const respond = async (request: Request): Promise<Prepared | Timed> => {

@@ -1,0 +1,71 @@
+/** The forward pass of the inpainting autoencoder as an ONNX model, for runtimes that only run such files. */
+import onnxProto from "onnx-proto";
+
+const { onnx } = onnxProto;
+const { DataType } = onnx.TensorProto;
+const { AttributeType } = onnx.AttributeProto;
+/** Of ONNX 1.4: what these nodes need, and what every runtime still takes. */
+const OPERATOR_SET = 9;
+const IR_VERSION = 4;
+
+/** An array of floats: a weight, in the layout that PyTorch, ONNX and we share. */
+export interface Weight {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** The layers in order. Those with weights are named as in the state dict. */
+const LAYERS: readonly { op: string; weights?: string; sizes?: Record<string, number[]> }[] = [
+  { op: "Conv", weights: "encoder.0", sizes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] } },
+  { op: "Relu" },
+  { op: "MaxPool", sizes: { kernel_shape: [2, 2], strides: [2, 2] } },
+  { op: "Conv", weights: "encoder.3", sizes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] } },
+  { op: "Relu" },
+  { op: "MaxPool", sizes: { kernel_shape: [2, 2], strides: [2, 2] } },
+  { op: "ConvTranspose", weights: "decoder.0", sizes: { kernel_shape: [2, 2], strides: [2, 2] } },
+  { op: "Relu" },
+  { op: "ConvTranspose", weights: "decoder.2", sizes: { kernel_shape: [2, 2], strides: [2, 2] } },
+  { op: "Sigmoid" },
+];
+
+export const INPUT = "images";
+export const OUTPUT = "reconstruction";
+
+function floats(name: string, { shape, data }: Weight) {
+  // little-endian, as ONNX wants it: so is every machine that runs WebAssembly in Node
+  const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { name, dims: [...shape], dataType: DataType.FLOAT, rawData };
+}
+
+function imagesOf(name: string, batch: number) {
+  const dim = [batch, 3, 32, 32].map((dimValue) => ({ dimValue }));
+  return { name, type: { tensorType: { elemType: DataType.FLOAT, shape: { dim } } } };
+}
+
+/** The bytes of a model from `images` to `reconstruction`, both [batch, 3, 32, 32]. */
+export function onnxModel(weights: Readonly<Record<string, Weight>>, batch: number): Uint8Array {
+  const namesOf = (layer: (typeof LAYERS)[number]) =>
+    layer.weights ? [`${layer.weights}.weight`, `${layer.weights}.bias`] : [];
+  const node = LAYERS.map((layer, i) => ({
+    name: `layer${i}`,
+    opType: layer.op,
+    input: [i === 0 ? INPUT : `layer${i - 1}`, ...namesOf(layer)],
+    output: [i === LAYERS.length - 1 ? OUTPUT : `layer${i}`],
+    attribute: Object.entries(layer.sizes ?? {}).map(([name, ints]) => ({ name, type: AttributeType.INTS, ints })),
+  }));
+  const model = {
+    irVersion: IR_VERSION,
+    producerName: "wasmgrad",
+    opsetImport: [{ domain: "", version: OPERATOR_SET }],
+    graph: {
+      name: "inpainting_autoencoder",
+      node,
+      initializer: LAYERS.flatMap(namesOf).map((name) => floats(name, weights[name])),
+      input: [imagesOf(INPUT, batch)],
+      output: [imagesOf(OUTPUT, batch)],
+    },
+  };
+  const problem = onnx.ModelProto.verify(model);
+  if (problem) throw new Error(`onnxModel: ${problem}`);
+  return onnx.ModelProto.encode(model).finish();
+}
