@@ -7,13 +7,13 @@
 // that stays in the L1 cache, and interleaved from there into two rows of the output, with ReLU on the way: the columns, as large
 // as the output, are never written.
 
-import { microKernel4x8, START_ROW_BIAS } from "../matmul/micro_kernel";
+import { microKernel4x8, START_TILE_BIAS, START_ZERO } from "../matmul/micro_kernel";
 
 /** Bytes of scratch for a tile: 4 taps of 8 pixels. */
 const TILE: usize = 128;
 
 /**
- * aPanels: the weight as [Co][Ci][4 taps]; bPanels: x as [images][ceil(P/8)][Ci][8], P = H W. bias: [Co][4], each channel's four times.
+ * aPanels: the weight as [Co][Ci][4 taps]; bPanels: x as [images][ceil(P/8)][Ci][8], P = H W. bias: [Co], or 0.
  * out: [images][Co][2 H][2 W]. W is a multiple of 4. relu: 1 takes max(., 0). tiles: scratch of Co x 128 bytes for each call's
  * `begin / grain`. Unit: 8 pixels of an image, all output channels.
  */
@@ -33,7 +33,7 @@ export function upsample2x2(
     const p = (unit - image * panels) << 3;
     microKernel4x8(
       outChannels, inChannels, aPanels, <usize>inChannels << 4, bPanels + <usize>unit * panelBytes,
-      ownTiles, 32, START_ROW_BIAS, bias, relu,
+      ownTiles, 32, bias ? START_TILE_BIAS : START_ZERO, bias, relu,
     );
     // either half of a tile is 4 pixels of one row
     for (let half = 0; half < 2; half++) {

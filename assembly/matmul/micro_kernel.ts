@@ -16,6 +16,15 @@ export const START_C = 1;
 export const START_ROW_BIAS = 2;
 /** … bias[column]. */
 export const START_COLUMN_BIAS = 3;
+/** … bias[tile]: one for all four rows. */
+export const START_TILE_BIAS = 4;
+
+/** Bytes from the bias of a tile to that of the tile below. */
+// @ts-ignore: decorator
+@inline
+function biasStep(start: i32): usize {
+  return start == START_ROW_BIAS ? 16 : start == START_TILE_BIAS ? 4 : 0;
+}
 
 /**
  * A column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of a[k][i] * b[k][j]), for 4 rows i and
@@ -34,7 +43,7 @@ export function microKernel4x8(
 ): void {
   assert(tiles >= 1 && depth >= 1, "microKernel4x8: tiles and depth are at least 1");
   assert((a & 15) == 0 && (aStep & 15) == 0 && (b & 15) == 0, "microKernel4x8: panels are aligned to vectors");
-  for (; tiles > 0; tiles--, a += aStep, c += 4 * rowBytes, bias += start == START_ROW_BIAS ? 16 : 0) {
+  for (; tiles > 0; tiles--, a += aStep, c += 4 * rowBytes, bias += biasStep(start)) {
     oneTile(depth, a, b, c, rowBytes, start, bias, relu);
   }
 }
@@ -60,6 +69,9 @@ function oneTile(
     acc1x0123 = acc1x4567 = v128.load32_splat(bias, 4);
     acc2x0123 = acc2x4567 = v128.load32_splat(bias, 8);
     acc3x0123 = acc3x4567 = v128.load32_splat(bias, 12);
+  } else if (start == START_TILE_BIAS) {
+    acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = v128.load32_splat(bias);
+    acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = acc0x0123;
   } else if (start == START_COLUMN_BIAS) {
     acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = v128.load(bias);
     acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = v128.load(bias, 16);

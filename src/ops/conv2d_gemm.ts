@@ -1,7 +1,6 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
-import { f32View } from "../wasm/memory.ts";
-import { empty, floatTable, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
+import { empty, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
 import { inOrder, multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
 import { reluInPlace } from "./relu.ts";
@@ -35,8 +34,6 @@ function upsample(dOut: NDArray, aPanels: number, bias: NDArray | null, g: Conv2
   const { images, outChannels: inChannels, inChannels: outChannels, outHeight: height, outWidth: width } = g;
   const out = empty([images, outChannels, 2 * height, 2 * width]);
   const n = height * width;
-  const biases = bias ? f32View(bias.ptr, outChannels) : null;
-  const startOfRows = floatTable(Array.from({ length: 4 * outChannels }, (_, row) => biases?.[row >> 2] ?? 0));
   forChunks(g, (first, count) => {
     const bPanels = packColumns({
       ptr: dOut.ptr + 4 * first * inChannels * n,
@@ -51,7 +48,7 @@ function upsample(dOut: NDArray, aPanels: number, bias: NDArray | null, g: Conv2
     const tiles = scratch(Math.ceil(units / UPSAMPLE_GRAIN) * outChannels * 128);
     // biome-ignore format: the kernel's argument list
     launch(
-      "upsample2x2", units, UPSAMPLE_GRAIN, aPanels, bPanels, outChannels, inChannels, startOfRows, Number(relu),
+      "upsample2x2", units, UPSAMPLE_GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.ptr ?? 0, Number(relu),
       out.ptr + 4 * first * outChannels * 4 * n, height, width, tiles, UPSAMPLE_GRAIN,
     );
   });
