@@ -14,6 +14,7 @@ export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./con
 export { pooledChannelSums, unpool } from "./conv2d/pooled";
 export { convolvePooled, gradWeightPooled } from "./conv2d/pooled_gemm";
 export { upsample2x2 } from "./conv_transpose2d/upsample";
+export { winogradFewPool } from "./conv2d/winograd/few_channels";
 export { winogradGradTiles, winogradPatchesByChannel, winogradPatchesByTile } from "./conv2d/winograd/images";
 export { winogradGradKernels, winogradKernels } from "./conv2d/winograd/kernels";
 export { winogradOutput, winogradOutputPool } from "./conv2d/winograd/output";

@@ -10,11 +10,16 @@ import { lanesBelow, promoteHigh, storePartial, sumLanes } from "../simd";
 /** The code of a window whose largest element is not above 0. */
 export const NOBODY = 4;
 
-/** max(0, a largest of four): a NaN in any corner stays. */
+/** max(0, a largest of four): a NaN in any corner stays. (f32x4.max does that as well, in seven instructions each time.) */
 // @ts-ignore: decorator
 @inline
 export function poolCorners(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
-  return f32x4.max(f32x4.max(f32x4.max(c0, c1), f32x4.max(c2, c3)), f32x4.splat(0));
+  const upper = f32x4.pmax(c0, c1);
+  const lower = f32x4.pmax(c2, c3);
+  const best = f32x4.pmax(f32x4.splat(0), f32x4.pmax(upper, lower));
+  const isNaN01 = v128.or(f32x4.ne(c0, c0), f32x4.ne(c1, c1));
+  const isNaN23 = v128.or(f32x4.ne(c2, c2), f32x4.ne(c3, c3));
+  return v128.or(best, v128.or(isNaN01, isNaN23)); // all bits set are a NaN
 }
 
 /** The codes of four windows (int32), of which `best` are the results. A NaN is taken to be in the last corner. */

@@ -16,7 +16,7 @@ const EDGE_BYTES = 128;
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
  * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; for batch n the matrices number aIndex[n] and bIndex[n] of them
- * are taken (int32 tables: a broadcast operand is packed once). c: [batch][M][N]. K >= 1.
+ * are taken (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
  * relu: 1 takes max(., 0) of each finished sum.
@@ -39,8 +39,8 @@ export function gemm(
     const rest = unit / rowBlocks;
     const columnBlock = rest % columnBlocks;
     const batch = <usize>(rest / columnBlocks);
-    const aNumber = <usize>i32.load(aIndex + (batch << 2));
-    const bNumber = <usize>i32.load(bIndex + (batch << 2));
+    const aNumber = aIndex ? <usize>i32.load(aIndex + (batch << 2)) : batch;
+    const bNumber = bIndex ? <usize>i32.load(bIndex + (batch << 2)) : batch;
     assert(<i32>aNumber >= 0 && <i32>bNumber >= 0, "gemm: matrices are numbered from 0");
     const a = aPanels + aNumber * aStride;
     const b = bPanels + bNumber * bStride;

@@ -2,7 +2,14 @@ import type { NDArray } from "./array.ts";
 import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./conv2d_depthwise.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import type { Conv2dGeometry } from "./conv2d_geometry.ts";
-import { imagesOf, winogradForward, winogradGradInput, winogradGradWeight, winogradServes } from "./conv2d_winograd.ts";
+import {
+  imagesOf,
+  winogradFewServes,
+  winogradForward,
+  winogradGradInput,
+  winogradGradWeight,
+  winogradServes,
+} from "./conv2d_winograd.ts";
 import { reluInPlace } from "./relu.ts";
 
 /** The three passes of a convolution, whatever computes them. */
@@ -37,7 +44,8 @@ const algorithms = {
   },
 } satisfies Record<string, ConvAlgorithm>;
 
-export type ConvAlgorithmName = keyof typeof algorithms;
+/** "fewChannels" is a pass of its own only where ReLU and pooling follow; elsewhere the matrix product serves. */
+export type ConvAlgorithmName = keyof typeof algorithms | "fewChannels";
 
 /** Below this many input or output channels the transforms cost more than the multiplications they save. */
 const WINOGRAD_CHANNELS = 32;
@@ -54,10 +62,10 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
 }
 
 /** Chooses how a convolution is computed. */
-export function chooseConvAlgorithm(g: Conv2dGeometry): ConvAlgorithmName {
+function chooseConvAlgorithm(g: Conv2dGeometry): keyof typeof algorithms {
   const direct = g.outChannels <= DEPTHWISE_FILTERS && forced === undefined;
   if (depthwiseServes(g) && (direct || forced === "depthwise")) return "depthwise";
-  if (!winogradServes(g) || forced === "gemm") return "gemm";
+  if (!winogradServes(g) || forced === "gemm" || forced === "fewChannels") return "gemm";
   const pays =
     Math.min(g.inChannels, g.outChannels) >= WINOGRAD_CHANNELS && g.outHeight * g.outWidth >= WINOGRAD_PIXELS;
   return pays || forced === "winograd" ? "winograd" : "gemm";
@@ -65,4 +73,17 @@ export function chooseConvAlgorithm(g: Conv2dGeometry): ConvAlgorithmName {
 
 export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
   return algorithms[chooseConvAlgorithm(g)];
+}
+
+/**
+ * Chooses what computes a convolution, its ReLU and its 2x2 max pooling in one pass (conv2d_pool.ts); null where nothing does.
+ * With few input channels Winograd pays, too, once its products need not be written; its backward then sums over windows.
+ */
+export function choosePooledAlgorithm(g: Conv2dGeometry): "winograd" | "fewChannels" | "gemm" | null {
+  if (g.groups !== 1 || g.outHeight < 2 || g.outWidth < 2) return null;
+  const algorithm = chooseConvAlgorithm(g);
+  if (algorithm !== "gemm") return algorithm === "winograd" ? algorithm : null;
+  // the gradient of the weight takes a row of taps as one vector
+  if (g.kernel[1] > 4 || g.dilation[1] !== 1) return null;
+  return winogradFewServes(g) && forced !== "gemm" ? "fewChannels" : "gemm";
 }

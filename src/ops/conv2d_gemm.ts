@@ -2,7 +2,7 @@ import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
-import { inOrder, multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
+import { multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
 import { reluInPlace } from "./relu.ts";
 
 /**
@@ -114,8 +114,8 @@ export function convForward(
     multiplyPacked({
       aPanels,
       bPanels,
+      count: products,
       aIndex: groupOfProduct(g, count),
-      bIndex: inOrder(products),
       c: out.ptr + 4 * first * g.groups * m * n,
       m,
       n,
@@ -226,8 +226,8 @@ export function convGradInput(
         lineStride: 1,
         kStride: n,
       }),
+      count: products,
       aIndex: groupOfProduct(g, count),
-      bIndex: inOrder(products),
       c: columns,
       m,
       n,
@@ -260,8 +260,7 @@ export function convGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): ND
     multiplyPacked({
       aPanels,
       bPanels,
-      aIndex: inOrder(g.groups),
-      bIndex: inOrder(g.groups),
+      count: g.groups,
       c: dWeight.ptr,
       m,
       n,

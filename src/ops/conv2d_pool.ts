@@ -1,10 +1,16 @@
 import { launch } from "../wasm/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch } from "./array.ts";
 import { checkBias } from "./conv2d.ts";
-import { chooseConvAlgorithm } from "./conv2d_algorithm.ts";
+import { choosePooledAlgorithm } from "./conv2d_algorithm.ts";
 import { convForwardPooled, convGradInput, convGradWeightPooled } from "./conv2d_gemm.ts";
 import { type Conv2dGeometry, conv2dGeometry, type Window } from "./conv2d_geometry.ts";
-import { type PaddedImages, winogradForwardPooled, winogradGradInput, winogradGradWeight } from "./conv2d_winograd.ts";
+import {
+  type PaddedImages,
+  winogradFewForwardPooled,
+  winogradForwardPooled,
+  winogradGradInput,
+  winogradGradWeight,
+} from "./conv2d_winograd.ts";
 import { type Gradients, Op } from "./op.ts";
 
 /** The gradient before ReLU and pooling: written out a few images at a time, with zeros around. */
@@ -36,36 +42,55 @@ class UnpooledImages implements PaddedImages {
   }
 }
 
+/** The whole gradient before ReLU and pooling. */
+function unpool(dy: NDArray, codes: NDArray, g: Conv2dGeometry): NDArray {
+  const dOut = empty([g.images, g.outChannels, g.outHeight, g.outWidth]);
+  new UnpooledImages(dy, codes).write(0, g.images, dOut.ptr, [0, 0], g.outHeight, g.outWidth);
+  return dOut;
+}
+
+/** Where the sums run over windows rather than pixels: what a matrix product computes, and an input of few channels. */
+const byWindows = {
+  gradInput: (dy: NDArray, codes: NDArray, weight: NDArray, g: Conv2dGeometry) =>
+    convGradInput(unpool(dy, codes, g), weight, null, g),
+  gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) => convGradWeightPooled(x, dy, codes, g),
+};
+
+/** See choosePooledAlgorithm. */
+const algorithms = {
+  winograd: {
+    forward: winogradForwardPooled,
+    gradInput: (dy: NDArray, codes: NDArray, weight: NDArray, g: Conv2dGeometry) =>
+      winogradGradInput(new UnpooledImages(dy, codes), weight, g),
+    gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) =>
+      winogradGradWeight(x, new UnpooledImages(dy, codes), g),
+  },
+  fewChannels: { forward: winogradFewForwardPooled, ...byWindows },
+  gemm: { forward: convForwardPooled, ...byWindows },
+};
+
 /**
  * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: what comes between is never written, and backward starts from
  * a code of one byte a result, which says where the maximum was (assembly/conv2d/pooled.ts). What it computes is what the three
  * ops compute one after the other.
- *
- * Winograd's tiles are pooled as they are finished; other convolutions go through pooledGemm, whose gradient of the weight sums over
- * windows rather than pixels.
  */
 export class Conv2dReluPool extends Op {
   readonly name = "conv2d";
   readonly #geometry: Conv2dGeometry;
+  readonly #algorithm: (typeof algorithms)[keyof typeof algorithms];
 
   /** The op, if it serves convolutions of these sizes. */
   static for(x: readonly number[], weight: readonly number[], window: Window): Conv2dReluPool | null {
     if (x.length !== 4 || weight.length !== 4) return null;
     const g = conv2dGeometry("conv2d", x, weight, window);
-    const algorithm = chooseConvAlgorithm(g);
-    const serves = algorithm === "winograd" || (algorithm === "gemm" && g.groups === 1 && g.kernel[1] <= 4);
-    const unit = g.dilation[1] === 1;
-    return serves && unit && g.outHeight >= 2 && g.outWidth >= 2
-      ? new Conv2dReluPool(g, algorithm === "winograd")
-      : null;
+    const algorithm = choosePooledAlgorithm(g);
+    return algorithm && new Conv2dReluPool(g, algorithm);
   }
 
-  readonly #winograd: boolean;
-
-  private constructor(geometry: Conv2dGeometry, winograd: boolean) {
+  private constructor(geometry: Conv2dGeometry, algorithm: keyof typeof algorithms) {
     super();
     this.#geometry = geometry;
-    this.#winograd = winograd;
+    this.#algorithm = algorithms[algorithm];
   }
 
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
@@ -74,39 +99,25 @@ export class Conv2dReluPool extends Op {
     const g = this.#geometry;
     const out = empty([g.images, g.outChannels, g.outHeight >> 1, g.outWidth >> 1]);
     const codes = this.needsAny ? empty([Math.ceil(out.size / 4)], "int32") : null;
-    const run = this.#winograd ? winogradForwardPooled : convForwardPooled;
-    run(x, weight, bias, g, out, codes);
+    this.#algorithm.forward(x, weight, bias, g, out, codes);
     this.save(this.needs[1] ? x : null, this.needs[0] ? weight : null, codes);
     return out;
   }
 
   override backward(dy: NDArray): Gradients {
     const [x, weight, codes] = this.saved as [NDArray | null, NDArray | null, NDArray];
-    const g = this.#geometry;
+    const { gradInput, gradWeight } = this.#algorithm;
     return [
-      weight &&
-        (this.#winograd
-          ? winogradGradInput(new UnpooledImages(dy, codes), weight, g)
-          : this.#gradInput(dy, codes, weight)),
-      x &&
-        (this.#winograd
-          ? winogradGradWeight(x, new UnpooledImages(dy, codes), g)
-          : convGradWeightPooled(x, dy, codes, g)),
-      this.needs[2] ? this.#gradBias(dy, codes) : null,
+      weight && gradInput(dy, codes, weight, this.#geometry),
+      x && gradWeight(x, dy, codes, this.#geometry),
+      this.needs[2] ? gradBias(dy, codes) : null,
     ];
   }
+}
 
-  #gradInput(dy: NDArray, codes: NDArray, weight: NDArray): NDArray {
-    const { images, outChannels, outHeight, outWidth } = this.#geometry;
-    const dOut = empty([images, outChannels, outHeight, outWidth]);
-    new UnpooledImages(dy, codes).write(0, images, dOut.ptr, [0, 0], outHeight, outWidth);
-    return convGradInput(dOut, weight, null, this.#geometry);
-  }
-
-  #gradBias(dy: NDArray, codes: NDArray): NDArray {
-    const [images, channels, height, width] = dy.shape;
-    const sums = empty([channels]);
-    launch("pooledChannelSums", channels, 8, dy.ptr, codes.ptr, images, channels, height * width, sums.ptr);
-    return sums;
-  }
+function gradBias(dy: NDArray, codes: NDArray): NDArray {
+  const [images, channels, height, width] = dy.shape;
+  const sums = empty([channels]);
+  launch("pooledChannelSums", channels, 8, dy.ptr, codes.ptr, images, channels, height * width, sums.ptr);
+  return sums;
 }

@@ -2,7 +2,7 @@ import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
-import { columnPanelBytes, inOrder, multiplyPacked, rowPanelBytes, START } from "./gemm.ts";
+import { columnPanelBytes, multiplyPacked, rowPanelBytes, START } from "./gemm.ts";
 
 /**
  * The three passes of a 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications (see
@@ -74,13 +74,13 @@ export function imagesOf(x: NDArray): PaddedImages {
 /** Fields of the table that padding does not read. */
 const NO_GEOMETRY = { inChannels: 0, kernel: [0, 0], stride: [0, 0], dilation: [0, 0], outHeight: 0, outWidth: 0 };
 
-/** weight in transformed panels; `rotated` for the gradient of the input. */
+/** weight in transformed panels, [36][panel]; `rotated` for the gradient of the input. */
 function transformKernels(weight: NDArray, filters: number, channels: number, rotated: boolean) {
   const step = rowPanelBytes(filters, channels) + STAGGER;
   const panels = scratch(POSITIONS * step);
   const units = Math.ceil(filters / 4);
-  const work = workFor(units);
-  launch("winogradKernels", units, GRAIN, weight.ptr, filters, channels, rotated ? 1 : 0, panels, step, work, GRAIN);
+  const sizes = [filters, channels, Number(rotated), panels, step, channels * 16, workFor(units)] as const;
+  launch("winogradKernels", units, GRAIN, weight.ptr, ...sizes, GRAIN);
   return { panels, step };
 }
 
@@ -112,8 +112,7 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
     multiplyPacked({
       aPanels: kernels.panels,
       bPanels: patches,
-      aIndex: inOrder(POSITIONS),
-      bIndex: inOrder(POSITIONS),
+      count: POSITIONS,
       c: products,
       m: filters,
       n: tiles,
@@ -170,6 +169,42 @@ export function winogradForwardPooled(
   convolve(imagesOf(x), weight, forwardPass(g), false, { out, bias, pool: { codes } });
 }
 
+/** Input channels up to which the products are computed in place: FEW in assembly/conv2d/winograd/few_channels.ts. */
+const FEW_CHANNELS = 3;
+/** WORK there. */
+const FEW_WORK_BYTES = POSITIONS * 16 * (FEW_CHANNELS + 1) + 40 * 16;
+
+/** Where such a pass, with ReLU and pooling, serves. */
+export function winogradFewServes(g: Conv2dGeometry): boolean {
+  return winogradServes(g) && g.inChannels <= FEW_CHANNELS;
+}
+
+/** The same as winogradForwardPooled for an input of few channels. */
+export function winogradFewForwardPooled(
+  x: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  out: NDArray,
+  codes: NDArray | null,
+): void {
+  if (out.size === 0) return;
+  const { images, inChannels: channels, outChannels: filters, outHeight, outWidth } = g;
+  const panels = Math.ceil(filters / 4);
+  const kernels = scratch(panels * POSITIONS * channels * 16);
+  const sizes = [filters, channels, 0, kernels, channels * 16, POSITIONS * channels * 16, workFor(panels)] as const;
+  launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
+  const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
+  const padded = imagesOf(x).pad(0, images, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
+  const units = Math.ceil((images * tilesY * tilesX) / 4);
+  const work = scratch(Math.ceil(units / GRAIN) * FEW_WORK_BYTES);
+  // biome-ignore format: the kernel's argument list
+  launch(
+    "winogradFewPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,
+    bias?.ptr ?? 0, out.ptr, codes?.ptr ?? 0, outHeight, outWidth, work, GRAIN,
+  );
+}
+
 /** dx [N, Ci, H, W]: the convolution of dOut with the turned kernel, padded by what is left of 2. */
 export function winogradGradInput(dOut: PaddedImages, weight: NDArray, g: Conv2dGeometry): NDArray {
   const pass: Pass = {
@@ -211,8 +246,7 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
     multiplyPacked({
       aPanels: grads,
       bPanels: patches,
-      aIndex: inOrder(POSITIONS),
-      bIndex: inOrder(POSITIONS),
+      count: POSITIONS,
       c: transformed,
       m: filters,
       n: channels,

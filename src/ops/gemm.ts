@@ -59,9 +59,11 @@ function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines): n
 export interface Product {
   aPanels: number;
   bPanels: number;
-  /** For each product, the number of its left and right matrix among the packed ones. */
-  aIndex: readonly number[];
-  bIndex: readonly number[];
+  /** Number of products. */
+  count: number;
+  /** For each product, the number of its left and right matrix among the packed ones. Default: it has matrices of its own. */
+  aIndex?: readonly number[];
+  bIndex?: readonly number[];
   /** Address of the result, [products][m][n]. */
   c: number;
   m: number;
@@ -83,19 +85,14 @@ export interface Product {
 export function multiplyPacked(p: Product): void {
   const { m, n, depth, start = START.zero, bias = 0, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
-  const units = p.aIndex.length * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
-  const indices = intTable([...p.aIndex, ...p.bIndex]);
-  const bIndices = indices + 4 * p.aIndex.length;
+  const units = p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
+  const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
+  const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
   // biome-ignore format: the kernel's argument list
   launch(
-    "gemm", units, 1, aPanels, bPanels, indices, bIndices, c, m, n, depth, aStride, bStride, cStride,
+    "gemm", units, 1, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride,
     start, bias, Number(relu), edge,
   );
-}
-
-/** [0, 1, … count - 1]: each product has matrices of its own. */
-export function inOrder(count: number): number[] {
-  return Array.from({ length: count }, (_, i) => i);
 }

@@ -66,6 +66,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
       lineStride: b.columnStride,
       kStride: b.rowStride,
     }),
+    count: sizeOf(batch),
     aIndex: broadcastIndex(a.batch, batch),
     bIndex: broadcastIndex(b.batch, batch),
     c: out.ptr,

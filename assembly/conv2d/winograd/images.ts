@@ -5,7 +5,7 @@ import { element, POSITIONS, transformPatch, transformTile } from "./transforms"
 /** The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36 vectors. */
 // @ts-ignore: decorator
 @inline
-function transformPatches(
+export function transformPatches(
   lane0: usize, lane1: usize, lane2: usize, lane3: usize, rowBytes: usize, work: usize, to: usize, step: usize,
 ): void {
   assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
@@ -49,7 +49,7 @@ function transformPatches(
 /** Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes` apart. */
 // @ts-ignore: decorator
 @inline
-function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: usize, imageBytes: usize): usize {
+export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: usize, imageBytes: usize): usize {
   const image = t / tilesPerImage;
   const inImage = t - image * tilesPerImage;
   const ty = inImage / tilesX;

@@ -6,18 +6,19 @@ import { element, outputKernel, POSITIONS, transformKernel } from "./transforms"
  * kernels[n][o >> 2][i][o & 3] = position n of G g G' for each pair of an output channel o and an input channel i, in panels.
  *
  * weight: [O][I][3][3]; or, for the gradient of the input (`rotated` 1), [I][O][3][3] read turned by 180 degrees, so that o is
- * a channel of the convolution's input. Zero past the last o. Unit: four output channels, all input channels.
+ * a channel of the convolution's input. Zero past the last o. `step`: bytes from position to position; panelStep: from a panel of
+ * four o to the next. Unit: four output channels, all input channels.
  */
 export function winogradKernels(
   begin: i32, end: i32, weight: usize, outputs: i32, inputs: i32, rotated: i32, kernels: usize, step: usize,
-  work: usize, grain: i32,
+  panelStep: usize, work: usize, grain: i32,
 ): void {
   const outputBytes: usize = rotated ? 36 : <usize>inputs * 36;
   const inputBytes: usize = rotated ? <usize>outputs * 36 : 36;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   for (let unit = begin; unit < end; unit++) {
     const o = unit << 2;
-    let to = kernels + <usize>unit * (<usize>inputs << 4);
+    let to = kernels + <usize>unit * panelStep;
     for (let i = 0; i < inputs; i++, to += 16) {
       const first = weight + <usize>o * outputBytes + <usize>i * inputBytes;
       for (let row: i32 = 0; row < 3; row++) {

@@ -9,11 +9,24 @@ import { element, outputTile } from "./transforms";
 /** Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones. */
 const OUTPUT_WORK: usize = 40 * 16;
 
+/** The second half of it: along the rows of `work`, [4][6] vectors, to rows of 4 vectors in `result`, plus `start`. */
+// @ts-ignore: decorator
+@inline
+export function outputRows(start: v128, work: usize, result: usize): void {
+  for (let i = 0; i < 4; i++) {
+    outputTile(
+      element(work, i, 0, 6), element(work, i, 1, 6), element(work, i, 2, 6),
+      element(work, i, 3, 6), element(work, i, 4, 6), element(work, i, 5, 6),
+      true, start, result + (<usize>i << 6), 16,
+    );
+  }
+}
+
 /** A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus `start`. work: 24 vectors. */
 // @ts-ignore: decorator
 @inline
 function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
-  // down the columns: the six rows of each column become four; then along the rows
+  // down the columns: the six rows of each column become four
   for (let j: usize = 0; j < 6; j++) {
     const at = from + j * step;
     outputTile(
@@ -22,13 +35,7 @@ function outputTiles(from: usize, step: usize, start: v128, work: usize, result:
       false, start, work + j * 16, 96,
     );
   }
-  for (let i = 0; i < 4; i++) {
-    outputTile(
-      element(work, i, 0, 6), element(work, i, 1, 6), element(work, i, 2, 6),
-      element(work, i, 3, 6), element(work, i, 4, 6), element(work, i, 5, 6),
-      true, start, result + (<usize>i << 6), 16,
-    );
-  }
+  outputRows(start, work, result);
 }
 
 /**
@@ -80,66 +87,75 @@ export function winogradOutput(
 }
 
 /**
- * The same, then ReLU and max pooling 2x2, stride 2: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1. codes: a byte for each element
- * of out (see ../pooled.ts), or 0 (none wanted). Unit: one channel, all tiles.
+ * ReLU and max pooling 2x2 of four finished tiles: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1, of the tiles from number t on.
+ * result: their rows of 4 vectors (outputTiles), overwritten. codes: a byte for each element of out (see ../pooled.ts), or 0 (none wanted).
  */
-export function winogradOutputPool(
-  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
-  bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
+export function storePooledTiles(
+  result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
+  out: usize, codes: usize, height: i32, width: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
   const tiles = images * tilesPerImage;
   const pooledHeight = height >> 1;
   const pooledWidth = width >> 1;
+  const image = t / tilesPerImage;
+  const inImage = t - image * tilesPerImage;
+  const ty = inImage / tilesX;
+  const tx = inImage - ty * tilesX;
+  const inOneRow = t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
+  for (let i: i32 = 0; i < 2; i++) {
+    const row = result + (<usize>i << 7);
+    const best0 = poolCorners(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80));
+    const code0 = poolCodes(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80), best0);
+    const best1 = poolCorners(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112));
+    const code1 = poolCodes(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112), best1);
+    const best0123 = v128.shuffle<f32>(best0, best1, 0, 4, 1, 5);
+    const best4567 = v128.shuffle<f32>(best0, best1, 2, 6, 3, 7);
+    const code0123 = v128.shuffle<i32>(code0, code1, 0, 4, 1, 5);
+    const code4567 = v128.shuffle<i32>(code0, code1, 2, 6, 3, 7);
+    if (inOneRow) {
+      const at = <usize>(((image * channels + c) * pooledHeight + 2 * ty + i) * pooledWidth + 2 * tx);
+      v128.store(out + (at << 2), best0123);
+      v128.store(out + (at << 2), best4567, 16);
+      if (codes) storeEightCodes(codes + at, code0123, code4567);
+      continue;
+    }
+    // lane l has two neighbouring elements: 2 l and 2 l + 1 of the eight
+    v128.store(row, best0123);
+    v128.store(row, best4567, 16);
+    v128.store(row, code0123, 32);
+    v128.store(row, code4567, 48);
+    for (let lane = 0; lane < min(4, tiles - t); lane++) {
+      const tile = t + lane;
+      const laneImage = tile / tilesPerImage;
+      const laneInImage = tile - laneImage * tilesPerImage;
+      const laneY = laneInImage / tilesX;
+      const y = 2 * laneY + i;
+      const x = 2 * (laneInImage - laneY * tilesX);
+      if (y >= pooledHeight) continue;
+      const at = <usize>(((laneImage * channels + c) * pooledHeight + y) * pooledWidth + x);
+      for (let k = 0; k < min(2, pooledWidth - x); k++) {
+        const from = row + (<usize>(2 * lane + k) << 2);
+        f32.store(out + ((at + <usize>k) << 2), f32.load(from));
+        if (codes) i32.store8(codes + at + <usize>k, i32.load(from, 32));
+      }
+    }
+  }
+}
+
+/** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
+export function winogradOutputPool(
+  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
+  bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
+): void {
+  const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
   const result = ownWork + 24 * 16;
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
       outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
-      const image = t / tilesPerImage;
-      const inImage = t - image * tilesPerImage;
-      const ty = inImage / tilesX;
-      const tx = inImage - ty * tilesX;
-      const inOneRow = t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
-      for (let i: i32 = 0; i < 2; i++) {
-        const row = result + (<usize>i << 7);
-        const best0 = poolCorners(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80));
-        const code0 = poolCodes(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80), best0);
-        const best1 = poolCorners(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112));
-        const code1 = poolCodes(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112), best1);
-        const best0123 = v128.shuffle<f32>(best0, best1, 0, 4, 1, 5);
-        const best4567 = v128.shuffle<f32>(best0, best1, 2, 6, 3, 7);
-        const code0123 = v128.shuffle<i32>(code0, code1, 0, 4, 1, 5);
-        const code4567 = v128.shuffle<i32>(code0, code1, 2, 6, 3, 7);
-        if (inOneRow) {
-          const at = <usize>(((image * channels + c) * pooledHeight + 2 * ty + i) * pooledWidth + 2 * tx);
-          v128.store(out + (at << 2), best0123);
-          v128.store(out + (at << 2), best4567, 16);
-          if (codes) storeEightCodes(codes + at, code0123, code4567);
-          continue;
-        }
-        // lane l has two neighbouring elements: 2 l and 2 l + 1 of the eight
-        v128.store(row, best0123);
-        v128.store(row, best4567, 16);
-        v128.store(row, code0123, 32);
-        v128.store(row, code4567, 48);
-        for (let lane = 0; lane < min(4, tiles - t); lane++) {
-          const tile = t + lane;
-          const laneImage = tile / tilesPerImage;
-          const laneInImage = tile - laneImage * tilesPerImage;
-          const laneY = laneInImage / tilesX;
-          const y = 2 * laneY + i;
-          const x = 2 * (laneInImage - laneY * tilesX);
-          if (y >= pooledHeight) continue;
-          const at = <usize>(((laneImage * channels + c) * pooledHeight + y) * pooledWidth + x);
-          for (let k = 0; k < min(2, pooledWidth - x); k++) {
-            const from = row + (<usize>(2 * lane + k) << 2);
-            f32.store(out + ((at + <usize>k) << 2), f32.load(from));
-            if (codes) i32.store8(codes + at + <usize>k, i32.load(from, 32));
-          }
-        }
-      }
+      storePooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
     }
   }
 }
