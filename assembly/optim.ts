@@ -1,8 +1,6 @@
 // Optimizer steps: each reads a parameter p and its gradient g once and writes p and the state in place. float32, contiguous,
 // elements [begin, end), begin a multiple of 4. What does not depend on the element (bias corrections, 1 - beta …) comes
 // ready-made, computed in float64.
-//
-// One call a parameter: a call costs nanoseconds, and a table of pointers for all parameters would only move that cost.
 
 import { load4, storeUpTo } from "./simd";
 
@@ -27,13 +25,50 @@ export function sgdStep(
   }
 }
 
+/** Elements of a parameter that are a unit of adamStep's range. */
+const ADAM_CHUNK = 4096;
+
+/** One parameter of adamStep, a row of its table: a struct without a constructor, whose fields are read straight from there. */
+@unmanaged
+class AdamRow {
+  p!: usize;
+  g!: usize;
+  m!: usize;
+  v!: usize;
+  most!: usize;
+  size!: i32;
+  /** Units up to the end of this parameter. */
+  endUnit!: i32;
+}
+
 /**
+ * All parameters of a group in one call: most are so small that a call each would cost more than their elements.
+ *
  * d = g + weightDecay p; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; with `most` (0: none) most = max(most, v)
  * takes the place of v; p = shrink p - stepSize m / (sqrt(v) correction + eps).
- * stepSize = lr / (1 - beta1^t), correction = 1 / sqrt(1 - beta2^t); Adam has shrink 1, AdamW weightDecay 0.
+ * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t) of each, float32.
+ * Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
  */
 export function adamStep(
+  begin: i32, end: i32, rows: usize, scales: usize,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32, weightDecay: f32, shrink: f32, eps: f32,
+): void {
+  let number = 0;
+  for (let unit = begin; unit < end; unit++) {
+    while (changetype<AdamRow>(rows + <usize>number * offsetof<AdamRow>()).endUnit <= unit) number++;
+    const row = changetype<AdamRow>(rows + <usize>number * offsetof<AdamRow>());
+    const scale = scales + (<usize>number << 3);
+    const firstUnit = row.endUnit - (row.size + ADAM_CHUNK - 1) / ADAM_CHUNK;
+    const first = (unit - firstUnit) * ADAM_CHUNK;
+    adamElements(
+      first, min(first + ADAM_CHUNK, row.size), row.p, row.g, row.m, row.v, row.most,
+      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, f32.load(scale), f32.load(scale, 4), eps,
+    );
+  }
+}
+
+function adamElements(
   begin: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
   beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
   weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,

@@ -64,12 +64,13 @@ function forChunks(g: Conv2dGeometry, body: (first: number, count: number) => vo
 }
 
 /** Address of images first … first+count-1 of x with zeros around them. */
-function padImages(x: NDArray, g: Conv2dGeometry, table: number, first: number, count: number): number {
+function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: number): number {
   const planes = g.groups * g.inChannels;
   const from = x.ptr + 4 * first * planes * g.height * g.width;
   if (g.paddedHeight === g.height && g.paddedWidth === g.width) return from;
   const padded = scratch(4 * count * planes * g.paddedHeight * g.paddedWidth);
-  launch("padPlanes", count * planes, GRAIN, from, table, padded);
+  const to = [padded, g.paddedHeight, g.paddedWidth] as const;
+  launch("padPlanes", count * planes, GRAIN, from, g.height, g.width, ...g.padding, ...to);
   return padded;
 }
 
@@ -106,7 +107,7 @@ export function convForward(
   const table = geometryTable(g);
   const aPanels = packWeight(weight, g);
   forChunks(g, (first, count) => {
-    const padded = padImages(x, g, table, first, count);
+    const padded = padImages(x, g, first, count);
     const products = count * g.groups;
     const panels = Math.ceil(n / 8);
     const bPanels = scratch(products * panels * depth * 32);
@@ -150,7 +151,7 @@ export function convForwardPooled(
   const aPanels = packWeight(weight, g);
   const perImage = pooledHeight * Math.ceil(pooledWidth / 2);
   forChunks(g, (first, count) => {
-    const padded = padImages(x, g, table, first, count);
+    const padded = padImages(x, g, first, count);
     const bPanels = scratch(count * perImage * depth * 32);
     launch("packPixelPanels", count * perImage, GRAIN, padded, table, 1, perImage, bPanels);
     const rows = count * pooledHeight;
@@ -173,7 +174,7 @@ export function convGradWeightPooled(x: NDArray, dy: NDArray, codes: NDArray, g:
   if (dy.size === 0) return zeros(shape);
   const dWeight = empty(shape);
   const table = geometryTable(g);
-  const padded = padImages(x, g, table, 0, g.images);
+  const padded = padImages(x, g, 0, g.images);
   const blocks = Math.ceil(g.inChannels / BLOCK) * Math.ceil(g.kernel[0] / BLOCK);
   const sums = scratch(g.outChannels * blocks * BLOCK * BLOCK * 16);
   const [images, channels, pooledHeight, pooledWidth] = dy.shape;
@@ -249,7 +250,7 @@ export function convGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): ND
   const table = geometryTable(g);
   forChunks(g, (first, count) => {
     const depth = count * pixels(g);
-    const padded = padImages(x, g, table, first, count);
+    const padded = padImages(x, g, first, count);
     const panels = g.groups * Math.ceil(n / 8);
     const bPanels = scratch(panels * depth * 32);
     launch("packTapPanels", panels * count, GRAIN, padded, table, count, g.groups, bPanels);

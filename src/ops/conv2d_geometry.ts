@@ -68,16 +68,16 @@ export function conv2dGeometry(
   const [images, channels, height, width] = x;
   const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
   const { stride, dilation, groups } = window;
-  const shapes = `input ${formatShape(x)}, weight ${formatShape(weight)}`;
-  if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`${op}: the kernel is empty (${shapes})`);
+  const shapes = () => `input ${formatShape(x)}, weight ${formatShape(weight)}`;
+  if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`${op}: the kernel is empty (${shapes()})`);
   if (channels !== inChannels * groups) {
     const grouped = groups === 1 ? "" : ` in each of ${groups} groups`;
     throw new ShapeError(
-      `${op}: weight expects ${inChannels} input channels${grouped}, input has ${channels} (${shapes})`,
+      `${op}: weight expects ${inChannels} input channels${grouped}, input has ${channels} (${shapes()})`,
     );
   }
   if (filters % groups !== 0) {
-    throw new ShapeError(`${op}: ${filters} output channels cannot be split into ${groups} groups (${shapes})`);
+    throw new ShapeError(`${op}: ${filters} output channels cannot be split into ${groups} groups (${shapes()})`);
   }
   const reach = [dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)];
   const same = window.padding === "same";
@@ -87,7 +87,7 @@ export function conv2dGeometry(
   if (paddedHeight <= reach[0] || paddedWidth <= reach[1]) {
     throw new ShapeError(
       `${op}: a kernel that reaches over ${reach[0] + 1} x ${reach[1] + 1} pixels does not fit the padded input of ` +
-        `${paddedHeight} x ${paddedWidth} (${shapes})`,
+        `${paddedHeight} x ${paddedWidth} (${shapes()})`,
     );
   }
   return {

@@ -1,7 +1,7 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "./array.ts";
-import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
+import type { Conv2dGeometry } from "./conv2d_geometry.ts";
 import { columnPanelBytes, multiplyPacked, rowPanelBytes, START } from "./gemm.ts";
 
 /**
@@ -16,7 +16,11 @@ const STAGGER = 64;
 const WORK_BYTES = 40 * 16;
 /** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
+/** The same for the gradient of the kernels, whose products are added to what the chunk before left: fewer, larger chunks. */
+const GRAD_CHUNK_TILES = 128;
 const GRAIN = 4;
+/** The same in panels of 8 tiles or channels. */
+const PANEL_GRAIN = 1;
 
 /** The sizes of one pass: a 3x3 convolution from `channels` channels to [images, filters, outHeight, outWidth]. */
 interface Pass {
@@ -40,8 +44,8 @@ function tilesOf(height: number, width: number) {
 }
 
 /** Scratch for a transform that is launched over `units`. */
-function workFor(units: number): number {
-  return scratch(Math.ceil(units / GRAIN) * WORK_BYTES);
+function workFor(units: number, grain = GRAIN): number {
+  return scratch(Math.ceil(units / grain) * WORK_BYTES);
 }
 
 /** Images that a pass reads with zeros around: those of an array, or what a pooled gradient was before pooling. */
@@ -63,16 +67,11 @@ export function imagesOf(x: NDArray): PaddedImages {
       const from = x.ptr + 4 * first * channels * height * width;
       if (paddedHeight === height && paddedWidth === width) return from;
       const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
-      const sizes = { height, width, padding: [...padding], paddedHeight, paddedWidth };
-      const table = geometryTable({ ...NO_GEOMETRY, ...sizes } as Conv2dGeometry);
-      launch("padPlanes", count * channels, 8, from, table, padded);
+      launch("padPlanes", count * channels, 8, from, height, width, ...padding, padded, paddedHeight, paddedWidth);
       return padded;
     },
   };
 }
-
-/** Fields of the table that padding does not read. */
-const NO_GEOMETRY = { inChannels: 0, kernel: [0, 0], stride: [0, 0], dilation: [0, 0], outHeight: 0, outWidth: 0 };
 
 /** weight in transformed panels, [36][panel]; `rotated` for the gradient of the input. */
 function transformKernels(weight: NDArray, filters: number, channels: number, rotated: boolean) {
@@ -99,14 +98,24 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
   if (out.size === 0) return;
   const kernels = transformKernels(weight, filters, channels, rotated);
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
-  forChunks(images, tilesY * tilesX, (first, count) => {
+  forChunks(images, tilesY * tilesX, CHUNK_TILES, (first, count) => {
     const tiles = count * tilesY * tilesX;
     const padded = x.pad(first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(tiles, channels) + STAGGER;
     const patches = scratch(POSITIONS * patchStep);
-    const units = 2 * Math.ceil(tiles / 8);
+    const units = Math.ceil(tiles / 8);
     const shape = [count, channels, tilesY, tilesX] as const;
-    launch("winogradPatchesByTile", units, GRAIN, padded, ...shape, patches, patchStep, workFor(units), GRAIN);
+    launch(
+      "winogradPatchesByTile",
+      units,
+      PANEL_GRAIN,
+      padded,
+      ...shape,
+      patches,
+      patchStep,
+      workFor(units, PANEL_GRAIN),
+      PANEL_GRAIN,
+    );
     const productStep = filters * tiles * 4 + STAGGER;
     const products = scratch(POSITIONS * productStep);
     multiplyPacked({
@@ -135,8 +144,13 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
   });
 }
 
-function forChunks(images: number, tilesPerImage: number, body: (first: number, count: number) => void): void {
-  const chunk = Math.max(1, Math.floor(CHUNK_TILES / tilesPerImage));
+function forChunks(
+  images: number,
+  tilesPerImage: number,
+  chunkTiles: number,
+  body: (first: number, count: number) => void,
+): void {
+  const chunk = Math.max(1, Math.floor(chunkTiles / tilesPerImage));
   for (let first = 0; first < images; first += chunk) withFrame(() => body(first, Math.min(chunk, images - first)));
 }
 
@@ -229,19 +243,39 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
   const { tilesY, tilesX } = tilesOf(g.outHeight, g.outWidth);
   const step = filters * channels * 4 + STAGGER;
   const transformed = scratch(POSITIONS * step);
-  forChunks(images, tilesY * tilesX, (first, count) => {
+  forChunks(images, tilesY * tilesX, GRAD_CHUNK_TILES, (first, count) => {
     const tiles = count * tilesY * tilesX;
     const padded = imagesOf(x).pad(first, count, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(channels, tiles) + STAGGER;
     const patches = scratch(POSITIONS * patchStep);
-    const units = 2 * Math.ceil(channels / 8);
+    const units = Math.ceil(channels / 8);
     const shape = [count, channels, tilesY, tilesX] as const;
-    launch("winogradPatchesByChannel", units, GRAIN, padded, ...shape, patches, patchStep, workFor(units), GRAIN);
+    launch(
+      "winogradPatchesByChannel",
+      units,
+      PANEL_GRAIN,
+      padded,
+      ...shape,
+      patches,
+      patchStep,
+      workFor(units, PANEL_GRAIN),
+      PANEL_GRAIN,
+    );
     const gradStep = rowPanelBytes(filters, tiles) + STAGGER;
     const grads = scratch(POSITIONS * gradStep);
     const gradUnits = Math.ceil(filters / 4);
     const paddedGrad = dOut.pad(first, count, [0, 0], 4 * tilesY, 4 * tilesX);
-    const gradSizes = [paddedGrad, count, filters, tilesY, tilesX, grads, gradStep] as const;
+    const gradSizes = [
+      paddedGrad,
+      16 * tilesX,
+      64 * tilesY * tilesX,
+      count,
+      filters,
+      tilesY,
+      tilesX,
+      grads,
+      gradStep,
+    ] as const;
     launch("winogradGradTiles", gradUnits, GRAIN, ...gradSizes, workFor(gradUnits), GRAIN);
     multiplyPacked({
       aPanels: grads,

@@ -85,19 +85,19 @@ export class ConvTranspose2d extends Op {
     const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
     const { stride, dilation, groups } = this.#window;
     const padding = this.#window.padding as [number, number];
-    const shapes = `input ${formatShape(x)}, weight ${formatShape(weight)}`;
+    const shapes = () => `input ${formatShape(x)}, weight ${formatShape(weight)}`;
     if (channels !== filters || channels % groups !== 0) {
       const grouped = groups === 1 ? "" : `, a multiple of ${groups} groups`;
       throw new ShapeError(
-        `convTranspose2d: weight expects ${filters} input channels${grouped}, input has ${channels} (${shapes})`,
+        `convTranspose2d: weight expects ${filters} input channels${grouped}, input has ${channels} (${shapes()})`,
       );
     }
-    if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`convTranspose2d: the kernel is empty (${shapes})`);
+    if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`convTranspose2d: the kernel is empty (${shapes()})`);
     const size = (length: number, i: 0 | 1) =>
       (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + this.#outputPadding[i] + 1;
     const [height, width] = [size(outHeight, 0), size(outWidth, 1)];
     if (height < 1 || width < 1 || outHeight < 1 || outWidth < 1) {
-      throw new ShapeError(`convTranspose2d: the result would be ${height} x ${width} pixels (${shapes})`);
+      throw new ShapeError(`convTranspose2d: the result would be ${height} x ${width} pixels (${shapes()})`);
     }
     return {
       images,

@@ -1,5 +1,6 @@
+import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
-import { ELEMENTWISE_GRAIN, type NDArray } from "./array.ts";
+import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "./array.ts";
 
 /** A parameter and its gradient: float32 and of one shape, as a tensor's `grad` is. State has that shape, too. */
 interface Update {
@@ -26,26 +27,39 @@ export function sgdStep(
   changed(param, buffer);
 }
 
-/** One step of Adam: `weightDecay` enters the gradient, `shrink` scales the parameter (AdamW). */
+/** Elements of a parameter that a thread takes at a time: ADAM_CHUNK in assembly/optim.ts. */
+const ADAM_CHUNK = 4096;
+
+export interface AdamUpdate extends Update {
+  mean: NDArray;
+  square: NDArray;
+  maxSquare: NDArray | null;
+  /** lr / (1 - beta1^t) and 1 / sqrt(1 - beta2^t). */
+  stepSize: number;
+  correction: number;
+}
+
+/** One step of Adam for all parameters of a group: `weightDecay` enters the gradient, `shrink` scales the parameter (AdamW). */
 export function adamStep(
-  update: Update & { mean: NDArray; square: NDArray; maxSquare: NDArray | null },
-  o: {
-    beta1: number;
-    beta2: number;
-    eps: number;
-    weightDecay: number;
-    shrink: number;
-    stepSize: number;
-    correction: number;
-  },
+  updates: readonly AdamUpdate[],
+  o: { beta1: number; beta2: number; eps: number; weightDecay: number; shrink: number },
 ): void {
-  const { param, grad, mean, square, maxSquare } = update;
-  // biome-ignore format: the kernel's argument list
-  launch(
-    "adamStep", param.size, ELEMENTWISE_GRAIN, param.ptr, grad.ptr, mean.ptr, square.ptr, maxSquare?.ptr ?? 0,
-    o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, o.weightDecay, o.shrink, o.stepSize, o.correction, o.eps,
-  );
-  changed(param, mean, square, maxSquare);
+  let units = 0;
+  const rows: number[] = [];
+  const scales: number[] = [];
+  for (const { param, grad, mean, square, maxSquare, stepSize, correction } of updates) {
+    units += Math.ceil(param.size / ADAM_CHUNK);
+    rows.push(param.ptr, grad.ptr, mean.ptr, square.ptr, maxSquare?.ptr ?? 0, param.size, units);
+    scales.push(stepSize, correction);
+  }
+  withFrame(() => {
+    // biome-ignore format: the kernel's argument list
+    launch(
+      "adamStep", units, 1, intTable(rows), floatTable(scales),
+      o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, o.weightDecay, o.shrink, o.eps,
+    );
+  });
+  for (const { param, mean, square, maxSquare } of updates) changed(param, mean, square, maxSquare);
 }
 
 /** One step of RMSprop, with a mean gradient (centered) and a momentum buffer where given. */

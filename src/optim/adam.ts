@@ -32,26 +32,31 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
   /** What the gradient and the parameter get of the weight decay. */
   protected abstract decay(group: AdamOptions): { weightDecay: number; shrink: number };
 
-  protected update(param: Tensor, grad: Tensor, group: ParamGroup<AdamOptions>): void {
+  protected update(params: readonly Tensor[], group: ParamGroup<AdamOptions>): void {
     const { lr, eps, amsgrad } = group;
     const [beta1, beta2] = group.betas;
-    const state = this.stateOf(param);
-    const mean = this.stateTensor(state, "exp_avg", param).array;
-    const square = this.stateTensor(state, "exp_avg_sq", param).array;
-    const maxSquare = amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null;
-    const step = ((state.step as number | undefined) ?? 0) + 1;
-    adamStep(
-      { param: param.array, grad: grad.array, mean, square, maxSquare },
-      {
-        ...this.decay(group),
-        beta1,
-        beta2,
-        eps,
-        stepSize: lr / (1 - power(beta1, step)),
-        correction: 1 / Math.sqrt(1 - power(beta2, step)),
-      },
-    );
-    state.step = step;
+    const states = params.map((param) => this.stateOf(param));
+    // mostly all parameters have seen as many steps
+    const scalesByStep = new Map<number, { stepSize: number; correction: number }>();
+    const updates = params.map((param, i) => {
+      const state = states[i];
+      const step = ((state.step as number | undefined) ?? 0) + 1;
+      let scales = scalesByStep.get(step);
+      if (!scales) {
+        scales = { stepSize: lr / (1 - power(beta1, step)), correction: 1 / Math.sqrt(1 - power(beta2, step)) };
+        scalesByStep.set(step, scales);
+      }
+      return {
+        param: param.array,
+        grad: (param.grad as Tensor).array,
+        mean: this.stateTensor(state, "exp_avg", param).array,
+        square: this.stateTensor(state, "exp_avg_sq", param).array,
+        maxSquare: amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null,
+        ...scales,
+      };
+    });
+    adamStep(updates, { ...this.decay(group), beta1, beta2, eps });
+    for (const state of states) state.step = ((state.step as number | undefined) ?? 0) + 1;
   }
 }
 

@@ -32,7 +32,7 @@ export interface OptimizerStateDict {
 }
 
 /**
- * Base of the optimizers: parameter groups and state. A subclass names its options, checks them, and updates one parameter.
+ * Base of the optimizers: parameter groups and state. A subclass names its options, checks them, and updates parameters.
  * State is made at a parameter's first step and lives as long as the optimizer, whatever scope is open.
  */
 export abstract class Optimizer<Options extends LearningRate = LearningRate> {
@@ -59,8 +59,8 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   /** Throws an OptionError for a bad value. Called when a group is added, and before each step, as options may be changed. */
   protected abstract checkOptions(options: Options): void;
 
-  /** Updates one parameter and its state in place. */
-  protected abstract update(param: Tensor, grad: Tensor, group: ParamGroup<Options>): void;
+  /** Updates parameters of a group, all of which have a gradient, and their state in place. */
+  protected abstract update(params: readonly Tensor[], group: ParamGroup<Options>): void;
 
   /** Adds parameters with options of their own, for example a layer to be fine-tuned. Matches `add_param_group`. */
   addParamGroup(group: Partial<Options> & { params: Iterable<Tensor> }): void {
@@ -102,7 +102,10 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   step(): void {
     for (const group of this.paramGroups) this.checkOptions(group);
     for (const group of this.paramGroups) {
-      for (const param of group.params) if (param.grad) this.update(param, param.grad, group);
+      this.update(
+        group.params.filter((param) => param.grad),
+        group,
+      );
     }
   }
 

@@ -50,7 +50,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     checkBoolean(this.name, "centered", o.centered);
   }
 
-  protected update(param: Tensor, grad: Tensor, group: ParamGroup<RMSpropOptions>): void {
+  protected update(params: readonly Tensor[], group: ParamGroup<RMSpropOptions>): void {
+    for (const param of params) this.#update(param, param.grad as Tensor, group);
+  }
+
+  #update(param: Tensor, grad: Tensor, group: ParamGroup<RMSpropOptions>): void {
     const state = this.stateOf(param);
     const square = this.stateTensor(state, "square_avg", param).array;
     const mean = group.centered ? this.stateTensor(state, "grad_avg", param).array : null;

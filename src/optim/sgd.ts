@@ -55,7 +55,11 @@ export class SGD extends Optimizer<SGDOptions> {
     }
   }
 
-  protected update(param: Tensor, grad: Tensor, group: ParamGroup<SGDOptions>): void {
+  protected update(params: readonly Tensor[], group: ParamGroup<SGDOptions>): void {
+    for (const param of params) this.#update(param, param.grad as Tensor, group);
+  }
+
+  #update(param: Tensor, grad: Tensor, group: ParamGroup<SGDOptions>): void {
     const { lr, momentum, dampening, weightDecay, nesterov } = group;
     let momentumBuffer = null;
     let gradScale = 1;

@@ -61,7 +61,7 @@ export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: us
  * Forward: patches[n][t >> 3][c][t & 7] = position n of the transformed patch of tile t in channel c.
  * padded: [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. `step`: bytes from position to position.
  * Past the last tile a panel repeats one that exists. work: 576 bytes for each call's `begin / grain`.
- * Unit: four tiles of all channels; panels are filled by two units.
+ * Unit: a panel of eight tiles, all channels. (Half a panel would write half cache lines, and fetch each twice.)
  */
 export function winogradPatchesByTile(
   begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
@@ -74,25 +74,34 @@ export function winogradPatchesByTile(
   const imageBytes = <usize>channels * planeBytes;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   for (let unit = begin; unit < end; unit++) {
-    const t = unit << 2;
+    const t = unit << 3;
     let lane0 = padded + tileOffset(min(t, last), tilesX, tilesPerImage, rowBytes, imageBytes);
     let lane1 = padded + tileOffset(min(t + 1, last), tilesX, tilesPerImage, rowBytes, imageBytes);
     let lane2 = padded + tileOffset(min(t + 2, last), tilesX, tilesPerImage, rowBytes, imageBytes);
     let lane3 = padded + tileOffset(min(t + 3, last), tilesX, tilesPerImage, rowBytes, imageBytes);
-    let to = patches + <usize>(unit >> 1) * (<usize>channels << 5) + (<usize>(unit & 1) << 4);
+    let lane4 = padded + tileOffset(min(t + 4, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane5 = padded + tileOffset(min(t + 5, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane6 = padded + tileOffset(min(t + 6, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let lane7 = padded + tileOffset(min(t + 7, last), tilesX, tilesPerImage, rowBytes, imageBytes);
+    let to = patches + <usize>unit * (<usize>channels << 5);
     for (let c = 0; c < channels; c++, to += 32) {
       transformPatches(lane0, lane1, lane2, lane3, rowBytes, ownWork, to, step);
+      transformPatches(lane4, lane5, lane6, lane7, rowBytes, ownWork, to + 16, step);
       lane0 += planeBytes;
       lane1 += planeBytes;
       lane2 += planeBytes;
       lane3 += planeBytes;
+      lane4 += planeBytes;
+      lane5 += planeBytes;
+      lane6 += planeBytes;
+      lane7 += planeBytes;
     }
   }
 }
 
 /**
  * Gradient of the kernel: patches[n][c >> 3][t][c & 7], the same patches with channels side by side and tiles as depth.
- * Past the last channel a panel repeats one that exists. Unit: four channels of all tiles.
+ * Past the last channel a panel repeats one that exists. Unit: a panel of eight channels, all tiles.
  */
 export function winogradPatchesByChannel(
   begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
@@ -104,17 +113,19 @@ export function winogradPatchesByChannel(
   const imageBytes = <usize>channels * planeBytes;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   for (let unit = begin; unit < end; unit++) {
-    const c = unit << 2;
-    const lane0 = padded + <usize>min(c, channels - 1) * planeBytes;
-    const lane1 = padded + <usize>min(c + 1, channels - 1) * planeBytes;
-    const lane2 = padded + <usize>min(c + 2, channels - 1) * planeBytes;
-    const lane3 = padded + <usize>min(c + 3, channels - 1) * planeBytes;
-    let to = patches + <usize>(unit >> 1) * (<usize>tiles << 5) + (<usize>(unit & 1) << 4);
+    let to = patches + <usize>unit * (<usize>tiles << 5);
     for (let image = 0; image < images; image++) {
       for (let ty = 0; ty < tilesY; ty++) {
-        let tile = <usize>image * imageBytes + <usize>(ty << 2) * rowBytes;
+        let tile = padded + <usize>image * imageBytes + <usize>(ty << 2) * rowBytes;
         for (let tx = 0; tx < tilesX; tx++, tile += 16, to += 32) {
-          transformPatches(lane0 + tile, lane1 + tile, lane2 + tile, lane3 + tile, rowBytes, ownWork, to, step);
+          for (let half = 0; half < 2; half++) {
+            const c = (unit << 3) + (half << 2);
+            transformPatches(
+              tile + <usize>min(c, channels - 1) * planeBytes, tile + <usize>min(c + 1, channels - 1) * planeBytes,
+              tile + <usize>min(c + 2, channels - 1) * planeBytes, tile + <usize>min(c + 3, channels - 1) * planeBytes,
+              rowBytes, ownWork, to + (<usize>half << 4), step,
+            );
+          }
         }
       }
     }
@@ -123,15 +134,14 @@ export function winogradPatchesByChannel(
 
 /**
  * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c.
- * dOut: [images][C][4 tilesY][4 tilesX], with zeros where it was larger than the output. Unit: four channels of all tiles.
+ * dOut: the first of rows `rowBytes` apart, in planes `planeBytes` apart, of [images][C] of them, with zeros where 4 tilesY rows and 4
+ * tilesX columns reach past the output. Unit: four channels of all tiles.
  */
 export function winogradGradTiles(
-  begin: i32, end: i32, dOut: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, out: usize, step: usize,
-  work: usize, grain: i32,
+  begin: i32, end: i32, dOut: usize, rowBytes: usize, planeBytes: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32,
+  out: usize, step: usize, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
-  const rowBytes = <usize>tilesX << 4;
-  const planeBytes = <usize>(tilesY << 2) * rowBytes;
   const imageBytes = <usize>channels * planeBytes;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   for (let unit = begin; unit < end; unit++) {

@@ -1,5 +1,7 @@
 // Winograd: the 3x3 kernels are transformed, and their gradient back (see transforms.ts).
 
+import { transpose4x4 } from "../../matmul/pack";
+import { lanesBelow } from "../../simd";
 import { element, outputKernel, POSITIONS, transformKernel } from "./transforms";
 
 /**
@@ -16,19 +18,18 @@ export function winogradKernels(
   const outputBytes: usize = rotated ? 36 : <usize>inputs * 36;
   const inputBytes: usize = rotated ? <usize>outputs * 36 : 36;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
+  const taps = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass
   for (let unit = begin; unit < end; unit++) {
     const o = unit << 2;
     let to = kernels + <usize>unit * panelStep;
+    const lanes = min(4, outputs - o);
     for (let i = 0; i < inputs; i++, to += 16) {
-      const first = weight + <usize>o * outputBytes + <usize>i * inputBytes;
-      for (let row: i32 = 0; row < 3; row++) {
-        const tap = row * 3;
-        transformKernel(
-          kernelLanes(first, outputBytes, outputs - o, tap, rotated),
-          kernelLanes(first, outputBytes, outputs - o, tap + 1, rotated),
-          kernelLanes(first, outputBytes, outputs - o, tap + 2, rotated),
-          ownWork + <usize>row * 96, 16,
-        );
+      loadKernels(weight + <usize>o * outputBytes + <usize>i * inputBytes, outputBytes, lanes, taps);
+      for (let row: usize = 0; row < 3; row++) {
+        const first = taps + (rotated ? 128 - row * 48 : row * 48);
+        const second = rotated ? first - 16 : first + 16;
+        const third = rotated ? first - 32 : first + 32;
+        transformKernel(v128.load(first), v128.load(second), v128.load(third), ownWork + row * 96, 16);
       }
       for (let j = 0; j < 6; j++) {
         transformKernel(
@@ -39,16 +40,20 @@ export function winogradKernels(
   }
 }
 
-/** One tap of four kernels that are `stride` bytes apart; `count` of them exist. */
+/** taps[9] = each tap of up to four kernels that are `stride` bytes apart, a lane each; zero in lanes that do not exist. */
 // @ts-ignore: decorator
 @inline
-function kernelLanes(first: usize, stride: usize, count: i32, tap: i32, rotated: i32): v128 {
-  const at = first + (<usize>(rotated ? 8 - tap : tap) << 2);
-  let lanes = v128.load32_zero(at);
-  if (count > 1) lanes = v128.load32_lane(at + stride, lanes, 1);
-  if (count > 2) lanes = v128.load32_lane(at + 2 * stride, lanes, 2);
-  if (count > 3) lanes = v128.load32_lane(at + 3 * stride, lanes, 3);
-  return lanes;
+function loadKernels(first: usize, stride: usize, lanes: i32, taps: usize): void {
+  const kernel1 = lanes > 1 ? first + stride : first;
+  const kernel2 = lanes > 2 ? first + 2 * stride : first;
+  const kernel3 = lanes > 3 ? first + 3 * stride : first;
+  transpose4x4(v128.load(first), v128.load(kernel1), v128.load(kernel2), v128.load(kernel3), taps, 16);
+  transpose4x4(v128.load(first, 16), v128.load(kernel1, 16), v128.load(kernel2, 16), v128.load(kernel3, 16), taps + 64, 16);
+  const last01 = v128.load32_lane(kernel1, v128.load32_zero(first, 32), 1, 32);
+  v128.store(taps, v128.load32_lane(kernel3, v128.load32_lane(kernel2, last01, 2, 32), 3, 32), 128);
+  if (lanes == 4) return;
+  const mask = lanesBelow(lanes);
+  for (let tap: usize = 0; tap < 9; tap++) v128.store(taps + (tap << 4), v128.and(v128.load(taps + (tap << 4)), mask));
 }
 
 /**
@@ -79,11 +84,14 @@ export function winogradGradKernels(
         );
       }
       let to = dWeight + <usize>(o * inputs + i) * 36;
-      const lanes = min(4, inputs - i);
-      for (let lane = 0; lane < lanes; lane++, to += 36) {
-        for (let tap = 0; tap < 9; tap++) {
-          f32.store(to + (<usize>tap << 2), f32.load(result + (<usize>tap << 4) + (<usize>lane << 2)));
-        }
+      // nine taps of four kernels become four kernels of nine taps
+      transpose4x4(v128.load(result), v128.load(result, 16), v128.load(result, 32), v128.load(result, 48), result, 16);
+      transpose4x4(v128.load(result, 64), v128.load(result, 80), v128.load(result, 96), v128.load(result, 112), result + 64, 16);
+      const lanes = <usize>min(4, inputs - i);
+      for (let lane: usize = 0; lane < lanes; lane++, to += 36) {
+        v128.store(to, v128.load(result + (lane << 4)));
+        v128.store(to, v128.load(result + (lane << 4), 64), 16);
+        f32.store(to, f32.load(result + (lane << 2), 128), 32);
       }
     }
   }
