@@ -1,6 +1,6 @@
 /** Convolutions: what they refuse, and how exact Winograd's algorithm is. */
 import { afterEach, describe, expect, test } from "vitest";
-import { DTypeError, nn, noGrad, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import { DTypeError, memory, nn, noGrad, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
 import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
 import { testRandom } from "./random.ts";
 
@@ -159,5 +159,52 @@ describe("Winograd F(4x4,3x3)", () => {
   test("its error is within 4e-6, that of the direct product within 1e-6", () => {
     expect(error("winograd", 64, 18)).toBeLessThan(4e-6);
     expect(error("gemm", 64, 18)).toBeLessThan(1e-6);
+  });
+});
+
+describe("panels of weights are kept until the weight changes", () => {
+  const random = testRandom(5);
+  const draw = (shape: number[]) =>
+    tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random() * 2 - 1),
+      { shape },
+    );
+  const runs: [string, (x: Tensor, weight: Tensor) => Tensor, number[], number[]][] = [
+    ["Winograd", (x, w) => conv2d(x, w, null, { padding: 1 }), [1, 32, 8, 8], [32, 32, 3, 3]],
+    ["product", (x, w) => conv2d(x, w, null, { stride: 2 }), [1, 4, 8, 8], [6, 4, 3, 3]],
+    ["transposed", (x, w) => convTranspose2d(x, w, null, { stride: 2 }), [1, 4, 8, 8], [4, 3, 2, 2]],
+  ];
+
+  test.each(runs)("%s: a weight written to in place counts at once, in all passes", (_name, run, xShape, wShape) => {
+    const [w, other] = [draw(wShape), draw(wShape)];
+    const gradients = (weight: Tensor) => {
+      const x = tensor(
+        Float32Array.from({ length: xShape.reduce((a, b) => a * b, 1) }, (_, i) => (i % 7) - 3),
+        {
+          shape: xShape,
+          requiresGrad: true,
+        },
+      );
+      const y = run(x, weight);
+      y.mul(y).sum().backward();
+      return [y.data(), x.grad?.data()];
+    };
+    const before = gradients(w);
+    expect(gradients(w)).toEqual(before);
+    w.copy_(other);
+    const after = gradients(w);
+    expect(after).not.toEqual(before);
+    expect(after).toEqual(gradients(other));
+  });
+
+  test.each(runs)("%s: they are released with the weight", (_name, run, xShape, wShape) => {
+    const x = draw(xShape);
+    const before = memory().liveBytes;
+    const weight = draw(wShape);
+    const own = memory().liveBytes - before;
+    run(x, weight).release();
+    expect(memory().liveBytes - before).toBeGreaterThan(own);
+    weight.release();
+    expect(memory().liveBytes).toBe(before);
   });
 });

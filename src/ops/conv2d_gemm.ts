@@ -2,7 +2,7 @@ import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
-import { multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
+import { multiplyPacked, packColumns, packWeight, START } from "./gemm.ts";
 import { reluInPlace } from "./relu.ts";
 
 /**
@@ -80,17 +80,10 @@ function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
 }
 
 /** The weight in panels of 4 output channels, a matrix for each group. */
-function packWeight(weight: NDArray, g: Conv2dGeometry): number {
+function packFilters(weight: NDArray, g: Conv2dGeometry): number {
   const [lines, depth] = [g.outChannels, taps(g)];
-  return packRows({
-    ptr: weight.ptr,
-    batches: g.groups,
-    lines,
-    depth,
-    batchStride: lines * depth,
-    lineStride: depth,
-    kStride: 1,
-  });
+  const strides = { batchStride: lines * depth, lineStride: depth, kStride: 1 };
+  return packWeight("packPanels4", weight, { batches: g.groups, lines, depth, ...strides });
 }
 
 /** out [N, groups*Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */
@@ -105,7 +98,7 @@ export function convForward(
   if (out.size === 0) return out;
   const [m, depth, n] = [g.outChannels, taps(g), pixels(g)];
   const table = geometryTable(g);
-  const aPanels = packWeight(weight, g);
+  const aPanels = packFilters(weight, g);
   forChunks(g, (first, count) => {
     const padded = padImages(x, g, first, count);
     const products = count * g.groups;
@@ -148,7 +141,7 @@ export function convForwardPooled(
   const [channels, depth] = [g.outChannels, taps(g)];
   const [, , pooledHeight, pooledWidth] = out.shape;
   const table = geometryTable(g);
-  const aPanels = packWeight(weight, g);
+  const aPanels = packFilters(weight, g);
   const perImage = pooledHeight * Math.ceil(pooledWidth / 2);
   forChunks(g, (first, count) => {
     const padded = padImages(x, g, first, count);
@@ -202,15 +195,8 @@ export function convGradInput(
   if (sizeOf(shape) === 0) return empty(shape);
   const [m, depth, n] = [taps(g), g.outChannels, pixels(g)];
   const table = geometryTable(g);
-  const aPanels = packRows({
-    ptr: weight.ptr,
-    batches: g.groups,
-    lines: m,
-    depth,
-    batchStride: m * depth,
-    lineStride: 1,
-    kStride: m,
-  });
+  const strides = { batchStride: m * depth, lineStride: 1, kStride: m };
+  const aPanels = packWeight("packPanels4", weight, { batches: g.groups, lines: m, depth, ...strides });
   if (isUpsampling(g)) return upsample(dOut, aPanels, bias, g, relu);
   const dx = empty(shape);
   forChunks(g, (first, count) => {

@@ -76,10 +76,12 @@ export function imagesOf(x: NDArray): PaddedImages {
 /** weight in transformed panels, [36][panel]; `rotated` for the gradient of the input. */
 function transformKernels(weight: NDArray, filters: number, channels: number, rotated: boolean) {
   const step = rowPanelBytes(filters, channels) + STAGGER;
-  const panels = scratch(POSITIONS * step);
-  const units = Math.ceil(filters / 4);
-  const sizes = [filters, channels, Number(rotated), panels, step, channels * 16, workFor(units)] as const;
-  launch("winogradKernels", units, GRAIN, weight.ptr, ...sizes, GRAIN);
+  const key = `winograd ${filters} ${channels} ${rotated}`;
+  const panels = weight.block.derived(key, POSITIONS * step, (to) => {
+    const units = Math.ceil(filters / 4);
+    const sizes = [filters, channels, Number(rotated), to, step, channels * 16, workFor(units)] as const;
+    launch("winogradKernels", units, GRAIN, weight.ptr, ...sizes, GRAIN);
+  });
   return { panels, step };
 }
 
@@ -205,9 +207,11 @@ export function winogradFewForwardPooled(
   if (out.size === 0) return;
   const { images, inChannels: channels, outChannels: filters, outHeight, outWidth } = g;
   const panels = Math.ceil(filters / 4);
-  const kernels = scratch(panels * POSITIONS * channels * 16);
-  const sizes = [filters, channels, 0, kernels, channels * 16, POSITIONS * channels * 16, workFor(panels)] as const;
-  launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
+  const panelBytes = POSITIONS * channels * 16;
+  const kernels = weight.block.derived(`few ${filters} ${channels}`, panels * panelBytes, (to) => {
+    const sizes = [filters, channels, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
+    launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
+  });
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
   const padded = imagesOf(x).pad(0, images, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
   const units = Math.ceil((images * tilesY * tilesX) / 4);

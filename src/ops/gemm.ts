@@ -1,5 +1,5 @@
 import { launch } from "../wasm/kernels.ts";
-import { intTable, scratch } from "./array.ts";
+import { intTable, type NDArray, scratch } from "./array.ts";
 
 /**
  * The packed matrix product behind matmul, linear and all convolutions: operands are packed into panels, then one kernel
@@ -48,12 +48,28 @@ export function packColumns(x: Lines): number {
   return pack("packPanels8", 8, x);
 }
 
+/** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
+export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "ptr">): number {
+  const width = kernel === "packPanels4" ? 4 : 8;
+  const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride].join();
+  return weight.block.derived(key, panelBytes(width, x), (to) =>
+    packInto(kernel, width, { ...x, ptr: weight.ptr }, to),
+  );
+}
+
 function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines): number {
-  const count = x.batches * Math.ceil(x.lines / width);
-  const panels = scratch(count * x.depth * width * 4);
-  const { ptr, lines, depth, batchStride, lineStride, kStride } = x;
-  launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
+  const panels = scratch(panelBytes(width, x));
+  packInto(kernel, width, x, panels);
   return panels;
+}
+
+const panelBytes = (width: number, x: Omit<Lines, "ptr">) =>
+  x.batches * Math.ceil(x.lines / width) * x.depth * width * 4;
+
+function packInto(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, panels: number): void {
+  const { ptr, batches, lines, depth, batchStride, lineStride, kStride } = x;
+  const count = batches * Math.ceil(lines / width);
+  launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
 }
 
 export interface Product {

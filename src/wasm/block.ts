@@ -11,6 +11,7 @@ export class Block {
   version = 0;
   readonly bytes: number;
   readonly #address: number;
+  #derived: Map<string, { block: Block; version: number }> | undefined;
 
   constructor(bytes: number) {
     this.bytes = bytes;
@@ -27,8 +28,31 @@ export class Block {
   }
 
   release(): void {
-    if (--this.owners === 0) free(this.#address, this.bytes);
-    else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
+    if (--this.owners === 0) {
+      for (const { block } of this.#derived?.values() ?? []) block.release();
+      this.#derived = undefined;
+      free(this.#address, this.bytes);
+    } else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
+  }
+
+  /**
+   * Address of `bytes` bytes that `fill` computes from this block's contents: computed anew only where these have changed since, and
+   * kept as long as the block. `key` names what is computed.
+   */
+  derived(key: string, bytes: number, fill: (address: number) => void): number {
+    this.#derived ??= new Map();
+    let entry = this.#derived.get(key);
+    if (entry?.version === this.version && entry.block.bytes === bytes) return entry.block.address;
+    if (entry?.block.bytes !== bytes) {
+      entry?.block.release();
+      this.#derived.delete(key);
+      entry = { block: new Block(bytes), version: -1 };
+      entry.block.retain();
+      this.#derived.set(key, entry);
+    }
+    fill(entry.block.address);
+    entry.version = this.version;
+    return entry.block.address;
   }
 }
 
