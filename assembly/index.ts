@@ -37,6 +37,7 @@ export * from "./optim";
 export * from "./pair_loss";
 export * from "./pool2d/avg_pool2d";
 export * from "./pool2d/max_pool2d";
+export * from "./pool2d/max_windows";
 export * from "./random";
 export * from "./reduce";
 export * from "./softmax";

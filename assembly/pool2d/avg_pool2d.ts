@@ -4,7 +4,11 @@
 // The range of all kernels here is planes: windows may overlap, planes do not, so any split gives the same bits.
 // The gradient of a plane is gathered window by window, in row-major order.
 
-import { load4, storeUpTo } from "../simd";
+import { load4, promoteHigh, storeUpTo } from "../simd";
+import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
+
+/** From this stride on windows are summed one at a time along their rows, below it four neighbours at a time. */
+const WIDE = 4;
 
 /** Sum of rows [top, bottom) and columns [left, right) of a plane. */
 // @ts-ignore: decorator
@@ -38,68 +42,179 @@ function addToWindow(plane: usize, width: i32, top: i32, bottom: i32, left: i32,
   }
 }
 
-/** Forward (y = average of x) and gradient (x += y / divisor) visit the same windows. */
+/** A regular grid of windows: what the kernels of avgPool2d are told about it. */
+@unmanaged
+class Grid {
+  height!: i32;
+  width!: i32;
+  outHeight!: i32;
+  outWidth!: i32;
+  kernelHeight!: i32;
+  kernelWidth!: i32;
+  strideHeight!: i32;
+  strideWidth!: i32;
+  padTop!: i32;
+  padLeft!: i32;
+  /** Whether the padding counts as elements … */
+  countPadding!: i32;
+  /** … and what to divide by instead, if not 0. */
+  divisorOverride!: i32;
+}
+
+/** What four windows of a row divide by, int32: `rows` of them by their columns from `starts` on; 0 for a window without elements. */
 // @ts-ignore: decorator
 @inline
-function regularWindows(
-  gradient: bool, begin: i32, end: i32, x: usize, y: usize,
-  height: i32, width: i32, outHeight: i32, outWidth: i32,
-  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
-  padTop: i32, padLeft: i32, countPadding: i32, divisorOverride: i32,
+function divisors(g: Grid, rows: i32, starts: v128): v128 {
+  const zero = i32x4.splat(0);
+  const ends = i32x4.add(starts, i32x4.splat(g.kernelWidth));
+  const left = i32x4.max_s(starts, zero);
+  const right = i32x4.min_s(ends, i32x4.splat(g.width));
+  const holds = i32x4.gt_s(right, left);
+  if (g.divisorOverride != 0) return v128.and(i32x4.splat(g.divisorOverride), holds);
+  const columns = g.countPadding
+    ? i32x4.sub(i32x4.min_s(ends, i32x4.splat(g.width + g.padLeft)), starts)
+    : i32x4.sub(right, left);
+  return v128.and(i32x4.mul(columns, i32x4.splat(rows)), holds);
+}
+
+/** Rows that count for the divisor of windows from `startY` on; 0 where none is in the plane. */
+// @ts-ignore: decorator
+@inline
+function divisorRows(g: Grid, startY: i32): i32 {
+  const endY = min(startY + g.kernelHeight, g.height + g.padTop);
+  const inside = min(endY, g.height) - max(startY, 0);
+  if (inside <= 0) return 0;
+  return g.countPadding ? endY - startY : inside;
+}
+
+/** Sums of four windows over rows [top, bottom) of a plane, divided, to y. INSIDE and STEP: see max_windows.ts. */
+// @ts-ignore: decorator
+@inline
+function averagesOfWindows(
+  INSIDE: bool, STEP: i32, g: Grid, plane: usize, top: i32, bottom: i32, column: i32, starts: v128, divisor: v128,
+  y: usize, count: i32, last: usize,
 ): void {
-  for (let p = begin; p < end; p++) {
-    const plane = x + (<usize>p * height * width << 2);
-    let at = y + (<usize>p * outHeight * outWidth << 2);
-    if (gradient) memory.fill(plane, 0, <usize>(height * width) << 2);
-    for (let oy = 0; oy < outHeight; oy++) {
-      const startY = oy * strideHeight - padTop;
-      const endY = min(startY + kernelHeight, height + padTop);
-      const top = max(startY, 0);
-      const bottom = min(endY, height);
-      for (let ox = 0; ox < outWidth; ox++, at += 4) {
-        const startX = ox * strideWidth - padLeft;
-        const endX = min(startX + kernelWidth, width + padLeft);
-        const left = max(startX, 0);
-        const right = min(endX, width);
-        const divisor = divisorOverride != 0
-          ? divisorOverride
-          : countPadding ? (endY - startY) * (endX - startX) : (bottom - top) * (right - left);
-        if (gradient) addToWindow(plane, width, top, bottom, left, right, load<f32>(at) / <f32>divisor);
-        // a window of nothing but padding gives 0
-        else if (top >= bottom || left >= right) store<f32>(at, 0);
-        else store<f32>(at, <f32>(windowSum(plane, width, top, bottom, left, right) / <f64>divisor));
+  let low = f64x2.splat(0);
+  let high = low;
+  for (let iy = top; iy < bottom; iy++) {
+    const row = plane + (<usize>(iy * g.width) << 2);
+    let from = row + (<usize>column << 2);
+    let columns = starts;
+    for (let kx = 0; kx < g.kernelWidth; kx++, from += 4) {
+      let v: v128;
+      if (INSIDE) v = loadSteps(from, STEP ? STEP : g.strideWidth, count);
+      else {
+        v = v128.and(loadInside(row, columns, g.strideWidth, g.width, last), insideMask(columns, g.width));
+        columns = i32x4.add(columns, i32x4.splat(1));
       }
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, promoteHigh(v));
     }
   }
+  const divisorHigh = v128.shuffle<i32>(divisor, divisor, 2, 3, 2, 3);
+  const averages = v128.shuffle<f32>(
+    f32x4.demote_f64x2_zero(f64x2.div(low, f64x2.convert_low_i32x4_s(divisor))),
+    f32x4.demote_f64x2_zero(f64x2.div(high, f64x2.convert_low_i32x4_s(divisorHigh))),
+    0, 1, 4, 5,
+  );
+  // a window of nothing but padding gives 0
+  storeUpTo(y, 0, count, v128.andnot(averages, i32x4.eq(divisor, i32x4.splat(0))));
 }
 
 /**
  * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if not 0, else the elements of the window inside the
  * plane, with countPadding also those in the padding (but not what ceil mode adds beyond it).
  */
-export function avgPool2d(
-  begin: i32, end: i32, x: usize, y: usize,
-  height: i32, width: i32, outHeight: i32, outWidth: i32,
-  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
-  padTop: i32, padLeft: i32, countPadding: i32, divisorOverride: i32,
-): void {
-  regularWindows(
-    false, begin, end, x, y, height, width, outHeight, outWidth,
-    kernelHeight, kernelWidth, strideHeight, strideWidth, padTop, padLeft, countPadding, divisorOverride,
-  );
+export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize): void {
+  const g = changetype<Grid>(grid);
+  const planeSize = g.height * g.width;
+  const stride = g.strideWidth;
+  const last = x + (<usize>end * planeSize << 2);
+  for (let p = begin; p < end; p++) {
+    const plane = x + (<usize>p * planeSize << 2);
+    let to = y + (<usize>p * g.outHeight * g.outWidth << 2);
+    for (let oy = 0; oy < g.outHeight; oy++) {
+      const startY = oy * g.strideHeight - g.padTop;
+      const top = max(startY, 0);
+      const bottom = min(startY + g.kernelHeight, g.height);
+      const rows = divisorRows(g, startY);
+      for (let ox = 0; ox < g.outWidth; ox += 4) {
+        const count = min(4, g.outWidth - ox);
+        const column = ox * stride - g.padLeft;
+        const starts = windowStarts(column, stride);
+        const divisor = rows == 0 ? i32x4.splat(0) : divisors(g, rows, starts);
+        if (stride >= WIDE) {
+          for (let i = 0; i < count; i++) {
+            const left = max(column + i * stride, 0);
+            const right = min(column + i * stride + g.kernelWidth, g.width);
+            const d = g.divisorOverride != 0 ? g.divisorOverride : rows * columnsOf(g, column + i * stride);
+            const empty = rows == 0 || left >= right;
+            store<f32>(to + (<usize>i << 2), empty ? 0 : <f32>(windowSum(plane, g.width, top, bottom, left, right) / <f64>d));
+          }
+        } else if (column < 0 || column + (count - 1) * stride + g.kernelWidth > g.width) {
+          averagesOfWindows(false, 0, g, plane, top, bottom, column, starts, divisor, to, count, last);
+        } else if (stride == 1) {
+          averagesOfWindows(true, 1, g, plane, top, bottom, column, starts, divisor, to, count, last);
+        } else if (stride == 2) {
+          averagesOfWindows(true, 2, g, plane, top, bottom, column, starts, divisor, to, count, last);
+        } else {
+          averagesOfWindows(true, 0, g, plane, top, bottom, column, starts, divisor, to, count, last);
+        }
+        to += <usize>count << 2;
+      }
+    }
+  }
 }
 
-/** dx[i] = sum of dy[o] / divisor over the windows o that hold i: the gradient of avgPool2d. */
-export function avgPool2dGrad(
-  begin: i32, end: i32, dy: usize, dx: usize,
-  height: i32, width: i32, outHeight: i32, outWidth: i32,
-  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
-  padTop: i32, padLeft: i32, countPadding: i32, divisorOverride: i32,
-): void {
-  regularWindows(
-    true, begin, end, dx, dy, height, width, outHeight, outWidth,
-    kernelHeight, kernelWidth, strideHeight, strideWidth, padTop, padLeft, countPadding, divisorOverride,
-  );
+/** Columns that count for the divisor of a window from `startX` on. */
+// @ts-ignore: decorator
+@inline
+function columnsOf(g: Grid, startX: i32): i32 {
+  if (g.countPadding) return min(startX + g.kernelWidth, g.width + g.padLeft) - startX;
+  return min(startX + g.kernelWidth, g.width) - max(startX, 0);
+}
+
+/**
+ * shares[o] = dy[o] / divisor, 0 for windows without elements: what each element of window o gets. Their sum over the windows that
+ * hold an element is its gradient: a depthwise convolution's with a kernel of ones (src/ops/avg_pool2d.ts).
+ */
+export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
+  const g = changetype<Grid>(grid);
+  for (let p = begin; p < end; p++) {
+    let at = <usize>p * g.outHeight * g.outWidth << 2;
+    for (let oy = 0; oy < g.outHeight; oy++, at += <usize>g.outWidth << 2) {
+      const rows = divisorRows(g, oy * g.strideHeight - g.padTop);
+      for (let ox = 0; ox < g.outWidth; ox += 4) {
+        const starts = windowStarts(ox * g.strideWidth - g.padLeft, g.strideWidth);
+        const divisor = rows == 0 ? i32x4.splat(0) : divisors(g, rows, starts);
+        const share = f32x4.div(load4(dy + at, ox), f32x4.convert_i32x4_s(divisor));
+        storeUpTo(shares + at, ox, g.outWidth, v128.andnot(share, i32x4.eq(divisor, i32x4.splat(0))));
+      }
+    }
+  }
+}
+
+/** dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart: whole vectors of dx at a time. */
+export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {
+  const g = changetype<Grid>(grid);
+  for (let p = begin; p < end; p++) {
+    const plane = dx + (<usize>p * g.height * g.width << 2);
+    let at = dy + (<usize>p * g.outHeight * g.outWidth << 2);
+    memory.fill(plane, 0, <usize>(g.height * g.width) << 2);
+    for (let oy = 0; oy < g.outHeight; oy++) {
+      const startY = oy * g.strideHeight - g.padTop;
+      const top = max(startY, 0);
+      const bottom = min(startY + g.kernelHeight, g.height);
+      const rows = divisorRows(g, startY);
+      for (let ox = 0; ox < g.outWidth; ox++, at += 4) {
+        const startX = ox * g.strideWidth - g.padLeft;
+        const left = max(startX, 0);
+        const right = min(startX + g.kernelWidth, g.width);
+        const divisor = g.divisorOverride != 0 ? g.divisorOverride : rows * columnsOf(g, startX);
+        addToWindow(plane, g.width, top, bottom, left, right, load<f32>(at) / <f32>divisor);
+      }
+    }
+  }
 }
 
 /** Output o of `outputs` averages inputs [floor(o * n / outputs), ceil((o + 1) * n / outputs)). */

@@ -4,7 +4,8 @@
 // PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last NaN an earlier one);
 // what lies outside the plane is left out. A window with nothing inside gives -Infinity and index -1.
 //
-// The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits.
+// The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits. Forward for any
+// kernel, stride and padding: max_windows.ts.
 
 import { storePartial } from "../simd";
 
@@ -35,29 +36,6 @@ function maxOfWindow(
   }
   store<f32>(y, best);
   if (index) store<i32>(index, at);
-}
-
-/** Any kernel, stride, padding (top, left) and dilation. */
-export function maxPool2d(
-  begin: i32, end: i32, x: usize, y: usize, index: usize,
-  height: i32, width: i32, outHeight: i32, outWidth: i32,
-  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
-  padTop: i32, padLeft: i32, dilationHeight: i32, dilationWidth: i32,
-): void {
-  for (let p = begin; p < end; p++) {
-    const plane = x + (<usize>p * height * width << 2);
-    let to = <usize>p * outHeight * outWidth << 2;
-    for (let oy = 0; oy < outHeight; oy++) {
-      const top = oy * strideHeight - padTop;
-      const bottom = min(top + kernelHeight * dilationHeight, height);
-      for (let ox = 0; ox < outWidth; ox++, to += 4) {
-        const left = ox * strideWidth - padLeft;
-        const right = min(left + kernelWidth * dilationWidth, width);
-        const indexTo = index ? index + to : 0;
-        maxOfWindow(plane, width, top, bottom, left, right, dilationHeight, dilationWidth, y + to, indexTo);
-      }
-    }
-  }
 }
 
 /** dx = 0 but for dx[index[o]] += dy[o], in the order of o: the gradient of maxPool2d. outputs = OH*OW, inputs = H*W. */

@@ -1,6 +1,8 @@
 import { OptionError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
-import { empty, type NDArray } from "./array.ts";
+import { empty, intTable, type NDArray } from "./array.ts";
+import { depthwiseGradInput } from "./conv2d_depthwise.ts";
+import { full } from "./fill.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkBoolean, checkInteger, type Pair, readOptions } from "./options.ts";
 import {
@@ -25,6 +27,9 @@ export interface AvgPool2dOptions {
   /** Divides the sums by this instead (an integer, not 0). */
   divisorOverride?: number | null;
 }
+
+/** WIDE of assembly/pool2d/avg_pool2d.ts. */
+const WIDE = 4;
 
 /** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
 export class AvgPool2d extends Op {
@@ -57,25 +62,48 @@ export class AvgPool2d extends Op {
   forward(x: NDArray): NDArray {
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const y = empty(this.#planes.outShape);
-    this.#launch("avgPool2d", x, y);
+    launch("avgPool2d", this.#planes.planes, planeGrain(this.#planes), x.ptr, y.ptr, this.#gridTable());
     return y;
   }
 
   override backward(dy: NDArray): Gradients {
-    const { outShape, height, width } = this.#planes;
-    const dx = empty([...outShape.slice(0, -2), height, width]);
-    this.#launch("avgPool2dGrad", dy, dx);
-    return [dx];
+    const { planes, outShape, height, width, outHeight, outWidth } = this.#planes;
+    const { kernel, stride, padding } = this.#window;
+    const dxShape = [...outShape.slice(0, -2), height, width];
+    const grid = this.#gridTable();
+    if (stride[1] >= WIDE) {
+      const dx = empty(dxShape);
+      launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.ptr, dx.ptr, grid);
+      return [dx];
+    }
+    // windows that lie closer are many and short: the gradient of a depthwise convolution whose weights are 1
+    const shares = empty(outShape);
+    launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.ptr, shares.ptr, grid);
+    const dx = depthwiseGradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
+      images: planes,
+      groups: 1,
+      inChannels: 1,
+      outChannels: 1,
+      height,
+      width,
+      kernel,
+      stride,
+      padding,
+      dilation: [1, 1],
+      outHeight,
+      outWidth,
+      paddedHeight: height + 2 * padding[0],
+      paddedWidth: width + 2 * padding[1],
+    });
+    return [dx.withShape(dxShape)];
   }
 
-  #launch(kernelName: "avgPool2d" | "avgPool2dGrad", from: NDArray, to: NDArray): void {
-    const { planes, height, width, outHeight, outWidth } = this.#planes;
+  /** Class Grid of assembly/pool2d/avg_pool2d.ts. */
+  #gridTable(): number {
+    const { height, width, outHeight, outWidth } = this.#planes;
     const { kernel, stride, padding } = this.#window;
-    // biome-ignore format: the kernel's argument list
-    launch(
-      kernelName, planes, planeGrain(this.#planes), from.ptr, to.ptr, height, width, outHeight, outWidth,
-      ...kernel, ...stride, ...padding, Number(this.#countIncludePad), this.#divisorOverride,
-    );
+    const counts = [Number(this.#countIncludePad), this.#divisorOverride];
+    return intTable([height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...counts]);
   }
 }
 

@@ -60,10 +60,16 @@ const windows: Window[] = [
   { shape: [2, 4, 4], kernel: [4, 4] },
   { shape: [0, 3, 4, 4], kernel: [2, 2] },
   { shape: [0, 3, 5, 5], kernel: [3, 3], stride: [1, 1] },
+  // rows with vectors inside, at both edges and cut short
+  { shape: [1, 2, 5, 21], kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+  { shape: [2, 1, 7, 23], kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
+  { shape: [1, 2, 8, 26], kernel: [2, 3], stride: [3, 3], padding: [1, 1] },
+  { shape: [1, 1, 9, 30], kernel: [5, 6], stride: [4, 5], padding: [2, 3] },
 ];
 
 const dilated: Window[] = [
   { shape: [1, 2, 9, 8], kernel: [3, 2], stride: [1, 1], dilation: [2, 3] },
+  { shape: [1, 2, 7, 25], kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [2, 3] },
   { shape: [1, 2, 9, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1], dilation: [2, 2], ceilMode: true },
 ];
 
