@@ -2,6 +2,7 @@ import { formatShape, ShapeError } from "../errors.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "./array.ts";
 import { broadcastShapes } from "./broadcast.ts";
 import { multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
+import { multiplySkinny, skinnyKernel } from "./matmul_skinny.ts";
 import { type Gradients, Op } from "./op.ts";
 import { sumTo } from "./sum.ts";
 
@@ -47,6 +48,21 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
   if (sizeOf(shape) === 0) return empty(shape);
   if (depth === 0 && !columnBias) return zeros(shape);
   const out = empty(shape);
+  const products = sizeOf(batch);
+  const skinny = skinnyKernel(a, b, Boolean(columnBias));
+  if (skinny) {
+    multiplySkinny(skinny, {
+      a,
+      b,
+      products,
+      aIndex: sizeOf(a.batch) === products ? null : broadcastIndex(a.batch, batch),
+      bIndex: sizeOf(b.batch) === products ? null : broadcastIndex(b.batch, batch),
+      bCount: sizeOf(b.batch),
+      c: out.ptr,
+      columnBias: columnBias?.ptr ?? 0,
+    });
+    return out;
+  }
   multiplyPacked({
     aPanels: packRows({
       ptr: a.ptr,

@@ -1,4 +1,5 @@
 import { nn } from "wasmgrad";
+import { forcePacking } from "../../src/ops/matmul_skinny.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 const { functional: F } = nn;
@@ -89,6 +90,31 @@ const pairs: [number[], number[]][] = [
     [1, 4, 3],
     [5, 3, 2],
   ],
+  // read where they lie: one row, few rows, few columns that are turned, short sums, more than one block of depth
+  [
+    [1, 70],
+    [70, 75],
+  ],
+  [
+    [3, 9],
+    [9, 141],
+  ],
+  [
+    [2, 40, 70],
+    [2, 70, 3],
+  ],
+  [
+    [69, 3],
+    [3, 22],
+  ],
+  [
+    [6, 70],
+    [70, 66],
+  ],
+  [
+    [3, 1, 11, 10],
+    [2, 10, 6],
+  ],
   [[7], [7]],
   [[5, 4], [4]],
   [[4], [4, 6]],
@@ -112,34 +138,54 @@ const pairs: [number[], number[]][] = [
   ],
 ];
 
-export const matmulCases: OpCase[] = pairs.map(([a, b]) => ({
-  name: `matmul [${a}] x [${b}]`,
-  inputs: [{ shape: a }, { shape: b }],
-  run: (x, y) => x.matmul(y),
-  reference: withVectors,
-  tolerance: 1e-5,
-}));
+/** "packed": also what would be read where it lies. */
+function forcing<T>(packed: boolean, run: () => T): T {
+  forcePacking(packed);
+  try {
+    return run();
+  } finally {
+    forcePacking(false);
+  }
+}
 
-export const linearCases: OpCase[] = (
-  [
-    [[4, 7], 3, true],
-    [[2, 3, 5], 6, true],
-    [[7], 2, true],
-    [[1, 1], 1, false],
-    [[0, 3], 4, true],
-    [[9, 16], 17, false],
-  ] as const
-).map(([x, out, bias]) => ({
-  name: `linear [${x}] to ${out}${bias ? " with bias" : ""}`,
-  inputs: [{ shape: [...x] }, { shape: [out, x.at(-1)!] }, ...(bias ? [{ shape: [out] }] : [])],
-  run: (input, weight, b) => F.linear(input, weight, b ?? null),
-  reference: (input, weight, b) =>
-    build([...input.shape.slice(0, -1), out], (...index) => {
-      const row = index.slice(0, -1);
-      const o = index[index.length - 1];
-      let sum = b ? b.data[o] : 0;
-      for (let k = 0; k < weight.shape[1]; k++) sum += at(input, ...row, k) * at(weight, o, k);
-      return sum;
-    }),
-  tolerance: 1e-5,
-}));
+export const matmulCases: OpCase[] = [false, true].flatMap((packed) =>
+  pairs.map(([a, b]) => ({
+    name: `matmul [${a}] x [${b}]${packed ? " packed" : ""}`,
+    inputs: [{ shape: a }, { shape: b }],
+    run: (x, y) => forcing(packed, () => x.matmul(y)),
+    reference: withVectors,
+    tolerance: 1e-5,
+  })),
+);
+
+const linears = [
+  [[4, 7], 3, true],
+  [[2, 3, 5], 6, true],
+  [[7], 2, true],
+  [[1, 1], 1, false],
+  [[0, 3], 4, true],
+  [[9, 16], 17, false],
+  [[5, 0], 3, true],
+  [[40, 33], 5, true],
+  [[3, 70], 37, true],
+] as const;
+
+export const linearCases: OpCase[] = [false, true].flatMap((packed) =>
+  linears
+    // an empty sum has no panels
+    .filter(([x]) => !packed || x.at(-1) !== 0)
+    .map(([x, out, bias]) => ({
+      name: `linear [${x}] to ${out}${bias ? " with bias" : ""}${packed ? " packed" : ""}`,
+      inputs: [{ shape: [...x] }, { shape: [out, x.at(-1)!] }, ...(bias ? [{ shape: [out] }] : [])],
+      run: (input, weight, b) => forcing(packed, () => F.linear(input, weight, b ?? null)),
+      reference: (input, weight, b) =>
+        build([...input.shape.slice(0, -1), out], (...index) => {
+          const row = index.slice(0, -1);
+          const o = index[index.length - 1];
+          let sum = b ? b.data[o] : 0;
+          for (let k = 0; k < weight.shape[1]; k++) sum += at(input, ...row, k) * at(weight, o, k);
+          return sum;
+        }),
+      tolerance: 1e-5,
+    })),
+);
