@@ -110,9 +110,16 @@ export function floatTable(values: readonly number[]): number {
   return address;
 }
 
+export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** Checks that two shapes are equal. */
 export function expectSameShape(op: string, what: string, expected: readonly number[], came: readonly number[]): void {
-  if (expected.length !== came.length || expected.some((length, i) => length !== came[i])) {
+  if (!isSameShape(expected, came)) {
     throw new ShapeError(`${op}: ${what} expected shape ${formatShape(expected)}, got ${formatShape(came)}`);
   }
 }

@@ -1,8 +1,12 @@
 import { formatShape, ShapeError } from "../errors.ts";
-import { intTable, type NDArray } from "./array.ts";
+import { intTable, isSameShape, type NDArray } from "./array.ts";
 
 /** The shape that shapes broadcast to: aligned at the last dimension, a 1 stretches to the others' length. */
 export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): number[] {
+  const [first] = shapes;
+  let equal = true;
+  for (const shape of shapes) equal &&= isSameShape(shape, first);
+  if (equal) return first.slice(); // by far the most frequent
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, d) => {
     const lengths = shapes.map((shape) => shape[d - rank + shape.length] ?? 1);
@@ -27,27 +31,37 @@ export interface RowLayout {
 
 /** Merges the dimensions of an elementwise operation as far as all operands allow. */
 export function rowLayout(shape: readonly number[], size: number, operands: readonly NDArray[]): RowLayout {
-  if (operands.every((x) => x.size === size || x.size === 1)) {
-    return { inner: size, steps: operands.map((x) => (x.size === size ? 1 : 0)), rank: 0, table: 0 };
-  }
+  const plain: number[] = [];
+  for (const x of operands) if (x.size === size || x.size === 1) plain.push(x.size === size ? 1 : 0);
+  if (plain.length === operands.length) return { inner: size, steps: plain, rank: 0, table: 0 };
   // from the last dimension to the first: each either continues the one inside it, for every operand, or starts a new one
-  const merged: { length: number; strides: number[] }[] = [];
-  const next = operands.map(() => 1);
+  const count = operands.length;
+  const lengths: number[] = [];
+  const strides: number[] = []; // of each length, one for each operand
+  const next = new Array<number>(count).fill(1);
   for (let d = shape.length - 1; d >= 0; d--) {
     const length = shape[d];
     if (length === 1) continue;
-    const strides = operands.map((x, k) => {
+    const inside = lengths.length - 1;
+    const first = strides.length;
+    let continues = inside >= 0;
+    for (let k = 0; k < count; k++) {
+      const x = operands[k];
       const own = x.shape[d - shape.length + x.shape.length] ?? 1;
-      if (own === 1) return 0;
-      const stride = next[k];
+      const stride = own === 1 ? 0 : next[k];
       next[k] *= own;
-      return stride;
-    });
-    const inside = merged.at(-1);
-    if (inside && strides.every((stride, k) => stride === inside.strides[k] * inside.length)) inside.length *= length;
-    else merged.push({ length, strides });
+      strides.push(stride);
+      continues &&= stride === strides[first - count + k] * lengths[inside];
+    }
+    if (continues) {
+      lengths[inside] *= length;
+      strides.length = first;
+    } else lengths.push(length);
   }
-  const [row, ...outer] = merged;
-  const table = intTable(outer.reverse().flatMap(({ length, strides }) => [length, ...strides]));
-  return { inner: row.length, steps: row.strides, rank: outer.length, table };
+  const entries: number[] = [];
+  for (let g = lengths.length - 1; g > 0; g--) {
+    entries.push(lengths[g]);
+    for (let k = 0; k < count; k++) entries.push(strides[g * count + k]);
+  }
+  return { inner: lengths[0], steps: strides.slice(0, count), rank: lengths.length - 1, table: intTable(entries) };
 }

@@ -34,7 +34,7 @@ export interface SkinnyProduct {
 /** With so few rows or columns, or such short sums, each element that packing moves is used too rarely. */
 const FEW = 8;
 /** A product this small is over before its operands are packed. */
-const SMALL = 24 ** 3;
+const SMALL = 24 * 24 * 24;
 /** From this many rows on. */
 const TALL = 32;
 /** Rows and columns of C in a unit of multiplyRows, columns in one of multiplyDots: as in assembly/matmul/skinny.ts. */

@@ -3,6 +3,9 @@ import type { NDArray } from "./array.ts";
 /** A gradient for each input, in order; null where `needs` says that nobody asked. */
 export type Gradients = (NDArray | null)[];
 
+/** What all ops share that saved nothing: most are made for one call, so what they allocate counts. */
+const NONE: readonly never[] = [];
+
 /**
  * One application of an operation: forward and backward side by side, over raw arrays.
  *
@@ -12,11 +15,11 @@ export type Gradients = (NDArray | null)[];
 export abstract class Op {
   abstract readonly name: string;
   /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
-  needs: readonly boolean[] = [];
+  needs: readonly boolean[] = NONE;
   /** Whether a number may stand for an input. */
   readonly takesNumbers: boolean = false;
   /** Arrays kept from forward for backward. */
-  saved: (NDArray | null)[] = [];
+  saved: readonly (NDArray | null)[] = NONE;
 
   // biome-ignore lint/suspicious/noExplicitAny: each op has its own inputs
   abstract forward(...inputs: any[]): NDArray | NDArray[];

@@ -827,22 +827,43 @@ export class Tensor implements Leaf, Disposable {
   }
 }
 
-/** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
-export function applyMany(op: Op, ...inputs: (Tensor | number | null)[]): Tensor[] {
-  for (const x of inputs) {
-    if (x instanceof Tensor || (op.takesNumbers ? typeof x === "number" : x === null)) continue;
-    const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
-    throw new DTypeError(`${op.name}: expected ${expected}, got ${x === null ? "null" : typeof x}`);
+type Input = Tensor | number | null;
+
+/** Checks the inputs of an op, notes which need a gradient and runs its forward. */
+function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
+  // plain loops: this is most of what an op on a small tensor takes
+  const needs = new Array<boolean>(inputs.length);
+  const arrays = new Array<NDArray | number | null>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x instanceof Tensor) {
+      needs[i] = gradEnabled && x.requiresGrad && op.differentiable;
+      arrays[i] = x.array;
+    } else {
+      if (op.takesNumbers ? typeof x !== "number" : x !== null) {
+        const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
+        throw new DTypeError(`${op.name}: expected ${expected}, got ${x === null ? "null" : typeof x}`);
+      }
+      needs[i] = false;
+      arrays[i] = x;
+    }
   }
-  op.needs = inputs.map((x) => gradEnabled && x instanceof Tensor && x.requiresGrad && op.differentiable);
+  op.needs = needs;
+  return op.forward(...arrays);
+}
+
+/** The op's place in the graph, where a gradient may flow through it. */
+function record(op: Op, inputs: readonly Input[]): Node | null {
+  if (!op.needsAny) return null;
+  const edges = inputs.map((input, i) => edgeTo(input, op.needs[i]));
+  return new Node(op, edges);
+}
+
+/** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
+export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
   return withFrame(() => {
-    const result = op.forward(...inputs.map((input) => (input instanceof Tensor ? input.array : input)));
-    const node = op.needsAny
-      ? new Node(
-          op,
-          inputs.map((input, i) => edgeTo(input, op.needs[i])),
-        )
-      : null;
+    const result = runForward(op, inputs);
+    const node = record(op, inputs);
     return (Array.isArray(result) ? result : [result]).map(
       (array, i) => new Tensor(array, { node: i === 0 ? node : null }),
     );
@@ -850,11 +871,14 @@ export function applyMany(op: Op, ...inputs: (Tensor | number | null)[]): Tensor
 }
 
 /** Applies an op with one result. */
-export function apply(op: Op, ...inputs: (Tensor | number | null)[]): Tensor {
-  return applyMany(op, ...inputs)[0];
+export function apply(op: Op, ...inputs: Input[]): Tensor {
+  return withFrame(() => {
+    const array = runForward(op, inputs) as NDArray;
+    return new Tensor(array, { node: record(op, inputs) });
+  });
 }
 
-function edgeTo(input: Tensor | number | null, needed: boolean): Edge {
+function edgeTo(input: Input, needed: boolean): Edge {
   return input instanceof Tensor && needed ? (input.handle.node ?? input) : null;
 }
 
