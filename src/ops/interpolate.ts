@@ -17,6 +17,8 @@ export interface InterpolateOptions {
 }
 
 const BYTES_PER_SOURCE = 12;
+/** Vector loads at the end of a row of scratch reach this much further, which must not be another thread's. */
+const WORK_SLACK = 64;
 
 /**
  * Each output pixel takes its nearest input pixel, or mixes its four neighbours; backward adds each `dy` to the same pixels by
@@ -64,33 +66,49 @@ export class Interpolate extends Op {
     }
     this.#planes = planesOf(x, outHeight, outWidth);
     const y = empty(this.#planes.outShape);
-    this.#launch(this.#mode === "nearest" ? "nearest2d" : "bilinear2d", x, y);
+    const { planes, height, width } = this.#planes;
+    const args = [x.ptr, y.ptr, ...this.#tables(), height, width, outHeight, outWidth] as const;
+    if (this.#mode === "bilinear") {
+      const { grain, work } = this.#scratch();
+      launch("bilinear2d", planes, grain, ...args, ...work);
+    } else launch("nearest2d", planes, planeGrain(this.#planes), ...args);
     return y;
   }
 
   override backward(dy: NDArray): Gradients {
-    const { outShape, height, width } = this.#planes;
+    const { planes, outShape, height, width, outHeight, outWidth } = this.#planes;
     const dx = empty([...outShape.slice(0, -2), height, width]);
-    this.#launch(this.#mode === "nearest" ? "nearest2dGrad" : "bilinear2dGrad", dy, dx);
+    const { grain, work } = this.#scratch();
+    const args = [dy.ptr, dx.ptr, ...this.#tables(), height, width, outHeight, outWidth] as const;
+    const doubled = this.#mode === "nearest" && this.#scale(1, width, outWidth) === 0.5 && outWidth === 2 * width;
+    launch("interpolate2dGrad", planes, grain, ...args, ...work, Number(doubled));
     return [dx];
   }
 
-  #launch(kernel: "nearest2d" | "bilinear2d" | "nearest2dGrad" | "bilinear2dGrad", from: NDArray, to: NDArray): void {
-    const { planes, height, width, outHeight, outWidth } = this.#planes;
-    const rows = this.#sources(0, height, outHeight);
-    const columns = this.#sources(1, width, outWidth);
+  /** How a kernel that keeps two rows of the larger side is launched. */
+  #scratch() {
+    const { planes, outWidth } = this.#planes;
     const grain = planeGrain(this.#planes);
-    launch(kernel, planes, grain, from.ptr, to.ptr, rows, columns, height, width, outHeight, outWidth);
+    const workBytes = 8 * outWidth + WORK_SLACK;
+    return { grain, work: [scratch(Math.ceil(planes / grain) * workBytes), workBytes, grain] as const };
   }
 
-  /**
-   * The table of where one dimension's outputs come from. As in PyTorch a given scale factor is used as it is, not as the quotient of
-   * the (rounded) sizes, unless corners are aligned.
-   */
+  /** Addresses of the tables of rows and columns. */
+  #tables(): [number, number] {
+    const { height, width, outHeight, outWidth } = this.#planes;
+    return [this.#sources(0, height, outHeight), this.#sources(1, width, outWidth)];
+  }
+
+  /** As in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless corners are aligned. */
+  #scale(d: 0 | 1, length: number, outLength: number): number {
+    if (this.#alignCorners) return outLength > 1 ? (length - 1) / (outLength - 1) : 0;
+    return this.#scaleFactor ? 1 / this.#scaleFactor[d] : length / outLength;
+  }
+
+  /** The table of where one dimension's outputs come from. */
   #sources(d: 0 | 1, length: number, outLength: number): number {
     const table = scratch(outLength * BYTES_PER_SOURCE);
-    let scale = this.#scaleFactor ? 1 / this.#scaleFactor[d] : length / outLength;
-    if (this.#alignCorners) scale = outLength > 1 ? (length - 1) / (outLength - 1) : 0;
+    const scale = this.#scale(d, length, outLength);
     if (this.#mode === "nearest") launch("nearestSources", outLength, 4096, table, length, scale);
     else launch("linearSources", outLength, 4096, table, length, scale, Number(this.#alignCorners));
     return table;
