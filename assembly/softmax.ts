@@ -2,11 +2,13 @@
 // which cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to 12 bytes past the inputs are
 // read.
 //
+// Loops with exponentials are `do` loops: see unary.ts.
+//
 // inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the range is
 // outer * ceil(inner / 4).
 
 import { exp4, log4 } from "./math";
-import { lanesBelow, load4, promoteHigh, storeUpTo, sumLanes } from "./simd";
+import { lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "./simd";
 
 /** Both halves to float32. */
 // @ts-ignore: decorator
@@ -15,34 +17,44 @@ function demote(low: v128, high: v128): v128 {
   return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
 }
 
-/** The largest of a row; NaN where there is one. */
+// The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one instruction, f32x4.max eight.)
+
+/** The largest of a row. */
 // @ts-ignore: decorator
 @inline
 function rowMax(x: usize, n: i32): f32 {
   let best = f32x4.splat(-Infinity);
-  for (let i = 0; i < n; i += 4) {
-    const v = v128.bitselect(load4(x, i), best, lanesBelow(n - i));
-    best = f32x4.max(best, v);
+  let other = best;
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    best = f32x4.pmax(best, load4(x, i));
+    other = f32x4.pmax(other, load4(x, i + 4));
   }
-  return max(
-    max(f32x4.extract_lane(best, 0), f32x4.extract_lane(best, 1)),
-    max(f32x4.extract_lane(best, 2), f32x4.extract_lane(best, 3)),
-  );
+  best = f32x4.pmax(best, other);
+  for (; i < n; i += 4) best = f32x4.pmax(best, v128.bitselect(load4(x, i), best, lanesBelow(n - i)));
+  best = f32x4.pmax(best, v128.shuffle<f32>(best, best, 2, 3, 0, 1));
+  best = f32x4.pmax(best, v128.shuffle<f32>(best, best, 1, 0, 3, 2));
+  return f32x4.extract_lane(best, 0);
 }
 
 /** Sum of e^(x - m) of a row; where y is not null the terms are stored there. */
-// @ts-ignore: decorator
-@inline
 function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   const maximum = f32x4.splat(m);
-  for (let i = 0; i < n; i += 4) {
-    const e = v128.and(exp4(f32x4.sub(load4(x, i), maximum)), lanesBelow(n - i));
-    if (y) storeUpTo(y, i, n, e);
+  let i = 0;
+  do {
+    let e = exp4(f32x4.sub(load4(x, i), maximum));
+    if (i + 4 <= n) {
+      if (y) v128.store(y + (<usize>i << 2), e);
+    } else {
+      e = v128.and(e, lanesBelow(n - i));
+      if (y) storePartial(y + (<usize>i << 2), e, n - i);
+    }
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
     high = f64x2.add(high, promoteHigh(e));
-  }
+    i += 4;
+  } while (i < n);
   return sumLanes(f64x2.add(low, high));
 }
 
@@ -75,21 +87,23 @@ function softmaxRows(begin: i32, end: i32, x: usize, y: usize, n: i32, log: i32)
 @inline
 function columnsMax(x: usize, n: i32, stride: usize): v128 {
   let best = v128.load(x);
-  for (let r = 1; r < n; r++) best = f32x4.max(best, v128.load(x + <usize>r * stride));
+  for (let r = 1; r < n; r++) best = f32x4.pmax(best, v128.load(x + <usize>r * stride));
   return best;
 }
 
-/** Sums of e^(x - m), as float32. */
+/** Sums of e^(x - m), as float32; where y is not null the terms of `count` columns are stored there. */
 // @ts-ignore: decorator
 @inline
-function columnsExpSum(x: usize, n: i32, stride: usize, m: v128): v128 {
+function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count: i32): v128 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
-  for (let r = 0; r < n; r++) {
+  let r = 0;
+  do {
     const e = exp4(f32x4.sub(v128.load(x + <usize>r * stride), m));
+    if (y) storeUpTo(y + <usize>r * stride, 0, count, e);
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
     high = f64x2.add(high, promoteHigh(e));
-  }
+  } while (++r < n);
   return demote(low, high);
 }
 
@@ -102,12 +116,12 @@ function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner:
     const count = inner - column;
     const offset = (<usize>o * n * inner + column) << 2;
     const m = columnsMax(x + offset, n, stride);
-    const sum = columnsExpSum(x + offset, n, stride, m);
+    const sum = columnsExpSum(x + offset, log ? 0 : y + offset, n, stride, m, count);
     const logSum = log4(sum);
     for (let r = 0; r < n; r++) {
       const at = offset + <usize>r * stride;
-      const d = f32x4.sub(v128.load(x + at), m);
-      storeUpTo(y + at, 0, count, log ? f32x4.sub(d, logSum) : f32x4.div(exp4(d), sum));
+      const v = log ? f32x4.sub(f32x4.sub(v128.load(x + at), m), logSum) : f32x4.div(v128.load(y + at), sum);
+      storeUpTo(y + at, 0, count, v);
     }
   }
 }
@@ -138,7 +152,7 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
     const to = (<usize>o * inner + column) << 2;
     const m = columnsMax(from, n, stride);
     storeUpTo(maxima + to, 0, inner - column, m);
-    storeUpTo(logSums + to, 0, inner - column, log4(columnsExpSum(from, n, stride, m)));
+    storeUpTo(logSums + to, 0, inner - column, log4(columnsExpSum(from, 0, n, stride, m, 0)));
   }
 }
 
