@@ -92,8 +92,6 @@ function columnsMax(x: usize, n: i32, stride: usize): v128 {
 }
 
 /** Sums of e^(x - m), as float32; where y is not null the terms of `count` columns are stored there. */
-// @ts-ignore: decorator
-@inline
 function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count: i32): v128 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
