@@ -48,6 +48,33 @@ export function copyRows(
 /** Rows of the target in a strip: 64 bytes of the source, so that each of its cache lines is read once. */
 const STRIP = 16;
 
+/** to[r + i][c + j] = from[c + j][r + i] for i < min(rows, 4), j < 4 and c + j < columns. */
+// @ts-ignore: decorator
+@inline
+function transposeTile(
+  from: usize, to: usize, r: i32, c: i32, rows: i32, columns: i32, fromBytes: isize, toBytes: isize,
+): void {
+  // columns past the last are read as the last: never outside the source
+  const left = columns - c;
+  const p0 = from + <isize>c * fromBytes + (<isize>r << 2);
+  const p1 = left > 1 ? p0 + fromBytes : p0;
+  const p2 = left > 2 ? p1 + fromBytes : p1;
+  const p3 = left > 3 ? p2 + fromBytes : p2;
+  const a0 = v128.load(p0);
+  const a1 = v128.load(p1);
+  const a2 = v128.load(p2);
+  const a3 = v128.load(p3);
+  const low01 = v128.shuffle<i32>(a0, a1, 0, 4, 1, 5);
+  const high01 = v128.shuffle<i32>(a0, a1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<i32>(a2, a3, 0, 4, 1, 5);
+  const high23 = v128.shuffle<i32>(a2, a3, 2, 6, 3, 7);
+  const q = to + <isize>r * toBytes;
+  storeUpTo(q, c, columns, v128.shuffle<i32>(low01, low23, 0, 1, 4, 5));
+  if (rows > 1) storeUpTo(q + toBytes, c, columns, v128.shuffle<i32>(low01, low23, 2, 3, 6, 7));
+  if (rows > 2) storeUpTo(q + 2 * toBytes, c, columns, v128.shuffle<i32>(high01, high23, 0, 1, 4, 5));
+  if (rows > 3) storeUpTo(q + 3 * toBytes, c, columns, v128.shuffle<i32>(high01, high23, 2, 3, 6, 7));
+}
+
 /**
  * to[.., r * toStride + c] = from[.., c * fromStride + r] for r < rows, c < columns: a transposition, in tiles of 4x4.
  * The range counts strips of 16 rows, ceil(rows / 16) of them for each position of the outer dimensions.
@@ -57,6 +84,9 @@ export function copyTransposed(
   table: usize,
 ): void {
   const strips = (rows + STRIP - 1) / STRIP;
+  // In blocks of 16 by 16 a line of the target is filled before the next one. But lines a power of two apart fall out of the cache
+  // after a few: where only the source's do, each of them is read whole before the next one.
+  const byColumns = toStride < fromStride && (fromStride & 511) == 0;
   const fromBytes = <isize>fromStride << 2;
   const toBytes = <isize>toStride << 2;
   for (let strip = begin; strip < end; strip++) {
@@ -73,27 +103,20 @@ export function copyTransposed(
     }
     const first = (strip % strips) * STRIP;
     const last = min(first + STRIP, rows);
-    for (let c = 0; c < columns; c += 4) {
-      const left = columns - c;
+    const p = from + (source << 2);
+    const q = to + (target << 2);
+    if (byColumns) {
+      for (let c = 0; c < columns; c += 4) {
+        for (let r = first; r < last; r += 4) transposeTile(p, q, r, c, last - r, columns, fromBytes, toBytes);
+      }
+      continue;
+    }
+    for (let block = 0; block < columns; block += STRIP) {
+      const blockEnd = min(block + STRIP, columns);
       for (let r = first; r < last; r += 4) {
-        // columns past the last are read as the last: never outside the source
-        const p0 = from + (source << 2) + <isize>c * fromBytes + (<isize>r << 2);
-        const p1 = left > 1 ? p0 + fromBytes : p0;
-        const p2 = left > 2 ? p1 + fromBytes : p1;
-        const p3 = left > 3 ? p2 + fromBytes : p2;
-        const a0 = v128.load(p0);
-        const a1 = v128.load(p1);
-        const a2 = v128.load(p2);
-        const a3 = v128.load(p3);
-        const low01 = v128.shuffle<i32>(a0, a1, 0, 4, 1, 5);
-        const high01 = v128.shuffle<i32>(a0, a1, 2, 6, 3, 7);
-        const low23 = v128.shuffle<i32>(a2, a3, 0, 4, 1, 5);
-        const high23 = v128.shuffle<i32>(a2, a3, 2, 6, 3, 7);
-        const q = to + (target << 2) + <isize>r * toBytes;
-        storeUpTo(q, c, columns, v128.shuffle<i32>(low01, low23, 0, 1, 4, 5));
-        if (r + 1 < last) storeUpTo(q + toBytes, c, columns, v128.shuffle<i32>(low01, low23, 2, 3, 6, 7));
-        if (r + 2 < last) storeUpTo(q + 2 * toBytes, c, columns, v128.shuffle<i32>(high01, high23, 0, 1, 4, 5));
-        if (r + 3 < last) storeUpTo(q + 3 * toBytes, c, columns, v128.shuffle<i32>(high01, high23, 2, 3, 6, 7));
+        for (let c = block; c < blockEnd; c += 4) {
+          transposeTile(p, q, r, c, last - r, columns, fromBytes, toBytes);
+        }
       }
     }
   }

@@ -80,6 +80,7 @@ export const permuteCases: OpCase[] = [
     [2, 0, 1],
     [2, 1, 0],
   ].flatMap((dims) => [permuting([2, 3, 5], dims), permuting([4, 1, 6], dims), permuting([18, 3, 7], dims)]),
+  permuting([2, 6, 512], [0, 2, 1]), // source lines a power of two apart
   permuting([2, 3, 4, 5], [0, 2, 3, 1]),
   permuting([2, 3, 4, 5], [0, -1, 1, 2]),
   permuting([2, 3, 4, 5], [3, 1, 2, 0]),
