@@ -1,5 +1,6 @@
 /** The layers of the inpainting autoencoder, and what their arithmetic is. */
 import { nn, type Tensor } from "wasmgrad";
+import type { Sum } from "./check.ts";
 
 export interface ConvLayer {
   name: string;
@@ -86,12 +87,6 @@ export function flopsOf({ transposed, channels, side, filters, kernel, stride, p
   const out = (side + 2 * padding - kernel) / stride + 1;
   const positions = transposed ? side * side : out * out;
   return 2 * batch * positions * channels * filters * kernel * kernel;
-}
-
-/** A sum in float64, and the root of the sum of its squared terms: what a rounding error is measured by. */
-export interface Sum {
-  sum: number;
-  size: number;
 }
 
 /** One element of the output, straight from the definition. */

@@ -1,0 +1,36 @@
+import { scope } from "wasmgrad";
+import { checkSamples } from "../check.ts";
+import { type Rate, rateOf } from "../lib/rate.ts";
+import type { Context, Suite } from "../lib/suite.ts";
+import { digits, printTable } from "../lib/table.ts";
+import { opCases } from "./op_cases.ts";
+
+export interface OpRow extends Rate {
+  op: string;
+  shape: string;
+}
+
+async function run(context: Context): Promise<void> {
+  const ceiling = await context.ceiling();
+  const rows: OpRow[] = opCases.map(({ op, shape, work, make }) =>
+    scope(() => {
+      const { run, expected } = make();
+      checkSamples(`${op} ${shape}`, run().data(), expected);
+      return { op, shape, ...rateOf(run, work, ceiling, context) };
+    }),
+  );
+  printTable(
+    "Operations",
+    ["", "ms", "rate", "", "of the ceiling"],
+    rows.map(({ op, shape, ms, rate, unit, share }) => [
+      `${op} ${shape}`,
+      digits(ms),
+      digits(rate),
+      unit,
+      `${Math.round(100 * share.median)} %`,
+    ]),
+  );
+  context.save("ops", rows);
+}
+
+export const ops: Suite = { name: "ops", about: "primitive operations", run };

@@ -1,0 +1,49 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Ratio } from "../lib/statistics.ts";
+import type { Context, Suite } from "../lib/suite.ts";
+import { digits, printTable } from "../lib/table.ts";
+
+/** Where the time of a training step goes. */
+export interface StepRow {
+  batch: number;
+  /** Median milliseconds of the whole step, nothing instrumented. */
+  ms: number;
+  /** The step over the sum of its kernels: what the library costs around them. */
+  overhead: Ratio;
+  /** The longest first. */
+  kernels: { name: string; calls: number; ms: number }[];
+}
+
+const BATCHES = [4, 64];
+
+/** In a process of its own, since the clocks stay in place. */
+function measure(batch: number, { threads, rounds, time }: Context): StepRow {
+  const script = fileURLToPath(new URL("step_process.ts", import.meta.url));
+  const args = [batch, threads, rounds, 2 * time].map(String);
+  const output = execFileSync(process.execPath, ["--import", import.meta.resolve("tsx"), script, ...args], {
+    env: { ...process.env, TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconfig.json", import.meta.url)) },
+    encoding: "utf8",
+  });
+  return JSON.parse(output);
+}
+
+async function run(context: Context): Promise<void> {
+  const rows = BATCHES.map((batch) => measure(batch, context));
+  for (const { batch, ms, overhead, kernels } of rows) {
+    printTable(
+      `Training step, batch ${batch}: ${digits(ms)} ms, ${((1000 * batch) / ms).toFixed(0)} images/s, ` +
+        `${overhead.median.toFixed(3)} times its kernels`,
+      ["kernel", "calls", "ms", "of the step"],
+      kernels.map((kernel) => [
+        kernel.name,
+        String(kernel.calls),
+        digits(kernel.ms),
+        `${((100 * kernel.ms) / ms).toFixed(1)} %`,
+      ]),
+    );
+  }
+  context.save("step", rows);
+}
+
+export const step: Suite = { name: "step", about: "the training step and the kernels it consists of", run };

@@ -1,0 +1,41 @@
+/** Measures one training step and its kernels, and prints a StepRow. usage: tsx step_process.ts BATCH THREADS ROUNDS TIME */
+
+// after the clock
+import { scope, setNumThreads } from "wasmgrad";
+import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
+import { sample } from "../lib/measure.ts";
+import { median, ratioOfRounds } from "../lib/statistics.ts";
+import { trainStep } from "../train_step.ts";
+import type { StepRow } from "./step.ts";
+
+const WARMUP_MS = 500;
+
+const totalOf = (kernels: KernelTimes) => [...kernels.values()].reduce((sum, { ms }) => sum + ms, 0);
+
+/** Alternates plain steps with clocked ones. */
+function measure(batch: number, rounds: number, time: number): StepRow {
+  const step = trainStep(batch);
+  const clockedStep = () => timeKernels(() => scope(() => void step()));
+  const stepsOfTurn = Math.max(3, Math.round(time / sample(step, WARMUP_MS)));
+  const plain: number[] = [];
+  const sums: number[] = [];
+  const steps: KernelTimes[] = [];
+  for (let round = 0; round < rounds; round++) {
+    plain.push(sample(step, time));
+    const turn = Array.from({ length: stepsOfTurn }, clockedStep);
+    sums.push(median(turn.map(totalOf)));
+    steps.push(...turn);
+  }
+  const kernels = [...steps[0]].map(([name, { calls }]) => ({
+    name,
+    calls,
+    ms: median(steps.map((kernels) => kernels.get(name)?.ms ?? 0)),
+  }));
+  if (kernels.length === 0) throw new Error("step: no kernel passed the clock: nothing can be said of the parts");
+  kernels.sort((a, b) => b.ms - a.ms);
+  return { batch, ms: median(plain), overhead: ratioOfRounds(plain, sums), kernels };
+}
+
+const [batch, threads, rounds, time] = process.argv.slice(2).map(Number);
+setNumThreads(threads);
+console.log(JSON.stringify(measure(batch, rounds, time)));
