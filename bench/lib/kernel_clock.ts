@@ -1,6 +1,6 @@
 /**
- * A clock around every kernel that the library launches, put in place from outside: to be imported before anything that imports
- * the library. While it does not run, it costs some nanoseconds a launch.
+ * A clock around every kernel that the library launches, put in place from outside: import it before the first kernel runs, since
+ * the library instantiates its kernels then. While no clock runs, it costs some nanoseconds a launch.
  */
 
 export type KernelTimes = Map<string, { calls: number; ms: number }>;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { environment, nodeCommand } from "../lib/child.ts";
 import type { Ratio } from "../lib/statistics.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, printTable } from "../lib/table.ts";
@@ -19,12 +19,9 @@ const BATCHES = [4, 64];
 
 /** In a process of its own, since the clocks stay in place. */
 function measure(batch: number, { threads, rounds, time }: Context): StepRow {
-  const script = fileURLToPath(new URL("step_process.ts", import.meta.url));
   const args = [batch, threads, rounds, 2 * time].map(String);
-  const output = execFileSync(process.execPath, ["--import", import.meta.resolve("tsx"), script, ...args], {
-    env: { ...process.env, TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconfig.json", import.meta.url)) },
-    encoding: "utf8",
-  });
+  const [program, ...rest] = nodeCommand("suites/step_process.ts", ...args);
+  const output = execFileSync(program, rest, { env: { ...process.env, ...environment }, encoding: "utf8" });
   return JSON.parse(output);
 }
 

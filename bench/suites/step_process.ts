@@ -1,6 +1,4 @@
 /** Measures one training step and its kernels, and prints a StepRow. usage: tsx step_process.ts BATCH THREADS ROUNDS TIME */
-
-// after the clock
 import { scope, setNumThreads } from "wasmgrad";
 import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
 import { sample } from "../lib/measure.ts";

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { environment } from "../lib/child.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, printTable } from "../lib/table.ts";
 import { type ContestRow, compete } from "../versus/contest.ts";
 import { writeInputs } from "../versus/inputs.ts";
 import { PeerProcess } from "../versus/peer_process.ts";
-import { environment, ours } from "../versus/peers.ts";
+import { ours } from "../versus/peers.ts";
 
 /** Ours, one thread, as "theirs": `faster` says what the other threads are good for. */
 export type ThreadRow = ContestRow;

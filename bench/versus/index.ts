@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { environment } from "../lib/child.ts";
 import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
 import { digits, printTable } from "../lib/table.ts";
 import { type ContestOptions, type ContestRow, compete } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
 import { PeerProcess } from "./peer_process.ts";
-import { type Contest, environment, ours, type PeerDefinition, peers } from "./peers.ts";
+import { type Contest, ours, type PeerDefinition, peers } from "./peers.ts";
 
 const list = (text: string) => text.split(",");
 const numbers = (text: string) => list(text).map(Number);

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { nodeCommand } from "../lib/child.ts";
 import type { Task } from "./protocol.ts";
 
 export interface Contest extends Task {
@@ -23,19 +24,12 @@ export interface PeerDefinition {
   contests: readonly Contest[];
 }
 
-/** For all processes: the built library is what is measured, not its sources through tsx. */
-export const environment = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconfig.json", import.meta.url)) };
-
 const folder = fileURLToPath(new URL(".", import.meta.url));
-
-/** A TypeScript program, in this very version of Node; TSX_TSCONFIG_PATH says where it finds wasmgrad. */
-function node(script: string, ...args: string[]): string[] {
-  return [process.execPath, "--import", import.meta.resolve("tsx"), `${folder}peers/${script}`, ...args];
-}
 
 /** A peer from npm: there once `npm run bench:versus` has installed it. */
 function fromNpm(packageName: string, script: string, ...args: string[]): () => string[] | undefined {
-  return () => (existsSync(`${folder}node_modules/${packageName}`) ? node(script, ...args) : undefined);
+  return () =>
+    existsSync(`${folder}node_modules/${packageName}`) ? nodeCommand(`versus/peers/${script}`, ...args) : undefined;
 }
 
 function pythonWithTorch(): string[] | undefined {
@@ -52,7 +46,7 @@ function pythonWithTorch(): string[] | undefined {
 
 const NOT_INSTALLED = "not installed in bench/versus";
 
-export const ours: readonly string[] = node("wasmgrad.ts");
+export const ours: readonly string[] = nodeCommand("versus/peers/wasmgrad.ts");
 
 const train = (batch: number, threads: number, more: Partial<Contest> = {}): Contest => ({
   kind: "train",

@@ -1,0 +1,138 @@
+/** What the library promises itself, and whether the last measurement keeps it. */
+import type { Results } from "../lib/results.ts";
+import type { BatchRow } from "../suites/batches.ts";
+import type { ConvRow } from "../suites/conv.ts";
+import type { OpRow } from "../suites/ops.ts";
+import type { StartupRow } from "../suites/startup.ts";
+import type { StepRow } from "../suites/step.ts";
+import type { ThreadRow } from "../suites/threads.ts";
+import type { ContestRow } from "../versus/contest.ts";
+import type { Contest } from "../versus/peers.ts";
+
+export type ReadRows = <Row>(suite: string) => readonly Row[] | undefined;
+
+export interface Bar {
+  what: string;
+  bar: number;
+  stretch: number;
+  /** Whether more is better. */
+  atLeast: boolean;
+  format: (value: number) => string;
+  /** Undefined where it was not measured. */
+  measured: number | undefined;
+}
+
+const times = (value: number) => `${value.toFixed(2)} x`;
+const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
+const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
+
+function worst(values: readonly number[] | undefined, of: (...values: number[]) => number): number | undefined {
+  return values?.length ? of(...values) : undefined;
+}
+
+/** The bars in the order of the table. */
+export function bars(read: ReadRows): Bar[] {
+  const faster = (what: string, peer: string, wanted: Contest, bar: number, stretch: number): Bar => {
+    const rows = read<ContestRow>(`versus_${peer}`);
+    const row = rows?.find(
+      ({ kind, batch, threads, variant }) =>
+        kind === wanted.kind && batch === wanted.batch && threads === wanted.threads && variant === wanted.variant,
+    );
+    return { what, bar, stretch, atLeast: true, format: times, measured: row?.faster?.median };
+  };
+  const train = (batch: number, threads: number, variant?: string): Contest => ({
+    kind: "train",
+    batch,
+    threads,
+    variant,
+  });
+  const forward = (batch: number): Contest => ({ kind: "forward", batch, threads: 1 });
+  const products = read<OpRow>("ops")?.filter(({ shape }) => /^\[(512,512|1024,1024)\] \[\1\]$/.test(shape));
+  const convolutions = read<ConvRow>("conv")?.filter(
+    ({ layer, batch }) => layer.startsWith("conv 64->128") && batch === 16,
+  );
+  const flat = read<BatchRow>("batches")?.filter(({ threads, batch }) => threads === 1 && batch >= 16);
+  const perImage = flat?.map(({ relative }) => relative.median);
+  const spread = perImage?.length ? Math.max(...perImage) / Math.min(...perImage) - 1 : undefined;
+  const threads = read<ThreadRow>("threads")?.find((row) => row.threads === 2 && row.batch === 64);
+  const startup = read<StartupRow>("startup")?.find(({ name }) => name === "import and first tensor");
+  return [
+    faster("training step vs PyTorch, batch 4, 1 thread each", "pytorch", train(4, 1), 1.6, 2),
+    faster("the same, 2 threads each", "pytorch", train(4, 2), 2, 2.5),
+    faster("training step vs PyTorch, batch 64, 1 thread each", "pytorch", train(64, 1), 1.4, 1.6),
+    faster("the same, 2 threads each", "pytorch", train(64, 2), 1.7, 2),
+    faster("training step vs tfjs-wasm with gradients by hand, batch 4", "tfjs-wasm", train(4, 1, "by hand"), 6, 8),
+    faster("forward vs onnxruntime-web, batch 4", "onnxruntime-web", forward(4), 3, 4),
+    faster("forward vs onnxruntime-web, batch 64", "onnxruntime-web", forward(64), 3, 4),
+    faster("forward vs onnxruntime-node (native), batch 64", "onnxruntime-node", forward(64), 0.8, 1),
+    {
+      what: "matrix product 512³ and 1024³, share of the arithmetic ceiling (the lower one)",
+      bar: 0.85,
+      stretch: 0.95,
+      atLeast: true,
+      format: percent,
+      measured: worst(
+        products?.map(({ share }) => share.median),
+        Math.min,
+      ),
+    },
+    {
+      what: "conv 3x3 64→128 on 16x16, batch 16, the slowest pass",
+      bar: 125,
+      stretch: 140,
+      atLeast: true,
+      format: (value) => `${value.toFixed(0)} GFLOP/s`,
+      measured: worst(
+        convolutions?.map(({ rate }) => rate),
+        Math.min,
+      ),
+    },
+    {
+      what: "step time over the sum of its kernels' times (the larger of batch 4 and 64)",
+      bar: 1.1,
+      stretch: 1.05,
+      atLeast: false,
+      format: (value) => value.toFixed(3),
+      measured: worst(
+        read<StepRow>("step")?.map(({ overhead }) => overhead.median),
+        Math.max,
+      ),
+    },
+    {
+      what: "two threads over one, training step, batch 64",
+      bar: 1.8,
+      stretch: 1.95,
+      atLeast: true,
+      format: times,
+      measured: threads?.faster?.median,
+    },
+    {
+      what: "time per image, batch 16 to 256: the slowest is slower than the fastest by",
+      bar: 0.1,
+      stretch: 0.1,
+      atLeast: false,
+      format: percent,
+      measured: spread,
+    },
+    {
+      what: "import and first tensor",
+      bar: 30,
+      stretch: 15,
+      atLeast: false,
+      format: milliseconds,
+      measured: startup?.ms,
+    },
+  ];
+}
+
+export function verdict({ measured, bar, stretch, atLeast }: Bar): string {
+  if (measured === undefined) return "not measured";
+  const reaches = (goal: number) => (atLeast ? measured >= goal : measured <= goal);
+  if (!reaches(bar)) return "falls short";
+  return stretch !== bar && reaches(stretch) ? "passes, with stretch" : "passes";
+}
+
+/** `{suite: rows}` of a folder of results. */
+export function rowsOf(results: (suite: string) => Results<unknown> | undefined): ReadRows {
+  return <Row>(suite: string) => results(suite)?.rows as readonly Row[] | undefined;
+}

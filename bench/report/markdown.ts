@@ -1,0 +1,24 @@
+/** Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only what stands between them is written. */
+
+export type Cells = readonly string[];
+
+/** The first column is text, the others are numbers. */
+export function markdownTable(header: Cells, rows: readonly Cells[]): string {
+  const line = (cells: Cells) => `| ${cells.join(" | ")} |`;
+  return [line(header), `|---|${"---:|".repeat(header.length - 1)}`, ...rows.map(line)].join("\n");
+}
+
+const MARKED = /<!-- bench: ([\w-]+) -->\n.*?<!-- \/bench -->/gs;
+
+/** `text` with every marked part replaced by the table of that name. */
+export function fillIn(text: string, tables: Readonly<Record<string, string>>): string {
+  const opened = text.match(/<!-- bench: /g)?.length ?? 0;
+  let filled = 0;
+  const result = text.replace(MARKED, (_, name: string) => {
+    if (!(name in tables)) throw new Error(`report: there is no table "${name}", only ${Object.keys(tables)}`);
+    filled++;
+    return `<!-- bench: ${name} -->\n\n${tables[name]}\n\n<!-- /bench -->`;
+  });
+  if (filled !== opened) throw new Error(`report: ${opened} tables begin, ${filled} end`);
+  return result;
+}

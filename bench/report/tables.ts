@@ -1,0 +1,127 @@
+/** All tables of the docs, from results files alone. */
+import { type Results, readResults } from "../lib/results.ts";
+import { digits } from "../lib/table.ts";
+import type { BatchRow } from "../suites/batches.ts";
+import { type ConvRow, PASSES } from "../suites/conv.ts";
+import type { OpRow } from "../suites/ops.ts";
+import type { SizeRow } from "../suites/size.ts";
+import type { StartupRow } from "../suites/startup.ts";
+import type { StepRow } from "../suites/step.ts";
+import type { ThreadRow } from "../suites/threads.ts";
+import type { ContestRow } from "../versus/contest.ts";
+import { peers } from "../versus/peers.ts";
+import { bars, rowsOf, verdict } from "./bars.ts";
+import { markdownTable } from "./markdown.ts";
+
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+const range = ({ low, high }: { low: number; high: number }) => `${digits(low)} to ${digits(high)}`;
+
+/** "AMD EPYC, 2 cores, Node 20.20.2, 2026-01-31; rounds 12, ms a turn 60" */
+function origin({ machine, settings }: Results<unknown>): string {
+  const { cpu, cores, node, date } = machine;
+  const how = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return `_${cpu}, ${cores} cores, Node ${node}, ${date}${how.length ? `; ${how.join(", ")}` : ""}_`;
+}
+
+function table<Row>(
+  results: Results<Row> | undefined,
+  header: readonly string[],
+  cells: (row: Row) => readonly string[][],
+): string {
+  if (!results) return "_not measured yet_";
+  return `${markdownTable(header, results.rows.flatMap(cells))}\n\n${origin(results)}`;
+}
+
+function versusTable(read: (suite: string) => Results<ContestRow> | undefined, kind: ContestRow["kind"]): string {
+  const rows = peers.flatMap(({ name, label }) => {
+    const results = read(`versus_${name}`);
+    return (results?.rows ?? [])
+      .filter((row) => row.kind === kind)
+      .map(({ batch, threads, variant, ours, theirs, faster, failed }) => {
+        const peer = `${label} ${results?.settings.version}${variant ? `, ${variant}` : ""}`;
+        const where = [peer, String(batch), String(threads)];
+        if (!faster) return [...where, "", "", "", `cannot: ${failed}`];
+        return [...where, digits(ours!), digits(theirs!), `**${digits(faster.median)} x**`, range(faster)];
+      });
+  });
+  if (rows.length === 0) return "_not measured yet_";
+  const origins = peers.flatMap(({ name }) => {
+    const results = read(`versus_${name}`);
+    return results ? [origin({ ...results, settings: {} })] : [];
+  });
+  const header = ["peer", "batch", "threads", "ours, ms", "theirs, ms", "we are faster", "half of the rounds"];
+  return `${markdownTable(header, rows)}\n\n${[...new Set(origins)].join("; ")}`;
+}
+
+function stepTable(results: Results<StepRow> | undefined): string {
+  if (!results) return "_not measured yet_";
+  const parts = results.rows.map(({ batch, ms, overhead, kernels }) => {
+    const rest = kernels.filter((kernel) => kernel.ms < 0.01 * ms);
+    const rows = kernels
+      .filter((kernel) => kernel.ms >= 0.01 * ms)
+      .map(({ name, calls, ms: own }) => [`\`${name}\``, String(calls), digits(own), percent(own / ms)]);
+    const small = rest.reduce((sum, kernel) => sum + kernel.ms, 0);
+    const launches = rest.reduce((sum, kernel) => sum + kernel.calls, 0);
+    rows.push([`${rest.length} others, each below 1 %`, String(launches), digits(small), percent(small / ms)]);
+    const title =
+      `Batch ${batch}: ${digits(ms)} ms, ${((1000 * batch) / ms).toFixed(0)} images a second; ` +
+      `${overhead.median.toFixed(3)} times the sum of its kernels.`;
+    return `${title}\n\n${markdownTable(["kernel", "launches", "ms", "of the step"], rows)}`;
+  });
+  return `${parts.join("\n\n")}\n\n${origin(results)}`;
+}
+
+function convTable(results: Results<ConvRow> | undefined): string {
+  if (!results) return "_not measured yet_";
+  const keys = [...new Set(results.rows.map(({ layer, batch }) => `${layer}|${batch}`))];
+  const rows = keys.map((key) => {
+    const own = results.rows.filter(({ layer, batch }) => `${layer}|${batch}` === key);
+    const rates = PASSES.map((pass) => {
+      const row = own.find((candidate) => candidate.pass === pass);
+      return row ? `${digits(row.rate)} (${percent(row.share.median)})` : "";
+    });
+    return [own[0].layer, String(own[0].batch), ...rates];
+  });
+  return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
+}
+
+/** Every table by the name of its markers. */
+export function tablesOf(folder: string): Record<string, string> {
+  const read = <Row>(suite: string) => readResults<Row>(folder, suite);
+  return {
+    bars: markdownTable(
+      ["", "bar", "stretch", "measured", ""],
+      bars(rowsOf(read)).map((bar) => {
+        const { what, atLeast, format, measured, stretch } = bar;
+        const sign = atLeast ? "≥" : "≤";
+        const goals = [`${sign} ${format(bar.bar)}`, stretch === bar.bar ? "" : format(stretch)];
+        return [what, ...goals, measured === undefined ? "" : format(measured), verdict(bar)];
+      }),
+    ),
+    "versus-train": versusTable(read<ContestRow>, "train"),
+    "versus-forward": versusTable(read<ContestRow>, "forward"),
+    step: stepTable(read<StepRow>("step")),
+    conv: convTable(read<ConvRow>("conv")),
+    ops: table(read<OpRow>("ops"), ["", "ms", "rate", "of the ceiling"], ({ op, shape, ms, rate, unit, share }) => [
+      [`${op} ${shape}`, digits(ms), `${digits(rate)} ${unit}`, percent(share.median)],
+    ]),
+    threads: table(
+      read<ThreadRow>("threads"),
+      ["batch", "threads", "ms", "ms on one", "faster", "half of the rounds"],
+      ({ batch, threads, ours, theirs, faster }) => [
+        [String(batch), String(threads), digits(ours!), digits(theirs!), `${digits(faster!.median)} x`, range(faster!)],
+      ],
+    ),
+    batches: table(
+      read<BatchRow>("batches"),
+      ["batch", "threads", "ms an image", "relative to batch 64"],
+      ({ batch, threads, msPerImage, relative }) => [
+        [String(batch), String(threads), digits(msPerImage), digits(relative.median)],
+      ],
+    ),
+    startup: table(read<StartupRow>("startup"), ["", "ms", "half of the processes"], (row) => [
+      [row.name, digits(row.ms), range(row)],
+    ]),
+    size: table(read<SizeRow>("size"), ["", "KB"], ({ name, bytes }) => [[name, (bytes / 1000).toFixed(1)]]),
+  };
+}
