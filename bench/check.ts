@@ -73,6 +73,6 @@ export function checkConv(layer: ConvLayer, input: Tensor, weight: Tensor, bias:
     demand(`${layer.name}: gradient of the ${name}`, dot(leaf.grad as Tensor, leaf.detach()).sum, total);
   }
   (bias.grad as Tensor).data().forEach((value, f) => {
-    demand(`${layer.name}: gradient of bias ${f}`, value, sumOf(gradient.narrow(1, f, 1).data()));
+    demand(`${layer.name}: gradient of the bias, element ${f}`, value, sumOf(gradient.narrow(1, f, 1).data()));
   });
 }

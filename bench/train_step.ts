@@ -2,8 +2,14 @@
 import { manualSeed, nn, optim, rand } from "wasmgrad";
 import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 
-/** A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and falls. */
-export function trainStep(batch: number): () => number {
+/** The parts of a step, in order. */
+export const PHASES = ["mask and forward", "loss", "backward", "optimizer"] as const;
+
+/**
+ * A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and falls.
+ * `mark` is called at the end of each of the PHASES.
+ */
+export function trainStep(batch: number, mark = () => {}): () => number {
   manualSeed(1);
   const model = new InpaintingAutoencoder();
   const criterion = new nn.MSELoss();
@@ -11,10 +17,15 @@ export function trainStep(batch: number): () => number {
   const images = rand([batch, 3, 32, 32]);
   const step = () => {
     const mask = rand(images.shape).gt(0.5);
-    const loss = criterion.forward(model.forward(images.mul(mask)), images);
+    const output = model.forward(images.mul(mask));
+    mark();
+    const loss = criterion.forward(output, images);
+    mark();
     optimizer.zeroGrad();
     loss.backward();
+    mark();
     optimizer.step();
+    mark();
     return loss.item();
   };
   const first = step();

@@ -6,7 +6,7 @@ import { type ConvRow, PASSES } from "../suites/conv.ts";
 import type { OpRow } from "../suites/ops.ts";
 import type { SizeRow } from "../suites/size.ts";
 import type { StartupRow } from "../suites/startup.ts";
-import type { StepRow } from "../suites/step.ts";
+import { describePhases, type StepRow } from "../suites/step.ts";
 import type { ThreadRow } from "../suites/threads.ts";
 import type { ContestRow } from "../versus/contest.ts";
 import { peers } from "../versus/peers.ts";
@@ -55,7 +55,7 @@ function versusTable(read: (suite: string) => Results<ContestRow> | undefined, k
 
 function stepTable(results: Results<StepRow> | undefined): string {
   if (!results) return "_not measured yet_";
-  const parts = results.rows.map(({ batch, ms, overhead, kernels }) => {
+  const parts = results.rows.map(({ batch, ms, phases, overhead, kernels }) => {
     const rest = kernels.filter((kernel) => kernel.ms < 0.01 * ms);
     const rows = kernels
       .filter((kernel) => kernel.ms >= 0.01 * ms)
@@ -65,7 +65,8 @@ function stepTable(results: Results<StepRow> | undefined): string {
     rows.push([`${rest.length} others, each below 1 %`, String(launches), digits(small), percent(small / ms)]);
     const title =
       `Batch ${batch}: ${digits(ms)} ms, ${((1000 * batch) / ms).toFixed(0)} images a second; ` +
-      `${overhead.median.toFixed(3)} times the sum of its kernels.`;
+      `${overhead.median.toFixed(3)} times the sum of its kernels. ` +
+      `Its parts: ${describePhases(phases)}.`;
     return `${title}\n\n${markdownTable(["kernel", "launches", "ms", "of the step"], rows)}`;
   });
   return `${parts.join("\n\n")}\n\n${origin(results)}`;

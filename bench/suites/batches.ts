@@ -21,7 +21,7 @@ const TURN_FACTOR = 4;
 
 function measure(threads: number, { rounds, time }: Context): BatchRow[] {
   setNumThreads(threads);
-  const steps = BATCHES.map(trainStep);
+  const steps = BATCHES.map((batch) => trainStep(batch));
   const plan = { rounds: Math.min(rounds, 8), time: TURN_FACTOR * time };
   const perImage = alternate(steps, plan).map((results, i) => results.map((ms) => ms / BATCHES[i]));
   const reference = perImage[BATCHES.indexOf(REFERENCE)];

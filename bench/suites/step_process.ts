@@ -3,23 +3,34 @@ import { scope, setNumThreads } from "wasmgrad";
 import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
 import { sample } from "../lib/measure.ts";
 import { median, ratioOfRounds } from "../lib/statistics.ts";
-import { trainStep } from "../train_step.ts";
+import { PHASES, trainStep } from "../train_step.ts";
 import type { StepRow } from "./step.ts";
 
 const WARMUP_MS = 500;
 
 const totalOf = (kernels: KernelTimes) => [...kernels.values()].reduce((sum, { ms }) => sum + ms, 0);
 
+/** Milliseconds of each phase of a step. */
+function timePhases(step: () => void, marks: number[]): number[] {
+  marks.length = 0;
+  const start = performance.now();
+  scope(step);
+  return marks.map((mark, i) => mark - (marks[i - 1] ?? start));
+}
+
 /** Alternates plain steps with clocked ones. */
 function measure(batch: number, rounds: number, time: number): StepRow {
-  const step = trainStep(batch);
+  const marks: number[] = [];
+  const step = trainStep(batch, () => void marks.push(performance.now()));
   const clockedStep = () => timeKernels(() => scope(() => void step()));
   const stepsOfTurn = Math.max(3, Math.round(time / sample(step, WARMUP_MS)));
   const plain: number[] = [];
   const sums: number[] = [];
   const steps: KernelTimes[] = [];
+  const phases: number[][] = [];
   for (let round = 0; round < rounds; round++) {
     plain.push(sample(step, time));
+    phases.push(...Array.from({ length: stepsOfTurn }, () => timePhases(() => void step(), marks)));
     const turn = Array.from({ length: stepsOfTurn }, clockedStep);
     sums.push(median(turn.map(totalOf)));
     steps.push(...turn);
@@ -31,7 +42,13 @@ function measure(batch: number, rounds: number, time: number): StepRow {
   }));
   if (kernels.length === 0) throw new Error("step: no kernel passed the clock: nothing can be said of the parts");
   kernels.sort((a, b) => b.ms - a.ms);
-  return { batch, ms: median(plain), overhead: ratioOfRounds(plain, sums), kernels };
+  return {
+    batch,
+    ms: median(plain),
+    phases: PHASES.map((name, i) => ({ name, ms: median(phases.map((ms) => ms[i])) })),
+    overhead: ratioOfRounds(plain, sums),
+    kernels,
+  };
 }
 
 const [batch, threads, rounds, time] = process.argv.slice(2).map(Number);
