@@ -20,7 +20,7 @@ const range = ({ low, high }: { low: number; high: number }) => `${digits(low)} 
 function origin({ machine, settings }: Results<unknown>): string {
   const { cpu, cores, node, date } = machine;
   const how = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
-  return `_${cpu}, ${cores} cores, Node ${node}, ${date}${how.length ? `; ${how.join(", ")}` : ""}_`;
+  return `_${cpu}, ${cores} ${cores === 1 ? "core" : "cores"}, Node ${node}, ${date}${how.length ? `; ${how.join(", ")}` : ""}_`;
 }
 
 function table<Row>(
