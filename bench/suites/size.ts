@@ -20,6 +20,7 @@ async function bundle(entry: string): Promise<Uint8Array> {
     minify: true,
     format: "esm",
     platform: "browser",
+    tsconfigRaw: "{}", // the package, not the sources that tsconfig.json maps its name to
     write: false,
   });
   return outputFiles[0].contents;
