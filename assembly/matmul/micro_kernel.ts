@@ -36,7 +36,9 @@ function biasStep(start: i32): usize {
  * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b and 4 splats
  * of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all loads of a basic block to its
  * top, so a plainly unrolled loop would want more: the `if (k == …) break` between steps are real exits, which keep the
- * steps apart (and handle depths that are no multiple of 4 as well).
+ * steps apart (and handle depths that are no multiple of 8 as well). And V8 folds the constant offset of a plain load into the
+ * instruction, but not that of a splat, which then costs an addition: so `a` moves on at each step, and the four offsets that are
+ * left are computed once, outside the loop.
  */
 export function microKernel4x8(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,
@@ -97,56 +99,127 @@ function oneTile(
     acc3x0123 = mulAdd(acc3x0123, row, b0123);
     acc3x4567 = mulAdd(acc3x4567, row, b4567);
     if (k == 1) break;
+    a += 16;
 
     b0123 = v128.load(b, 32);
     b4567 = v128.load(b, 48);
-    row = v128.load32_splat(a, 16);
+    row = v128.load32_splat(a);
     acc0x0123 = mulAdd(acc0x0123, row, b0123);
     acc0x4567 = mulAdd(acc0x4567, row, b4567);
-    row = v128.load32_splat(a, 20);
+    row = v128.load32_splat(a, 4);
     acc1x0123 = mulAdd(acc1x0123, row, b0123);
     acc1x4567 = mulAdd(acc1x4567, row, b4567);
-    row = v128.load32_splat(a, 24);
+    row = v128.load32_splat(a, 8);
     acc2x0123 = mulAdd(acc2x0123, row, b0123);
     acc2x4567 = mulAdd(acc2x4567, row, b4567);
-    row = v128.load32_splat(a, 28);
+    row = v128.load32_splat(a, 12);
     acc3x0123 = mulAdd(acc3x0123, row, b0123);
     acc3x4567 = mulAdd(acc3x4567, row, b4567);
     if (k == 2) break;
+    a += 16;
 
     b0123 = v128.load(b, 64);
     b4567 = v128.load(b, 80);
-    row = v128.load32_splat(a, 32);
+    row = v128.load32_splat(a);
     acc0x0123 = mulAdd(acc0x0123, row, b0123);
     acc0x4567 = mulAdd(acc0x4567, row, b4567);
-    row = v128.load32_splat(a, 36);
+    row = v128.load32_splat(a, 4);
     acc1x0123 = mulAdd(acc1x0123, row, b0123);
     acc1x4567 = mulAdd(acc1x4567, row, b4567);
-    row = v128.load32_splat(a, 40);
+    row = v128.load32_splat(a, 8);
     acc2x0123 = mulAdd(acc2x0123, row, b0123);
     acc2x4567 = mulAdd(acc2x4567, row, b4567);
-    row = v128.load32_splat(a, 44);
+    row = v128.load32_splat(a, 12);
     acc3x0123 = mulAdd(acc3x0123, row, b0123);
     acc3x4567 = mulAdd(acc3x4567, row, b4567);
     if (k == 3) break;
+    a += 16;
 
     b0123 = v128.load(b, 96);
     b4567 = v128.load(b, 112);
-    row = v128.load32_splat(a, 48);
+    row = v128.load32_splat(a);
     acc0x0123 = mulAdd(acc0x0123, row, b0123);
     acc0x4567 = mulAdd(acc0x4567, row, b4567);
-    row = v128.load32_splat(a, 52);
+    row = v128.load32_splat(a, 4);
     acc1x0123 = mulAdd(acc1x0123, row, b0123);
     acc1x4567 = mulAdd(acc1x4567, row, b4567);
-    row = v128.load32_splat(a, 56);
+    row = v128.load32_splat(a, 8);
     acc2x0123 = mulAdd(acc2x0123, row, b0123);
     acc2x4567 = mulAdd(acc2x4567, row, b4567);
-    row = v128.load32_splat(a, 60);
+    row = v128.load32_splat(a, 12);
     acc3x0123 = mulAdd(acc3x0123, row, b0123);
     acc3x4567 = mulAdd(acc3x4567, row, b4567);
-    a += 64;
-    b += 128;
-    k -= 4;
+    if (k == 4) break;
+    a += 16;
+
+    b0123 = v128.load(b, 128);
+    b4567 = v128.load(b, 144);
+    row = v128.load32_splat(a);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 4);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 8);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 12);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 5) break;
+    a += 16;
+
+    b0123 = v128.load(b, 160);
+    b4567 = v128.load(b, 176);
+    row = v128.load32_splat(a);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 4);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 8);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 12);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 6) break;
+    a += 16;
+
+    b0123 = v128.load(b, 192);
+    b4567 = v128.load(b, 208);
+    row = v128.load32_splat(a);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 4);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 8);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 12);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    if (k == 7) break;
+    a += 16;
+
+    b0123 = v128.load(b, 224);
+    b4567 = v128.load(b, 240);
+    row = v128.load32_splat(a);
+    acc0x0123 = mulAdd(acc0x0123, row, b0123);
+    acc0x4567 = mulAdd(acc0x4567, row, b4567);
+    row = v128.load32_splat(a, 4);
+    acc1x0123 = mulAdd(acc1x0123, row, b0123);
+    acc1x4567 = mulAdd(acc1x4567, row, b4567);
+    row = v128.load32_splat(a, 8);
+    acc2x0123 = mulAdd(acc2x0123, row, b0123);
+    acc2x4567 = mulAdd(acc2x4567, row, b4567);
+    row = v128.load32_splat(a, 12);
+    acc3x0123 = mulAdd(acc3x0123, row, b0123);
+    acc3x4567 = mulAdd(acc3x4567, row, b4567);
+    a += 16;
+    b += 256;
+    k -= 8;
   } while (k > 0);
 
   if (relu) {
