@@ -3,12 +3,27 @@
  * them. usage: tsx scripts/inline_wasm.ts
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delta, memoryFlagsAt } from "./wasm_file.ts";
 
 const header = "// Made by scripts/inline_wasm.ts from build/kernels.wasm: do not edit.\n";
 const bytes = readFileSync("build/kernels.wasm");
+const relaxed = readFileSync("build/kernels.relaxed.wasm");
+const pieces = delta(bytes, relaxed);
+if (memoryFlagsAt(bytes) !== memoryFlagsAt(relaxed))
+  throw new Error("inline_wasm: the builds import memory differently");
 writeFileSync(
   "src/wasm/binary.generated.ts",
-  `${header}export const kernelsBase64 =\n  "${bytes.toString("base64")}";\n`,
+  `${header}export const kernelsBase64 =
+  "${bytes.toString("base64")}";
+
+/** Where the flags of the imported memory are: see binary.ts. */
+export const MEMORY_FLAGS = ${memoryFlagsAt(bytes)};
+
+/** The relaxed-SIMD build: pieces of the bytes above, from begin to end, and bytes of its own (base64). */
+export const relaxedPieces: readonly (string | readonly [begin: number, end: number])[] = ${JSON.stringify(
+    pieces.map((piece) => (piece instanceof Uint8Array ? Buffer.from(piece).toString("base64") : piece)),
+  )};
+`,
 );
 
 // asc describes the exports in build/kernels.d.ts, one `export declare function` a kernel, with its doc comment
@@ -19,4 +34,5 @@ writeFileSync("src/wasm/kernels.generated.ts", `${header}export interface Kernel
 
 mkdirSync("dist", { recursive: true });
 copyFileSync("build/kernels.wasm", "dist/kernels.wasm");
-console.log(`kernels: ${methods.length} functions, ${bytes.length} bytes`);
+const own = pieces.reduce((sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : 0), 0);
+console.log(`kernels: ${methods.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);

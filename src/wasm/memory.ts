@@ -17,7 +17,8 @@ const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
 const SLACK = 64;
 const MIN_GROWTH = 16 * 1024 * 1024;
 
-export const memory = new WebAssembly.Memory({ initial: 4, maximum: MAX_PAGES, shared: true });
+/** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
+export const { memory, isShared } = makeMemory();
 
 interface Range {
   start: number;
@@ -32,6 +33,15 @@ let limit = MAX_PAGES * PAGE;
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
+
+function makeMemory(): { memory: WebAssembly.Memory; isShared: boolean } {
+  const size = { initial: 4, maximum: MAX_PAGES };
+  try {
+    return { memory: new WebAssembly.Memory({ ...size, shared: true }), isShared: true };
+  } catch {
+    return { memory: new WebAssembly.Memory(size), isShared: false };
+  }
+}
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;

@@ -1,30 +1,37 @@
 /**
- * The control block: int32 words at the start of the linear memory, through which threads find work. Each word that several
- * threads write has a cache line of its own.
+ * The control block: int32 words at the start of the linear memory, below the kernels' own data (memoryBase in asconfig.json),
+ * through which threads find work. What several threads write has a cache line of its own.
  */
 export const CONTROL = {
   /** Odd while a job is open, even between jobs; grows by 1 at each opening and closing. */
   generation: 16,
   /** The next chunk nobody has taken. */
   next: 32,
-  /** Workers inside the open job. */
-  active: 48,
+  /** Workers that sleep, or are about to: nobody needs to be woken while it is 0. (One that is killed asleep is counted for ever.) */
+  sleepers: 48,
   /** Set by a worker whose kernel trapped. */
   failed: 64,
-  /** Workers that sleep, or are about to: the caller need not wake anybody while it is 0. */
-  sleepers: 80,
   /** The job: number of the kernel, length of its range, length of a chunk, number of arguments. */
-  kernel: 96,
-  total: 97,
-  grain: 98,
-  argumentCount: 99,
-  /** For each worker: 1 + the chunk it works on, or 0. */
-  claims: 112,
+  kernel: 80,
+  total: 81,
+  grain: 82,
+  argumentCount: 83,
   /** The arguments, float64 (index in float64 words). */
-  arguments: 88,
+  arguments: 48,
+  /** Cache lines of workers, with the three words below. */
+  lines: 256,
+  /** 1 from before the worker looks whether a job is open until it has left the job. */
+  inside: 0,
+  /** Set by the caller: the worker takes no part in any later job. */
+  dismissed: 1,
+  /** 1 + a file descriptor that the worker opened, or 0. Node closes a dead worker's files: so a caller that waits can see that it is dead. */
+  file: 2,
 } as const;
 
-/** Words for `claims`. */
+/** Int32 words of a cache line. */
+export const LINE = 16;
+/** Lines for workers; one is used again only after all others. */
+export const LINES = 240;
 export const MAX_WORKERS = 63;
 /** Arguments of a kernel behind begin and end. */
 export const MAX_ARGUMENTS = 32;
@@ -48,12 +55,13 @@ const BRIEF_FOR_MS = 500;
  */
 export const workerSource = `
 "use strict";
-const run = ({ module, memory, index }) => {
+const run = ({ module, memory, line, file }) => {
   const C = ${JSON.stringify(CONTROL)};
-  const words = new Int32Array(memory.buffer, 0, 256);
-  const numbers = new Float64Array(memory.buffer, 0, 128);
+  const words = new Int32Array(memory.buffer, 0, ${CONTROL.lines + LINES * LINE});
+  const numbers = new Float64Array(memory.buffer, 8 * C.arguments, ${MAX_ARGUMENTS});
   const { exports } = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error("assert failed"); } } });
   const kernels = Object.values(exports);
+  Atomics.store(words, line + C.file, file + 1);
   const args = [];
   let briefUntil = 0;
   /** Waits until the generation is not "seen": awake for a while, then asleep. */
@@ -79,9 +87,8 @@ const run = ({ module, memory, index }) => {
     const chunks = Math.ceil(total / grain);
     const count = words[C.argumentCount];
     args.length = 2 + count;
-    for (let i = 0; i < count; i++) args[2 + i] = numbers[C.arguments + i];
+    for (let i = 0; i < count; i++) args[2 + i] = numbers[i];
     for (let chunk = Atomics.add(words, C.next, 1); chunk < chunks; chunk = Atomics.add(words, C.next, 1)) {
-      Atomics.store(words, C.claims + index, chunk + 1);
       args[0] = chunk * grain;
       args[1] = Math.min(total, args[0] + grain);
       try {
@@ -89,20 +96,32 @@ const run = ({ module, memory, index }) => {
       } catch {
         Atomics.store(words, C.failed, 1);
       }
-      Atomics.store(words, C.claims + index, 0);
     }
   };
   let seen = Atomics.load(words, C.generation) & ~1;
-  for (;;) {
+  while (Atomics.load(words, line + C.dismissed) === 0) {
     awaitChange(seen);
     seen = Atomics.load(words, C.generation);
     if ((seen & 1) === 0) continue;
-    Atomics.add(words, C.active, 1);
+    Atomics.store(words, line + C.inside, 1);
     // the job may have closed in between: then its words may be those of the next one already
-    if (Atomics.load(words, C.generation) === seen) takeChunks();
-    Atomics.sub(words, C.active, 1);
+    const open = Atomics.load(words, C.generation) === seen;
+    if (open && Atomics.load(words, line + C.dismissed) === 0) takeChunks();
+    Atomics.store(words, line + C.inside, 0);
   }
 };
-if (typeof require === "function") run(require("node:worker_threads").workerData);
-else onmessage = (event) => run(event.data);
+if (typeof require === "function") {
+  let file = -1;
+  try {
+    file = require("node:fs").openSync(require("node:os").devNull);
+  } catch {
+    // not allowed to: its death is noticed late
+  }
+  run({ ...require("node:worker_threads").workerData, file });
+} else {
+  onmessage = ({ data }) => {
+    run({ ...data, file: -1 });
+    close();
+  };
+}
 `;

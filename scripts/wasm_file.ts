@@ -1,0 +1,97 @@
+/** As much of the WebAssembly binary format as inline_wasm.ts needs. see: WebAssembly core specification, 5.5 (modules). */
+
+const IMPORT_SECTION = 2;
+const CODE_SECTION = 10;
+/** Kinds of imports. */
+const FUNCTION = 0;
+const MEMORY = 2;
+
+class Reader {
+  readonly bytes: Uint8Array;
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  /** An unsigned LEB128 number. */
+  number(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.bytes[this.at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  }
+
+  /** A length, and that many bytes; returns where they begin and end. */
+  block(): readonly [number, number] {
+    const length = this.number();
+    this.at += length;
+    return [this.at - length, this.at];
+  }
+}
+
+/** Sections: number, and where the contents begin and end. */
+function sections(bytes: Uint8Array): { id: number; begin: number; end: number }[] {
+  const reader = new Reader(bytes, 8); // behind the magic number and the version
+  const found = [];
+  while (reader.at < bytes.length) {
+    const id = bytes[reader.at++];
+    const [begin, end] = reader.block();
+    found.push({ id, begin, end });
+  }
+  return found;
+}
+
+/** Where the flags of the imported memory stand: 3 is "has a maximum, shared", 1 is "has a maximum". */
+export function memoryFlagsAt(bytes: Uint8Array): number {
+  const section = sections(bytes).find(({ id }) => id === IMPORT_SECTION);
+  const reader = new Reader(bytes, section?.begin ?? bytes.length);
+  for (let count = reader.number(); count > 0; count--) {
+    reader.block(); // the name of the module
+    reader.block(); // and of the field
+    const kind = bytes[reader.at++];
+    if (kind === MEMORY && bytes[reader.at] === 3) return reader.at;
+    if (kind !== FUNCTION) break;
+    reader.number();
+  }
+  throw new Error("no shared memory among the imports");
+}
+
+/** Where a file may be cut: at its sections and its functions. */
+function cuts(bytes: Uint8Array): number[] {
+  const found = [0];
+  for (const { id, begin, end } of sections(bytes)) {
+    found.push(begin, end);
+    if (id !== CODE_SECTION) continue;
+    const reader = new Reader(bytes, begin);
+    for (let count = reader.number(); count > 0; count--) found.push(reader.at, reader.block()[1]);
+  }
+  return [...new Set(found)].sort((a, b) => a - b);
+}
+
+type Piece = Uint8Array | [begin: number, end: number];
+
+/** `target` as pieces of `base` and bytes of its own: few, where most functions are the same in both. */
+export function delta(base: Uint8Array, target: Uint8Array): Piece[] {
+  const key = (bytes: Uint8Array, begin: number, end: number) =>
+    Buffer.from(bytes.subarray(begin, end)).toString("latin1");
+  const known = new Map<string, number>();
+  const baseCuts = cuts(base);
+  for (let i = 1; i < baseCuts.length; i++) known.set(key(base, baseCuts[i - 1], baseCuts[i]), baseCuts[i - 1]);
+  const pieces: Piece[] = [];
+  const targetCuts = cuts(target);
+  for (let i = 1; i < targetCuts.length; i++) {
+    const [begin, end] = [targetCuts[i - 1], targetCuts[i]];
+    const from = known.get(key(target, begin, end));
+    const last = pieces.at(-1);
+    if (from === undefined) pieces.push(target.subarray(begin, end));
+    else if (Array.isArray(last) && last[1] === from) last[1] += end - begin;
+    else pieces.push([from, from + end - begin]);
+  }
+  const joined = Buffer.concat(pieces.map((piece) => (Array.isArray(piece) ? base.subarray(...piece) : piece)));
+  if (!joined.equals(target)) throw new Error("delta: the pieces do not make the target");
+  return pieces;
+}

@@ -1,0 +1,35 @@
+import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
+import { isShared } from "./memory.ts";
+
+/** "fast": relaxed SIMD, with fused multiply-add where the processor has it. */
+export type Precision = "reproducible" | "fast";
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
+  if (Buffer) return new Uint8Array(Buffer.from(text, "base64")); // a loop takes some milliseconds at the start of a program
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/**
+ * The bytes of the kernels. They import a shared memory, which a plain one cannot stand in for; but no kernel does anything
+ * that needs one (they have no atomic instruction), so where the memory is plain they are told so: by one bit, "shared", in
+ * the flags of the import.
+ */
+export function kernelBytes(precision: Precision): Uint8Array<ArrayBuffer> {
+  const bytes = decodeBase64(kernelsBase64);
+  if (!isShared) bytes[MEMORY_FLAGS] &= ~2;
+  if (precision === "reproducible") return bytes;
+  const pieces = relaxedPieces.map((piece) =>
+    typeof piece === "string" ? decodeBase64(piece) : bytes.subarray(...piece),
+  );
+  const relaxed = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    relaxed.set(piece, at);
+    at += piece.length;
+  }
+  return relaxed;
+}

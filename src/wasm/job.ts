@@ -1,0 +1,172 @@
+import { WasmgradError } from "../errors.ts";
+import { isShared, memory } from "./memory.ts";
+import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
+
+/**
+ * A parallel job is published in shared memory, and whoever is there takes chunks of it from an atomic counter, the calling
+ * thread included. A worker that has not started yet, or never does, is simply not there; nothing awaits it.
+ *
+ * A job closes before the next is written, and a worker says that it is `inside` before it looks whether the job is still
+ * open: so nobody can take the words of the next job for those of the last. The caller leaves only when no worker is inside.
+ *
+ * A worker that died inside a job has left a part of it undone, maybe half done, and nobody knows which. The caller then does
+ * the whole job again by itself, which gives the same bits, unless the kernel reads what it writes: then there is an error.
+ * That a worker is dead is certain, never a guess from the time it takes: a slow one would later write into memory that
+ * may have become something else's. So a slow worker is awaited. Where death cannot be seen (in browsers, where nothing kills
+ * workers but the browser), a worker that does not come back for a long time is stopped, and the result is an error.
+ */
+
+/** How long the caller waits for a worker that cannot be seen dead, before it gives it up. */
+const MISSING_AFTER_MS = 15_000;
+/** Rounds that the caller spins for the workers' last chunks, before it lets other threads have its core. */
+const SPINS = 2000;
+const NAP_MS = 0.05;
+/** Counted as waiting at most, of one nap: a computer that was suspended does not make a worker missing. */
+const LONGEST_NAP_MS = 10;
+/** How often a waiting caller looks whether a worker is dead. */
+const LOOK_EVERY_MS = 2;
+
+/** Kernels that read what they write: to run one again changes the result. test/redo.test.ts finds them all. */
+export const READ_THEIR_OUTPUT: ReadonlySet<string> = new Set([
+  "adamStep",
+  "addContiguous",
+  "addToRows",
+  "rmspropStep",
+  "scaleInPlace",
+  "scatterAdd",
+  "sgdStep",
+  "updateRunning",
+]);
+
+export interface Job {
+  name: string;
+  /** The kernel, and its number among the module's exports. */
+  kernel: (...args: readonly number[]) => void;
+  number: number;
+  /** Its range is [0, total), in chunks of `grain`. */
+  total: number;
+  grain: number;
+  args: readonly number[];
+}
+
+/** A worker as the caller sees it. */
+export interface Hand {
+  /** Where its words in the control block begin. */
+  line: number;
+  /** True only if it certainly runs no more. */
+  isDead(): boolean;
+  stop(): void;
+}
+
+// Made once: growth leaves views of a shared memory as they are.
+const words = new Int32Array(
+  memory.buffer,
+  0,
+  isShared ? CONTROL.lines + LINES * LINE : 0,
+) as unknown as Int32Array<SharedArrayBuffer>;
+const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
+
+let lastLine = -1;
+
+/** Words of the control block for one more worker. */
+export function takeLine(): number {
+  lastLine = (lastLine + 1) % LINES;
+  const line = CONTROL.lines + lastLine * LINE;
+  for (const word of [CONTROL.inside, CONTROL.dismissed, CONTROL.file]) Atomics.store(words, line + word, 0);
+  return line;
+}
+
+/** The descriptor of the file that a worker holds open as long as it lives, or -1. */
+export function fileOf(line: number): number {
+  return Atomics.load(words, line + CONTROL.file) - 1;
+}
+
+/** Between jobs: from now on these workers take no part. */
+export function dismiss(hands: readonly Hand[]): void {
+  for (const hand of hands) Atomics.store(words, hand.line + CONTROL.dismissed, 1);
+  Atomics.add(words, CONTROL.generation, 2);
+  Atomics.notify(words, CONTROL.generation);
+  for (const hand of hands) hand.stop();
+}
+
+/** Runs a job with the workers there are. Those that are lost leave `hands`. */
+export function runJob({ name, kernel, number, total, grain, args }: Job, hands: Hand[]): void {
+  if (hands.length === 0 || args.length > MAX_ARGUMENTS) {
+    kernel(0, total, ...args);
+    return;
+  }
+  words[CONTROL.kernel] = number;
+  words[CONTROL.total] = total;
+  words[CONTROL.grain] = grain;
+  words[CONTROL.argumentCount] = args.length;
+  for (let i = 0; i < args.length; i++) jobArguments[i] = args[i];
+  Atomics.store(words, CONTROL.next, 0);
+  Atomics.add(words, CONTROL.generation, 1);
+  if (Atomics.load(words, CONTROL.sleepers) > 0) Atomics.notify(words, CONTROL.generation);
+  let lost: Hand[] = [];
+  try {
+    const chunks = Math.ceil(total / grain);
+    for (let chunk = Atomics.add(words, CONTROL.next, 1); chunk < chunks; chunk = Atomics.add(words, CONTROL.next, 1)) {
+      const begin = chunk * grain;
+      kernel(begin, Math.min(total, begin + grain), ...args);
+    }
+  } finally {
+    Atomics.store(words, CONTROL.next, total); // after an error there is nothing more to take
+    Atomics.add(words, CONTROL.generation, 1);
+    if (hands.some(isInside)) lost = awaitHands(hands);
+  }
+  const failed = Atomics.exchange(words, CONTROL.failed, 0) !== 0;
+  if (failed) throw new WasmgradError(`${name}: a kernel failed on a worker thread`);
+  if (lost.length === 0) return;
+  if (READ_THEIR_OUTPUT.has(name) || !lost.every((hand) => hand.isDead())) {
+    throw new WasmgradError(
+      `${name}: a worker thread died or hung in the middle of its part, so this result is incomplete. ` +
+        "Further operations do without it; setNumThreads() starts new workers.",
+    );
+  }
+  kernel(0, total, ...args);
+}
+
+function isInside(hand: Hand): boolean {
+  return Atomics.load(words, hand.line + CONTROL.inside) !== 0;
+}
+
+/**
+ * Waits until no worker is inside. All chunks are taken by now, so this is at most one chunk's time. Those that never come out,
+ * since they are dead or missing, leave `hands` and are returned.
+ */
+function awaitHands(hands: Hand[]): Hand[] {
+  for (let spin = 0; spin < SPINS; spin++) if (!hands.some(isInside)) return [];
+  const lost: Hand[] = [];
+  let waited = 0;
+  let looked = 0;
+  let now = performance.now();
+  while (hands.some(isInside)) {
+    if (waited - looked > LOOK_EVERY_MS) {
+      looked = waited;
+      for (const hand of hands.filter(isInside)) {
+        if (waited < MISSING_AFTER_MS && !hand.isDead()) continue;
+        hand.stop();
+        hands.splice(hands.indexOf(hand), 1);
+        lost.push(hand);
+      }
+    }
+    nap();
+    const before = now;
+    now = performance.now();
+    waited += Math.min(now - before, LONGEST_NAP_MS);
+  }
+  return lost;
+}
+
+let mayWait = true;
+
+/** Sleeps for a moment where the thread may (a browser's main thread may not). */
+function nap(): void {
+  if (!mayWait) return;
+  try {
+    Atomics.wait(words, CONTROL.failed, 0, NAP_MS);
+  } catch {
+    mayWait = false;
+  }
+}

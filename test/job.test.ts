@@ -1,0 +1,158 @@
+/** Jobs whose workers are slow, dead or missing: the same bits or a clear error, and no hang. */
+import { Worker } from "node:worker_threads";
+import { afterEach, expect, type Mock, test, vi } from "vitest";
+import { setNumThreads } from "wasmgrad";
+import { kernelBytes } from "../src/wasm/binary.ts";
+import { Block } from "../src/wasm/block.ts";
+import { type Hand, type Job, runJob, takeLine } from "../src/wasm/job.ts";
+import { f32View, memory } from "../src/wasm/memory.ts";
+import { runParallel } from "../src/wasm/threads.ts";
+import { CONTROL } from "../src/wasm/worker_source.ts";
+
+const module = new WebAssembly.Module(kernelBytes("reproducible"));
+const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+const words = new Int32Array(memory.buffer);
+
+/** Two chunks, each of some milliseconds. */
+const GRAIN = 1 << 22;
+const TOTAL = 2 * GRAIN;
+
+const blocks = [new Block(4 * TOTAL), new Block(4 * TOTAL)];
+for (const block of blocks) block.retain();
+const [x, y] = blocks.map((block) => f32View(block.address, TOTAL));
+
+const workerThreads = process.getBuiltinModule("node:worker_threads");
+
+afterEach(() => {
+  workerThreads.Worker = Worker;
+  vi.restoreAllMocks();
+  setNumThreads(1);
+});
+
+/** A job that calls `before` ahead of the caller's own chunks; `ranges` are what the caller computed. */
+function jobOf(name: "exp" | "adamStep", before: () => void) {
+  const [from, to] = blocks.map((block) => block.address);
+  const args = name === "exp" ? [from, to] : [from, to, to, to, 0, 0.9, 0.1, 0.99, 0.01, 0, 1, 0.1, 1, 1e-8];
+  const ranges: number[][] = [];
+  const kernel: Job["kernel"] = (begin, end, ...rest) => {
+    if (ranges.length === 0) before();
+    ranges.push([begin, end]);
+    (exports[name] as Job["kernel"])(begin, end, ...rest);
+  };
+  x.fill(0);
+  y.fill(0);
+  const job: Job = { name, kernel, number: Object.keys(exports).indexOf(name), total: TOTAL, grain: GRAIN, args };
+  return { job, ranges };
+}
+
+const allOnes = () => y.every((value) => value === 1);
+
+/** Runs a job with a real worker that is killed while it computes the other chunk. */
+async function killWithin(name: "exp" | "adamStep") {
+  const workers: Worker[] = [];
+  workerThreads.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      workers.push(this);
+    }
+  };
+  setNumThreads(2);
+  let arm = false;
+  const kill = () => {
+    if (!arm) return;
+    const start = Date.now();
+    // the worker takes the other chunk
+    while (Atomics.load(words, CONTROL.next) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
+    for (const worker of workers) void worker.terminate();
+  };
+  runParallel(module, jobOf(name, kill).job);
+  await new Promise((resolve) => setTimeout(resolve, 300)); // the worker starts
+  arm = true;
+  const { job, ranges } = jobOf(name, kill);
+  return { run: () => runParallel(module, job), ranges };
+}
+
+/** On a busy machine the worker may have been done before it was killed: then it is tried again. */
+const ATTEMPTS = 100;
+
+test("a worker is killed in the middle of its part: the caller does the job again", async () => {
+  const whole = [0, TOTAL];
+  let redone = false;
+  for (let attempt = 0; !redone && attempt < ATTEMPTS; attempt++) {
+    const { run, ranges } = await killWithin("exp");
+    run();
+    expect(allOnes()).toBe(true);
+    redone = ranges.length === 2 && String(ranges[1]) === String(whole);
+  }
+  expect(redone).toBe(true);
+});
+
+test("… but a kernel that reads what it writes cannot be run again: a clear error", async () => {
+  let message: string | undefined;
+  for (let attempt = 0; !message && attempt < ATTEMPTS; attempt++) {
+    const { run } = await killWithin("adamStep");
+    try {
+      run();
+    } catch (error) {
+      message = String(error);
+    }
+  }
+  expect(message).toMatch(
+    /WasmgradError: adamStep: a worker thread died or hung in the middle of its part, so this result is incomplete/,
+  );
+  runParallel(module, jobOf("exp", () => {}).job);
+  expect(allOnes()).toBe(true);
+});
+
+/** A worker that is inside the job, and does nothing. */
+function stuckHand(): Hand & { stop: Mock<() => void> } {
+  const line = takeLine();
+  Atomics.store(words, line + CONTROL.inside, 1);
+  return { line, isDead: () => false, stop: vi.fn<() => void>() };
+}
+
+test("a slow worker is awaited, however long it takes", async () => {
+  const hand = stuckHand();
+  const leave = `
+    const { workerData } = require("node:worker_threads");
+    const { memory, word, done } = workerData;
+    setTimeout(() => { Atomics.store(done, 0, 1); Atomics.store(new Int32Array(memory.buffer), word, 0); }, 300);
+  `;
+  const done = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(leave, { eval: true, workerData: { memory, word: hand.line + CONTROL.inside, done } });
+  const { job, ranges } = jobOf("exp", () => {});
+  const hands = [hand as Hand];
+  runJob(job, hands);
+  expect(Atomics.load(done, 0)).toBe(1);
+  expect(ranges).toHaveLength(2);
+  expect(hands).toEqual([hand]);
+  expect(hand.stop).not.toHaveBeenCalled();
+  await worker.terminate();
+});
+
+/** Makes the clock fast: a minute goes by in a second or so. */
+function hurryClock(): void {
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => (now += 100));
+}
+
+test("a worker that is missing for long, and may be alive, is stopped: a clear error", () => {
+  hurryClock();
+  const hand = stuckHand();
+  const hands = [hand as Hand];
+  const { job } = jobOf("exp", () => {});
+  expect(() => runJob(job, hands)).toThrow(/exp: a worker thread died or hung in the middle of its part/);
+  expect(hand.stop).toHaveBeenCalledOnce();
+  expect(hands).toEqual([]);
+  runJob(job, hands);
+  expect(allOnes()).toBe(true);
+});
+
+test("an error of the caller's own kernel passes, when the workers are out", () => {
+  const { job } = jobOf("exp", () => {
+    throw new Error("trapped");
+  });
+  const line = takeLine();
+  expect(() => runJob(job, [{ line, isDead: () => false, stop() {} }])).toThrow("trapped");
+  expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
+});
