@@ -48,7 +48,7 @@ function framesOf(g: Conv2dGeometry): Frames {
   };
 }
 
-/** Class Sizes of assembly/conv2d/depthwise.ts. */
+/** Class Sizes of assembly/conv2d/depthwise_frame.ts. */
 function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
   return intTable([
     g.groups,
