@@ -54,3 +54,22 @@ export function sumLanes(v: v128): f64 {
 export function loadDouble(base: usize, i: i32): f64 {
   return load<f64>(base + (<usize>i << 3));
 }
+
+/** Four floats that lie `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+export function loadEvery(from: usize, step: usize): v128 {
+  if (step == 4) return v128.load(from);
+  let lanes = v128.load32_zero(from);
+  lanes = v128.load32_lane(from + step, lanes, 1);
+  lanes = v128.load32_lane(from + 2 * step, lanes, 2);
+  return v128.load32_lane(from + 3 * step, lanes, 3);
+}
+
+/** Sum of the four lanes of a float32 vector. */
+// @ts-ignore: decorator
+@inline
+export function sumFloats(v: v128): f32 {
+  const pairs = f32x4.add(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+}

@@ -1,0 +1,34 @@
+// The rungs that do not ship: built into a module of their own (build/ladder.wasm), which `npm run ladder` and the tests load
+// beside the library's kernels. Each folder's README says what each rung is there for.
+
+/** First address behind the module's own data: must lie below where the tensors begin. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+export { ceiling } from "./matmul/ceiling";
+export { matmulNaive } from "./matmul/1_naive";
+export { matmulLoopOrder } from "./matmul/2_loop_order";
+export { matmulSimd } from "./matmul/3_simd";
+export { matmulRegisterTile } from "./matmul/4_register_tile";
+
+export { conv2dGradInputNaive, conv2dGradWeightNaive, conv2dNaive } from "./conv2d/1_naive";
+export { conv2dGradInputIm2col, conv2dGradWeightIm2col, conv2dIm2col, conv2dIm2colWork } from "./conv2d/2_im2col";
+export { conv2dDirect, conv2dDirectWork, conv2dGradInputDirect, conv2dGradWeightDirect } from "./conv2d/4_direct_simd";
+export {
+  conv2dGradInputWinograd2, conv2dGradWeightWinograd2, conv2dWinograd2, conv2dWinograd2Work,
+} from "./conv2d/5_winograd_f2";
+
+export { convTranspose2dGradWeightNaive, convTranspose2dScatter } from "./conv_transpose2d/1_scatter";
+export {
+  convTranspose2dByGradient, convTranspose2dGradInputByGradient, convTranspose2dGradWeightByGradient,
+} from "./conv_transpose2d/2_gradient_of_conv2d";
+
+export { maxPool2dGradNaive, maxPool2dNaive } from "./pool2d/1_naive";
+export { maxPool2dSimd } from "./pool2d/2_simd";
+
+export { softmaxGradNaive, softmaxNaive } from "./softmax/1_naive";
+export { softmaxGradSimd, softmaxSimd } from "./softmax/2_simd";
+
+export { sumNaive } from "./reduce/1_naive";
+export { sumSimd } from "./reduce/2_simd";
