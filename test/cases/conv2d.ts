@@ -245,6 +245,21 @@ export const fusedConvCases = [
   ),
 ];
 
+export type RunConv = (x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions) => Tensor;
+
+type ConvOptions = Omit<ConvCase, "x" | "filters" | "kernel" | "bias">;
+
+/** A table run by `run`: one of the ladder's rungs. */
+function tableBy(list: ConvCase[], op: "conv2d" | "convTranspose2d", run: RunConv): OpCase[] {
+  return table(list, op).map((testCase, i) => {
+    const { x, filters, kernel, bias, ...options } = list[i];
+    return { ...testCase, run: (input, weight, b) => run(input, weight, b ?? null, options) };
+  });
+}
+
+export const conv2dCasesBy = (run: RunConv) => tableBy([...cases, ...winograd, ...depthwise], "conv2d", run);
+export const convTranspose2dCasesBy = (run: RunConv) => tableBy(transposed, "convTranspose2d", run);
+
 export const conv2dCases = [
   ...table(cases, "conv2d"),
   ...table(winograd, "conv2d", "winograd"),

@@ -148,14 +148,19 @@ function forcing<T>(packed: boolean, run: () => T): T {
   }
 }
 
-export const matmulCases: OpCase[] = [false, true].flatMap((packed) =>
-  pairs.map(([a, b]) => ({
-    name: `matmul [${a}] x [${b}]${packed ? " packed" : ""}`,
+/** All cases of a matrix product, run by `run`. */
+export function matmulCasesBy(run: OpCase["run"], by = ""): OpCase[] {
+  return pairs.map(([a, b]) => ({
+    name: `matmul [${a}] x [${b}]${by}`,
     inputs: [{ shape: a }, { shape: b }],
-    run: (x, y) => forcing(packed, () => x.matmul(y)),
+    run,
     reference: withVectors,
     tolerance: 1e-5,
-  })),
+  }));
+}
+
+export const matmulCases: OpCase[] = [false, true].flatMap((packed) =>
+  matmulCasesBy((x, y) => forcing(packed, () => x.matmul(y)), packed ? " packed" : ""),
 );
 
 const linears = [

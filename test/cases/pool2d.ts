@@ -75,16 +75,20 @@ const dilated: Window[] = [
 
 const name = ({ shape, kernel, ...rest }: Window) => `[${shape}] kernel ${kernel} ${JSON.stringify(rest)}`;
 
-export const maxPool2dCases: OpCase[] = [...windows, ...dilated].map((w) => ({
-  name: name(w),
-  // central differences need the values of a window to be further apart than their step
-  inputs: [{ shape: w.shape, values: distinct(w.shape) }],
-  run: (x: Tensor) => {
-    const { shape: _, kernel, ...options } = w;
-    return F.maxPool2d(x, kernel, options);
-  },
-  reference: (x: Ref) => pool(x, w, (inside) => Math.max(...inside)),
-}));
+export type RunPool = (x: Tensor, options: Omit<Window, "shape">) => Tensor;
+
+/** All cases of max pooling, run by `run`. */
+export function maxPool2dCasesBy(run: RunPool): OpCase[] {
+  return [...windows, ...dilated].map(({ shape, ...w }) => ({
+    name: name({ shape, ...w }),
+    // central differences need the values of a window to be further apart than their step
+    inputs: [{ shape, values: distinct(shape) }],
+    run: (x: Tensor) => run(x, w),
+    reference: (x: Ref) => pool(x, { shape, ...w }, (inside) => Math.max(...inside)),
+  }));
+}
+
+export const maxPool2dCases = maxPool2dCasesBy((x, { kernel, ...options }) => F.maxPool2d(x, kernel, options));
 
 /** A permutation of multiples of 1/64, scattered over positive and negative values. */
 function distinct(shape: number[]): number[] {

@@ -70,13 +70,23 @@ const mean = (values: number[]) => sum(values) / values.length;
 const named = (op: string, { shape, dim, keepdim }: (typeof reductions)[number]) =>
   `${op} [${shape}]${dim === undefined ? "" : ` over ${JSON.stringify(dim)}`}${keepdim ? " keepdim" : ""}`;
 
+/** All cases of a float32 sum, run by `run`. */
+export function sumCasesBy(
+  run: (
+    x: Parameters<OpCase["run"]>[0],
+    options: { dim?: number | number[]; keepdim?: boolean },
+  ) => ReturnType<OpCase["run"]>,
+): OpCase[] {
+  return reductions.map(({ shape, ...options }) => ({
+    name: named("sum", { shape, ...options }),
+    inputs: [{ shape }],
+    run: (x) => run(x, options),
+    reference: (x) => referenceReduce(x, options.dim, options.keepdim ?? false, sum),
+  }));
+}
+
 export const sumCases: OpCase[] = [
-  ...reductions.map((line) => ({
-    name: named("sum", line),
-    inputs: [{ shape: line.shape }],
-    run: (x: Parameters<OpCase["run"]>[0]) => x.sum(line.dim, { keepdim: line.keepdim }),
-    reference: (x: Ref) => referenceReduce(x, line.dim, line.keepdim ?? false, sum),
-  })),
+  ...sumCasesBy((x, { dim, keepdim }) => x.sum(dim, { keepdim })),
   ...reductions.slice(2, 14).map((line) => ({
     name: `${named("sum", line)} int32`,
     inputs: [{ shape: line.shape, dtype: "int32" as const, low: -9, high: 9 }],

@@ -1,4 +1,4 @@
-import { nn } from "wasmgrad";
+import { nn, type Tensor } from "wasmgrad";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 const F = nn.functional;
@@ -31,20 +31,25 @@ export function referenceLogSoftmax(x: Ref, dim: number): Ref {
   });
 }
 
-export const softmaxCases: OpCase[] = shapes.flatMap(([shape, dim]) => [
-  {
-    name: `softmax [${shape}] dim ${dim}`,
-    inputs: [{ shape, low: -5, high: 5 }],
-    run: (x) => F.softmax(x, dim),
-    reference: (x) => {
-      const { data } = referenceLogSoftmax(x, dim);
-      return { shape: x.shape, data: data.map(Math.exp) };
+/** All cases of softmax and its logarithm, run by `run`. */
+export function softmaxCasesBy(run: (x: Tensor, options: { dim: number; log: boolean }) => Tensor): OpCase[] {
+  return shapes.flatMap(([shape, dim]) => [
+    {
+      name: `softmax [${shape}] dim ${dim}`,
+      inputs: [{ shape, low: -5, high: 5 }],
+      run: (x: Tensor) => run(x, { dim, log: false }),
+      reference: (x: Ref) => {
+        const { data } = referenceLogSoftmax(x, dim);
+        return { shape: x.shape, data: data.map(Math.exp) };
+      },
     },
-  },
-  {
-    name: `logSoftmax [${shape}] dim ${dim}`,
-    inputs: [{ shape, low: -5, high: 5 }],
-    run: (x) => F.logSoftmax(x, dim),
-    reference: (x) => referenceLogSoftmax(x, dim),
-  },
-]);
+    {
+      name: `logSoftmax [${shape}] dim ${dim}`,
+      inputs: [{ shape, low: -5, high: 5 }],
+      run: (x: Tensor) => run(x, { dim, log: true }),
+      reference: (x: Ref) => referenceLogSoftmax(x, dim),
+    },
+  ]);
+}
+
+export const softmaxCases = softmaxCasesBy((x, { dim, log }) => (log ? F.logSoftmax(x, dim) : F.softmax(x, dim)));

@@ -1,0 +1,124 @@
+/** The ladder of convTranspose2d. */
+
+import { empty, type NDArray } from "../../src/ops/array.ts";
+import type { ConvTranspose2dOptions } from "../../src/ops/conv_transpose2d.ts";
+import { channelSums } from "../../src/ops/conv2d.ts";
+import { type Conv2dGeometry, checkWindow, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
+import { type Gradients, Op } from "../../src/ops/op.ts";
+import { checkPair } from "../../src/ops/options.ts";
+import { type ConvKernels, naive, sizesTable } from "./conv2d.ts";
+import { run, workFor } from "./kernels.ts";
+import { convTransposeReference } from "./reference.ts";
+import { ALL_CONV_PASSES, type Ladder, type Layer } from "./rung.ts";
+import { shipped } from "./shipped.ts";
+
+/** Sizes of the convolution that maps the output of a transposed one back to its input. */
+function geometryOf(x: readonly number[], weight: readonly number[], options: ConvTranspose2dOptions): Conv2dGeometry {
+  const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 } = options;
+  const window = checkWindow("convTranspose2d", { stride, padding, dilation, groups });
+  const extra = checkPair("convTranspose2d", "outputPadding", outputPadding, 0);
+  const size = (i: 0 | 1) =>
+    (x[2 + i] - 1) * window.stride[i] -
+    2 * (window.padding as [number, number])[i] +
+    window.dilation[i] * (weight[2 + i] - 1) +
+    extra[i] +
+    1;
+  const out = [x[0], weight[1] * groups, size(0), size(1)];
+  const [outHeight, outWidth] = [x[2], x[3]];
+  return { ...conv2dGeometry("convTranspose2d", out, weight, window), outHeight, outWidth };
+}
+
+/** A transposed convolution: forward is the gradient of a convolution's input, and its own gradients that convolution's other passes. */
+class RungConvTranspose2d extends Op {
+  readonly name = "convTranspose2d";
+  readonly #kernels: ConvKernels;
+  readonly #options: ConvTranspose2dOptions;
+  #geometry!: Conv2dGeometry;
+
+  constructor(kernels: ConvKernels, options: ConvTranspose2dOptions) {
+    super();
+    this.#kernels = kernels;
+    this.#options = options;
+  }
+
+  forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
+    this.#geometry = geometryOf(x.shape, weight.shape, this.#options);
+    const g = this.#geometry;
+    this.save(x, weight);
+    const out = empty([g.images, g.groups * g.inChannels, g.height, g.width]);
+    const sizes = sizesTable(g);
+    run(this.#kernels.forward, x.ptr, weight.ptr, bias?.ptr ?? 0, sizes, out.ptr, workFor(this.#kernels.work, sizes));
+    return out;
+  }
+
+  override backward(dOut: NDArray): Gradients {
+    const [x, weight] = this.saved as [NDArray, NDArray];
+    const { gradInput, gradWeight, work } = this.#kernels;
+    const sizes = sizesTable(this.#geometry);
+    const workspace = workFor(work, sizes);
+    const dx = this.needs[0] ? empty(x.shape) : null;
+    if (dx) run(gradInput, dOut.ptr, weight.ptr, 0, sizes, dx.ptr, workspace);
+    const dWeight = this.needs[1] ? empty(weight.shape) : null;
+    if (dWeight) run(gradWeight, x.ptr, dOut.ptr, sizes, dWeight.ptr, workspace);
+    return [dx, dWeight, this.needs[2] ? channelSums(dOut) : null];
+  }
+}
+
+/** The definition forward; backward the definitions of conv2d, whose weight gradient takes its operands the other way round. */
+const scatter: ConvKernels = {
+  forward: "convTranspose2dScatter",
+  gradInput: naive.forward,
+  gradWeight: "convTranspose2dGradWeightNaive",
+  work: null,
+};
+const byGradient: ConvKernels = {
+  forward: "convTranspose2dByGradient",
+  gradInput: "convTranspose2dGradInputByGradient",
+  gradWeight: "convTranspose2dGradWeightByGradient",
+  work: "conv2dDirectWork",
+};
+
+function layer(
+  name: string,
+  x: number[],
+  filters: number,
+  kernel: number,
+  options: ConvTranspose2dOptions,
+): Layer<ConvTranspose2dOptions> {
+  const weight = [x[1], filters, kernel, kernel];
+  const pixels = x[0] * x[2] * x[3];
+  return { name, shapes: [x, weight], options, work: 2 * pixels * filters * x[1] * kernel * kernel };
+}
+
+export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
+  op: "conv_transpose2d",
+  folder: "conv_transpose2d",
+  unit: "GFLOP/s",
+  passes: { forward: "forward", gradInput: 0, gradWeight: 1 },
+  layers: [
+    layer("convT1", [4, 128, 8, 8], 64, 2, { stride: 2 }),
+    layer("convT2", [4, 64, 16, 16], 3, 2, { stride: 2 }),
+    layer("odd", [3, 5, 7, 6], 7, 3, { stride: 2, padding: 1, outputPadding: 1 }),
+  ],
+  rungs: [
+    {
+      number: 1,
+      name: "scatter",
+      files: ["conv_transpose2d/1_scatter.ts"],
+      ships: false,
+      passes: ALL_CONV_PASSES,
+      op: (options) => new RungConvTranspose2d(scatter, options),
+    },
+    {
+      number: 2,
+      name: "gradient of conv2d",
+      files: ["conv_transpose2d/2_gradient_of_conv2d.ts"],
+      ships: false,
+      passes: ALL_CONV_PASSES,
+      op: (options) => new RungConvTranspose2d(byGradient, options),
+    },
+    { number: 3, name: "GEMM, interleaved", ships: true, passes: ALL_CONV_PASSES, ...shipped.convTranspose2d },
+  ],
+  reference: ({ shapes, options }, [x, weight], gradient) =>
+    convTransposeReference(geometryOf(shapes[0], shapes[1], options), x, weight, gradient),
+};

@@ -1,0 +1,43 @@
+/** The rungs that do not ship: build/ladder.wasm, in the same memory as the library's kernels. */
+import { readFileSync } from "node:fs";
+import { instantiateSync } from "@assemblyscript/loader";
+import type { instantiate } from "../../build/ladder.js";
+import { scratch } from "../../src/ops/array.ts";
+import { HEAP_START, memory } from "../../src/wasm/memory.ts";
+
+export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
+
+let loaded: { build: string; kernels: LadderKernels } | undefined;
+let build: "release" | "debug" = "release";
+
+/** The debug build has asserts. */
+export function useLadderBuild(name: "release" | "debug"): void {
+  build = name;
+}
+
+export function ladderKernels(): LadderKernels {
+  if (loaded?.build !== build) {
+    const file = build === "debug" ? "ladder.debug.wasm" : "ladder.wasm";
+    const bytes = readFileSync(new URL(`../../build/${file}`, import.meta.url));
+    const { instance } = instantiateSync(new Uint8Array(bytes), { env: { memory } });
+    const kernels = instance.exports as unknown as LadderKernels;
+    if (kernels.heapBase() > HEAP_START) throw new Error("ladder: its static data reaches into the heap");
+    loaded = { build, kernels };
+  }
+  return loaded.kernels;
+}
+
+/** Kernels that take numbers only and return nothing. */
+export type KernelName = {
+  [Name in keyof LadderKernels]: LadderKernels[Name] extends (...args: number[]) => void ? Name : never;
+}[keyof LadderKernels];
+
+/** Runs a rung. Its arguments are what its file says. */
+export function run(name: KernelName, ...args: number[]): void {
+  (ladderKernels()[name] as (...all: number[]) => void)(...args);
+}
+
+/** Address of as many bytes as `name`, a function of a table of sizes, asks for; 0 for none. */
+export function workFor(name: "conv2dIm2colWork" | "conv2dDirectWork" | "conv2dWinograd2Work" | null, sizes: number) {
+  return name === null ? 0 : scratch(ladderKernels()[name](sizes));
+}

@@ -1,0 +1,66 @@
+/** The definitions in float64, written plainly: what the naive rungs are checked against. */
+import type { Conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
+
+/**
+ * A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut.
+ *
+ * Each product of a pixel, a tap and an output pixel goes into all three.
+ */
+export function convReference(
+  g: Conv2dGeometry,
+  x: Float64Array,
+  weight: Float64Array,
+  gradient: (size: number) => Float64Array,
+): Float64Array[] {
+  const out = new Float64Array(g.images * g.outChannels * g.outHeight * g.outWidth);
+  const dx = new Float64Array(x.length);
+  const dWeight = new Float64Array(weight.length);
+  const dOut = gradient(out.length);
+  visitProducts(g, (to, from, tap) => {
+    out[to] += x[from] * weight[tap];
+    dx[from] += dOut[to] * weight[tap];
+    dWeight[tap] += dOut[to] * x[from];
+  });
+  return [out, dx, dWeight];
+}
+
+/** A transposed convolution, given as the convolution that maps its output back: [out, dx, dWeight]. */
+export function convTransposeReference(
+  g: Conv2dGeometry,
+  x: Float64Array,
+  weight: Float64Array,
+  gradient: (size: number) => Float64Array,
+): Float64Array[] {
+  const out = new Float64Array(g.images * g.inChannels * g.height * g.width);
+  const dx = new Float64Array(x.length);
+  const dWeight = new Float64Array(weight.length);
+  const dOut = gradient(out.length);
+  visitProducts(g, (from, to, tap) => {
+    out[to] += x[from] * weight[tap];
+    dx[from] += dOut[to] * weight[tap];
+    dWeight[tap] += dOut[to] * x[from];
+  });
+  return [out, dx, dWeight];
+}
+
+/** Calls `visit` with the positions of an output pixel, an input pixel and a tap that meet, for all of them. */
+function visitProducts(g: Conv2dGeometry, visit: (out: number, x: number, tap: number) => void): void {
+  const [kh, kw] = g.kernel;
+  for (let n = 0; n < g.images; n++)
+    for (let co = 0; co < g.outChannels; co++)
+      for (let oy = 0; oy < g.outHeight; oy++)
+        for (let ox = 0; ox < g.outWidth; ox++) {
+          const to = ((n * g.outChannels + co) * g.outHeight + oy) * g.outWidth + ox;
+          for (let ci = 0; ci < g.inChannels; ci++)
+            for (let i = 0; i < kh; i++) {
+              const y = oy * g.stride[0] + i * g.dilation[0] - g.padding[0];
+              if (y < 0 || y >= g.height) continue;
+              for (let j = 0; j < kw; j++) {
+                const column = ox * g.stride[1] + j * g.dilation[1] - g.padding[1];
+                if (column < 0 || column >= g.width) continue;
+                const from = ((n * g.inChannels + ci) * g.height + y) * g.width + column;
+                visit(to, from, ((co * g.inChannels + ci) * kh + i) * kw + j);
+              }
+            }
+        }
+}

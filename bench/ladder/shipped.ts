@@ -1,0 +1,64 @@
+/**
+ * The last rungs: which files hold what ships, and which of the library's ops run it. The ladder times these and no copies; when a
+ * kernel moves, this is the place to say so.
+ */
+
+import type { NDArray } from "../../src/ops/array.ts";
+import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../src/ops/conv_transpose2d.ts";
+import { Conv2d } from "../../src/ops/conv2d.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
+import type { Conv2dOptions } from "../../src/ops/conv2d_geometry.ts";
+import { MatMul } from "../../src/ops/matmul.ts";
+import { MaxPool2d, type MaxPool2dOptions } from "../../src/ops/max_pool2d.ts";
+import { LogSoftmax, Softmax } from "../../src/ops/softmax.ts";
+import { Sum } from "../../src/ops/sum.ts";
+
+/** The library's convolution by a given algorithm, where that serves at all. */
+class ForcedConv2d extends Conv2d {
+  readonly #algorithm: ConvAlgorithmName;
+
+  constructor(algorithm: ConvAlgorithmName, options?: Conv2dOptions) {
+    super(options);
+    this.#algorithm = algorithm;
+  }
+
+  override forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
+    forceConvAlgorithm(this.#algorithm);
+    try {
+      return super.forward(x, weight, bias);
+    } finally {
+      forceConvAlgorithm(undefined);
+    }
+  }
+}
+
+export const shipped = {
+  matmul: {
+    files: ["matmul/micro_kernel.ts", "matmul/pack.ts", "matmul/gemm.ts"],
+    op: () => new MatMul(),
+  },
+  implicitGemm: {
+    files: ["conv2d/columns.ts"],
+    op: (options: Conv2dOptions) => new ForcedConv2d("gemm", options),
+  },
+  winograd: {
+    files: ["conv2d/winograd.ts"],
+    op: (options: Conv2dOptions) => new ForcedConv2d("winograd", options),
+  },
+  convTranspose2d: {
+    files: ["conv2d/columns.ts"],
+    op: (options: ConvTranspose2dOptions) => new ConvTranspose2d(options),
+  },
+  maxPool2d: {
+    files: ["pool2d/max_pool2d.ts"],
+    op: ({ kernel, ...options }: MaxPool2dOptions & { kernel: [number, number] }) => new MaxPool2d(kernel, options),
+  },
+  softmax: {
+    files: ["softmax.ts"],
+    op: ({ dim, log }: { dim: number; log: boolean }) => (log ? new LogSoftmax(dim) : new Softmax(dim)),
+  },
+  sum: {
+    files: ["reduce.ts"],
+    op: ({ dim, keepdim }: { dim?: number | number[]; keepdim?: boolean }) => new Sum(dim, { keepdim }),
+  },
+};
