@@ -4,7 +4,7 @@
 // The image is copied once with its zeros around, so that no tap has to ask where it is.
 
 import { mulAdd } from "../matmul/micro_kernel";
-import { lanesBelow, loadEvery, storeUpTo, sumFloats } from "../simd";
+import { loadEvery, storeUpTo, sumFloats } from "../simd";
 import { offset, Sizes } from "./sizes";
 import { spread } from "./spread";
 
@@ -16,14 +16,28 @@ function storeRow(to: usize, count: i32, low: v128, high: v128): void {
   if (count > 4) storeUpTo(to, 4, count, high);
 }
 
-/** What the tile needs to know: planes of height x width, and how far the pixels and the taps lie apart. */
+/** Byte offset of tap t of [channels][KH][KW] in planes of height x width. */
+// @ts-ignore: decorator
+@inline
+function tapOffset(s: Sizes, t: i32, height: i32, width: i32): usize {
+  const row = t / s.KW;
+  return offset(row / s.KH, height, width, (row % s.KH) * s.dilationH, (t % s.KW) * s.dilationW);
+}
+
+/**
+ * out [filters][outH][outW] = bias + weight [filters][channels][KH][KW] over planes [channels][height][width].
+ *
+ * Where each tap lies in the planes stands in a table, computed once: one loop over all taps, whatever their three axes.
+ * tapOffsets: place for that table, channels KH KW integers. `unit`, a constant where it is inlined, says that strideW is 1.
+ */
 // @ts-ignore: decorator
 @inline
 function convolve(
   planes: usize, height: i32, width: i32, channels: i32, weight: usize, filters: i32, bias: usize, out: usize, outH: i32, outW: i32,
-  s: Sizes, strideH: i32, strideW: i32,
+  s: Sizes, strideH: i32, strideW: i32, unit: bool, tapOffsets: usize,
 ): void {
   const taps = channels * s.KH * s.KW;
+  for (let t = 0; t < taps; t++) store<u32>(tapOffsets + (<usize>t << 2), <u32>tapOffset(s, t, height, width));
   const weightRow = <usize>taps << 2;
   const step = <usize>strideW << 2;
   for (let co = 0; co < filters; co += 4) {
@@ -40,27 +54,23 @@ function convolve(
         let acc2x0123 = bias ? v128.load32_splat(b0 + (<usize>min(2, rows - 1) << 2)) : f32x4.splat(0);
         let acc3x0123 = bias ? v128.load32_splat(b0 + (<usize>(rows - 1) << 2)) : f32x4.splat(0);
         let acc0x4567 = acc0x0123, acc1x4567 = acc1x0123, acc2x4567 = acc2x0123, acc3x4567 = acc3x0123;
-        let t: usize = 0;
-        for (let ci = 0; ci < channels; ci++) {
-          for (let kh = 0; kh < s.KH; kh++) {
-            let from = planes + offset(ci, height, width, oy * strideH + kh * s.dilationH, ox * strideW);
-            for (let kw = 0; kw < s.KW; kw++, t += 4, from += <usize>s.dilationW << 2) {
-              const x0123 = loadEvery(from, step);
-              const x4567 = loadEvery(from + 4 * step, step);
-              let w = v128.load32_splat(w0 + t);
-              acc0x0123 = mulAdd(acc0x0123, w, x0123);
-              acc0x4567 = mulAdd(acc0x4567, w, x4567);
-              w = v128.load32_splat(w1 + t);
-              acc1x0123 = mulAdd(acc1x0123, w, x0123);
-              acc1x4567 = mulAdd(acc1x4567, w, x4567);
-              w = v128.load32_splat(w2 + t);
-              acc2x0123 = mulAdd(acc2x0123, w, x0123);
-              acc2x4567 = mulAdd(acc2x4567, w, x4567);
-              w = v128.load32_splat(w3 + t);
-              acc3x0123 = mulAdd(acc3x0123, w, x0123);
-              acc3x4567 = mulAdd(acc3x4567, w, x4567);
-            }
-          }
+        const first = planes + offset(0, 0, width, oy * strideH, ox * strideW);
+        for (let t: usize = 0; t < weightRow; t += 4) {
+          const from = first + load<u32>(tapOffsets + t);
+          const x0123 = unit ? v128.load(from) : loadEvery(from, step);
+          const x4567 = unit ? v128.load(from, 16) : loadEvery(from + 4 * step, step);
+          let w = v128.load32_splat(w0 + t);
+          acc0x0123 = mulAdd(acc0x0123, w, x0123);
+          acc0x4567 = mulAdd(acc0x4567, w, x4567);
+          w = v128.load32_splat(w1 + t);
+          acc1x0123 = mulAdd(acc1x0123, w, x0123);
+          acc1x4567 = mulAdd(acc1x4567, w, x4567);
+          w = v128.load32_splat(w2 + t);
+          acc2x0123 = mulAdd(acc2x0123, w, x0123);
+          acc2x4567 = mulAdd(acc2x4567, w, x4567);
+          w = v128.load32_splat(w3 + t);
+          acc3x0123 = mulAdd(acc3x0123, w, x0123);
+          acc3x4567 = mulAdd(acc3x4567, w, x4567);
         }
         const count = min(8, outW - ox);
         const to = out + offset(co, outH, outW, oy, ox);
@@ -81,12 +91,14 @@ function needed(out: i32, stride: i32, kernel: i32, dilation: i32): i32 {
   return (out - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/** Bytes of work that each pass here takes: planes with their zeros, turned kernels, and what a tile at the end reads further. */
+/** Bytes of work that each pass here takes: planes with zeros, the table of taps, turned kernels, what a tile at the end reads. */
 export function conv2dDirectWork(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
-  const image = s.Ci * needed(s.OH, s.strideH, s.KH, s.dilationH) * needed(s.OW, s.strideW, s.KW, s.dilationW);
+  const outW = (s.OW + 7) & ~7;
+  const image = s.Ci * needed(s.OH, s.strideH, s.KH, s.dilationH) * needed(outW, s.strideW, s.KW, s.dilationW);
   const gradient = s.Co * needed(s.H, 1, s.KH, s.dilationH) * needed(s.W, 1, s.KW, s.dilationW);
-  return (max(image + 8 * s.strideW, gradient + 8 + s.Ci * s.Co * s.KH * s.KW)) << 2;
+  const taps = max(s.Ci, s.Co) * s.KH * s.KW;
+  return (image + max(taps + 8 * s.strideW, s.Co * s.OH * outW) + gradient + 8 + s.Ci * s.Co * s.KH * s.KW) << 2;
 }
 
 /** conv2dNaive without a matrix. work: conv2dDirectWork(sizes) bytes. Any sizes. */
@@ -94,16 +106,17 @@ export function conv2dDirect(x: usize, weight: usize, bias: usize, sizes: usize,
   const s = changetype<Sizes>(sizes);
   const height = needed(s.OH, s.strideH, s.KH, s.dilationH);
   const width = needed(s.OW, s.strideW, s.KW, s.dilationW);
+  const planes = work + offset(s.Ci, s.KH, s.KW, 0, 0);
   for (let n = 0; n < s.N; n++) {
     for (let g = 0; g < s.G; g++) {
       const group = n * s.G + g;
       const image = x + offset(group * s.Ci, s.H, s.W, 0, 0);
-      spread(image, s.Ci, s.H, s.W, work, height, width, s.paddingH, s.paddingW, 1, 1);
+      spread(image, s.Ci, s.H, s.W, planes, height, width, s.paddingH, s.paddingW, 1, 1);
       const to = out + offset(group * s.Co, s.OH, s.OW, 0, 0);
       const w = weight + offset(g * s.Co * s.Ci, s.KH, s.KW, 0, 0);
       const b = bias ? bias + (<usize>(g * s.Co) << 2) : 0;
-      if (s.strideW == 1) convolve(work, height, width, s.Ci, w, s.Co, b, to, s.OH, s.OW, s, s.strideH, 1);
-      else convolve(work, height, width, s.Ci, w, s.Co, b, to, s.OH, s.OW, s, s.strideH, s.strideW);
+      if (s.strideW == 1) convolve(planes, height, width, s.Ci, w, s.Co, b, to, s.OH, s.OW, s, s.strideH, 1, true, work);
+      else convolve(planes, height, width, s.Ci, w, s.Co, b, to, s.OH, s.OW, s, s.strideH, s.strideW, false, work);
     }
   }
 }
@@ -120,7 +133,8 @@ export function conv2dGradInputDirect(
   const height = needed(s.H, 1, s.KH, s.dilationH);
   const width = needed(s.W, 1, s.KW, s.dilationW);
   const taps = s.KH * s.KW;
-  const turned = work + offset(s.Co, height, width, 0, 0) + 32;
+  const planes = work + offset(s.Co, s.KH, s.KW, 0, 0);
+  const turned = planes + offset(s.Co, height, width, 0, 0) + 32;
   for (let g = 0; g < s.G; g++) {
     const from = weight + (<usize>(g * s.Co * s.Ci * taps) << 2);
     for (let ci = 0; ci < s.Ci; ci++) {
@@ -135,23 +149,15 @@ export function conv2dGradInputDirect(
     for (let n = 0; n < s.N; n++) {
       const group = n * s.G + g;
       spread(
-        dOut + offset(group * s.Co, s.OH, s.OW, 0, 0), s.Co, s.OH, s.OW, work, height, width,
+        dOut + offset(group * s.Co, s.OH, s.OW, 0, 0), s.Co, s.OH, s.OW, planes, height, width,
         (s.KH - 1) * s.dilationH - s.paddingH, (s.KW - 1) * s.dilationW - s.paddingW, s.strideH, s.strideW,
       );
       const b = bias ? bias + (<usize>(g * s.Ci) << 2) : 0;
       convolve(
-        work, height, width, s.Co, turned, s.Ci, b, dx + offset(group * s.Ci, s.H, s.W, 0, 0), s.H, s.W, s, 1, 1,
+        planes, height, width, s.Co, turned, s.Ci, b, dx + offset(group * s.Ci, s.H, s.W, 0, 0), s.H, s.W, s, 1, 1, true, work,
       );
     }
   }
-}
-
-/** Byte offset of tap t of [channels][KH][KW] in planes of height x width. */
-// @ts-ignore: decorator
-@inline
-function tapOffset(s: Sizes, t: i32, height: i32, width: i32): usize {
-  const row = t / s.KW;
-  return offset(row / s.KH, height, width, (row % s.KH) * s.dilationH, (t % s.KW) * s.dilationW);
 }
 
 // @ts-ignore: decorator
@@ -161,17 +167,17 @@ function addLanes(to: usize, v: v128): void {
 }
 
 /**
- * dWeight [filters][taps] += dOut x', a tile of 4 channels by 2 taps at a time: 8 sums of 4 lanes along the pixels of each row.
- * Lanes past the end of a row are set to zero.
+ * dWeight [Co][T] += dOut [Co][OH][outW] x', a tile of 4 channels by 2 taps at a time: 8 sums of 4 lanes along the pixels of each
+ * row. outW is a multiple of 4, with zeros behind the last pixel; so the planes are wide enough to read for all of them.
  */
 // @ts-ignore: decorator
 @inline
 function correlate(
-  planes: usize, height: i32, width: i32, dOut: usize, s: Sizes, strideW: i32, dWeight: usize,
+  planes: usize, height: i32, width: i32, dOut: usize, outW: i32, s: Sizes, unit: bool, dWeight: usize,
 ): void {
   const taps = s.Ci * s.KH * s.KW;
-  const step = <usize>strideW << 2;
-  const plane = offset(1, s.OH, s.OW, 0, 0);
+  const step = <usize>s.strideW << 2;
+  const plane = offset(1, s.OH, outW, 0, 0);
   for (let co = 0; co < s.Co; co += 4) {
     const rows = min(4, s.Co - co);
     const g0 = dOut + <usize>co * plane;
@@ -185,22 +191,24 @@ function correlate(
       let acc2x0 = acc0x0, acc2x1 = acc0x0, acc3x0 = acc0x0, acc3x1 = acc0x0;
       for (let oy = 0; oy < s.OH; oy++) {
         const row = offset(oy * s.strideH, 1, width, 0, 0);
-        for (let ox = 0; ox < s.OW; ox += 4) {
-          const at = row + <usize>ox * step;
-          const inside = lanesBelow(s.OW - ox);
-          const x0 = v128.and(loadEvery(tap0 + at, step), inside);
-          const x1 = v128.and(loadEvery(tap1 + at, step), inside);
-          const from = g0 + offset(oy, 1, s.OW, 0, ox);
-          let g = v128.and(v128.load(from), inside);
+        let from0 = tap0 + row, from1 = tap1 + row;
+        let d0 = g0 + offset(oy, 1, outW, 0, 0);
+        let d1 = d0 + offset1, d2 = d0 + offset2, d3 = d0 + offset3;
+        for (const end = d0 + (<usize>outW << 2); d0 < end; d0 += 16, d1 += 16, d2 += 16, d3 += 16) {
+          const x0 = unit ? v128.load(from0) : loadEvery(from0, step);
+          const x1 = unit ? v128.load(from1) : loadEvery(from1, step);
+          from0 += unit ? 16 : 4 * step;
+          from1 += unit ? 16 : 4 * step;
+          let g = v128.load(d0);
           acc0x0 = mulAdd(acc0x0, g, x0);
           acc0x1 = mulAdd(acc0x1, g, x1);
-          g = v128.and(v128.load(from + offset1), inside);
+          g = v128.load(d1);
           acc1x0 = mulAdd(acc1x0, g, x0);
           acc1x1 = mulAdd(acc1x1, g, x1);
-          g = v128.and(v128.load(from + offset2), inside);
+          g = v128.load(d2);
           acc2x0 = mulAdd(acc2x0, g, x0);
           acc2x1 = mulAdd(acc2x1, g, x1);
-          g = v128.and(v128.load(from + offset3), inside);
+          g = v128.load(d3);
           acc3x0 = mulAdd(acc3x0, g, x0);
           acc3x1 = mulAdd(acc3x1, g, x1);
         }
@@ -220,22 +228,23 @@ function correlate(
   }
 }
 
-/** conv2dGradWeightNaive without a matrix. work: conv2dDirectWork(sizes) bytes. Reads up to 12 bytes past dOut. Any sizes. */
+/** conv2dGradWeightNaive without a matrix. work: conv2dDirectWork(sizes) bytes. Any sizes. */
 export function conv2dGradWeightDirect(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);
+  const outW = (s.OW + 3) & ~3;
   const height = needed(s.OH, s.strideH, s.KH, s.dilationH);
-  const width = needed(s.OW, s.strideW, s.KW, s.dilationW);
+  const width = needed(outW, s.strideW, s.KW, s.dilationW);
+  const gradients = work + offset(s.Ci, height, width, 0, 0);
   memory.fill(dWeight, 0, offset(s.G * s.Co * s.Ci, s.KH, s.KW, 0, 0));
   for (let n = 0; n < s.N; n++) {
     for (let g = 0; g < s.G; g++) {
       const group = n * s.G + g;
-      spread(
-        x + offset(group * s.Ci, s.H, s.W, 0, 0), s.Ci, s.H, s.W, work, height, width, s.paddingH, s.paddingW, 1, 1,
-      );
-      const from = dOut + offset(group * s.Co, s.OH, s.OW, 0, 0);
+      const image = x + offset(group * s.Ci, s.H, s.W, 0, 0);
+      spread(image, s.Ci, s.H, s.W, work, height, width, s.paddingH, s.paddingW, 1, 1);
+      spread(dOut + offset(group * s.Co, s.OH, s.OW, 0, 0), s.Co, s.OH, s.OW, gradients, s.OH, outW, 0, 0, 1, 1);
       const to = dWeight + offset(g * s.Co * s.Ci, s.KH, s.KW, 0, 0);
-      if (s.strideW == 1) correlate(work, height, width, from, s, 1, to);
-      else correlate(work, height, width, from, s, s.strideW, to);
+      if (s.strideW == 1) correlate(work, height, width, gradients, outW, s, true, to);
+      else correlate(work, height, width, gradients, outW, s, false, to);
     }
   }
 }

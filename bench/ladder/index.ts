@@ -1,0 +1,58 @@
+/**
+ * Climbs the ladders: checks every rung against the naive one, then times all in turns.
+ * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 9]
+ *
+ * A whole run writes bench/results/ladder.json, the picture beside it, and the tables of the READMEs in assembly/.
+ */
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { scope, setNumThreads } from "wasmgrad";
+import { ladders } from "./ladders.ts";
+import { measureLayer, type Row } from "./measure.ts";
+import { plainTable, writeReport } from "./report.ts";
+
+const options = {
+  layer: { type: "string" },
+  pass: { type: "string" },
+  rung: { type: "string" },
+  rounds: { type: "string", default: "9" },
+} as const;
+const { values, positionals } = parseArgs({ options, allowPositionals: true });
+const rounds = Number(values.rounds);
+
+function refuse(what: string, known: Iterable<string | number>): never {
+  console.error(`${what}; there are: ${[...known].join(", ")}`);
+  process.exit(1);
+}
+
+const ops = ladders.map(({ op }) => op);
+for (const op of positionals) if (!ops.includes(op)) refuse(`no ladder "${op}"`, ops);
+if (!Number.isInteger(rounds) || rounds < 1) refuse(`--rounds ${values.rounds}`, ["1", "2", "…"]);
+const chosen = ladders.filter(({ op }) => positionals.length === 0 || positionals.includes(op));
+
+/** The part of a list that an option asks for. */
+function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (item: T) => string): T[] {
+  if (wanted === undefined) return list;
+  const found = list.filter((item) => nameOf(item) === wanted);
+  return found.length > 0 ? found : refuse(`no ${what} "${wanted}"`, list.map(nameOf));
+}
+
+setNumThreads(1);
+const measured = chosen.map((ladder) => {
+  const layers = only(ladder.layers, "layer", values.layer, ({ name }) => name);
+  const passes = only(Object.keys(ladder.passes), "pass", values.pass, (name) => name);
+  only(ladder.rungs, "rung", values.rung, ({ number }) => String(number));
+  // a rung is compared with the one before it
+  const rungs = ladder.rungs.filter(({ number }) => !values.rung || [0, 1].includes(Number(values.rung) - number));
+  const rows = layers.flatMap((layer): Row[] => scope(() => measureLayer(ladder, layer, { rungs, passes, rounds })));
+  console.log(`\n${ladder.op}\n${plainTable(ladder.unit, rows)}`);
+  return { op: ladder.op, unit: ladder.unit, rows };
+});
+
+const narrowed = [values.layer, values.pass, values.rung, ...positionals].some((value) => value !== undefined);
+if (!narrowed) {
+  const machine = cpus()[0].model;
+  const date = new Date().toISOString().slice(0, 10);
+  writeReport({ machine, node: process.versions.node, date, rounds, ladders: measured }, ladders);
+  console.log("\nwritten: bench/results/ladder.json, bench/results/ladder.svg, the tables in assembly/*/README.md");
+}

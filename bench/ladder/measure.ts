@@ -1,0 +1,211 @@
+/** Checks rungs and times them in turns. */
+import { manualSeed, randn, type Tensor, tensor } from "wasmgrad";
+import type { NDArray } from "../../src/ops/array.ts";
+import type { Op } from "../../src/ops/op.ts";
+import { withFrame } from "../../src/wasm/block.ts";
+import { kernels } from "../../src/wasm/kernels.ts";
+import { ladderKernels } from "./kernels.ts";
+import type { Ladder, Layer, Rung } from "./rung.ts";
+
+/** One line of a table. */
+export interface Row {
+  layer: string;
+  pass: string;
+  rung: number;
+  name: string;
+  ships: boolean;
+  milliseconds: number;
+  /** 10^9 operations, or bytes, a second. */
+  rate: number;
+  /** Of the ceiling measured in the same rounds. */
+  share: number;
+  /** The time of the rung before it on the same layer and pass, divided by its own; null on the first. */
+  speedup: number | null;
+  /** Of its result, against float64: root mean square of the difference, divided by that of the result. */
+  error: number;
+}
+
+const NAIVE_TOLERANCE = 1e-4;
+const RUNG_TOLERANCE = 2e-5;
+
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.NaN;
+  let [squares, differences] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    squares += expected[i] ** 2;
+    differences += (actual[i] - expected[i]) ** 2;
+  }
+  return Math.sqrt(differences / squares);
+}
+
+/** One pass of a rung on given inputs: `run` computes it and keeps nothing, `result` hands out a copy of what it computes. */
+export class Pass {
+  readonly #op: Op;
+  readonly #input: number | "forward";
+  readonly #inputs: (NDArray | null)[];
+  readonly #gradient: NDArray;
+
+  constructor(op: Op, input: number | "forward", inputs: Tensor[], gradient: Tensor) {
+    this.#op = op;
+    this.#input = input;
+    this.#inputs = inputs.map((x) => x.array);
+    this.#gradient = gradient.array;
+    op.needs = this.#inputs.map((_, i) => i === input);
+    if (input === "forward") return;
+    withFrame(() => {
+      op.forward(...this.#arguments());
+      for (const array of op.saved) array?.block.retain(); // for as long as the process runs: it is one layer's
+    });
+  }
+
+  #arguments(): (NDArray | null)[] {
+    return this.#op.name.startsWith("conv") ? [...this.#inputs, null] : this.#inputs; // no bias
+  }
+
+  #compute(): NDArray {
+    if (this.#input !== "forward") return this.#op.backward(this.#gradient)[this.#input]!;
+    const result = this.#op.forward(...this.#arguments());
+    return Array.isArray(result) ? result[0] : result;
+  }
+
+  run(): void {
+    withFrame(() => void this.#compute());
+  }
+
+  result(): Float64Array {
+    return withFrame(() => Float64Array.from(this.#compute().view()));
+  }
+}
+
+/** Values of a smooth distribution, the same at each run. */
+function inputsOf(layer: Layer): Tensor[] {
+  manualSeed(1);
+  return layer.shapes.map((shape) => randn(shape));
+}
+
+/** The result of `op` on a layer's inputs has this shape; its gradient is random. */
+function gradientFor(rung: Rung, layer: Layer, inputs: Tensor[]): Tensor {
+  const op = rung.op(layer.options);
+  op.needs = inputs.map(() => false);
+  const shape = withFrame(() => {
+    const result = op.forward(...inputs.map((x) => x.array), null);
+    return [...(Array.isArray(result) ? result[0] : result).shape];
+  });
+  return randn(shape);
+}
+
+export interface Selection {
+  /** Rungs to time; the naive one is always checked against. */
+  rungs: Rung[];
+  passes: string[];
+  rounds: number;
+}
+
+/** Checks and times the rungs of a ladder on one layer. */
+export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, rounds }: Selection): Row[] {
+  const inputs = inputsOf(layer);
+  const naive = ladder.rungs[0];
+  const gradient = gradientFor(naive, layer, inputs);
+  const doubles = inputs.map((x) => Float64Array.from(x.data()));
+  const expected = ladder.reference(layer, doubles, () => Float64Array.from(gradient.data()));
+  return passes.flatMap((pass) => {
+    const input = ladder.passes[pass];
+    const exact = expected[input === "forward" ? 0 : input + 1];
+    const where = (rung: Rung) => `${ladder.op} ${layer.name} ${pass}, rung ${rung.number} (${rung.name})`;
+    const passOf = (rung: Rung) => new Pass(rung.op(layer.options), input, inputs, gradient);
+    const fromNaive = passOf(naive).result();
+    demand(where(naive), "float64", relativeError(fromNaive, exact), NAIVE_TOLERANCE);
+    const candidates = rungs.filter((rung) => rung.passes.includes(pass) && (rung.serves?.(layer) ?? true));
+    const measured = candidates.map((rung) => {
+      const runner = passOf(rung);
+      const result = runner.result();
+      demand(where(rung), "the naive rung", relativeError(result, fromNaive), RUNG_TOLERANCE);
+      return { rung, runner, error: relativeError(result, exact) };
+    });
+    const ceiling = ladder.unit === "GFLOP/s" ? registerCeiling : () => copyCeiling(layer.work);
+    const times = timeInTurns(
+      [
+        ...measured.map(
+          ({ runner }) =>
+            () =>
+              runner.run(),
+        ),
+        ceiling,
+      ],
+      rounds,
+    );
+    const ceilings = times.pop()!.map((time) => CEILING_WORK(ladder, layer) / time / 1e6);
+    return measured.map(({ rung, error }, i) => ({
+      layer: layer.name,
+      pass,
+      rung: rung.number,
+      name: rung.name,
+      ships: rung.ships,
+      milliseconds: median(times[i]),
+      rate: layer.work / median(times[i]) / 1e6,
+      share: median(times[i].map((time, round) => layer.work / time / 1e6 / ceilings[round])),
+      speedup: i === 0 ? null : median(times[i - 1].map((time, round) => time / times[i][round])),
+      error,
+    }));
+  });
+}
+
+function demand(what: string, against: string, error: number, tolerance: number): void {
+  if (!(error <= tolerance)) throw new Error(`${what}: differs from ${against} by ${error}: nothing is timed`);
+}
+
+const CEILING_ROUNDS = 100_000;
+/** A round of the ceiling kernel: 12 multiplications and additions of 4 lanes. */
+const CEILING_FLOPS = 96;
+
+function registerCeiling(): void {
+  ladderKernels().ceiling(CEILING_ROUNDS, 0.5);
+}
+
+let copied: Tensor | undefined;
+
+/** Copies as many bytes as a pass reads and writes, within one array: what memory gives for that size. */
+function copyCeiling(work: number): void {
+  const half = Math.ceil(work / 16) * 8;
+  if (copied === undefined || copied.numel() * 4 < 2 * half) copied = tensor(new Float32Array(half / 2));
+  const { ptr } = copied.array;
+  kernels().copyBytes(ptr, ptr + half, half);
+}
+
+function CEILING_WORK(ladder: Ladder, layer: Layer): number {
+  return ladder.unit === "GFLOP/s" ? CEILING_ROUNDS * CEILING_FLOPS : layer.work;
+}
+
+/** A turn of each takes at least this long … */
+const TURN_MS = 8;
+
+/** Milliseconds a call for each body and round: every round takes all bodies in turn, since a shared machine drifts. */
+function timeInTurns(bodies: (() => void)[], rounds: number): number[][] {
+  const repeat = bodies.map((body) => {
+    body();
+    let count = 1;
+    // … so that the body is called often enough for the clock, and for the engine to have compiled it
+    for (;;) {
+      const start = performance.now();
+      for (let i = 0; i < count; i++) body();
+      const time = performance.now() - start;
+      if (time >= TURN_MS) return Math.max(1, Math.ceil((count * TURN_MS) / time));
+      count *= 2;
+    }
+  });
+  const times: number[][] = bodies.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    bodies.forEach((body, i) => {
+      const start = performance.now();
+      for (let call = 0; call < repeat[i]; call++) body();
+      times[i].push((performance.now() - start) / repeat[i]);
+    });
+  }
+  return times;
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
