@@ -7,6 +7,7 @@ export function heapBase(): usize {
 }
 
 export { ceiling } from "./matmul/ceiling";
+export { microKernel4x8 } from "./matmul/micro_kernel"; // ships: here only to look at its machine code
 export { matmulNaive } from "./matmul/1_naive";
 export { matmulLoopOrder } from "./matmul/2_loop_order";
 export { matmulSimd } from "./matmul/3_simd";

@@ -1,5 +1,5 @@
 /** Checks rungs and times them in turns. */
-import { manualSeed, randn, type Tensor, tensor } from "wasmgrad";
+import { manualSeed, randn, type Tensor, zeros } from "wasmgrad";
 import type { NDArray } from "../../src/ops/array.ts";
 import type { Op } from "../../src/ops/op.ts";
 import { withFrame } from "../../src/wasm/block.ts";
@@ -122,7 +122,11 @@ export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, roun
       demand(where(rung), "the naive rung", relativeError(result, fromNaive), RUNG_TOLERANCE);
       return { rung, runner, error: relativeError(result, exact) };
     });
-    const ceiling = ladder.unit === "GFLOP/s" ? registerCeiling : () => copyCeiling(layer.work);
+    // as many bytes as the pass reads and writes
+    const inRegisters = ladder.unit === "GFLOP/s";
+    const area = zeros([inRegisters ? 0 : layer.work / 4]);
+    const ceiling = inRegisters ? registerCeiling : () => copyCeiling(area);
+    const ceilingWork = inRegisters ? CEILING_ROUNDS * CEILING_FLOPS : layer.work;
     const times = timeInTurns(
       [
         ...measured.map(
@@ -134,7 +138,7 @@ export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, roun
       ],
       rounds,
     );
-    const ceilings = times.pop()!.map((time) => CEILING_WORK(ladder, layer) / time / 1e6);
+    const ceilings = times.pop()!.map((time) => ceilingWork / time / 1e6);
     return measured.map(({ rung, error }, i) => ({
       layer: layer.name,
       pass,
@@ -162,18 +166,11 @@ function registerCeiling(): void {
   ladderKernels().ceiling(CEILING_ROUNDS, 0.5);
 }
 
-let copied: Tensor | undefined;
-
-/** Copies as many bytes as a pass reads and writes, within one array: what memory gives for that size. */
-function copyCeiling(work: number): void {
-  const half = Math.ceil(work / 16) * 8;
-  if (copied === undefined || copied.numel() * 4 < 2 * half) copied = tensor(new Float32Array(half / 2));
-  const { ptr } = copied.array;
+/** Copies half of `area` over the other half: what memory gives for that size. */
+function copyCeiling(area: Tensor): void {
+  const half = 2 * area.numel();
+  const { ptr } = area.array;
   kernels().copyBytes(ptr, ptr + half, half);
-}
-
-function CEILING_WORK(ladder: Ladder, layer: Layer): number {
-  return ladder.unit === "GFLOP/s" ? CEILING_ROUNDS * CEILING_FLOPS : layer.work;
 }
 
 /** A turn of each takes at least this long … */
