@@ -1,6 +1,6 @@
 /** What must hold of the sources as a whole: see "Layout" in the README. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 import { position, readSource, readSources, resolveImport, root, type SourceFile, type SyntaxNode } from "./source.ts";
 
@@ -244,11 +244,15 @@ describe.each(["kernels.wasm", "kernels.debug.wasm"])("%s", (name) => {
   });
 });
 
-test("assembly/README.md names every kernel file, and none that is not there", () => {
-  const folder = new URL("../assembly/", import.meta.url);
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && file !== "index.ts")
-    .sort();
-  const named = readFileSync(new URL("README.md", folder), "utf8").matchAll(/\]\((.+?\.ts)\)/g);
-  expect([...new Set(Array.from(named, (match) => match[1]))].sort()).toEqual(files);
+test("the READMEs in assembly/ link to every kernel file, and to none that is not there", () => {
+  const folder = join(root, "assembly");
+  const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const kernels = all.filter((file) => file.endsWith(".ts") && file !== "index.ts").sort();
+  const linked = all
+    .filter((file) => file.endsWith(".md"))
+    .flatMap((file) => {
+      const links = readFileSync(join(folder, file), "utf8").matchAll(/\]\(([^)]+?\.ts)\)/g);
+      return Array.from(links, ([, link]) => normalize(join(dirname(file), link)));
+    });
+  expect([...new Set(linked)].filter((file) => !file.startsWith("..")).sort()).toEqual(kernels);
 });

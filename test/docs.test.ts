@@ -1,11 +1,11 @@
 /**
- * The README's ts blocks and every @example in src: each is a program of its own, is type-checked, runs, prints something, and
- * prints what the comment beside console.log says where that is a value.
+ * The ts blocks of all texts and every @example in src: each is a program of its own, is type-checked, runs, prints something, and
+ * prints what the comment beside console.log says where that is a value. And the other blocks: commands that exist, excerpts to the letter.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { formatWithOptions } from "node:util";
 import { encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -37,7 +37,20 @@ function docComments(text: string): string {
     .join("\n");
 }
 
-const readme = blocksOf("README.md", readFileSync(join(root, "README.md"), "utf8"));
+/** Its blocks are excerpts, not programs. */
+const EXCERPTS = "docs/adding_an_op.md";
+
+const texts = ["README.md", ...["assembly", "docs", "examples"].flatMap(textsIn)].map((path) => ({
+  path,
+  text: readFileSync(join(root, path), "utf8"),
+}));
+
+function textsIn(directory: string): string[] {
+  const files = readdirSync(join(root, directory), { recursive: true, encoding: "utf8" });
+  return files.filter((file) => file.endsWith(".md")).map((file) => join(directory, file));
+}
+
+const programs = texts.filter(({ path }) => path !== EXCERPTS).flatMap(({ path, text }) => blocksOf(path, text));
 const examples = readSources("src").flatMap((file) => blocksOf(file.path, docComments(file.text)));
 
 /** `1`, `[2, 4]`, `true NaN`: a comment that is a value, not prose. */
@@ -99,7 +112,7 @@ async function run({ file }: Example): Promise<string[]> {
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const { file, code } of [...readme, ...examples]) writeFileSync(file, `${code}export {};\n`);
+  for (const { file, code } of [...programs, ...examples]) writeFileSync(file, `${code}export {};\n`);
   const compilerOptions = { noUnusedLocals: false, noUnusedParameters: false, noImplicitOverride: false };
   writeFileSync(
     join(folder, "tsconfig.json"),
@@ -120,11 +133,52 @@ test("all of them type-check", () => {
 });
 
 test("the README's first program is examples/tutorial.ts", () => {
-  expect(readme[0].code).toBe(readFileSync(join(root, "examples/tutorial.ts"), "utf8"));
+  expect(programs[0].code).toBe(readFileSync(join(root, "examples/tutorial.ts"), "utf8"));
+});
+
+test("the blocks of docs/adding_an_op.md stand in the files that they name", () => {
+  const { text } = texts.find(({ path }) => path === EXCERPTS)!;
+  const excerpts = [...text.matchAll(/`([\w/.]+)`[^`]*\n```ts\n(.*?)```/gs)];
+  expect(excerpts.length).toBe(text.split("```ts\n").length - 1);
+  for (const [, path, code] of excerpts) expect(readFileSync(join(root, path), "utf8")).toContain(code);
+});
+
+test("commands in texts name scripts and files that exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
+  const commands = texts.flatMap(({ text }) => [...text.matchAll(/npm run ([\w:]+)|npx tsx (\S+\.ts)/g)]);
+  const missing = commands.filter(([, script, file]) =>
+    script ? !(script in scripts) : !existsSync(join(root, file)),
+  );
+  expect(missing.map(([command]) => command)).toEqual([]);
+});
+
+/** A heading as an anchor, the way code hosts make it. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replaceAll(" ", "-");
+
+test("links in texts lead somewhere", () => {
+  const broken = texts.flatMap(({ path, text }) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link]) => link)
+      .filter((link) => !/^https?:/.test(link))
+      .filter((link) => {
+        const [file, anchor] = link.split("#");
+        const target = file === "" ? path : join(dirname(path), file);
+        if (!existsSync(join(root, target))) return true;
+        if (!anchor) return false;
+        const headings = readFileSync(join(root, target), "utf8").matchAll(/^#+ (.*)$/gm);
+        return !Array.from(headings, ([, heading]) => anchorOf(heading)).includes(anchor);
+      })
+      .map((link) => `${path}: ${link}`),
+  );
+  expect(broken).toEqual([]);
 });
 
 describe("they run", () => {
-  test.each([...readme, ...examples].map((example) => [example.name, example] as const))(
+  test.each([...programs, ...examples].map((example) => [example.name, example] as const))(
     "%s",
     async (_name, example) => {
       const printed = await run(example);

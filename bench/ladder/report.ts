@@ -113,13 +113,17 @@ export function picture(results: Results): string {
     title: `${op} ${layer}, ${pass}`,
     rows: results.ladders.find((l) => l.op === op)!.rows.filter((r) => r.layer === layer && r.pass === pass),
   }));
-  const most = Math.max(...climbs.flatMap(({ rows }) => rows.map((r) => r.rate)));
+  const most = Math.max(...climbs.flatMap(({ rows }) => rows.map((r) => Math.max(r.rate, r.rate / r.share))));
   const scale = (width - left - right) / most;
   const parts: string[] = [];
   let y = 10;
   for (const { title, rows } of climbs) {
     parts.push(`<text x="8" y="${y + 14}" class="title">${title}</text>`);
     y += 22;
+    const [{ rate, share }] = rows;
+    const ceiling = (left + (rate / share) * scale).toFixed(1);
+    const bottom = y + rows.length * barHeight;
+    parts.push(`<line x1="${ceiling}" x2="${ceiling}" y1="${y - 4}" y2="${bottom}" class="ceiling"/>`);
     for (const row of rows) {
       const length = (row.rate * scale).toFixed(1);
       parts.push(`<text x="${left - 8}" y="${y + 13}" text-anchor="end">${row.rung} ${row.name}</text>`);
@@ -129,20 +133,13 @@ export function picture(results: Results): string {
       parts.push(`<text x="${left + Number(length) + 6}" y="${y + 13}">${digits(row.rate)} GFLOP/s</text>`);
       y += barHeight;
     }
-    const [{ rate, share }] = rows;
-    const ceiling = left + (rate / share) * scale;
-    if (ceiling < width) {
-      const top = y - rows.length * barHeight;
-      parts.push(
-        `<line x1="${ceiling.toFixed(1)}" x2="${ceiling.toFixed(1)}" y1="${top - 4}" y2="${y}" class="ceiling"/>`,
-      );
-    }
     y += 12;
   }
   const style =
-    "text{font:12px sans-serif;fill:#333}.title{font-weight:bold}.rung{fill:#9db4c8}.ships{fill:#2a6f97}.ceiling{stroke:#c1121f;stroke-dasharray:4 3}";
+    "text{font:12px sans-serif;fill:#333;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold}.rung{fill:#9db4c8}.ships{fill:#2a6f97}.ceiling{stroke:#c1121f;stroke-dasharray:4 3}";
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 22}" viewBox="0 0 ${width} ${y + 22}">`,
+    "<title>GFLOP/s of each rung of matmul, conv2d and conv_transpose2d, beside the ceiling</title>",
     `<style>${style}</style><rect width="100%" height="100%" fill="#fff"/>`,
     ...parts,
     `<text x="8" y="${y + 12}">Dark: what ships. Dashed: the ceiling, multiplications and additions that never leave the registers.</text>`,

@@ -1,0 +1,68 @@
+/** The READMEs of the ladders: they name the rungs that there are, and their tables are those of the recorded run. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ladders } from "../bench/ladder/ladders.ts";
+import { picture, readmeOf, readResults, withTable } from "../bench/ladder/report.ts";
+import { root } from "./source.ts";
+
+const results = readResults();
+
+describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, ladder) => {
+  const readme = readFileSync(readmeOf(ladder.folder), "utf8");
+
+  test("rungs are numbered from 1, and their files exist", () => {
+    expect(ladder.rungs.map(({ number }) => number)).toEqual(ladder.rungs.map((_, i) => i + 1));
+    for (const file of ladder.rungs.flatMap(({ files }) => files)) {
+      expect(existsSync(join(root, "assembly", file)), file).toBe(true);
+    }
+    expect(ladder.rungs.at(-1)!.ships).toBe(true);
+  });
+
+  test("every numbered file is a rung", () => {
+    const numbered = readdirSync(join(root, "assembly", ladder.folder)).filter((file) => /^\d.*\.ts$/.test(file));
+    const known = ladder.rungs.flatMap(({ files }) => files).map((file) => relative(ladder.folder, file));
+    expect(known).toEqual(expect.arrayContaining(numbered));
+    for (const rung of ladder.rungs.filter(({ ships }) => !ships)) {
+      for (const file of rung.files) expect(relative(ladder.folder, file)).toMatch(new RegExp(`^${rung.number}_`));
+    }
+  });
+
+  test("the README describes each rung, and none besides", () => {
+    const headings = readme.matchAll(/^\*\*(?:\[(\d+ [^\]]+)\]|(\d+ [^*]+)\*\*)/gm);
+    const described = Array.from(headings, ([, linked, plain]) => linked ?? plain);
+    expect(described).toEqual(ladder.rungs.map(({ number, name }) => `${number} ${name}`));
+    for (const file of ladder.rungs.flatMap(({ files }) => files)) {
+      expect(readme).toContain(`](${relative(ladder.folder, file)})`);
+    }
+  });
+
+  test("its table is that of the recorded run", () => {
+    expect(readme).toBe(withTable(readme, results, op));
+  });
+
+  test("the recorded run has every rung on every layer", () => {
+    const { rows } = results.ladders.find((recorded) => recorded.op === op)!;
+    const expected = ladder.layers.flatMap((layer) =>
+      Object.keys(ladder.passes).flatMap((pass) =>
+        ladder.rungs
+          .filter((rung) => rung.passes.includes(pass))
+          .map((rung) => `${layer.name} ${pass} ${rung.number} ${rung.name}`),
+      ),
+    );
+    expect(rows.map(({ layer, pass, rung, name }) => `${layer} ${pass} ${rung} ${name}`)).toEqual(expected);
+  });
+});
+
+test("the picture is that of the recorded run", () => {
+  expect(readFileSync(join(root, "bench/results/ladder.svg"), "utf8")).toBe(picture(results));
+});
+
+test.each([
+  ["matmul", "512"],
+  ["conv2d", "conv2"],
+])("%s %s: in the recorded run what ships is 15 times as fast as the definition, at least", (op, layer) => {
+  const { rows } = results.ladders.find((recorded) => recorded.op === op)!;
+  const forward = rows.filter((row) => row.layer === layer && row.pass === "forward");
+  expect(forward[0].milliseconds / forward.at(-1)!.milliseconds).toBeGreaterThan(15);
+});
