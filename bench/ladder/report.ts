@@ -123,16 +123,17 @@ export function picture(results: Results): string {
     const [{ rate, share }] = rows;
     const ceiling = (left + (rate / share) * scale).toFixed(1);
     const bottom = y + rows.length * barHeight;
-    parts.push(`<line x1="${ceiling}" x2="${ceiling}" y1="${y - 4}" y2="${bottom}" class="ceiling"/>`);
+    const labels: string[] = [];
     for (const row of rows) {
-      const length = (row.rate * scale).toFixed(1);
-      parts.push(`<text x="${left - 8}" y="${y + 13}" text-anchor="end">${row.rung} ${row.name}</text>`);
-      parts.push(
-        `<rect x="${left}" y="${y}" width="${length}" height="${barHeight - 3}" class="${row.ships ? "ships" : "rung"}"/>`,
-      );
-      parts.push(`<text x="${left + Number(length) + 6}" y="${y + 13}">${digits(row.rate)} GFLOP/s</text>`);
+      const length = row.rate * scale;
+      const bar = `x="${left}" y="${y}" width="${length.toFixed(1)}" height="${barHeight - 3}"`;
+      parts.push(`<rect ${bar} class="${row.ships ? "ships" : "rung"}"/>`);
+      labels.push(`<text x="${left - 8}" y="${y + 13}" text-anchor="end">${row.rung} ${row.name}</text>`);
+      labels.push(`<text x="${(left + length + 6).toFixed(1)}" y="${y + 13}">${digits(row.rate)} GFLOP/s</text>`);
       y += barHeight;
     }
+    const top = bottom - rows.length * barHeight - 4;
+    parts.push(`<line x1="${ceiling}" x2="${ceiling}" y1="${top}" y2="${bottom}" class="ceiling"/>`, ...labels);
     y += 12;
   }
   const style =
