@@ -1,6 +1,10 @@
 export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
 export type { DType, TypedArray } from "./ops/array.ts";
+export type { Dims, ReduceOptions } from "./ops/dims.ts";
+export type { Pair } from "./ops/options.ts";
+export type { ClampOptions } from "./ops/unary.ts";
+export type { VarianceOptions } from "./ops/variance.ts";
 export * as optim from "./optim/index.ts";
 export { type NestedValues, type NumericArray, type TensorOptions, tensor } from "./tensor/creation.ts";
 export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";

@@ -47,7 +47,8 @@ const texts = ["README.md", ...["assembly", "docs", "examples"].flatMap(textsIn)
 
 function textsIn(directory: string): string[] {
   const files = readdirSync(join(root, directory), { recursive: true, encoding: "utf8" });
-  return files.filter((file) => file.endsWith(".md")).map((file) => join(directory, file));
+  const ours = files.filter((file) => file.endsWith(".md") && !file.includes("node_modules"));
+  return ours.map((file) => join(directory, file));
 }
 
 const programs = texts.filter(({ path }) => path !== EXCERPTS).flatMap(({ path, text }) => blocksOf(path, text));

@@ -49,7 +49,7 @@ export class MultiheadAttention extends Module {
     inProjBias: "in_proj_bias",
     outProj: "out_proj",
   };
-  /** [3 · embedDim, embedDim]: of queries, keys and values, one below the other. */
+  /** Of queries, keys and values, one below the other: [3 · embedDim, embedDim]. */
   inProjWeight: Parameter;
   inProjBias: Parameter | null;
   outProj: Linear;
