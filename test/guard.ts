@@ -3,9 +3,16 @@ import { expect } from "vitest";
 
 type Memory = typeof import("../src/wasm/memory.ts");
 
-/** Bytes of canaries on each side, at least. Seen as a float a canary is a NaN, so a result that depends on one shows. */
+/** Bytes of canaries on each side, at least. */
 const MARGIN = 64;
-const CANARY = 0x7fc0beef;
+
+/**
+ * Seen as a float a canary is a NaN, so that a result which depends on one shows. A signalling one: an addition that loads it and
+ * stores it again quiets it, which can be seen. And each address has its own, so that a copy of one to another can be seen.
+ */
+const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
+/** What memory holds that nobody wrote. */
+const UNDEFINED = 0x7f80beef;
 
 const live = new Map<number, number>();
 
@@ -19,7 +26,12 @@ let check = (_address: number, _bytes: number): void => {
 /** The memory module with an allocator that surrounds each block, and fills it, with canaries. */
 export function guardMemory(real: Memory): Memory {
   const words = (bytes: number) => Math.ceil(bytes / 4);
-  const intact = (address: number) => real.i32View(address, MARGIN / 4).every((word) => word === CANARY);
+  const margin = (address: number) => real.i32View(address, MARGIN / 4);
+  const intact = (address: number) => margin(address).every((word, i) => word === canaryAt(address + 4 * i));
+  const surround = (address: number) =>
+    margin(address).forEach((_, i, words) => {
+      words[i] = canaryAt(address + 4 * i);
+    });
   check = (address, bytes) => {
     if (!intact(address - MARGIN)) damageSoFar.push(`a write before a block of ${bytes} bytes`);
     if (!intact(address + words(bytes) * 4)) damageSoFar.push(`a write behind a block of ${bytes} bytes`);
@@ -28,7 +40,9 @@ export function guardMemory(real: Memory): Memory {
     ...real,
     allocate(bytes: number): number {
       const address = real.allocate(words(bytes) * 4 + 2 * MARGIN) + MARGIN;
-      real.i32View(address - MARGIN, words(bytes) + MARGIN / 2).fill(CANARY);
+      real.i32View(address, words(bytes)).fill(UNDEFINED);
+      surround(address - MARGIN);
+      surround(address + words(bytes) * 4);
       live.set(address, bytes);
       return address;
     },
@@ -39,7 +53,7 @@ export function guardMemory(real: Memory): Memory {
       }
       check(address, bytes);
       live.delete(address);
-      real.i32View(address, words(bytes)).fill(CANARY);
+      real.i32View(address, words(bytes)).fill(UNDEFINED);
       real.free(address - MARGIN, words(bytes) * 4 + 2 * MARGIN);
     },
   };
