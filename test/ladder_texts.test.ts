@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ladders } from "../bench/ladder/ladders.ts";
+import { hottestLoop, machineCode, summary } from "../bench/ladder/machine_code.ts";
 import { picture, readmeOf, readResults, withTable } from "../bench/ladder/report.ts";
 import { root } from "./source.ts";
 
@@ -65,4 +66,19 @@ test.each([
   const { rows } = results.ladders.find((recorded) => recorded.op === op)!;
   const forward = rows.filter((row) => row.layer === layer && row.pass === "forward");
   expect(forward[0].milliseconds / forward.at(-1)!.milliseconds).toBeGreaterThan(15);
+});
+
+describe.runIf(process.arch === "x64")("machine code", () => {
+  const node20 = process.versions.node.startsWith("20.");
+
+  test("the hottest loop of a kernel is found", () => {
+    const loop = summary(hottestLoop(machineCode("matmulRegisterTile", join(root, "build/ladder.wasm"))));
+    expect(loop.multiplications).toBeGreaterThanOrEqual(8);
+    expect(loop.vectorRegisters).toBeGreaterThan(10);
+  });
+
+  test.runIf(node20)("the micro-kernel keeps all it needs in registers", () => {
+    const loop = summary(hottestLoop(machineCode("microKernel4x8", join(root, "build/ladder.wasm"))));
+    expect(loop).toMatchObject({ multiplications: 32, loadsOfVectors: 24, spills: 0 });
+  });
 });

@@ -1,6 +1,4 @@
 /** The ladder of conv2d: its rungs as ops, and the layers they are timed on. */
-import { empty, intTable, type NDArray } from "../../src/ops/array.ts";
-import { channelSums } from "../../src/ops/conv2d.ts";
 import {
   type Conv2dGeometry,
   type Conv2dOptions,
@@ -8,20 +6,12 @@ import {
   conv2dGeometry,
   type Window,
 } from "../../src/ops/conv2d_geometry.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
+import type { Op } from "../../src/ops/op.ts";
 import { readOptions } from "../../src/ops/options.ts";
-import { type KernelName, run, workFor } from "./kernels.ts";
+import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convReference } from "./reference.ts";
-import { ALL_CONV_PASSES, type Ladder, type Layer } from "./rung.ts";
+import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
-
-/** The kernels of a rung: one for each pass. */
-export interface ConvKernels {
-  forward: KernelName;
-  gradInput: KernelName;
-  gradWeight: KernelName;
-  work: Parameters<typeof workFor>[0];
-}
 
 export const naive: ConvKernels = {
   forward: "conv2dNaive",
@@ -48,24 +38,6 @@ const winograd2: ConvKernels = {
   work: "conv2dWinograd2Work",
 };
 
-/** The table that class Sizes in assembly/conv2d/sizes.ts reads. */
-export function sizesTable(g: Conv2dGeometry): number {
-  return intTable([
-    g.images,
-    g.groups,
-    g.inChannels,
-    g.outChannels,
-    g.height,
-    g.width,
-    ...g.kernel,
-    ...g.stride,
-    ...g.padding,
-    ...g.dilation,
-    g.outHeight,
-    g.outWidth,
-  ]);
-}
-
 function windowOf(options?: Conv2dOptions): Window {
   const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
   return checkWindow("conv2d", readOptions("conv2d", options, defaults));
@@ -78,40 +50,12 @@ function isWinograd(g: Conv2dGeometry): boolean {
 }
 
 /** A convolution by the kernels that `choose` picks for its sizes. */
-class RungConv2d extends Op {
-  readonly name = "conv2d";
-  readonly #window: Window;
-  readonly #choose: (g: Conv2dGeometry) => ConvKernels;
-  #geometry!: Conv2dGeometry;
-
-  constructor(choose: (g: Conv2dGeometry) => ConvKernels, options?: Conv2dOptions) {
-    super();
-    this.#window = windowOf(options);
-    this.#choose = choose;
-  }
-
-  forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
-    this.#geometry = conv2dGeometry(this.name, x.shape, weight.shape, this.#window);
-    const g = this.#geometry;
-    const { forward, work } = this.#choose(g);
-    this.save(x, weight);
-    const out = empty([g.images, weight.shape[0], g.outHeight, g.outWidth]);
-    const sizes = sizesTable(g);
-    run(forward, x.ptr, weight.ptr, bias?.ptr ?? 0, sizes, out.ptr, workFor(work, sizes));
-    return out;
-  }
-
-  override backward(dOut: NDArray): Gradients {
-    const [x, weight] = this.saved as [NDArray, NDArray];
-    const { gradInput, gradWeight, work } = this.#choose(this.#geometry);
-    const sizes = sizesTable(this.#geometry);
-    const workspace = workFor(work, sizes);
-    const dx = this.needs[0] ? empty(x.shape) : null;
-    if (dx) run(gradInput, dOut.ptr, weight.ptr, 0, sizes, dx.ptr, workspace);
-    const dWeight = this.needs[1] ? empty(weight.shape) : null;
-    if (dWeight) run(gradWeight, x.ptr, dOut.ptr, sizes, dWeight.ptr, workspace);
-    return [dx, dWeight, this.needs[2] ? channelSums(dOut) : null];
-  }
+function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: Conv2dOptions): Op {
+  const window = windowOf(options);
+  return new RungConvolution("conv2d", (x, weight) => {
+    const g = conv2dGeometry("conv2d", x, weight, window);
+    return { geometry: g, kernels: choose(g), outShape: [g.images, weight[0], g.outHeight, g.outWidth] };
+  });
 }
 
 /** Sizes of the autoencoder's convolutions at batch 4, and one where nothing is a multiple of anything. */
@@ -145,7 +89,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
       files: ["conv2d/1_naive.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConv2d(() => naive, options),
+      op: (options) => rungConv2d(() => naive, options),
     },
     {
       number: 2,
@@ -153,7 +97,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
       files: ["conv2d/2_im2col.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConv2d(() => im2col, options),
+      op: (options) => rungConv2d(() => im2col, options),
     },
     { number: 3, name: "implicit GEMM", ships: true, passes: ALL_CONV_PASSES, ...shipped.implicitGemm },
     {
@@ -162,7 +106,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
       files: ["conv2d/4_direct_simd.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConv2d(() => direct, options),
+      op: (options) => rungConv2d(() => direct, options),
     },
     {
       number: 5,
@@ -170,7 +114,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
       files: ["conv2d/5_winograd_f2.ts", "conv2d/5_winograd_f2_transforms.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConv2d((g) => (isWinograd(g) ? winograd2 : direct), options),
+      op: (options) => rungConv2d((g) => (isWinograd(g) ? winograd2 : direct), options),
     },
     { number: 6, name: "Winograd F(4x4,3x3)", ships: true, passes: ALL_CONV_PASSES, ...shipped.winograd },
   ],

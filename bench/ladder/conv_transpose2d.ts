@@ -1,15 +1,12 @@
 /** The ladder of convTranspose2d. */
-
-import { empty, type NDArray } from "../../src/ops/array.ts";
 import type { ConvTranspose2dOptions } from "../../src/ops/conv_transpose2d.ts";
-import { channelSums } from "../../src/ops/conv2d.ts";
 import { type Conv2dGeometry, checkWindow, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
+import type { Op } from "../../src/ops/op.ts";
 import { checkPair } from "../../src/ops/options.ts";
-import { type ConvKernels, naive, sizesTable } from "./conv2d.ts";
-import { run, workFor } from "./kernels.ts";
+import { naive } from "./conv2d.ts";
+import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convTransposeReference } from "./reference.ts";
-import { ALL_CONV_PASSES, type Ladder, type Layer } from "./rung.ts";
+import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
 /** Sizes of the convolution that maps the output of a transposed one back to its input. */
@@ -28,40 +25,12 @@ function geometryOf(x: readonly number[], weight: readonly number[], options: Co
   return { ...conv2dGeometry("convTranspose2d", out, weight, window), outHeight, outWidth };
 }
 
-/** A transposed convolution: forward is the gradient of a convolution's input, and its own gradients that convolution's other passes. */
-class RungConvTranspose2d extends Op {
-  readonly name = "convTranspose2d";
-  readonly #kernels: ConvKernels;
-  readonly #options: ConvTranspose2dOptions;
-  #geometry!: Conv2dGeometry;
-
-  constructor(kernels: ConvKernels, options: ConvTranspose2dOptions) {
-    super();
-    this.#kernels = kernels;
-    this.#options = options;
-  }
-
-  forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
-    this.#geometry = geometryOf(x.shape, weight.shape, this.#options);
-    const g = this.#geometry;
-    this.save(x, weight);
-    const out = empty([g.images, g.groups * g.inChannels, g.height, g.width]);
-    const sizes = sizesTable(g);
-    run(this.#kernels.forward, x.ptr, weight.ptr, bias?.ptr ?? 0, sizes, out.ptr, workFor(this.#kernels.work, sizes));
-    return out;
-  }
-
-  override backward(dOut: NDArray): Gradients {
-    const [x, weight] = this.saved as [NDArray, NDArray];
-    const { gradInput, gradWeight, work } = this.#kernels;
-    const sizes = sizesTable(this.#geometry);
-    const workspace = workFor(work, sizes);
-    const dx = this.needs[0] ? empty(x.shape) : null;
-    if (dx) run(gradInput, dOut.ptr, weight.ptr, 0, sizes, dx.ptr, workspace);
-    const dWeight = this.needs[1] ? empty(weight.shape) : null;
-    if (dWeight) run(gradWeight, x.ptr, dOut.ptr, sizes, dWeight.ptr, workspace);
-    return [dx, dWeight, this.needs[2] ? channelSums(dOut) : null];
-  }
+/** Forward is the gradient of a convolution's input, and the gradients are that convolution's other passes. */
+function rungConvTranspose2d(kernels: ConvKernels, options: ConvTranspose2dOptions): Op {
+  return new RungConvolution("convTranspose2d", (x, weight) => {
+    const g = geometryOf(x, weight, options);
+    return { geometry: g, kernels, outShape: [g.images, g.groups * g.inChannels, g.height, g.width] };
+  });
 }
 
 /** The definition forward; backward the definitions of conv2d, whose weight gradient takes its operands the other way round. */
@@ -107,7 +76,7 @@ export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
       files: ["conv_transpose2d/1_scatter.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConvTranspose2d(scatter, options),
+      op: (options) => rungConvTranspose2d(scatter, options),
     },
     {
       number: 2,
@@ -115,7 +84,7 @@ export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
       files: ["conv_transpose2d/2_gradient_of_conv2d.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
-      op: (options) => new RungConvTranspose2d(byGradient, options),
+      op: (options) => rungConvTranspose2d(byGradient, options),
     },
     { number: 3, name: "GEMM, interleaved", ships: true, passes: ALL_CONV_PASSES, ...shipped.convTranspose2d },
   ],

@@ -1,27 +1,17 @@
 /** The definitions in float64, written plainly: what the naive rungs are checked against. */
 import type { Conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
 
-/**
- * A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut.
- *
- * Each product of a pixel, a tap and an output pixel goes into all three.
- */
+type Gradient = (size: number) => Float64Array;
+
+/** A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut. Each product of a pixel, a tap and an output goes into all three. */
 export function convReference(
   g: Conv2dGeometry,
   x: Float64Array,
   weight: Float64Array,
-  gradient: (size: number) => Float64Array,
+  gradient: Gradient,
 ): Float64Array[] {
-  const out = new Float64Array(g.images * g.outChannels * g.outHeight * g.outWidth);
-  const dx = new Float64Array(x.length);
-  const dWeight = new Float64Array(weight.length);
-  const dOut = gradient(out.length);
-  visitProducts(g, (to, from, tap) => {
-    out[to] += x[from] * weight[tap];
-    dx[from] += dOut[to] * weight[tap];
-    dWeight[tap] += dOut[to] * x[from];
-  });
-  return [out, dx, dWeight];
+  const size = g.images * g.outChannels * g.outHeight * g.outWidth;
+  return passesOf(x, weight, gradient(size), (visit) => visitProducts(g, visit));
 }
 
 /** A transposed convolution, given as the convolution that maps its output back: [out, dx, dWeight]. */
@@ -29,13 +19,20 @@ export function convTransposeReference(
   g: Conv2dGeometry,
   x: Float64Array,
   weight: Float64Array,
-  gradient: (size: number) => Float64Array,
+  gradient: Gradient,
 ): Float64Array[] {
-  const out = new Float64Array(g.images * g.inChannels * g.height * g.width);
-  const dx = new Float64Array(x.length);
-  const dWeight = new Float64Array(weight.length);
-  const dOut = gradient(out.length);
-  visitProducts(g, (from, to, tap) => {
+  const size = g.images * g.inChannels * g.height * g.width;
+  return passesOf(x, weight, gradient(size), (visit) => visitProducts(g, (from, to, tap) => visit(to, from, tap)));
+}
+
+function passesOf(
+  x: Float64Array,
+  weight: Float64Array,
+  dOut: Float64Array,
+  forProducts: (visit: (out: number, x: number, tap: number) => void) => void,
+): Float64Array[] {
+  const [out, dx, dWeight] = [dOut, x, weight].map(({ length }) => new Float64Array(length));
+  forProducts((to, from, tap) => {
     out[to] += x[from] * weight[tap];
     dx[from] += dOut[to] * weight[tap];
     dWeight[tap] += dOut[to] * x[from];

@@ -39,5 +39,3 @@ export interface Ladder<Options = never> {
   /** The result and the gradients of the inputs in float64, given the gradient of the result. */
   reference(layer: Layer<Options>, inputs: Float64Array[], gradient: (size: number) => Float64Array): Float64Array[];
 }
-
-export const ALL_CONV_PASSES = ["forward", "gradInput", "gradWeight"] as const;
