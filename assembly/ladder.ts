@@ -6,7 +6,6 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-export { ceiling } from "./matmul/ceiling";
 export { microKernel4x8 } from "./matmul/micro_kernel"; // ships: here only to look at its machine code
 export { matmulNaive } from "./matmul/1_naive";
 export { matmulLoopOrder } from "./matmul/2_loop_order";
@@ -26,7 +25,6 @@ export {
 } from "./conv_transpose2d/2_gradient_of_conv2d";
 
 export { maxPool2dGradNaive, maxPool2dNaive } from "./pool2d/1_naive";
-export { maxPool2dSimd } from "./pool2d/2_simd";
 
 export { softmaxGradNaive, softmaxNaive } from "./softmax/1_naive";
 export { softmaxGradSimd, softmaxSimd } from "./softmax/2_simd";

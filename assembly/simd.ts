@@ -55,17 +55,6 @@ export function loadDouble(base: usize, i: i32): f64 {
   return load<f64>(base + (<usize>i << 3));
 }
 
-/** Four floats that lie `step` bytes apart. */
-// @ts-ignore: decorator
-@inline
-export function loadEvery(from: usize, step: usize): v128 {
-  if (step == 4) return v128.load(from);
-  let lanes = v128.load32_zero(from);
-  lanes = v128.load32_lane(from + step, lanes, 1);
-  lanes = v128.load32_lane(from + 2 * step, lanes, 2);
-  return v128.load32_lane(from + 3 * step, lanes, 3);
-}
-
 /** Sum of the four lanes of a float32 vector. */
 // @ts-ignore: decorator
 @inline

@@ -4,7 +4,8 @@
 // The image is copied once with its zeros around, so that no tap has to ask where it is.
 
 import { mulAdd } from "../matmul/micro_kernel";
-import { loadEvery, storeUpTo, sumFloats } from "../simd";
+import { loadSteps } from "../pool2d/window";
+import { storeUpTo, sumFloats } from "../simd";
 import { offset, Sizes } from "./sizes";
 import { spread } from "./spread";
 
@@ -57,8 +58,8 @@ function convolve(
         const first = planes + offset(0, 0, width, oy * strideH, ox * strideW);
         for (let t: usize = 0; t < weightRow; t += 4) {
           const from = first + load<u32>(tapOffsets + t);
-          const x0123 = unit ? v128.load(from) : loadEvery(from, step);
-          const x4567 = unit ? v128.load(from, 16) : loadEvery(from + 4 * step, step);
+          const x0123 = loadSteps(from, unit ? 1 : strideW, 4);
+          const x4567 = unit ? v128.load(from, 16) : loadSteps(from + 4 * step, strideW, 4);
           let w = v128.load32_splat(w0 + t);
           acc0x0123 = mulAdd(acc0x0123, w, x0123);
           acc0x4567 = mulAdd(acc0x4567, w, x4567);
@@ -98,7 +99,7 @@ export function conv2dDirectWork(sizes: usize): i32 {
   const image = s.Ci * needed(s.OH, s.strideH, s.KH, s.dilationH) * needed(outW, s.strideW, s.KW, s.dilationW);
   const gradient = s.Co * needed(s.H, 1, s.KH, s.dilationH) * needed(s.W, 1, s.KW, s.dilationW);
   const taps = max(s.Ci, s.Co) * s.KH * s.KW;
-  return (image + max(taps + 8 * s.strideW, s.Co * s.OH * outW) + gradient + 8 + s.Ci * s.Co * s.KH * s.KW) << 2;
+  return (image + max(taps + 8 * s.strideW + 8, s.Co * s.OH * outW) + gradient + 8 + s.Ci * s.Co * s.KH * s.KW) << 2;
 }
 
 /** conv2dNaive without a matrix. work: conv2dDirectWork(sizes) bytes. Any sizes. */
@@ -195,8 +196,8 @@ function correlate(
         let d0 = g0 + offset(oy, 1, outW, 0, 0);
         let d1 = d0 + offset1, d2 = d0 + offset2, d3 = d0 + offset3;
         for (const end = d0 + (<usize>outW << 2); d0 < end; d0 += 16, d1 += 16, d2 += 16, d3 += 16) {
-          const x0 = unit ? v128.load(from0) : loadEvery(from0, step);
-          const x1 = unit ? v128.load(from1) : loadEvery(from1, step);
+          const x0 = loadSteps(from0, unit ? 1 : s.strideW, 4);
+          const x1 = loadSteps(from1, unit ? 1 : s.strideW, 4);
           from0 += unit ? 16 : 4 * step;
           from1 += unit ? 16 : 4 * step;
           let g = v128.load(d0);

@@ -1,21 +1,22 @@
 /**
  * Climbs the ladders: checks every rung against the naive one, then times all in turns.
- * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 9]
+ * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 7]
  *
  * A whole run writes bench/results/ladder.json, the picture beside it, and the tables of the READMEs in assembly/.
  */
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { scope, setNumThreads } from "wasmgrad";
+import { Ceiling, compileCeiling } from "../lib/ceiling.ts";
+import { resultsFolder, writeResults } from "../lib/results.ts";
 import { ladders } from "./ladders.ts";
 import { measureLayer, type Row } from "./measure.ts";
-import { plainTable, writeReport } from "./report.ts";
+import { plainTable, readLadderResults, writeReport } from "./report.ts";
 
 const options = {
   layer: { type: "string" },
   pass: { type: "string" },
   rung: { type: "string" },
-  rounds: { type: "string", default: "9" },
+  rounds: { type: "string", default: "7" },
 } as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const rounds = Number(values.rounds);
@@ -38,21 +39,26 @@ function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (i
 }
 
 setNumThreads(1);
-const measured = chosen.map((ladder) => {
+const ceiling = new Ceiling(await compileCeiling("baseline"));
+/** Milliseconds of a turn. */
+const TURN = 50;
+const rows = chosen.flatMap((ladder) => {
   const layers = only(ladder.layers, "layer", values.layer, ({ name }) => name);
   const passes = only(Object.keys(ladder.passes), "pass", values.pass, (name) => name);
   only(ladder.rungs, "rung", values.rung, ({ number }) => String(number));
   // a rung is compared with the one before it
   const rungs = ladder.rungs.filter(({ number }) => !values.rung || [0, 1].includes(Number(values.rung) - number));
-  const rows = layers.flatMap((layer): Row[] => scope(() => measureLayer(ladder, layer, { rungs, passes, rounds })));
-  console.log(`\n${ladder.op}\n${plainTable(ladder.unit, rows)}`);
-  return { op: ladder.op, unit: ladder.unit, rows };
+  const plan = { rounds, time: TURN };
+  const measured = layers.flatMap((layer): Row[] =>
+    scope(() => measureLayer(ladder, layer, { rungs, passes }, ceiling, plan)),
+  );
+  console.log(`\n${ladder.op}\n${plainTable(ladder.unit, measured)}`);
+  return measured;
 });
 
 const narrowed = [values.layer, values.pass, values.rung, ...positionals].some((value) => value !== undefined);
 if (!narrowed) {
-  const machine = cpus()[0].model;
-  const date = new Date().toISOString().slice(0, 10);
-  writeReport({ machine, node: process.versions.node, date, rounds, ladders: measured }, ladders);
+  writeResults(resultsFolder, "ladder", { rounds, turnMs: TURN }, rows);
+  writeReport(readLadderResults(), ladders);
   console.log("\nwritten: bench/results/ladder.json, bench/results/ladder.svg, the tables in assembly/*/README.md");
 }

@@ -1,14 +1,16 @@
 /** Checks rungs and times them in turns. */
-import { manualSeed, randn, type Tensor, zeros } from "wasmgrad";
+import { manualSeed, randn, type Tensor } from "wasmgrad";
 import type { NDArray } from "../../src/ops/array.ts";
 import type { Op } from "../../src/ops/op.ts";
 import { withFrame } from "../../src/wasm/block.ts";
-import { kernels } from "../../src/wasm/kernels.ts";
-import { ladderKernels } from "./kernels.ts";
+import type { Ceiling } from "../lib/ceiling.ts";
+import { alternate, type Plan } from "../lib/measure.ts";
+import { median, ratioOfRounds } from "../lib/statistics.ts";
 import type { Ladder, Layer, Rung } from "./rung.ts";
 
 /** One line of a table. */
 export interface Row {
+  op: string;
   layer: string;
   pass: string;
   rung: number;
@@ -98,11 +100,16 @@ export interface Selection {
   /** Rungs to time; the naive one is always checked against. */
   rungs: Rung[];
   passes: string[];
-  rounds: number;
 }
 
 /** Checks and times the rungs of a ladder on one layer. */
-export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, rounds }: Selection): Row[] {
+export function measureLayer(
+  ladder: Ladder,
+  layer: Layer,
+  { rungs, passes }: Selection,
+  ceiling: Ceiling,
+  plan: Plan,
+): Row[] {
   const inputs = inputsOf(layer);
   const naive = ladder.rungs[0];
   const gradient = gradientFor(naive, layer, inputs);
@@ -122,24 +129,23 @@ export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, roun
       demand(where(rung), "the naive rung", relativeError(result, fromNaive), RUNG_TOLERANCE);
       return { rung, runner, error: relativeError(result, exact) };
     });
-    // as many bytes as the pass reads and writes
-    const inRegisters = ladder.unit === "GFLOP/s";
-    const area = zeros([inRegisters ? 0 : layer.work / 4]);
-    const ceiling = inRegisters ? registerCeiling : () => copyCeiling(area);
-    const ceilingWork = inRegisters ? CEILING_ROUNDS * CEILING_FLOPS : layer.work;
-    const times = timeInTurns(
+    const arithmetic = ladder.unit === "GFLOP/s";
+    // a copy reads and writes: half of the traffic is its size
+    const atMost = arithmetic ? ceiling.multiply : ceiling.copier(layer.work / 2);
+    const times = alternate(
       [
         ...measured.map(
           ({ runner }) =>
             () =>
               runner.run(),
         ),
-        ceiling,
+        atMost,
       ],
-      rounds,
+      plan,
     );
-    const ceilings = times.pop()!.map((time) => ceilingWork / time / 1e6);
+    const most = times.pop()!.map((time) => (arithmetic ? ceiling.flops : layer.work) / time);
     return measured.map(({ rung, error }, i) => ({
+      op: ladder.op,
       layer: layer.name,
       pass,
       rung: rung.number,
@@ -147,8 +153,11 @@ export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, roun
       ships: rung.ships,
       milliseconds: median(times[i]),
       rate: layer.work / median(times[i]) / 1e6,
-      share: median(times[i].map((time, round) => layer.work / time / 1e6 / ceilings[round])),
-      speedup: i === 0 ? null : median(times[i - 1].map((time, round) => time / times[i][round])),
+      share: ratioOfRounds(
+        times[i].map((time) => layer.work / time),
+        most,
+      ).median,
+      speedup: i === 0 ? null : ratioOfRounds(times[i - 1], times[i]).median,
       error,
     }));
   });
@@ -156,53 +165,4 @@ export function measureLayer(ladder: Ladder, layer: Layer, { rungs, passes, roun
 
 function demand(what: string, against: string, error: number, tolerance: number): void {
   if (!(error <= tolerance)) throw new Error(`${what}: differs from ${against} by ${error}: nothing is timed`);
-}
-
-const CEILING_ROUNDS = 100_000;
-/** A round of the ceiling kernel: 12 multiplications and additions of 4 lanes. */
-const CEILING_FLOPS = 96;
-
-function registerCeiling(): void {
-  ladderKernels().ceiling(CEILING_ROUNDS, 0.5);
-}
-
-/** Copies half of `area` over the other half: what memory gives for that size. */
-function copyCeiling(area: Tensor): void {
-  const half = 2 * area.numel();
-  const { ptr } = area.array;
-  kernels().copyBytes(ptr, ptr + half, half);
-}
-
-/** A turn of each takes at least this long … */
-const TURN_MS = 8;
-
-/** Milliseconds a call for each body and round: every round takes all bodies in turn, since a shared machine drifts. */
-function timeInTurns(bodies: (() => void)[], rounds: number): number[][] {
-  const repeat = bodies.map((body) => {
-    body();
-    let count = 1;
-    // … so that the body is called often enough for the clock, and for the engine to have compiled it
-    for (;;) {
-      const start = performance.now();
-      for (let i = 0; i < count; i++) body();
-      const time = performance.now() - start;
-      if (time >= TURN_MS) return Math.max(1, Math.ceil((count * TURN_MS) / time));
-      count *= 2;
-    }
-  });
-  const times: number[][] = bodies.map(() => []);
-  for (let round = 0; round < rounds; round++) {
-    bodies.forEach((body, i) => {
-      const start = performance.now();
-      for (let call = 0; call < repeat[i]; call++) body();
-      times[i].push((performance.now() - start) / repeat[i]);
-    });
-  }
-  return times;
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -3,23 +3,24 @@
 import { empty, type NDArray } from "../../src/ops/array.ts";
 import type { MaxPool2dOptions } from "../../src/ops/max_pool2d.ts";
 import { type Gradients, Op } from "../../src/ops/op.ts";
-import { checkPoolWindow, type Planes, type PoolWindow, pooledPlanes } from "../../src/ops/pool2d.ts";
+import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool2d.ts";
+import { launch } from "../../src/wasm/kernels.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
 export type PoolOptions = MaxPool2dOptions & { kernel: [number, number] };
 
-/** Max pooling that notes where each maximum was; the gradient is the naive rung's. */
+/** Max pooling that notes where each maximum was, by the definition or by the general kernel that ships; the gradient is the definition's. */
 class RungMaxPool2d extends Op {
   readonly name = "maxPool2d";
-  readonly #kernelName: "maxPool2dNaive" | "maxPool2dSimd";
+  readonly #ships: boolean;
   readonly #window: PoolWindow;
   #planes!: Planes;
 
-  constructor(kernelName: "maxPool2dNaive" | "maxPool2dSimd", options: PoolOptions) {
+  constructor(ships: boolean, options: PoolOptions) {
     super();
-    this.#kernelName = kernelName;
+    this.#ships = ships;
     const { kernel, stride = null, padding = 0, dilation = 1, ceilMode = false } = options;
     this.#window = { ...checkPoolWindow(this.name, kernel, { stride, padding, dilation }), ceilMode };
   }
@@ -29,9 +30,12 @@ class RungMaxPool2d extends Op {
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
     const y = empty(outShape);
     const index = this.needsAny ? empty(outShape, "int32") : null;
+    const indexPtr = index?.ptr ?? 0;
     const { kernel, stride, padding, dilation } = this.#window;
-    const sizes = [height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...dilation];
-    run(this.#kernelName, planes, x.ptr, y.ptr, index?.ptr ?? 0, ...sizes);
+    const sizes = [height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...dilation] as const;
+    if (this.#ships)
+      launch(shipped.maxWindows.kernel, planes, planeGrain(this.#planes), x.ptr, y.ptr, indexPtr, ...sizes);
+    else run("maxPool2dNaive", planes, x.ptr, y.ptr, indexPtr, ...sizes);
     this.save(index);
     return y;
   }
@@ -52,6 +56,9 @@ function layer(name: string, x: number[], options: PoolOptions): Layer<PoolOptio
   return { name, shapes: [x], options, work: 4 * x[0] * x[1] * (x[2] * x[3] + out[0] * out[1]) };
 }
 
+const is2x2 = ({ options: { kernel, stride, padding } }: Layer<PoolOptions>) =>
+  kernel.every((n) => n === 2) && stride === undefined && padding === undefined;
+
 export const maxPool2dLadder: Ladder<PoolOptions> = {
   op: "pool2d",
   folder: "pool2d",
@@ -69,17 +76,24 @@ export const maxPool2dLadder: Ladder<PoolOptions> = {
       files: ["pool2d/1_naive.ts"],
       ships: false,
       passes: ["forward", "gradInput"],
-      op: (options) => new RungMaxPool2d("maxPool2dNaive", options),
+      op: (options) => new RungMaxPool2d(false, options),
     },
     {
       number: 2,
       name: "SIMD, four windows",
-      files: ["pool2d/2_simd.ts"],
-      ships: false,
+      files: shipped.maxWindows.files,
+      ships: true,
       passes: ["forward"],
-      op: (options) => new RungMaxPool2d("maxPool2dSimd", options),
+      op: (options) => new RungMaxPool2d(true, options),
     },
-    { number: 3, name: "2x2 in registers", ships: true, passes: ["forward", "gradInput"], ...shipped.maxPool2d },
+    {
+      number: 3,
+      name: "2x2 in registers",
+      ships: true,
+      passes: ["forward", "gradInput"],
+      serves: is2x2,
+      ...shipped.maxPool2d,
+    },
   ],
   reference({ shapes: [[n, c, height, width]], options: { kernel, ...options } }, [x], gradient) {
     const { stride, padding } = checkPoolWindow("reference", kernel, {

@@ -1,23 +1,21 @@
 /** What a run leaves: tables in the READMEs, bench/results/ladder.json and a picture. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Results, readResults, resultsFolder, root } from "../lib/results.ts";
 import type { Row } from "./measure.ts";
 import type { Ladder } from "./rung.ts";
 
-export interface Results {
-  machine: string;
-  node: string;
-  date: string;
-  rounds: number;
-  /** Ladders in order; `ceiling` in their unit, of the last layer measured. */
-  ladders: { op: string; unit: string; rows: Row[] }[];
+export type LadderResults = Results<Row>;
+
+export const readmeOf = (folder: string) => join(root, "assembly", folder, "README.md");
+
+export function readLadderResults(): LadderResults {
+  const results = readResults<Row>(resultsFolder, "ladder");
+  if (!results) throw new Error("bench/results/ladder.json is missing: npm run ladder writes it");
+  return results;
 }
 
-export const resultsFile = new URL("../results/ladder.json", import.meta.url);
-export const readmeOf = (folder: string) => new URL(`../../assembly/${folder}/README.md`, import.meta.url);
-
-export function readResults(): Results {
-  return JSON.parse(readFileSync(resultsFile, "utf8"));
-}
+const rowsOf = (results: LadderResults, op: string) => results.rows.filter((row) => row.op === op);
 
 /** Three digits. */
 function digits(value: number): string {
@@ -78,22 +76,23 @@ export function markdownTable(unit: string, rows: Row[]): string {
 const BEGIN = "<!-- table: npm run ladder -->";
 const END = "<!-- end of table -->";
 
-/** The README with this table between its markers. */
-export function withTable(readme: string, results: Results, op: string): string {
-  const { unit, rows } = results.ladders.find((ladder) => ladder.op === op)!;
+/** The README of a ladder with its table between the markers. */
+export function withTable(readme: string, results: LadderResults, { op, unit }: Pick<Ladder, "op" | "unit">): string {
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
   if (after === undefined) throw new Error(`${op}: its README has no place for a table (${BEGIN} … ${END})`);
-  const caption = `${results.machine}, Node ${results.node}, one thread, ${results.date}; medians of ${results.rounds} rounds in turns.`;
-  return `${before}${BEGIN}\n${markdownTable(unit, rows)}\n\n${caption}\n${END}${after}`;
+  const { machine, settings } = results;
+  const where = `${machine.cpu}, Node ${machine.node}, one thread, ${machine.date}`;
+  const caption = `${where}; medians of ${settings.rounds} rounds in turns.`;
+  return `${before}${BEGIN}\n${markdownTable(unit, rowsOf(results, op))}\n\n${caption}\n${END}${after}`;
 }
 
-export function writeReport(results: Results, ladders: Ladder[]): void {
-  writeFileSync(resultsFile, `${JSON.stringify(results, null, 1)}\n`);
-  writeFileSync(new URL("../results/ladder.svg", import.meta.url), picture(results));
-  for (const { op, folder } of ladders) {
-    const readme = readmeOf(folder);
-    writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results, op));
+/** Writes the picture and the tables. */
+export function writeReport(results: LadderResults, ladders: Ladder[]): void {
+  writeFileSync(join(resultsFolder, "ladder.svg"), picture(results));
+  for (const ladder of ladders) {
+    const readme = readmeOf(ladder.folder);
+    writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results, ladder));
   }
 }
 
@@ -107,11 +106,11 @@ const CLIMBS: [op: string, layer: string, pass: string][] = [
 ];
 
 /** Bars of GFLOP/s, a group for each climb. */
-export function picture(results: Results): string {
+export function picture(results: LadderResults): string {
   const [width, barHeight, left, right] = [760, 18, 200, 110];
   const climbs = CLIMBS.map(([op, layer, pass]) => ({
     title: `${op} ${layer}, ${pass}`,
-    rows: results.ladders.find((l) => l.op === op)!.rows.filter((r) => r.layer === layer && r.pass === pass),
+    rows: rowsOf(results, op).filter((r) => r.layer === layer && r.pass === pass),
   }));
   const most = Math.max(...climbs.flatMap(({ rows }) => rows.map((r) => Math.max(r.rate, r.rate / r.share))));
   const scale = (width - left - right) / most;
