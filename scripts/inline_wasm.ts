@@ -13,7 +13,7 @@ if (memoryFlagsAt(bytes) !== memoryFlagsAt(relaxed))
   throw new Error("inline_wasm: the builds import memory differently");
 writeFileSync(
   "src/wasm/binary.generated.ts",
-  `${header}export const kernelsBase64 =
+  `${header}export const kernelsBase64: string =
   "${bytes.toString("base64")}";
 
 /** Where the flags of the imported memory are: see binary.ts. */

@@ -1,5 +1,5 @@
 /**
- * All cases once more under suspicion: on the debug build of the kernels (asserts on, through the loader), with canary bytes
+ * All cases once more under suspicion: on the debug build of the kernels (asserts on), with canary bytes
  * around every block, with all undefined memory full of NaN, and with every launch cut into its chunks, last one first.
  */
 import { readFileSync } from "node:fs";

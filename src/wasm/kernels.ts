@@ -1,4 +1,3 @@
-import { instantiateSync } from "@assemblyscript/loader";
 import { OptionError } from "../errors.ts";
 import { kernelBytes, type Precision } from "./binary.ts";
 import type { Kernels } from "./kernels.generated.ts";
@@ -18,10 +17,22 @@ const builds: { [P in Precision]?: Build } = {};
 let precision: Precision = "reproducible";
 let build: Build | undefined;
 
-/** Instantiates kernels over the one memory. (Debug builds report failed asserts through the loader, with message, file and line.) */
+/** A string of AssemblyScript: UTF-16, its length in bytes before it. */
+function readString(pointer: number): string {
+  const length = new Uint32Array(memory.buffer, pointer - 4, 1)[0] / 2;
+  return String.fromCharCode(...new Uint16Array(memory.buffer, pointer, length));
+}
+
+/** What debug builds call when an assert does not hold. */
+function abort(message: number, file: number, line: number, column: number): never {
+  throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
+}
+
+/** Instantiates kernels over the one memory. */
 function instantiate(bytes: Uint8Array<ArrayBuffer>): Build {
-  const { module, instance } = instantiateSync(bytes, { env: { memory } });
-  const kernels = instance.exports as unknown as Kernels & { heapBase(): number };
+  const module = new WebAssembly.Module(bytes);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, abort } });
+  const kernels = exports as unknown as Kernels & { heapBase(): number };
   if (kernels.heapBase() > HEAP_START) {
     throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the heap`);
   }
