@@ -1,12 +1,15 @@
 /**
- * Installs the packed library in scratch projects and runs it there under several versions of Node.
+ * Installs the packed library in a scratch project and runs it there under several versions of Node: on each, a training run must
+ * end with the same weights, bit for bit, whatever the number of threads.
  * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one only; others come from npm)
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installInto, pack, runProgram, strayFiles, typeCheck } from "./package_check.ts";
+import { installInto, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
+
+const STEPS = 200;
 
 /** The executable of another Node, from the npm package of that name. */
 function fetchNode(version: string, scratch: string): string {
@@ -35,8 +38,20 @@ try {
     if (errors) throw new Error(`types, ${resolution}:\n${errors}`);
     console.log(`types: ${resolution}`);
   }
-  console.log(runProgram(project));
-  for (const version of process.argv.slice(2)) console.log(runProgram(project, fetchNode(version, scratch)));
+  const nodes = [process.execPath, ...process.argv.slice(2).map((version) => fetchNode(version, scratch))];
+  const digests = new Set<string>();
+  for (const node of nodes) {
+    console.log(runProgram(project, node));
+    const weights = await runWeights(project, node, STEPS);
+    console.log(
+      `node ${weights.node}: weights after ${STEPS} steps ${weights.digests[0].slice(0, 16)}…, ${weights.precision} kernels`,
+    );
+    if (!weights.node.startsWith("v20.") && weights.precision !== "fast") {
+      throw new Error(`node ${weights.node}: relaxed SIMD was not found`);
+    }
+    for (const digest of weights.digests) digests.add(digest);
+  }
+  if (digests.size !== 1) throw new Error(`weights differ: ${[...digests].join(", ")}`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { extract } from "tar";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -69,6 +70,28 @@ export function installInto(project: string, tarball: Tarball): void {
 export function runProgram(project: string, node = process.execPath): string {
   copyFileSync(join(root, "test/package/program.mjs"), join(project, "program.mjs"));
   return execFileSync(node, ["program.mjs"], { cwd: project, encoding: "utf8" }).trim();
+}
+
+/** What test/programs/node_weights.ts prints. */
+interface Weights {
+  node: string;
+  /** With 1, 2, 3 and 4 threads. */
+  digests: string[];
+  precision: string;
+}
+
+/** Trains the inpainting autoencoder in a project under some Node, with 1 to 4 threads. */
+export async function runWeights(project: string, node: string, steps: number): Promise<Weights> {
+  await build({
+    entryPoints: [join(root, "test/programs/node_weights.ts")],
+    outfile: join(project, "weights.mjs"),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+    tsconfigRaw: {}, // "wasmgrad" is the installed package
+  });
+  return JSON.parse(execFileSync(node, ["weights.mjs", String(steps)], { cwd: project, encoding: "utf8" })) as Weights;
 }
 
 /** Type-checks test/package/consumer.ts in a project under one kind of module resolution; returns the errors. */

@@ -1,0 +1,10 @@
+/** Bundled, for other versions of Node: the weights with each number of threads, and whether fast kernels run. usage: STEPS */
+import { getNumThreads, setPrecision } from "wasmgrad";
+import { inpaintingWeights } from "./inpainting_weights.ts";
+
+const steps = Number(process.argv[2]);
+const digests = [];
+for (const threads of [1, 2, 3, 4]) digests.push((await inpaintingWeights(steps, threads)).digest);
+const precision = setPrecision("fast");
+const fast = await inpaintingWeights(steps, 2);
+console.log(JSON.stringify({ node: process.version, digests, threads: getNumThreads(), precision, fast: fast.digest }));
