@@ -23,6 +23,7 @@ beforeAll(async () => {
     format: "esm",
     platform: "browser",
     minify: true,
+    logLevel: "error",
     tsconfigRaw: {}, // not ours: "wasmgrad" is to be found through the package's exports
   });
   const isolation = {
@@ -51,8 +52,9 @@ afterAll(async () => {
   server?.close();
 });
 
-async function open(path: string): Promise<{ page: Page; said: string[] }> {
+async function open(path: string, before = ""): Promise<{ page: Page; said: string[] }> {
   const page = await browser.newPage();
+  await page.addInitScript(before);
   const said: string[] = [];
   page.on("console", (message) => said.push(message.text()));
   page.on("pageerror", (error) => said.push(String(error)));
@@ -75,6 +77,51 @@ test("a page that is not isolated gives Node's bits on one thread, and says once
   expect(await page.evaluate(`inpaintingWeights(${STEPS})`)).toEqual({ digest: expected, threads: 1 });
   expect(page.workers()).toEqual([]);
   expect(said).toEqual([expect.stringMatching(/one thread.*Cross-Origin-Opener-Policy: same-origin/)]);
+});
+
+test("where shared memory is refused, and SharedArrayBuffer missing, the bits are the same on one thread", async () => {
+  const { page, said } = await open(
+    "isolated",
+    `{
+      const { Memory } = WebAssembly;
+      WebAssembly.Memory = class extends Memory {
+        constructor(descriptor) {
+          if (descriptor.shared) throw new RangeError("no shared memory");
+          super(descriptor);
+        }
+      };
+      delete globalThis.SharedArrayBuffer;
+    }`,
+  );
+  expect(await page.evaluate(`inpaintingWeights(${STEPS})`)).toEqual({ digest: expected, threads: 1 });
+  expect(page.workers()).toEqual([]);
+  expect(said).toEqual([expect.stringMatching(/one thread, since WebAssembly memory cannot be shared/)]);
+});
+
+test("fast kernels run, and the bits do not depend on the threads", async () => {
+  const { page } = await open("isolated");
+  expect(await page.evaluate('setPrecision("fast")')).toBe("fast");
+  const { digest } = (await page.evaluate(`inpaintingWeights(${STEPS}, 1)`)) as { digest: string };
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 2)`)).toEqual({ digest, threads: 2 });
+  expect(await page.evaluate('setPrecision("reproducible")')).toBe("reproducible");
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 2)`)).toEqual({ digest: expected, threads: 2 });
+});
+
+test("workers that end during the training cost speed only", async () => {
+  const { page } = await open(
+    "isolated",
+    `{
+      const { Worker } = globalThis;
+      globalThis.Worker = class extends Worker {
+        constructor(...args) {
+          super(...args);
+          setTimeout(() => this.terminate(), 500);
+        }
+      };
+    }`,
+  );
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 3)`)).toEqual({ digest: expected, threads: 3 });
+  expect(page.workers()).toEqual([]);
 });
 
 test("the entries for browsers have what needs no files", async () => {

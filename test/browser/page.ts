@@ -1,6 +1,7 @@
 /** What the test's page runs: the built package, as a bundler finds it for browsers. */
+import { setPrecision } from "wasmgrad";
 import * as io from "wasmgrad/io";
 import * as vision from "wasmgrad/vision";
 import { inpaintingWeights } from "../programs/inpainting_weights.ts";
 
-Object.assign(globalThis, { inpaintingWeights, io, vision });
+Object.assign(globalThis, { inpaintingWeights, io, setPrecision, vision });
