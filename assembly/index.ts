@@ -20,6 +20,8 @@ export { winogradGradTiles, winogradPatchesByChannel, winogradPatchesByTile } fr
 export { winogradGradKernels, winogradKernels } from "./conv2d/winograd/kernels";
 export { winogradOutput, winogradOutputPool } from "./conv2d/winograd/output";
 
+export * from "./augment";
+export * from "./average";
 export * from "./broadcast";
 export * from "./cast";
 export * from "./clip";

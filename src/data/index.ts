@@ -1,4 +1,5 @@
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data_loader.ts";
 export { type Dataset, type Sample, Subset } from "./dataset.ts";
+export { withIndices } from "./indexed.ts";
 export { randomSplit } from "./random_split.ts";
 export { TensorDataset } from "./tensor_dataset.ts";

@@ -1,4 +1,7 @@
 export type { ByteLayout } from "../ops/byte_images.ts";
+export type { Augmentation, AugmentPlace } from "./augment.ts";
+export * as augment from "./augment.ts";
+export { checkImages, type ImageReport } from "./check_images.ts";
 export { type ChannelStatistics, ImageDataset } from "./image_dataset.ts";
 export { type ImageColumn, type ImageGridOptions, imageGrid } from "./image_grid.ts";
 export { type LossCurveOptions, lossCurve, type Series } from "./line_chart.ts";

@@ -1,3 +1,4 @@
+import { augmentCases } from "./augment.ts";
 import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
 import { conv2dCases, convTranspose2dCases, fusedConvCases } from "./conv2d.ts";
@@ -44,6 +45,7 @@ export const allCases: Record<string, OpCase[]> = {
   matmul: matmulCases,
   pairLoss: pairLossCases,
   sum: sumCases,
+  augment: augmentCases,
   gatherImages: gatherImagesCases,
   normalize: normalizeCases,
   masks: maskCases,

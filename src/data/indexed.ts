@@ -1,0 +1,28 @@
+import { tensor } from "../tensor/creation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { defaultCollate } from "./collate.ts";
+import { checkDataset, type Dataset, type Sample } from "./dataset.ts";
+
+/**
+ * The same data set, with each sample's index as its last part: int32 [B] in batches. What is done to a sample by chance can
+ * follow from its index then, whatever batch it is in.
+ *
+ * @throws OptionError for anything but a data set.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { DataLoader, TensorDataset, withIndices } from "wasmgrad/data";
+ * const set = withIndices(new TensorDataset(tensor([[1], [2], [3]])));
+ * for (const [x, indices] of new DataLoader(set, { batchSize: 3 })) console.log(x.shape, indices.toArray()); // [3, 1] [0, 1, 2]
+ * ```
+ */
+export function withIndices(dataset: Dataset<Sample, Tensor[]>): Dataset<Sample, Tensor[]> {
+  checkDataset("withIndices", dataset as Dataset<unknown, unknown>);
+  const load = (indices: readonly number[]) =>
+    dataset.batch ? dataset.batch(indices) : defaultCollate(indices.map((index) => dataset.get(index)));
+  return {
+    length: dataset.length,
+    get: (index) => [...dataset.get(index), index],
+    batch: (indices) => [...load(indices), tensor(Int32Array.from(indices))],
+  };
+}

@@ -1,0 +1,183 @@
+import { OptionError } from "../errors.ts";
+import {
+  type Chance,
+  type ColorRanges,
+  colorImages,
+  cropImages,
+  cutOut,
+  flipImages,
+  noiseImages,
+  resizeCrops,
+  rotateQuarters as rotateQuartersArray,
+  turnImages,
+} from "../ops/augment.ts";
+import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { leaf, Tensor } from "../tensor/tensor.ts";
+
+/** What the chances of a batch follow from: not its order, not the threads, and not what was drawn before. */
+export interface AugmentPlace {
+  /** int32 [B]: the index of each image in its data set; see `withIndices`. */
+  indices: Tensor;
+  /** Default 0. */
+  seed?: number;
+  /** Another epoch, other chances. Default 0. */
+  epoch?: number;
+  /** One of several versions of the same images, for contrastive learning. Default 0. */
+  view?: number;
+  /** The place in a `compose`, which sets it. Default 0. */
+  step?: number;
+}
+
+/** Changes each image of a float32 batch [B,C,H,W] by chance. Carries no gradient. */
+export type Augmentation = (images: Tensor, place: AugmentPlace) => Tensor;
+
+const parts = new WeakMap<Augmentation, readonly Augmentation[]>();
+
+function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => Tensor["array"]): Augmentation {
+  return (images, place) => {
+    const { indices, ...numbers } = place ?? {};
+    if (!(indices instanceof Tensor)) throw new OptionError(`${op}: expected { indices: a tensor, … }`);
+    const given = readOptions(op, numbers, { seed: 0, epoch: 0, view: 0, step: 0 });
+    checkInteger(op, "seed", given.seed, 0, Number.MAX_SAFE_INTEGER);
+    for (const name of ["epoch", "view", "step"] as const) checkInteger(op, name, given[name], 0);
+    return leaf(() => run(images.array, { ...given, indices: indices.array }));
+  };
+}
+
+/**
+ * Several augmentations, one after the other, each with chances of its own.
+ *
+ * @throws OptionError for anything that is not a function.
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.compose([augment.randomCrop({ padding: 4 }), augment.horizontalFlip()]);
+ * const indices = tensor([17, 4], { dtype: "int32" });
+ * console.log(change(rand([2, 3, 32, 32]), { indices, seed: 1, epoch: 3 }).shape); // [2, 3, 32, 32]
+ * ```
+ */
+export function compose(augmentations: readonly Augmentation[]): Augmentation {
+  if (!Array.isArray(augmentations)) throw new OptionError("augment.compose: expected an array of augmentations");
+  const steps = augmentations.flatMap((one, i) => {
+    if (typeof one !== "function") throw new OptionError(`augment.compose: augmentation ${i} expected a function`);
+    return parts.get(one) ?? [one];
+  });
+  const composed: Augmentation = (images, place) =>
+    steps.reduce((batch, one, step) => one(batch, { ...place, step: (place.step ?? 0) + step }), images);
+  parts.set(composed, steps);
+  return composed;
+}
+
+/**
+ * Moves each image by up to `padding` pixels in both directions: a crop of its own size from the image with a border of `fill`.
+ * Matches `torchvision.transforms.RandomCrop(size, padding)`.
+ *
+ * @param options `padding` (default 4), `fill` (default 0).
+ * @throws OptionError
+ */
+export function randomCrop(options?: { padding?: number; fill?: number }): Augmentation {
+  const { padding, fill } = readOptions("randomCrop", options, { padding: 4, fill: 0 });
+  checkInteger("randomCrop", "padding", padding, 0, 2 ** 19);
+  checkNumber("randomCrop", "fill", fill);
+  return augmentation("randomCrop", (x, chance) => cropImages(x, chance, padding, fill));
+}
+
+/** Exchanges left and right with probability `p` (default 0.5). Matches `torchvision.transforms.RandomHorizontalFlip`. */
+export function horizontalFlip(options?: { p?: number }): Augmentation {
+  const { p } = readOptions("horizontalFlip", options, { p: 0.5 });
+  checkNumber("horizontalFlip", "p", p, 0, 1);
+  return augmentation("horizontalFlip", (x, chance) => flipImages(x, chance, p));
+}
+
+/**
+ * Turns each image about its middle by an angle in [-degrees, degrees], bilinear between pixels; where nothing is, the edge goes on.
+ *
+ * @param options `degrees` (default 10).
+ */
+export function rotation(options?: { degrees?: number }): Augmentation {
+  const { degrees } = readOptions("rotation", options, { degrees: 10 });
+  checkNumber("rotation", "degrees", degrees, 0, 360);
+  return augmentation("rotation", (x, chance) => turnImages(x, chance, degrees));
+}
+
+/**
+ * A part of each image, anywhere, stretched to the image's size, bilinear. After `torchvision.transforms.RandomResizedCrop`, with
+ * one try: a side that would be longer than the image's is cut to it.
+ *
+ * @param options `area`: least and most share of the image's area (default [0.2, 1]); `ratio`: the sides' ratio lies in [1/ratio, ratio]
+ *   (default 4/3).
+ * @throws OptionError
+ */
+export function resizedCrop(options?: { area?: readonly [number, number]; ratio?: number }): Augmentation {
+  const op = "resizedCrop";
+  const { area, ratio } = readOptions(op, options, { area: [0.2, 1] as readonly [number, number], ratio: 4 / 3 });
+  if (!Array.isArray(area) || area.length !== 2) throw new OptionError(`${op}: area expected [least, most]`);
+  checkNumber(op, "area[0]", area[0], 1e-4, 1);
+  checkNumber(op, "area[1]", area[1], area[0], 1);
+  checkNumber(op, "ratio", ratio, 1, 100);
+  return augmentation(op, (x, chance) => resizeCrops(x, chance, area, ratio));
+}
+
+/**
+ * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by factors in [1 - s, 1 + s] (hue:
+ * a turn about the grey axis by up to that share of a whole one), and clamps to [0, 1] at the end. After
+ * `torchvision.transforms.ColorJitter`, which draws an order, clamps in between and turns hue in HSV.
+ *
+ * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`: probability that an image
+ *   changes at all (default 0.8).
+ * @throws OptionError, ShapeError
+ */
+export function colorJitter(options?: Partial<Omit<ColorRanges, "gray">>): Augmentation {
+  const op = "colorJitter";
+  const defaults = { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, p: 0.8 };
+  const ranges = readOptions(op, options, defaults);
+  for (const name of ["brightness", "contrast", "saturation", "p"] as const) checkNumber(op, name, ranges[name], 0, 1);
+  checkNumber(op, "hue", ranges.hue, 0, 0.5);
+  return augmentation(op, (x, chance) => colorImages(op, x, chance, { ...ranges, gray: 0 }));
+}
+
+/** All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches `torchvision.transforms.RandomGrayscale`. */
+export function grayscale(options?: { p?: number }): Augmentation {
+  const { p } = readOptions("grayscale", options, { p: 0.2 });
+  checkNumber("grayscale", "p", p, 0, 1);
+  const still = { brightness: 0, contrast: 0, saturation: 0, hue: 0, p: 0 };
+  return augmentation("grayscale", (x, chance) => colorImages("grayscale", x, chance, { ...still, gray: p }));
+}
+
+/**
+ * Overwrites a square about a pixel of each image, drawn by chance; what lies outside the image is cut off.
+ * see: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017
+ *
+ * @param options `size` of its side (default 8), `value` (default 0).
+ */
+export function cutout(options?: { size?: number; value?: number }): Augmentation {
+  const { size, value } = readOptions("cutout", options, { size: 8, value: 0 });
+  checkInteger("cutout", "size", size, 1, 2 ** 20);
+  checkNumber("cutout", "value", value);
+  return augmentation("cutout", (x, chance) => cutOut(x, chance, size, value));
+}
+
+/** Adds normal noise of mean 0 and deviation `std` (default 0.1) to every element; nothing is clamped. */
+export function gaussianNoise(options?: { std?: number }): Augmentation {
+  const { std } = readOptions("gaussianNoise", options, { std: 0.1 });
+  checkNumber("gaussianNoise", "std", std, 0);
+  return augmentation("gaussianNoise", (x, chance) => noiseImages(x, chance, std));
+}
+
+/**
+ * Turns image b to the left by `quarters[b]` times 90 degrees, exactly. Not by chance: the turns are given.
+ *
+ * @param images float32 [B,C,S,S]; @param quarters int32 [B]; 4 is 0 again.
+ * @throws ShapeError, DTypeError
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const images = tensor([[[[1, 2], [3, 4]]]]);
+ * console.log(augment.rotateQuarters(images, tensor([1], { dtype: "int32" })).toArray()); // [[[[2, 4], [1, 3]]]]
+ * ```
+ */
+export function rotateQuarters(images: Tensor, quarters: Tensor): Tensor {
+  return leaf(() => rotateQuartersArray(images.array, quarters.array));
+}
