@@ -8,7 +8,18 @@ const files = readSources("src");
 const byPath = new Map(files.map((file) => [file.path, file]));
 
 /** Lower layers first. A file imports from its own folder and from lower layers only. */
-const LAYERS = [["errors"], ["wasm"], ["ops"], ["tensor"], ["nn", "optim"], ["data", "io"], ["vision"], ["index"]];
+const LAYERS = [
+  ["errors"],
+  ["wasm"],
+  ["ops"],
+  ["tensor"],
+  ["nn", "optim"],
+  ["data", "io"],
+  ["vision"],
+  ["train"],
+  ["ssl"],
+  ["index"],
+];
 
 function folderOf(path: string): string {
   return path.split("/")[1].replace(/\.ts$/, "");

@@ -1,0 +1,110 @@
+import { OptionError, StateDictError } from "../errors.ts";
+import { Module } from "../nn/module.ts";
+import type { StateDict } from "../nn/state.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import type { EpochEntry } from "./log.ts";
+import { Snapshot } from "./snapshot.ts";
+import type { Callback, Trainer } from "./trainer.ts";
+
+export interface EarlyStoppingOptions {
+  /** The number of an epoch that counts. Default "validLoss". */
+  monitor?: string;
+  /** Whether it should fall ("min", the default) or rise ("max"). */
+  mode?: "min" | "max";
+  /** Epochs without improvement that are let pass. Default 5. */
+  patience?: number;
+  /** What counts as an improvement. Default 0. */
+  minDelta?: number;
+  /** Whether the model gets its weights of the best epoch in the end. Default true. */
+  restoreBest?: boolean;
+}
+
+/**
+ * Ends training when a number has not improved for more than `patience` epochs, and gives the model its best weights back. A trainer's
+ * callback; `update` serves a loop of one's own.
+ *
+ * @throws OptionError
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * import { EarlyStopping } from "wasmgrad/train";
+ * const stopping = new EarlyStopping(new nn.Linear(1, 1), { patience: 1 });
+ * console.log([3, 2, 2.5, 2.1].map((loss) => stopping.update(loss))); // [false, false, false, true]
+ * ```
+ */
+export class EarlyStopping implements Callback {
+  readonly #model: Module;
+  readonly #options: Required<EarlyStoppingOptions>;
+  #best: number | null = null;
+  #waited = 0;
+  #weights: Snapshot | null = null;
+
+  constructor(model: Module, options?: EarlyStoppingOptions) {
+    const op = "EarlyStopping";
+    if (!(model instanceof Module)) throw new OptionError(`${op}: expected a module`);
+    this.#model = model;
+    this.#options = readOptions<Required<EarlyStoppingOptions>>(op, options, {
+      monitor: "validLoss",
+      mode: "min",
+      patience: 5,
+      minDelta: 0,
+      restoreBest: true,
+    });
+    checkChoice(op, "mode", this.#options.mode, ["min", "max"]);
+    checkInteger(op, "patience", this.#options.patience, 0);
+    checkNumber(op, "minDelta", this.#options.minDelta, 0);
+    checkBoolean(op, "restoreBest", this.#options.restoreBest);
+  }
+
+  /** The best value so far, or null. */
+  get best(): number | null {
+    return this.#best;
+  }
+
+  /** Takes the value of an epoch, remembers the weights where it is the best so far, and says whether to stop. NaN never improves. */
+  update(value: number): boolean {
+    const { mode, minDelta, patience, restoreBest } = this.#options;
+    const gain = this.#best === null ? Infinity : mode === "min" ? this.#best - value : value - this.#best;
+    if (!Number.isNaN(value) && gain > minDelta) {
+      this.#best = value;
+      this.#waited = 0;
+      if (!restoreBest) return false;
+      if (this.#weights) this.#weights.take();
+      else this.#weights = new Snapshot(this.#model);
+      return false;
+    }
+    return ++this.#waited > patience;
+  }
+
+  /** Gives the model the weights of its best epoch, if there was one. */
+  restoreBest(): void {
+    this.#weights?.restore();
+  }
+
+  onEpoch(trainer: Trainer, entry: EpochEntry): void {
+    const value = entry[this.#options.monitor];
+    if (typeof value !== "number") {
+      const known = Object.keys(entry).filter((name) => typeof entry[name] === "number");
+      throw new OptionError(
+        `EarlyStopping: an epoch has no number "${this.#options.monitor}" (known: ${known.join(", ")})`,
+      );
+    }
+    if (this.update(value)) trainer.finish();
+  }
+
+  onFinish(): void {
+    this.restoreBest();
+  }
+
+  stateDict() {
+    return { best: this.#best, waited: this.#waited, weights: this.#weights?.stateDict() ?? null };
+  }
+
+  loadStateDict(state: { best: number | null; waited: number; weights: StateDict | null }): void {
+    if (!state || !Number.isInteger(state.waited))
+      throw new StateDictError("EarlyStopping: expected { best, waited, weights }");
+    if (state.weights) (this.#weights ??= new Snapshot(this.#model)).loadStateDict(state.weights);
+    this.#best = state.best;
+    this.#waited = state.waited;
+  }
+}

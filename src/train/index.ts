@@ -1,0 +1,2 @@
+export * from "./browser.ts";
+export { resumeTrainer, saveTrainer } from "./checkpoint.ts";

@@ -1,0 +1,76 @@
+import { OptionError } from "../errors.ts";
+import { Module } from "../nn/module.ts";
+import type { StateDict } from "../nn/state.ts";
+import { averageStep } from "../ops/average.ts";
+import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** What `stateDict()` gives. The tensors are those in use, not copies. */
+export interface MovingAverageState {
+  steps: number;
+  weights: StateDict;
+}
+
+/**
+ * An exponential moving average of a module's weights (and its float buffers), which often does better than the last weights:
+ * after each step `mean += (1 - d) · (weight - mean)` with `d = min(decay, (1 + steps) / (10 + steps))`, so that the start is forgotten soon.
+ *
+ * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is TensorFlow's
+ * @throws OptionError
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * import { MovingAverage } from "wasmgrad/train";
+ * const model = new nn.Linear(4, 2);
+ * const average = new MovingAverage(model, { decay: 0.999 });
+ * average.update(); // after each step of the optimizer
+ * average.during(() => console.log("the model has the averaged weights here"));
+ * ```
+ */
+export class MovingAverage {
+  readonly model: Module;
+  readonly decay: number;
+  readonly #mean: Snapshot;
+  #steps = 0;
+
+  constructor(model: Module, options?: { decay?: number }) {
+    if (!(model instanceof Module)) throw new OptionError("MovingAverage: expected a module");
+    const { decay } = readOptions("MovingAverage", options, { decay: 0.999 });
+    this.decay = checkNumber("MovingAverage", "decay", decay, 0, 1);
+    this.model = model;
+    this.#mean = new Snapshot(model);
+  }
+
+  /** Takes the present weights in. Allocates nothing. */
+  update(): void {
+    this.#steps++;
+    const decay = Math.min(this.decay, (1 + this.#steps) / (10 + this.#steps));
+    this.#mean.forEach((mean, weight) => {
+      if (mean.dtype === "float32") averageStep(mean.array, weight.array, 1 - decay);
+      else mean.copy_(weight);
+    });
+  }
+
+  /** Runs `body` while the model has the averaged weights; afterwards it has its own again, also after an exception. */
+  during<T>(body: () => T): T {
+    const own = new Snapshot(this.model);
+    this.#mean.restore();
+    try {
+      return body();
+    } finally {
+      own.restore();
+      own.release();
+    }
+  }
+
+  stateDict(): MovingAverageState {
+    return { steps: this.#steps, weights: this.#mean.stateDict() };
+  }
+
+  /** @throws StateDictError when names or shapes differ. */
+  loadStateDict(state: MovingAverageState): void {
+    checkInteger("MovingAverage", "steps", state?.steps, 0);
+    this.#mean.loadStateDict(state.weights);
+    this.#steps = state.steps;
+  }
+}

@@ -1,0 +1,135 @@
+import { OptionError, ShapeError } from "../errors.ts";
+import { MultiheadAttention } from "../nn/attention.ts";
+import { Conv2d, ConvTranspose2d } from "../nn/conv.ts";
+import { Linear } from "../nn/linear.ts";
+import type { Module } from "../nn/module.ts";
+import { checkShape, sizeOf } from "../ops/array.ts";
+import { zeros } from "../tensor/fill.ts";
+import { scope } from "../tensor/scope.ts";
+import { noGrad, Tensor } from "../tensor/tensor.ts";
+
+/** One layer of a summary: a module without modules below it. */
+export interface LayerSummary {
+  /** Its path: "encoder.0". */
+  name: string;
+  /** Its class: "Conv2d". */
+  kind: string;
+  outputShape: readonly number[];
+  parameters: number;
+  /** Operations of one forward pass: a multiplication and an addition count as two, others as one an element. */
+  flops: number;
+}
+
+/** What `summary` gives; as a string it is a table. */
+export class Summary {
+  readonly layers: readonly LayerSummary[];
+  readonly inputShape: readonly number[];
+
+  constructor(layers: readonly LayerSummary[], inputShape: readonly number[]) {
+    this.layers = layers;
+    this.inputShape = inputShape;
+  }
+
+  get parameters(): number {
+    return this.layers.reduce((sum, layer) => sum + layer.parameters, 0);
+  }
+
+  get flops(): number {
+    return this.layers.reduce((sum, layer) => sum + layer.flops, 0);
+  }
+
+  toString(): string {
+    const number = (value: number) => value.toLocaleString("en-US");
+    const rows = [
+      ["layer", "kind", "output", "parameters", "FLOPs"],
+      ...this.layers.map((layer) => [
+        layer.name,
+        layer.kind,
+        `[${layer.outputShape.join(", ")}]`,
+        number(layer.parameters),
+        number(layer.flops),
+      ]),
+      ["total", "", "", number(this.parameters), number(this.flops)],
+    ];
+    const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+    const line = (row: string[]) =>
+      row
+        .map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+        .join("  ")
+        .trimEnd();
+    return rows.map(line).join("\n");
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Runs the model once on zeros and lists its layers in the order in which they ran: parameters, output shape, operations. A layer that runs
+ * twice counts its operations twice and its parameters once. Changes nothing in the model.
+ *
+ * @param inputShape with the batch: [1, 3, 32, 32]
+ * @throws ShapeError for a shape that the model does not take.
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * import { summary } from "wasmgrad/train";
+ * const table = summary(new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU()), [1, 4]);
+ * console.log(table.parameters, table.flops); // 40 80
+ * console.log(String(table));
+ * ```
+ */
+export function summary(model: Module, inputShape: readonly number[]): Summary {
+  checkShape("summary", inputShape);
+  if (sizeOf(inputShape) === 0) throw new ShapeError(`summary: expected a batch, got [${inputShape}]`);
+  const modules = model.namedModules();
+  const leaves = modules.filter(([, module]) => module.children().length === 0 || module instanceof MultiheadAttention);
+  const modes = modules.map(([, module]) => module.training);
+  const layers: LayerSummary[] = [];
+  const seen = new Set<Module>();
+  let inside: Module | null = null;
+  for (const [name, module] of leaves) {
+    const forward = module.forward.bind(module);
+    // an own property hides the class's method until it is deleted again
+    module.forward = (...inputs: unknown[]) => {
+      const outermost = inside === null;
+      if (outermost) inside = module;
+      const output = forward(...inputs);
+      if (outermost) inside = null;
+      const y = Array.isArray(output) ? output[0] : output;
+      if (outermost && y instanceof Tensor) {
+        const parameters = seen.has(module) ? 0 : module.parameters().reduce((sum, p) => sum + p.numel(), 0);
+        seen.add(module);
+        const x = inputs[0] as Tensor;
+        const flops = flopsOf(module, x, y);
+        layers.push({ name, kind: module.constructor.name, outputShape: [...y.shape], parameters, flops });
+      }
+      return output;
+    };
+  }
+  try {
+    model.eval();
+    scope(() => noGrad(() => void model.forward(zeros(inputShape))));
+  } finally {
+    for (const [, module] of leaves) delete (module as { forward?: unknown }).forward;
+    modules.forEach(([, module], i) => {
+      module.training = modes[i];
+    });
+  }
+  if (layers.length === 0) throw new OptionError("summary: no layer ran");
+  return new Summary(layers, inputShape);
+}
+
+function flopsOf(module: Module, x: Tensor, y: Tensor): number {
+  const bias = (module as { bias?: Tensor | null }).bias ? y.numel() : 0;
+  if (module instanceof Conv2d) return 2 * y.numel() * (module.weight.numel() / module.outChannels) + bias;
+  if (module instanceof ConvTranspose2d) return 2 * x.numel() * (module.weight.numel() / module.inChannels) + bias;
+  if (module instanceof Linear) return 2 * y.numel() * module.inFeatures + bias;
+  if (module instanceof MultiheadAttention) {
+    const length = x.shape[module.batchFirst && x.dim() === 3 ? 1 : 0];
+    // four projections, then scores and their sums of values
+    return x.numel() * (8 * module.embedDim + 4 * length);
+  }
+  return y.numel();
+}

@@ -1,0 +1,314 @@
+import { DataLoader, type DataLoaderState } from "../data/data_loader.ts";
+import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
+import type { Stateful } from "../io/checkpoint.ts";
+import { Module } from "../nn/module.ts";
+import { clipGradNorm } from "../nn/utils.ts";
+import { checkInteger, readOptions } from "../ops/options.ts";
+import type { AnyOptimizer } from "../optim/scheduler.ts";
+import { scope } from "../tensor/scope.ts";
+import { noGrad, Tensor } from "../tensor/tensor.ts";
+import type { EpochEntry, LogEntry } from "./log.ts";
+import type { MovingAverage } from "./moving_average.ts";
+
+/** Where training stands: epochs finished, steps done. */
+export interface Place {
+  epoch: number;
+  step: number;
+}
+
+/** A loss, or a loss with other numbers for the log. */
+export type StepResult = Tensor | ({ loss: Tensor } & Record<string, Tensor | number>);
+
+/** What is told of training as it goes on. Its state, if it has one, goes into the checkpoint. */
+export interface Callback extends Partial<Stateful> {
+  /** A line of the log was written. */
+  onEntry?(trainer: Trainer, entry: LogEntry): void;
+  /** An epoch ended; its line is in the log. */
+  onEpoch?(trainer: Trainer, entry: EpochEntry): void;
+  /** All epochs are done, or `finish()` was called. */
+  onFinish?(trainer: Trainer): void;
+}
+
+export interface TrainerOptions<B> {
+  model: Module;
+  // biome-ignore lint/suspicious/noExplicitAny: only batches matter here
+  loader: DataLoader<any, B>;
+  optimizer: AnyOptimizer;
+  /** The loss of a batch. */
+  loss: (batch: B, place: Place) => StepResult;
+  epochs: number;
+  /** Moves on after every step. */
+  scheduler?: Stateful & { step(): void };
+  /** Takes the weights in after every step; validation uses the averaged ones. */
+  average?: MovingAverage;
+  /** Largest norm of all gradients together. Default: no limit. */
+  clipNorm?: number;
+  /** Numbers of an epoch; the model is in `eval()` and records no graph. */
+  validate?: (place: Place) => Record<string, number>;
+  callbacks?: readonly Callback[];
+  /** Further things with a state, for the checkpoint. */
+  parts?: Record<string, Stateful>;
+  /** Steps between lines of the log. Default: 20 lines an epoch. */
+  logEvery?: number;
+}
+
+/** All there is to know of a trainer, to go on at the same bit. */
+export interface TrainerState {
+  place: Place;
+  finishing: boolean;
+  finished: boolean;
+  seconds: number;
+  sums: { epoch: Sums; entry: Sums };
+  log: LogEntry[];
+  loader: DataLoaderState;
+  states: Record<string, unknown>;
+}
+
+interface Sums {
+  count: number;
+  totals: Record<string, number>;
+}
+
+const TURN_MS = 50;
+const noSums = (): Sums => ({ count: 0, totals: {} });
+
+/**
+ * The training loop: batches, steps, validation, a log. It stops after any step and goes on there to the same bits, in this process
+ * (`fit` again) or another (`saveTrainer`, `resumeTrainer`). Memory stays flat.
+ *
+ * @throws OptionError; WasmgradError where a loss is not finite.
+ * @example
+ * ```ts
+ * import { nn, optim, rand } from "wasmgrad";
+ * import { DataLoader, TensorDataset } from "wasmgrad/data";
+ * import { Trainer } from "wasmgrad/train";
+ * const model = new nn.Linear(3, 1);
+ * const x = rand([64, 3]);
+ * const trainer = new Trainer({
+ *   model,
+ *   loader: new DataLoader(new TensorDataset(x, x.sum(1, { keepdim: true })), { batchSize: 8, shuffle: true }),
+ *   optimizer: new optim.Adam(model.parameters(), { lr: 0.05 }),
+ *   loss: ([x, y]) => nn.functional.mseLoss(model.forward(x), y),
+ *   epochs: 5,
+ * });
+ * await trainer.fit();
+ * console.log(trainer.epochs.map(({ loss }) => loss.toFixed(3)).join(" "));
+ * ```
+ */
+// biome-ignore lint/suspicious/noExplicitAny: callbacks and checkpoints take any trainer
+export class Trainer<B = any> {
+  readonly options: TrainerOptions<B>;
+  readonly log: LogEntry[] = [];
+  readonly #logEvery: number;
+  #place: Place = { epoch: 0, step: 0 };
+  #sums = { epoch: noSums(), entry: noSums() };
+  #seconds = 0;
+  #rate = 0;
+  #stopped = false;
+  #finishing = false;
+  #finished = false;
+
+  constructor(options: TrainerOptions<B>) {
+    const { model, loader, optimizer, loss, epochs, logEvery } = options ?? {};
+    if (!(model instanceof Module)) throw new OptionError("Trainer: model expected a module");
+    if (!(loader instanceof DataLoader) || loader.length === 0) {
+      throw new OptionError("Trainer: loader expected a DataLoader with one batch or more");
+    }
+    if (typeof loss !== "function" || typeof optimizer?.step !== "function") {
+      throw new OptionError("Trainer: expected an optimizer and a function loss");
+    }
+    checkInteger("Trainer", "epochs", epochs, 0);
+    this.options = options;
+    this.#logEvery = checkInteger("Trainer", "logEvery", logEvery ?? Math.ceil(loader.length / 20), 1);
+  }
+
+  get place(): Readonly<Place> {
+    return this.#place;
+  }
+
+  /** True once training has ended for good. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** The log's lines of whole epochs. */
+  get epochs(): EpochEntry[] {
+    return this.log.filter((entry): entry is EpochEntry => entry.kind === "epoch");
+  }
+
+  /** Ends `fit` after the running step; a later `fit` goes on there. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Ends training for good, after the running epoch. */
+  finish(): void {
+    this.#finishing = true;
+  }
+
+  /** Trains to the end, or to a `stop()`. Now and then it lets the process do other things: signals, drawing. */
+  async fit(): Promise<void> {
+    this.#stopped = false;
+    const { model, epochs, callbacks = [] } = this.options;
+    while (!this.#finishing && this.#place.epoch < epochs) {
+      if (this.#stopped) return;
+      model.train();
+      if (!(await this.#runEpoch())) return;
+      this.#endEpoch();
+    }
+    if (this.#finished) return;
+    this.#finished = true;
+    for (const callback of callbacks) callback.onFinish?.(this);
+  }
+
+  /** One step of learning. Returns the numbers of the log. */
+  protected learn(batch: B): Record<string, number> {
+    const { optimizer, scheduler, average, clipNorm, loss } = this.options;
+    const result = loss(batch, this.#place);
+    const numbers = result instanceof Tensor ? { loss: result } : result;
+    optimizer.zeroGrad();
+    numbers.loss.backward();
+    if (clipNorm !== undefined) {
+      clipGradNorm(
+        optimizer.paramGroups.flatMap(({ params }) => params),
+        clipNorm,
+      );
+    }
+    optimizer.step();
+    scheduler?.step();
+    average?.update();
+    return Object.fromEntries(
+      Object.entries(numbers).map(([name, value]) => [name, value instanceof Tensor ? value.item() : value]),
+    );
+  }
+
+  /** Returns whether the epoch was run to its end. */
+  async #runEpoch(): Promise<boolean> {
+    const { loader, optimizer } = this.options;
+    const place = this.#place;
+    let turn = performance.now();
+    const takeTime = () => {
+      const now = performance.now();
+      this.#seconds += (now - turn) / 1000;
+      turn = now;
+    };
+    let rest: DataLoaderState | null = null;
+    let sinceTurn = 0;
+    for (const batch of loader) {
+      this.#rate = optimizer.paramGroups[0].lr;
+      const numbers = this.learn(batch);
+      place.step++;
+      if (!Object.values(numbers).every(Number.isFinite)) {
+        throw new WasmgradError(
+          `Trainer: step ${place.step} gave ${JSON.stringify(numbers)}; a smaller lr or a clipNorm may help`,
+        );
+      }
+      for (const sums of Object.values(this.#sums)) addTo(sums, numbers);
+      sinceTurn += performance.now() - turn;
+      takeTime();
+      if (place.step % this.#logEvery === 0) {
+        this.#write("step", means(this.#sums.entry));
+        this.#sums.entry = noSums();
+      }
+      if (sinceTurn > TURN_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        turn = performance.now();
+        sinceTurn = 0;
+      }
+      const state = loader.stateDict();
+      if (this.#stopped && state.position < loader.length) {
+        rest = state;
+        break;
+      }
+    }
+    if (rest) loader.loadStateDict(rest);
+    return rest === null;
+  }
+
+  #endEpoch(): void {
+    const { model, average, validate, callbacks = [] } = this.options;
+    const place = this.#place;
+    place.epoch++;
+    const started = performance.now();
+    let valid: Record<string, number> = {};
+    if (validate) {
+      const run = () => scope(() => noGrad(() => validate(place)));
+      model.eval();
+      valid = average ? average.during(run) : run();
+      model.train();
+    }
+    this.#seconds += (performance.now() - started) / 1000;
+    const entry = this.#write("epoch", { ...means(this.#sums.epoch), ...valid }) as EpochEntry;
+    this.#sums = { epoch: noSums(), entry: noSums() };
+    for (const callback of callbacks) callback.onEpoch?.(this, entry);
+  }
+
+  #write(kind: LogEntry["kind"], numbers: Record<string, number>): LogEntry {
+    const { epoch, step } = this.#place;
+    const begun = kind === "step" ? epoch + 1 : epoch;
+    const entry = { kind, epoch: begun, step, lr: this.#rate, seconds: this.#seconds, ...numbers } as LogEntry;
+    this.log.push(entry);
+    for (const callback of this.options.callbacks ?? []) callback.onEntry?.(this, entry);
+    return entry;
+  }
+
+  #parts(): Record<string, Stateful> {
+    const { model, optimizer, scheduler, average, callbacks = [], parts = {} } = this.options;
+    const stateful = callbacks.flatMap((callback, i) =>
+      callback.stateDict && callback.loadStateDict ? [[`callback${i}`, callback as Stateful] as const] : [],
+    );
+    return {
+      model,
+      optimizer,
+      ...(scheduler && { scheduler }),
+      ...(average && { average }),
+      ...Object.fromEntries(stateful),
+      ...parts,
+    };
+  }
+
+  stateDict(): TrainerState {
+    const states = Object.entries(this.#parts()).map(([name, part]) => [name, part.stateDict()]);
+    return {
+      place: { ...this.#place },
+      finishing: this.#finishing,
+      finished: this.#finished,
+      seconds: this.#seconds,
+      sums: structuredClone(this.#sums),
+      log: structuredClone(this.log),
+      loader: this.options.loader.stateDict(),
+      states: Object.fromEntries(states),
+    };
+  }
+
+  /** @throws StateDictError where a part has no state, or another. */
+  loadStateDict(state: TrainerState): void {
+    const { place, finishing, finished, seconds, sums, log, loader, states } = readOptions<TrainerState>(
+      "Trainer",
+      state,
+      {
+        ...this.stateDict(),
+      },
+    );
+    const parts = this.#parts();
+    const missing = Object.keys(parts).filter((name) => !(name in states));
+    if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);
+    for (const [name, part] of Object.entries(parts)) part.loadStateDict(states[name]);
+    this.options.loader.loadStateDict(loader);
+    this.#place = { ...place };
+    this.#finishing = finishing;
+    this.#finished = finished;
+    this.#seconds = seconds;
+    this.#sums = structuredClone(sums);
+    this.log.splice(0, this.log.length, ...log);
+  }
+}
+
+function addTo(sums: Sums, numbers: Record<string, number>): void {
+  sums.count++;
+  for (const [name, value] of Object.entries(numbers)) sums.totals[name] = (sums.totals[name] ?? 0) + value;
+}
+
+function means({ count, totals }: Sums): Record<string, number> {
+  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / count]));
+}

@@ -1,0 +1,357 @@
+/** The trainer: that it trains as a plain loop does, stops and goes on to the bit, stays flat; and what goes with it. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import {
+  DataError,
+  manualSeed,
+  memory,
+  nn,
+  OptionError,
+  optim,
+  rand,
+  StateDictError,
+  scope,
+  type Tensor,
+  tensor,
+  WasmgradError,
+} from "wasmgrad";
+import { DataLoader, TensorDataset } from "wasmgrad/data";
+import {
+  type Callback,
+  curves,
+  EarlyStopping,
+  type LogEntry,
+  MovingAverage,
+  resumeTrainer,
+  saveTrainer,
+  summary,
+  Trainer,
+  type TrainerOptions,
+} from "wasmgrad/train";
+
+const folder = mkdtempSync(join(tmpdir(), "wasmgrad-train-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+class Net extends nn.Module {
+  body = new nn.Sequential(new nn.Linear(4, 16), new nn.BatchNorm1d(16), new nn.ReLU(), new nn.Dropout(0.1));
+  head = new nn.Linear(16, 1);
+  override forward(x: Tensor): Tensor {
+    return this.head.forward(this.body.forward(x));
+  }
+}
+
+const x = rand([60, 4]);
+const y = x.square().sum(1, { keepdim: true });
+const dataset = new TensorDataset(x, y);
+
+/** All that a trainer can have: schedule, average, clipping, early stopping, validation. */
+function makeTrainer(more: Partial<TrainerOptions<Tensor[]>> = {}, extra: Callback[] = []) {
+  manualSeed(11);
+  const model = new Net();
+  const optimizer = new optim.AdamW(model.parameters(), { lr: 0.02 });
+  const validLoss = () => nn.functional.mseLoss(model.forward(x), y).item();
+  const trainer = new Trainer<Tensor[]>({
+    model,
+    loader: new DataLoader<Tensor[], Tensor[]>(dataset, { batchSize: 8, shuffle: true }),
+    optimizer,
+    scheduler: new optim.CosineAnnealingLR(optimizer, { tMax: 32 }),
+    average: new MovingAverage(model, { decay: 0.9 }),
+    clipNorm: 1,
+    loss: ([inputs, targets]) => {
+      const outputs = model.forward(inputs);
+      return { loss: nn.functional.mseLoss(outputs, targets), l1: nn.functional.l1Loss(outputs, targets) };
+    },
+    validate: () => ({ validLoss: validLoss() }),
+    epochs: 4,
+    logEvery: 3,
+    callbacks: [new EarlyStopping(model, { patience: 10 }), ...extra],
+    ...more,
+  });
+  return { trainer, model, optimizer };
+}
+
+const weights = (model: nn.Module) =>
+  Object.fromEntries(Object.entries(model.stateDict()).map(([name, t]) => [name, t.data()]));
+const timeless = (log: readonly LogEntry[]) => log.map(({ seconds: _, ...entry }) => entry);
+/** Stops the trainer after a given step. */
+const stopAfter = (step: number): Callback => ({
+  onEntry: (trainer) => void (trainer.place.step >= step && trainer.stop()),
+});
+
+describe("Trainer", () => {
+  test("does what a plain loop does", async () => {
+    const { trainer, model } = makeTrainer({ callbacks: [] });
+    await trainer.fit();
+
+    manualSeed(11);
+    const other = new Net();
+    const optimizer = new optim.AdamW(other.parameters(), { lr: 0.02 });
+    const scheduler = new optim.CosineAnnealingLR(optimizer, { tMax: 32 });
+    const loader = new DataLoader(dataset, { batchSize: 8, shuffle: true });
+    let sum = 0;
+    for (let epoch = 0; epoch < 4; epoch++) {
+      sum = 0;
+      for (const [inputs, targets] of loader) {
+        const loss = nn.functional.mseLoss(other.forward(inputs), targets);
+        optimizer.zeroGrad();
+        loss.backward();
+        nn.utils.clipGradNorm(other.parameters(), 1);
+        optimizer.step();
+        scheduler.step();
+        sum += loss.item();
+      }
+    }
+    expect(weights(model)).toEqual(weights(other));
+    expect(trainer.epochs.at(-1)!.loss).toBe(sum / loader.length);
+    expect(trainer.epochs.map(({ epoch, step }) => [epoch, step])).toEqual([
+      [1, 8],
+      [2, 16],
+      [3, 24],
+      [4, 32],
+    ]);
+    expect(trainer.log.filter(({ kind }) => kind === "step").map(({ step }) => step)).toEqual([
+      3, 6, 9, 12, 15, 18, 21, 24, 27, 30,
+    ]);
+    expect(trainer.epochs[3].loss).toBeLessThan(trainer.epochs[0].loss / 2);
+  });
+
+  test.each([3, 9, 15, 24, 27])(
+    "stopped after step %i it goes on to the same bits, here and from a file",
+    async (step) => {
+      const whole = makeTrainer();
+      await whole.trainer.fit();
+
+      const path = join(folder, `stopped-${step}.safetensors`);
+      const here = makeTrainer({}, [stopAfter(step)]);
+      await here.trainer.fit();
+      expect(here.trainer.finished).toBe(false);
+      expect(here.trainer.place.step).toBe(step);
+      saveTrainer(path, here.trainer);
+      (here.trainer.options.callbacks as Callback[]).pop();
+      await here.trainer.fit();
+
+      const there = makeTrainer();
+      expect(resumeTrainer(path, there.trainer)).toBe(true);
+      await there.trainer.fit();
+      for (const { trainer, model } of [here, there]) {
+        expect(weights(model)).toEqual(weights(whole.model));
+        expect(timeless(trainer.log)).toEqual(timeless(whole.trainer.log));
+        expect(trainer.finished).toBe(true);
+      }
+    },
+  );
+
+  test("a finished one stays as it is", async () => {
+    const { trainer, model } = makeTrainer();
+    await trainer.fit();
+    const before = weights(model);
+    const path = join(folder, "finished.safetensors");
+    saveTrainer(path, trainer);
+    const other = makeTrainer();
+    resumeTrainer(path, other.trainer);
+    await other.trainer.fit();
+    expect(weights(other.model)).toEqual(before);
+    expect(other.trainer.log).toEqual(trainer.log);
+  });
+
+  test("memory stays flat from the second epoch on", async () => {
+    const seen: number[][] = [];
+    const watch: Callback = {
+      onEpoch: () => {
+        const { liveTensors, liveBytes } = memory();
+        seen.push([liveTensors, liveBytes]);
+      },
+    };
+    await makeTrainer({ epochs: 6 }, [watch]).trainer.fit();
+    for (const later of seen.slice(2)) expect(later).toEqual(seen[1]);
+  });
+
+  test("validation sees the averaged weights in eval mode, training its own", async () => {
+    const modes: boolean[] = [];
+    const { trainer, model } = makeTrainer({
+      epochs: 2,
+      callbacks: [],
+      validate: () => {
+        modes.push(model.training);
+        return { first: model.head.bias!.item() };
+      },
+    });
+    await trainer.fit();
+    expect(modes).toEqual([false, false]);
+    expect(model.training).toBe(true);
+    const average = trainer.options.average!;
+    expect(average.during(() => model.head.bias!.item())).toBe(trainer.epochs[1].first);
+    expect(model.head.bias!.item()).not.toBe(trainer.epochs[1].first);
+  });
+
+  test("a loss that is no number ends training with an error", async () => {
+    const { trainer, model } = makeTrainer({ loss: ([inputs]) => model.forward(inputs).mul(Number.NaN).sum() });
+    await expect(trainer.fit()).rejects.toThrow(WasmgradError);
+    await expect(trainer.fit()).rejects.toThrow(/step \d+ gave/);
+  });
+
+  test("a state of another training is refused", () => {
+    const { trainer } = makeTrainer();
+    expect(() => makeTrainer({ average: undefined }).trainer.loadStateDict(trainer.stateDict())).not.toThrow();
+    const { average: _, ...states } = trainer.stateDict().states;
+    expect(() => trainer.loadStateDict({ ...trainer.stateDict(), states })).toThrow(StateDictError);
+    expect(resumeTrainer(join(folder, "nothing"), trainer)).toBe(false);
+    writeFileSync(join(folder, "damaged"), "no checkpoint");
+    expect(() => resumeTrainer(join(folder, "damaged"), trainer)).toThrow(DataError);
+  });
+
+  test.each([
+    ["no model", { model: 3 as never }],
+    ["no loader", { loader: [] as never }],
+    ["no loss", { loss: undefined }],
+    ["half an epoch", { epochs: 0.5 }],
+    ["a log every 0 steps", { logEvery: 0 }],
+  ])("%s is an error", (_name, wrong) => {
+    expect(() => makeTrainer(wrong)).toThrow(OptionError);
+  });
+});
+
+describe("EarlyStopping", () => {
+  test("stops after `patience` epochs without improvement, with the best weights", async () => {
+    const losses = [5, 3, 4, 2.95, 4, 3.5, 1];
+    const biases: number[] = [];
+    const { trainer, model } = makeTrainer({
+      epochs: 7,
+      validate: ({ epoch }) => ({ validLoss: losses[epoch - 1] }),
+      average: undefined,
+    });
+    const stopping = new EarlyStopping(model, { patience: 2, minDelta: 0.1 });
+    const watch: Callback = { onEpoch: () => void biases.push(model.head.bias!.item()) };
+    (trainer.options.callbacks as Callback[]).splice(0, 1, watch, stopping);
+    await trainer.fit();
+    expect(trainer.epochs).toHaveLength(5);
+    expect(stopping.best).toBe(3);
+    expect(model.head.bias!.item()).toBe(biases[1]);
+    expect(new Set(biases).size).toBe(5);
+  });
+
+  test("counts upwards with mode max; NaN is no improvement", () => {
+    const stopping = new EarlyStopping(new nn.Linear(1, 1), { mode: "max", patience: 1 });
+    expect([0.1, Number.NaN, 0.2, 0.2, 0.1].map((value) => stopping.update(value))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  test("a number that no epoch has is an error that names those it has", async () => {
+    const { trainer, model } = makeTrainer({ callbacks: [] });
+    (trainer.options.callbacks as Callback[]).push(new EarlyStopping(model, { monitor: "accuracy" }));
+    await expect(trainer.fit()).rejects.toThrow(/no number "accuracy" \(known: .*validLoss/);
+  });
+});
+
+describe("MovingAverage", () => {
+  test("follows its formula, and gives the weights back after an exception", () => {
+    const layer = new nn.Linear(2, 1, { bias: false });
+    layer.weight.copy_(tensor([[1, -1]]));
+    const average = new MovingAverage(layer, { decay: 0.5 });
+    let expected = 1;
+    for (let step = 1; step <= 12; step++) {
+      layer.weight.copy_(tensor([[step, -step]]));
+      average.update();
+      const decay = Math.min(0.5, (1 + step) / (10 + step));
+      expected += (1 - decay) * (step - expected);
+    }
+    expect(layer.weight.data()[0]).toBe(12);
+    average.during(() => expect(layer.weight.data()[0]).toBeCloseTo(expected, 5));
+    expect(() =>
+      average.during(() => {
+        throw new Error("inside");
+      }),
+    ).toThrow("inside");
+    expect(layer.weight.toArray()).toEqual([[12, -12]]);
+  });
+
+  test("averages running statistics too, and counts of batches are the last", () => {
+    const norm = new nn.BatchNorm1d(2);
+    const average = new MovingAverage(norm, { decay: 0.9 });
+    for (let i = 0; i < 3; i++) {
+      scope(() => norm.forward(rand([8, 2]).add(5)));
+      average.update();
+    }
+    const last = norm.runningMean!.data()[0];
+    average.during(() => {
+      expect(norm.runningMean!.data()[0]).toBeLessThan(last);
+      expect(norm.runningMean!.data()[0]).toBeGreaterThan(0);
+      expect(norm.numBatchesTracked!.item()).toBe(3);
+    });
+  });
+});
+
+describe("curves", () => {
+  test("one for all losses, one for the rate, one for each other number", async () => {
+    const { trainer } = makeTrainer({ validate: () => ({ validLoss: 1, accuracy: 0.5 }) });
+    await trainer.fit();
+    expect(Object.keys(curves(trainer.log, "title"))).toEqual(["loss", "lr", "l1", "accuracy"]);
+    expect(curves([])).toEqual({});
+  });
+});
+
+describe("summary", () => {
+  class Small extends nn.Module {
+    conv = new nn.Conv2d(3, 8, { kernelSize: 3, padding: 1, groups: 1 });
+    separable = new nn.Conv2d(8, 8, { kernelSize: 3, padding: 1, groups: 8, bias: false });
+    act = new nn.ReLU();
+    up = new nn.ConvTranspose2d(8, 4, { kernelSize: 2, stride: 2 });
+    flat = new nn.Flatten();
+    out = new nn.Linear(4 * 12 * 12, 10);
+    override forward(images: Tensor): Tensor {
+      const features = this.act.forward(this.separable.forward(this.act.forward(this.conv.forward(images))));
+      return this.out.forward(this.flat.forward(this.up.forward(features)));
+    }
+  }
+
+  test("parameters, operations and shapes, counted by hand", () => {
+    const model = new Small();
+    const { layers, parameters, flops } = summary(model, [2, 3, 6, 6]);
+    expect(
+      layers.map(({ name, kind, outputShape, parameters, flops }) => [
+        name,
+        kind,
+        outputShape.join(),
+        parameters,
+        flops,
+      ]),
+    ).toEqual([
+      ["conv", "Conv2d", "2,8,6,6", 8 * 27 + 8, 2 * 8 * 36 * (2 * 27 + 1)],
+      ["act", "ReLU", "2,8,6,6", 0, 576],
+      ["separable", "Conv2d", "2,8,6,6", 72, 2 * 8 * 36 * 2 * 9],
+      ["act", "ReLU", "2,8,6,6", 0, 576],
+      ["up", "ConvTranspose2d", "2,4,12,12", 8 * 4 * 4 + 4, 2 * 36 * 8 * 4 * 4 * 2 + 2 * 4 * 144],
+      ["flat", "Flatten", "2,576", 0, 1152],
+      ["out", "Linear", "2,10", 5770, 2 * 10 * (2 * 576 + 1)],
+    ]);
+    expect(parameters).toBe(model.parameters().reduce((sum, p) => sum + p.numel(), 0));
+    expect(flops).toBe(layers.reduce((sum, layer) => sum + layer.flops, 0));
+  });
+
+  test("leaves the model as it was, also after an error", () => {
+    const model = new Small();
+    model.act.eval();
+    expect(() => summary(model, [2, 4, 6, 6])).toThrow();
+    summary(model, [1, 3, 6, 6]);
+    expect(model.training).toBe(true);
+    expect(model.act.training).toBe(false);
+    expect(Object.keys(model.conv)).not.toContain("forward");
+  });
+
+  test("is a table", () => {
+    const text = String(summary(new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU()), [1, 4]));
+    expect(text.split("\n").map((line) => line.split(/\s{2,}/))).toEqual([
+      ["layer", "kind", "output", "parameters", "FLOPs"],
+      ["0", "Linear", "[1, 8]", "40", "72"],
+      ["1", "ReLU", "[1, 8]", "0", "8"],
+      ["total", "40", "80"],
+    ]);
+  });
+});
