@@ -1,2 +1,3 @@
 export * from "./browser.ts";
 export { resumeTrainer, saveTrainer } from "./checkpoint.ts";
+export { type Config, Interrupted, Run } from "./run.ts";

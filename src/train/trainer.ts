@@ -100,6 +100,7 @@ export class Trainer<B = any> {
   readonly options: TrainerOptions<B>;
   readonly log: LogEntry[] = [];
   readonly #logEvery: number;
+  readonly #watchers: Callback[] = [];
   #place: Place = { epoch: 0, step: 0 };
   #sums = { epoch: noSums(), entry: noSums() };
   #seconds = 0;
@@ -120,6 +121,14 @@ export class Trainer<B = any> {
     checkInteger("Trainer", "epochs", epochs, 0);
     this.options = options;
     this.#logEvery = checkInteger("Trainer", "logEvery", logEvery ?? Math.ceil(loader.length / 20), 1);
+  }
+
+  /** Adds a callback, which is no part of the state. Returns how to take it away again. */
+  watch(callback: Callback): () => void {
+    this.#watchers.push(callback);
+    return () => {
+      this.#watchers.splice(this.#watchers.indexOf(callback), 1);
+    };
   }
 
   get place(): Readonly<Place> {
@@ -149,7 +158,7 @@ export class Trainer<B = any> {
   /** Trains to the end, or to a `stop()`. Now and then it lets the process do other things: signals, drawing. */
   async fit(): Promise<void> {
     this.#stopped = false;
-    const { model, epochs, callbacks = [] } = this.options;
+    const { model, epochs } = this.options;
     while (!this.#finishing && this.#place.epoch < epochs) {
       if (this.#stopped) return;
       model.train();
@@ -158,7 +167,7 @@ export class Trainer<B = any> {
     }
     if (this.#finished) return;
     this.#finished = true;
-    for (const callback of callbacks) callback.onFinish?.(this);
+    for (const callback of this.#callbacks()) callback.onFinish?.(this);
   }
 
   /** One step of learning. Returns the numbers of the log. */
@@ -226,7 +235,7 @@ export class Trainer<B = any> {
   }
 
   #endEpoch(): void {
-    const { model, average, validate, callbacks = [] } = this.options;
+    const { model, average, validate } = this.options;
     const place = this.#place;
     place.epoch++;
     const started = performance.now();
@@ -240,7 +249,11 @@ export class Trainer<B = any> {
     this.#seconds += (performance.now() - started) / 1000;
     const entry = this.#write("epoch", { ...means(this.#sums.epoch), ...valid }) as EpochEntry;
     this.#sums = { epoch: noSums(), entry: noSums() };
-    for (const callback of callbacks) callback.onEpoch?.(this, entry);
+    for (const callback of this.#callbacks()) callback.onEpoch?.(this, entry);
+  }
+
+  #callbacks(): Callback[] {
+    return [...(this.options.callbacks ?? []), ...this.#watchers];
   }
 
   #write(kind: LogEntry["kind"], numbers: Record<string, number>): LogEntry {
@@ -248,7 +261,7 @@ export class Trainer<B = any> {
     const begun = kind === "step" ? epoch + 1 : epoch;
     const entry = { kind, epoch: begun, step, lr: this.#rate, seconds: this.#seconds, ...numbers } as LogEntry;
     this.log.push(entry);
-    for (const callback of this.options.callbacks ?? []) callback.onEntry?.(this, entry);
+    for (const callback of this.#callbacks()) callback.onEntry?.(this, entry);
     return entry;
   }
 
