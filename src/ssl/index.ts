@@ -7,3 +7,5 @@ export { embedAll, type Features, knnAccuracy, linearProbe, recalibrate } from "
 export { Denoising, Inpainting, type InpaintingOptions, inpaintingMask, type MaskKind } from "./reconstruction.ts";
 export { Rotation } from "./rotation.ts";
 export { MultiTask, type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
+export { MASK, PAD, SPECIAL, UNK, WordTokenizer } from "./tokenizer.ts";
+export { MaskedLanguageModel } from "./transformer.ts";

@@ -1,0 +1,157 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { Generator, manualSeed, nn, rand, randint, type Tensor, tensor } from "wasmgrad";
+import { DataLoader, TensorDataset } from "wasmgrad/data";
+import { inEvalMode, MASK, MaskedLanguageModel, PAD, SPECIAL, UNK, WordTokenizer } from "wasmgrad/ssl";
+import { Trainer } from "wasmgrad/train";
+import { adamWithSchedule, experiment } from "./experiment.ts";
+
+const readText = (name: string) => readFileSync(new URL(`../data/texts/${name}`, import.meta.url), "utf8");
+const sentences = (text: string) => text.replace(/\s+/g, " ").match(/[^.!?]+[.!?]+["”’)]*/g) ?? [];
+
+/** Sentences as rows of `length` numbers, longer ones cut into pieces, shorter ones padded; pieces of less than four words are left out. */
+function toRows(tokenizer: WordTokenizer, text: readonly string[], length: number): Tensor {
+  const rows = text.flatMap((sentence) => {
+    const numbers = tokenizer.encode(sentence);
+    const pieces = Array.from({ length: Math.ceil(numbers.length / length) }, (_, i) =>
+      numbers.slice(i * length, (i + 1) * length),
+    );
+    return pieces.filter((piece) => piece.length >= 4);
+  });
+  const flat = new Int32Array(rows.length * length).fill(PAD);
+  rows.forEach((row, i) => {
+    flat.set(row, i * length);
+  });
+  return tensor(flat, { shape: [rows.length, length] });
+}
+
+const IGNORED = -100;
+
+/**
+ * Hides about 15 % of the known words: of these 80 % become [MASK], 10 % another word, 10 % stay, so that the model cannot trust what it
+ * sees. `answers` has the hidden words, elsewhere IGNORED. With `plain` all hidden words become [MASK].
+ */
+function hideWords(tokens: Tensor, vocabulary: number, plain: boolean, generator?: Generator) {
+  const chance = rand(tokens.shape, { generator });
+  const kind = rand(tokens.shape, { generator });
+  const others = randint(SPECIAL.length, vocabulary, tokens.shape, { generator });
+  const hidden = chance.lt(0.15).logicalAnd(tokens.gt(UNK));
+  const masked = hidden.logicalAnd(kind.lt(plain ? 1 : 0.8));
+  const swapped = hidden.logicalAnd(kind.ge(plain ? 1 : 0.9));
+  const seen = others.where(swapped, tokens).maskedFill(masked, MASK);
+  return { seen, answers: tokens.maskedFill(hidden.logicalNot(), IGNORED) };
+}
+
+/** Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always saying the most frequent word. */
+function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, frequent: number) {
+  const generator = new Generator(20_091);
+  let [right, baseline, count, loss] = [0, 0, 0, 0];
+  inEvalMode(model, () => {
+    for (const [tokens] of new DataLoader(new TensorDataset(rows), { batchSize: 50 })) {
+      const { seen, answers } = hideWords(tokens, vocabulary, true, generator);
+      const logits = model.forward(seen);
+      const known = answers.ge(0);
+      right += logits.argmax(2).eq(answers).logicalAnd(known).sum().item();
+      baseline += answers.eq(frequent).sum().item();
+      count += known.sum().item();
+      const options = { ignoreIndex: IGNORED, reduction: "sum" } as const;
+      loss += nn.functional.crossEntropy(logits.reshape([-1, vocabulary]), answers.reshape([-1]), options).item();
+    }
+  });
+  return { accuracy: right / count, validLoss: loss / count, baseline: baseline / count };
+}
+
+/** The likeliest words for [MASK], with their probabilities. */
+function guess(
+  model: MaskedLanguageModel,
+  tokenizer: WordTokenizer,
+  sentence: string,
+  count: number,
+): [string, number][] {
+  const numbers = tokenizer.encode(sentence);
+  const logits = inEvalMode(model, () => model.forward(tensor([numbers], { dtype: "int32" })));
+  const probabilities = logits.select(0, 0).select(0, numbers.indexOf(MASK)).softmax(0).data();
+  return [...tokenizer.words.entries()]
+    .slice(SPECIAL.length)
+    .map(([i, word]): [string, number] => [word, probabilities[i]])
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, count);
+}
+
+const PROMPTS = [
+  "The cat sat on the [MASK].",
+  "The dog ran into the [MASK].",
+  "She was very [MASK] to see him.",
+  "Mr. [MASK] danced with her.",
+];
+
+export default experiment({
+  name: "language",
+  about: "a small transformer learns to guess hidden words of a novel, and of a page about a cat",
+  defaults: {
+    seed: 0,
+    vocabulary: 2000,
+    length: 32,
+    width: 96,
+    layers: 2,
+    epochs: 40,
+    batchSize: 32,
+    lr: 2e-3,
+    sentences: 0,
+    homeRepeats: 5,
+  },
+  quick: { vocabulary: 200, length: 16, width: 32, layers: 1, epochs: 2, sentences: 300 },
+  async run(config, run) {
+    const novel = sentences(readText("pride_and_prejudice.txt"));
+    const some = config.sentences === 0 ? novel : novel.slice(0, config.sentences);
+    // every twentieth sentence of the novel is kept from training
+    const heldOut = some.filter((_, i) => i % 20 === 19);
+    const home = sentences(readText("at_home.txt"));
+    const learning = [
+      ...some.filter((_, i) => i % 20 !== 19),
+      ...Array.from({ length: config.homeRepeats }, () => home).flat(),
+    ];
+    const tokenizer = WordTokenizer.train(learning.join(" "), config.vocabulary);
+    writeFileSync(run.file("vocabulary.json"), JSON.stringify(tokenizer.words));
+    const vocabulary = tokenizer.words.length;
+    const [rows, validRows] = [learning, heldOut].map((text) => toRows(tokenizer, text, config.length));
+
+    manualSeed(config.seed);
+    const model = new MaskedLanguageModel(vocabulary, {
+      width: config.width,
+      layers: config.layers,
+      length: config.length,
+    });
+    const loader = new DataLoader(new TensorDataset(rows), {
+      batchSize: config.batchSize,
+      shuffle: true,
+      dropLast: true,
+    });
+    const FREQUENT = SPECIAL.length; // the vocabulary is sorted by frequency
+    const trainer = new Trainer({
+      model,
+      loader,
+      ...adamWithSchedule(model.parameters(), config.lr, 0.01, config.epochs * loader.length),
+      clipNorm: 1,
+      loss: ([tokens]) => {
+        const { seen, answers } = hideWords(tokens, vocabulary, false);
+        const logits = model.forward(seen).reshape([-1, vocabulary]);
+        return nn.functional.crossEntropy(logits, answers.reshape([-1]), { ignoreIndex: IGNORED });
+      },
+      validate: () => {
+        const { accuracy, validLoss } = evaluate(model, validRows, vocabulary, FREQUENT);
+        return { validLoss, validAccuracy: accuracy };
+      },
+      epochs: config.epochs,
+    });
+    await run.train("training", trainer);
+
+    const guesses = Object.fromEntries(PROMPTS.map((prompt) => [prompt, guess(model, tokenizer, prompt, 8)]));
+    writeFileSync(run.file("guesses.json"), `${JSON.stringify(guesses, null, 2)}\n`);
+    for (const [prompt, words] of Object.entries(guesses)) {
+      console.log(`${prompt} ${words.map(([word, p]) => `${word} ${p.toFixed(3)}`).join(", ")}`);
+    }
+    const { accuracy, validLoss, baseline } = evaluate(model, validRows, vocabulary, FREQUENT);
+    const parameters = model.parameters().reduce((sum, p) => sum + p.numel(), 0);
+    return { heldOutAccuracy: accuracy, unigramAccuracy: baseline, heldOutPerplexity: Math.exp(validLoss), parameters };
+  },
+});
