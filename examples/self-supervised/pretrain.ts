@@ -84,7 +84,13 @@ export default experiment({
     /** Images that the probes learn from. */
     probeImages: 10_000,
   },
-  quick: { ...QUICK_IMAGES, tasks: "rotation,contrastive,patches,inpainting", epochs: 1, batchSize: 32 },
+  quick: {
+    ...QUICK_IMAGES,
+    tasks: "rotation,contrastive,patches,inpainting",
+    epochs: 1,
+    batchSize: 32,
+    trainImages: 64,
+  },
   async run(config, run) {
     const { train, test } = await loadImages(config);
     manualSeed(config.seed);

@@ -40,7 +40,16 @@ export default experiment({
     lr: 2e-3,
     patience: 5,
   },
-  quick: { ...QUICK_IMAGES, trainImages: 0, perClass: 4, validPerClass: 2, epochs: 3, batchSize: 20, patience: 0 },
+  quick: {
+    ...QUICK_IMAGES,
+    trainImages: 0,
+    testImages: 20,
+    perClass: 2,
+    validPerClass: 1,
+    epochs: 2,
+    batchSize: 20,
+    patience: 0,
+  },
   async run(config, run) {
     const { train, test } = await loadImages(config);
     const { perClass, validPerClass, seed, epochs } = config;

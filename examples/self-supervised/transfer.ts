@@ -55,10 +55,10 @@ export default experiment({
     /** encoder.safetensors of a run of `pretrain`; empty: only what needs none. */
     encoder: "",
     separable: false,
-    /** Labelled images of each class: 1 % and 10 % of 5,000. */
+    /** Labelled images of each class: 1 % and 10 % of 5,000. 0 leaves a part out. */
     few: 50,
     more: 500,
-    /** Passes through the few; the more take a fifth of them. 0 leaves a part out. */
+    /** Passes through the few; the more take a fifth of them. */
     epochs: 100,
     batchSize: 50,
     lr: 2e-3,
@@ -72,8 +72,7 @@ export default experiment({
     const { separable, seed } = config;
     const newEncoder = () => {
       manualSeed(seed);
-      const encoder = new Encoder({ separable });
-      return encoder;
+      return new Encoder({ separable });
     };
     const pretrained = () => {
       const encoder = newEncoder();
@@ -85,6 +84,7 @@ export default experiment({
       ["few", config.few, config.epochs],
       ["more", config.more, Math.ceil(config.epochs / 5)],
     ] as const) {
+      if (perClass === 0) continue;
       const labelled = chosenImages(train, fewLabels(train.targets, perClass, { seed }));
       const tuning = { ...config, epochs };
       const scratch = new Classifier(newEncoder());
