@@ -1,3 +1,4 @@
+import data from "./data.ts";
 import type { Experiment } from "./experiment.ts";
 import gan from "./gan.ts";
 import inpainting from "./inpainting.ts";
@@ -10,6 +11,7 @@ import vae from "./vae.ts";
 
 /** All experiments, in reading order. */
 export const experiments: readonly Experiment[] = [
+  data,
   inpainting,
   pretrain,
   transfer,
