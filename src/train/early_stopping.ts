@@ -4,7 +4,8 @@ import type { StateDict } from "../nn/state.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import type { EpochEntry } from "./log.ts";
 import { Snapshot } from "./snapshot.ts";
-import type { Callback, Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
+import type { Callback } from "./trainer_options.ts";
 
 export interface EarlyStoppingOptions {
   /** The number of an epoch that counts. Default "validLoss". */
@@ -20,8 +21,8 @@ export interface EarlyStoppingOptions {
 }
 
 /**
- * Ends training when a number has not improved for more than `patience` epochs, and gives the model its best weights back. A trainer's
- * callback; `update` serves a loop of one's own.
+ * Ends training when a number has not improved for more than `patience` epochs, and gives the model its best weights back (its own, not those
+ * of a `MovingAverage`). A trainer's callback; `update` serves a loop of one's own.
  *
  * @throws OptionError
  * @example

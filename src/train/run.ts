@@ -6,7 +6,8 @@ import type { Picture } from "../vision/picture.ts";
 import { savePNG } from "../vision/png_file.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 import { curves } from "./log.ts";
-import { type Callback, Trainer } from "./trainer.ts";
+import { Trainer } from "./trainer.ts";
+import type { Callback } from "./trainer_options.ts";
 
 /** Values of a configuration: what JSON and a command line can hold. */
 export type Config = Record<string, number | string | boolean>;
