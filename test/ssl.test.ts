@@ -278,11 +278,9 @@ describe("probes", () => {
     const result = linearProbe(train, test, { epochs: 20, batchSize: 32 });
     expect(result.testAccuracy).toBeGreaterThan(0.88);
     expect(linearProbe(train, test, { epochs: 20, batchSize: 32 })).toEqual(result);
-    const shuffled = { x: train.x, labels: train.labels.map((_, i) => (i * 7) % 3) };
-    expect(
-      linearProbe({ ...shuffled, labels: Int32Array.from(shuffled.labels, (_, i) => Math.floor(i / 100)) }, test)
-        .testAccuracy,
-    ).toBeLessThan(0.6);
+    // labels that have nothing to do with the features cannot be told from them
+    const foreign = { x: train.x, labels: Int32Array.from(train.labels, (_, i) => Math.floor(i / 100)) };
+    expect(linearProbe(foreign, test, { epochs: 5 }).testAccuracy).toBeLessThan(0.6);
   });
 
   test("embedAll is the encoder on each image, in order", () => {

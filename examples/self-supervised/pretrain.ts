@@ -1,4 +1,4 @@
-import { Generator, manualSeed, scope } from "wasmgrad";
+import { Generator, manualSeed, OptionError, scope } from "wasmgrad";
 import { DataLoader, withIndices } from "wasmgrad/data";
 import { saveSafetensors } from "wasmgrad/io";
 import {
@@ -96,6 +96,9 @@ export default experiment({
     manualSeed(config.seed);
     const encoder = new Encoder({ separable: config.separable });
     const names = config.tasks.split(",");
+    const unknown = names.find((name) => !(name in TASKS));
+    if (unknown !== undefined)
+      throw new OptionError(`--tasks: "${unknown}" is none of ${Object.keys(TASKS).join(", ")}`);
     const model = new MultiTask(
       encoder,
       Object.fromEntries(names.map((name) => [name, TASKS[name].make(encoder.features)])),

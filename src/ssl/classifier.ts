@@ -61,7 +61,17 @@ export class Classifier extends Module {
   }
 }
 
-/** Share of right answers and mean cross entropy on a labelled set, in `eval()`, without a graph. */
+/**
+ * Share of right answers and mean cross entropy on a labelled set, in `eval()`, without a graph.
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { TensorDataset } from "wasmgrad/data";
+ * import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
+ * const set = new TensorDataset(rand([8, 3, 32, 32]), tensor(new Int32Array(8)));
+ * console.log(evaluateClassifier(new Classifier(new Encoder({ channels: [8, 16, 32] })), set).loss > 0); // true
+ * ```
+ */
 export function evaluateClassifier(
   model: Module,
   set: LabelledSet,

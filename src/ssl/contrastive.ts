@@ -65,6 +65,14 @@ export function contrastiveAugmentation(): Augmentation {
  * @param features the encoder's channels
  * @param options `temperature` (default 0.5); `hidden` and `projection`: sizes of the head (default the features', 64); `augment`
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { Encoder, Contrastive } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * console.log(new Contrastive(32).forward(encoder, batch).loss.item());
+ * ```
  */
 export class Contrastive extends PretextTask {
   head: Sequential;

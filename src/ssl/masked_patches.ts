@@ -22,6 +22,14 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
  * @param features the encoder's channels
  * @param options `ratio` of hidden patches (default 0.6); `stride`: the encoder's (default 4); `augment`
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { Encoder, MaskedPatches } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * console.log(new MaskedPatches(32).forward(encoder, batch).loss.item());
+ * ```
  */
 export class MaskedPatches extends PretextTask {
   token: Parameter;

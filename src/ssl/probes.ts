@@ -29,6 +29,16 @@ export interface Features {
  * training mode, without a graph. Weights stay as they are.
  *
  * @param options `batches` (default 50) of `batchSize` (default 200) images from the first on
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { TensorDataset } from "wasmgrad/data";
+ * import { Encoder, recalibrate } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const set = new TensorDataset(rand([8, 3, 32, 32]), tensor(new Int32Array(8)));
+ * recalibrate(encoder, set, { batchSize: 4 });
+ * console.log(encoder.training);
+ * ```
  */
 export function recalibrate(
   encoder: Encoder,
@@ -48,7 +58,17 @@ export function recalibrate(
   encoder.train(training);
 }
 
-/** The embeddings of a whole set, in order, in `eval()` mode; they belong to the scope around. */
+/**
+ * The embeddings of a whole set, in order, in `eval()` mode; they belong to the scope around.
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { TensorDataset } from "wasmgrad/data";
+ * import { Encoder, embedAll } from "wasmgrad/ssl";
+ * const set = new TensorDataset(rand([8, 3, 32, 32]), tensor(new Int32Array(8)));
+ * console.log(embedAll(new Encoder({ channels: [8, 16, 32] }), set).x.shape); // [8, 32]
+ * ```
+ */
 export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSize?: number }): Features {
   const { batchSize } = readOptions("embedAll", options, { batchSize: 250 });
   const labels = new Int32Array(set.length);
@@ -140,6 +160,14 @@ function largest(values: ArrayLike<number>, k: number): { value: number; index: 
  *
  * @param options `epochs` (default 30), `batchSize` (256), `lr` (0.01), `weightDecay` (1e-3), `seed` (0) of order and start
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { linearProbe } from "wasmgrad/ssl";
+ * const train = { x: tensor([[1, 0], [0, 1]]), labels: Int32Array.of(0, 1) };
+ * const test = { x: tensor([[3, 1], [1, 2]]), labels: Int32Array.of(0, 1) };
+ * console.log(linearProbe(train, test).testAccuracy); // 1
+ * ```
  */
 export function linearProbe(
   train: Features,

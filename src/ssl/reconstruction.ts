@@ -48,6 +48,14 @@ export function inpaintingMask(
  * see: Pathak et al., "Context encoders: feature learning by inpainting", 2016
  * @param features the encoder's channels
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { Encoder, Inpainting } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * console.log(new Inpainting(32, { mask: "blocks" }).forward(encoder, batch).loss.item());
+ * ```
  */
 export class Inpainting extends PretextTask {
   decoder: Sequential;
@@ -103,6 +111,14 @@ export class Inpainting extends PretextTask {
  * @param features the encoder's channels
  * @param options `std` of the noise (default 0.2, of pixels in [0, 1]); `augment`
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { Encoder, Denoising } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * console.log(new Denoising(32, { std: 0.1 }).forward(encoder, batch).loss.item());
+ * ```
  */
 export class Denoising extends PretextTask {
   decoder: Sequential;

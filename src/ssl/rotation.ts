@@ -14,6 +14,14 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
  * see: Gidaris, Singh, Komodakis, "Unsupervised representation learning by predicting image rotations", 2018
  * @param features the encoder's channels
  * @param options `augment`, done to the images before they are turned
+ * @example
+ * ```ts
+ * import { rand, tensor } from "wasmgrad";
+ * import { Encoder, Rotation } from "wasmgrad/ssl";
+ * const encoder = new Encoder({ channels: [8, 16, 32] });
+ * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * console.log(new Rotation(32).forward(encoder, batch).loss.item());
+ * ```
  */
 export class Rotation extends PretextTask {
   head: Linear;

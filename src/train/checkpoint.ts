@@ -7,6 +7,26 @@ import type { Trainer } from "./trainer.ts";
  * written atomically. Node only.
  *
  * @throws DataError when the file cannot be written.
+ * @example
+ * ```ts
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { nn, optim, rand } from "wasmgrad";
+ * import { DataLoader, TensorDataset } from "wasmgrad/data";
+ * import { resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
+ * const model = new nn.Linear(2, 1);
+ * const trainer = new Trainer({
+ *   model,
+ *   loader: new DataLoader(new TensorDataset(rand([8, 2])), { batchSize: 4 }),
+ *   optimizer: new optim.Adam(model.parameters()),
+ *   loss: ([x]) => model.forward(x).square().mean(),
+ *   epochs: 1,
+ * });
+ * await trainer.fit();
+ * const path = join(tmpdir(), "wasmgrad-example-trainer.safetensors");
+ * saveTrainer(path, trainer);
+ * console.log(resumeTrainer(path, trainer)); // true
+ * ```
  */
 export function saveTrainer(path: string, trainer: Trainer): void {
   saveCheckpoint(path, { model: trainer, ...trainer.place });

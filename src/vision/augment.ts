@@ -75,6 +75,13 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
  *
  * @param options `padding` (default 4), `fill` (default 0).
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.randomCrop({ padding: 1, fill: -1 });
+ * console.log(change(ones([1, 1, 2, 2]), { indices: tensor([5], { dtype: "int32" }) }).shape);
+ * ```
  */
 export function randomCrop(options?: { padding?: number; fill?: number }): Augmentation {
   const { padding, fill } = readOptions("randomCrop", options, { padding: 4, fill: 0 });
@@ -83,7 +90,16 @@ export function randomCrop(options?: { padding?: number; fill?: number }): Augme
   return augmentation("randomCrop", (x, chance) => cropImages(x, chance, padding, fill));
 }
 
-/** Exchanges left and right with probability `p` (default 0.5). Matches `torchvision.transforms.RandomHorizontalFlip`. */
+/**
+ * Exchanges left and right with probability `p` (default 0.5). Matches `torchvision.transforms.RandomHorizontalFlip`.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const flip = augment.horizontalFlip({ p: 1 });
+ * console.log(flip(tensor([[[[1, 2, 3]]]]), { indices: tensor([5], { dtype: "int32" }) }).toArray()); // [[[[3, 2, 1]]]]
+ * ```
+ */
 export function horizontalFlip(options?: { p?: number }): Augmentation {
   const { p } = readOptions("horizontalFlip", options, { p: 0.5 });
   checkNumber("horizontalFlip", "p", p, 0, 1);
@@ -94,6 +110,13 @@ export function horizontalFlip(options?: { p?: number }): Augmentation {
  * Turns each image about its middle by an angle in [-degrees, degrees], bilinear between pixels; where nothing is, the edge goes on.
  *
  * @param options `degrees` (default 10).
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.rotation({ degrees: 15 });
+ * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).min().item()); // 1
+ * ```
  */
 export function rotation(options?: { degrees?: number }): Augmentation {
   const { degrees } = readOptions("rotation", options, { degrees: 10 });
@@ -108,6 +131,13 @@ export function rotation(options?: { degrees?: number }): Augmentation {
  * @param options `area`: least and most share of the image's area (default [0.2, 1]); `ratio`: the sides' ratio lies in [1/ratio, ratio]
  *   (default 4/3).
  * @throws OptionError
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.resizedCrop({ area: [0.5, 1] });
+ * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).shape);
+ * ```
  */
 export function resizedCrop(options?: { area?: readonly [number, number]; ratio?: number }): Augmentation {
   const op = "resizedCrop";
@@ -127,6 +157,13 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
  * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`: probability that an image
  *   changes at all (default 0.8).
  * @throws OptionError, ShapeError
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.colorJitter({ hue: 0.2 });
+ * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).max().item() <= 1); // true
+ * ```
  */
 export function colorJitter(options?: Partial<Omit<ColorRanges, "gray">>): Augmentation {
   const op = "colorJitter";
@@ -137,7 +174,16 @@ export function colorJitter(options?: Partial<Omit<ColorRanges, "gray">>): Augme
   return augmentation(op, (x, chance) => colorImages(op, x, chance, { ...ranges, gray: 0 }));
 }
 
-/** All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches `torchvision.transforms.RandomGrayscale`. */
+/**
+ * All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches `torchvision.transforms.RandomGrayscale`.
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const red = tensor([[[[1]], [[0]], [[0]]]]);
+ * console.log(augment.grayscale({ p: 1 })(red, { indices: tensor([5], { dtype: "int32" }) }).flatten().toArray()); // [0.299, 0.299, 0.299]
+ * ```
+ */
 export function grayscale(options?: { p?: number }): Augmentation {
   const { p } = readOptions("grayscale", options, { p: 0.2 });
   checkNumber("grayscale", "p", p, 0, 1);
@@ -150,6 +196,13 @@ export function grayscale(options?: { p?: number }): Augmentation {
  * see: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017
  *
  * @param options `size` of its side (default 8), `value` (default 0).
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.cutout({ size: 100, value: 0 });
+ * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).sum().item()); // 0
+ * ```
  */
 export function cutout(options?: { size?: number; value?: number }): Augmentation {
   const { size, value } = readOptions("cutout", options, { size: 8, value: 0 });
@@ -158,7 +211,16 @@ export function cutout(options?: { size?: number; value?: number }): Augmentatio
   return augmentation("cutout", (x, chance) => cutOut(x, chance, size, value));
 }
 
-/** Adds normal noise of mean 0 and deviation `std` (default 0.1) to every element; nothing is clamped. */
+/**
+ * Adds normal noise of mean 0 and deviation `std` (default 0.1) to every element; nothing is clamped.
+ * @example
+ * ```ts
+ * import { ones, tensor } from "wasmgrad";
+ * import { augment } from "wasmgrad/vision";
+ * const change = augment.gaussianNoise({ std: 0.2 });
+ * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).std().item());
+ * ```
+ */
 export function gaussianNoise(options?: { std?: number }): Augmentation {
   const { std } = readOptions("gaussianNoise", options, { std: 0.1 });
   checkNumber("gaussianNoise", "std", std, 0);
