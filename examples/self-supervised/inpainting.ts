@@ -90,7 +90,7 @@ export default experiment({
     epochs: 5,
     batchSize: 16,
     lr: 2e-3,
-    width: 56,
+    width: 48,
     blocks: 1,
   },
   quick: { ...QUICK_IMAGES, epochs: 2, width: 16 },
