@@ -70,6 +70,14 @@ describe("Encoder", () => {
     expectClose("embedding", encoder.embed(images).data(), expected.mean([2, 3]).data(), 1e-5);
   });
 
+  test("its normalisation is loaded with it", () => {
+    const trained = new Encoder({ ...small, mean: [0.1, 0.2, 0.3], std: [1, 2, 3] }).eval();
+    const loaded = new Encoder(small).eval();
+    loaded.loadStateDict(trained.stateDict());
+    const { images } = batchOf(1);
+    expect(loaded.forward(images).data()).toEqual(trained.forward(images).data());
+  });
+
   test.each([false, true])("what is hidden cannot be told from the features (separable %s)", (separable) => {
     manualSeed(2);
     const encoder = new Encoder({ ...small, separable }).eval();
@@ -110,6 +118,9 @@ describe("Encoder", () => {
   test("bad options", () => {
     expect(() => new Encoder({ channels: [8] })).toThrow(OptionError);
     expect(() => new Encoder({ channels: [8, 0, 8] })).toThrow(OptionError);
+    expect(() => new Encoder({ std: [1, 1] })).toThrow(OptionError);
+    expect(() => new Encoder({ std: [1, 0, 1] })).toThrow(OptionError);
+    expect(() => new Encoder({ mean: [0, Number.NaN, 0] })).toThrow(OptionError);
   });
 });
 

@@ -22,7 +22,7 @@ export default experiment({
   defaults: IMAGES,
   quick: QUICK_IMAGES,
   async run(config, run) {
-    const { train, test } = await loadImages(config);
+    const { train, test, statistics } = await loadImages(config);
     const results: Record<string, number> = {};
     for (const [name, set] of Object.entries({ train, test })) {
       const { constant, duplicates, wrongSize } = checkImages(set);
@@ -48,6 +48,11 @@ export default experiment({
         images: change(images, place),
       }));
       run.picture("augmentations", imageGrid([{ label: "original", images }, ...columns], { scale: 3 }));
+    });
+    const channels = ["red", "green", "blue"];
+    channels.forEach((channel, c) => {
+      results[`${channel}_mean`] = statistics.mean[c];
+      results[`${channel}_std`] = statistics.std[c];
     });
     return results;
   },

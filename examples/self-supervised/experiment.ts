@@ -1,7 +1,7 @@
 import { DataError, manualSeed, type optim, optim as optimizers, type Tensor } from "wasmgrad";
 import { type Dataset, Subset } from "wasmgrad/data";
 import type { Config, Run } from "wasmgrad/train";
-import { CIFAR10 } from "wasmgrad/vision";
+import { type ChannelStatistics, CIFAR10 } from "wasmgrad/vision";
 
 /** A program that can be run by name, with options, into a folder of its own. */
 export interface Experiment<C extends Config = Config> {
@@ -37,20 +37,25 @@ export function chosenImages(set: Images, indices: readonly number[]): Images {
   return Object.assign(new Subset(set, indices), { targets: Int32Array.from(indices, (i) => set.targets[i]) });
 }
 
-/** CIFAR-10, pixels in [0, 1]: the sample in the repository, or "cifar10" (./data, downloaded once), or another folder. */
+/** CIFAR-10, pixels in [0, 1], and the statistics of its training images: the sample in the repository, or "cifar10" (./data, downloaded once), or another folder. */
 export async function loadImages(config: {
   data: string;
   trainImages: number;
   testImages: number;
-}): Promise<{ train: Images; test: Images }> {
-  const load = (train: boolean): Promise<Images> => {
+}): Promise<{ train: Images; test: Images; statistics: ChannelStatistics }> {
+  const load = (train: boolean): Promise<CIFAR10> => {
     if (config.data === "sample") return CIFAR10.sample({ train });
     const whole = config.data === "cifar10";
     return CIFAR10.load({ root: whole ? "./data" : config.data, train, download: whole });
   };
   if (config.data === "") throw new DataError("--data: expected sample, cifar10 or a folder");
   const [train, test] = [await load(true), await load(false)];
-  return { train: firstImages(train, config.trainImages), test: firstImages(test, config.testImages) };
+  const statistics = train.statistics();
+  return {
+    statistics,
+    train: firstImages(train, config.trainImages),
+    test: firstImages(test, config.testImages),
+  };
 }
 
 /** Options of all experiments on images. */

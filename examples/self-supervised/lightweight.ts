@@ -24,11 +24,11 @@ export default experiment({
   defaults: { ...IMAGES, epochs: 5, batchSize: 64, lr: 2e-3, weightDecay: 0.01 },
   quick: { ...QUICK_IMAGES, epochs: 1, batchSize: 32 },
   async run(config, run) {
-    const { train, test } = await loadImages(config);
+    const { train, test, statistics } = await loadImages(config);
     const results: Record<string, number> = {};
     for (const name of ["plain", "separable"]) {
       manualSeed(config.seed);
-      const model = new Classifier(new Encoder({ separable: name === "separable" }));
+      const model = new Classifier(new Encoder({ ...statistics, separable: name === "separable" }));
       const table = summary(model, [1, 3, 32, 32]);
       writeFileSync(run.file(`${name}.txt`), `${table}\n`);
       const loader = new DataLoader(withIndices(train), { batchSize: config.batchSize, shuffle: true, dropLast: true });

@@ -92,9 +92,10 @@ export default experiment({
     trainImages: 64,
   },
   async run(config, run) {
-    const { train, test } = await loadImages(config);
+    const { train, test, statistics } = await loadImages(config);
     manualSeed(config.seed);
-    const encoder = new Encoder({ separable: config.separable });
+    const newEncoder = () => new Encoder({ ...statistics, separable: config.separable });
+    const encoder = newEncoder();
     const names = config.tasks.split(",");
     const unknown = names.find((name) => !(name in TASKS));
     if (unknown !== undefined)
@@ -105,7 +106,7 @@ export default experiment({
       Object.fromEntries(names.map((name) => [name, TASKS[name].weight])),
     );
     const [probeTrain, probeTest] = [firstImages(train, config.probeImages), firstImages(test, 2000)];
-    const random = probe(new Encoder({ separable: config.separable }), probeTrain, probeTest, config.seed);
+    const random = probe(newEncoder(), probeTrain, probeTest, config.seed);
     const { parameters, flops } = summary(encoder, [1, 3, 32, 32]);
 
     const loader = new DataLoader(withIndices(train), { batchSize: config.batchSize, shuffle: true, dropLast: true });

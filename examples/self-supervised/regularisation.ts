@@ -51,7 +51,7 @@ export default experiment({
     patience: 0,
   },
   async run(config, run) {
-    const { train, test } = await loadImages(config);
+    const { train, test, statistics } = await loadImages(config);
     const { perClass, validPerClass, seed, epochs } = config;
     const chosen = fewLabels(train.targets, perClass + validPerClass, { seed });
     const learning = chosenImages(train, chosen.slice(0, perClass * 10));
@@ -59,7 +59,7 @@ export default experiment({
     const results: Record<string, number> = {};
     for (const [name, means] of Object.entries(ROWS)) {
       manualSeed(seed);
-      const model = new Classifier(new Encoder(), { dropout: means.dropout ?? 0 });
+      const model = new Classifier(new Encoder(statistics), { dropout: means.dropout ?? 0 });
       const loader = new DataLoader(withIndices(learning), {
         batchSize: config.batchSize,
         shuffle: true,

@@ -68,11 +68,11 @@ export default experiment({
   },
   quick: { ...QUICK_IMAGES, trainImages: 0, few: 3, more: 6, epochs: 5, batchSize: 10 },
   async run(config, run) {
-    const { train, test } = await loadImages(config);
+    const { train, test, statistics } = await loadImages(config);
     const { separable, seed } = config;
     const newEncoder = () => {
       manualSeed(seed);
-      return new Encoder({ separable });
+      return new Encoder({ ...statistics, separable });
     };
     const pretrained = () => {
       const encoder = newEncoder();

@@ -6,9 +6,9 @@ import { interpolate } from "../nn/functional/interpolate.ts";
 import { maxPool2d } from "../nn/functional/pooling.ts";
 import { Module } from "../nn/module.ts";
 import { BatchNorm2d } from "../nn/norm.ts";
-import { checkBoolean, checkInteger, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { tensor } from "../tensor/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import * as transforms from "../vision/transforms.ts";
 
 export interface EncoderOptions {
   /** Channels of each stage; between two stages the image is halved. Default [32, 64, 128]. */
@@ -24,6 +24,12 @@ export interface EncoderOptions {
 
 const CIFAR10_MEAN = [0.4914, 0.4822, 0.4465];
 const CIFAR10_STD = [0.247, 0.2435, 0.2616];
+
+function checkList(op: string, name: string, values: readonly number[]): number[] {
+  if (!Array.isArray(values) || values.length === 0)
+    throw new OptionError(`${op}: ${name} expected a number a channel`);
+  return values.map((value, c) => checkNumber(op, `${name}[${c}]`, value));
+}
 
 /** 3x3 convolution, batch norm, ReLU; `separable`: depthwise 3x3 and 1x1, each with a norm (MobileNet). */
 function block(from: number, to: number, separable: boolean): Module[] {
@@ -61,7 +67,9 @@ export class Encoder extends Module {
   readonly features: number;
   /** Pixels of an image, in each direction, for one of the features' map. */
   readonly stride: number;
-  readonly #normalize: (images: Tensor) => Tensor;
+  /** [1,C,1,1] each; part of the state, so that an encoder that is loaded normalises as it did. */
+  mean: Tensor;
+  std: Tensor;
 
   constructor(options?: EncoderOptions) {
     super();
@@ -75,10 +83,15 @@ export class Encoder extends Module {
     });
     const { channels, depths } = given;
     const separable = checkBoolean(op, "separable", given.separable);
+    if (given.mean.length !== given.std.length || given.std.includes(0)) {
+      throw new OptionError(`${op}: expected as many std as mean, none 0, got [${given.std}] and [${given.mean}]`);
+    }
     if (channels.length !== depths.length || channels.length === 0) {
       throw new OptionError(`${op}: expected as many depths as channels, got [${depths}] and [${channels}]`);
     }
-    this.#normalize = transforms.normalize(given.mean, given.std);
+    const perChannel = (name: "mean" | "std") =>
+      this.registerBuffer(name, tensor(checkList(op, name, given[name])).reshape([1, -1, 1, 1]));
+    [this.mean, this.std] = [perChannel("mean"), perChannel("std")];
     let from = given.mean.length;
     const stages = channels.map((to, i) => {
       checkInteger(op, `channels[${i}]`, to, 1);
@@ -104,7 +117,7 @@ export class Encoder extends Module {
       keep: undefined as Tensor | undefined,
       pixels: undefined as Tensor | undefined,
     });
-    let x = this.#normalize(images);
+    let x = images.sub(this.mean).div(this.std);
     if (pixels) x = x.mul(pixels);
     let scale = this.stride;
     const hide = (y: Tensor) => (keep ? y.mul(scale === 1 ? keep : interpolate(keep, { scaleFactor: scale })) : y);
