@@ -1,7 +1,7 @@
-import { DataError, manualSeed, type optim, optim as optimizers, type Tensor } from "wasmgrad";
+import { DataError, type nn, type optim, optim as optimizers, type Tensor } from "wasmgrad";
 import { type Dataset, Subset } from "wasmgrad/data";
 import type { Config, Run } from "wasmgrad/train";
-import { type ChannelStatistics, CIFAR10 } from "wasmgrad/vision";
+import { augment, type ChannelStatistics, CIFAR10 } from "wasmgrad/vision";
 
 /** A program that can be run by name, with options, into a folder of its own. */
 export interface Experiment<C extends Config = Config> {
@@ -63,6 +63,14 @@ export const IMAGES = { data: "cifar10", trainImages: 0, testImages: 0, seed: 0 
 /** The same for a run of a few seconds. */
 export const QUICK_IMAGES = { data: "sample", trainImages: 128, testImages: 50 };
 
+/** What every image may look like: moved by up to 4 pixels, or in a mirror. */
+export const shift = augment.compose([augment.randomCrop(), augment.horizontalFlip()]);
+
+/** How many numbers a module learns. */
+export function countParameters(module: nn.Module): number {
+  return module.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
+}
+
 /** AdamW, and a schedule over all steps: a linear warm-up of a twentieth, then a cosine down to 0. */
 export function adamWithSchedule(
   params: optim.AdamW["paramGroups"][number]["params"] | { params: Tensor[]; lr: number }[],
@@ -82,5 +90,3 @@ export function adamWithSchedule(
   );
   return { optimizer, scheduler };
 }
-
-export { manualSeed };

@@ -3,7 +3,7 @@ import { DataLoader, withIndices } from "wasmgrad/data";
 import { inEvalMode } from "wasmgrad/ssl";
 import { MovingAverage, Trainer } from "wasmgrad/train";
 import { augment, imageGrid } from "wasmgrad/vision";
-import { experiment, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";
+import { countParameters, experiment, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";
 
 const down = (from: number, to: number) => new nn.Conv2d(from, to, { kernelSize: 4, stride: 2, padding: 1 });
 const up = (from: number, to: number) =>
@@ -128,12 +128,11 @@ export default experiment({
     });
     await run.train("training", trainer);
     const { loss, criticLoss } = trainer.epochs.at(-1)!;
-    const count = (module: nn.Module) => module.parameters().reduce((sum, p) => sum + p.numel(), 0);
     return {
       painterLoss: loss,
       criticLoss: Number(criticLoss),
-      painterParameters: count(gan.painter),
-      criticParameters: count(gan.critic),
+      painterParameters: countParameters(gan.painter),
+      criticParameters: countParameters(gan.critic),
     };
   },
 });

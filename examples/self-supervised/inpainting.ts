@@ -6,6 +6,7 @@ import { imageGrid, mse } from "wasmgrad/vision";
 import { InpaintingAutoencoder } from "../inpainting/model.ts";
 import {
   adamWithSchedule,
+  countParameters,
   experiment,
   firstImages,
   IMAGES,
@@ -142,7 +143,7 @@ export default experiment({
       ),
     );
     const layers = tutorial ? summary(autoencoder, [1, 3, 32, 32]) : null;
-    const parameters = model.parameters().reduce((sum, p) => sum + p.numel(), 0);
+    const parameters = countParameters(model);
     return { ...whole(() => evaluate(paint, test)), parameters, ...(layers && { megaflops: layers.flops / 1e6 }) };
   },
 });

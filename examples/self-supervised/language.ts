@@ -3,7 +3,7 @@ import { Generator, manualSeed, nn, rand, randint, type Tensor, tensor } from "w
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { inEvalMode, MASK, MaskedLanguageModel, PAD, SPECIAL, UNK, WordTokenizer } from "wasmgrad/ssl";
 import { Trainer } from "wasmgrad/train";
-import { adamWithSchedule, experiment } from "./experiment.ts";
+import { adamWithSchedule, countParameters, experiment } from "./experiment.ts";
 
 const readText = (name: string) => readFileSync(new URL(`../data/texts/${name}`, import.meta.url), "utf8");
 const sentences = (text: string) => text.replace(/\s+/g, " ").match(/[^.!?]+[.!?]+["”’)]*/g) ?? [];
@@ -151,7 +151,7 @@ export default experiment({
       console.log(`${prompt} ${words.map(([word, p]) => `${word} ${p.toFixed(3)}`).join(", ")}`);
     }
     const { accuracy, validLoss, baseline } = evaluate(model, validRows, vocabulary, FREQUENT);
-    const parameters = model.parameters().reduce((sum, p) => sum + p.numel(), 0);
+    const parameters = countParameters(model);
     return { heldOutAccuracy: accuracy, unigramAccuracy: baseline, heldOutPerplexity: Math.exp(validLoss), parameters };
   },
 });

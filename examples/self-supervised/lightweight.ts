@@ -3,10 +3,7 @@ import { manualSeed, nn, noGrad, scope } from "wasmgrad";
 import { DataLoader, withIndices } from "wasmgrad/data";
 import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
 import { summary, Trainer } from "wasmgrad/train";
-import { augment } from "wasmgrad/vision";
-import { adamWithSchedule, experiment, firstImages, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";
-
-const shift = augment.compose([augment.randomCrop(), augment.horizontalFlip()]);
+import { adamWithSchedule, experiment, firstImages, IMAGES, loadImages, QUICK_IMAGES, shift } from "./experiment.ts";
 
 /** The least time of five forward passes, in milliseconds an image. */
 function forwardTime(model: nn.Module, images: Parameters<nn.Module["forward"]>[0]): number {

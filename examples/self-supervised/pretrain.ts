@@ -17,7 +17,7 @@ import {
   recalibrate,
 } from "wasmgrad/ssl";
 import { summary, Trainer } from "wasmgrad/train";
-import { augment, imageGrid } from "wasmgrad/vision";
+import { imageGrid } from "wasmgrad/vision";
 import {
   adamWithSchedule,
   experiment,
@@ -26,9 +26,8 @@ import {
   type Images,
   loadImages,
   QUICK_IMAGES,
+  shift,
 } from "./experiment.ts";
-
-const shift = augment.compose([augment.randomCrop(), augment.horizontalFlip()]);
 
 /** All tasks, each with the weight that brings its loss to about the size of the others'. */
 const TASKS: Record<string, { weight: number; make: (features: number) => PretextTask }> = {

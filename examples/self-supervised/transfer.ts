@@ -3,11 +3,8 @@ import { DataLoader, fewLabels, withIndices } from "wasmgrad/data";
 import { loadSafetensors } from "wasmgrad/io";
 import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
 import { type Run, Trainer } from "wasmgrad/train";
-import { augment } from "wasmgrad/vision";
-import { chosenImages, experiment, IMAGES, type Images, loadImages, QUICK_IMAGES } from "./experiment.ts";
+import { chosenImages, experiment, IMAGES, type Images, loadImages, QUICK_IMAGES, shift } from "./experiment.ts";
 import { probe } from "./pretrain.ts";
-
-const shift = augment.compose([augment.randomCrop(), augment.horizontalFlip()]);
 
 interface Tuning {
   epochs: number;

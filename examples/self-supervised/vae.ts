@@ -5,6 +5,7 @@ import { Trainer } from "wasmgrad/train";
 import { imageGrid } from "wasmgrad/vision";
 import {
   adamWithSchedule,
+  countParameters,
   experiment,
   firstImages,
   IMAGES,
@@ -143,7 +144,7 @@ export default experiment({
         ),
       );
     });
-    const parameters = model.parameters().reduce((sum, p) => sum + p.numel(), 0);
+    const parameters = countParameters(model);
     return { ...evaluate(model, test), parameters };
   },
 });
