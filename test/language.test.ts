@@ -47,6 +47,18 @@ describe("MaskedLanguageModel", () => {
     ).not.toEqual(short.select(1, 0).data());
   });
 
+  test("only some places, of all rows, are the same numbers", () => {
+    manualSeed(4);
+    const model = make().eval();
+    const tokens = int([
+      [4, 5, 6, PAD],
+      [7, 8, 9, 10],
+    ]);
+    const all = model.forward(tokens).data();
+    const some = model.forward(tokens, { at: tensor(Int32Array.of(6, 1)) }).data();
+    expect([...some]).toEqual([...all.slice(6 * 12, 7 * 12), ...all.slice(12, 24)]);
+  });
+
   test("has one matrix for words in and words out, and knows where a word stands", () => {
     manualSeed(2);
     const model = make().eval();

@@ -24,21 +24,20 @@ function toRows(tokenizer: WordTokenizer, text: readonly string[], length: numbe
   return tensor(flat, { shape: [rows.length, length] });
 }
 
-const IGNORED = -100;
-
 /**
- * Hides about 15 % of the known words: of these 80 % become [MASK], 10 % another word, 10 % stay, so that the model cannot trust what it
- * sees. `answers` has the hidden words, elsewhere IGNORED. With `plain` all hidden words become [MASK].
+ * Hides a share of the known words: of these 80 % become [MASK], 10 % another word, 10 % stay, so that the model cannot trust what it sees.
+ * With `plain` all become [MASK]. `at` has the places of the hidden words, `answers` the words.
  */
-function hideWords(tokens: Tensor, vocabulary: number, plain: boolean, generator?: Generator) {
+function hideWords(tokens: Tensor, vocabulary: number, share: number, plain: boolean, generator?: Generator) {
   const chance = rand(tokens.shape, { generator });
   const kind = rand(tokens.shape, { generator });
   const others = randint(SPECIAL.length, vocabulary, tokens.shape, { generator });
-  const hidden = chance.lt(0.15).logicalAnd(tokens.gt(UNK));
+  const hidden = chance.lt(share).logicalAnd(tokens.gt(UNK));
   const masked = hidden.logicalAnd(kind.lt(plain ? 1 : 0.8));
   const swapped = hidden.logicalAnd(kind.ge(plain ? 1 : 0.9));
   const seen = others.where(swapped, tokens).maskedFill(masked, MASK);
-  return { seen, answers: tokens.maskedFill(hidden.logicalNot(), IGNORED) };
+  const at = tensor(Int32Array.from([...hidden.data().entries()].filter(([, yes]) => yes).map(([place]) => place)));
+  return { seen, at, answers: tokens.reshape([-1]).indexSelect(0, at) };
 }
 
 /** Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always saying the most frequent word. */
@@ -47,14 +46,12 @@ function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, 
   let [right, baseline, count, loss] = [0, 0, 0, 0];
   inEvalMode(model, () => {
     for (const [tokens] of new DataLoader(new TensorDataset(rows), { batchSize: 50 })) {
-      const { seen, answers } = hideWords(tokens, vocabulary, true, generator);
-      const logits = model.forward(seen);
-      const known = answers.ge(0);
-      right += logits.argmax(2).eq(answers).logicalAnd(known).sum().item();
+      const { seen, at, answers } = hideWords(tokens, vocabulary, 0.15, true, generator);
+      const logits = model.forward(seen, { at });
+      right += logits.argmax(1).eq(answers).sum().item();
       baseline += answers.eq(frequent).sum().item();
-      count += known.sum().item();
-      const options = { ignoreIndex: IGNORED, reduction: "sum" } as const;
-      loss += nn.functional.crossEntropy(logits.reshape([-1, vocabulary]), answers.reshape([-1]), options).item();
+      count += answers.numel();
+      loss += nn.functional.crossEntropy(logits, answers, { reduction: "sum" }).item();
     }
   });
   return { accuracy: right / count, validLoss: loss / count, baseline: baseline / count };
@@ -98,6 +95,8 @@ export default experiment({
     lr: 2e-3,
     sentences: 0,
     homeRepeats: 5,
+    /** Share of the words that are hidden in training; in evaluation it is 15 %. */
+    hidden: 0.25,
   },
   quick: { vocabulary: 200, length: 16, width: 32, layers: 1, epochs: 2, sentences: 300 },
   async run(config, run) {
@@ -133,9 +132,8 @@ export default experiment({
       ...adamWithSchedule(model.parameters(), config.lr, 0.01, config.epochs * loader.length),
       clipNorm: 1,
       loss: ([tokens]) => {
-        const { seen, answers } = hideWords(tokens, vocabulary, false);
-        const logits = model.forward(seen).reshape([-1, vocabulary]);
-        return nn.functional.crossEntropy(logits, answers.reshape([-1]), { ignoreIndex: IGNORED });
+        const { seen, at, answers } = hideWords(tokens, vocabulary, config.hidden, false);
+        return nn.functional.crossEntropy(model.forward(seen, { at }), answers);
       },
       validate: () => {
         const { accuracy, validLoss } = evaluate(model, validRows, vocabulary, FREQUENT);

@@ -83,11 +83,17 @@ export class MaskedLanguageModel extends Module {
     this.drop = new Dropout(dropout);
   }
 
-  override forward(tokens: Tensor): Tensor {
+  /**
+   * @param options `at` int32 [K]: only the scores at these places, [K,V]; a place is `row · L + column`. The product with all words is most of
+   *   the work, and only hidden words need it.
+   */
+  override forward(tokens: Tensor, options?: { at?: Tensor }): Tensor {
+    const { at } = readOptions("MaskedLanguageModel.forward", options, { at: undefined as Tensor | undefined });
     const padding = tokens.eq(PAD);
     const positions = this.positions.narrow(0, 0, tokens.shape[1]);
     let x = this.drop.forward(this.tokens.forward(tokens).add(positions));
     for (const layer of this.layers) x = layer.forward(x, padding);
+    if (at) x = x.flatten(0, 1).indexSelect(0, at);
     return linear(this.norm.forward(x), this.tokens.weight, this.bias);
   }
 }
