@@ -90,7 +90,7 @@ export default experiment({
     length: 32,
     width: 96,
     layers: 2,
-    epochs: 40,
+    epochs: 60,
     batchSize: 32,
     lr: 2e-3,
     sentences: 0,
