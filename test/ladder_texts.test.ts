@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ladders } from "../bench/ladder/ladders.ts";
 import { hottestLoop, machineCode, summary } from "../bench/ladder/machine_code.ts";
-import { picture, readLadderResults, readmeOf, withTable } from "../bench/ladder/report.ts";
+import { picture, pictureFile, readLadderResults, readmeOf, withTable } from "../bench/ladder/report.ts";
 import { root } from "./source.ts";
 
 const results = readLadderResults();
@@ -56,7 +56,7 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
 });
 
 test("the picture is that of the recorded run", () => {
-  expect(readFileSync(join(root, "bench/results/ladder.svg"), "utf8")).toBe(picture(results));
+  expect(readFileSync(pictureFile, "utf8")).toBe(picture(results));
 });
 
 test.each([
@@ -78,6 +78,6 @@ describe.runIf(process.arch === "x64")("machine code", () => {
 
   test.runIf(node20)("the micro-kernel keeps all it needs in registers", () => {
     const loop = summary(hottestLoop(machineCode("microKernel4x8", join(root, "build/ladder.wasm"))));
-    expect(loop).toMatchObject({ multiplications: 32, loadsOfVectors: 24, spills: 0 });
+    expect(loop).toMatchObject({ multiplications: 64, loadsOfVectors: 48, spills: 0 });
   });
 });

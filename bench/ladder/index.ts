@@ -2,7 +2,7 @@
  * Climbs the ladders: checks every rung against the naive one, then times all in turns.
  * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 7]
  *
- * A whole run writes bench/results/ladder.json, the picture beside it, and the tables of the READMEs in assembly/.
+ * A whole run writes bench/results/ladder.json, docs/ladder.svg and the tables of the READMEs in assembly/.
  */
 import { parseArgs } from "node:util";
 import { scope, setNumThreads } from "wasmgrad";
@@ -60,5 +60,5 @@ const narrowed = [values.layer, values.pass, values.rung, ...positionals].some((
 if (!narrowed) {
   writeResults(resultsFolder, "ladder", { rounds, turnMs: TURN }, rows);
   writeReport(readLadderResults(), ladders);
-  console.log("\nwritten: bench/results/ladder.json, bench/results/ladder.svg, the tables in assembly/*/README.md");
+  console.log("\nwritten: bench/results/ladder.json, docs/ladder.svg, the tables in assembly/*/README.md");
 }

@@ -1,6 +1,5 @@
 /** The rungs that do not ship: build/ladder.wasm, in the same memory as the library's kernels. */
 import { readFileSync } from "node:fs";
-import { instantiateSync } from "@assemblyscript/loader";
 import type { instantiate } from "../../build/ladder.js";
 import { scratch } from "../../src/ops/array.ts";
 import { HEAP_START, memory } from "../../src/wasm/memory.ts";
@@ -15,12 +14,17 @@ export function useLadderBuild(name: "release" | "debug"): void {
   build = name;
 }
 
+/** What the debug build calls when an assert does not hold. */
+function abort(_message: number, _file: number, line: number, column: number): never {
+  throw new Error(`ladder: an assert does not hold, line ${line}, column ${column}`);
+}
+
 export function ladderKernels(): LadderKernels {
   if (loaded?.build !== build) {
     const file = build === "debug" ? "ladder.debug.wasm" : "ladder.wasm";
     const bytes = readFileSync(new URL(`../../build/${file}`, import.meta.url));
-    const { instance } = instantiateSync(new Uint8Array(bytes), { env: { memory } });
-    const kernels = instance.exports as unknown as LadderKernels;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, abort } });
+    const kernels = exports as unknown as LadderKernels;
     if (kernels.heapBase() > HEAP_START) throw new Error("ladder: its static data reaches into the heap");
     loaded = { build, kernels };
   }

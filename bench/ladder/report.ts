@@ -1,4 +1,4 @@
-/** What a run leaves: tables in the READMEs, bench/results/ladder.json and a picture. */
+/** What a run leaves: tables in the READMEs, bench/results/ladder.json, docs/ladder.svg. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Results, readResults, resultsFolder, root } from "../lib/results.ts";
@@ -8,6 +8,8 @@ import type { Ladder } from "./rung.ts";
 export type LadderResults = Results<Row>;
 
 export const readmeOf = (folder: string) => join(root, "assembly", folder, "README.md");
+
+export const pictureFile = join(root, "docs/ladder.svg");
 
 export function readLadderResults(): LadderResults {
   const results = readResults<Row>(resultsFolder, "ladder");
@@ -89,7 +91,7 @@ export function withTable(readme: string, results: LadderResults, { op, unit }: 
 
 /** Writes the picture and the tables. */
 export function writeReport(results: LadderResults, ladders: Ladder[]): void {
-  writeFileSync(join(resultsFolder, "ladder.svg"), picture(results));
+  writeFileSync(pictureFile, picture(results));
   for (const ladder of ladders) {
     const readme = readmeOf(ladder.folder);
     writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results, ladder));
