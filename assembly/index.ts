@@ -8,7 +8,7 @@ export function heapBase(): usize {
 
 // Products and convolutions, in reading order (README.md).
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
-export { gemm } from "./matmul/gemm";
+export { addGemm, gemm } from "./matmul/gemm";
 export { multiplyDots, multiplyRows } from "./matmul/skinny";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
 export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./conv2d/depthwise";

@@ -4,7 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
-import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from "wasmgrad";
+import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope, tensor } from "wasmgrad";
+import { MovingAverage } from "wasmgrad/train";
+import { augment } from "wasmgrad/vision";
+import { describeImages } from "../src/ops/augment.ts";
 import { ByteImages } from "../src/ops/byte_images.ts";
 import { withFrame } from "../src/wasm/block.ts";
 import { READ_THEIR_OUTPUT } from "../src/wasm/job.ts";
@@ -75,6 +78,21 @@ test("creation, random numbers, images of bytes", () => {
   images.write(0, new Uint8Array(96), "CHW");
   withFrame(() => images.statistics());
   images.release();
+});
+
+test("augmentation, checks of images, averaged weights", () => {
+  const images = rand([2, 3, 8, 8]);
+  augment.gaussianNoise()(images, { indices: tensor([0, 1], { dtype: "int32" }) });
+  withFrame(() => describeImages(images.array));
+  const average = new MovingAverage(new nn.Linear(2, 2));
+  average.update();
+  average.update();
+});
+
+test("a product that is added to what is there", () => {
+  // 40 images of 16 tiles: the gradient of the weight is summed over several chunks of images
+  const weight = rand([32, 32, 3, 3], { requiresGrad: true });
+  nn.functional.conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 }).sum().backward();
 });
 
 test("only the listed kernels change their result when they run again, and all kernels ran", () => {

@@ -77,6 +77,14 @@ export function gemm(
   }
 }
 
+/** The same, added to what is in C: a kernel of its own, since it must not run twice over a range. */
+export function addGemm(
+  begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
+  c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
+): void {
+  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride, START_C, 0, 0, edge);
+}
+
 /** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */
 function edgeTile(
   steps: i32, a: usize, b: usize, c: usize, n: i32, rows: i32, columns: i32, start: i32, bias: usize,

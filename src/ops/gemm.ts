@@ -106,9 +106,7 @@ export function multiplyPacked(p: Product): void {
   const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
-  // biome-ignore format: the kernel's argument list
-  launch(
-    "gemm", units, 1, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride,
-    start, bias, Number(relu), edge,
-  );
+  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride] as const;
+  if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
+  else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
 }

@@ -30,7 +30,9 @@ const LOOK_EVERY_MS = 2;
 export const READ_THEIR_OUTPUT: ReadonlySet<string> = new Set([
   "adamStep",
   "addContiguous",
+  "addGemm",
   "addToRows",
+  "averageStep",
   "rmspropStep",
   "scaleInPlace",
   "scatterAdd",
