@@ -1,4 +1,4 @@
-import { Generator, manualSeed, nn, randn, scope, type Tensor, zeros } from "wasmgrad";
+import { full, Generator, manualSeed, nn, randn, scope, type Tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { inEvalMode } from "wasmgrad/ssl";
 import { Trainer } from "wasmgrad/train";
@@ -26,7 +26,8 @@ const up = (from: number, to: number) => new nn.ConvTranspose2d(from, to, { kern
 class Vae extends nn.Module {
   encoder: nn.Sequential;
   decoder: nn.Sequential;
-  logVariance = new nn.Parameter(zeros([]));
+  /** log s²: at first about the error of a grey guess. */
+  logVariance = new nn.Parameter(full([], -3));
   readonly latent: number;
 
   constructor(width: number, latent: number) {
