@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
-import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope, tensor } from "wasmgrad";
+import { arange, bernoulli, eye, linspace, nn, noGrad, optim, rand, randn, scope, tensor } from "wasmgrad";
 import { MovingAverage } from "wasmgrad/train";
 import { augment } from "wasmgrad/vision";
 import { describeImages } from "../src/ops/augment.ts";
@@ -84,15 +84,19 @@ test("augmentation, checks of images, averaged weights", () => {
   const images = rand([2, 3, 8, 8]);
   augment.gaussianNoise()(images, { indices: tensor([0, 1], { dtype: "int32" }) });
   withFrame(() => describeImages(images.array));
-  const average = new MovingAverage(new nn.Linear(2, 2));
-  average.update();
+  const model = new nn.Linear(2, 2);
+  const average = new MovingAverage(model);
+  noGrad(() => model.weight.copy_(rand([2, 2])));
   average.update();
 });
 
 test("a product that is added to what is there", () => {
   // 40 images of 16 tiles: the gradient of the weight is summed over several chunks of images
   const weight = rand([32, 32, 3, 3], { requiresGrad: true });
-  nn.functional.conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 }).sum().backward();
+  nn.functional
+    .conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 })
+    .sum()
+    .backward();
 });
 
 test("only the listed kernels change their result when they run again, and all kernels ran", () => {
