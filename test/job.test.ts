@@ -30,9 +30,9 @@ afterEach(() => {
 });
 
 /** A job that calls `before` ahead of the caller's own chunks; `ranges` are what the caller computed. */
-function jobOf(name: "exp" | "sgdStep", before: () => void) {
+function jobOf(name: "exp" | "rmspropStep", before: () => void) {
   const [from, to] = blocks.map((block) => block.address);
-  const args = name === "exp" ? [from, to] : [from, to, 0, 0.1, 0, 1, 0, 0];
+  const args = name === "exp" ? [from, to] : [from, to, to, 0, 0, 0.1, 0.9, 0.1, 1e-8, 0, 0];
   const ranges: number[][] = [];
   const kernel: Job["kernel"] = (begin, end, ...rest) => {
     if (ranges.length === 0) before();
@@ -48,7 +48,7 @@ function jobOf(name: "exp" | "sgdStep", before: () => void) {
 const allOnes = () => y.every((value) => value === 1);
 
 /** Runs a job with a real worker that is killed while it computes the other chunk. */
-async function killWithin(name: "exp" | "sgdStep") {
+async function killWithin(name: "exp" | "rmspropStep") {
   const workers: Worker[] = [];
   workerThreads.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
@@ -90,7 +90,7 @@ test("a worker is killed in the middle of its part: the caller does the job agai
 test("… but a kernel that reads what it writes cannot be run again: a clear error", async () => {
   let message: string | undefined;
   for (let attempt = 0; !message && attempt < ATTEMPTS; attempt++) {
-    const { run } = await killWithin("sgdStep");
+    const { run } = await killWithin("rmspropStep");
     try {
       run();
     } catch (error) {
@@ -98,7 +98,7 @@ test("… but a kernel that reads what it writes cannot be run again: a clear er
     }
   }
   expect(message).toMatch(
-    /WasmgradError: sgdStep: a worker thread died or hung in the middle of its part, so this result is incomplete/,
+    /WasmgradError: rmspropStep: a worker thread died or hung in the middle of its part, so this result is incomplete/,
   );
   runParallel(module, jobOf("exp", () => {}).job);
   expect(allOnes()).toBe(true);

@@ -4,10 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
-import { arange, bernoulli, eye, linspace, nn, noGrad, optim, rand, randn, scope, tensor } from "wasmgrad";
-import { MovingAverage } from "wasmgrad/train";
-import { augment } from "wasmgrad/vision";
-import { describeImages } from "../src/ops/augment.ts";
+import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from "wasmgrad";
+import { describeImages, noiseImages } from "../src/ops/augment.ts";
+import { averageStep } from "../src/ops/average.ts";
 import { ByteImages } from "../src/ops/byte_images.ts";
 import { withFrame } from "../src/wasm/block.ts";
 import { READ_THEIR_OUTPUT } from "../src/wasm/job.ts";
@@ -67,6 +66,15 @@ test("optimizers, running statistics, clipping", () => {
   }
 });
 
+test("averages, noise, hashes of images", () => {
+  const [mean, x] = [randn([5]), randn([5])];
+  averageStep(mean.array, x.array, 0.5);
+  const images = rand([2, 1, 3, 3]).array;
+  const chance = { indices: arange(2).array, seed: 1, epoch: 0, step: 0, view: 0 };
+  withFrame(() => noiseImages(images, chance, 0.5));
+  withFrame(() => describeImages(images));
+});
+
 test("creation, random numbers, images of bytes", () => {
   arange(5);
   arange(0, 1, 0.25);
@@ -80,23 +88,10 @@ test("creation, random numbers, images of bytes", () => {
   images.release();
 });
 
-test("augmentation, checks of images, averaged weights", () => {
-  const images = rand([2, 3, 8, 8]);
-  augment.gaussianNoise()(images, { indices: tensor([0, 1], { dtype: "int32" }) });
-  withFrame(() => describeImages(images.array));
-  const model = new nn.Linear(2, 2);
-  const average = new MovingAverage(model);
-  noGrad(() => model.weight.copy_(rand([2, 2])));
-  average.update();
-});
-
 test("a product that is added to what is there", () => {
   // 40 images of 16 tiles: the gradient of the weight is summed over several chunks of images
   const weight = rand([32, 32, 3, 3], { requiresGrad: true });
-  nn.functional
-    .conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 })
-    .sum()
-    .backward();
+  nn.functional.conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 }).sum().backward();
 });
 
 test("only the listed kernels change their result when they run again, and all kernels ran", () => {
