@@ -7,7 +7,7 @@ import { Block } from "../src/wasm/block.ts";
 import { type Hand, type Job, runJob, takeLine } from "../src/wasm/job.ts";
 import { f32View, memory } from "../src/wasm/memory.ts";
 import { runParallel } from "../src/wasm/threads.ts";
-import { CONTROL } from "../src/wasm/worker_source.ts";
+import { CONTROL, LINE } from "../src/wasm/worker_source.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
 const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -62,7 +62,7 @@ async function killWithin(name: "exp" | "rmspropStep") {
     if (!arm) return;
     const start = Date.now();
     // the worker takes the other chunk
-    while (Atomics.load(words, CONTROL.next) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
+    while (Atomics.load(words, CONTROL.next + LINE) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
     for (const worker of workers) void worker.terminate();
   };
   runParallel(module, jobOf(name, kill).job);
@@ -122,7 +122,7 @@ test("a slow worker is awaited, however long it takes", async () => {
   const worker = new Worker(leave, { eval: true, workerData: { memory, word: hand.line + CONTROL.inside, done } });
   const { job, ranges } = jobOf("exp", () => {});
   const hands = [hand as Hand];
-  runJob(job, hands);
+  runJob(job, { hands, lanes: 2 });
   expect(Atomics.load(done, 0)).toBe(1);
   expect(ranges).toHaveLength(2);
   expect(hands).toEqual([hand]);
@@ -141,10 +141,10 @@ test("a worker that is missing for long, and may be alive, is stopped: a clear e
   const hand = stuckHand();
   const hands = [hand as Hand];
   const { job } = jobOf("exp", () => {});
-  expect(() => runJob(job, hands)).toThrow(/exp: a worker thread died or hung in the middle of its part/);
+  expect(() => runJob(job, { hands, lanes: 2 })).toThrow(/exp: a worker thread died or hung in the middle of its part/);
   expect(hand.stop).toHaveBeenCalledOnce();
   expect(hands).toEqual([]);
-  runJob(job, hands);
+  runJob(job, { hands, lanes: 2 });
   expect(allOnes()).toBe(true);
 });
 
@@ -153,6 +153,6 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
     throw new Error("trapped");
   });
   const line = takeLine();
-  expect(() => runJob(job, [{ line, isDead: () => false, stop() {} }])).toThrow("trapped");
+  expect(() => runJob(job, { hands: [{ line, isDead: () => false, stop() {} }], lanes: 2 })).toThrow("trapped");
   expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
 });

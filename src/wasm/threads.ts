@@ -1,14 +1,19 @@
 import { OptionError } from "../errors.ts";
-import { dismiss, fileOf, type Hand, type Job, runJob, takeLine } from "./job.ts";
+import { type Crew, dismiss, fileOf, type Hand, type Job, runJob, takeLine } from "./job.ts";
 import { isShared, memory } from "./memory.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
 /** What starts one worker, in Node or in a browser; returns what looks after it. Undefined where there are no threads. */
-type StartWorker = (data: { module: WebAssembly.Module; memory: WebAssembly.Memory; line: number }) => Hand;
+type StartWorker = (data: {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  line: number;
+  lane: number;
+}) => Hand;
 
 let threads = defaultThreads();
 /** The workers, from the first parallel job on. */
-let hands: Hand[] | undefined;
+let crew: Crew | undefined;
 
 /** Why there can be one thread only; undefined where there can be more: in Node, and in browsers on cross-origin isolated pages. */
 function obstacle(): string | undefined {
@@ -96,30 +101,30 @@ export function getNumThreads(): number {
 
 /** Ends the workers there are; the next parallel job starts others. */
 export function restartWorkers(): void {
-  if (hands?.length) dismiss(hands);
-  hands = undefined;
+  if (crew?.hands.length) dismiss(crew.hands);
+  crew = undefined;
 }
 
-function startWorkers(module: WebAssembly.Module): Hand[] {
-  const started: Hand[] = [];
+function startWorkers(module: WebAssembly.Module): Crew {
+  const hands: Hand[] = [];
   const start = threads > 1 ? workerStarter() : undefined;
-  if (!start) return started;
+  if (!start) return { hands, lanes: 1 };
   const reason = obstacle();
   if (reason) {
     threads = 1;
     console.warn(`wasmgrad: one thread, since ${reason}`);
-    return started;
+    return { hands, lanes: 1 };
   }
   try {
-    while (started.length < threads - 1) started.push(start({ module, memory, line: takeLine() }));
+    while (hands.length < threads - 1) hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }));
   } catch {
     // no worker can be started here: the calling thread computes alone
   }
-  return started;
+  return { hands, lanes: hands.length + 1 };
 }
 
 /** Runs a job on all threads there are. */
 export function runParallel(module: WebAssembly.Module, job: Job): void {
-  hands ??= startWorkers(module);
-  runJob(job, hands);
+  crew ??= startWorkers(module);
+  runJob(job, crew);
 }

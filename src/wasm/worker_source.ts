@@ -5,21 +5,22 @@
 export const CONTROL = {
   /** Odd while a job is open, even between jobs; grows by 1 at each opening and closing. */
   generation: 16,
-  /** The next chunk nobody has taken. */
-  next: 32,
   /** Workers that sleep, or are about to: nobody needs to be woken while it is 0. (One that is killed asleep is counted for ever.) */
   sleepers: 48,
   /** Set by a worker whose kernel trapped. */
   failed: 64,
-  /** The job: number of the kernel, length of its range, length of a chunk, number of arguments. */
+  /** The job: number of the kernel, length of its range, length of a chunk, number of lanes and of arguments. */
   kernel: 80,
   total: 81,
   grain: 82,
-  argumentCount: 83,
+  lanes: 83,
+  argumentCount: 84,
   /** The arguments, float64 (index in float64 words). */
   arguments: 48,
+  /** A cache line for each lane, whose first word is its next chunk that nobody has taken. */
+  next: 256,
   /** Cache lines of workers, with the three words below. */
-  lines: 256,
+  lines: 1280,
   /** 1 from before the worker looks whether a job is open until it has left the job. */
   inside: 0,
   /** Set by the caller: the worker takes no part in any later job. */
@@ -31,7 +32,7 @@ export const CONTROL = {
 /** Int32 words of a cache line. */
 export const LINE = 16;
 /** Lines for workers; one is used again only after all others. */
-export const LINES = 240;
+export const LINES = 176;
 export const MAX_WORKERS = 63;
 /** Arguments of a kernel behind begin and end. */
 export const MAX_ARGUMENTS = 32;
@@ -55,7 +56,7 @@ const BRIEF_FOR_MS = 500;
  */
 export const workerSource = `
 "use strict";
-const run = ({ module, memory, line, file }) => {
+const run = ({ module, memory, line, lane, file }) => {
   const C = ${JSON.stringify(CONTROL)};
   const words = new Int32Array(memory.buffer, 0, ${CONTROL.lines + LINES * LINE});
   const numbers = new Float64Array(memory.buffer, 8 * C.arguments, ${MAX_ARGUMENTS});
@@ -85,16 +86,24 @@ const run = ({ module, memory, line, file }) => {
     const total = words[C.total];
     const grain = words[C.grain];
     const chunks = Math.ceil(total / grain);
+    const lanes = words[C.lanes];
     const count = words[C.argumentCount];
     args.length = 2 + count;
     for (let i = 0; i < count; i++) args[2 + i] = numbers[i];
-    for (let chunk = Atomics.add(words, C.next, 1); chunk < chunks; chunk = Atomics.add(words, C.next, 1)) {
-      args[0] = chunk * grain;
-      args[1] = Math.min(total, args[0] + grain);
-      try {
-        kernel(...args);
-      } catch {
-        Atomics.store(words, C.failed, 1);
+    for (let turn = 0; turn < lanes; turn++) {
+      const of = (lane + turn) % lanes;
+      const next = C.next + of * ${LINE};
+      const end = Math.floor(((of + 1) * chunks) / lanes);
+      while (Atomics.load(words, next) < end) {
+        const chunk = Atomics.add(words, next, 1);
+        if (chunk >= end) break;
+        args[0] = chunk * grain;
+        args[1] = Math.min(total, args[0] + grain);
+        try {
+          kernel(...args);
+        } catch {
+          Atomics.store(words, C.failed, 1);
+        }
       }
     }
   };
