@@ -91,7 +91,10 @@ test("creation, random numbers, images of bytes", () => {
 test("a product that is added to what is there", () => {
   // 40 images of 16 tiles: the gradient of the weight is summed over several chunks of images
   const weight = rand([32, 32, 3, 3], { requiresGrad: true });
-  nn.functional.conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 }).sum().backward();
+  nn.functional
+    .conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 })
+    .sum()
+    .backward();
 });
 
 test("only the listed kernels change their result when they run again, and all kernels ran", () => {
