@@ -43,10 +43,11 @@ export const MAX_ARGUMENTS = 32;
  */
 const SPIN_MS = 2;
 /**
- * A worker that lost its core for this long while it spun shares it with somebody, maybe with the caller: to spin then takes
- * time away from work. It spins but briefly for a while, and tries again.
+ * A worker that loses its core while it spins, time and again, shares it with somebody, maybe with the caller: to spin then takes
+ * time away from work. If that was so for a third of SHARE_OF_MS of spinning, it spins but briefly for a while, then tries again.
  */
 const LOST_CORE_MS = 1;
+const SHARE_OF_MS = 20;
 const BRIEF_SPIN_MS = 0.02;
 const BRIEF_FOR_MS = 500;
 
@@ -65,18 +66,26 @@ const run = ({ module, memory, line, lane, file }) => {
   Atomics.store(words, line + C.file, file + 1);
   const args = [];
   let briefUntil = 0;
+  let spun = 0;
+  let lost = 0;
   /** Waits until the generation is not "seen": awake for a while, then asleep. */
   const awaitChange = (seen) => {
-    let now = performance.now();
-    const end = now + (now < briefUntil ? ${BRIEF_SPIN_MS} : ${SPIN_MS});
-    while (now < end) {
-      let changed = false;
+    const start = performance.now();
+    const end = start + (start < briefUntil ? ${BRIEF_SPIN_MS} : ${SPIN_MS});
+    let now = start;
+    let changed = false;
+    while (!changed && now < end) {
       for (let spin = 0; !changed && spin < 1000; spin++) changed = Atomics.load(words, C.generation) !== seen;
       const before = now;
       now = performance.now();
-      if (now - before > ${LOST_CORE_MS}) briefUntil = now + ${BRIEF_FOR_MS};
-      if (changed) return;
+      if (now - before > ${LOST_CORE_MS}) lost += now - before;
     }
+    spun += now - start;
+    if (spun > ${SHARE_OF_MS}) {
+      if (lost > spun / 3) briefUntil = now + ${BRIEF_FOR_MS};
+      spun = lost = 0;
+    }
+    if (changed) return;
     Atomics.add(words, C.sleepers, 1);
     Atomics.wait(words, C.generation, seen);
     Atomics.sub(words, C.sleepers, 1);
