@@ -112,16 +112,20 @@ test("workers that end during the training cost speed only", async () => {
     "isolated",
     `{
       const { Worker } = globalThis;
+      globalThis.ended = 0;
       globalThis.Worker = class extends Worker {
         constructor(...args) {
           super(...args);
-          setTimeout(() => this.terminate(), 500);
+          setTimeout(() => {
+            this.terminate();
+            globalThis.ended++;
+          }, 100);
         }
       };
     }`,
   );
   expect(await page.evaluate(`inpaintingWeights(${STEPS}, 3)`)).toEqual({ digest: expected, threads: 3 });
-  expect(page.workers()).toEqual([]);
+  expect(await page.evaluate("ended")).toBe(2);
 });
 
 test("the entries for browsers have what needs no files", async () => {
