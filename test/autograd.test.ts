@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   AutogradError,
   DTypeError,
+  enableGrad,
   isGradEnabled,
   keep,
   memory,
@@ -293,6 +294,18 @@ describe("noGrad, detach, requiresGrad", () => {
     ).toThrow(RangeError);
     expect(isGradEnabled()).toBe(true);
     expect(() => noGrad(async () => 1)).toThrow(TypeError);
+  });
+
+  test("enableGrad records inside of noGrad, and only there", () => {
+    const x = tensor([2], { requiresGrad: true });
+    noGrad(() => {
+      const y = enableGrad(() => x.mul(x).sum());
+      y.backward();
+      expect(x.mul(x).requiresGrad).toBe(false);
+    });
+    expect(x.grad!.toArray()).toEqual([4]);
+    expect(() => enableGrad(async () => 1)).toThrow(/enableGrad: expected a synchronous/);
+    expect(isGradEnabled()).toBe(true);
   });
 
   test("noGrad nests", () => {

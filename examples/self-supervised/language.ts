@@ -90,7 +90,7 @@ export default experiment({
     length: 32,
     width: 96,
     layers: 2,
-    epochs: 60,
+    epochs: 30,
     batchSize: 32,
     lr: 2e-3,
     sentences: 0,

@@ -30,12 +30,12 @@ import {
 } from "./experiment.ts";
 
 /** All tasks, each with the weight that brings its loss to about the size of the others'. */
-const TASKS: Record<string, { weight: number; make: (features: number) => PretextTask }> = {
+const TASKS: Record<string, { weight: number; make: (features: number, temperature: number) => PretextTask }> = {
   inpainting: { weight: 20, make: (features) => new Inpainting(features, { mask: "pixels", augment: shift }) },
   blocks: { weight: 20, make: (features) => new Inpainting(features, { mask: "blocks", augment: shift }) },
   denoising: { weight: 20, make: (features) => new Denoising(features, { augment: shift }) },
   rotation: { weight: 1, make: (features) => new Rotation(features, { augment: shift }) },
-  contrastive: { weight: 1, make: (features) => new Contrastive(features) },
+  contrastive: { weight: 1, make: (features, temperature) => new Contrastive(features, { temperature }) },
   patches: { weight: 1, make: (features) => new MaskedPatches(features, { augment: shift }) },
 };
 
@@ -75,11 +75,13 @@ export default experiment({
   defaults: {
     ...IMAGES,
     tasks: "rotation",
-    epochs: 20,
+    epochs: 5,
     batchSize: 128,
     lr: 2e-3,
     weightDecay: 1e-4,
     separable: false,
+    /** Of the contrastive task's similarities. */
+    temperature: 0.2,
     /** Images that the probes learn from. */
     probeImages: 10_000,
   },
@@ -101,11 +103,11 @@ export default experiment({
       throw new OptionError(`--tasks: "${unknown}" is none of ${Object.keys(TASKS).join(", ")}`);
     const model = new MultiTask(
       encoder,
-      Object.fromEntries(names.map((name) => [name, TASKS[name].make(encoder.features)])),
+      Object.fromEntries(names.map((name) => [name, TASKS[name].make(encoder.features, config.temperature)])),
       Object.fromEntries(names.map((name) => [name, TASKS[name].weight])),
     );
-    const [probeTrain, probeTest] = [firstImages(train, config.probeImages), firstImages(test, 2000)];
-    const random = probe(newEncoder(), probeTrain, probeTest, config.seed);
+    const [probeTrain, some] = [firstImages(train, config.probeImages), firstImages(test, 2000)];
+    const random = probe(newEncoder(), probeTrain, test, config.seed);
     const { parameters, flops } = summary(encoder, [1, 3, 32, 32]);
 
     const loader = new DataLoader(withIndices(train), { batchSize: config.batchSize, shuffle: true, dropLast: true });
@@ -115,7 +117,7 @@ export default experiment({
       loader,
       ...adamWithSchedule(model.parameters(), config.lr, config.weightDecay, steps),
       loss: ([images, , indices], { epoch }) => model.forward({ images, indices, epoch }),
-      validate: () => evaluateTasks(model, probeTest),
+      validate: () => evaluateTasks(model, some),
       epochs: config.epochs,
     });
     await run.train("pretraining", trainer);
@@ -127,10 +129,12 @@ export default experiment({
       const columns = inEvalMode(model, () => (task as PretextTask).show?.(encoder, place));
       if (columns) run.picture(name, imageGrid(columns, { perRow: 2 }));
     }
-    const learned = probe(encoder, probeTrain, probeTest, config.seed);
+    // the tasks first: a probe brings batch norm's statistics to those of whole images
+    const numbers = evaluateTasks(model, test);
+    const learned = probe(encoder, probeTrain, test, config.seed);
     scope(() => saveSafetensors(run.file("encoder.safetensors"), encoder.stateDict()));
     return {
-      ...evaluateTasks(model, test),
+      ...numbers,
       knn: learned.knn,
       linearProbe: learned.linearProbe,
       randomKnn: random.knn,

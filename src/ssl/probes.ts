@@ -12,7 +12,7 @@ import { Generator } from "../tensor/generator.ts";
 import { randperm } from "../tensor/random.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { cat } from "../tensor/shape.ts";
-import { noGrad, type Tensor } from "../tensor/tensor.ts";
+import { enableGrad, noGrad, type Tensor } from "../tensor/tensor.ts";
 import { inEvalMode, type LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 
@@ -205,9 +205,9 @@ export function linearProbe(
         for (let step = 0; step < steps; step++) {
           scope(() => {
             const rows = order.slice(0, step * batchSize, (step + 1) * batchSize);
-            const loss = crossEntropy(head.forward(trainX.indexSelect(0, rows)), trainY.indexSelect(0, rows));
+            const [x, y] = [trainX.indexSelect(0, rows), trainY.indexSelect(0, rows)];
             optimizer.zeroGrad();
-            loss.backward();
+            enableGrad(() => crossEntropy(head.forward(x), y).backward());
             optimizer.step();
             schedule.step();
           });

@@ -57,21 +57,29 @@ export interface Extrema {
 
 let gradEnabled = true;
 
+function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
+  const before = gradEnabled;
+  gradEnabled = enabled;
+  try {
+    const result = body();
+    if (result instanceof Promise) throw new TypeError(`${op}: expected a synchronous function, it returned a Promise`);
+    return result;
+  } finally {
+    gradEnabled = before;
+  }
+}
+
 /**
  * Runs `body` without recording a graph: what it computes needs no gradient and keeps nothing for backward.
  * Matches `torch.no_grad`.
  */
 export function noGrad<T>(body: () => T): T {
-  const before = gradEnabled;
-  gradEnabled = false;
-  try {
-    const result = body();
-    if (result instanceof Promise)
-      throw new TypeError("noGrad: expected a synchronous function, it returned a Promise");
-    return result;
-  } finally {
-    gradEnabled = before;
-  }
+  return withGradEnabled("noGrad", false, body);
+}
+
+/** Runs `body` with the graph recorded again, inside of a `noGrad`. Matches `torch.enable_grad`. */
+export function enableGrad<T>(body: () => T): T {
+  return withGradEnabled("enableGrad", true, body);
 }
 
 /** True unless inside `noGrad`. */
