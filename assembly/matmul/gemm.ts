@@ -3,9 +3,12 @@
 import { storePartial } from "../simd";
 import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
 
-/** k-steps a pass over the panels takes: a panel of B (8 KiB) then stays in the L1 cache while the panels of A stream by. */
-const DEPTH_BLOCK = 256;
-/** A unit of the range: a block of C of this many rows (their panels of A, 64 KiB, stay in L2) … */
+/**
+ * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1 cache, of 32 KiB on most, while
+ * those of A stream by from L2. Each pass but the first has to fetch C again.
+ */
+const DEPTH_BLOCK = 512;
+/** A unit of the range: a block of C of this many rows (their panels of A, 128 KiB, stay in L2) … */
 const ROW_BLOCK = 64;
 /** … by this many columns. */
 const COLUMN_BLOCK = 128;
@@ -33,6 +36,8 @@ export function gemm(
   assert(cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
   const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+  const passes = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
+  const stepsOfPass = (depth + passes - 1) / passes; // equal parts: 576 is twice 288
   const ownEdge = edge + <usize>begin * EDGE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
@@ -49,10 +54,10 @@ export function gemm(
     const rowEnd = min(m, (rowBlock + 1) * ROW_BLOCK);
     const columnEnd = min(n, (columnBlock + 1) * COLUMN_BLOCK);
 
-    for (let k = 0; k < depth; k += DEPTH_BLOCK) {
-      const steps = min(depth - k, DEPTH_BLOCK);
+    for (let k = 0; k < depth; k += stepsOfPass) {
+      const steps = min(depth - k, stepsOfPass);
       const from = k == 0 ? start : START_C;
-      const reluNow = k + DEPTH_BLOCK >= depth ? relu : 0; // of the finished sum
+      const reluNow = k + steps == depth ? relu : 0; // of the finished sum
       for (let j = columnBlock * COLUMN_BLOCK; j < columnEnd; j += 8) {
         const bPanel = b + ((<usize>(j >> 3) * <usize>depth + <usize>k) << 5);
         const firstRow = rowBlock * ROW_BLOCK;

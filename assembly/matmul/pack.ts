@@ -85,6 +85,35 @@ export function packPanels4(
   }
 }
 
+/**
+ * Four panels of 8 neighbouring columns at once, or one: of each row of B 128 bytes, so that a cache line is fetched once and not once
+ * for each half of two panels (rows that lie a power of two apart push each other out of the cache).
+ */
+function copyColumns(from: usize, kStride: usize, depth: i32, to: usize, panels: i32): void {
+  const rowBytes = kStride << 2;
+  const panelBytes = <usize>depth << 5;
+  if (panels == 4) {
+    const to1 = to + panelBytes;
+    const to2 = to1 + panelBytes;
+    const to3 = to2 + panelBytes;
+    for (let at: usize = 0; at < panelBytes; at += 32, from += rowBytes) {
+      v128.store(to + at, v128.load(from));
+      v128.store(to + at, v128.load(from, 16), 16);
+      v128.store(to1 + at, v128.load(from, 32));
+      v128.store(to1 + at, v128.load(from, 48), 16);
+      v128.store(to2 + at, v128.load(from, 64));
+      v128.store(to2 + at, v128.load(from, 80), 16);
+      v128.store(to3 + at, v128.load(from, 96));
+      v128.store(to3 + at, v128.load(from, 112), 16);
+    }
+    return;
+  }
+  for (let at: usize = 0; at < panelBytes; at += 32, from += rowBytes) {
+    v128.store(to + at, v128.load(from));
+    v128.store(to + at, v128.load(from, 16), 16);
+  }
+}
+
 /** The same with panels of 8 lines. */
 export function packPanels8(
   begin: i32, end: i32, x: usize, lines: i32, depth: i32,
@@ -96,6 +125,12 @@ export function packPanels8(
     const first = (unit - batch * perBatch) << 3;
     const from = x + ((<usize>batch * batchStride + <usize>first * lineStride) << 2);
     const to = panels + <usize>unit * <usize>depth * 32;
+    if (lineStride == 1 && lines - first >= 8) {
+      const together = lines - first >= 32 && end - unit >= 4 ? 4 : 1;
+      copyColumns(from, kStride, depth, to, together);
+      unit += together - 1;
+      continue;
+    }
     packFourLines(from, lines - first, lineStride, kStride, depth, to, 8);
     packFourLines(from + ((4 * lineStride) << 2), lines - first - 4, lineStride, kStride, depth, to + 16, 8);
   }
