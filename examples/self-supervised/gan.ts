@@ -103,7 +103,7 @@ class GanTrainer extends Trainer<Tensor[]> {
 export default experiment({
   name: "gan",
   about: "a small generative adversarial network: sheets of samples over the epochs",
-  defaults: { ...IMAGES, epochs: 10, batchSize: 64, lr: 2e-4, width: 32, latent: 64 },
+  defaults: { ...IMAGES, epochs: 6, batchSize: 64, lr: 2e-4, width: 32, latent: 64 },
   quick: { ...QUICK_IMAGES, epochs: 2, batchSize: 32, width: 8, latent: 16 },
   async run(config, run) {
     const { train } = await loadImages(config);

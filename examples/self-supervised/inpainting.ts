@@ -88,7 +88,7 @@ export default experiment({
     testImages: 2000,
     /** "residual" or "tutorial" (its network, loss over all elements, constant rate). */
     recipe: "residual",
-    epochs: 5,
+    epochs: 3,
     batchSize: 16,
     lr: 2e-3,
     width: 48,

@@ -18,7 +18,7 @@ function forwardTime(model: nn.Module, images: Parameters<nn.Module["forward"]>[
 export default experiment({
   name: "lightweight",
   about: "the depthwise-separable encoder beside the plain one: parameters, operations, time, accuracy",
-  defaults: { ...IMAGES, epochs: 3, batchSize: 64, lr: 2e-3, weightDecay: 0.01 },
+  defaults: { ...IMAGES, epochs: 2, batchSize: 64, lr: 2e-3, weightDecay: 0.01 },
   quick: { ...QUICK_IMAGES, epochs: 1, batchSize: 32 },
   async run(config, run) {
     const { train, test, statistics } = await loadImages(config);

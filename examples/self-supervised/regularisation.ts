@@ -35,7 +35,7 @@ export default experiment({
     /** Labelled images of each class; as many others decide when to stop. */
     perClass: 200,
     validPerClass: 100,
-    epochs: 25,
+    epochs: 12,
     batchSize: 50,
     lr: 2e-3,
     patience: 5,

@@ -104,7 +104,7 @@ function evaluate(model: Vae, set: Images) {
 export default experiment({
   name: "vae",
   about: "a convolutional variational autoencoder: samples over the epochs, reconstructions, ELBO",
-  defaults: { ...IMAGES, epochs: 15, batchSize: 64, lr: 1e-3, width: 32, latent: 64 },
+  defaults: { ...IMAGES, epochs: 10, batchSize: 64, lr: 1e-3, width: 32, latent: 64 },
   quick: { ...QUICK_IMAGES, epochs: 2, batchSize: 32, width: 8, latent: 8 },
   async run(config, run) {
     const { train, test } = await loadImages(config);
