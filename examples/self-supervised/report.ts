@@ -34,7 +34,7 @@ function bySeed(runs: readonly FinishedRun[]): FinishedRun[][] {
     // encoders of different seeds lie in different folders
     const key = JSON.stringify({
       ...rest,
-      ...(encoder !== undefined && { encoder: String(encoder).replace(/seed=\d+/, "") }),
+      ...(encoder !== undefined && { encoder: String(encoder).replace(/seed=\d+\+/, "") }),
     });
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
