@@ -1,7 +1,18 @@
 /** The tokenizer and the masked language model. */
 import { describe, expect, test } from "vitest";
-import { manualSeed, nn, OptionError, optim, scope, type Tensor, tensor } from "wasmgrad";
-import { MASK, MaskedLanguageModel, PAD, UNK, WordTokenizer } from "wasmgrad/ssl";
+import {
+  DTypeError,
+  Generator,
+  manualSeed,
+  nn,
+  OptionError,
+  optim,
+  ShapeError,
+  scope,
+  type Tensor,
+  tensor,
+} from "wasmgrad";
+import { MASK, MaskedLanguageModel, maskTokens, PAD, UNK, WordTokenizer } from "wasmgrad/ssl";
 
 const int = (rows: number[][]) => tensor(rows, { dtype: "int32" });
 
@@ -24,6 +35,49 @@ describe("WordTokenizer", () => {
     expect(() => new WordTokenizer(["the"])).toThrow(OptionError);
     expect(() => new WordTokenizer(["[PAD]", "[UNK]", "[MASK]", "a", "a"])).toThrow(OptionError);
     expect(() => WordTokenizer.train("a b", 3)).toThrow(OptionError);
+  });
+});
+
+describe("maskTokens", () => {
+  const tokens = tensor(
+    Int32Array.from({ length: 20_000 }, (_, i) => i % 20),
+    { shape: [200, 100] },
+  );
+
+  test("places, answers and what is seen belong together; special words stay", () => {
+    const { seen, at, answers } = maskTokens(tokens, 20, { generator: new Generator(3) });
+    const [before, after, places] = [tokens.data(), seen.data(), [...at.data()]];
+    expect([...answers.data()]).toEqual(places.map((place) => before[place]));
+    expect(places.filter((place) => before[place] <= UNK)).toEqual([]);
+    const hidden = new Set(places);
+    expect([...after].filter((word, place) => word !== before[place] && !hidden.has(place))).toEqual([]);
+    expect(Math.max(...after)).toBeLessThan(20);
+  });
+
+  test("shares: 15 % hidden, of these 80 % masked, and 10 % other words, 1 in 17 of them by chance the same", () => {
+    const { seen, at } = maskTokens(tokens, 20, { generator: new Generator(4) });
+    const [before, after, places] = [tokens.data(), seen.data(), [...at.data()]];
+    expect(Math.abs(places.length / 18_000 - 0.15)).toBeLessThan(0.01);
+    const share = (test: (place: number) => boolean) => places.filter(test).length / places.length;
+    const masked = share((place) => after[place] === MASK);
+    const swapped = share((place) => after[place] !== MASK && after[place] !== before[place]);
+    expect(Math.abs(masked - 0.8)).toBeLessThan(0.03);
+    expect(Math.abs(swapped - 0.094)).toBeLessThan(0.03);
+  });
+
+  test("plain and all: nothing but masks; ratio 0: nothing at all", () => {
+    const some = int([[PAD, UNK, 5, 9]]);
+    const all = maskTokens(some, 10, { ratio: 1, plain: true });
+    expect(all.seen.toArray()).toEqual([[PAD, UNK, MASK, MASK]]);
+    expect(all.at.toArray()).toEqual([2, 3]);
+    expect(maskTokens(some, 10, { ratio: 0 }).seen.toArray()).toEqual(some.toArray());
+  });
+
+  test("bad input", () => {
+    expect(() => maskTokens(tokens, 3)).toThrow(OptionError);
+    expect(() => maskTokens(tokens, 20, { ratio: 1.5 })).toThrow(OptionError);
+    expect(() => maskTokens(tensor([1, 2], { dtype: "int32" }), 20)).toThrow(ShapeError);
+    expect(() => maskTokens(tensor([[1, 2]]), 20)).toThrow(DTypeError);
   });
 });
 

@@ -47,12 +47,12 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
 
 /** What one side does in a round: as many repetitions as fit, known after a turn that also lets V8 optimise. */
 async function planRounds(side: PeerProcess, time: number) {
-  const fitting = (milliseconds: number) => Math.min(100, Math.max(1, Math.round(time / milliseconds)));
+  const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
   const iterations = fitting(once);
-  // a round finds cold caches: the first repetition is not counted, unless that would double the time of a slow peer
-  return { iterations, warmup: iterations > 1 ? 1 : 0 };
+  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it, uncounted, but none of a slow peer's
+  return { iterations, warmup: iterations > 1 ? Math.ceil(iterations / 5) : 0 };
 }
 
 /** Checks, then times. A peer that fails is reported, not timed. */

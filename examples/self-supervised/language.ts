@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { Generator, manualSeed, nn, rand, randint, type Tensor, tensor } from "wasmgrad";
+import { Generator, manualSeed, nn, type Tensor, tensor } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
-import { inEvalMode, MASK, MaskedLanguageModel, PAD, SPECIAL, UNK, WordTokenizer } from "wasmgrad/ssl";
+import { inEvalMode, MASK, MaskedLanguageModel, maskTokens, PAD, SPECIAL, WordTokenizer } from "wasmgrad/ssl";
 import { Trainer } from "wasmgrad/train";
 import { adamWithSchedule, countParameters, experiment } from "./experiment.ts";
 
@@ -24,29 +24,13 @@ function toRows(tokenizer: WordTokenizer, text: readonly string[], length: numbe
   return tensor(flat, { shape: [rows.length, length] });
 }
 
-/**
- * Hides a share of the known words: of these 80 % become [MASK], 10 % another word, 10 % stay, so that the model cannot trust what it sees.
- * With `plain` all become [MASK]. `at` has the places of the hidden words, `answers` the words.
- */
-function hideWords(tokens: Tensor, vocabulary: number, share: number, plain: boolean, generator?: Generator) {
-  const chance = rand(tokens.shape, { generator });
-  const kind = rand(tokens.shape, { generator });
-  const others = randint(SPECIAL.length, vocabulary, tokens.shape, { generator });
-  const hidden = chance.lt(share).logicalAnd(tokens.gt(UNK));
-  const masked = hidden.logicalAnd(kind.lt(plain ? 1 : 0.8));
-  const swapped = hidden.logicalAnd(kind.ge(plain ? 1 : 0.9));
-  const seen = others.where(swapped, tokens).maskedFill(masked, MASK);
-  const at = tensor(Int32Array.from([...hidden.data().entries()].filter(([, yes]) => yes).map(([place]) => place)));
-  return { seen, at, answers: tokens.reshape([-1]).indexSelect(0, at) };
-}
-
 /** Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always saying the most frequent word. */
 function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, frequent: number) {
   const generator = new Generator(20_091);
   let [right, baseline, count, loss] = [0, 0, 0, 0];
   inEvalMode(model, () => {
     for (const [tokens] of new DataLoader(new TensorDataset(rows), { batchSize: 50 })) {
-      const { seen, at, answers } = hideWords(tokens, vocabulary, 0.15, true, generator);
+      const { seen, at, answers } = maskTokens(tokens, vocabulary, { plain: true, generator });
       const logits = model.forward(seen, { at });
       right += logits.argmax(1).eq(answers).sum().item();
       baseline += answers.eq(frequent).sum().item();
@@ -132,7 +116,7 @@ export default experiment({
       ...adamWithSchedule(model.parameters(), config.lr, 0.01, config.epochs * loader.length),
       clipNorm: 1,
       loss: ([tokens]) => {
-        const { seen, at, answers } = hideWords(tokens, vocabulary, config.hidden, false);
+        const { seen, at, answers } = maskTokens(tokens, vocabulary, { ratio: config.hidden });
         return nn.functional.crossEntropy(model.forward(seen, { at }), answers);
       },
       validate: () => {

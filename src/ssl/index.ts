@@ -2,6 +2,7 @@ export { Classifier, evaluateClassifier, inEvalMode, type LabelledSet } from "./
 export { Contrastive, contrastiveAugmentation, ntXent } from "./contrastive.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";
 export { meanWhere, patchify, pixelDecoder, unpatchify } from "./heads.ts";
+export { type MaskedTokens, maskTokens } from "./mask_tokens.ts";
 export { MaskedPatches } from "./masked_patches.ts";
 export { embedAll, type Features, knnAccuracy, linearProbe, recalibrate } from "./probes.ts";
 export { Denoising, Inpainting, type InpaintingOptions, inpaintingMask, type MaskKind } from "./reconstruction.ts";
