@@ -7,7 +7,9 @@ import { OptionError } from "wasmgrad";
 import type { Config } from "wasmgrad/train";
 import { experiments } from "../examples/self-supervised/experiments.ts";
 import { runExperiment } from "../examples/self-supervised/main.ts";
+import { recordFile, resultsMarkdown, resultsPage } from "../examples/self-supervised/record.ts";
 import { writeReport } from "../examples/self-supervised/report.ts";
+import type { RecordedRun } from "../examples/self-supervised/results.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wasmgrad-experiments-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,4 +60,13 @@ test("the report has every run, its numbers, curves and pictures", () => {
   const wrong = html.replaceAll(/base64,[^"]*/g, "").match(/undefined|NaN|\[object/g);
   expect(wrong).toBeNull();
   expect(existsSync(join(folder, "inpainting/painted.png"))).toBe(true);
+});
+
+test("RESULTS.md is what the recorded runs give", () => {
+  const runs = JSON.parse(readFileSync(recordFile, "utf8")) as RecordedRun[];
+  const page = readFileSync(resultsPage, "utf8");
+  expect(page).toBe(resultsMarkdown(runs));
+  const shown = [...page.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, path]) => join(resultsPage, "..", path));
+  expect(shown.filter((path) => !existsSync(path))).toEqual([]);
+  expect(shown.length).toBeGreaterThan(2);
 });

@@ -5,8 +5,7 @@ import { setNumThreads, WasmgradError } from "wasmgrad";
 import { type Config, Interrupted, Run } from "wasmgrad/train";
 import type { Experiment } from "./experiment.ts";
 import { experiments } from "./experiments.ts";
-
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+import { kebab } from "./results.ts";
 
 /** An option that takes what its default is: a number, true or false, or a text. */
 function optionFor(name: string, value: Config[string]): Option {
@@ -24,7 +23,7 @@ function optionFor(name: string, value: Config[string]): Option {
 }
 
 /** runs/NAME, and after it the options that differ from their defaults: the same command finds the same folder. */
-function folderOf({ name, defaults }: Experiment, config: Config): string {
+export function folderOf({ name, defaults }: Experiment, config: Config): string {
   const changed = Object.entries(config).filter(([key, value]) => value !== defaults[key]);
   const parts = changed.map(([key, value]) => `${key}=${String(value).replace(/[^\w.,-]+/g, "_")}`);
   return join("runs", [name, ...parts].join(" ").replaceAll(" ", "+").slice(0, 200));

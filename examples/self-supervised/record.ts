@@ -1,0 +1,106 @@
+/**
+ * Writes down what runs gave, to be kept in the repository: RESULTS.md with its tables and pictures, from results.json beside it.
+ * usage: npm run report:record -- [folder of runs]
+ */
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { experiments } from "./experiments.ts";
+import { folderOf } from "./main.ts";
+import { bySeed, label, type RecordedRun, readRuns, resultTables, spread } from "./results.ts";
+
+const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+export const [recordFile, resultsPage] = [here("results.json"), here("RESULTS.md")];
+const PICTURES = "../../docs/self-supervised";
+
+/** Pictures of the runs with seed 0, and what to call them. */
+const SHOWN: Record<string, Record<string, string>> = {
+  data: { augmentations: "each augmentation, on six images" },
+  inpainting: { painted: "original, masked, painted" },
+  pretrain: { patches: "original, seen by the encoder, painted", contrastive: "original and two views" },
+  vae: { "samples-010": "samples", reconstructions: "original, decoded" },
+  gan: { "samples-001": "samples after 1 epoch", "samples-006": "and after 6" },
+};
+
+function table(rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const [head, ...body] = rows;
+  return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...body.map(line)].join("\n");
+}
+
+const percent = (values: number[]) => spread(values.map((value) => 100 * value));
+
+/** What each set of tasks is worth: its encoder probed, and fine-tuned with few labels, against the same network untrained. */
+function taskTable(runs: readonly RecordedRun[]): string {
+  const of = (name: string) => runs.filter(({ experiment }) => experiment === name);
+  const rows = bySeed(of("pretrain")).map((group) => {
+    const tuned = group.flatMap(({ experiment, config }) => {
+      const folder = folderOf(experiments.find(({ name }) => name === experiment)!, config);
+      return of("transfer").filter((run) => run.config.encoder === `${folder}/encoder.safetensors`);
+    });
+    const values = (name: string, from: readonly RecordedRun[] = group) =>
+      from.flatMap(({ results }) => (name in results ? [results[name]] : []));
+    const gain = (learned: string, random: string) => group.map(({ results }) => results[learned] - results[random]);
+    return [
+      String(group[0].config.tasks).replaceAll(",", ", "),
+      group.map(({ config }) => config.seed).join(", "),
+      percent(values("knn")),
+      percent(values("linearProbe")),
+      percent(gain("linearProbe", "randomLinearProbe")),
+      tuned.length ? percent(values("fewFineTuned", tuned)) : "",
+      tuned.length ? percent(values("fewScratch", tuned)) : "",
+      tuned.length ? percent(values("fewGain", tuned)) : "",
+    ];
+  });
+  const head = [
+    "tasks",
+    "seeds",
+    "k-NN",
+    "linear probe",
+    "over a random encoder's",
+    "500 labels, fine-tuned",
+    "from scratch",
+    "gain",
+  ];
+  return table([head, ...rows]);
+}
+
+/** The page, from recorded runs. */
+export function resultsMarkdown(runs: readonly RecordedRun[]): string {
+  const sections = experiments.flatMap(({ name, about, defaults }) => {
+    const own = runs.filter(({ experiment }) => experiment === name);
+    if (own.length === 0) return [];
+    const command = (group: RecordedRun[]) => `\`${label(group, defaults)}\``;
+    const pictures = Object.entries(SHOWN[name] ?? {}).map(
+      ([file, title]) => `![${title}](${PICTURES}/${name}-${file}.png)\n\n*${title}*`,
+    );
+    const heading = `## ${name}\n\n${about[0].toUpperCase() + about.slice(1)}. \`npm run experiment -- ${name}\`, and:`;
+    return [heading, ...resultTables(bySeed(own), command).map(table), ...pictures];
+  });
+  const intro = `# Results on CIFAR-10
+
+Written by \`npm run report:record\` from [\`results.json\`](results.json), which holds the configuration and the results of every run: do not
+edit. ${runs.length} runs, on two cores; numbers are means over seeds, with their standard deviation. Each command gives its numbers again.
+
+## What the tasks are worth
+
+Accuracies in percent; a gain is over the same network with random weights.
+
+${taskTable(runs)}`;
+  return `${[intro, ...sections].join("\n\n")}\n`;
+}
+
+if (process.argv[1]?.endsWith("record.ts")) {
+  const runs = readRuns(process.argv[2] ?? "runs");
+  mkdirSync(here(PICTURES), { recursive: true });
+  for (const { experiment, config, folder } of runs) {
+    for (const file of config.seed === 0 ? Object.keys(SHOWN[experiment] ?? {}) : []) {
+      const picture = join(folder, `${file}.png`);
+      if (existsSync(picture)) copyFileSync(picture, here(`${PICTURES}/${experiment}-${file}.png`));
+    }
+  }
+  const record = runs.map(({ experiment, config, results }) => ({ experiment, config, results }));
+  writeFileSync(recordFile, `${JSON.stringify(record, null, 1)}\n`);
+  writeFileSync(resultsPage, resultsMarkdown(record));
+  console.log(resultsPage);
+}

@@ -1,0 +1,85 @@
+/** What runs gave, as rows of text: for the report and for RESULTS.md. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "wasmgrad/train";
+
+/** What a run was, and what it gave. */
+export interface RecordedRun {
+  experiment: string;
+  config: Config;
+  results: Record<string, number>;
+}
+
+/** The same where it lies, with its pictures and texts. */
+export interface FinishedRun extends RecordedRun {
+  folder: string;
+}
+
+/** All runs below `root` that are done. */
+export function readRuns(root: string): FinishedRun[] {
+  return readdirSync(root)
+    .sort()
+    .map((name) => join(root, name))
+    .filter((folder) => ["config.json", "results.json"].every((file) => existsSync(join(folder, file))))
+    .map((folder) => {
+      const read = (file: string) => JSON.parse(readFileSync(join(folder, file), "utf8"));
+      return { folder, ...read("config.json"), results: read("results.json") };
+    });
+}
+
+export const number = (value: number) =>
+  Number.isInteger(value) ? value.toLocaleString("en-US") : `${Number(value.toPrecision(4))}`;
+
+/** Runs that differ in their seed only, together. */
+export function bySeed(runs: readonly RecordedRun[]): RecordedRun[][] {
+  const groups = new Map<string, RecordedRun[]>();
+  for (const run of runs) {
+    const { seed: _, encoder, ...rest } = run.config;
+    // encoders of different seeds lie in different folders
+    const key = JSON.stringify({
+      ...rest,
+      ...(encoder !== undefined && { encoder: String(encoder).replace(/seed=\d+\+/, "") }),
+    });
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  return [...groups.values()].map((group) => group.sort((a, b) => Number(a.config.seed) - Number(b.config.seed)));
+}
+
+/** "0.71 ± 0.02": mean and standard deviation over seeds. */
+export function spread(values: number[]): string {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  if (values.length < 2) return number(mean);
+  const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) * (v - mean), 0) / (values.length - 1));
+  return deviation === 0 ? number(mean) : `${number(mean)} ± ${number(deviation)}`;
+}
+
+/** Mean and deviation of a number over the runs of a group; empty where it is not among their results. */
+function cell(group: readonly RecordedRun[], name: string): string {
+  const values = group.flatMap(({ results }) => (name in results ? [results[name]] : []));
+  return values.length > 0 ? spread(values) : "";
+}
+
+/** An experiment's groups side by side, a number a row; where numbers are named "row_column" (as in the ablation), a table a group. */
+export function resultTables(groups: readonly RecordedRun[][], label: (group: RecordedRun[]) => string): string[][][] {
+  const names = [...new Set(groups.flatMap((group) => group.flatMap(({ results }) => Object.keys(results))))];
+  if (!names.every((name) => name.includes("_"))) {
+    return [[["", ...groups.map(label)], ...names.map((name) => [name, ...groups.map((group) => cell(group, name))])]];
+  }
+  const [rows, columns] = [0, 1].map((part) => [...new Set(names.map((name) => name.split("_")[part]))]);
+  return groups.map((group) => [
+    [label(group), ...columns],
+    ...rows.map((row) => [row, ...columns.map((column) => cell(group, `${row}_${column}`))]),
+  ]);
+}
+
+/** An option on the command line. */
+export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The options of a group that are not an experiment's defaults, as typed, and its seeds. */
+export function label(group: readonly RecordedRun[], defaults: Config): string {
+  const changed = Object.entries(group[0].config).filter(
+    ([name, value]) => name !== "seed" && value !== defaults[name],
+  );
+  const seeds = group.map(({ config }) => config.seed).join(", ");
+  return [...changed.map(([name, value]) => `--${kebab(name)} ${value}`), `(seed ${seeds})`].join(" ");
+}
