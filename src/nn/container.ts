@@ -34,7 +34,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   }
 
   *[Symbol.iterator](): Iterator<Module> {
-    for (const [, module] of this.ownModules()) yield module;
+    for (const module of Object.values(this)) if (module instanceof Module) yield module;
   }
 }
 

@@ -22,7 +22,8 @@ function isPlain<T extends Module>(
 function isPooling2x2(module: Module | undefined): boolean {
   if (!isPlain(module, MaxPool2d)) return false;
   const { stride, padding = 0, dilation = 1, ceilMode = false } = module.options;
-  const is = (pair: unknown, value: number) => [pair].flat().every((length) => length === value);
+  const is = (pair: number | readonly number[], value: number) =>
+    typeof pair === "number" ? pair === value : pair.every((length) => length === value);
   return is(module.kernelSize, 2) && is(stride ?? 2, 2) && is(padding, 0) && is(dilation, 1) && !ceilMode;
 }
 

@@ -47,18 +47,19 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** Index of the smallest class whose blocks hold `bytes`: multiples of 64 up to 256, then four steps to a power of two. */
-function classOf(bytes: number): number {
-  if (bytes <= 256) return Math.max(1, Math.ceil(bytes / 64)) - 1;
-  const log = 31 - Math.clz32(bytes - 1); // 2^log < bytes <= 2^(log+1)
-  return (log - 7) * 4 + Math.ceil((bytes - 2 ** log) / 2 ** (log - 2)) - 1;
-}
-
-/** Bytes of a block of class `index`, slack included. */
-function classSize(index: number): number {
+/** Bytes of a block of each class, slack included: multiples of 64 up to 256, then four steps to a power of two, up to 4 GiB. */
+const CLASS_SIZES: readonly number[] = Array.from({ length: 100 }, (_, index) => {
   if (index < 4) return (index + 1) * 64 + SLACK;
   const log = Math.floor(index / 4) + 7;
   return 2 ** log + ((index % 4) + 1) * 2 ** (log - 2) + SLACK;
+});
+
+/** Index of the smallest class whose blocks hold `bytes`. */
+function classOf(bytes: number): number {
+  // 2^log < bytes <= 2^(log+1)
+  let index = bytes <= 256 ? 0 : (31 - Math.clz32(bytes - 1) - 7) * 4;
+  while (CLASS_SIZES[index] < bytes + SLACK) index++;
+  return index;
 }
 
 function growTo(end: number): boolean {
@@ -79,14 +80,15 @@ function growTo(end: number): boolean {
 
 /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
 export function allocate(bytes: number): number {
-  const address = bytes <= limit ? findBlock(classOf(bytes)) : undefined;
+  const index = bytes <= limit ? classOf(bytes) : -1;
+  const address = index < 0 ? undefined : findBlock(index);
   if (address === undefined) {
     throw new OutOfMemoryError(
       `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes. ` +
         "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad().",
     );
   }
-  liveBytes += classSize(classOf(bytes));
+  liveBytes += CLASS_SIZES[index];
   liveBlocks++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return address;
@@ -95,13 +97,13 @@ export function allocate(bytes: number): number {
 /** Gives back a block of `allocate(bytes)`. */
 export function free(address: number, bytes: number): void {
   const index = classOf(bytes);
-  liveBytes -= classSize(index);
+  liveBytes -= CLASS_SIZES[index];
   liveBlocks--;
   (freeByClass[index] ??= []).push(address);
 }
 
 function findBlock(index: number): number | undefined {
-  const size = classSize(index);
+  const size = CLASS_SIZES[index];
   return freeByClass[index]?.pop() ?? takeFromHeap(size) ?? takeFromLarger(index) ?? takeFromMerged(size);
 }
 
@@ -114,11 +116,11 @@ function takeFromHeap(size: number): number | undefined {
 
 /** The heap is full: a free block of a somewhat larger class is cut down to size, the rest is left for merging. */
 function takeFromLarger(index: number): number | undefined {
-  const size = classSize(index);
+  const size = CLASS_SIZES[index];
   for (let larger = index + 1; larger < freeByClass.length; larger++) {
     const address = freeByClass[larger]?.pop();
     if (address === undefined) continue;
-    merged.push({ start: address + size, end: address + classSize(larger) });
+    merged.push({ start: address + size, end: address + CLASS_SIZES[larger] });
     return address;
   }
   return undefined;
@@ -127,7 +129,7 @@ function takeFromLarger(index: number): number | undefined {
 /** Last resort: merges all free neighbours into ranges and takes the first that is large enough. */
 function takeFromMerged(size: number): number | undefined {
   for (let index = 0; index < freeByClass.length; index++) {
-    for (const start of freeByClass[index] ?? []) merged.push({ start, end: start + classSize(index) });
+    for (const start of freeByClass[index] ?? []) merged.push({ start, end: start + CLASS_SIZES[index] });
     freeByClass[index] = [];
   }
   merged.sort((a, b) => a.start - b.start);
