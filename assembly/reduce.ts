@@ -5,7 +5,7 @@
 
 import { load4, storeUpTo, sumLanes } from "./simd";
 
-/** Columns that sumColumns takes at a time: one cache line of float32. */
+/** Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. */
 const TILE = 16;
 
 // @ts-ignore: decorator
@@ -116,10 +116,42 @@ function sumSixteenColumns<T>(x: usize, y: usize, rows: i32, stride: usize): voi
   v128.store(y, sum7, 112);
 }
 
+/**
+ * The same with the sums in memory, which stay in the L1 cache: rows are read from end to end, four at a time, where a strip of 16 columns
+ * would fetch a line from each of many pages. `columns` is a multiple of 4.
+ */
 // @ts-ignore: decorator
 @inline
-function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32): void {
-  const tiles = (inner + TILE - 1) / TILE;
+function sumManyColumns<T>(x: usize, y: usize, rows: i32, stride: usize, columns: i32): void {
+  memory.fill(y, 0, <usize>columns << 3);
+  let r = 0;
+  for (; r + 4 <= rows; r += 4, x += 4 * stride) {
+    let sum = y;
+    for (let from = x, end = x + (<usize>columns << 2); from < end; from += 16, sum += 32) {
+      const v0 = v128.load(from);
+      const v1 = v128.load(from + stride);
+      const v2 = v128.load(from + 2 * stride);
+      const v3 = v128.load(from + 3 * stride);
+      const low01 = f64x2.add(f64x2.add(v128.load(sum), widenLow<T>(v0)), widenLow<T>(v1));
+      const high01 = f64x2.add(f64x2.add(v128.load(sum, 16), widenHigh<T>(v0)), widenHigh<T>(v1));
+      v128.store(sum, f64x2.add(f64x2.add(low01, widenLow<T>(v2)), widenLow<T>(v3)));
+      v128.store(sum, f64x2.add(f64x2.add(high01, widenHigh<T>(v2)), widenHigh<T>(v3)), 16);
+    }
+  }
+  for (; r < rows; r++, x += stride) {
+    let sum = y;
+    for (let from = x, end = x + (<usize>columns << 2); from < end; from += 16, sum += 32) {
+      const v = v128.load(from);
+      v128.store(sum, f64x2.add(v128.load(sum), widenLow<T>(v)));
+      v128.store(sum, f64x2.add(v128.load(sum, 16), widenHigh<T>(v)), 16);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32, tile: i32): void {
+  const tiles = (inner + tile - 1) / tile;
   const chunks = (reduce + chunk - 1) / chunk;
   const stride = <usize>inner << 2;
   for (let p = begin; p < end; p++) {
@@ -127,13 +159,15 @@ function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, 
     const o = partial / chunks;
     const from = (partial - o * chunks) * chunk;
     const rows = min(chunk, reduce - from);
-    const column = (p - partial * tiles) * TILE;
+    const column = (p - partial * tiles) * tile;
     const source = x + ((<usize>(o * reduce + from) * inner + column) << 2);
     const target = y + ((<usize>partial * inner + column) << 3);
-    const columns = min(TILE, inner - column);
+    const columns = min(tile, inner - column);
     if (columns == TILE) sumSixteenColumns<T>(source, target, rows, stride);
     else {
-      for (let c = 0; c < columns; c += 4) {
+      const many = columns > TILE ? columns & ~3 : 0;
+      if (many > 0) sumManyColumns<T>(source, target, rows, stride, many);
+      for (let c = many; c < columns; c += 4) {
         sumFourColumns<T>(source + (<usize>c << 2), target + (<usize>c << 3), rows, stride, columns - c);
       }
     }
@@ -141,26 +175,49 @@ function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, 
 }
 
 /**
- * float64 y[o, c, i] = sum of x[o, r, i] over c * chunk <= r < (c + 1) * chunk; range: (o, c, tiles of 16 columns).
+ * float64 y[o, c, i] = sum of x[o, r, i] over c * chunk <= r < (c + 1) * chunk; range: (o, c, tiles of `tile` columns, 16 or more).
  * Reads up to 12 bytes past x.
  */
-export function sumColumns(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32): void {
-  sumColumnsOf<f32>(begin, end, x, y, reduce, inner, chunk);
+export function sumColumns(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32, tile: i32): void {
+  sumColumnsOf<f32>(begin, end, x, y, reduce, inner, chunk, tile);
 }
 
 /** sumColumns for int32 x. */
-export function sumColumnsInt(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32): void {
-  sumColumnsOf<i32>(begin, end, x, y, reduce, inner, chunk);
+export function sumColumnsInt(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32, tile: i32): void {
+  sumColumnsOf<i32>(begin, end, x, y, reduce, inner, chunk, tile);
 }
 
 /** y[o, i] = sum over r of x[o, r, i], both float64: partial sums are added in order; range: o * inner + i. */
 export function sumPartials(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32): void {
-  for (let p = begin; p < end; p++) {
+  const stride = <usize>inner << 3;
+  for (let p = begin; p < end; ) {
     const o = p / inner;
-    let from = x + ((<usize>o * reduce * inner + (p - o * inner)) << 3);
-    let sum: f64 = 0;
-    for (let r = 0; r < reduce; r++, from += <usize>inner << 3) sum += load<f64>(from);
-    store<f64>(y + (<usize>p << 3), sum);
+    const i = p - o * inner;
+    let from = x + ((<usize>o * reduce * inner + i) << 3);
+    const to = y + (<usize>p << 3);
+    if (end - p >= 8 && inner - i >= 8) {
+      // a cache line of each row
+      let sum01 = f64x2.splat(0);
+      let sum23 = sum01;
+      let sum45 = sum01;
+      let sum67 = sum01;
+      for (let r = 0; r < reduce; r++, from += stride) {
+        sum01 = f64x2.add(sum01, v128.load(from));
+        sum23 = f64x2.add(sum23, v128.load(from, 16));
+        sum45 = f64x2.add(sum45, v128.load(from, 32));
+        sum67 = f64x2.add(sum67, v128.load(from, 48));
+      }
+      v128.store(to, sum01);
+      v128.store(to, sum23, 16);
+      v128.store(to, sum45, 32);
+      v128.store(to, sum67, 48);
+      p += 8;
+    } else {
+      let sum: f64 = 0;
+      for (let r = 0; r < reduce; r++, from += stride) sum += load<f64>(from);
+      store<f64>(to, sum);
+      p++;
+    }
   }
 }
 

@@ -45,9 +45,10 @@ function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduc
   const chunks = Math.ceil(reduce / chunk);
   const partials = scratch(outer * chunks * inner * 8);
   const kernel = x.dtype === "float32" ? "sumColumns" : "sumColumnsInt";
-  const tiles = Math.ceil(inner / 16);
-  const grain = Math.ceil(CHUNK / (16 * Math.min(chunk, reduce)));
-  launch(kernel, outer * chunks * tiles, grain, x.ptr, partials, reduce, inner, chunk);
+  const tile = inner < 64 ? 16 : 1024;
+  const tiles = Math.ceil(inner / tile);
+  const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, reduce)));
+  launch(kernel, outer * chunks * tiles, grain, x.ptr, partials, reduce, inner, chunk, tile);
   return chunks === 1 ? partials : sumPartials(partials, outer, chunks, inner);
 }
 
