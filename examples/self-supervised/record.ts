@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { experiments } from "./experiments.ts";
 import { folderOf } from "./main.ts";
-import { bySeed, label, type RecordedRun, readRuns, resultTables, spread } from "./results.ts";
+import { bySeed, label, type RecordedRun, readRuns, resultTables, spread, textsOf } from "./results.ts";
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 export const [recordFile, resultsPage] = [here("results.json"), here("RESULTS.md")];
@@ -17,7 +17,11 @@ const PICTURES = "../../docs/self-supervised";
 const SHOWN: Record<string, Record<string, string>> = {
   data: { augmentations: "each augmentation, on six images" },
   inpainting: { painted: "original, masked, painted" },
-  pretrain: { patches: "original, seen by the encoder, painted", contrastive: "original and two views" },
+  pretrain: {
+    patches: "original, seen by the encoder, painted",
+    contrastive: "original and two views",
+    "pretraining-test_rotationAccuracy": "rotation, told right on test images, over the epochs",
+  },
   vae: { "samples-010": "samples", reconstructions: "original, decoded" },
   gan: { "samples-001": "samples after 1 epoch", "samples-006": "and after 6" },
 };
@@ -75,7 +79,8 @@ export function resultsMarkdown(runs: readonly RecordedRun[]): string {
       ([file, title]) => `![${title}](${PICTURES}/${name}-${file}.png)\n\n*${title}*`,
     );
     const heading = `## ${name}\n\n${about[0].toUpperCase() + about.slice(1)}. \`npm run experiment -- ${name}\`, and:`;
-    return [heading, ...resultTables(bySeed(own), command).map(table), ...pictures];
+    const texts = own.find(({ texts }) => texts)?.texts?.map((text) => `\`\`\`text\n${text}\n\`\`\``) ?? [];
+    return [heading, ...resultTables(bySeed(own), command).map(table), ...texts, ...pictures];
   });
   const intro = `# Results on CIFAR-10
 
@@ -93,13 +98,21 @@ ${taskTable(runs)}`;
 if (process.argv[1]?.endsWith("record.ts")) {
   const runs = readRuns(process.argv[2] ?? "runs");
   mkdirSync(here(PICTURES), { recursive: true });
-  for (const { experiment, config, folder } of runs) {
-    for (const file of config.seed === 0 ? Object.keys(SHOWN[experiment] ?? {}) : []) {
-      const picture = join(folder, `${file}.png`);
-      if (existsSync(picture)) copyFileSync(picture, here(`${PICTURES}/${experiment}-${file}.png`));
+  const ofSeed0 = runs.filter(({ config }) => config.seed === 0);
+  for (const [experiment, files] of Object.entries(SHOWN)) {
+    for (const file of Object.keys(files)) {
+      // of several runs with that picture the one with the fewest options: one task rather than all
+      const having = ofSeed0.filter(
+        (run) => run.experiment === experiment && existsSync(join(run.folder, `${file}.png`)),
+      );
+      const [chosen] = having.sort((a, b) => a.folder.length - b.folder.length);
+      if (chosen) copyFileSync(join(chosen.folder, `${file}.png`), here(`${PICTURES}/${experiment}-${file}.png`));
     }
   }
-  const record = runs.map(({ experiment, config, results }) => ({ experiment, config, results }));
+  const record = runs.map(({ experiment, config, results, folder }): RecordedRun => {
+    const texts = config.seed === 0 ? textsOf(folder) : [];
+    return { experiment, config, results, ...(texts.length > 0 && { texts }) };
+  });
   writeFileSync(recordFile, `${JSON.stringify(record, null, 1)}\n`);
   writeFileSync(resultsPage, resultsMarkdown(record));
   console.log(resultsPage);

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { experiments } from "./experiments.ts";
-import { bySeed, type FinishedRun, label, readRuns, resultTables } from "./results.ts";
+import { bySeed, type FinishedRun, label, readRuns, resultTables, textsOf } from "./results.ts";
 
 const escaped = (text: string) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 function table(rows: readonly (readonly string[])[]): string {
@@ -22,20 +22,6 @@ function pictures({ folder }: FinishedRun): string {
   return files.map(one).join("\n");
 }
 
-/** Texts that a run left: model summaries, guessed words. */
-function texts({ folder }: FinishedRun): string {
-  const files = readdirSync(folder).filter((file) => file.endsWith(".txt") || file === "guesses.json");
-  const content = (file: string) => {
-    const text = readFileSync(join(folder, file), "utf8");
-    if (!file.endsWith(".json")) return text;
-    const guesses = Object.entries(JSON.parse(text) as Record<string, [string, number][]>);
-    return guesses
-      .map(([prompt, words]) => `${prompt}  ${words.map(([word, p]) => `${word} (${p.toFixed(3)})`).join(", ")}`)
-      .join("\n");
-  };
-  return files.map((file) => `<pre>${escaped(content(file))}</pre>`).join("\n");
-}
-
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem;color:#22262e}
 table{border-collapse:collapse;font-size:13px;display:block;overflow-x:auto}td,th{border:1px solid #d5d8dc;padding:2px 8px;text-align:right}
 td:first-child,th:first-child{text-align:left}figure{display:inline-block;margin:8px}img{max-width:560px;height:auto;image-rendering:pixelated}
@@ -48,7 +34,10 @@ export function writeReport(root: string, path: string): void {
     const own = runs.filter(({ experiment }) => experiment === name);
     if (own.length === 0) return [];
     const details = own.map(
-      (run) => `<details><summary>${escaped(run.folder)}</summary>${texts(run)}${pictures(run)}</details>`,
+      (run) =>
+        `<details><summary>${escaped(run.folder)}</summary>${textsOf(run.folder)
+          .map((text) => `<pre>${escaped(text)}</pre>`)
+          .join("")}${pictures(run)}</details>`,
     );
     const tables = resultTables(bySeed(own), (group) => label(group, defaults)).map(table);
     return [`<h2>${name}</h2><p>${escaped(about)}</p>${[...tables, ...details].join("\n")}`];

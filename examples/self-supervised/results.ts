@@ -8,6 +8,8 @@ export interface RecordedRun {
   experiment: string;
   config: Config;
   results: Record<string, number>;
+  /** Model summaries, guessed words. */
+  texts?: string[];
 }
 
 /** The same where it lies, with its pictures and texts. */
@@ -25,6 +27,19 @@ export function readRuns(root: string): FinishedRun[] {
       const read = (file: string) => JSON.parse(readFileSync(join(folder, file), "utf8"));
       return { folder, ...read("config.json"), results: read("results.json") };
     });
+}
+
+/** Texts that a run left: model summaries, guessed words. */
+export function textsOf(folder: string): string[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".txt") || file === "guesses.json");
+  return files.sort().map((file) => {
+    const text = readFileSync(join(folder, file), "utf8").trimEnd();
+    if (!file.endsWith(".json")) return text;
+    const guesses = Object.entries(JSON.parse(text) as Record<string, [string, number][]>);
+    return guesses
+      .map(([prompt, words]) => `${prompt}  ${words.map(([word, p]) => `${word} (${p.toFixed(3)})`).join(", ")}`)
+      .join("\n");
+  });
 }
 
 export const number = (value: number) =>
