@@ -179,6 +179,19 @@ describe("lossCurve", () => {
     expect(countPixels(chart, blue)).toBeGreaterThan(28 * 3);
   });
 
+  test.each([
+    ["top right", [0, 1, 9.5, 9.5]],
+    ["top left", [9.5, 9.5, 1, 0]],
+    ["both tops", [9.5, 4, 4, 9.5]],
+    ["bottoms and the top right", [0.4, 0.4, 9.5, 9.5, 0.4]],
+  ])("the legend leaves a line in the %s alone", (_, values) => {
+    const points = values.map((y, x) => [x, y] as const);
+    // a label of another length moves the legend's edges, and nothing else
+    const line = (label: string) => countPixels(lossCurve([{ label, points }]), blue) - 3 * 28;
+    expect(line("a")).toBe(line("a long label"));
+    expect(line("a")).toBeGreaterThan(900);
+  });
+
   test("refuses what cannot be drawn", () => {
     expect(() => lossCurve([])).toThrow(OptionError);
     expect(() => lossCurve([{ label: "a", points: [[0, Number.NaN]] }])).toThrow(/at least one finite point/);

@@ -98,13 +98,17 @@ export function lossCurve(series: readonly Series[], options?: LossCurveOptions)
   const yTop = Math.round((plot.top + plot.bottom - upright.width) / 2);
   if (yTop >= 0) picture.paste(upright.rotatedLeft(), 12, yTop);
 
-  series.forEach((one, i) => {
-    const pixels = one.points.map((point) => (isFinitePoint(point) ? ([toX(point[0]), toY(point[1])] as const) : null));
+  const lines = series.map(({ points }) =>
+    points.map((point): Pixel | null => (isFinitePoint(point) ? [toX(point[0]), toY(point[1])] : null)),
+  );
+  lines.forEach((pixels, i) => {
     drawLine(picture, pixels, PALETTE[i % PALETTE.length]);
   });
-  drawLegend(picture, series, plot.right - 10, plot.top + 8);
+  drawLegend(picture, series, lines, plot);
   return picture;
 }
+
+type Pixel = readonly [x: number, y: number];
 
 function isFinitePoint([x, y]: readonly [number, number]): boolean {
   return Number.isFinite(x) && Number.isFinite(y);
@@ -181,16 +185,41 @@ function drawLine(picture: Picture, points: readonly (readonly [number, number] 
   });
 }
 
-function drawLegend(picture: Picture, series: readonly Series[], right: number, top: number): void {
+/** In the corner where it hides least of the lines. */
+function drawLegend(
+  picture: Picture,
+  series: readonly Series[],
+  lines: readonly (readonly (Pixel | null)[])[],
+  plot: { left: number; right: number; top: number; bottom: number },
+): void {
   const line = textHeight(TEXT) + 8;
   const sample = 28;
-  const width = sample + 8 + Math.max(...series.map(({ label }) => textWidth(label, TEXT)));
-  const left = right - width;
-  picture.fillRect(left - 8, top - 1, width + 16, series.length * line + 6, GRID);
-  picture.fillRect(left - 7, top, width + 14, series.length * line + 4, WHITE);
+  const width = sample + 24 + Math.max(...series.map(({ label }) => textWidth(label, TEXT)));
+  const height = series.length * line + 6;
+  const corners = [plot.top + 8, plot.bottom - 8 - height].flatMap((y) =>
+    [plot.right - 2 - width, plot.left + 10].map((x): Pixel => [x, y]),
+  );
+  const hidden = corners.map(([x, y]) => {
+    const inside = (at: Pixel) => at[0] > x && at[0] < x + width && at[1] > y && at[1] < y + height;
+    return lines.flatMap((pixels) => pixels.flatMap((from, i) => between(from, pixels[i + 1] ?? null).filter(inside)))
+      .length;
+  });
+  const [left, top] = corners[hidden.indexOf(Math.min(...hidden))];
+  picture.fillRect(left, top, width, height, GRID);
+  picture.fillRect(left + 1, top + 1, width - 2, height - 2, WHITE);
   series.forEach(({ label }, i) => {
-    const y = top + 6 + i * line;
-    picture.fillRect(left, y + 6, sample, 3, PALETTE[i % PALETTE.length]);
-    picture.text(label, left + sample + 8, y, { scale: TEXT });
+    const y = top + 7 + i * line;
+    picture.fillRect(left + 8, y + 6, sample, 3, PALETTE[i % PALETTE.length]);
+    picture.text(label, left + 16 + sample, y, { scale: TEXT });
+  });
+}
+
+/** Points on the way from one pixel to the next, some pixels apart. */
+function between(from: Pixel | null, to: Pixel | null): Pixel[] {
+  if (!from || !to) return from ? [from] : [];
+  const count = Math.ceil(Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])) / 5) + 1;
+  return Array.from({ length: count }, (_, i): Pixel => {
+    const share = i / count;
+    return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
   });
 }
