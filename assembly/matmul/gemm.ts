@@ -18,7 +18,8 @@ const EDGE_BYTES = 128;
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
- * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; for batch n the matrices number aIndex[n] and bIndex[n] of them
+ * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so many k-steps, one after the
+ * other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all that a pass reads lies together. For batch n the matrices number aIndex[n] and bIndex[n] of them
  * are taken (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
@@ -27,17 +28,20 @@ const EDGE_BYTES = 128;
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, aStride: usize, bStride: usize, cStride: usize,
   start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
-  assert(m >= 1 && n >= 1 && depth >= 1, "gemm: no size is 0");
+  assert(m >= 1 && n >= 1 && depth >= 1 && slice >= 1, "gemm: no size is 0");
   assert(aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
   assert(bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
   assert(cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
   const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
   const passes = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
-  const stepsOfPass = (depth + passes - 1) / passes; // equal parts: 576 is twice 288
+  const sliced = slice < depth;
+  const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // equal parts: 576 is twice 288
+  const aCount = (m + 3) >> 2;
+  const bCount = (n + 7) >> 3;
   const ownEdge = edge + <usize>begin * EDGE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
@@ -57,12 +61,16 @@ export function gemm(
     for (let k = 0; k < depth; k += stepsOfPass) {
       const steps = min(depth - k, stepsOfPass);
       const from = k == 0 ? start : START_C;
+      // from one panel to the next, and the first one of this pass
+      const aStep = <usize>(sliced ? steps : depth) << 4;
+      const bStep = <usize>(sliced ? steps : depth) << 5;
+      const aPass = a + (<usize>(sliced ? k * aCount : k) << 4);
+      const bPass = b + (<usize>(sliced ? k * bCount : k) << 5);
       const reluNow = k + steps == depth ? relu : 0; // of the finished sum
       for (let j = columnBlock * COLUMN_BLOCK; j < columnEnd; j += 8) {
-        const bPanel = b + ((<usize>(j >> 3) * <usize>depth + <usize>k) << 5);
+        const bPanel = bPass + <usize>(j >> 3) * bStep;
         const firstRow = rowBlock * ROW_BLOCK;
-        const aPanel = a + ((<usize>(firstRow >> 2) * <usize>depth + <usize>k) << 4);
-        const aStep = <usize>depth << 4;
+        const aPanel = aPass + <usize>(firstRow >> 2) * aStep;
         const tile = out + ((<usize>firstRow * <usize>n + <usize>j) << 2);
         const tileBias = biasOf + (<usize>(start == START_COLUMN_BIAS ? j : firstRow) << 2);
         const columns = min(columnEnd - j, 8);
@@ -85,9 +93,9 @@ export function gemm(
 /** The same, added to what is in C: a kernel of its own, since it must not run twice over a range. */
 export function addGemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
 ): void {
-  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride, START_C, 0, 0, edge);
+  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, aStride, bStride, cStride, START_C, 0, 0, edge);
 }
 
 /** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */

@@ -14,6 +14,8 @@ const ROW_BLOCK = 64;
 const COLUMN_BLOCK = 128;
 /** Scratch for each unit: EDGE_BYTES there. */
 const EDGE_BYTES = 128;
+/** k-steps of a pass of the gemm kernel over the panels, at most: DEPTH_BLOCK there. */
+const DEPTH_BLOCK = 512;
 /** Panels a thread packs at a time. */
 const PACK_GRAIN = 16;
 
@@ -38,14 +40,22 @@ export function columnPanelBytes(columns: number, depth: number): number {
   return Math.ceil(columns / 8) * depth * 32;
 }
 
-/** Panels of 4 lines: the left operand's rows. Returns their address. */
-export function packRows(x: Lines): number {
-  return pack("packPanels4", 4, x);
+/** Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in one). Returns their address. */
+export function packRows(x: Lines, slice?: number): number {
+  return pack("packPanels4", 4, x, slice);
 }
 
-/** Panels of 8 lines: the right operand's columns. Returns their address. */
-export function packColumns(x: Lines): number {
-  return pack("packPanels8", 8, x);
+/** Panels of 8 lines: the right operand's columns. */
+export function packColumns(x: Lines, slice?: number): number {
+  return pack("packPanels8", 8, x, slice);
+}
+
+/**
+ * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since what a pass reads should lie together. Only
+ * single matrices can be packed so.
+ */
+export function sliceOf(depth: number): number {
+  return Math.ceil(depth / Math.max(1, Math.ceil(depth / DEPTH_BLOCK)));
 }
 
 /** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
@@ -57,9 +67,13 @@ export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArra
   );
 }
 
-function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines): number {
+function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
   const panels = scratch(panelBytes(width, x));
-  packInto(kernel, width, x, panels);
+  if (slice === x.depth) packInto(kernel, width, x, panels);
+  for (let k = 0; k < x.depth && slice < x.depth; k += slice) {
+    const part = { ...x, ptr: x.ptr + 4 * k * x.kStride, depth: Math.min(slice, x.depth - k) };
+    packInto(kernel, width, part, panels + panelBytes(width, { ...x, depth: k }));
+  }
   return panels;
 }
 
@@ -86,6 +100,8 @@ export interface Product {
   n: number;
   /** The length of the sums, at least 1. */
   depth: number;
+  /** k-steps that the panels were packed in slices of. Default: all in one. */
+  slice?: number;
   /** Bytes from one matrix to the next. Default: they lie close together. */
   aStride?: number;
   bStride?: number;
@@ -99,14 +115,14 @@ export interface Product {
 
 /** C = start + A B for each product. */
 export function multiplyPacked(p: Product): void {
-  const { m, n, depth, start = START.zero, bias = 0, relu = false } = p;
+  const { m, n, depth, slice = depth, start = START.zero, bias = 0, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
   const units = p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
   const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
   const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
-  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, aStride, bStride, cStride] as const;
+  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, aStride, bStride, cStride] as const;
   if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
   else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
 }

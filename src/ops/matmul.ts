@@ -1,7 +1,7 @@
 import { formatShape, ShapeError } from "../errors.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "./array.ts";
 import { broadcastShapes } from "./broadcast.ts";
-import { multiplyPacked, packColumns, packRows, START } from "./gemm.ts";
+import { multiplyPacked, packColumns, packRows, START, sliceOf } from "./gemm.ts";
 import { multiplySkinny, skinnyKernel } from "./matmul_skinny.ts";
 import { type Gradients, Op } from "./op.ts";
 import { sumTo } from "./sum.ts";
@@ -63,25 +63,29 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     });
     return out;
   }
+  const slice = sizeOf(a.batch) === 1 && sizeOf(b.batch) === 1 ? sliceOf(depth) : depth;
+  const left = {
+    ptr: a.ptr,
+    batches: sizeOf(a.batch),
+    lines: m,
+    depth,
+    batchStride: m * depth,
+    lineStride: a.rowStride,
+    kStride: a.columnStride,
+  };
+  const right = {
+    ptr: b.ptr,
+    batches: sizeOf(b.batch),
+    lines: n,
+    depth,
+    batchStride: n * depth,
+    lineStride: b.columnStride,
+    kStride: b.rowStride,
+  };
   multiplyPacked({
-    aPanels: packRows({
-      ptr: a.ptr,
-      batches: sizeOf(a.batch),
-      lines: m,
-      depth,
-      batchStride: m * depth,
-      lineStride: a.rowStride,
-      kStride: a.columnStride,
-    }),
-    bPanels: packColumns({
-      ptr: b.ptr,
-      batches: sizeOf(b.batch),
-      lines: n,
-      depth,
-      batchStride: n * depth,
-      lineStride: b.columnStride,
-      kStride: b.rowStride,
-    }),
+    aPanels: packRows(left, slice),
+    bPanels: packColumns(right, slice),
+    slice,
     count: sizeOf(batch),
     aIndex: broadcastIndex(a.batch, batch),
     bIndex: broadcastIndex(b.batch, batch),

@@ -67,9 +67,13 @@ const pairs: [number[], number[]][] = [
     [40, 131],
   ], // more than one block of rows and of columns
   [
-    [5, 260],
-    [260, 9],
-  ], // more than one block of depth
+    [5, 515],
+    [515, 9],
+  ], // more than one slice of depth
+  [
+    [517, 12],
+    [12, 20],
+  ], // and that in the second gradient
   [
     [2, 3, 4],
     [4, 5],
