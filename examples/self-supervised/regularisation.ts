@@ -33,9 +33,9 @@ export default experiment({
   defaults: {
     ...IMAGES,
     /** Labelled images of each class; as many others decide when to stop. */
-    perClass: 200,
-    validPerClass: 100,
-    epochs: 12,
+    perClass: 50,
+    validPerClass: 50,
+    epochs: 40,
     batchSize: 50,
     lr: 2e-3,
     patience: 5,
