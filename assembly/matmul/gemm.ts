@@ -18,9 +18,10 @@ const EDGE_BYTES = 128;
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
- * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so many k-steps, one after the
- * other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all that a pass reads lies together. For batch n the matrices number aIndex[n] and bIndex[n] of them
- * are taken (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
+ * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so many k-steps, one
+ * after the other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all that a pass reads lies together.
+ * For batch n the matrices number aIndex[n] and bIndex[n] of them are taken (int32 tables: a broadcast operand is packed once;
+ * 0: matrix n for each). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
  * relu: 1 takes max(., 0) of each finished sum.

@@ -60,7 +60,7 @@ export default experiment({
     batchSize: 50,
     lr: 2e-3,
     weightDecay: 0.01,
-    decay: 0.5,
+    decay: 0.2,
     probeImages: 10_000,
   },
   quick: { ...QUICK_IMAGES, trainImages: 0, few: 3, more: 6, epochs: 5, batchSize: 10 },

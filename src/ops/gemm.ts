@@ -69,8 +69,7 @@ export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArra
 
 function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
   const panels = scratch(panelBytes(width, x));
-  if (slice === x.depth) packInto(kernel, width, x, panels);
-  for (let k = 0; k < x.depth && slice < x.depth; k += slice) {
+  for (let k = 0; k < x.depth; k += slice) {
     const part = { ...x, ptr: x.ptr + 4 * k * x.kStride, depth: Math.min(slice, x.depth - k) };
     packInto(kernel, width, part, panels + panelBytes(width, { ...x, depth: k }));
   }
