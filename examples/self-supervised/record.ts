@@ -32,7 +32,11 @@ function table(rows: readonly (readonly string[])[]): string {
   return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "---:"))), ...body.map(line)].join("\n");
 }
 
-const percent = (values: number[]) => spread(values.map((value) => 100 * value));
+const percent = (values: number[]) =>
+  spread(
+    values.map((value) => 100 * value),
+    (value) => value.toFixed(1),
+  );
 
 /** What each set of tasks is worth: its encoder probed, and fine-tuned with few labels, against the same network untrained. */
 function taskTable(runs: readonly RecordedRun[]): string {
@@ -74,13 +78,12 @@ export function resultsMarkdown(runs: readonly RecordedRun[]): string {
   const sections = experiments.flatMap(({ name, about, defaults }) => {
     const own = runs.filter(({ experiment }) => experiment === name);
     if (own.length === 0) return [];
-    const command = (group: RecordedRun[]) => `\`${label(group, defaults)}\``;
     const pictures = Object.entries(SHOWN[name] ?? {}).map(
       ([file, title]) => `![${title}](${PICTURES}/${name}-${file}.png)\n\n*${title}*`,
     );
-    const heading = `## ${name}\n\n${about[0].toUpperCase() + about.slice(1)}. \`npm run experiment -- ${name}\`, and:`;
+    const heading = `## ${name}\n\n${about[0].toUpperCase() + about.slice(1)}.\n\`npm run experiment -- ${name}\`, with these options and \`--seed N\`:`;
     const texts = own.find(({ texts }) => texts)?.texts?.map((text) => `\`\`\`text\n${text}\n\`\`\``) ?? [];
-    return [heading, ...resultTables(bySeed(own), command).map(table), ...texts, ...pictures];
+    return [heading, ...resultTables(bySeed(own), (group) => label(group, defaults)).map(table), ...texts, ...pictures];
   });
   const intro = `# Results on CIFAR-10
 

@@ -61,11 +61,11 @@ export function bySeed(runs: readonly RecordedRun[]): RecordedRun[][] {
 }
 
 /** "0.71 ± 0.02": mean and standard deviation over seeds. */
-export function spread(values: number[]): string {
+export function spread(values: number[], format = number): string {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  if (values.length < 2) return number(mean);
+  if (values.length < 2) return format(mean);
   const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) * (v - mean), 0) / (values.length - 1));
-  return deviation === 0 ? number(mean) : `${number(mean)} ± ${number(deviation)}`;
+  return deviation === 0 ? format(mean) : `${format(mean)} ± ${format(deviation)}`;
 }
 
 /** Mean and deviation of a number over the runs of a group; empty where it is not among their results. */
@@ -96,5 +96,6 @@ export function label(group: readonly RecordedRun[], defaults: Config): string {
     ([name, value]) => name !== "seed" && value !== defaults[name],
   );
   const seeds = group.map(({ config }) => config.seed).join(", ");
-  return [...changed.map(([name, value]) => `--${kebab(name)} ${value}`), `(seed ${seeds})`].join(" ");
+  const options = changed.map(([name, value]) => `--${kebab(name)} ${value}`).join(" ");
+  return `${options || "defaults"}, seed ${seeds}`;
 }
