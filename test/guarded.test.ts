@@ -52,7 +52,8 @@ test("the guard sees a write before, behind, and a double free", () => {
 test("the kernels' asserts are on, and say what was broken and where", () => {
   withFrame(() => {
     const block = allocateBlock(256).address;
-    const product = () => kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 16, 32, 4, 0, 0, 0, block);
+    const product = () =>
+      kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 16, 32, 4, 0, 0, 0, block);
     expect(product).toThrow(/gemm: no size is 0.*assembly\/matmul\/gemm\.ts/);
   });
 });
