@@ -1,5 +1,6 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
+import { getNumThreads } from "../wasm/threads.ts";
 import { empty, type NDArray, scratch, zeros } from "./array.ts";
 import type { Conv2dGeometry } from "./conv2d_geometry.ts";
 import { columnPanelBytes, multiplyPacked, rowPanelBytes, START } from "./gemm.ts";
@@ -18,6 +19,8 @@ const WORK_BYTES = 40 * 16;
 const CHUNK_TILES = 64;
 /** The same for the gradient of the kernels, whose products are added to what the chunk before left: fewer, larger chunks. */
 const GRAD_CHUNK_TILES = 128;
+/** Filters a thread whose kernels, products and gradients are computed together: they stay in its L2 cache, beside a chunk's patches. */
+const FILTER_BLOCK = 32;
 const GRAIN = 4;
 /** The same in panels of 8 tiles or channels. */
 const PANEL_GRAIN = 1;
@@ -73,16 +76,33 @@ export function imagesOf(x: NDArray): PaddedImages {
   };
 }
 
-/** weight in transformed panels, [36][panel]; `rotated` for the gradient of the input. */
-function transformKernels(weight: NDArray, filters: number, channels: number, rotated: boolean) {
-  const step = rowPanelBytes(filters, channels) + STAGGER;
+/** The kernels of a pass in transformed panels, [36][panel], those of filters first … first+count-1 at `panels`. */
+type KernelPanels = (first: number, count: number) => { panels: number; step: number };
+
+/**
+ * `rotated` for the gradient of the input. With `keep`, or when they are asked for again, all panels are computed at once and kept until
+ * the weight changes; else each block of filters when it is used, in the same place: in the L2 cache.
+ */
+function kernelPanels(weight: NDArray, pass: Pass, rotated: boolean, keep: boolean): KernelPanels {
+  const { filters, channels } = pass;
+  const [filterBytes, channelBytes] = rotated ? [36, filters * 36] : [channels * 36, 36];
+  const transform = (first: number, count: number, to: number, step: number) => {
+    const units = Math.ceil(count / 4);
+    const sizes = [count, filterBytes, channels, channelBytes, Number(rotated), to, step, channels * 16] as const;
+    launch("winogradKernels", units, GRAIN, weight.ptr + first * filterBytes, ...sizes, workFor(units), GRAIN);
+  };
   const key = `winograd ${filters} ${channels} ${rotated}`;
-  const panels = weight.block.derived(key, POSITIONS * step, (to) => {
-    const units = Math.ceil(filters / 4);
-    const sizes = [filters, channels, Number(rotated), to, step, channels * 16, workFor(units)] as const;
-    launch("winogradKernels", units, GRAIN, weight.ptr, ...sizes, GRAIN);
-  });
-  return { panels, step };
+  if (weight.block.isAskedAgain(key) || keep) {
+    const step = rowPanelBytes(filters, channels) + STAGGER;
+    const all = weight.block.derived(key, POSITIONS * step, (to) => transform(0, filters, to, step));
+    return (first) => ({ panels: all + rowPanelBytes(first, channels), step });
+  }
+  const step = rowPanelBytes(filtersOfBlock(filters), channels) + STAGGER;
+  const panels = scratch(POSITIONS * step);
+  return (first, count) => {
+    transform(first, count, panels, step);
+    return { panels, step };
+  };
 }
 
 /** What is done with a finished tile: bias, and then nothing, ReLU, or ReLU and max pooling 2x2 (with codes where wanted). */
@@ -98,52 +118,65 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
   const { images, channels, filters, outHeight, outWidth } = pass;
   const { out, bias, relu = false, pool } = finish;
   if (out.size === 0) return;
-  const kernels = transformKernels(weight, filters, channels, rotated);
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
-  forChunks(images, tilesY * tilesX, CHUNK_TILES, (first, count) => {
-    const tiles = count * tilesY * tilesX;
-    const padded = x.pad(first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
-    const patchStep = columnPanelBytes(tiles, channels) + STAGGER;
-    const patches = scratch(POSITIONS * patchStep);
-    const units = Math.ceil(tiles / 8);
-    const shape = [count, channels, tilesY, tilesX] as const;
-    launch(
-      "winogradPatchesByTile",
-      units,
-      PANEL_GRAIN,
-      padded,
-      ...shape,
-      patches,
-      patchStep,
-      workFor(units, PANEL_GRAIN),
-      PANEL_GRAIN,
-    );
-    const productStep = filters * tiles * 4 + STAGGER;
-    const products = scratch(POSITIONS * productStep);
-    multiplyPacked({
-      aPanels: kernels.panels,
-      bPanels: patches,
-      count: POSITIONS,
-      c: products,
-      m: filters,
-      n: tiles,
-      depth: channels,
-      aStride: kernels.step,
-      bStride: patchStep,
-      cStride: productStep,
+  const outPlane = 4 * (out.size / (images * filters));
+  withFrame(() => {
+    const kernels = kernelPanels(weight, pass, rotated, images > imagesOfChunk(tilesY * tilesX, CHUNK_TILES));
+    forChunks(images, tilesY * tilesX, CHUNK_TILES, (first, count) => {
+      const tiles = count * tilesY * tilesX;
+      const padded = x.pad(first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
+      const patchStep = columnPanelBytes(tiles, channels) + STAGGER;
+      const patches = scratch(POSITIONS * patchStep);
+      const units = Math.ceil(tiles / 8);
+      const shape = [count, channels, tilesY, tilesX, patches, patchStep] as const;
+      launch("winogradPatchesByTile", units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
+      const productStep = filtersOfBlock(filters) * tiles * 4 + STAGGER;
+      const products = scratch(POSITIONS * productStep);
+      forFilterBlocks(filters, (filter, blockFilters) => {
+        const { panels, step } = kernels(filter, blockFilters);
+        multiplyPacked({
+          aPanels: panels,
+          bPanels: patches,
+          count: POSITIONS,
+          c: products,
+          m: blockFilters,
+          n: tiles,
+          depth: channels,
+          aStride: step,
+          bStride: patchStep,
+          cStride: productStep,
+        });
+        const biasOf = bias ? bias.ptr + 4 * filter : 0;
+        const outShape = [count, filters, tilesY, tilesX, productStep, biasOf] as const;
+        const before = (first * filters + filter) * outPlane;
+        const work = workFor(blockFilters);
+        const sizes = [outHeight, outWidth, work, GRAIN] as const;
+        const to = out.ptr + before;
+        if (pool) {
+          const codes = pool.codes ? pool.codes.ptr + before / 4 : 0;
+          launch("winogradOutputPool", blockFilters, GRAIN, products, ...outShape, to, codes, ...sizes);
+        } else launch("winogradOutput", blockFilters, GRAIN, products, ...outShape, Number(relu), to, ...sizes);
+      });
     });
-    const outShape = [count, filters, tilesY, tilesX, productStep, bias?.ptr ?? 0] as const;
-    const work = workFor(filters);
-    const before = (first / images) * out.size;
-    const to = out.ptr + 4 * before;
-    if (pool) {
-      const codes = pool.codes ? pool.codes.ptr + before : 0;
-      launch("winogradOutputPool", filters, GRAIN, products, ...outShape, to, codes, outHeight, outWidth, work, GRAIN);
-    } else {
-      const sizes = [to, outHeight, outWidth, work, GRAIN] as const;
-      launch("winogradOutput", filters, GRAIN, products, ...outShape, Number(relu), ...sizes);
-    }
   });
+}
+
+/** Images at a time. */
+function imagesOfChunk(tilesPerImage: number, chunkTiles: number): number {
+  return Math.max(1, Math.floor(chunkTiles / tilesPerImage));
+}
+
+/** Filters at a time: results do not depend on it. */
+function filtersOfBlock(filters: number): number {
+  return Math.min(filters, FILTER_BLOCK * getNumThreads());
+}
+
+/** Calls `body` for each block of filters: what it computes for them stays in the L2 cache from step to step. */
+function forFilterBlocks(filters: number, body: (first: number, count: number) => void): void {
+  const block = filtersOfBlock(filters);
+  for (let first = 0; first < filters; first += block) {
+    withFrame(() => body(first, Math.min(block, filters - first)));
+  }
 }
 
 function forChunks(
@@ -152,7 +185,7 @@ function forChunks(
   chunkTiles: number,
   body: (first: number, count: number) => void,
 ): void {
-  const chunk = Math.max(1, Math.floor(chunkTiles / tilesPerImage));
+  const chunk = imagesOfChunk(tilesPerImage, chunkTiles);
   for (let first = 0; first < images; first += chunk) withFrame(() => body(first, Math.min(chunk, images - first)));
 }
 
@@ -209,7 +242,7 @@ export function winogradFewForwardPooled(
   const panels = Math.ceil(filters / 4);
   const panelBytes = POSITIONS * channels * 16;
   const kernels = weight.block.derived(`few ${filters} ${channels}`, panels * panelBytes, (to) => {
-    const sizes = [filters, channels, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
+    const sizes = [filters, channels * 36, channels, 36, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
     launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
   });
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
@@ -245,56 +278,47 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
   if (images === 0) return zeros(shape);
   const dWeight = empty(shape);
   const { tilesY, tilesX } = tilesOf(g.outHeight, g.outWidth);
-  const step = filters * channels * 4 + STAGGER;
-  const transformed = scratch(POSITIONS * step);
+  const chunk = imagesOfChunk(tilesY * tilesX, GRAD_CHUNK_TILES);
+  // sums that go on from chunk to chunk are there for all filters at once
+  const kept = images > chunk ? filters : filtersOfBlock(filters);
+  const step = kept * channels * 4 + STAGGER;
+  const sums = scratch(POSITIONS * step);
   forChunks(images, tilesY * tilesX, GRAD_CHUNK_TILES, (first, count) => {
     const tiles = count * tilesY * tilesX;
     const padded = imagesOf(x).pad(first, count, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(channels, tiles) + STAGGER;
     const patches = scratch(POSITIONS * patchStep);
     const units = Math.ceil(channels / 8);
-    const shape = [count, channels, tilesY, tilesX] as const;
-    launch(
-      "winogradPatchesByChannel",
-      units,
-      PANEL_GRAIN,
-      padded,
-      ...shape,
-      patches,
-      patchStep,
-      workFor(units, PANEL_GRAIN),
-      PANEL_GRAIN,
-    );
-    const gradStep = rowPanelBytes(filters, tiles) + STAGGER;
-    const grads = scratch(POSITIONS * gradStep);
-    const gradUnits = Math.ceil(filters / 4);
+    const shape = [count, channels, tilesY, tilesX, patches, patchStep] as const;
+    launch("winogradPatchesByChannel", units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
+    const rowBytes = 16 * tilesX;
+    const planeBytes = 4 * tilesY * rowBytes;
     const paddedGrad = dOut.pad(first, count, [0, 0], 4 * tilesY, 4 * tilesX);
-    const gradSizes = [
-      paddedGrad,
-      16 * tilesX,
-      64 * tilesY * tilesX,
-      count,
-      filters,
-      tilesY,
-      tilesX,
-      grads,
-      gradStep,
-    ] as const;
-    launch("winogradGradTiles", gradUnits, GRAIN, ...gradSizes, workFor(gradUnits), GRAIN);
-    multiplyPacked({
-      aPanels: grads,
-      bPanels: patches,
-      count: POSITIONS,
-      c: transformed,
-      m: filters,
-      n: channels,
-      depth: tiles,
-      aStride: gradStep,
-      bStride: patchStep,
-      cStride: step,
-      start: first === 0 ? START.zero : START.c,
+    const gradStep = rowPanelBytes(filtersOfBlock(filters), tiles) + STAGGER;
+    const grads = scratch(POSITIONS * gradStep);
+    forFilterBlocks(filters, (filter, blockFilters) => {
+      const gradUnits = Math.ceil(blockFilters / 4);
+      const from = [paddedGrad + filter * planeBytes, rowBytes, planeBytes, filters * planeBytes] as const;
+      const gradShape = [count, blockFilters, tilesY, tilesX, grads, gradStep] as const;
+      launch("winogradGradTiles", gradUnits, GRAIN, ...from, ...gradShape, workFor(gradUnits), GRAIN);
+      const blockSums = kept === filters ? sums + 4 * filter * channels : sums;
+      multiplyPacked({
+        aPanels: grads,
+        bPanels: patches,
+        count: POSITIONS,
+        c: blockSums,
+        m: blockFilters,
+        n: channels,
+        depth: tiles,
+        aStride: gradStep,
+        bStride: patchStep,
+        cStride: step,
+        start: first === 0 ? START.zero : START.c,
+      });
+      if (first + count < images) return;
+      const to = dWeight.ptr + 36 * filter * channels;
+      launch("winogradGradKernels", blockFilters, GRAIN, blockSums, channels, step, to, workFor(blockFilters), GRAIN);
     });
   });
-  launch("winogradGradKernels", filters, GRAIN, transformed, channels, step, dWeight.ptr, workFor(filters), GRAIN);
   return dWeight;
 }

@@ -12,6 +12,8 @@ export class Block {
   readonly bytes: number;
   readonly #address: number;
   #derived: Map<string, { block: Block; version: number }> | undefined;
+  /** What was asked for, and the version it was last asked of. */
+  #asked: Map<string, number> | undefined;
 
   constructor(bytes: number) {
     this.bytes = bytes;
@@ -33,6 +35,17 @@ export class Block {
       this.#derived = undefined;
       free(this.#address, this.bytes);
     } else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
+  }
+
+  /**
+   * Whether `key` is asked for again since this block's contents changed. A training step reads a weight once: what can be derived from it
+   * piece by piece, each used while the caches hold it, is better not kept as a whole before that.
+   */
+  isAskedAgain(key: string): boolean {
+    this.#asked ??= new Map();
+    const again = this.#asked.get(key) === this.version;
+    this.#asked.set(key, this.version);
+    return again;
   }
 
   /**

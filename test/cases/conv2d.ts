@@ -44,7 +44,7 @@ function conv2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
   });
 }
 
-/** Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no panel. */
+/** Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no panel, blocks of filters. */
 const winograd: ConvCase[] = [
   { x: [2, 32, 5, 6], filters: 32, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 17, 9, 5], filters: 18, kernel: [3, 3], padding: [1, 1], bias: true },
@@ -53,6 +53,11 @@ const winograd: ConvCase[] = [
   { x: [1, 2, 1, 2], filters: 9, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [70, 2, 4, 4], filters: 3, kernel: [3, 3], padding: [1, 1] },
   { x: [2, 3, 6, 13], filters: 4, kernel: [3, 3], padding: [0, 2], bias: true },
+  // more than one block of filters, forward and for either gradient, the last one cut; in one chunk of images and in two
+  { x: [1, 3, 5, 6], filters: 70, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 70, 4, 5], filters: 3, kernel: [3, 3], padding: [1, 1] },
+  { x: [33, 2, 8, 8], filters: 34, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [17, 34, 8, 8], filters: 2, kernel: [3, 3], padding: [1, 1] },
 ];
 
 /** One input channel a group: strides that sort columns by phase, rows and columns that fill no block, padding beyond the kernel. */

@@ -134,15 +134,14 @@ export function winogradPatchesByChannel(
 
 /**
  * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c.
- * dOut: the first of rows `rowBytes` apart, in planes `planeBytes` apart, of [images][C] of them, with zeros where 4 tilesY rows and 4
- * tilesX columns reach past the output. Unit: four channels of all tiles.
+ * dOut: the first of rows `rowBytes` apart, in planes `planeBytes` apart, C of them in each of `images` that are `imageBytes` apart, with
+ * zeros where 4 tilesY rows and 4 tilesX columns reach past the output. Unit: four channels of all tiles.
  */
 export function winogradGradTiles(
-  begin: i32, end: i32, dOut: usize, rowBytes: usize, planeBytes: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32,
-  out: usize, step: usize, work: usize, grain: i32,
+  begin: i32, end: i32, dOut: usize, rowBytes: usize, planeBytes: usize, imageBytes: usize, images: i32, channels: i32,
+  tilesY: i32, tilesX: i32, out: usize, step: usize, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
-  const imageBytes = <usize>channels * planeBytes;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   for (let unit = begin; unit < end; unit++) {
     const c = unit << 2;

@@ -7,16 +7,15 @@ import { element, outputKernel, POSITIONS, transformKernel } from "./transforms"
 /**
  * kernels[n][o >> 2][i][o & 3] = position n of G g G' for each pair of an output channel o and an input channel i, in panels.
  *
- * weight: [O][I][3][3]; or, for the gradient of the input (`rotated` 1), [I][O][3][3] read turned by 180 degrees, so that o is
- * a channel of the convolution's input. Zero past the last o. `step`: bytes from position to position; panelStep: from a panel of
- * four o to the next. Unit: four output channels, all input channels.
+ * weight: kernels of 3 x 3, `outputBytes` from o to o + 1 and `inputBytes` from i to i + 1: of [O][I][3][3]; or, for the gradient of
+ * the input, of [I][O][3][3] and turned by 180 degrees (`rotated` 1), so that o is a channel of the convolution's input. Zero past the
+ * last o. `step`: bytes from position to position; panelStep: from a panel of four o to the next. Unit: four output channels,
+ * all input channels.
  */
 export function winogradKernels(
-  begin: i32, end: i32, weight: usize, outputs: i32, inputs: i32, rotated: i32, kernels: usize, step: usize,
-  panelStep: usize, work: usize, grain: i32,
+  begin: i32, end: i32, weight: usize, outputs: i32, outputBytes: usize, inputs: i32, inputBytes: usize, rotated: i32,
+  kernels: usize, step: usize, panelStep: usize, work: usize, grain: i32,
 ): void {
-  const outputBytes: usize = rotated ? 36 : <usize>inputs * 36;
-  const inputBytes: usize = rotated ? <usize>outputs * 36 : 36;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   const taps = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass
   for (let unit = begin; unit < end; unit++) {
