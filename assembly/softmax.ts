@@ -43,6 +43,20 @@ function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
   let high = f64x2.splat(0);
   const maximum = f32x4.splat(m);
   let i = 0;
+  if (n >= 8) {
+    do { // two vectors in a turn: see unary.ts
+      const e0 = exp4(f32x4.sub(load4(x, i), maximum));
+      const e1 = exp4(f32x4.sub(load4(x, i + 4), maximum));
+      if (y) {
+        v128.store(y + (<usize>i << 2), e0);
+        v128.store(y + (<usize>i << 2), e1, 16);
+      }
+      low = f64x2.add(f64x2.add(low, f64x2.promote_low_f32x4(e0)), f64x2.promote_low_f32x4(e1));
+      high = f64x2.add(f64x2.add(high, promoteHigh(e0)), promoteHigh(e1));
+      i += 8;
+    } while (i + 8 <= n);
+    if (i == n) return sumLanes(f64x2.add(low, high));
+  }
   do {
     let e = exp4(f32x4.sub(load4(x, i), maximum));
     if (i + 4 <= n) {

@@ -136,10 +136,16 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
 @inline
 function forward(f: F, begin: i32, end: i32, x: usize, y: usize, p: f32, q: f32): void {
   let i = begin;
-  do {
-    storeUpTo(y, i, end, apply(f, load4(x, i), p, q));
-    i += 4;
-  } while (i < end);
+  if (i + 8 <= end) {
+    do { // two vectors in a turn: what one waits for, the other computes; and the constants are fetched once for both
+      const value = apply(f, load4(x, i), p, q);
+      const next = apply(f, load4(x, i + 4), p, q);
+      v128.store(y + (<usize>i << 2), value);
+      v128.store(y + (<usize>i << 2), next, 16);
+      i += 8;
+    } while (i + 8 <= end);
+  }
+  for (; i < end; i += 4) storeUpTo(y, i, end, apply(f, load4(x, i), p, q));
 }
 
 // @ts-ignore: decorator

@@ -121,6 +121,48 @@ function averagesOfWindows(
   storeUpTo(y, 0, count, v128.andnot(averages, i32x4.eq(divisor, i32x4.splat(0))));
 }
 
+/** Averages of four neighbouring windows of 2x2 pixels from `upper` and `lower` on; the sums are those of averagesOfWindows. */
+// @ts-ignore: decorator
+@inline
+function averagesOf2x2(upper: usize, lower: usize): v128 {
+  const a = v128.load(upper);
+  const b = v128.load(upper, 16);
+  const c = v128.load(lower);
+  const d = v128.load(lower, 16);
+  let low = f64x2.splat(0);
+  let high = low;
+  low = f64x2.add(low, f64x2.promote_low_f32x4(v128.shuffle<f32>(a, a, 0, 2, 0, 2)));
+  high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(b, b, 0, 2, 0, 2)));
+  low = f64x2.add(low, f64x2.promote_low_f32x4(v128.shuffle<f32>(a, a, 1, 3, 1, 3)));
+  high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(b, b, 1, 3, 1, 3)));
+  low = f64x2.add(low, f64x2.promote_low_f32x4(v128.shuffle<f32>(c, c, 0, 2, 0, 2)));
+  high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(d, d, 0, 2, 0, 2)));
+  low = f64x2.add(low, f64x2.promote_low_f32x4(v128.shuffle<f32>(c, c, 1, 3, 1, 3)));
+  high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(d, d, 1, 3, 1, 3)));
+  const quarter = f64x2.splat(0.25);
+  return v128.shuffle<f32>(
+    f32x4.demote_f64x2_zero(f64x2.mul(low, quarter)), f32x4.demote_f64x2_zero(f64x2.mul(high, quarter)), 0, 1, 4, 5,
+  );
+}
+
+/** Windows of 2x2 that lie side by side in the plane: what networks halve images with. */
+// @ts-ignore: decorator
+@inline
+function isHalving(g: Grid): bool {
+  return g.kernelHeight == 2 && g.kernelWidth == 2 && g.strideHeight == 2 && g.strideWidth == 2 && g.padTop == 0 &&
+    g.padLeft == 0 && g.divisorOverride == 0 && 2 * g.outHeight <= g.height && 2 * g.outWidth <= g.width;
+}
+
+function halve(g: Grid, plane: usize, y: usize): void {
+  const rowBytes = <usize>g.width << 2;
+  for (let oy = 0; oy < g.outHeight; oy++, plane += 2 * rowBytes, y += <usize>g.outWidth << 2) {
+    for (let ox = 0; ox < g.outWidth; ox += 4) {
+      const upper = plane + (<usize>ox << 3);
+      storeUpTo(y, ox, g.outWidth, averagesOf2x2(upper, upper + rowBytes));
+    }
+  }
+}
+
 /**
  * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if not 0, else the elements of the window inside the
  * plane, with countPadding also those in the padding (but not what ceil mode adds beyond it).
@@ -130,9 +172,14 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
   const planeSize = g.height * g.width;
   const stride = g.strideWidth;
   const last = x + (<usize>end * planeSize << 2);
+  const halves = isHalving(g);
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * planeSize << 2);
     let to = y + (<usize>p * g.outHeight * g.outWidth << 2);
+    if (halves) {
+      halve(g, plane, to);
+      continue;
+    }
     for (let oy = 0; oy < g.outHeight; oy++) {
       const startY = oy * g.strideHeight - g.padTop;
       const top = max(startY, 0);
