@@ -120,9 +120,11 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
   if (out.size === 0) return;
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
   const outPlane = 4 * (out.size / (images * filters));
+  const chunk = imagesOfChunk(tilesY * tilesX, CHUNK_TILES);
+  const block = filtersOfBlock(filters);
   withFrame(() => {
-    const kernels = kernelPanels(weight, pass, rotated, images > imagesOfChunk(tilesY * tilesX, CHUNK_TILES));
-    forChunks(images, tilesY * tilesX, CHUNK_TILES, (first, count) => {
+    const kernels = kernelPanels(weight, pass, rotated, images > chunk);
+    forParts(images, chunk, (first, count) => {
       const tiles = count * tilesY * tilesX;
       const padded = x.pad(first, count, pass.padding, 4 * tilesY + 2, 4 * tilesX + 2);
       const patchStep = columnPanelBytes(tiles, channels) + STAGGER;
@@ -130,9 +132,9 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
       const units = Math.ceil(tiles / 8);
       const shape = [count, channels, tilesY, tilesX, patches, patchStep] as const;
       launch("winogradPatchesByTile", units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
-      const productStep = filtersOfBlock(filters) * tiles * 4 + STAGGER;
+      const productStep = block * tiles * 4 + STAGGER;
       const products = scratch(POSITIONS * productStep);
-      forFilterBlocks(filters, (filter, blockFilters) => {
+      forParts(filters, block, (filter, blockFilters) => {
         const { panels, step } = kernels(filter, blockFilters);
         multiplyPacked({
           aPanels: panels,
@@ -171,22 +173,9 @@ function filtersOfBlock(filters: number): number {
   return Math.min(filters, FILTER_BLOCK * getNumThreads());
 }
 
-/** Calls `body` for each block of filters: what it computes for them stays in the L2 cache from step to step. */
-function forFilterBlocks(filters: number, body: (first: number, count: number) => void): void {
-  const block = filtersOfBlock(filters);
-  for (let first = 0; first < filters; first += block) {
-    withFrame(() => body(first, Math.min(block, filters - first)));
-  }
-}
-
-function forChunks(
-  images: number,
-  tilesPerImage: number,
-  chunkTiles: number,
-  body: (first: number, count: number) => void,
-): void {
-  const chunk = imagesOfChunk(tilesPerImage, chunkTiles);
-  for (let first = 0; first < images; first += chunk) withFrame(() => body(first, Math.min(chunk, images - first)));
+/** Calls `body` for each part of `total`, `most` at a time: the next one's scratch lies where this one's was, in the caches. */
+function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
+  for (let first = 0; first < total; first += most) withFrame(() => body(first, Math.min(most, total - first)));
 }
 
 function forwardPass(g: Conv2dGeometry): Pass {
@@ -279,11 +268,12 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
   const dWeight = empty(shape);
   const { tilesY, tilesX } = tilesOf(g.outHeight, g.outWidth);
   const chunk = imagesOfChunk(tilesY * tilesX, GRAD_CHUNK_TILES);
+  const block = filtersOfBlock(filters);
   // sums that go on from chunk to chunk are there for all filters at once
-  const kept = images > chunk ? filters : filtersOfBlock(filters);
+  const kept = images > chunk ? filters : block;
   const step = kept * channels * 4 + STAGGER;
   const sums = scratch(POSITIONS * step);
-  forChunks(images, tilesY * tilesX, GRAD_CHUNK_TILES, (first, count) => {
+  forParts(images, chunk, (first, count) => {
     const tiles = count * tilesY * tilesX;
     const padded = imagesOf(x).pad(first, count, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
     const patchStep = columnPanelBytes(channels, tiles) + STAGGER;
@@ -294,9 +284,9 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
     const rowBytes = 16 * tilesX;
     const planeBytes = 4 * tilesY * rowBytes;
     const paddedGrad = dOut.pad(first, count, [0, 0], 4 * tilesY, 4 * tilesX);
-    const gradStep = rowPanelBytes(filtersOfBlock(filters), tiles) + STAGGER;
+    const gradStep = rowPanelBytes(block, tiles) + STAGGER;
     const grads = scratch(POSITIONS * gradStep);
-    forFilterBlocks(filters, (filter, blockFilters) => {
+    forParts(filters, block, (filter, blockFilters) => {
       const gradUnits = Math.ceil(blockFilters / 4);
       const from = [paddedGrad + filter * planeBytes, rowBytes, planeBytes, filters * planeBytes] as const;
       const gradShape = [count, blockFilters, tilesY, tilesX, grads, gradStep] as const;
