@@ -1,11 +1,11 @@
 /**
- * Writes the unrolled loop of assembly/matmul/micro_kernel.ts, between its two marks: AssemblyScript has no macros, and 32 times the same
+ * Writes the unrolled loop of assembly/matmul/micro_kernel.ts, between its two marks: AssemblyScript has no macros, and 64 times the same
  * six lines are better written by a program. usage: tsx scripts/unroll_micro_kernel.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const STEPS = 32;
+const STEPS = 64;
 const FILE = fileURLToPath(new URL("../assembly/matmul/micro_kernel.ts", import.meta.url));
 const [BEGIN, END] = ["  // begin: written by scripts/unroll_micro_kernel.ts\n", "  // end\n"];
 
@@ -26,12 +26,15 @@ function step(k: number): string {
   return [b.join(" "), ...rows, `${exit} a += 16;`.trim()].map((line) => `    ${line}\n`).join("");
 }
 
+/** At the end of a turn: see "The order of products and sums" in assembly/matmul/machine_code.md. */
+const PAIRS = [0, 1, 2, 3].map((row) => `    v128.store(c, v128.or(acc${row}x0123, acc${row}x4567));\n`).join("");
+
 /** The kernel's source with the loop as this program writes it. */
 export function unrolled(source: string): string {
   const [begin, end] = [source.indexOf(BEGIN), source.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error("unroll_micro_kernel: the marks of the loop are missing");
   const steps = Array.from({ length: STEPS }, (_, k) => step(k)).join("");
-  const turn = `  do {\n${steps}    b += ${32 * STEPS};\n    k -= ${STEPS};\n  } while (k > 0);\n`;
+  const turn = `  do {\n${steps}${PAIRS}    b += ${32 * STEPS};\n    k -= ${STEPS};\n  } while (k > 0);\n`;
   return source.slice(0, begin) + BEGIN + turn + source.slice(end);
 }
 
