@@ -1,8 +1,9 @@
 import { OptionError } from "../errors.ts";
 import { kernelBytes, type Precision } from "./binary.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { HEAP_START, memory } from "./memory.ts";
+import { memory } from "./memory.ts";
 import { restartWorkers, runParallel } from "./threads.ts";
+import { CONTROL_START } from "./worker_source.ts";
 
 export type { Kernels, Precision };
 
@@ -33,8 +34,8 @@ function instantiate(bytes: Uint8Array<ArrayBuffer>): Build {
   const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory, abort } });
   const kernels = exports as unknown as Kernels & { heapBase(): number };
-  if (kernels.heapBase() > HEAP_START) {
-    throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the heap`);
+  if (kernels.heapBase() > CONTROL_START) {
+    throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the control block`);
   }
   return { kernels, module, numbers: Object.fromEntries(Object.keys(kernels).map((name, number) => [name, number])) };
 }

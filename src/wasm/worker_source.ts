@@ -1,26 +1,33 @@
 /**
- * The control block: int32 words at the start of the linear memory, below the kernels' own data (memoryBase in asconfig.json),
- * through which threads find work. What several threads write has a cache line of its own.
+ * Where the control block begins: below is the kernels' own data, above, from HEAP_START in memory.ts, are the tensors. (The kernels'
+ * data could have been moved behind the block, by asc's memoryBase; but then asc does not fold constant offsets into loads and stores.)
+ */
+export const CONTROL_START = 32768;
+const FIRST = CONTROL_START / 4;
+
+/**
+ * The control block, through which threads find work: indices of int32 words in the linear memory. What several threads write has
+ * a cache line of its own.
  */
 export const CONTROL = {
   /** Odd while a job is open, even between jobs; grows by 1 at each opening and closing. */
-  generation: 16,
+  generation: FIRST + 16,
   /** Workers that sleep, or are about to: nobody needs to be woken while it is 0. (One that is killed asleep is counted for ever.) */
-  sleepers: 48,
+  sleepers: FIRST + 48,
   /** Set by a worker whose kernel trapped. */
-  failed: 64,
+  failed: FIRST + 64,
   /** The job: number of the kernel, length of its range, length of a chunk, number of lanes and of arguments. */
-  kernel: 80,
-  total: 81,
-  grain: 82,
-  lanes: 83,
-  argumentCount: 84,
+  kernel: FIRST + 80,
+  total: FIRST + 81,
+  grain: FIRST + 82,
+  lanes: FIRST + 83,
+  argumentCount: FIRST + 84,
   /** The arguments, float64 (index in float64 words). */
-  arguments: 48,
+  arguments: FIRST / 2 + 48,
   /** A cache line for each lane, whose first word is its next chunk that nobody has taken. */
-  next: 256,
+  next: FIRST + 256,
   /** Cache lines of workers, with the three words below. */
-  lines: 1280,
+  lines: FIRST + 1280,
   /** 1 from before the worker looks whether a job is open until it has left the job. */
   inside: 0,
   /** Set by the caller: the worker takes no part in any later job. */
