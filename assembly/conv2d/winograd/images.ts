@@ -1,6 +1,6 @@
 // Winograd: patches of the input, and tiles of the output's gradient, are transformed (see transforms.ts).
 
-import { element, POSITIONS, transformPatch, transformTile } from "./transforms";
+import { POSITIONS, transformPatch, transformTile } from "./transforms";
 
 /** The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36 vectors. */
 // @ts-ignore: decorator
@@ -10,8 +10,9 @@ export function transformPatches(
 ): void {
   assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
   // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5 likewise
-  for (let i: usize = 0; i < 6; i++) {
-    const columns = work + i * 96;
+  let columns = work;
+  let i = 6;
+  do {
     const low0 = v128.load(lane0);
     const low1 = v128.load(lane1);
     const low2 = v128.load(lane2);
@@ -31,19 +32,23 @@ export function transformPatches(
       v128.shuffle<f32>(c01, c23, 2, 3, 6, 7),
       columns, 16,
     );
+    columns += 96;
     lane0 += rowBytes;
     lane1 += rowBytes;
     lane2 += rowBytes;
     lane3 += rowBytes;
-  }
+  } while (--i > 0);
   // then along the columns
-  for (let j = 0; j < 6; j++) {
+  const row = 6 * step;
+  let j = 6;
+  do {
     transformPatch(
-      element(work, 0, j, 6), element(work, 1, j, 6), element(work, 2, j, 6),
-      element(work, 3, j, 6), element(work, 4, j, 6), element(work, 5, j, 6),
-      to + <usize>j * step, 6 * step,
+      v128.load(work), v128.load(work, 96), v128.load(work, 192), v128.load(work, 288), v128.load(work, 384), v128.load(work, 480),
+      to, row,
     );
-  }
+    work += 16;
+    to += step;
+  } while (--j > 0);
 }
 
 /** Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes` apart. */
@@ -143,6 +148,7 @@ export function winogradGradTiles(
 ): void {
   const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
+  const row = 6 * step;
   for (let unit = begin; unit < end; unit++) {
     const c = unit << 2;
     const first = dOut + <usize>c * planeBytes;
@@ -154,7 +160,8 @@ export function winogradGradTiles(
       for (let ty = 0; ty < tilesY; ty++) {
         for (let tx = 0; tx < tilesX; tx++, to += 16) {
           let lane = first + <usize>image * imageBytes + <usize>(ty << 2) * rowBytes + (<usize>tx << 4);
-          for (let i: usize = 0; i < 4; i++, lane += rowBytes) {
+          let columns = ownWork;
+          for (let i = 0; i < 4; i++, lane += rowBytes, columns += 96) {
             const row0 = v128.load(lane);
             const row1 = v128.load(lane + offset1);
             const row2 = v128.load(lane + offset2);
@@ -168,13 +175,14 @@ export function winogradGradTiles(
               v128.shuffle<f32>(a01, a23, 2, 3, 6, 7),
               v128.shuffle<f32>(b01, b23, 0, 1, 4, 5),
               v128.shuffle<f32>(b01, b23, 2, 3, 6, 7),
-              ownWork + i * 96, 16,
+              columns, 16,
             );
           }
-          for (let j = 0; j < 6; j++) {
+          let column = ownWork;
+          let position = to;
+          for (let j = 0; j < 6; j++, column += 16, position += step) {
             transformTile(
-              element(ownWork, 0, j, 6), element(ownWork, 1, j, 6), element(ownWork, 2, j, 6), element(ownWork, 3, j, 6),
-              to + <usize>j * step, 6 * step,
+              v128.load(column), v128.load(column, 96), v128.load(column, 192), v128.load(column, 288), position, row,
             );
           }
         }

@@ -2,7 +2,7 @@
 
 import { transpose4x4 } from "../../matmul/pack";
 import { lanesBelow } from "../../simd";
-import { element, outputKernel, POSITIONS, transformKernel } from "./transforms";
+import { outputKernel, POSITIONS, transformKernel } from "./transforms";
 
 /**
  * kernels[n][o >> 2][i][o & 3] = position n of G g G' for each pair of an output channel o and an input channel i, in panels.
@@ -30,10 +30,10 @@ export function winogradKernels(
         const third = rotated ? first - 32 : first + 32;
         transformKernel(v128.load(first), v128.load(second), v128.load(third), ownWork + row * 96, 16);
       }
-      for (let j = 0; j < 6; j++) {
-        transformKernel(
-          element(ownWork, 0, j, 6), element(ownWork, 1, j, 6), element(ownWork, 2, j, 6), to + <usize>j * step, 6 * step,
-        );
+      let column = ownWork;
+      let position = to;
+      for (let j = 0; j < 6; j++, column += 16, position += step) {
+        transformKernel(v128.load(column), v128.load(column, 96), v128.load(column, 192), position, 6 * step);
       }
     }
   }
@@ -64,22 +64,27 @@ export function winogradGradKernels(
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   const result = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass
+  const row = 6 * step;
   for (let o = begin; o < end; o++) {
     for (let i = 0; i < inputs; i += 4) {
-      const from = transformed + ((<usize>o * <usize>inputs + <usize>i) << 2);
-      for (let j: usize = 0; j < 6; j++) {
-        const at = from + j * step;
-        outputKernel(
-          v128.load(at), v128.load(at + 6 * step), v128.load(at + 12 * step),
-          v128.load(at + 18 * step), v128.load(at + 24 * step), v128.load(at + 30 * step),
-          ownWork + j * 16, 96,
-        );
+      let from = transformed + ((<usize>o * <usize>inputs + <usize>i) << 2);
+      let column = ownWork;
+      for (let j = 0; j < 6; j++, from += step, column += 16) {
+        let at = from;
+        const u0 = v128.load(at);
+        const u1 = v128.load((at += row));
+        const u2 = v128.load((at += row));
+        const u3 = v128.load((at += row));
+        const u4 = v128.load((at += row));
+        const u5 = v128.load(at + row);
+        outputKernel(u0, u1, u2, u3, u4, u5, column, 96);
       }
-      for (let row = 0; row < 3; row++) {
+      let half = ownWork;
+      let taps = result;
+      for (let i = 0; i < 3; i++, half += 96, taps += 48) {
         outputKernel(
-          element(ownWork, row, 0, 6), element(ownWork, row, 1, 6), element(ownWork, row, 2, 6),
-          element(ownWork, row, 3, 6), element(ownWork, row, 4, 6), element(ownWork, row, 5, 6),
-          result + <usize>row * 48, 16,
+          v128.load(half), v128.load(half, 16), v128.load(half, 32), v128.load(half, 48), v128.load(half, 64), v128.load(half, 80),
+          taps, 16,
         );
       }
       let to = dWeight + <usize>(o * inputs + i) * 36;

@@ -4,7 +4,7 @@
 import { transpose4x4 } from "../../matmul/pack";
 import { storePartial } from "../../simd";
 import { poolCodes, poolCorners, storeEightCodes } from "../pooled";
-import { element, outputTile } from "./transforms";
+import { outputTile } from "./transforms";
 
 /** Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones. */
 const OUTPUT_WORK: usize = 40 * 16;
@@ -13,13 +13,15 @@ const OUTPUT_WORK: usize = 40 * 16;
 // @ts-ignore: decorator
 @inline
 export function outputRows(start: v128, work: usize, result: usize): void {
-  for (let i = 0; i < 4; i++) {
+  let i = 4;
+  do {
     outputTile(
-      element(work, i, 0, 6), element(work, i, 1, 6), element(work, i, 2, 6),
-      element(work, i, 3, 6), element(work, i, 4, 6), element(work, i, 5, 6),
-      true, start, result + (<usize>i << 6), 16,
+      v128.load(work), v128.load(work, 16), v128.load(work, 32), v128.load(work, 48), v128.load(work, 64), v128.load(work, 80),
+      true, start, result, 16,
     );
-  }
+    work += 96;
+    result += 64;
+  } while (--i > 0);
 }
 
 /** A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus `start`. work: 24 vectors. */
@@ -27,14 +29,21 @@ export function outputRows(start: v128, work: usize, result: usize): void {
 @inline
 function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
   // down the columns: the six rows of each column become four
-  for (let j: usize = 0; j < 6; j++) {
-    const at = from + j * step;
-    outputTile(
-      v128.load(at), v128.load(at + 6 * step), v128.load(at + 12 * step),
-      v128.load(at + 18 * step), v128.load(at + 24 * step), v128.load(at + 30 * step),
-      false, start, work + j * 16, 96,
-    );
-  }
+  const row = 6 * step;
+  let column = work;
+  let j = 6;
+  do {
+    let at = from;
+    const m0 = v128.load(at);
+    const m1 = v128.load((at += row));
+    const m2 = v128.load((at += row));
+    const m3 = v128.load((at += row));
+    const m4 = v128.load((at += row));
+    const m5 = v128.load(at + row);
+    outputTile(m0, m1, m2, m3, m4, m5, false, start, column, 96);
+    from += step;
+    column += 16;
+  } while (--j > 0);
   outputRows(start, work, result);
 }
 

@@ -29,13 +29,13 @@ export function transformPatch(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128,
   v128.store(to, f32x4.add(f32x4.sub(f32x4.mul(four, d0), f32x4.mul(five, d2)), d4));
   const even = f32x4.sub(d4, f32x4.mul(four, d2));
   const odd = f32x4.sub(d3, f32x4.mul(four, d1));
-  v128.store(to + step, f32x4.add(even, odd));
-  v128.store(to + 2 * step, f32x4.sub(even, odd));
+  v128.store((to += step), f32x4.add(even, odd));
+  v128.store((to += step), f32x4.sub(even, odd));
   const even2 = f32x4.sub(d4, d2);
   const odd2 = f32x4.mul(f32x4.splat(2), f32x4.sub(d3, d1));
-  v128.store(to + 3 * step, f32x4.add(even2, odd2));
-  v128.store(to + 4 * step, f32x4.sub(even2, odd2));
-  v128.store(to + 5 * step, f32x4.add(f32x4.sub(f32x4.mul(four, d1), f32x4.mul(five, d3)), d5));
+  v128.store((to += step), f32x4.add(even2, odd2));
+  v128.store((to += step), f32x4.sub(even2, odd2));
+  v128.store(to + step, f32x4.add(f32x4.sub(f32x4.mul(four, d1), f32x4.mul(five, d3)), d5));
 }
 
 /** A y: four values of a tile of the output's gradient become six. */
@@ -45,13 +45,13 @@ export function transformTile(y0: v128, y1: v128, y2: v128, y3: v128, to: usize,
   v128.store(to, y0);
   const even = f32x4.add(y0, y2);
   const odd = f32x4.add(y1, y3);
-  v128.store(to + step, f32x4.add(even, odd));
-  v128.store(to + 2 * step, f32x4.sub(even, odd));
+  v128.store((to += step), f32x4.add(even, odd));
+  v128.store((to += step), f32x4.sub(even, odd));
   const even2 = f32x4.add(y0, f32x4.mul(f32x4.splat(4), y2));
   const odd2 = f32x4.mul(f32x4.splat(2), f32x4.add(y1, f32x4.mul(f32x4.splat(4), y3)));
-  v128.store(to + 3 * step, f32x4.add(even2, odd2));
-  v128.store(to + 4 * step, f32x4.sub(even2, odd2));
-  v128.store(to + 5 * step, y3);
+  v128.store((to += step), f32x4.add(even2, odd2));
+  v128.store((to += step), f32x4.sub(even2, odd2));
+  v128.store(to + step, y3);
 }
 
 /** G g: three values of a kernel become six. */
@@ -63,13 +63,13 @@ export function transformKernel(g0: v128, g1: v128, g2: v128, to: usize, step: u
   v128.store(to, f32x4.mul(g0, f32x4.splat(0.25)));
   const even = f32x4.mul(f32x4.neg(sixth), f32x4.add(g0, g2));
   const odd = f32x4.mul(sixth, g1);
-  v128.store(to + step, f32x4.sub(even, odd));
-  v128.store(to + 2 * step, f32x4.add(even, odd));
+  v128.store((to += step), f32x4.sub(even, odd));
+  v128.store((to += step), f32x4.add(even, odd));
   const even2 = f32x4.add(f32x4.mul(f32x4.splat(1.0 / 24.0), g0), f32x4.mul(sixth, g2));
   const odd2 = f32x4.mul(twelfth, g1);
-  v128.store(to + 3 * step, f32x4.add(even2, odd2));
-  v128.store(to + 4 * step, f32x4.sub(even2, odd2));
-  v128.store(to + 5 * step, g2);
+  v128.store((to += step), f32x4.add(even2, odd2));
+  v128.store((to += step), f32x4.sub(even2, odd2));
+  v128.store(to + step, g2);
 }
 
 /** A' m + start: six values of a product become four of the output. `start` is only looked at where `starts` is true. */
@@ -87,9 +87,9 @@ export function outputTile(
   const y2 = f32x4.add(sum12, f32x4.mul(f32x4.splat(4), sum34));
   const y3 = f32x4.add(f32x4.add(difference12, f32x4.mul(f32x4.splat(8), difference34)), m5);
   v128.store(to, starts ? f32x4.add(y0, start) : y0);
-  v128.store(to + step, starts ? f32x4.add(y1, start) : y1);
-  v128.store(to + 2 * step, starts ? f32x4.add(y2, start) : y2);
-  v128.store(to + 3 * step, starts ? f32x4.add(y3, start) : y3);
+  v128.store((to += step), starts ? f32x4.add(y1, start) : y1);
+  v128.store((to += step), starts ? f32x4.add(y2, start) : y2);
+  v128.store(to + step, starts ? f32x4.add(y3, start) : y3);
 }
 
 /** G' u: six values of the transformed gradient become three of the kernel's. */
@@ -101,14 +101,8 @@ export function outputKernel(u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u
   const sum34 = f32x4.add(u3, u4);
   v128.store(to, f32x4.add(f32x4.sub(f32x4.mul(f32x4.splat(0.25), u0), sum12), f32x4.mul(f32x4.splat(1.0 / 24.0), sum34)));
   v128.store(
-    to + step,
+    (to += step),
     f32x4.add(f32x4.mul(sixth, f32x4.sub(u2, u1)), f32x4.mul(f32x4.splat(1.0 / 12.0), f32x4.sub(u3, u4))),
   );
-  v128.store(to + 2 * step, f32x4.add(f32x4.sub(f32x4.mul(sixth, sum34), sum12), u5));
-}
-
-// @ts-ignore: decorator
-@inline
-export function element(base: usize, row: i32, column: i32, columns: i32): v128 {
-  return v128.load(base + (<usize>(row * columns + column) << 4));
+  v128.store(to + step, f32x4.add(f32x4.sub(f32x4.mul(sixth, sum34), sum12), u5));
 }
