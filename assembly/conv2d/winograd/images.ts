@@ -39,7 +39,7 @@ export function transformPatches(
     lane3 += rowBytes;
   } while (--i > 0);
   // then along the columns
-  const row = 6 * step;
+  const row = step * 6;
   let j = 6;
   do {
     transformPatch(
@@ -148,7 +148,7 @@ export function winogradGradTiles(
 ): void {
   const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
-  const row = 6 * step;
+  const row = step * 6;
   for (let unit = begin; unit < end; unit++) {
     const c = unit << 2;
     const first = dOut + <usize>c * planeBytes;

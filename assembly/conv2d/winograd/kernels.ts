@@ -33,7 +33,7 @@ export function winogradKernels(
       let column = ownWork;
       let position = to;
       for (let j = 0; j < 6; j++, column += 16, position += step) {
-        transformKernel(v128.load(column), v128.load(column, 96), v128.load(column, 192), position, 6 * step);
+        transformKernel(v128.load(column), v128.load(column, 96), v128.load(column, 192), position, step * 6);
       }
     }
   }
@@ -64,7 +64,7 @@ export function winogradGradKernels(
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   const result = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass
-  const row = 6 * step;
+  const row = step * 6;
   for (let o = begin; o < end; o++) {
     for (let i = 0; i < inputs; i += 4) {
       let from = transformed + ((<usize>o * <usize>inputs + <usize>i) << 2);

@@ -29,7 +29,7 @@ export function outputRows(start: v128, work: usize, result: usize): void {
 @inline
 function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
   // down the columns: the six rows of each column become four
-  const row = 6 * step;
+  const row = step * 6;
   let column = work;
   let j = 6;
   do {
