@@ -8,10 +8,8 @@ import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
  * those of A stream by from L2. Each pass but the first has to fetch C again.
  */
 const DEPTH_BLOCK = 512;
-/** A unit of the range: a block of C of this many rows (their panels of A, 128 KiB, stay in L2) … */
+/** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. */
 const ROW_BLOCK = 64;
-/** … by this many columns. */
-const COLUMN_BLOCK = 128;
 /** Scratch for a tile of C that reaches past its end: 4 x 8 floats. */
 const EDGE_BYTES = 128;
 
@@ -24,20 +22,21 @@ const EDGE_BYTES = 128;
  * 0: matrix n for each). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
  * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
- * relu: 1 takes max(., 0) of each finished sum.
+ * relu: 1 takes max(., 0) of each finished sum. columnBlock: columns of a unit, a multiple of 8.
  * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, slice: i32, aStride: usize, bStride: usize, cStride: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: usize, bStride: usize, cStride: usize,
   start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
   assert(m >= 1 && n >= 1 && depth >= 1 && slice >= 1, "gemm: no size is 0");
+  assert(columnBlock >= 8 && (columnBlock & 7) == 0, "gemm: a block of columns is whole panels");
   assert(aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
   assert(bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
   assert(cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
-  const columnBlocks = (n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+  const columnBlocks = (n + columnBlock - 1) / columnBlock;
   const passes = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
   const sliced = slice < depth;
   const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // equal parts: 576 is twice 288
@@ -47,7 +46,7 @@ export function gemm(
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
     const rest = unit / rowBlocks;
-    const columnBlock = rest % columnBlocks;
+    const firstColumn = (rest % columnBlocks) * columnBlock;
     const batch = <usize>(rest / columnBlocks);
     const aNumber = aIndex ? <usize>i32.load(aIndex + (batch << 2)) : batch;
     const bNumber = bIndex ? <usize>i32.load(bIndex + (batch << 2)) : batch;
@@ -57,7 +56,7 @@ export function gemm(
     const biasOf = bias + ((start == START_COLUMN_BIAS ? bNumber * <usize>n : aNumber * <usize>m) << 2);
     const out = c + batch * cStride;
     const rowEnd = min(m, (rowBlock + 1) * ROW_BLOCK);
-    const columnEnd = min(n, (columnBlock + 1) * COLUMN_BLOCK);
+    const columnEnd = min(n, firstColumn + columnBlock);
 
     for (let k = 0; k < depth; k += stepsOfPass) {
       const steps = min(depth - k, stepsOfPass);
@@ -68,7 +67,7 @@ export function gemm(
       const aPass = a + (<usize>(sliced ? k * aCount : k) << 4);
       const bPass = b + (<usize>(sliced ? k * bCount : k) << 5);
       const reluNow = k + steps == depth ? relu : 0; // of the finished sum
-      for (let j = columnBlock * COLUMN_BLOCK; j < columnEnd; j += 8) {
+      for (let j = firstColumn; j < columnEnd; j += 8) {
         const bPanel = bPass + <usize>(j >> 3) * bStep;
         const firstRow = rowBlock * ROW_BLOCK;
         const aPanel = aPass + <usize>(firstRow >> 2) * aStep;
@@ -94,9 +93,9 @@ export function gemm(
 /** The same, added to what is in C: a kernel of its own, since it must not run twice over a range. */
 export function addGemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, slice: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
 ): void {
-  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, aStride, bStride, cStride, START_C, 0, 0, edge);
+  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, START_C, 0, 0, edge);
 }
 
 /** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */

@@ -9,9 +9,12 @@ import { intTable, type NDArray, scratch } from "./array.ts";
 /** Where the sums of a product start from; the numbers are those of assembly/matmul/micro_kernel.ts. */
 export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
 
-/** Rows and columns of C that a unit of the gemm kernel computes: ROW_BLOCK and COLUMN_BLOCK of assembly/matmul/gemm.ts. */
+/** Rows of C that a unit of the gemm kernel computes: ROW_BLOCK of assembly/matmul/gemm.ts … */
 const ROW_BLOCK = 64;
-const COLUMN_BLOCK = 128;
+/** … and columns. Each unit fetches its panels of A anew, so more columns are better, where enough units are left to share out. */
+const WIDE_BLOCK = 256;
+const NARROW_BLOCK = 128;
+const MANY_UNITS = 32;
 /** Scratch for each unit: EDGE_BYTES there. */
 const EDGE_BYTES = 128;
 /** k-steps of a pass of the gemm kernel over the panels, at most: DEPTH_BLOCK there. */
@@ -116,12 +119,14 @@ export interface Product {
 export function multiplyPacked(p: Product): void {
   const { m, n, depth, slice = depth, start = START.zero, bias = 0, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
-  const units = p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
+  const unitsOf = (columns: number) => p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / columns);
+  const columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
+  const units = unitsOf(columnBlock);
   const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
   const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
-  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, aStride, bStride, cStride] as const;
+  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride] as const;
   if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
   else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
 }
