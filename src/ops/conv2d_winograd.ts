@@ -210,7 +210,7 @@ export function winogradForwardPooled(
 /** Input channels up to which the products are computed in place: FEW in assembly/conv2d/winograd/few_channels.ts. */
 const FEW_CHANNELS = 3;
 /** WORK there. */
-const FEW_WORK_BYTES = POSITIONS * 16 * (FEW_CHANNELS + 1) + 40 * 16;
+const FEW_WORK_BYTES = (POSITIONS * (FEW_CHANNELS + 1 + 4) + 40) * 16;
 
 /** Where such a pass, with ReLU and pooling, serves. */
 export function winogradFewServes(g: Conv2dGeometry): boolean {

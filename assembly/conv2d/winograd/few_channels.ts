@@ -1,51 +1,69 @@
 // Winograd for an input of 1 to 3 channels (a network's first layer), with ReLU and pooling: with so short a sum, writing the
-// products and reading them again would cost more than the multiplications. So the products of a column of positions are computed
-// where they are transformed, and nothing leaves the registers before a tile is half finished.
+// products to memory and reading them again would cost more than the multiplications. So four tiles and four filters are finished
+// at a time, and what lies between stays in the L1 cache.
 
 import { tileOffset, transformPatches } from "./images";
-import { outputRows, storePooledTiles } from "./output";
+import { areSideBySide, outputRows, scatterPooledTiles, storePooledTiles } from "./output";
 import { outputTile, POSITIONS } from "./transforms";
 
 /** Channels at most. */
 const FEW = 3;
-/** Bytes of work for each call: patches and their rows, half-finished tiles and finished ones. */
-const WORK: usize = POSITIONS * 16 * (FEW + 1) + (24 + 16) * 16;
+/** Vectors of work for each call: patches and their rows, products with four filters, half-finished tiles and finished ones. */
+const WORK: usize = (POSITIONS * (FEW + 1 + 4) + 24 + 16) * 16;
 
-/** Sum over the channels of kernel * patch at one position: `channels` is a constant where this is inlined. */
+/** The products of four tiles with four filters: products[36][4] vectors, summed over the channels. */
 // @ts-ignore: decorator
 @inline
-function product(channels: i32, kernel: usize, patch: usize): v128 {
-  let sum = f32x4.mul(v128.load32_splat(kernel), v128.load(patch));
-  if (channels > 1) sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(kernel, 16), v128.load(patch, 16)));
-  if (channels > 2) sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(kernel, 32), v128.load(patch, 32)));
-  return sum;
+function multiply(channels: i32, kernel: usize, patch: usize, products: usize): void {
+  let n = POSITIONS;
+  do {
+    let tiles = v128.load(patch);
+    let sum0 = f32x4.mul(v128.load32_splat(kernel), tiles);
+    let sum1 = f32x4.mul(v128.load32_splat(kernel, 4), tiles);
+    let sum2 = f32x4.mul(v128.load32_splat(kernel, 8), tiles);
+    let sum3 = f32x4.mul(v128.load32_splat(kernel, 12), tiles);
+    if (channels > 1) {
+      kernel += 16; // and no offsets from 16 on: see ../../matmul/micro_kernel.ts
+      patch += 16;
+      tiles = v128.load(patch);
+      sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(kernel), tiles));
+      sum1 = f32x4.add(sum1, f32x4.mul(v128.load32_splat(kernel, 4), tiles));
+      sum2 = f32x4.add(sum2, f32x4.mul(v128.load32_splat(kernel, 8), tiles));
+      sum3 = f32x4.add(sum3, f32x4.mul(v128.load32_splat(kernel, 12), tiles));
+    }
+    if (channels > 2) {
+      kernel += 16;
+      patch += 16;
+      tiles = v128.load(patch);
+      sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(kernel), tiles));
+      sum1 = f32x4.add(sum1, f32x4.mul(v128.load32_splat(kernel, 4), tiles));
+      sum2 = f32x4.add(sum2, f32x4.mul(v128.load32_splat(kernel, 8), tiles));
+      sum3 = f32x4.add(sum3, f32x4.mul(v128.load32_splat(kernel, 12), tiles));
+    }
+    v128.store(products, sum0);
+    v128.store(products, sum1, 16);
+    v128.store(products, sum2, 32);
+    v128.store(products, sum3, 48);
+    kernel += 16;
+    patch += 16;
+    products += 64;
+  } while (--n > 0);
 }
 
-/** The products of four tiles with one filter, transformed down the columns: work[4][6] vectors. */
+/** The products of one filter, transformed down the columns: half[4][6] vectors. */
 // @ts-ignore: decorator
 @inline
-function halfTiles(channels: i32, kernel: usize, patches: usize, work: usize): void {
-  const row = <usize>channels * 6 * 16; // from a position to the one below
+function halfTiles(products: usize, half: usize): void {
   let j = 6;
   do {
-    const m0 = product(channels, kernel, patches);
-    if (j == 9) break; // never: it keeps the loads of a product from moving up to those before (see ../../matmul/micro_kernel.ts)
-    const m1 = product(channels, kernel + row, patches + row);
-    if (j == 10) break;
-    const m2 = product(channels, kernel + 2 * row, patches + 2 * row);
-    if (j == 11) break;
-    const m3 = product(channels, kernel + 3 * row, patches + 3 * row);
-    if (j == 12) break;
-    const m4 = product(channels, kernel + 4 * row, patches + 4 * row);
-    if (j == 13) break;
-    const m5 = product(channels, kernel + 5 * row, patches + 5 * row);
-    if (j == 14) break;
-    outputTile(m0, m1, m2, m3, m4, m5, false, m0, work, 96);
-    kernel += <usize>channels << 4;
-    patches += <usize>channels << 4;
-    work += 16;
-    j--;
-  } while (j > 0);
+    outputTile(
+      v128.load(products), v128.load(products, 384), v128.load(products, 768),
+      v128.load(products, 1152), v128.load(products, 1536), v128.load(products, 1920),
+      false, f32x4.splat(0), half, 96,
+    );
+    products += 64;
+    half += 16;
+  } while (--j > 0);
 }
 
 /**
@@ -61,7 +79,10 @@ export function winogradFewPool(
 ): void {
   assert(channels >= 1 && channels <= FEW, "winogradFewPool: 1 to 3 channels");
   const tilesPerImage = tilesY * tilesX;
-  const last = images * tilesPerImage - 1;
+  const tiles = images * tilesPerImage;
+  const last = tiles - 1;
+  const pooledHeight = height >> 1;
+  const pooledWidth = width >> 1;
   const rowBytes = <usize>(4 * tilesX + 2) << 2;
   const planeBytes = <usize>(4 * tilesY + 2) * rowBytes;
   const imageBytes = <usize>channels * planeBytes;
@@ -69,7 +90,8 @@ export function winogradFewPool(
   const panelBytes = <usize>POSITIONS * step;
   const patches = work + <usize>(begin / grain) * WORK;
   const rows = patches + POSITIONS * 16 * FEW;
-  const half = rows + POSITIONS * 16;
+  const products = rows + POSITIONS * 16;
+  const half = products + POSITIONS * 64;
   const result = half + 24 * 16;
   for (let unit = begin; unit < end; unit++) {
     const t = unit << 2;
@@ -82,13 +104,19 @@ export function winogradFewPool(
       const to = patches + (<usize>c << 4);
       transformPatches(lane0 + plane, lane1 + plane, lane2 + plane, lane3 + plane, rowBytes, rows, to, step);
     }
+    const image = t / tilesPerImage;
+    const inImage = t - image * tilesPerImage;
+    const ty = inImage / tilesX;
+    const tx = inImage - ty * tilesX;
+    const whole = areSideBySide(t, ty, tx, tiles, tilesX, height, width);
     for (let f = 0; f < filters; f++) {
-      const kernel = kernels + <usize>(f >> 2) * panelBytes + (<usize>(f & 3) << 2);
-      if (channels == 3) halfTiles(3, kernel, patches, half);
-      else if (channels == 2) halfTiles(2, kernel, patches, half);
-      else halfTiles(1, kernel, patches, half);
+      if ((f & 3) == 0) multiply(channels, kernels + <usize>(f >> 2) * panelBytes, patches, products);
+      halfTiles(products + (<usize>(f & 3) << 4), half);
       outputRows(bias ? v128.load32_splat(bias + (<usize>f << 2)) : f32x4.splat(0), half, result);
-      storePooledTiles(result, t, f, images, filters, tilesY, tilesX, out, codes, height, width);
+      if (whole) {
+        const at = ((image * filters + f) * pooledHeight + 2 * ty) * pooledWidth + 2 * tx;
+        storePooledTiles(result, at, pooledWidth, out, codes);
+      } else scatterPooledTiles(result, t, f, images, filters, tilesY, tilesX, out, codes, height, width);
     }
   }
 }

@@ -95,61 +95,84 @@ export function winogradOutput(
   }
 }
 
+/** ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`, and at `codes`, unless 0, eight bytes. */
+// @ts-ignore: decorator
+@inline
+function poolRow(row: usize, to: usize, codes: usize): void {
+  const left0 = v128.load(row);
+  const left1 = v128.load(row, 16);
+  const left2 = v128.load(row, 64);
+  const left3 = v128.load(row, 80);
+  const right0 = v128.load(row, 32);
+  const right1 = v128.load(row, 48);
+  const right2 = v128.load(row, 96);
+  const right3 = v128.load(row, 112);
+  const left = poolCorners(left0, left1, left2, left3);
+  const right = poolCorners(right0, right1, right2, right3);
+  // lane l, tile l, has two neighbouring elements: 2 l and 2 l + 1 of the eight
+  v128.store(to, v128.shuffle<f32>(left, right, 0, 4, 1, 5));
+  v128.store(to, v128.shuffle<f32>(left, right, 2, 6, 3, 7), 16);
+  if (!codes) return;
+  const leftCode = poolCodes(left0, left1, left2, left3, left);
+  const rightCode = poolCodes(right0, right1, right2, right3, right);
+  storeEightCodes(codes, v128.shuffle<i32>(leftCode, rightCode, 0, 4, 1, 5), v128.shuffle<i32>(leftCode, rightCode, 2, 6, 3, 7));
+}
+
 /**
- * ReLU and max pooling 2x2 of four finished tiles: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1, of the tiles from number t on.
- * result: their rows of 4 vectors (outputTiles), overwritten. codes: a byte for each element of out (see ../pooled.ts), or 0 (none wanted).
+ * ReLU and max pooling 2x2 of four finished tiles that lie side by side and whole: `at` is the index of the first's first element
+ * in out, whose rows are pooledWidth long. result: the tiles' rows of 4 vectors (outputTiles). codes: a byte for each element of out
+ * (see ../pooled.ts), or 0 (none wanted).
  */
-export function storePooledTiles(
+// @ts-ignore: decorator
+@inline
+export function storePooledTiles(result: usize, at: usize, pooledWidth: usize, out: usize, codes: usize): void {
+  let i = 2;
+  do {
+    poolRow(result, out + (at << 2), codes ? codes + at : 0);
+    result += 128;
+    at += pooledWidth;
+  } while (--i > 0);
+}
+
+/**
+ * The same for any four tiles, from number t on: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1, and what reaches past it is dropped.
+ * result is overwritten.
+ */
+export function scatterPooledTiles(
   result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
   out: usize, codes: usize, height: i32, width: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
-  const tiles = images * tilesPerImage;
   const pooledHeight = height >> 1;
   const pooledWidth = width >> 1;
-  const image = t / tilesPerImage;
-  const inImage = t - image * tilesPerImage;
-  const ty = inImage / tilesX;
-  const tx = inImage - ty * tilesX;
-  const inOneRow = t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
+  const lanes = min(4, images * tilesPerImage - t);
   for (let i: i32 = 0; i < 2; i++) {
     const row = result + (<usize>i << 7);
-    const best0 = poolCorners(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80));
-    const code0 = poolCodes(v128.load(row), v128.load(row, 16), v128.load(row, 64), v128.load(row, 80), best0);
-    const best1 = poolCorners(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112));
-    const code1 = poolCodes(v128.load(row, 32), v128.load(row, 48), v128.load(row, 96), v128.load(row, 112), best1);
-    const best0123 = v128.shuffle<f32>(best0, best1, 0, 4, 1, 5);
-    const best4567 = v128.shuffle<f32>(best0, best1, 2, 6, 3, 7);
-    const code0123 = v128.shuffle<i32>(code0, code1, 0, 4, 1, 5);
-    const code4567 = v128.shuffle<i32>(code0, code1, 2, 6, 3, 7);
-    if (inOneRow) {
-      const at = <usize>(((image * channels + c) * pooledHeight + 2 * ty + i) * pooledWidth + 2 * tx);
-      v128.store(out + (at << 2), best0123);
-      v128.store(out + (at << 2), best4567, 16);
-      if (codes) storeEightCodes(codes + at, code0123, code4567);
-      continue;
-    }
-    // lane l has two neighbouring elements: 2 l and 2 l + 1 of the eight
-    v128.store(row, best0123);
-    v128.store(row, best4567, 16);
-    v128.store(row, code0123, 32);
-    v128.store(row, code4567, 48);
-    for (let lane = 0; lane < min(4, tiles - t); lane++) {
-      const tile = t + lane;
-      const laneImage = tile / tilesPerImage;
-      const laneInImage = tile - laneImage * tilesPerImage;
-      const laneY = laneInImage / tilesX;
-      const y = 2 * laneY + i;
-      const x = 2 * (laneInImage - laneY * tilesX);
+    poolRow(row, row, row + 32);
+    for (let lane = 0; lane < lanes; lane++) {
+      const image = (t + lane) / tilesPerImage;
+      const inImage = t + lane - image * tilesPerImage;
+      const ty = inImage / tilesX;
+      const y = 2 * ty + i;
+      const x = 2 * (inImage - ty * tilesX);
       if (y >= pooledHeight) continue;
-      const at = <usize>(((laneImage * channels + c) * pooledHeight + y) * pooledWidth + x);
+      const at = <usize>(((image * channels + c) * pooledHeight + y) * pooledWidth + x);
       for (let k = 0; k < min(2, pooledWidth - x); k++) {
-        const from = row + (<usize>(2 * lane + k) << 2);
-        f32.store(out + ((at + <usize>k) << 2), f32.load(from));
-        if (codes) i32.store8(codes + at + <usize>k, i32.load(from, 32));
+        const from = 2 * lane + k;
+        f32.store(out + ((at + <usize>k) << 2), f32.load(row + (<usize>from << 2)));
+        if (codes) i32.store8(codes + at + <usize>k, i32.load8_u(row + 32 + <usize>from));
       }
     }
   }
+}
+
+/** True if tiles t to t + 3 exist, lie side by side in row ty, from tx on, and do not reach past the output. */
+// @ts-ignore: decorator
+@inline
+export function areSideBySide(
+  t: i32, ty: i32, tx: i32, tiles: i32, tilesX: i32, height: i32, width: i32,
+): bool {
+  return t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
 }
 
 /** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
@@ -157,14 +180,24 @@ export function winogradOutputPool(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
   bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
-  const tiles = images * tilesY * tilesX;
+  const tilesPerImage = tilesY * tilesX;
+  const tiles = images * tilesPerImage;
+  const pooledHeight = height >> 1;
+  const pooledWidth = width >> 1;
   const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
   const result = ownWork + 24 * 16;
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
       outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
-      storePooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
+      const image = t / tilesPerImage;
+      const inImage = t - image * tilesPerImage;
+      const ty = inImage / tilesX;
+      const tx = inImage - ty * tilesX;
+      if (areSideBySide(t, ty, tx, tiles, tilesX, height, width)) {
+        const at = ((image * channels + c) * pooledHeight + 2 * ty) * pooledWidth + 2 * tx;
+        storePooledTiles(result, at, pooledWidth, out, codes);
+      } else scatterPooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
     }
   }
 }
