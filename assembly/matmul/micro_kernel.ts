@@ -19,6 +19,9 @@ export const START_COLUMN_BIAS = 3;
 /** … bias[tile]: one for all four rows. */
 export const START_TILE_BIAS = 4;
 
+/** No k: such a depth would not fit into memory. */
+const NEVER = 1 << 30;
+
 /** Bytes from the bias of a tile to that of the tile below. */
 // @ts-ignore: decorator
 @inline
@@ -36,10 +39,12 @@ function biasStep(start: i32): usize {
  * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b and 4 splats
  * of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all loads of a basic block to its
  * top, so a plainly unrolled loop would want more: the `if (k == …) break` between steps are real exits, which keep the
- * steps apart (and handle depths that are no multiple of 32 as well). And V8 folds the constant offset of a plain load into the
+ * steps apart (and handle depths that are no multiple of 64 as well). And V8 folds the constant offset of a plain load into the
  * instruction, but not that of a splat, which then costs an addition: so `a` moves on at each step, and the four offsets that are
- * left are computed once, outside the loop. 32 steps a turn, since each turn asks whether somebody wants to interrupt the program,
- * and fetches the address of the answer from the stack: with 8 steps that takes a tenth of the time (machine_code.md).
+ * left are computed once, outside the loop. 64 steps a turn, since each turn asks whether somebody wants to interrupt the program,
+ * and fetches the address of the answer from the stack: with 8 steps that takes a tenth of the time. The stores at the end of a
+ * turn are never executed; they are there for the order in which V8 computes the sums of all steps before (machine_code.md, for all
+ * of this).
  */
 export function microKernel4x8(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,
@@ -474,10 +479,12 @@ function oneTile(
     row = v128.load32_splat(a, 8); acc2x0123 = mulAdd(acc2x0123, row, b0123); acc2x4567 = mulAdd(acc2x4567, row, b4567);
     row = v128.load32_splat(a, 12); acc3x0123 = mulAdd(acc3x0123, row, b0123); acc3x4567 = mulAdd(acc3x4567, row, b4567);
     a += 16;
-    v128.store(c, v128.or(acc0x0123, acc0x4567));
-    v128.store(c, v128.or(acc1x0123, acc1x4567));
-    v128.store(c, v128.or(acc2x0123, acc2x4567));
-    v128.store(c, v128.or(acc3x0123, acc3x4567));
+    if (k == NEVER) {
+      v128.store(c, v128.or(acc0x0123, acc0x4567));
+      v128.store(c, v128.or(acc1x0123, acc1x4567));
+      v128.store(c, v128.or(acc2x0123, acc2x4567));
+      v128.store(c, v128.or(acc3x0123, acc3x4567));
+    }
     b += 2048;
     k -= 64;
   } while (k > 0);
