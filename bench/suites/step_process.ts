@@ -6,31 +6,36 @@ import { median, ratioOfRounds } from "../lib/statistics.ts";
 import { PHASES, trainStep } from "../train_step.ts";
 import type { StepRow } from "./step.ts";
 
-const WARMUP_MS = 500;
+/** Until V8 has optimised the JavaScript between the kernels as well, which is called only once a step: some hundreds of steps. */
+const WARMUP_MS = 4000;
 
 const totalOf = (kernels: KernelTimes) => [...kernels.values()].reduce((sum, { ms }) => sum + ms, 0);
 
+/** The ends of a step's phases, while somebody wants to know. */
+let marks: number[] | undefined;
+
 /** Milliseconds of each phase of a step. */
-function timePhases(step: () => void, marks: number[]): number[] {
-  marks.length = 0;
+function timePhases(step: () => void): number[] {
+  const times: number[] = (marks = []);
   const start = performance.now();
   scope(step);
-  return marks.map((mark, i) => mark - (marks[i - 1] ?? start));
+  marks = undefined;
+  return times.map((mark, i) => mark - (times[i - 1] ?? start));
 }
 
 /** Alternates plain steps with clocked ones. */
 function measure(batch: number, rounds: number, time: number): StepRow {
-  const marks: number[] = [];
-  const step = trainStep(batch, () => void marks.push(performance.now()));
+  const step = trainStep(batch, () => void marks?.push(performance.now()));
   const clockedStep = () => timeKernels(() => scope(() => void step()));
-  const stepsOfTurn = Math.max(3, Math.round(time / sample(step, WARMUP_MS)));
+  sample(step, WARMUP_MS);
+  const stepsOfTurn = Math.max(3, Math.round(time / sample(step, time)));
   const plain: number[] = [];
   const sums: number[] = [];
   const steps: KernelTimes[] = [];
   const phases: number[][] = [];
   for (let round = 0; round < rounds; round++) {
     plain.push(sample(step, time));
-    phases.push(...Array.from({ length: stepsOfTurn }, () => timePhases(() => void step(), marks)));
+    phases.push(...Array.from({ length: stepsOfTurn }, () => timePhases(() => void step())));
     const turn = Array.from({ length: stepsOfTurn }, clockedStep);
     sums.push(median(turn.map(totalOf)));
     steps.push(...turn);
