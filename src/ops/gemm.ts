@@ -126,21 +126,8 @@ export function multiplyPacked(p: Product): void {
   const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
-  const operands = [
-    aPanels,
-    bPanels,
-    aIndex,
-    bIndex,
-    c,
-    m,
-    n,
-    depth,
-    slice,
-    columnBlock,
-    aStride,
-    bStride,
-    cStride,
-  ] as const;
+  // biome-ignore format: the kernels' argument list
+  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride] as const;
   if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
   else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
 }

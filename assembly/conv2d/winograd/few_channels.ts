@@ -3,15 +3,15 @@
 // at a time, and what lies between stays in the L1 cache.
 
 import { tileOffset, transformPatches } from "./images";
-import { areSideBySide, outputRows, scatterPooledTiles, storePooledTiles } from "./output";
-import { outputTile, POSITIONS } from "./transforms";
+import { outputTiles, storePooledTiles } from "./output";
+import { POSITIONS } from "./transforms";
 
 /** Channels at most. */
 const FEW = 3;
-/** Vectors of work for each call: patches and their rows, products with four filters, half-finished tiles and finished ones. */
+/** Bytes of work for each call: patches and their rows, products with four filters, half-finished tiles and finished ones. */
 const WORK: usize = (POSITIONS * (FEW + 1 + 4) + 24 + 16) * 16;
 
-/** The products of four tiles with four filters: products[36][4] vectors, summed over the channels. */
+/** The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop over those takes 6 % longer). */
 // @ts-ignore: decorator
 @inline
 function multiply(channels: i32, kernel: usize, patch: usize, products: usize): void {
@@ -50,22 +50,6 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
   } while (--n > 0);
 }
 
-/** The products of one filter, transformed down the columns: half[4][6] vectors. */
-// @ts-ignore: decorator
-@inline
-function halfTiles(products: usize, half: usize): void {
-  let j = 6;
-  do {
-    outputTile(
-      v128.load(products), v128.load(products, 384), v128.load(products, 768),
-      v128.load(products, 1152), v128.load(products, 1536), v128.load(products, 1920),
-      false, f32x4.splat(0), half, 96,
-    );
-    products += 64;
-    half += 16;
-  } while (--j > 0);
-}
-
 /**
  * out[image][f][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[f] in each of them.
  *
@@ -79,10 +63,7 @@ export function winogradFewPool(
 ): void {
   assert(channels >= 1 && channels <= FEW, "winogradFewPool: 1 to 3 channels");
   const tilesPerImage = tilesY * tilesX;
-  const tiles = images * tilesPerImage;
-  const last = tiles - 1;
-  const pooledHeight = height >> 1;
-  const pooledWidth = width >> 1;
+  const last = images * tilesPerImage - 1;
   const rowBytes = <usize>(4 * tilesX + 2) << 2;
   const planeBytes = <usize>(4 * tilesY + 2) * rowBytes;
   const imageBytes = <usize>channels * planeBytes;
@@ -104,19 +85,11 @@ export function winogradFewPool(
       const to = patches + (<usize>c << 4);
       transformPatches(lane0 + plane, lane1 + plane, lane2 + plane, lane3 + plane, rowBytes, rows, to, step);
     }
-    const image = t / tilesPerImage;
-    const inImage = t - image * tilesPerImage;
-    const ty = inImage / tilesX;
-    const tx = inImage - ty * tilesX;
-    const whole = areSideBySide(t, ty, tx, tiles, tilesX, height, width);
     for (let f = 0; f < filters; f++) {
       if ((f & 3) == 0) multiply(channels, kernels + <usize>(f >> 2) * panelBytes, patches, products);
-      halfTiles(products + (<usize>(f & 3) << 4), half);
-      outputRows(bias ? v128.load32_splat(bias + (<usize>f << 2)) : f32x4.splat(0), half, result);
-      if (whole) {
-        const at = ((image * filters + f) * pooledHeight + 2 * ty) * pooledWidth + 2 * tx;
-        storePooledTiles(result, at, pooledWidth, out, codes);
-      } else scatterPooledTiles(result, t, f, images, filters, tilesY, tilesX, out, codes, height, width);
+      const start = bias ? v128.load32_splat(bias + (<usize>f << 2)) : f32x4.splat(0);
+      outputTiles(products + (<usize>(f & 3) << 4), 64, start, half, result);
+      storePooledTiles(result, t, f, images, filters, tilesY, tilesX, out, codes, height, width);
     }
   }
 }

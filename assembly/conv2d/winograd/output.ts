@@ -9,25 +9,10 @@ import { outputTile } from "./transforms";
 /** Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones. */
 const OUTPUT_WORK: usize = 40 * 16;
 
-/** The second half of it: along the rows of `work`, [4][6] vectors, to rows of 4 vectors in `result`, plus `start`. */
-// @ts-ignore: decorator
-@inline
-export function outputRows(start: v128, work: usize, result: usize): void {
-  let i = 4;
-  do {
-    outputTile(
-      v128.load(work), v128.load(work, 16), v128.load(work, 32), v128.load(work, 48), v128.load(work, 64), v128.load(work, 80),
-      true, start, result, 16,
-    );
-    work += 96;
-    result += 64;
-  } while (--i > 0);
-}
-
 /** A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus `start`. work: 24 vectors. */
 // @ts-ignore: decorator
 @inline
-function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
+export function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
   // down the columns: the six rows of each column become four
   const row = step * 6;
   let column = work;
@@ -44,7 +29,16 @@ function outputTiles(from: usize, step: usize, start: v128, work: usize, result:
     from += step;
     column += 16;
   } while (--j > 0);
-  outputRows(start, work, result);
+  // then along the rows
+  let i = 4;
+  do {
+    outputTile(
+      v128.load(work), v128.load(work, 16), v128.load(work, 32), v128.load(work, 48), v128.load(work, 64), v128.load(work, 80),
+      true, start, result, 16,
+    );
+    work += 96;
+    result += 64;
+  } while (--i > 0);
 }
 
 /**
@@ -119,13 +113,28 @@ function poolRow(row: usize, to: usize, codes: usize): void {
 }
 
 /**
- * ReLU and max pooling 2x2 of four finished tiles that lie side by side and whole: `at` is the index of the first's first element
- * in out, whose rows are pooledWidth long. result: the tiles' rows of 4 vectors (outputTiles). codes: a byte for each element of out
- * (see ../pooled.ts), or 0 (none wanted).
+ * ReLU and max pooling 2x2 of four finished tiles, from number t on: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1; what reaches past
+ * it is dropped. result: the tiles' rows of 4 vectors (outputTiles), overwritten. codes: a byte for each element of out (see
+ * ../pooled.ts), or 0 (none wanted).
  */
 // @ts-ignore: decorator
 @inline
-export function storePooledTiles(result: usize, at: usize, pooledWidth: usize, out: usize, codes: usize): void {
+export function storePooledTiles(
+  result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
+  out: usize, codes: usize, height: i32, width: i32,
+): void {
+  const tilesPerImage = tilesY * tilesX;
+  const image = t / tilesPerImage;
+  const inImage = t - image * tilesPerImage;
+  const ty = inImage / tilesX;
+  const tx = inImage - ty * tilesX;
+  const sideBySide = t + 4 <= images * tilesPerImage && tx + 4 <= tilesX;
+  if (!sideBySide || 4 * tx + 16 > width || 4 * ty + 4 > height) {
+    scatterPooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
+    return;
+  }
+  const pooledWidth = width >> 1;
+  let at: usize = ((image * channels + c) * (height >> 1) + 2 * ty) * pooledWidth + 2 * tx;
   let i = 2;
   do {
     poolRow(result, out + (at << 2), codes ? codes + at : 0);
@@ -134,11 +143,8 @@ export function storePooledTiles(result: usize, at: usize, pooledWidth: usize, o
   } while (--i > 0);
 }
 
-/**
- * The same for any four tiles, from number t on: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1, and what reaches past it is dropped.
- * result is overwritten.
- */
-export function scatterPooledTiles(
+/** The same for tiles that do not lie side by side in one row, or reach past the output: lane by lane. */
+function scatterPooledTiles(
   result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
   out: usize, codes: usize, height: i32, width: i32,
 ): void {
@@ -166,38 +172,19 @@ export function scatterPooledTiles(
   }
 }
 
-/** True if tiles t to t + 3 exist, lie side by side in row ty, from tx on, and do not reach past the output. */
-// @ts-ignore: decorator
-@inline
-export function areSideBySide(
-  t: i32, ty: i32, tx: i32, tiles: i32, tilesX: i32, height: i32, width: i32,
-): bool {
-  return t + 4 <= tiles && tx + 4 <= tilesX && 4 * tx + 16 <= width && 4 * ty + 4 <= height;
-}
-
 /** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
 export function winogradOutputPool(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
   bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
-  const tilesPerImage = tilesY * tilesX;
-  const tiles = images * tilesPerImage;
-  const pooledHeight = height >> 1;
-  const pooledWidth = width >> 1;
+  const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
   const result = ownWork + 24 * 16;
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
       outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
-      const image = t / tilesPerImage;
-      const inImage = t - image * tilesPerImage;
-      const ty = inImage / tilesX;
-      const tx = inImage - ty * tilesX;
-      if (areSideBySide(t, ty, tx, tiles, tilesX, height, width)) {
-        const at = ((image * channels + c) * pooledHeight + 2 * ty) * pooledWidth + 2 * tx;
-        storePooledTiles(result, at, pooledWidth, out, codes);
-      } else scatterPooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
+      storePooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
     }
   }
 }
