@@ -275,6 +275,18 @@ describe("toString", () => {
 });
 
 describe("containers", () => {
+  test("Sequential: fields of a subclass have parameters, but are no part of the sequence", () => {
+    class Headed extends nn.Sequential {
+      head = new nn.Linear(2, 1);
+    }
+    const net = new Headed(new nn.ReLU());
+    net[0] = new nn.Tanh();
+    expect([net.length, [...net].map((module) => module.constructor.name)]).toEqual([1, ["Tanh"]]);
+    expect(net.append(new nn.ReLU())[1]).toBeInstanceOf(nn.ReLU);
+    expect(Object.keys(net.stateDict())).toEqual(["head.weight", "head.bias"]);
+    expect(net.forward(tensor([1, -1])).toArray()).toEqual([expect.closeTo(Math.tanh(1), 6), 0]);
+  });
+
   test("Sequential: length, at, iteration, append", () => {
     const [a, b] = [new nn.ReLU(), new nn.Tanh()];
     const net = new nn.Sequential(a).append(b);

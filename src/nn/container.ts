@@ -3,24 +3,28 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { forwardFused } from "./fusion.ts";
 import { Module } from "./module.ts";
 
-/** Modules in order, under the names "0", "1", … */
+/** Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are no part of the sequence. */
 abstract class ModuleSequence extends Module implements Iterable<Module> {
+  [index: number]: Module;
+
   constructor(modules: readonly Module[]) {
     super();
     for (const module of modules) this.append(module);
   }
 
   get length(): number {
-    return this.ownModules().length;
+    let length = 0;
+    while (this[length] !== undefined) length++;
+    return length;
   }
 
   /** The module at a position; negative positions count from the end. */
   at(index: number): Module {
-    const children = this.ownModules();
-    const module = children.at(index)?.[1];
+    const { length } = this;
+    const module = this[index < 0 ? index + length : index];
     if (!module || !Number.isInteger(index)) {
       throw new OptionError(
-        `${this.constructor.name}.at: index expected an integer in [${-children.length}, ${children.length - 1}], got ${index}`,
+        `${this.constructor.name}.at: index expected an integer in [${-length}, ${length - 1}], got ${index}`,
       );
     }
     return module;
@@ -29,17 +33,18 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   /** Adds a module at the end. Returns this. */
   append(module: Module): this {
     if (!(module instanceof Module)) throw new OptionError(`${this.constructor.name}: expected modules, got ${module}`);
-    (this as unknown as Record<string, Module>)[this.length] = module;
+    this[this.length] = module;
     return this;
   }
 
   *[Symbol.iterator](): Iterator<Module> {
-    for (const module of Object.values(this)) if (module instanceof Module) yield module;
+    for (let i = 0; this[i] !== undefined; i++) yield this[i];
   }
 }
 
 /**
- * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`.
+ * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`, but that modules which a
+ * subclass keeps in fields of its own do not run with them.
  *
  * Where a faster pass computes several of them at once (a convolution, its ReLU and its max pooling), it is taken.
  *
@@ -57,11 +62,10 @@ export class Sequential extends ModuleSequence {
   }
 
   override forward(x: Tensor): Tensor {
-    const modules = [...this];
     let y = x;
-    for (let i = 0; i < modules.length; ) {
-      const fused = forwardFused(modules, i, y);
-      y = fused ? fused.y : modules[i].forward(y);
+    for (let i = 0; this[i] !== undefined; ) {
+      const fused = forwardFused(this, i, y);
+      y = fused ? fused.y : this[i].forward(y);
       i += fused ? fused.modules : 1;
     }
     return y;

@@ -1,7 +1,7 @@
 import { OptionError } from "../errors.ts";
-import { ConvTranspose2d as ConvTranspose2dOp } from "../ops/conv_transpose2d.ts";
+import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../ops/conv_transpose2d.ts";
 import { Conv2d as Conv2dOp } from "../ops/conv2d.ts";
-import { checkWindow, type Window } from "../ops/conv2d_geometry.ts";
+import { Window } from "../ops/conv2d_geometry.ts";
 import { Conv2dReluPool } from "../ops/conv2d_pool.ts";
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../ops/options.ts";
 import { apply, type Tensor } from "../tensor/tensor.ts";
@@ -54,16 +54,16 @@ abstract class Convolution extends Module {
     op: string,
     inChannels: number,
     outChannels: number,
-    options: Required<Conv2dOptions>,
+    { kernelSize, bias }: { kernelSize: Pair; bias: boolean },
+    window: Window,
     weightChannels: (groups: number) => [number, number],
   ) {
     super();
     this.inChannels = checkInteger(op, "inChannels", inChannels, 1);
     this.outChannels = checkInteger(op, "outChannels", outChannels, 1);
-    const { kernelSize, bias, ...window } = options;
     this.kernelSize = checkPair(op, "kernelSize", kernelSize, 1);
-    this.window = checkWindow(op, window);
-    const { groups } = this.window;
+    this.window = window;
+    const { groups } = window;
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new OptionError(
         `${op}: inChannels and outChannels expected multiples of groups, got ${inChannels}, ${outChannels} and groups ${groups}`,
@@ -111,13 +111,15 @@ const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
  */
 export class Conv2d extends Convolution {
   constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
-    requireKernelSize("Conv2d", options);
-    const read = readOptions<Required<Conv2dOptions>>("Conv2d", options, {
+    const op = "Conv2d";
+    requireKernelSize(op, options);
+    const { kernelSize, bias, ...rest } = readOptions<Required<Conv2dOptions>>(op, options, {
       kernelSize: 1,
       padding: 0,
       ...WINDOW_DEFAULTS,
     });
-    super("Conv2d", inChannels, outChannels, read, (groups) => [outChannels, inChannels / groups]);
+    const window = new Window(op, rest);
+    super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [outChannels, inChannels / groups]);
   }
 
   override forward(x: Tensor): Tensor {
@@ -154,31 +156,29 @@ export class Conv2d extends Convolution {
  */
 export class ConvTranspose2d extends Convolution {
   readonly outputPadding: readonly [number, number];
-  readonly #window: Omit<Window, "padding"> & { padding: [number, number]; outputPadding: [number, number] };
+  declare protected readonly window: TransposedWindow;
 
   constructor(inChannels: number, outChannels: number, options: ConvTranspose2dOptions) {
     const op = "ConvTranspose2d";
     requireKernelSize(op, options);
-    const { outputPadding, ...read } = readOptions<Required<ConvTranspose2dOptions>>(op, options, {
+    const { kernelSize, bias, ...rest } = readOptions<Required<ConvTranspose2dOptions>>(op, options, {
       kernelSize: 1,
       padding: 0,
       outputPadding: 0,
       ...WINDOW_DEFAULTS,
     });
-    const padding = checkPair(op, "padding", read.padding, 0);
-    super(op, inChannels, outChannels, read, (groups) => [inChannels, outChannels / groups]);
-    this.outputPadding = checkPair(op, "outputPadding", outputPadding, 0);
-    this.#window = { ...this.window, padding, outputPadding: [...this.outputPadding] };
-    new ConvTranspose2dOp(this.#window); // refuses bad combinations here, rather than at the first forward()
+    const window = new TransposedWindow(op, rest);
+    super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [inChannels, outChannels / groups]);
+    this.outputPadding = window.outputPadding;
   }
 
   override forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this.bias, this.#window);
+    return convTranspose2d(x, this.weight, this.bias, this.window);
   }
 
   /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
   forwardRelu(x: Tensor): Tensor {
-    return apply(new ConvTranspose2dOp(this.#window, true), x, this.weight, this.bias);
+    return apply(new ConvTranspose2dOp(this.window, true), x, this.weight, this.bias);
   }
 
   override extraRepr(): string {

@@ -28,7 +28,7 @@ function isPooling2x2(module: Module | undefined): boolean {
 }
 
 /** Runs modules from number `first` on as one pass where there is one that gives what they give one after the other. */
-export function forwardFused(modules: readonly Module[], first: number, x: Tensor): Fused | null {
+export function forwardFused(modules: Readonly<Record<number, Module>>, first: number, x: Tensor): Fused | null {
   const module = modules[first];
   if (!isPlain(modules[first + 1], ReLU)) return null;
   if (isPlain(module, Conv2d)) {

@@ -3,10 +3,10 @@ import { intTable, isSameShape, type NDArray } from "./array.ts";
 
 /** The shape that shapes broadcast to: aligned at the last dimension, a 1 stretches to the others' length. */
 export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): number[] {
-  const [first] = shapes;
-  let equal = true;
-  for (const shape of shapes) equal &&= isSameShape(shape, first);
-  if (equal) return first.slice(); // by far the most frequent
+  // by far the most frequent: all alike, but for numbers
+  let largest = shapes[0];
+  for (const shape of shapes) if (shape.length > largest.length) largest = shape;
+  if (shapes.every((shape) => shape.length === 0 || isSameShape(shape, largest))) return largest.slice();
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, d) => {
     const lengths = shapes.map((shape) => shape[d - rank + shape.length] ?? 1);

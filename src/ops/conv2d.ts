@@ -9,7 +9,6 @@ import {
   type Window,
 } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
-import { readOptions } from "./options.ts";
 import { beforeRelu } from "./relu.ts";
 import { sumTo } from "./sum.ts";
 
@@ -43,8 +42,7 @@ export class Conv2d extends Op {
   constructor(options?: Conv2dOptions, relu = false) {
     super();
     this.#relu = relu;
-    const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
-    this.#window = checkWindow(this.name, readOptions(this.name, options, defaults));
+    this.#window = checkWindow(this.name, options);
   }
 
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {

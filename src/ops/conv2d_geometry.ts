@@ -1,6 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { intTable } from "./array.ts";
-import { checkInteger, checkPair, type Pair } from "./options.ts";
+import { checkInteger, checkPair, type Pair, readOptions } from "./options.ts";
 
 /** Sizes of a convolution, or of the one whose input gradient a transposed convolution computes. */
 export interface Conv2dGeometry {
@@ -34,28 +34,31 @@ export interface Conv2dOptions {
   groups?: number;
 }
 
-/** Options with every pair spelt out. */
-export interface Window {
-  stride: [number, number];
-  padding: [number, number] | "same";
-  dilation: [number, number];
-  groups: number;
+/** Options that are checked, with every pair spelt out: a layer reads its own once. */
+export class Window {
+  readonly stride: [number, number];
+  readonly padding: [number, number] | "same";
+  readonly dilation: [number, number];
+  readonly groups: number;
+
+  constructor(op: string, options: Conv2dOptions | undefined) {
+    const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
+    const { stride, padding, dilation, groups } = readOptions(op, options, defaults);
+    this.stride = checkPair(op, "stride", stride, 1);
+    if (typeof padding === "string" && padding !== "same" && padding !== "valid") {
+      throw new OptionError(`${op}: padding expected integers, "same" or "valid", got ${JSON.stringify(padding)}`);
+    }
+    if (padding === "same" && (this.stride[0] !== 1 || this.stride[1] !== 1)) {
+      throw new OptionError(`${op}: padding "same" expects stride 1, got ${formatShape(this.stride)}`);
+    }
+    this.padding = padding === "same" ? padding : checkPair(op, "padding", padding === "valid" ? 0 : padding, 0);
+    this.dilation = checkPair(op, "dilation", dilation, 1);
+    this.groups = checkInteger(op, "groups", groups, 1);
+  }
 }
 
-export function checkWindow(op: string, o: Required<Conv2dOptions>): Window {
-  const stride = checkPair(op, "stride", o.stride, 1);
-  if (typeof o.padding === "string" && o.padding !== "same" && o.padding !== "valid") {
-    throw new OptionError(`${op}: padding expected integers, "same" or "valid", got ${JSON.stringify(o.padding)}`);
-  }
-  if (o.padding === "same" && (stride[0] !== 1 || stride[1] !== 1)) {
-    throw new OptionError(`${op}: padding "same" expects stride 1, got ${formatShape(stride)}`);
-  }
-  return {
-    stride,
-    padding: o.padding === "same" ? "same" : checkPair(op, "padding", o.padding === "valid" ? 0 : o.padding, 0),
-    dilation: checkPair(op, "dilation", o.dilation, 1),
-    groups: checkInteger(op, "groups", o.groups, 1),
-  };
+export function checkWindow(op: string, options: Conv2dOptions | undefined): Window {
+  return options instanceof Window ? options : new Window(op, options);
 }
 
 /** Geometry of a convolution of `x` [N, groups*Ci, H, W] with `weight` [groups*Co, Ci, KH, KW]. */

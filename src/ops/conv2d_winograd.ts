@@ -91,7 +91,7 @@ function kernelPanels(weight: NDArray, pass: Pass, rotated: boolean, keep: boole
     const sizes = [count, filterBytes, channels, channelBytes, Number(rotated), to, step, channels * 16] as const;
     launch("winogradKernels", units, GRAIN, weight.ptr + first * filterBytes, ...sizes, workFor(units), GRAIN);
   };
-  const key = `winograd ${filters} ${channels} ${rotated}`;
+  const key = ["winograd", filters, channels, Number(rotated)] as const;
   if (weight.block.isAskedAgain(key) || keep) {
     const step = rowPanelBytes(filters, channels) + STAGGER;
     const all = weight.block.derived(key, POSITIONS * step, (to) => transform(0, filters, to, step));
@@ -230,7 +230,7 @@ export function winogradFewForwardPooled(
   const { images, inChannels: channels, outChannels: filters, outHeight, outWidth } = g;
   const panels = Math.ceil(filters / 4);
   const panelBytes = POSITIONS * channels * 16;
-  const kernels = weight.block.derived(`few ${filters} ${channels}`, panels * panelBytes, (to) => {
+  const kernels = weight.block.derived(["few channels", filters, channels], panels * panelBytes, (to) => {
     const sizes = [filters, channels * 36, channels, 36, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
     launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
   });

@@ -2,7 +2,7 @@ import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
 import { asBatch, channelSums, checkBias } from "./conv2d.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
-import { type Conv2dGeometry, type Conv2dOptions, checkWindow, type Window } from "./conv2d_geometry.ts";
+import { type Conv2dGeometry, type Conv2dOptions, Window } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkPair, type Pair, readOptions } from "./options.ts";
 import { beforeRelu } from "./relu.ts";
@@ -14,6 +14,32 @@ export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
   outputPadding?: Pair;
 }
 
+/** Options that are checked, with every pair spelt out. */
+export class TransposedWindow extends Window {
+  declare readonly padding: [number, number];
+  readonly outputPadding: [number, number];
+
+  constructor(op: string, options: ConvTranspose2dOptions | undefined) {
+    const defaults = {
+      stride: 1,
+      padding: 0,
+      outputPadding: 0,
+      dilation: 1,
+      groups: 1,
+    } as Required<ConvTranspose2dOptions>;
+    const { outputPadding, ...window } = readOptions(op, options, defaults);
+    super(op, { ...window, padding: checkPair(op, "padding", window.padding, 0) });
+    this.outputPadding = checkPair(op, "outputPadding", outputPadding, 0);
+    const { stride, dilation } = this;
+    if (this.outputPadding.some((extra, i) => extra >= Math.max(stride[i], dilation[i]))) {
+      throw new OptionError(
+        `${op}: outputPadding must be smaller than stride or dilation, got ${formatShape(this.outputPadding)} ` +
+          `(stride ${formatShape(stride)}, dilation ${formatShape(dilation)})`,
+      );
+    }
+  }
+}
+
 /**
  * The gradient of a convolution with respect to its input, as a layer of its own: each input pixel paints the kernel, scaled by
  * its value, into the output. weight: [Ci, Co/groups, KH, KW]. See F.convTranspose2d.
@@ -23,8 +49,7 @@ export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
  */
 export class ConvTranspose2d extends Op {
   readonly name = "convTranspose2d";
-  readonly #window: Window;
-  readonly #outputPadding: [number, number];
+  readonly #window: TransposedWindow;
   readonly #relu: boolean;
   /** Of the convolution from the output back to the input. */
   #geometry!: Conv2dGeometry;
@@ -32,29 +57,8 @@ export class ConvTranspose2d extends Op {
 
   constructor(options?: ConvTranspose2dOptions, relu = false) {
     super();
+    this.#window = options instanceof TransposedWindow ? options : new TransposedWindow(this.name, options);
     this.#relu = relu;
-    const defaults = {
-      stride: 1,
-      padding: 0,
-      outputPadding: 0,
-      dilation: 1,
-      groups: 1,
-    } as Required<ConvTranspose2dOptions>;
-    const o = readOptions(this.name, options, defaults);
-    this.#window = checkWindow(this.name, {
-      stride: o.stride,
-      padding: checkPair(this.name, "padding", o.padding, 0),
-      dilation: o.dilation,
-      groups: o.groups,
-    });
-    this.#outputPadding = checkPair(this.name, "outputPadding", o.outputPadding, 0);
-    const { stride, dilation } = this.#window;
-    if (this.#outputPadding.some((extra, i) => extra >= Math.max(stride[i], dilation[i]))) {
-      throw new OptionError(
-        `convTranspose2d: outputPadding must be smaller than stride or dilation, got ${formatShape(this.#outputPadding)} ` +
-          `(stride ${formatShape(stride)}, dilation ${formatShape(dilation)})`,
-      );
-    }
   }
 
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
@@ -83,8 +87,7 @@ export class ConvTranspose2d extends Op {
   #geometryOf(x: readonly number[], weight: readonly number[]): Conv2dGeometry {
     const [images, channels, outHeight, outWidth] = x;
     const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
-    const { stride, dilation, groups } = this.#window;
-    const padding = this.#window.padding as [number, number];
+    const { stride, dilation, groups, padding, outputPadding } = this.#window;
     const shapes = () => `input ${formatShape(x)}, weight ${formatShape(weight)}`;
     if (channels !== filters || channels % groups !== 0) {
       const grouped = groups === 1 ? "" : `, a multiple of ${groups} groups`;
@@ -94,7 +97,7 @@ export class ConvTranspose2d extends Op {
     }
     if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`convTranspose2d: the kernel is empty (${shapes()})`);
     const size = (length: number, i: 0 | 1) =>
-      (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + this.#outputPadding[i] + 1;
+      (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + outputPadding[i] + 1;
     const [height, width] = [size(outHeight, 0), size(outWidth, 1)];
     if (height < 1 || width < 1 || outHeight < 1 || outWidth < 1) {
       throw new ShapeError(`convTranspose2d: the result would be ${height} x ${width} pixels (${shapes()})`);

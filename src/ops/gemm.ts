@@ -64,7 +64,7 @@ export function sliceOf(depth: number): number {
 /** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "ptr">): number {
   const width = kernel === "packPanels4" ? 4 : 8;
-  const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride].join();
+  const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
   return weight.block.derived(key, panelBytes(width, x), (to) =>
     packInto(kernel, width, { ...x, ptr: weight.ptr }, to),
   );

@@ -1,6 +1,24 @@
 import { ReleasedError } from "../errors.ts";
 import { allocate, free } from "./memory.ts";
 
+/** Names what is derived from a block: a word, and the numbers that it depends on. Compared one by one: a joined string would cost more. */
+type Key = readonly [name: string, ...numbers: number[]];
+
+/** Something computed from a block's contents, or that was asked for at least. */
+interface Derived {
+  readonly key: Key;
+  block: Block | undefined;
+  /** The block's version that it was computed from, and the one it was last asked of. */
+  version: number;
+  askedOf: number;
+}
+
+function isSameKey(a: Key, b: Key): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /**
  * A counted reference to a piece of WebAssembly memory. Tensors, the autograd graph and running ops each own it once; the last
  * owner to let go frees it. `version` counts the writes after its creation, so that the graph notices when a saved value
@@ -11,9 +29,7 @@ export class Block {
   version = 0;
   readonly bytes: number;
   readonly #address: number;
-  #derived: Map<string, { block: Block; version: number }> | undefined;
-  /** What was asked for, and the version it was last asked of. */
-  #asked: Map<string, number> | undefined;
+  #derived: Derived[] | undefined;
 
   constructor(bytes: number) {
     this.bytes = bytes;
@@ -31,7 +47,7 @@ export class Block {
 
   release(): void {
     if (--this.owners === 0) {
-      for (const { block } of this.#derived?.values() ?? []) block.release();
+      for (const { block } of this.#derived ?? []) block?.release();
       this.#derived = undefined;
       free(this.#address, this.bytes);
     } else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
@@ -41,10 +57,10 @@ export class Block {
    * Whether `key` is asked for again since this block's contents changed. A training step reads a weight once: what can be derived from it
    * piece by piece, each used while the caches hold it, is better not kept as a whole before that.
    */
-  isAskedAgain(key: string): boolean {
-    this.#asked ??= new Map();
-    const again = this.#asked.get(key) === this.version;
-    this.#asked.set(key, this.version);
+  isAskedAgain(key: Key): boolean {
+    const entry = this.#entry(key);
+    const again = entry.askedOf === this.version;
+    entry.askedOf = this.version;
     return again;
   }
 
@@ -52,20 +68,27 @@ export class Block {
    * Address of `bytes` bytes that `fill` computes from this block's contents: computed anew only where these have changed since, and
    * kept as long as the block. `key` names what is computed.
    */
-  derived(key: string, bytes: number, fill: (address: number) => void): number {
-    this.#derived ??= new Map();
-    let entry = this.#derived.get(key);
-    if (entry?.version === this.version && entry.block.bytes === bytes) return entry.block.address;
-    if (entry?.block.bytes !== bytes) {
-      entry?.block.release();
-      this.#derived.delete(key);
-      entry = { block: new Block(bytes), version: -1 };
+  derived(key: Key, bytes: number, fill: (address: number) => void): number {
+    const entry = this.#entry(key);
+    if (entry.block?.bytes !== bytes) {
+      entry.block?.release();
+      entry.block = undefined;
+      entry.version = -1;
+      entry.block = new Block(bytes);
       entry.block.retain();
-      this.#derived.set(key, entry);
     }
-    fill(entry.block.address);
+    const { address } = entry.block;
+    if (entry.version !== this.version) fill(address);
     entry.version = this.version;
-    return entry.block.address;
+    return address;
+  }
+
+  #entry(key: Key): Derived {
+    this.#derived ??= [];
+    for (const entry of this.#derived) if (isSameKey(entry.key, key)) return entry;
+    const entry: Derived = { key, block: undefined, version: -1, askedOf: -1 };
+    this.#derived.push(entry);
+    return entry;
   }
 }
 
