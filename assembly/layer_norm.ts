@@ -1,6 +1,8 @@
 // Layer normalization of the rows of x[rows, length]. weight and bias [length] go with the position in a row;
 // mean and inverse (1 / deviation) are float64 [rows].
 
+import { momentsRows } from "./moments";
+import { inverseDeviation } from "./norm";
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "./simd";
 
 /** (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what is left of it / deviation. */
@@ -10,22 +12,35 @@ function normalized(x: v128, center: v128, inverse: v128, rest: v128): v128 {
   return f32x4.sub(f32x4.mul(f32x4.sub(x, center), inverse), rest);
 }
 
-/** y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. Range: rows. */
+/**
+ * y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. mean and inverse are written: a row is read for its moments, and
+ * again while it is in the cache. length > 0. Range: rows.
+ */
 export function layerNorm(
-  begin: i32, end: i32, x: usize, mean: usize, inverse: usize, weight: usize, bias: usize, y: usize, length: i32,
+  begin: i32, end: i32, x: usize, weight: usize, bias: usize, y: usize, mean: usize, inverse: usize, length: i32, eps: f64,
 ): void {
   for (let row = begin; row < end; row++) {
+    momentsRows(row, row + 1, x, mean, inverse, length); // the squared deviations, until the next line
+    inverseDeviation(row, row + 1, inverse, inverse, length, eps);
     const offset = <usize>row * length << 2;
     const m = loadDouble(mean, row);
     const r = loadDouble(inverse, row);
     const center = f32x4.splat(<f32>m);
     const inv = f32x4.splat(<f32>r);
     const rest = f32x4.splat(<f32>((m - <f64><f32>m) * r));
-    for (let i = 0; i < length; i += 4) {
+    const to = y + offset;
+    let i = 0;
+    if (weight && bias) { // as a rule
+      for (; i + 4 <= length; i += 4) {
+        const v = f32x4.mul(normalized(load4(x + offset, i), center, inv, rest), load4(weight, i));
+        v128.store(to + (<usize>i << 2), f32x4.add(v, load4(bias, i)));
+      }
+    }
+    for (; i < length; i += 4) {
       let v = normalized(load4(x + offset, i), center, inv, rest);
       if (weight) v = f32x4.mul(v, load4(weight, i));
       if (bias) v = f32x4.add(v, load4(bias, i));
-      storeUpTo(y + offset, i, length, v);
+      storeUpTo(to, i, length, v);
     }
   }
 }

@@ -1,8 +1,7 @@
 import { formatShape, ShapeError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "./array.ts";
-import { moments } from "./moments.ts";
-import { inverseDeviation } from "./norm.ts";
+import { doubles } from "./moments.ts";
 import { type Gradients, Op } from "./op.ts";
 import { roundQuotient, sumToDouble } from "./sum.ts";
 
@@ -31,11 +30,12 @@ export class LayerNorm extends Op {
     if (bias) expectSameShape(this.name, "bias", shape, bias.shape);
     const y = emptyLike(x);
     const { length, rows, grain } = this.#rows(x);
-    const own = moments(x.withShape([rows, length]), [false, true]);
-    const inverse = inverseDeviation(own, this.#eps);
-    const affine = [weight?.ptr ?? 0, bias?.ptr ?? 0] as const;
-    launch("layerNorm", rows, grain, x.ptr, own.mean.ptr, inverse.ptr, ...affine, y.ptr, length);
-    this.save(x, weight, own.mean, inverse);
+    const [mean, inverse] = [doubles(rows), doubles(rows)];
+    if (x.size > 0) {
+      const affine = [weight?.ptr ?? 0, bias?.ptr ?? 0] as const;
+      launch("layerNorm", rows, grain, x.ptr, ...affine, y.ptr, mean.ptr, inverse.ptr, length, this.#eps);
+    }
+    this.save(x, weight, mean, inverse);
     return y;
   }
 

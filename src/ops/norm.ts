@@ -7,7 +7,7 @@ import { type Gradients, Op } from "./op.ts";
 const GRAIN = 16384;
 
 /** `1 / sqrt(squares / count + eps)` of each group, in float64. */
-export function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArray {
+function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArray {
   const inverse = doubles(mean.shape[0]);
   launch("inverseDeviation", mean.shape[0], GRAIN, squares.ptr, inverse.ptr, count, eps);
   return inverse;
