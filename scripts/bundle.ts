@@ -1,33 +1,38 @@
 /**
- * Bundles each entry of the package into dist, with what they share in chunks of its own: a program then loads a few files
- * instead of a hundred, which is most of the time that an import takes. Names and lines stay; tsc writes the declarations.
+ * Bundles each entry of the package into dist. Most of the time that an import takes is the number of files, so all that
+ * the main entry needs goes into one, which the others share. Names and lines stay; tsc writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync } from "node:fs";
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 
-const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as {
+const { exports, dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
   exports: Record<string, string | Record<string, string>>;
+  dependencies: Record<string, string>;
 };
 
-const entryPoints = Object.values(exports)
+const names = Object.values(exports)
   .flatMap((target) => (typeof target === "string" ? [] : Object.values(target)))
   .filter((path) => path.endsWith(".js"))
-  .map((path) => path.replace("./dist/", "src/").replace(/js$/, "ts"));
+  .map((path) => path.slice("./dist/".length, -".js".length));
 
-await build({
-  entryPoints: [...new Set(entryPoints)],
-  outdir: "dist",
-  outbase: "src",
-  bundle: true,
-  splitting: true,
-  format: "esm",
+/** What src/index.ts needs. */
+const CORE = /\/src\/(errors|index|(nn|ops|optim|tensor|wasm)\/.*)\.ts$/;
+
+const bundle = await rolldown({
+  input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
+  external: [/^node:/, ...Object.keys(dependencies)],
   platform: "neutral",
-  target: "es2022",
-  packages: "external",
-  external: ["node:*"],
+  tsconfig: false, // not the paths of this repository
+  transform: { target: "es2022" },
+});
+await bundle.write({
+  dir: "dist",
+  entryFileNames: "[name].js",
+  chunkFileNames: "shared/[name]-[hash].js",
+  minifyInternalExports: false,
+  comments: { jsdoc: false }, // the declarations have them
   sourcemap: true,
-  sourcesContent: false, // src is part of the package
-  chunkNames: "shared/[hash]",
-  tsconfigRaw: {}, // not the paths of this repository
+  sourcemapExcludeSources: true, // src is part of the package
+  codeSplitting: { groups: [{ name: "core", test: CORE }] },
 });
