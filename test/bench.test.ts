@@ -186,7 +186,8 @@ describe("report", () => {
   });
 
   test("results name no machine and no folder", () => {
-    for (const name of readdirSync(resultsFolder)) {
+    const names = readdirSync(resultsFolder, { recursive: true }).map(String);
+    for (const name of names.filter((name) => name.endsWith(".json"))) {
       const text = readFileSync(join(resultsFolder, name), "utf8");
       expect(text).not.toContain(hostname());
       expect(text).not.toMatch(/"[^"]*(\/|\\\\)(home|root|tmp|usr|work|Users)(\/|\\\\)/);

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 
 /** What a figure depends on besides the code. Nothing that names the machine or its folders. */
@@ -10,9 +11,19 @@ export interface Machine {
   date: string;
 }
 
+/** "AMD EPYC, family 23, model 1": in a virtual machine the name alone may stand for ten years of processors. */
+function processor(): string {
+  const name = cpus()[0]?.model.trim() ?? "unknown";
+  const details = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  const [family, model] = ["cpu family", "model"].map(
+    (key) => new RegExp(`^${key}\\s*: (\\d+)$`, "m").exec(details)?.[1],
+  );
+  return family && model ? `${name}, family ${family}, model ${model}` : name;
+}
+
 export function machine(): Machine {
   return {
-    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cpu: processor(),
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,

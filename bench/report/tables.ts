@@ -1,4 +1,5 @@
 /** All tables of the docs, from results files alone. */
+import { join } from "node:path";
 import { type Results, readResults } from "../lib/results.ts";
 import { digits } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
@@ -86,19 +87,30 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
+/** The bars beside what was measured, and beside what an earlier version reached on another machine, whose results stay in `zen4`. */
+function barsTable(folder: string): string {
+  const runs = [folder, join(folder, "zen4")].map((from) => ({
+    machine: readResults(from, "step")?.machine,
+    bars: bars(rowsOf((suite) => readResults(from, suite))),
+  }));
+  const columns = runs.filter(({ machine }, i) => i === 0 || machine);
+  const header = columns.flatMap(({ machine }) => [machine ? `${machine.cpu}, ${machine.date}` : "measured", ""]);
+  const rows = runs[0].bars.map(({ what, bar, stretch, atLeast, format }, i) => {
+    const goals = [`${atLeast ? "≥" : "≤"} ${format(bar)}`, stretch === bar ? "" : format(stretch)];
+    const reached = columns.flatMap(({ bars }) => {
+      const { measured } = bars[i];
+      return [measured === undefined ? "" : format(measured), verdict(bars[i])];
+    });
+    return [what, ...goals, ...reached];
+  });
+  return markdownTable(["", "bar", "stretch", ...header], rows);
+}
+
 /** Every table by the name of its markers. */
 export function tablesOf(folder: string): Record<string, string> {
   const read = <Row>(suite: string) => readResults<Row>(folder, suite);
   return {
-    bars: markdownTable(
-      ["", "bar", "stretch", "measured", ""],
-      bars(rowsOf(read)).map((bar) => {
-        const { what, atLeast, format, measured, stretch } = bar;
-        const sign = atLeast ? "≥" : "≤";
-        const goals = [`${sign} ${format(bar.bar)}`, stretch === bar.bar ? "" : format(stretch)];
-        return [what, ...goals, measured === undefined ? "" : format(measured), verdict(bar)];
-      }),
-    ),
+    bars: barsTable(folder),
     "versus-train": versusTable(read<ContestRow>, "train"),
     "versus-forward": versusTable(read<ContestRow>, "forward"),
     step: stepTable(read<StepRow>("step")),
