@@ -3,13 +3,21 @@
 
 import { momentsRows } from "./moments";
 import { inverseDeviation } from "./norm";
-import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "./simd";
+import { lanesBelow, load4, loadDouble, promoteHigh, storePartial, storeUpTo, sumLanes } from "./simd";
 
 /** (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what is left of it / deviation. */
 // @ts-ignore: decorator
 @inline
 function normalized(x: v128, center: v128, inverse: v128, rest: v128): v128 {
   return f32x4.sub(f32x4.mul(f32x4.sub(x, center), inverse), rest);
+}
+
+/** xhat * weight + bias of elements i to i+3; either may be null. */
+// @ts-ignore: decorator
+@inline
+function affine(xhat: v128, weight: usize, bias: usize, i: i32): v128 {
+  const scaled = weight ? f32x4.mul(xhat, load4(weight, i)) : xhat;
+  return bias ? f32x4.add(scaled, load4(bias, i)) : scaled;
 }
 
 /**
@@ -29,18 +37,13 @@ export function layerNorm(
     const inv = f32x4.splat(<f32>r);
     const rest = f32x4.splat(<f32>((m - <f64><f32>m) * r));
     const to = y + offset;
-    let i = 0;
-    if (weight && bias) { // as a rule
-      for (; i + 4 <= length; i += 4) {
-        const v = f32x4.mul(normalized(load4(x + offset, i), center, inv, rest), load4(weight, i));
-        v128.store(to + (<usize>i << 2), f32x4.add(v, load4(bias, i)));
-      }
+    const whole = length & ~3;
+    for (let i = 0; i < whole; i += 4) {
+      v128.store(to + (<usize>i << 2), affine(normalized(load4(x + offset, i), center, inv, rest), weight, bias, i));
     }
-    for (; i < length; i += 4) {
-      let v = normalized(load4(x + offset, i), center, inv, rest);
-      if (weight) v = f32x4.mul(v, load4(weight, i));
-      if (bias) v = f32x4.add(v, load4(bias, i));
-      storeUpTo(to, i, length, v);
+    if (whole < length) {
+      const v = affine(normalized(load4(x + offset, whole), center, inv, rest), weight, bias, whole);
+      storePartial(to + (<usize>whole << 2), v, length - whole);
     }
   }
 }

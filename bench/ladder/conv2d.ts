@@ -1,13 +1,6 @@
 /** The ladder of conv2d: its rungs as ops, and the layers they are timed on. */
-import {
-  type Conv2dGeometry,
-  type Conv2dOptions,
-  checkWindow,
-  conv2dGeometry,
-  type Window,
-} from "../../src/ops/conv2d_geometry.ts";
+import { type Conv2dGeometry, type Conv2dOptions, checkWindow, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
 import type { Op } from "../../src/ops/op.ts";
-import { readOptions } from "../../src/ops/options.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convReference } from "./reference.ts";
 import type { Ladder, Layer } from "./rung.ts";
@@ -38,11 +31,6 @@ const winograd2: ConvKernels = {
   work: "conv2dWinograd2Work",
 };
 
-function windowOf(options?: Conv2dOptions): Window {
-  const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
-  return checkWindow("conv2d", readOptions("conv2d", options, defaults));
-}
-
 /** The shapes that Winograd's F(2x2, 3x3) is made for. */
 function isWinograd(g: Conv2dGeometry): boolean {
   const ones = [...g.stride, ...g.dilation, g.groups].every((n) => n === 1);
@@ -51,7 +39,7 @@ function isWinograd(g: Conv2dGeometry): boolean {
 
 /** A convolution by the kernels that `choose` picks for its sizes. */
 function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: Conv2dOptions): Op {
-  const window = windowOf(options);
+  const window = checkWindow("conv2d", options);
   return new RungConvolution("conv2d", (x, weight) => {
     const g = conv2dGeometry("conv2d", x, weight, window);
     return { geometry: g, kernels: choose(g), outShape: [g.images, weight[0], g.outHeight, g.outWidth] };
@@ -67,7 +55,7 @@ function layer(
   options: Conv2dOptions,
 ): Layer<Conv2dOptions> {
   const weight = [filters, x[1], kernel, kernel];
-  const g = conv2dGeometry(name, x, weight, windowOf(options));
+  const g = conv2dGeometry(name, x, weight, checkWindow("conv2d", options));
   const pixels = g.images * g.outHeight * g.outWidth;
   return { name, shapes: [x, weight], options, work: 2 * pixels * filters * x[1] * kernel * kernel };
 }
@@ -119,5 +107,5 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     { number: 6, name: "Winograd F(4x4,3x3)", ships: true, passes: ALL_CONV_PASSES, ...shipped.winograd },
   ],
   reference: ({ shapes, options }, [x, weight], gradient) =>
-    convReference(conv2dGeometry("conv2d", shapes[0], shapes[1], windowOf(options)), x, weight, gradient),
+    convReference(conv2dGeometry("conv2d", shapes[0], shapes[1], checkWindow("conv2d", options)), x, weight, gradient),
 };

@@ -1,8 +1,7 @@
 /** The ladder of convTranspose2d. */
-import type { ConvTranspose2dOptions } from "../../src/ops/conv_transpose2d.ts";
-import { type Conv2dGeometry, checkWindow, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
+import { type ConvTranspose2dOptions, TransposedWindow } from "../../src/ops/conv_transpose2d.ts";
+import { type Conv2dGeometry, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
 import type { Op } from "../../src/ops/op.ts";
-import { checkPair } from "../../src/ops/options.ts";
 import { naive } from "./conv2d.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convTransposeReference } from "./reference.ts";
@@ -11,15 +10,10 @@ import { shipped } from "./shipped.ts";
 
 /** Sizes of the convolution that maps the output of a transposed one back to its input. */
 function geometryOf(x: readonly number[], weight: readonly number[], options: ConvTranspose2dOptions): Conv2dGeometry {
-  const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 } = options;
-  const window = checkWindow("convTranspose2d", { stride, padding, dilation, groups });
-  const extra = checkPair("convTranspose2d", "outputPadding", outputPadding, 0);
+  const window = new TransposedWindow("convTranspose2d", options);
+  const { stride, padding, outputPadding, dilation, groups } = window;
   const size = (i: 0 | 1) =>
-    (x[2 + i] - 1) * window.stride[i] -
-    2 * (window.padding as [number, number])[i] +
-    window.dilation[i] * (weight[2 + i] - 1) +
-    extra[i] +
-    1;
+    (x[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (weight[2 + i] - 1) + outputPadding[i] + 1;
   const out = [x[0], weight[1] * groups, size(0), size(1)];
   const [outHeight, outWidth] = [x[2], x[3]];
   return { ...conv2dGeometry("convTranspose2d", out, weight, window), outHeight, outWidth };

@@ -7,7 +7,7 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
   let largest = shapes[0];
   for (const shape of shapes) if (shape.length > largest.length) largest = shape;
   if (shapes.every((shape) => shape.length === 0 || isSameShape(shape, largest))) return largest.slice();
-  const rank = Math.max(...shapes.map((shape) => shape.length));
+  const rank = largest.length;
   return Array.from({ length: rank }, (_, d) => {
     const lengths = shapes.map((shape) => shape[d - rank + shape.length] ?? 1);
     const length = lengths.find((own) => own !== 1) ?? 1;
