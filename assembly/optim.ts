@@ -73,23 +73,42 @@ function adamElements(
   beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
   weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
 ): void {
-  for (let i = begin; i < end; i += 4) {
-    const param = load4(p, i);
-    const grad = f32x4.add(load4(g, i), f32x4.mul(f32x4.splat(weightDecay), param));
-    const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
-    const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(m, i)), newPart);
-    storeUpTo(m, i, end, mean);
-    const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusBeta2), grad), grad);
-    let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(v, i)), newSquare);
-    storeUpTo(v, i, end, square);
-    if (most) {
-      square = f32x4.max(load4(most, i), square);
-      storeUpTo(most, i, end, square);
-    }
-    const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
-    const step = f32x4.div(f32x4.mul(f32x4.splat(stepSize), mean), root);
-    storeUpTo(p, i, end, f32x4.sub(f32x4.mul(f32x4.splat(shrink), param), step));
+  let i = begin;
+  for (; i + 4 <= end; i += 4) {
+    adamVector(
+      i, i + 4, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+    );
   }
+  if (i < end) {
+    adamVector(
+      i, end, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+    );
+  }
+}
+
+/** Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `most`. */
+// @ts-ignore: decorator
+@inline
+function adamVector(
+  i: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
+  weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
+): void {
+  const param = load4(p, i);
+  const grad = f32x4.add(load4(g, i), f32x4.mul(f32x4.splat(weightDecay), param));
+  const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
+  const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(m, i)), newPart);
+  storeUpTo(m, i, end, mean);
+  const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusBeta2), grad), grad);
+  let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(v, i)), newSquare);
+  storeUpTo(v, i, end, square);
+  if (most) {
+    square = f32x4.max(load4(most, i), square);
+    storeUpTo(most, i, end, square);
+  }
+  const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
+  const step = f32x4.div(f32x4.mul(f32x4.splat(stepSize), mean), root);
+  storeUpTo(p, i, end, f32x4.sub(f32x4.mul(f32x4.splat(shrink), param), step));
 }
 
 /**
