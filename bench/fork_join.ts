@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
 import { allocateBlock, withFrame } from "../src/wasm/block.ts";
 import { launch } from "../src/wasm/kernels.ts";
+import { settle } from "../src/wasm/pending.ts";
 import { trainStep } from "./train_step.ts";
 
 const { values } = parseArgs({
@@ -28,7 +29,10 @@ function time(body: () => void): number {
 
 /** Microseconds of a launch of `chunks` chunks of one element each: 1 runs on the caller alone. */
 function launches(address: number, chunks: number, count: number): number {
-  const run = () => launch("fillFloat", chunks, 1, address, 0);
+  const run = () => {
+    launch("fillFloat", chunks, 1, address, 0);
+    settle();
+  };
   return (
     (1000 *
       time(() => {

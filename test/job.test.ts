@@ -4,9 +4,10 @@ import { afterEach, expect, type Mock, test, vi } from "vitest";
 import { setNumThreads } from "wasmgrad";
 import { kernelBytes } from "../src/wasm/binary.ts";
 import { Block } from "../src/wasm/block.ts";
-import { type Hand, type Job, runJob, takeLine } from "../src/wasm/job.ts";
+import { beginJob, type Crew, type Hand, type Job, takeLine } from "../src/wasm/job.ts";
 import { f32View, memory } from "../src/wasm/memory.ts";
-import { runParallel } from "../src/wasm/threads.ts";
+import { settle } from "../src/wasm/pending.ts";
+import { beginParallel } from "../src/wasm/threads.ts";
 import { CONTROL, LINE } from "../src/wasm/worker_source.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
@@ -45,6 +46,16 @@ function jobOf(name: "exp" | "rmspropStep", before: () => void) {
   return { job, ranges };
 }
 
+function runJob(job: Job, crew: Crew): void {
+  beginJob(job, crew);
+  settle();
+}
+
+function runParallel(job: Job): void {
+  beginParallel(module, job);
+  settle();
+}
+
 const allOnes = () => y.every((value) => value === 1);
 
 /** Runs a job with a real worker that is killed while it computes the other chunk. */
@@ -65,11 +76,11 @@ async function killWithin(name: "exp" | "rmspropStep") {
     while (Atomics.load(words, CONTROL.next + LINE) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
     for (const worker of workers) void worker.terminate();
   };
-  runParallel(module, jobOf(name, kill).job);
+  runParallel(jobOf(name, kill).job);
   await new Promise((resolve) => setTimeout(resolve, 300)); // the worker starts
   arm = true;
   const { job, ranges } = jobOf(name, kill);
-  return { run: () => runParallel(module, job), ranges };
+  return { run: () => runParallel(job), ranges };
 }
 
 /** On a busy machine the worker may have been done before it was killed: then it is tried again. */
@@ -100,7 +111,7 @@ test("… but a kernel that reads what it writes cannot be run again: a clear er
   expect(message).toMatch(
     /WasmgradError: rmspropStep: a worker thread died or hung in the middle of its part, so this result is incomplete/,
   );
-  runParallel(module, jobOf("exp", () => {}).job);
+  runParallel(jobOf("exp", () => {}).job);
   expect(allOnes()).toBe(true);
 });
 

@@ -25,8 +25,12 @@ const runs = vi.hoisted(() => ({
 vi.mock("../src/wasm/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../src/wasm/kernels.ts")>();
   const { HEAP_START, memory } = await import("../src/wasm/memory.ts");
+  const { settle } = await import("../src/wasm/pending.ts");
   const launch: typeof real.launch = (name, total, grain, ...args) => {
-    const again = () => real.launch(name, total, grain, ...args);
+    const again = () => {
+      real.launch(name, total, grain, ...args);
+      settle();
+    };
     again();
     if (total <= 0) return;
     runs.kernels.add(name);

@@ -1,14 +1,14 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { allocateBlock, type Block } from "../wasm/block.ts";
 import { kernels } from "../wasm/kernels.ts";
-import { f32View, i32View } from "../wasm/memory.ts";
+import { f32View, i32View, writeNew } from "../wasm/memory.ts";
 
 /** `bool` is kept as int32 with values 0 and 1, so that all elements have four bytes. */
 export type DType = "float32" | "int32" | "bool";
 export type TypedArray = Float32Array | Int32Array;
 
-/** Elements a thread takes at a time in elementwise kernels: 64 KiB of each array. */
-export const ELEMENTWISE_GRAIN = 16384;
+/** Elements a thread takes at a time in elementwise kernels: 16 KiB of each array. */
+export const ELEMENTWISE_GRAIN = 4096;
 
 /** A dense, row-major array in WebAssembly memory: what ops take and return. It owns nothing: see `Block`. */
 export class NDArray {
@@ -82,7 +82,7 @@ export function zeros(shape: readonly number[], dtype: DType = "float32"): NDArr
 /** An array without dimensions that holds `value`. */
 export function scalar(value: number, dtype: DType = "float32"): NDArray {
   const out = empty([], dtype);
-  out.view()[0] = value;
+  writeNew(out.ptr, [value], dtype === "float32" ? "float32" : "int32");
   return out;
 }
 
@@ -94,7 +94,7 @@ export function scratch(bytes: number): number {
 /** Address of a table of integers (shapes, strides) for a kernel, freed with the running frame. */
 export function intTable(values: readonly number[]): number {
   const address = scratch(values.length * 4);
-  i32View(address, values.length).set(values);
+  writeNew(address, values, "int32");
   return address;
 }
 
@@ -106,7 +106,7 @@ export function elementAt(x: NDArray, index: number): number {
 /** Address of a table of float32 numbers (one a channel) for a kernel, freed with the running frame. */
 export function floatTable(values: readonly number[]): number {
   const address = scratch(values.length * 4);
-  f32View(address, values.length).set(values);
+  writeNew(address, values, "float32");
   return address;
 }
 

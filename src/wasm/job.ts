@@ -1,10 +1,11 @@
 import { WasmgradError } from "../errors.ts";
 import { isShared, memory } from "./memory.ts";
+import { defer } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
 
 /**
- * A parallel job is published in shared memory, and whoever is there takes chunks of it, the calling thread included. A worker
- * that has not started yet, or never does, is simply not there; nothing awaits it.
+ * A parallel job is published in shared memory, and whoever is there takes chunks of it. The workers do so at once, the calling thread
+ * when it needs the result (see pending.ts). A worker that has not started yet, or never does, is simply not there; nothing awaits it.
  *
  * Each thread has a lane, an equal part of the range, and takes its chunks from an atomic counter; then it helps in the
  * other lanes. So from kernel to kernel a thread mostly finds in its cache what it wrote before, and threads seldom meet at
@@ -101,15 +102,20 @@ export function dismiss(hands: readonly Hand[]): void {
   for (const hand of hands) hand.stop();
 }
 
-/** Runs a job with the workers there are. Those that are lost leave the crew. */
-export function runJob(job: Job, { hands, lanes }: Crew): void {
-  const { name, kernel, total, grain, args } = job;
-  if (hands.length === 0 || args.length > MAX_ARGUMENTS) {
+/** Begins a job with the workers there are, and leaves it pending; without workers, does it. None may be pending before. */
+export function beginJob(job: Job, crew: Crew): void {
+  const { kernel, total, grain, args } = job;
+  if (crew.hands.length === 0 || args.length > MAX_ARGUMENTS) {
     kernel(0, total, ...args);
     return;
   }
   const chunks = Math.ceil(total / grain);
-  open(job, chunks, lanes);
+  open(job, chunks, crew.lanes);
+  defer(() => completeJob(job, chunks, crew));
+}
+
+/** Takes what chunks are left, and waits for the workers' last ones. Workers that are lost leave the crew. */
+function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, { hands, lanes }: Crew): void {
   let lost: Hand[] = [];
   try {
     for (let lane = 0; lane < lanes; lane++) {

@@ -2,7 +2,8 @@ import { OptionError } from "../errors.ts";
 import { kernelBytes, type Precision } from "./binary.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { memory } from "./memory.ts";
-import { restartWorkers, runParallel } from "./threads.ts";
+import { settle } from "./pending.ts";
+import { beginParallel, restartWorkers } from "./threads.ts";
 import { CONTROL_START } from "./worker_source.ts";
 
 export type { Kernels, Precision };
@@ -46,9 +47,10 @@ function currentBuild(): Build {
 
 /**
  * The kernels, instantiated at the first use, synchronously: the bytes are part of the JavaScript, so there is nothing to
- * fetch, to configure or to await.
+ * fetch, to configure or to await. None is pending, so that one may be called directly.
  */
 export function kernels(): Kernels {
+  settle();
   return (build ?? currentBuild()).kernels;
 }
 
@@ -104,8 +106,9 @@ type RangeKernels = {
 };
 
 /**
- * Runs a kernel over `[0, total)`, on all threads where there is more than one chunk. The kernel may be called for any partition
- * of that range into chunks of `grain` (the last one shorter), in any order: what it writes must not depend on it.
+ * Runs a kernel over `[0, total)`, on all threads where there is more than one chunk; then it may still be pending at the return. The
+ * kernel may be called for any partition of that range into chunks of `grain` (the last one shorter), in any order: what it
+ * writes must not depend on it.
  */
 export function launch<Name extends keyof RangeKernels>(
   name: Name,
@@ -115,7 +118,8 @@ export function launch<Name extends keyof RangeKernels>(
 ): void {
   if (total <= 0) return;
   const { kernels, module, numbers } = currentBuild();
+  settle();
   const kernel = kernels[name] as (...all: Numbers) => void;
   if (total <= grain) kernel(0, total, ...args);
-  else runParallel(module, { name, kernel, number: numbers[name], total, grain, args });
+  else beginParallel(module, { name, kernel, number: numbers[name], total, grain, args });
 }

@@ -1,4 +1,5 @@
 import { OptionError, OutOfMemoryError } from "../errors.ts";
+import { settle, whenSettled } from "./pending.ts";
 
 /**
  * The one linear memory and its allocator.
@@ -16,6 +17,8 @@ const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
 /** Every block is followed by this many bytes of its own that kernels may read (never write): vector loads at a tail. It also staggers blocks of a power-of-two size. */
 const SLACK = 64;
 const MIN_GROWTH = 16 * 1024 * 1024;
+/** A freed block of at most this size is given out again only when no pending kernel reads it: so `writeNew` need not wait for one. */
+const TABLE_BYTES = 256;
 
 /** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
 export const { memory, isShared } = makeMemory();
@@ -99,12 +102,20 @@ export function free(address: number, bytes: number): void {
   const index = classOf(bytes);
   liveBytes -= CLASS_SIZES[index];
   liveBlocks--;
+  if (bytes > TABLE_BYTES) giveBack(address, index);
+  else whenSettled(() => giveBack(address, index));
+}
+
+function giveBack(address: number, index: number): void {
   (freeByClass[index] ??= []).push(address);
 }
 
 function findBlock(index: number): number | undefined {
   const size = CLASS_SIZES[index];
-  return freeByClass[index]?.pop() ?? takeFromHeap(size) ?? takeFromLarger(index) ?? takeFromMerged(size);
+  const found = freeByClass[index]?.pop() ?? takeFromHeap(size);
+  if (found !== undefined) return found;
+  settle();
+  return takeFromLarger(index) ?? takeFromMerged(size);
 }
 
 function takeFromHeap(size: number): number | undefined {
@@ -165,16 +176,27 @@ export function resetPeak(): void {
   peakBytes = liveBytes;
 }
 
-// Views are made anew at each use: growth would leave an older one behind (STYLE.md rule: none lives across an allocation).
+// Views are made anew at each use, and none lives across an allocation or a launch: growth would leave an older one behind, and a
+// kernel may write at any time until it is settled.
 
 export function f32View(address: number, length: number): Float32Array {
+  settle();
   return new Float32Array(memory.buffer, address, length);
 }
 
 export function i32View(address: number, length: number): Int32Array {
+  settle();
   return new Int32Array(memory.buffer, address, length);
 }
 
 export function u8View(address: number, length: number): Uint8Array {
+  settle();
   return new Uint8Array(memory.buffer, address, length);
+}
+
+/** Writes numbers to a block that no kernel was told of yet: unlike a view, a small one does not settle the pending kernel. */
+export function writeNew(address: number, values: readonly number[], dtype: "float32" | "int32"): void {
+  if (4 * values.length > TABLE_BYTES) settle();
+  if (dtype === "float32") new Float32Array(memory.buffer, address, values.length).set(values);
+  else new Int32Array(memory.buffer, address, values.length).set(values);
 }

@@ -1,6 +1,7 @@
 import { OptionError } from "../errors.ts";
-import { type Crew, dismiss, fileOf, type Hand, type Job, runJob, takeLine } from "./job.ts";
+import { beginJob, type Crew, dismiss, fileOf, type Hand, type Job, takeLine } from "./job.ts";
 import { isShared, memory } from "./memory.ts";
+import { settle } from "./pending.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
 /** What starts one worker, in Node or in a browser; returns what looks after it. Undefined where there are no threads. */
@@ -78,6 +79,9 @@ function isClosed(file: number): boolean {
  * Sets how many threads compute, the calling one included. Results do not depend on it. Default: the number of cores, or 1 where
  * memory cannot be shared (as on a browser page without cross-origin isolation).
  *
+ * With several threads an operation may return while its last kernel still runs; the next operation, and whatever reads elements,
+ * waits for it. Should a worker die in that kernel, and its part be lost, then that is where the error is thrown.
+ *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
  * ```ts
@@ -101,8 +105,12 @@ export function getNumThreads(): number {
 
 /** Ends the workers there are; the next parallel job starts others. */
 export function restartWorkers(): void {
-  if (crew?.hands.length) dismiss(crew.hands);
-  crew = undefined;
+  try {
+    settle();
+  } finally {
+    if (crew?.hands.length) dismiss(crew.hands);
+    crew = undefined;
+  }
 }
 
 function startWorkers(module: WebAssembly.Module): Crew {
@@ -123,8 +131,8 @@ function startWorkers(module: WebAssembly.Module): Crew {
   return { hands, lanes: hands.length + 1 };
 }
 
-/** Runs a job on all threads there are. */
-export function runParallel(module: WebAssembly.Module, job: Job): void {
+/** Begins a job on all threads there are; `settle` completes it. */
+export function beginParallel(module: WebAssembly.Module, job: Job): void {
   crew ??= startWorkers(module);
-  runJob(job, crew);
+  beginJob(job, crew);
 }
