@@ -1,4 +1,5 @@
 import { launch } from "../wasm/kernels.ts";
+import { getNumThreads } from "../wasm/threads.ts";
 import { intTable, type NDArray, scratch } from "./array.ts";
 
 /**
@@ -15,6 +16,8 @@ const ROW_BLOCK = 64;
 const WIDE_BLOCK = 256;
 const NARROW_BLOCK = 128;
 const MANY_UNITS = 32;
+/** A product of at least so many multiplications is shared out among the threads, though it be a single such block. */
+const WORTH_SHARING = 1 << 18;
 /** Scratch for each unit: EDGE_BYTES there. */
 const EDGE_BYTES = 128;
 /** k-steps of a pass of the gemm kernel over the panels, at most: DEPTH_BLOCK there. */
@@ -120,7 +123,9 @@ export function multiplyPacked(p: Product): void {
   const { m, n, depth, slice = depth, start = START.zero, bias = 0, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
   const unitsOf = (columns: number) => p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / columns);
-  const columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
+  let columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
+  const wanted = p.count * m * n * depth < WORTH_SHARING ? 1 : getNumThreads();
+  while (columnBlock > 8 && unitsOf(columnBlock) < wanted) columnBlock /= 2;
   const units = unitsOf(columnBlock);
   const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
   const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
