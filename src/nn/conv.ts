@@ -36,7 +36,7 @@ export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
 /** The `options` must name a kernel size: without one there is no layer. */
 function requireKernelSize(op: string, options: { kernelSize: Pair }): void {
   if (typeof options !== "object" || options === null || options.kernelSize === undefined) {
-    throw new OptionError(`${op}: options expected { kernelSize, … }, got ${JSON.stringify(options)}`);
+    throw new OptionError(`${op}: options expected { kernelSize, ... }, got ${JSON.stringify(options)}`);
   }
 }
 

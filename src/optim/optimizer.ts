@@ -65,7 +65,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   /** Adds parameters with options of their own, for example a layer to be fine-tuned. Matches `add_param_group`. */
   addParamGroup(group: Partial<Options> & { params: Iterable<Tensor> }): void {
     if (group === null || typeof group !== "object" || !("params" in group)) {
-      throw new OptionError(`${this.name}: a group expected { params, … }, got ${JSON.stringify(group)}`);
+      throw new OptionError(`${this.name}: a group expected { params, ... }, got ${JSON.stringify(group)}`);
     }
     const { params: given, ...rest } = group;
     const options = readOptions(this.name, rest as unknown as Partial<Options>, this.defaults);
@@ -203,7 +203,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
 
 function listOf(name: string, values: Iterable<unknown>): unknown[] {
   if (typeof values?.[Symbol.iterator] !== "function" || typeof values === "string") {
-    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, … }`);
+    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, ... }`);
   }
   return [...values];
 }

@@ -5,7 +5,7 @@ import { checkInteger } from "../ops/options.ts";
 export const SPECIAL = ["[PAD]", "[UNK]", "[MASK]"] as const;
 export const [PAD, UNK, MASK] = [0, 1, 2];
 
-const WORD = /\[MASK\]|[a-z]+(?:['’][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
+const WORD = /\[MASK\]|[a-z]+(?:['\u2019][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
 
 /**
  * Text to numbers, a number a word: lower case, punctuation apart. Its vocabulary is the most frequent words of a text; all others are

@@ -36,7 +36,7 @@ const parts = new WeakMap<Augmentation, readonly Augmentation[]>();
 function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => Tensor["array"]): Augmentation {
   return (images, place) => {
     const { indices, ...numbers } = place ?? {};
-    if (!(indices instanceof Tensor)) throw new OptionError(`${op}: expected { indices: a tensor, … }`);
+    if (!(indices instanceof Tensor)) throw new OptionError(`${op}: expected { indices: a tensor, ... }`);
     const given = readOptions(op, numbers, { seed: 0, epoch: 0, view: 0, step: 0 });
     checkInteger(op, "seed", given.seed, 0, Number.MAX_SAFE_INTEGER);
     for (const name of ["epoch", "view", "step"] as const) checkInteger(op, name, given[name], 0);

@@ -12,7 +12,8 @@ type StartWorker = (data: {
   lane: number;
 }) => Hand;
 
-let threads = defaultThreads();
+/** Set by the user, or at the first use: to ask for the number of cores takes half a millisecond of a program's start. */
+let threads: number | undefined;
 /** The workers, from the first parallel job on. */
 let crew: Crew | undefined;
 
@@ -100,7 +101,7 @@ export function setNumThreads(n: number): void {
 
 /** How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared. */
 export function getNumThreads(): number {
-  return obstacle() ? 1 : threads;
+  return obstacle() ? 1 : (threads ??= defaultThreads());
 }
 
 /** Ends the workers there are; the next parallel job starts others. */
@@ -115,6 +116,7 @@ export function restartWorkers(): void {
 
 function startWorkers(module: WebAssembly.Module): Crew {
   const hands: Hand[] = [];
+  threads ??= defaultThreads();
   const start = threads > 1 ? workerStarter() : undefined;
   if (!start) return { hands, lanes: 1 };
   const reason = obstacle();
