@@ -76,14 +76,23 @@ function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: number):
 
 /** For products in the order [image][group]: the number of each one's weight matrix. */
 function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
-  return Array.from({ length: images * g.groups }, (_, product) => product % g.groups);
+  const numbers = new Array<number>(images * g.groups);
+  for (let product = 0; product < numbers.length; product++) numbers[product] = product % g.groups;
+  return numbers;
 }
 
 /** The weight in panels of 4 output channels, a matrix for each group. */
 function packFilters(weight: NDArray, g: Conv2dGeometry): number {
   const [lines, depth] = [g.outChannels, taps(g)];
-  const strides = { batchStride: lines * depth, lineStride: depth, kStride: 1 };
-  return packWeight("packPanels4", weight, { batches: g.groups, lines, depth, ...strides });
+  const batchStride = lines * depth;
+  return packWeight("packPanels4", weight, {
+    batches: g.groups,
+    lines,
+    depth,
+    batchStride,
+    lineStride: depth,
+    kStride: 1,
+  });
 }
 
 /** out [N, groups*Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */
@@ -195,8 +204,9 @@ export function convGradInput(
   if (sizeOf(shape) === 0) return empty(shape);
   const [m, depth, n] = [taps(g), g.outChannels, pixels(g)];
   const table = geometryTable(g);
-  const strides = { batchStride: m * depth, lineStride: 1, kStride: m };
-  const aPanels = packWeight("packPanels4", weight, { batches: g.groups, lines: m, depth, ...strides });
+  const batchStride = m * depth;
+  const lines = { batches: g.groups, lines: m, depth, batchStride, lineStride: 1, kStride: m };
+  const aPanels = packWeight("packPanels4", weight, lines);
   if (isUpsampling(g)) return upsample(dOut, aPanels, bias, g, relu);
   const dx = empty(shape);
   forChunks(g, (first, count) => {

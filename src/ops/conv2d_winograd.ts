@@ -179,7 +179,8 @@ function forParts(total: number, most: number, body: (first: number, count: numb
 }
 
 function forwardPass(g: Conv2dGeometry): Pass {
-  return { ...g, channels: g.inChannels, filters: g.outChannels };
+  const { images, inChannels: channels, outChannels: filters, outHeight, outWidth, padding } = g;
+  return { images, channels, filters, outHeight, outWidth, padding };
 }
 
 /** out [N, Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */

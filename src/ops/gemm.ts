@@ -68,25 +68,36 @@ export function sliceOf(depth: number): number {
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "ptr">): number {
   const width = kernel === "packPanels4" ? 4 : 8;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
-  return weight.block.derived(key, panelBytes(width, x), (to) =>
-    packInto(kernel, width, { ...x, ptr: weight.ptr }, to),
+  return weight.block.derived(key, panelBytes(width, x, x.depth), (to) =>
+    packInto(kernel, width, x, weight.ptr, x.depth, to),
   );
 }
 
 function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
-  const panels = scratch(panelBytes(width, x));
+  const panels = scratch(panelBytes(width, x, x.depth));
   for (let k = 0; k < x.depth; k += slice) {
-    const part = { ...x, ptr: x.ptr + 4 * k * x.kStride, depth: Math.min(slice, x.depth - k) };
-    packInto(kernel, width, part, panels + panelBytes(width, { ...x, depth: k }));
+    const ptr = x.ptr + 4 * k * x.kStride;
+    packInto(kernel, width, x, ptr, Math.min(slice, x.depth - k), panels + panelBytes(width, x, k));
   }
   return panels;
 }
 
-const panelBytes = (width: number, x: Omit<Lines, "ptr">) =>
-  x.batches * Math.ceil(x.lines / width) * x.depth * width * 4;
+/** Where lines are and how many, whatever part of their depth is meant. */
+type Layout = Omit<Lines, "ptr" | "depth">;
 
-function packInto(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, panels: number): void {
-  const { ptr, batches, lines, depth, batchStride, lineStride, kStride } = x;
+const panelBytes = (width: number, x: Layout, depth: number) =>
+  x.batches * Math.ceil(x.lines / width) * depth * width * 4;
+
+/** `depth` elements from `ptr` on. (The lines are not copied with another ptr and depth: to copy an object takes microseconds.) */
+function packInto(
+  kernel: "packPanels4" | "packPanels8",
+  width: number,
+  x: Layout,
+  ptr: number,
+  depth: number,
+  panels: number,
+): void {
+  const { batches, lines, batchStride, lineStride, kStride } = x;
   const count = batches * Math.ceil(lines / width);
   launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
 }

@@ -52,7 +52,8 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
         mean: this.stateTensor(state, "exp_avg", param).array,
         square: this.stateTensor(state, "exp_avg_sq", param).array,
         maxSquare: amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null,
-        ...scales,
+        stepSize: scales.stepSize,
+        correction: scales.correction,
       };
     });
     adamStep(updates, { ...this.decay(group), beta1, beta2, eps });

@@ -194,9 +194,18 @@ export function u8View(address: number, length: number): Uint8Array {
   return new Uint8Array(memory.buffer, address, length);
 }
 
+// The whole memory, as large as it was when these were made (or empty, if it is not shared and has grown since): a view of each table would
+// take longer than to fill it.
+let allFloats = new Float32Array(memory.buffer);
+let allInts = new Int32Array(memory.buffer);
+
 /** Writes numbers to a block that no kernel was told of yet: unlike a view, a small one does not settle the pending kernel. */
 export function writeNew(address: number, values: readonly number[], dtype: "float32" | "int32"): void {
   if (4 * values.length > TABLE_BYTES) settle();
-  if (dtype === "float32") new Float32Array(memory.buffer, address, values.length).set(values);
-  else new Int32Array(memory.buffer, address, values.length).set(values);
+  if (address + 4 * values.length > allFloats.byteLength) {
+    allFloats = new Float32Array(memory.buffer);
+    allInts = new Int32Array(memory.buffer);
+  }
+  const to = dtype === "float32" ? allFloats : allInts;
+  for (let i = 0, at = address / 4; i < values.length; i++) to[at + i] = values[i];
 }
