@@ -3,7 +3,6 @@ import type { NDArray } from "./array.ts";
 /** A gradient for each input, in order; null where `needs` says that nobody asked. */
 export type Gradients = (NDArray | null)[];
 
-/** What all ops share that saved nothing: most are made for one call, so what they allocate counts. */
 const NONE: readonly never[] = [];
 
 /**
@@ -15,11 +14,16 @@ const NONE: readonly never[] = [];
 export abstract class Op {
   abstract readonly name: string;
   /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
-  needs: readonly boolean[] = NONE;
+  declare needs: readonly boolean[];
   /** Whether a number may stand for an input. */
-  readonly takesNumbers: boolean = false;
+  declare readonly takesNumbers: boolean;
   /** Arrays kept from forward for backward. */
-  saved: readonly (NDArray | null)[] = NONE;
+  declare saved: readonly (NDArray | null)[];
+
+  static {
+    // once for all ops: most are made for one call, and keep these
+    Object.assign(Op.prototype, { needs: NONE, takesNumbers: false, saved: NONE });
+  }
 
   // biome-ignore lint/suspicious/noExplicitAny: each op has its own inputs
   abstract forward(...inputs: any[]): NDArray | NDArray[];
