@@ -1,6 +1,6 @@
 /** With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it is settled, and no earlier. */
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
-import { arange, ones, setNumThreads, type Tensor, tensor } from "wasmgrad";
+import { arange, ones, optim, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import { Block } from "../src/wasm/block.ts";
 import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/wasm/memory.ts";
 import { defer, settle, whenSettled } from "../src/wasm/pending.ts";
@@ -55,6 +55,13 @@ test("a kernel that is called directly settles", () => {
   const x = pendingSum();
   x.clone();
   expect(last(x)).toBe(3);
+});
+
+test("a kernel that reads what it writes is never pending: to lose it is an error of the operation that wanted it", () => {
+  const p = ones([SIZE], { requiresGrad: true });
+  p.sum().backward();
+  new optim.SGD([p], { lr: 1 }).step();
+  expect(last(p)).toBe(0);
 });
 
 test("another number of threads settles", () => {

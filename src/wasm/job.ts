@@ -1,6 +1,6 @@
 import { WasmgradError } from "../errors.ts";
 import { isShared, memory } from "./memory.ts";
-import { defer } from "./pending.ts";
+import { defer, settle } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
 
 /**
@@ -102,9 +102,12 @@ export function dismiss(hands: readonly Hand[]): void {
   for (const hand of hands) hand.stop();
 }
 
-/** Begins a job with the workers there are, and leaves it pending; without workers, does it. None may be pending before. */
+/**
+ * Begins a job with the workers there are, and leaves it pending; without workers, does it. None may be pending before. A kernel that reads
+ * what it writes is completed at once: if its result is lost, the operation that wanted it must fail, not the one after it.
+ */
 export function beginJob(job: Job, crew: Crew): void {
-  const { kernel, total, grain, args } = job;
+  const { name, kernel, total, grain, args } = job;
   if (crew.hands.length === 0 || args.length > MAX_ARGUMENTS) {
     kernel(0, total, ...args);
     return;
@@ -112,6 +115,7 @@ export function beginJob(job: Job, crew: Crew): void {
   const chunks = Math.ceil(total / grain);
   open(job, chunks, crew.lanes);
   defer(() => completeJob(job, chunks, crew));
+  if (READ_THEIR_OUTPUT.has(name)) settle();
 }
 
 /** Takes what chunks are left, and waits for the workers' last ones. Workers that are lost leave the crew. */

@@ -81,7 +81,7 @@ function isClosed(file: number): boolean {
  * memory cannot be shared (as on a browser page without cross-origin isolation).
  *
  * With several threads an operation may return while its last kernel still runs; the next operation, and whatever reads elements,
- * waits for it. Should a worker die in that kernel, and its part be lost, then that is where the error is thrown.
+ * waits for it.
  *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
