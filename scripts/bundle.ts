@@ -4,7 +4,7 @@
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync } from "node:fs";
-import { rolldown } from "rolldown";
+import { type InputOptions, rolldown } from "rolldown";
 
 const { exports, dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
   exports: Record<string, string | Record<string, string>>;
@@ -16,15 +16,23 @@ const names = Object.values(exports)
   .filter((path) => path.endsWith(".js"))
   .map((path) => path.slice("./dist/".length, -".js".length));
 
-/** What src/index.ts needs. */
-const CORE = /\/src\/(errors|index|(nn|ops|optim|tensor|wasm)\/.*)\.ts$/;
-
-const bundle = await rolldown({
-  input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
+const options: InputOptions = {
   external: [/^node:/, ...Object.keys(dependencies)],
   platform: "neutral",
   tsconfig: false, // not the paths of this repository
   transform: { target: "es2022" },
+};
+
+/** The modules that an entry needs. */
+async function modulesOf(input: string): Promise<Set<string>> {
+  const { output } = await (await rolldown({ ...options, input })).generate();
+  return new Set(output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : [])));
+}
+
+const core = await modulesOf("src/index.ts");
+const bundle = await rolldown({
+  ...options,
+  input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
 });
 const { output } = await bundle.write({
   dir: "dist",
@@ -34,7 +42,7 @@ const { output } = await bundle.write({
   comments: { jsdoc: false }, // the declarations have them
   sourcemap: true,
   sourcemapExcludeSources: true, // src is part of the package
-  codeSplitting: { groups: [{ name: "core", test: CORE }] },
+  codeSplitting: { groups: [{ name: "core", test: (id) => core.has(id) }] },
 });
 
 // one character beyond Latin-1, and V8 reads a whole file at two bytes a character, which takes longer
