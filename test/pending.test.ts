@@ -1,6 +1,6 @@
 /** With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it is settled, and no earlier. */
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
-import { arange, ones, optim, setNumThreads, type Tensor, tensor } from "wasmgrad";
+import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import { Block } from "../src/wasm/block.ts";
 import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/wasm/memory.ts";
 import { defer, settle, whenSettled } from "../src/wasm/pending.ts";
@@ -114,6 +114,24 @@ test("writing to a new block does not settle, unless it is large", () => {
   expect(last(x)).toBe(3);
   expect(new Float32Array(memory.buffer)[blocks[1].address / 4 + 255]).toBe(0.5);
   for (const block of blocks) block.release();
+});
+
+test("where the memory is full, a larger block is cut up for a smaller one: not before the pending kernel is settled", () => {
+  const spare = Array.from({ length: 8 }, () => allocate(4 * SIZE));
+  const others: number[] = [];
+  setMemoryLimit(memory.buffer.byteLength);
+  try {
+    expect(() => {
+      for (;;) others.push(allocate(1 << 16));
+    }).toThrow("out of memory");
+    for (const address of spare) free(address, 4 * SIZE);
+    const x = pendingSum();
+    others.push(allocate(1 << 16));
+    expect(last(x)).toBe(3);
+  } finally {
+    setMemoryLimit(2 ** 32);
+    for (const address of others) free(address, 1 << 16);
+  }
 });
 
 test("an error of the pending kernel comes once, where it is settled", () => {
