@@ -4,6 +4,7 @@ import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor
 import { Block } from "../src/wasm/block.ts";
 import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/wasm/memory.ts";
 import { defer, settle, whenSettled } from "../src/wasm/pending.ts";
+import { IdleWorker } from "./idle_worker.ts";
 
 const workerThreads = process.getBuiltinModule("node:worker_threads");
 const RealWorker = workerThreads.Worker;
@@ -11,11 +12,7 @@ const RealWorker = workerThreads.Worker;
 const SIZE = 100_000;
 
 beforeEach(() => {
-  workerThreads.Worker = class {
-    unref() {}
-    on() {}
-    terminate() {}
-  } as never;
+  workerThreads.Worker = IdleWorker as never;
   setNumThreads(2);
 });
 

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { getNumThreads, manualSeed, nn, OptionError, randn, scope, setNumThreads } from "wasmgrad";
+import { IdleWorker } from "./idle_worker.ts";
 
 type WorkerThreads = typeof import("node:worker_threads");
 const workerThreads = (process as unknown as { getBuiltinModule(id: string): WorkerThreads }).getBuiltinModule(
@@ -61,11 +62,7 @@ test("workers do take part", async () => {
 });
 
 test("workers that never start cost nothing but speed", () => {
-  workerThreads.Worker = class {
-    unref() {}
-    on() {}
-    terminate() {}
-  } as never;
+  workerThreads.Worker = IdleWorker as never;
   setNumThreads(3);
   expect(compute()).toBe(expected);
 });

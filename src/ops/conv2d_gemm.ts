@@ -84,15 +84,8 @@ function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
 /** The weight in panels of 4 output channels, a matrix for each group. */
 function packFilters(weight: NDArray, g: Conv2dGeometry): number {
   const [lines, depth] = [g.outChannels, taps(g)];
-  const batchStride = lines * depth;
-  return packWeight("packPanels4", weight, {
-    batches: g.groups,
-    lines,
-    depth,
-    batchStride,
-    lineStride: depth,
-    kStride: 1,
-  });
+  const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: depth, kStride: 1 };
+  return packWeight("packPanels4", weight, rows);
 }
 
 /** out [N, groups*Co, OH, OW] = bias + weight * x, and max(., 0) of it with `relu`. */
@@ -204,9 +197,8 @@ export function convGradInput(
   if (sizeOf(shape) === 0) return empty(shape);
   const [m, depth, n] = [taps(g), g.outChannels, pixels(g)];
   const table = geometryTable(g);
-  const batchStride = m * depth;
-  const lines = { batches: g.groups, lines: m, depth, batchStride, lineStride: 1, kStride: m };
-  const aPanels = packWeight("packPanels4", weight, lines);
+  const rows = { batches: g.groups, lines: m, depth, batchStride: m * depth, lineStride: 1, kStride: m };
+  const aPanels = packWeight("packPanels4", weight, rows);
   if (isUpsampling(g)) return upsample(dOut, aPanels, bias, g, relu);
   const dx = empty(shape);
   forChunks(g, (first, count) => {

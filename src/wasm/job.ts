@@ -1,6 +1,6 @@
 import { WasmgradError } from "../errors.ts";
 import { isShared, memory } from "./memory.ts";
-import { defer, settle } from "./pending.ts";
+import { defer } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
 
 /**
@@ -114,8 +114,8 @@ export function beginJob(job: Job, crew: Crew): void {
   }
   const chunks = Math.ceil(total / grain);
   open(job, chunks, crew.lanes);
-  defer(() => completeJob(job, chunks, crew));
-  if (READ_THEIR_OUTPUT.has(name)) settle();
+  if (READ_THEIR_OUTPUT.has(name)) completeJob(job, chunks, crew);
+  else defer(() => completeJob(job, chunks, crew));
 }
 
 /** Takes what chunks are left, and waits for the workers' last ones. Workers that are lost leave the crew. */

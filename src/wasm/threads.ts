@@ -12,7 +12,7 @@ type StartWorker = (data: {
   lane: number;
 }) => Hand;
 
-/** Set by the user, or at the first use: to ask for the number of cores takes half a millisecond of a program's start. */
+/** What the user set, or the default once somebody asked. */
 let threads: number | undefined;
 /** The workers, from the first parallel job on. */
 let crew: Crew | undefined;
@@ -26,6 +26,11 @@ function obstacle(): string | undefined {
     );
   }
   return isShared ? undefined : "WebAssembly memory cannot be shared here";
+}
+
+/** Not at the import: to ask for the number of cores takes half a millisecond of a program's start. */
+function wantedThreads(): number {
+  return (threads ??= defaultThreads());
 }
 
 function defaultThreads(): number {
@@ -101,7 +106,7 @@ export function setNumThreads(n: number): void {
 
 /** How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared. */
 export function getNumThreads(): number {
-  return obstacle() ? 1 : (threads ??= defaultThreads());
+  return obstacle() ? 1 : wantedThreads();
 }
 
 /** Ends the workers there are; the next parallel job starts others. */
@@ -116,8 +121,8 @@ export function restartWorkers(): void {
 
 function startWorkers(module: WebAssembly.Module): Crew {
   const hands: Hand[] = [];
-  threads ??= defaultThreads();
-  const start = threads > 1 ? workerStarter() : undefined;
+  const wanted = wantedThreads();
+  const start = wanted > 1 ? workerStarter() : undefined;
   if (!start) return { hands, lanes: 1 };
   const reason = obstacle();
   if (reason) {
@@ -126,7 +131,7 @@ function startWorkers(module: WebAssembly.Module): Crew {
     return { hands, lanes: 1 };
   }
   try {
-    while (hands.length < threads - 1) hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }));
+    while (hands.length < wanted - 1) hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }));
   } catch {
     // no worker can be started here: the calling thread computes alone
   }
