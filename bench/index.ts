@@ -22,7 +22,7 @@ const program = new Command("npm run bench --")
   .option("--all", `all of these (default: ${usual.map(({ name }) => name)})`)
   .option("--rounds <count>", "turns of whatever alternates", Number, 12)
   .option("--time <milliseconds>", "of a turn", Number, 60)
-  .option("--threads <count>", "of the suites step, conv and ops", Number, 1)
+  .option("--threads <count>", "of the suites conv and ops", Number, 1)
   .option("--quick", "few and short rounds; the results go to build/bench")
   .parse();
 const options = program.opts<{

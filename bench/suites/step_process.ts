@@ -1,4 +1,4 @@
-/** Measures one training step and its kernels, and prints a StepRow. usage: tsx step_process.ts BATCH THREADS ROUNDS TIME */
+/** Measures one training step and its kernels, and prints a StepRow. usage: tsx step_process.ts BATCH ROUNDS TIME */
 import { scope, setNumThreads } from "wasmgrad";
 import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
 import { sample } from "../lib/measure.ts";
@@ -56,6 +56,6 @@ function measure(batch: number, rounds: number, time: number): StepRow {
   };
 }
 
-const [batch, threads, rounds, time] = process.argv.slice(2).map(Number);
-setNumThreads(threads);
+const [batch, rounds, time] = process.argv.slice(2).map(Number);
+setNumThreads(1);
 console.log(JSON.stringify(measure(batch, rounds, time)));

@@ -1,6 +1,6 @@
 import { formatShape, ShapeError } from "../errors.ts";
 import { kernels, launch } from "../wasm/kernels.ts";
-import { empty, emptyLike, type NDArray, normalizeDim, zeros } from "./array.ts";
+import { ELEMENTWISE_GRAIN, empty, emptyLike, type NDArray, normalizeDim, zeros } from "./array.ts";
 import { type ReduceOptions, readKeepdim, reducedShape } from "./dims.ts";
 import { type Gradients, Op } from "./op.ts";
 import { type Axis, axisOf, axisRange } from "./softmax.ts";
@@ -49,7 +49,7 @@ export class ExtremumOfAll extends Op {
     const [x, y] = this.saved as [NDArray, NDArray];
     const dx = emptyLike(x);
     const count = kernels().countEqual(x.ptr, y.ptr, x.size);
-    launch("shareAmongEqual", x.size, 16384, x.ptr, y.ptr, dy.ptr, dx.ptr, count);
+    launch("shareAmongEqual", x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr, dy.ptr, dx.ptr, count);
     return [dx];
   }
 }
@@ -85,7 +85,7 @@ export class Extremum extends Op {
     const [indices] = this.saved as [NDArray];
     const dx = zeros(this.#shape);
     const { length, inner } = this.#axis;
-    launch("scatterToIndices", dy.size, 16384, dy.ptr, indices.ptr, dx.ptr, length, inner);
+    launch("scatterToIndices", dy.size, ELEMENTWISE_GRAIN, dy.ptr, indices.ptr, dx.ptr, length, inner);
     return [dx];
   }
 }

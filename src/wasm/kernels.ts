@@ -8,11 +8,12 @@ import { CONTROL_START } from "./worker_source.ts";
 
 export type { Kernels, Precision };
 
-/** A build of the kernels: instantiated, compiled (which is what workers need), and the number of each of its exports. */
+/** A build of the kernels: instantiated, and compiled, which is what workers need. */
 interface Build {
   kernels: Kernels;
   module: WebAssembly.Module;
-  numbers: Record<string, number>;
+  /** The number of each kernel among the exports, from the first parallel job on. */
+  numbers?: Record<string, number>;
 }
 
 const builds: { [P in Precision]?: Build } = {};
@@ -38,7 +39,12 @@ function instantiate(bytes: Uint8Array<ArrayBuffer>): Build {
   if (kernels.heapBase() > CONTROL_START) {
     throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the control block`);
   }
-  return { kernels, module, numbers: Object.fromEntries(Object.keys(kernels).map((name, number) => [name, number])) };
+  return { kernels, module };
+}
+
+/** Half a millisecond, so not at the start of a program. */
+function numbersOf(of: Build): Record<string, number> {
+  return (of.numbers ??= Object.fromEntries(Object.keys(of.kernels).map((name, number) => [name, number])));
 }
 
 function currentBuild(): Build {
@@ -117,9 +123,9 @@ export function launch<Name extends keyof RangeKernels>(
   ...args: RangeKernels[Name]
 ): void {
   if (total <= 0) return;
-  const { kernels, module, numbers } = currentBuild();
+  const current = currentBuild();
   settle();
-  const kernel = kernels[name] as (...all: Numbers) => void;
+  const kernel = current.kernels[name] as (...all: Numbers) => void;
   if (total <= grain) kernel(0, total, ...args);
-  else beginParallel(module, { name, kernel, number: numbers[name], total, grain, args });
+  else beginParallel(current.module, { name, kernel, number: numbersOf(current)[name], total, grain, args });
 }
