@@ -2,7 +2,7 @@
 // channels above all, whose large output would cost more to write and read again than to compute.
 
 import { microKernel4x8, START_ROW_BIAS, START_ZERO } from "../matmul/micro_kernel";
-import { storePartial } from "../simd";
+import { storePartial, storeUpTo } from "../simd";
 import { Geometry } from "./columns";
 import { poolCodes, poolCorners } from "./pooled";
 
@@ -66,118 +66,155 @@ export function convolvePooled(
   }
 }
 
-/** Channels, and rows of the kernel, whose taps are added up together: 3 x 3 accumulators. */
-const BLOCK = 3;
-/** Bytes of their sums: a vector, for the taps of a row, for each channel and row. */
-const BLOCK_BYTES: usize = BLOCK * BLOCK * 16;
+/** Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. */
+const BLOCK_TAPS = 28;
+/** Bytes of their sums. */
+const SUM_BYTES: usize = BLOCK_TAPS * 4;
+/** Windows whose taps are gathered at a time, for all output channels: the table of them, 16 KiB, stays in the L1 cache. */
+const WINDOWS = 32;
+/** Bytes of a block of taps in the table: two cache lines. Four of them, one for each corner, are a window. */
+const CORNER_BYTES: usize = 128;
+const WINDOW_BYTES: usize = 4 * CORNER_BYTES;
+const TABLE_BYTES: usize = WINDOWS * WINDOW_BYTES;
 
 /**
- * dWeight before ReLU and pooling. Only one output in four has a gradient, at most, and the codes say which: so the sum runs over
- * windows rather than over outputs, a quarter of the multiplications, and the large gradient is never written.
+ * dWeight before ReLU and pooling, of each image by itself. Only one output in four has a gradient, at most, and the codes say which:
+ * so the sum runs over windows rather than over outputs, a quarter of the multiplications, and the large gradient is never written.
  *
- *   dWeight[co][ci][kh][kw] = sum over images and windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code points
+ *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code points, t = (ci, kh, kw)
  *
- * The taps of a row are neighbours in the input, one vector: KW <= 4, dilation 1 along the row. padded: [images][Ci][paddedHeight][paddedWidth];
- * dy, codes: [images][Co][PH][PW]; sums: scratch, [Co][ceil(Ci/3)][ceil(KH/3)][3][3][4] floats. An image's windows are added up first,
- * then the images, each in order. Unit: one output channel.
+ * What a window may be multiplied by, all of its taps in one piece for each of the four corners, is gathered first, and all output
+ * channels read it:
+ *
+ *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
+ *
+ * padded: [images][Ci][paddedHeight][paddedWidth]; dy, codes: [images][Co][PH][PW]. Taps go in blocks of whole rows of the kernel, as many
+ * as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1 along the row. Unit: `group` channels of an image (the last ones
+ * fewer), groups fastest. tables: scratch of TABLE_BYTES for each call's `begin / grain`.
  */
 export function gradWeightPooled(
-  begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, codes: usize, images: i32, channels: i32,
-  pooledHeight: i32, pooledWidth: i32, sums: usize, dWeight: usize,
+  begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, codes: usize, channels: i32, group: i32,
+  pooledHeight: i32, pooledWidth: i32, tables: usize, grain: i32, sums: usize,
 ): void {
   const g = changetype<Geometry>(geometry);
-  assert(g.kernelWidth <= 4 && g.dilationWidth == 1, "gradWeightPooled: a row of taps is one vector");
-  const rowBlocks = (g.kernelHeight + BLOCK - 1) / BLOCK;
-  const blocks = ((g.channels + BLOCK - 1) / BLOCK) * rowBlocks;
-  const sumBytes = <usize>blocks * BLOCK_BYTES;
-  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2;
-  const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
-  const imageBytes = <usize>g.channels * planeBytes;
-  const stepX = <usize>g.strideWidth << 2;
-  const stepY = <usize>(g.strideHeight * g.paddedWidth) << 2;
-  memory.fill(sums + <usize>begin * sumBytes, 0, <usize>(end - begin) * sumBytes);
-  for (let image = 0; image < images; image++) {
-    for (let co = begin; co < end; co++) {
-      const plane = <usize>(image * channels + co) * <usize>(pooledHeight * pooledWidth);
-      for (let block = 0; block < blocks; block++) {
-        const ci = (block / rowBlocks) * BLOCK;
-        const kh = (block % rowBlocks) * BLOCK;
-        // a channel or row that does not exist repeats one that does; its sums are left out below
-        const channelsLeft = <usize>(g.channels - ci - 1);
-        const rowsLeft = <usize>(g.kernelHeight - kh - 1);
-        addWindows(
-          padded + <usize>image * imageBytes + <usize>ci * planeBytes + <usize>kh * rowBytes,
-          min<usize>(1, rowsLeft) * rowBytes, min<usize>(2, rowsLeft) * rowBytes,
-          min<usize>(1, channelsLeft) * planeBytes, min<usize>(2, channelsLeft) * planeBytes,
-          dy + (plane << 2), codes + plane, pooledHeight, pooledWidth, stepY, stepX,
-          sums + <usize>co * sumBytes + <usize>block * BLOCK_BYTES,
-        );
-      }
-    }
-  }
-  for (let co = begin; co < end; co++) {
-    let to = dWeight + (<usize>(co * g.channels * g.kernelHeight * g.kernelWidth) << 2);
-    for (let ci = 0; ci < g.channels; ci++) {
-      for (let kh = 0; kh < g.kernelHeight; kh++) {
-        const block = (ci / BLOCK) * rowBlocks + kh / BLOCK;
-        const inBlock = (ci % BLOCK) * BLOCK + (kh % BLOCK);
-        const from = sums + <usize>co * sumBytes + <usize>block * BLOCK_BYTES + (<usize>inBlock << 4);
-        for (let kw = 0; kw < g.kernelWidth; kw++, to += 4) f32.store(to, f32.load(from + (<usize>kw << 2)));
+  assert(g.kernelWidth <= BLOCK_TAPS && g.dilationWidth == 1, "gradWeightPooled: a row of taps is one piece of a block");
+  const rows = g.channels * g.kernelHeight;
+  const rowsOfBlock = BLOCK_TAPS / g.kernelWidth;
+  const groups = (channels + group - 1) / group;
+  const windows = pooledHeight * pooledWidth;
+  const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
+  const blocks = (rows + rowsOfBlock - 1) / rowsOfBlock;
+  const table = tables + <usize>(begin / grain) * TABLE_BYTES;
+  memory.fill(table, 0, TABLE_BYTES); // a block of less than 28 taps multiplies what is there
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit / groups;
+    const first = (unit - image * groups) * group;
+    const last = min(channels, first + group);
+    for (let block = 0; block < blocks; block++) {
+      const row = block * rowsOfBlock;
+      const blockSums = sums + <usize>((image * blocks + block) * channels) * SUM_BYTES;
+      memory.fill(blockSums + <usize>first * SUM_BYTES, 0, <usize>(last - first) * SUM_BYTES);
+      for (let window = 0; window < windows; window += WINDOWS) {
+        const count = min(WINDOWS, windows - window);
+        const taps = min(rowsOfBlock, rows - row);
+        gatherTaps(g, padded + <usize>image * imageBytes, row, taps, window, count, pooledWidth, table);
+        for (let co = first; co < last; co++) {
+          const at = <usize>((image * channels + co) * windows + window);
+          addWindows(table, count, dy + (at << 2), codes + at, blockSums + <usize>co * SUM_BYTES);
+        }
       }
     }
   }
 }
 
-/**
- * sums[c][r] += sum over the windows of one plane of dy * (the taps of row r in channel c). row1, row2, channel1, channel2: byte offsets
- * from the first row and channel.
- */
-function addWindows(
-  image: usize, row1: usize, row2: usize, channel1: usize, channel2: usize, dy: usize, codes: usize,
-  pooledHeight: i32, pooledWidth: i32, stepY: usize, stepX: usize, sums: usize,
+/** dWeight[co][t] = sum over images of sums[image][co][t], in order; `taps`: Ci KH KW. Unit: one output channel. */
+export function sumPooledGradWeights(
+  begin: i32, end: i32, sums: usize, images: i32, channels: i32, taps: i32, kernelWidth: i32, dWeight: usize,
 ): void {
-  let acc00 = f32x4.splat(0);
-  let acc01 = acc00, acc02 = acc00, acc10 = acc00, acc11 = acc00, acc12 = acc00, acc20 = acc00, acc21 = acc00, acc22 = acc00;
-  for (let py = 0; py < pooledHeight; py++, image += 2 * stepY) {
-    let window = image;
-    const end = dy + (<usize>pooledWidth << 2);
-    do {
-      // arithmetic rather than choices: a select is a branch to V8, and nobody can predict these. A window that is nobody's (code
-      // 4) adds 0 times its first corner
-      const code = <i32>load<u8>(codes);
-      const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));
-      let from = window + (<usize>(code & 1) * stepX) + (<usize>((code >> 1) & 1) * stepY);
-      acc00 = f32x4.add(acc00, f32x4.mul(gradient, v128.load(from)));
-      acc01 = f32x4.add(acc01, f32x4.mul(gradient, v128.load(from + row1)));
-      acc02 = f32x4.add(acc02, f32x4.mul(gradient, v128.load(from + row2)));
-      if (code == 5) break; // never: it keeps the loads of a channel from moving up to those before (see micro_kernel.ts)
-      const from1 = from + channel1;
-      acc10 = f32x4.add(acc10, f32x4.mul(gradient, v128.load(from1)));
-      acc11 = f32x4.add(acc11, f32x4.mul(gradient, v128.load(from1 + row1)));
-      acc12 = f32x4.add(acc12, f32x4.mul(gradient, v128.load(from1 + row2)));
-      if (code == 6) break;
-      from += channel2;
-      acc20 = f32x4.add(acc20, f32x4.mul(gradient, v128.load(from)));
-      acc21 = f32x4.add(acc21, f32x4.mul(gradient, v128.load(from + row1)));
-      acc22 = f32x4.add(acc22, f32x4.mul(gradient, v128.load(from + row2)));
-      window += 2 * stepX;
-      codes++;
-      dy += 4;
-    } while (dy != end);
+  const tapsOfBlock = (BLOCK_TAPS / kernelWidth) * kernelWidth;
+  const blocks = (taps + tapsOfBlock - 1) / tapsOfBlock;
+  const imageBytes = <usize>(blocks * channels) * SUM_BYTES;
+  for (let co = begin; co < end; co++) {
+    for (let block = 0; block < blocks; block++) {
+      const from = sums + <usize>(block * channels + co) * SUM_BYTES;
+      const to = dWeight + (<usize>(co * taps + block * tapsOfBlock) << 2);
+      const count = min(tapsOfBlock, taps - block * tapsOfBlock);
+      for (let t = 0; t < count; t += 4) {
+        let sum = f32x4.splat(0);
+        let at = from + (<usize>t << 2);
+        for (let image = 0; image < images; image++, at += imageBytes) sum = f32x4.add(sum, v128.load(at));
+        storeUpTo(to, t, count, sum);
+      }
+    }
   }
-  addTo(sums, acc00);
-  addTo(sums + 16, acc01);
-  addTo(sums + 32, acc02);
-  addTo(sums + 48, acc10);
-  addTo(sums + 64, acc11);
-  addTo(sums + 80, acc12);
-  addTo(sums + 96, acc20);
-  addTo(sums + 112, acc21);
-  addTo(sums + 128, acc22);
 }
 
-// @ts-ignore: decorator
-@inline
-function addTo(sum: usize, v: v128): void {
-  v128.store(sum, f32x4.add(v128.load(sum), v));
+/** table[window][corner][t] of `count` windows from number `first` on, and of `rows` rows of taps, from `firstRow` on. */
+function gatherTaps(
+  g: Geometry, image: usize, firstRow: i32, rows: i32, first: i32, count: i32, pooledWidth: i32, table: usize,
+): void {
+  const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
+  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2;
+  const right = <usize>g.strideWidth << 2;
+  const down = <usize>(g.strideHeight * g.paddedWidth) << 2;
+  const firstY = first / pooledWidth;
+  const firstX = first - firstY * pooledWidth;
+  for (let row = 0; row < rows; row++) {
+    const ci = (firstRow + row) / g.kernelHeight;
+    const kh = firstRow + row - ci * g.kernelHeight;
+    let line = image + <usize>ci * planeBytes + <usize>kh * rowBytes + 2 * <usize>firstY * down;
+    let x = firstX;
+    let to = table + (<usize>(row * g.kernelWidth) << 2);
+    for (let window = 0; window < count; window++, to += WINDOW_BYTES) {
+      const upper = line + 2 * <usize>x * right;
+      const lower = upper + down;
+      // vectors of four taps: what they hold beyond the row is overwritten by the next one, or is no tap of the block
+      for (let kw: usize = 0; kw < <usize>g.kernelWidth << 2; kw += 16) {
+        v128.store(to + kw, v128.load(upper + kw));
+        v128.store(to + kw, v128.load(upper + right + kw), CORNER_BYTES);
+        v128.store(to + kw, v128.load(lower + kw), 2 * CORNER_BYTES);
+        v128.store(to + kw, v128.load(lower + right + kw), 3 * CORNER_BYTES);
+      }
+      if (++x == pooledWidth) {
+        x = 0;
+        line += 2 * down;
+      }
+    }
+  }
+}
+
+/** sums[t] += sum over `windows` of dy * table[window][code][t]. */
+function addWindows(table: usize, windows: i32, dy: usize, codes: usize, sums: usize): void {
+  let acc0123 = v128.load(sums);
+  let acc4567 = v128.load(sums, 16);
+  let acc89ab = v128.load(sums, 32);
+  let acccdef = v128.load(sums, 48);
+  let accghij = v128.load(sums, 64);
+  let accklmn = v128.load(sums, 80);
+  let accopqr = v128.load(sums, 96);
+  const end = codes + <usize>windows;
+  do {
+    // arithmetic rather than choices: a select is a branch to V8, and nobody can predict these. A window that is nobody's (code
+    // 4) adds 0 times its first corner
+    const code = <i32>load<u8>(codes);
+    const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));
+    const taps = table + <usize>(code & 3) * CORNER_BYTES;
+    acc0123 = f32x4.add(acc0123, f32x4.mul(gradient, v128.load(taps)));
+    acc4567 = f32x4.add(acc4567, f32x4.mul(gradient, v128.load(taps, 16)));
+    acc89ab = f32x4.add(acc89ab, f32x4.mul(gradient, v128.load(taps, 32)));
+    acccdef = f32x4.add(acccdef, f32x4.mul(gradient, v128.load(taps, 48)));
+    accghij = f32x4.add(accghij, f32x4.mul(gradient, v128.load(taps, 64)));
+    accklmn = f32x4.add(accklmn, f32x4.mul(gradient, v128.load(taps, 80)));
+    accopqr = f32x4.add(accopqr, f32x4.mul(gradient, v128.load(taps, 96)));
+    table += WINDOW_BYTES;
+    dy += 4;
+    codes++;
+  } while (codes != end);
+  v128.store(sums, acc0123);
+  v128.store(sums, acc4567, 16);
+  v128.store(sums, acc89ab, 32);
+  v128.store(sums, acccdef, 48);
+  v128.store(sums, accghij, 64);
+  v128.store(sums, accklmn, 80);
+  v128.store(sums, accopqr, 96);
 }

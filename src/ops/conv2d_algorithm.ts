@@ -1,6 +1,6 @@
 import type { NDArray } from "./array.ts";
 import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./conv2d_depthwise.ts";
-import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
+import { BLOCK_TAPS, convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import type { Conv2dGeometry } from "./conv2d_geometry.ts";
 import {
   imagesOf,
@@ -83,7 +83,7 @@ export function choosePooledAlgorithm(g: Conv2dGeometry): "winograd" | "fewChann
   if (g.groups !== 1 || g.outHeight < 2 || g.outWidth < 2) return null;
   const algorithm = chooseConvAlgorithm(g);
   if (algorithm !== "gemm") return algorithm === "winograd" ? algorithm : null;
-  // the gradient of the weight takes a row of taps as one vector
-  if (g.kernel[1] > 4 || g.dilation[1] !== 1) return null;
+  // the gradient of the weight gathers rows of taps
+  if (g.kernel[1] > BLOCK_TAPS || g.dilation[1] !== 1) return null;
   return winogradFewServes(g) && forced !== "gemm" ? "fewChannels" : "gemm";
 }

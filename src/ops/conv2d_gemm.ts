@@ -1,5 +1,6 @@
 import { withFrame } from "../wasm/block.ts";
 import { launch } from "../wasm/kernels.ts";
+import { getNumThreads } from "../wasm/threads.ts";
 import { empty, type NDArray, scratch, sizeOf, zeros } from "./array.ts";
 import { type Conv2dGeometry, geometryTable } from "./conv2d_geometry.ts";
 import { multiplyPacked, packColumns, packWeight, START } from "./gemm.ts";
@@ -160,24 +161,31 @@ export function convForwardPooled(
   });
 }
 
-/** Channels, and rows of the kernel, that gradWeightPooled adds up together: BLOCK in assembly/conv2d/pooled_gemm.ts. */
-const BLOCK = 3;
+/** Taps of a block of gradWeightPooled, whole rows of the kernel: BLOCK_TAPS in assembly/conv2d/pooled_gemm.ts … */
+export const BLOCK_TAPS = 28;
+/** … and its scratch: TABLE_BYTES there. */
+const TABLE_BYTES = 16384;
 
-/** dWeight [Co, Ci, KH, KW] from the gradient after ReLU and pooling, dy [N, Co, PH, PW], and the codes (one group, KW <= 4). */
+/** dWeight [Co, Ci, KH, KW] from the gradient after ReLU and pooling, dy [N, Co, PH, PW], and the codes (one group, KW <= BLOCK_TAPS). */
 export function convGradWeightPooled(x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry): NDArray {
   const shape = [g.outChannels, g.inChannels, ...g.kernel];
   if (dy.size === 0) return zeros(shape);
   const dWeight = empty(shape);
-  const table = geometryTable(g);
-  const padded = padImages(x, g, 0, g.images);
-  const blocks = Math.ceil(g.inChannels / BLOCK) * Math.ceil(g.kernel[0] / BLOCK);
-  const sums = scratch(g.outChannels * blocks * BLOCK * BLOCK * 16);
   const [images, channels, pooledHeight, pooledWidth] = dy.shape;
+  const rows = g.inChannels * g.kernel[0];
+  const blocks = Math.ceil(rows / Math.floor(BLOCK_TAPS / g.kernel[1]));
+  const sums = scratch(images * blocks * channels * BLOCK_TAPS * 4);
+  const threads = getNumThreads();
+  // an image's windows are gathered once, unless there are more threads than images
+  const group = Math.ceil(channels / Math.ceil(threads / images));
+  const units = images * Math.ceil(channels / group);
+  const grain = Math.ceil(units / (4 * threads));
   // biome-ignore format: the kernel's argument list
   launch(
-    "gradWeightPooled", channels, GRAIN, padded, table, dy.ptr, codes.ptr, images, channels,
-    pooledHeight, pooledWidth, sums, dWeight.ptr,
+    "gradWeightPooled", units, grain, padImages(x, g, 0, images), geometryTable(g), dy.ptr, codes.ptr, channels, group,
+    pooledHeight, pooledWidth, scratch(Math.ceil(units / grain) * TABLE_BYTES), grain, sums,
   );
+  launch("sumPooledGradWeights", channels, GRAIN, sums, images, channels, taps(g), g.kernel[1], dWeight.ptr);
   return dWeight;
 }
 

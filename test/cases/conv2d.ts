@@ -190,7 +190,7 @@ function maxPool2x2(x: Ref): Ref {
   });
 }
 
-/** For the passes that pool: odd sizes, rows of windows that fill no vector, channels and kernel rows that fill no block of three. */
+/** For the passes that pool: odd sizes, rows of windows that fill no vector, more windows than are gathered at a time, taps in one block and several. */
 const pooled: ConvCase[] = [
   { x: [2, 3, 8, 8], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 1, 2, 2], filters: 1, kernel: [1, 1], bias: true },
@@ -199,6 +199,9 @@ const pooled: ConvCase[] = [
   { x: [2, 5, 11, 14], filters: 3, kernel: [4, 2], padding: [2, 0], stride: [2, 1], bias: true },
   { x: [1, 2, 12, 9], filters: 7, kernel: [5, 4], padding: [2, 3], dilation: [2, 1], bias: true },
   { x: [1, 7, 6, 20], filters: 4, kernel: [1, 3], stride: [1, 2], bias: true },
+  { x: [2, 3, 18, 23], filters: 6, kernel: [5, 5], padding: [2, 2], bias: true },
+  { x: [1, 3, 15, 33], filters: 5, kernel: [7, 7], padding: [3, 3], stride: [2, 2] },
+  { x: [2, 1, 3, 30], filters: 2, kernel: [2, 28], bias: true },
   { x: [0, 3, 8, 8], filters: 4, kernel: [3, 3], bias: true },
 ];
 const pooledWinograd: ConvCase[] = [
