@@ -36,10 +36,20 @@ const NO_THREADS = `${REFUSED}
   };
 `;
 
+/** Node 20 before 20.16. */
+const NO_BUILTIN_MODULE = "delete process.getBuiltinModule;";
+
+const NOT_SHARED = "WebAssembly memory cannot be shared here";
+
 test.each([
-  ["a shared memory is refused", REFUSED],
-  ["there is no SharedArrayBuffer, and there are no atomics", NO_THREADS],
-])("%s: Node's bits, on one thread, and one line says so", (_name, before) => {
+  ["a shared memory is refused", REFUSED, NOT_SHARED],
+  ["there is no SharedArrayBuffer, and there are no atomics", NO_THREADS, NOT_SHARED],
+  [
+    "there are no workers",
+    NO_BUILTIN_MODULE,
+    "there are no worker threads here (with Node they take 20.16, 22.3 or later)",
+  ],
+])("%s: Node's bits, on one thread, and one line says so", (_name, before, reason) => {
   const program = `
     ${before}
     const { inpaintingWeights } = await import("./test/programs/inpainting_weights.ts");
@@ -52,6 +62,6 @@ test.each([
     encoding: "utf8",
     env: { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") },
   });
-  expect(run.stderr.trim()).toBe("wasmgrad: one thread, since WebAssembly memory cannot be shared here");
+  expect(run.stderr.trim()).toBe(`wasmgrad: one thread, since ${reason}`);
   expect(JSON.parse(run.stdout)).toEqual({ digest: expected, threads: 1 });
 });

@@ -1,7 +1,7 @@
 /** Jobs whose workers are slow, dead or missing: the same bits or a clear error, and no hang. */
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, type Mock, test, vi } from "vitest";
-import { setNumThreads } from "wasmgrad";
+import { ones, optim, setNumThreads } from "wasmgrad";
 import { kernelBytes } from "../src/wasm/binary.ts";
 import { Block } from "../src/wasm/block.ts";
 import { beginJob, type Crew, type Hand, type Job, takeLine } from "../src/wasm/job.ts";
@@ -9,6 +9,7 @@ import { f32View, memory } from "../src/wasm/memory.ts";
 import { settle } from "../src/wasm/pending.ts";
 import { beginParallel } from "../src/wasm/threads.ts";
 import { CONTROL, LINE } from "../src/wasm/worker_source.ts";
+import { IdleWorker } from "./idle_worker.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
 const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -122,7 +123,7 @@ function stuckHand(): Hand & { stop: Mock<() => void> } {
   return { line, isDead: () => false, stop: vi.fn<() => void>() };
 }
 
-test("a slow worker is awaited, however long it takes", async () => {
+test("a slow worker is awaited", async () => {
   const hand = stuckHand();
   const leave = `
     const { workerData } = require("node:worker_threads");
@@ -139,6 +140,25 @@ test("a slow worker is awaited, however long it takes", async () => {
   expect(hands).toEqual([hand]);
   expect(hand.stop).not.toHaveBeenCalled();
   await worker.terminate();
+});
+
+test("an optimizer's step that is lost half-way is a change of its parameters", () => {
+  const lines: number[] = [];
+  workerThreads.Worker = class extends IdleWorker {
+    constructor(_source: string, { workerData }: { workerData: { line: number } }) {
+      super();
+      lines.push(workerData.line);
+    }
+  } as never;
+  setNumThreads(2);
+  const weight = ones([64, 256], { requiresGrad: true });
+  weight.sum().backward();
+  const [values, { version }] = [weight.data(), weight.array.block];
+  hurryClock();
+  for (const line of lines) Atomics.store(words, line + CONTROL.inside, 1);
+  expect(() => new optim.Adam([weight], { lr: 1 }).step()).toThrow(/adamStep: a worker thread died or hung/);
+  expect(weight.data()).not.toEqual(values);
+  expect(weight.array.block.version).toBeGreaterThan(version);
 });
 
 /** Makes the clock fast: a minute goes by in a second or so. */
@@ -164,6 +184,10 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
     throw new Error("trapped");
   });
   const line = takeLine();
-  expect(() => runJob(job, { hands: [{ line, isDead: () => false, stop() {} }], lanes: 2 })).toThrow("trapped");
+  const crew: Crew = { hands: [{ line, isDead: () => false, stop() {} }], lanes: 2 };
+  Atomics.store(words, CONTROL.failed, 1); // a worker's part trapped as well
+  expect(() => runJob(job, crew)).toThrow("trapped");
   expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
+  runJob(jobOf("exp", () => {}).job, crew);
+  expect(allOnes()).toBe(true);
 });

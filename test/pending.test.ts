@@ -1,5 +1,5 @@
 /** With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it is settled, and no earlier. */
-import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import { Block } from "../src/wasm/block.ts";
 import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/wasm/memory.ts";
@@ -129,6 +129,25 @@ test("where the memory is full, a larger block is cut up for a smaller one: not 
     setMemoryLimit(2 ** 32);
     for (const address of others) free(address, 1 << 16);
   }
+});
+
+test("what a lost kernel was to derive from a block is computed again when it is next asked for", () => {
+  const block = new Block(64);
+  block.retain();
+  const kernels = [() => {}, () => {}];
+  const fill = vi.fn(() => defer(kernels.pop() as () => void));
+  const ask = () => void block.derived(["packed"], 64, fill);
+  kernels.push(() => {
+    throw new Error("lost");
+  });
+  ask();
+  expect(settle).toThrow("lost");
+  ask();
+  ask();
+  settle();
+  ask();
+  expect(fill).toHaveBeenCalledTimes(2);
+  block.release();
 });
 
 test("an error of the pending kernel comes once, where it is settled", () => {

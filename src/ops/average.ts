@@ -5,6 +5,6 @@ import { ELEMENTWISE_GRAIN, expectFloat, expectSameShape, type NDArray } from ".
 export function averageStep(mean: NDArray, x: NDArray, weight: number): void {
   expectFloat("average", mean, x);
   expectSameShape("average", "new value", mean.shape, x.shape);
-  launch("averageStep", x.size, ELEMENTWISE_GRAIN, mean.ptr, x.ptr, weight);
   mean.block.version++;
+  launch("averageStep", x.size, ELEMENTWISE_GRAIN, mean.ptr, x.ptr, weight);
 }

@@ -20,12 +20,12 @@ export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infi
 
 /** `x *= factor`, in place. */
 export function scaleInPlace(x: NDArray, factor: number): void {
-  launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, factor);
   x.block.version++;
+  launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, factor);
 }
 
 /** `x = min(max(x, low), high)`, in place. */
 export function clampInPlace(x: NDArray, low: number, high: number): void {
-  launch("clamp", x.size, ELEMENTWISE_GRAIN, x.ptr, x.ptr, low, high);
   x.block.version++;
+  launch("clamp", x.size, ELEMENTWISE_GRAIN, x.ptr, x.ptr, low, high);
 }

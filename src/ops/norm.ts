@@ -183,8 +183,8 @@ export class BatchNorm extends GroupedNorm {
   }
 
   #update(running: NDArray, batch: NDArray, divisor: number): void {
-    launch("updateRunning", running.size, GRAIN, running.ptr, batch.ptr, this.#options.momentum, divisor);
     running.block.version++;
+    launch("updateRunning", running.size, GRAIN, running.ptr, batch.ptr, this.#options.momentum, divisor);
   }
 }
 

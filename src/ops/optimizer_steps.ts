@@ -8,8 +8,8 @@ interface Update {
   grad: NDArray;
 }
 
-/** Tells the graph and the caches of packed weights that arrays were written to. */
-function changed(...arrays: (NDArray | null)[]): void {
+/** Tells the graph and the caches of packed weights that arrays are written to: before it happens, for it may happen by halves. */
+function changing(...arrays: (NDArray | null)[]): void {
   for (const array of arrays) if (array) array.block.version++;
 }
 
@@ -19,12 +19,12 @@ export function sgdStep(
   o: { lr: number; momentum: number; gradScale: number; nesterov: boolean; weightDecay: number },
 ): void {
   const { param, grad, momentumBuffer: buffer } = update;
+  changing(param, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
     "sgdStep", param.size, ELEMENTWISE_GRAIN, param.ptr, grad.ptr, buffer?.ptr ?? 0,
     o.lr, o.momentum, o.gradScale, Number(o.nesterov), o.weightDecay,
   );
-  changed(param, buffer);
 }
 
 /** Elements of a parameter that a thread takes at a time: ADAM_CHUNK in assembly/optim.ts. */
@@ -51,6 +51,7 @@ export function adamStep(
     units += Math.ceil(param.size / ADAM_CHUNK);
     rows.push(param.ptr, grad.ptr, mean.ptr, square.ptr, maxSquare?.ptr ?? 0, param.size, units);
     scales.push(stepSize, correction);
+    changing(param, mean, square, maxSquare);
   }
   withFrame(() => {
     // biome-ignore format: the kernel's argument list
@@ -59,7 +60,6 @@ export function adamStep(
       o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, o.weightDecay, o.shrink, o.eps,
     );
   });
-  for (const { param, mean, square, maxSquare } of updates) changed(param, mean, square, maxSquare);
 }
 
 /** One step of RMSprop, with a mean gradient (centered) and a momentum buffer where given. */
@@ -68,10 +68,10 @@ export function rmspropStep(
   o: { lr: number; alpha: number; eps: number; momentum: number; weightDecay: number },
 ): void {
   const { param, grad, square, mean, momentumBuffer: buffer } = update;
+  changing(param, square, mean, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
     "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.ptr, grad.ptr, square.ptr, mean?.ptr ?? 0, buffer?.ptr ?? 0,
     o.lr, o.alpha, 1 - o.alpha, o.eps, o.momentum, o.weightDecay,
   );
-  changed(param, square, mean, buffer);
 }

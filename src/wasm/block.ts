@@ -1,5 +1,6 @@
 import { ReleasedError } from "../errors.ts";
 import { allocate, free } from "./memory.ts";
+import { lostKernels } from "./pending.ts";
 
 /** Names what is derived from a block: a word, and the numbers that it depends on. Compared one by one: a joined string would cost more. */
 type Key = readonly [name: string, ...numbers: number[]];
@@ -11,6 +12,8 @@ interface Derived {
   /** The block's version that it was computed from, and the one it was last asked of. */
   version: number;
   askedOf: number;
+  /** How many kernels had been lost when it was computed: if one more is, it may have been the one that computed this. */
+  lostBefore: number;
 }
 
 function isSameKey(a: Key, b: Key): boolean {
@@ -78,15 +81,19 @@ export class Block {
       entry.block.retain();
     }
     const { address } = entry.block;
-    if (entry.version !== this.version) fill(address);
-    entry.version = this.version;
+    if (entry.version !== this.version || entry.lostBefore !== lostKernels()) {
+      entry.version = -1;
+      fill(address);
+      entry.version = this.version;
+      entry.lostBefore = lostKernels();
+    }
     return address;
   }
 
   #entry(key: Key): Derived {
     this.#derived ??= [];
     for (const entry of this.#derived) if (isSameKey(entry.key, key)) return entry;
-    const entry: Derived = { key, block: undefined, version: -1, askedOf: -1 };
+    const entry: Derived = { key, block: undefined, version: -1, askedOf: -1, lostBefore: 0 };
     this.#derived.push(entry);
     return entry;
   }

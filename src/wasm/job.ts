@@ -17,11 +17,11 @@ import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
  * A worker that died inside a job has left a part of it undone, maybe half done, and nobody knows which. The caller then does
  * the whole job again by itself, which gives the same bits, unless the kernel reads what it writes: then there is an error.
  * That a worker is dead is certain, never a guess from the time it takes: a slow one would later write into memory that
- * may have become something else's. So a slow worker is awaited. Where death cannot be seen (in browsers, where nothing kills
- * workers but the browser), a worker that does not come back for a long time is stopped, and the result is an error.
+ * may have become something else's. So a slow worker is awaited. One that does not come back for a long time hangs, or its death cannot be
+ * seen (in browsers, where nothing kills workers but the browser): it is stopped, and the result is an error.
  */
 
-/** How long the caller waits for a worker that cannot be seen dead, before it gives it up. */
+/** How long the caller waits for a worker that is not seen to be dead, before it gives it up. */
 const MISSING_AFTER_MS = 15_000;
 /** Rounds that the caller spins for the workers' last chunks, before it lets other threads have its core. */
 const SPINS = 2000;
@@ -121,6 +121,7 @@ export function beginJob(job: Job, crew: Crew): void {
 /** Takes what chunks are left, and waits for the workers' last ones. Workers that are lost leave the crew. */
 function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, { hands, lanes }: Crew): void {
   let lost: Hand[] = [];
+  let failed = false;
   try {
     for (let lane = 0; lane < lanes; lane++) {
       const next = CONTROL.next + lane * LINE;
@@ -137,8 +138,8 @@ function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, 
     for (let lane = 0; lane < lanes; lane++) Atomics.store(words, CONTROL.next + lane * LINE, chunks);
     Atomics.add(words, CONTROL.generation, 1);
     if (hands.some(isInside)) lost = awaitHands(hands);
+    failed = Atomics.exchange(words, CONTROL.failed, 0) !== 0;
   }
-  const failed = Atomics.exchange(words, CONTROL.failed, 0) !== 0;
   if (failed) throw new WasmgradError(`${name}: a kernel failed on a worker thread`);
   if (lost.length === 0) return;
   if (READ_THEIR_OUTPUT.has(name) || !lost.every((hand) => hand.isDead())) {

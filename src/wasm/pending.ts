@@ -4,6 +4,7 @@
  * looks into the memory, settles the pending one first.
  */
 let complete: (() => void) | undefined;
+let lost = 0;
 const later: (() => void)[] = [];
 
 /** Leaves a kernel to be completed by `settle`. None may be pending. */
@@ -11,13 +12,21 @@ export function defer(completion: () => void): void {
   complete = completion;
 }
 
-/** Completes the pending kernel, if there is one. Throws its errors. */
+/** How many kernels were begun whose results are lost: what was computed before that, whoever learnt of it, may not be there. */
+export function lostKernels(): number {
+  return lost;
+}
+
+/** Completes the pending kernel, if there is one. Throws its errors: they come later than the operation that launched it. */
 export function settle(): void {
   if (!complete) return;
   const completion = complete;
   complete = undefined;
   try {
     completion();
+  } catch (error) {
+    lost++;
+    throw error;
   } finally {
     for (const action of later.splice(0)) action();
   }

@@ -4,7 +4,7 @@ import { isShared, memory } from "./memory.ts";
 import { settle } from "./pending.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
-/** What starts one worker, in Node or in a browser; returns what looks after it. Undefined where there are no threads. */
+/** What starts one worker, in Node or in a browser; returns what looks after it. */
 type StartWorker = (data: {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
@@ -25,7 +25,9 @@ function obstacle(): string | undefined {
       "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp"
     );
   }
-  return isShared ? undefined : "WebAssembly memory cannot be shared here";
+  if (!isShared) return "WebAssembly memory cannot be shared here";
+  const hasWorkers = nodeModule("node:worker_threads") || typeof Worker === "function";
+  return hasWorkers ? undefined : "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
 }
 
 /** Not at the import: to ask for the number of cores takes half a millisecond of a program's start. */
@@ -50,7 +52,7 @@ interface NodeModules {
   "node:worker_threads": typeof import("node:worker_threads");
 }
 
-function workerStarter(): StartWorker | undefined {
+function workerStarter(): StartWorker {
   const node = nodeModule("node:worker_threads");
   if (node) {
     return (workerData) => {
@@ -61,7 +63,6 @@ function workerStarter(): StartWorker | undefined {
       return { line, isDead: () => isClosed(fileOf(line)), stop: () => void worker.terminate() };
     };
   }
-  if (typeof Worker !== "function") return undefined;
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
   return (data) => {
     const worker = new Worker(url);
@@ -86,7 +87,8 @@ function isClosed(file: number): boolean {
  * memory cannot be shared (as on a browser page without cross-origin isolation).
  *
  * With several threads an operation may return while its last kernel still runs; the next operation, and whatever reads elements,
- * waits for it.
+ * waits for it. An error of that kernel, of a worker that hangs above all, is thrown there; it names the kernel, and what was computed
+ * before it is not to be trusted.
  *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
@@ -121,16 +123,15 @@ export function restartWorkers(): void {
 
 function startWorkers(module: WebAssembly.Module): Crew {
   const hands: Hand[] = [];
-  const wanted = wantedThreads();
-  const start = wanted > 1 ? workerStarter() : undefined;
-  if (!start) return { hands, lanes: 1 };
   const reason = obstacle();
-  if (reason) {
+  if (reason && threads !== 1) {
     threads = 1;
     console.warn(`wasmgrad: one thread, since ${reason}`);
-    return { hands, lanes: 1 };
   }
+  const wanted = wantedThreads();
+  if (wanted === 1) return { hands, lanes: 1 };
   try {
+    const start = workerStarter();
     while (hands.length < wanted - 1) hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }));
   } catch {
     // no worker can be started here: the calling thread computes alone
