@@ -35,6 +35,7 @@ describe("conv2d refuses", () => {
       "9 x 9 pixels does not fit the padded input of 8 x 8",
     ],
     ["an empty kernel", () => conv2d(x, zeros([6, 4, 0, 3])), ShapeError, "the kernel is empty"],
+    ["no channels", () => conv2d(zeros([2, 0, 8, 8]), zeros([6, 0, 3, 3])), ShapeError, "there are no input channels"],
     [
       "a flat input",
       () => conv2d(zeros([4, 8]), weight),
@@ -91,6 +92,12 @@ describe("conv2d refuses", () => {
       () => convTranspose2d(x, zeros([3, 2, 2, 2])),
       ShapeError,
       "weight expects 3 input channels, input has 4",
+    ],
+    [
+      "convTranspose2d: no channels",
+      () => convTranspose2d(zeros([2, 0, 8, 8]), zeros([0, 6, 2, 2])),
+      ShapeError,
+      "convTranspose2d: there are no input channels",
     ],
     [
       "convTranspose2d: outputPadding as large as the stride",

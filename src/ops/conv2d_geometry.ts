@@ -73,6 +73,7 @@ export function conv2dGeometry(
   const { stride, dilation, groups } = window;
   const shapes = () => `input ${formatShape(x)}, weight ${formatShape(weight)}`;
   if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`${op}: the kernel is empty (${shapes()})`);
+  if (inChannels < 1) throw new ShapeError(`${op}: there are no input channels (${shapes()})`);
   if (channels !== inChannels * groups) {
     const grouped = groups === 1 ? "" : ` in each of ${groups} groups`;
     throw new ShapeError(

@@ -96,6 +96,7 @@ export class ConvTranspose2d extends Op {
       );
     }
     if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`convTranspose2d: the kernel is empty (${shapes()})`);
+    if (channels < 1) throw new ShapeError(`convTranspose2d: there are no input channels (${shapes()})`);
     const size = (length: number, i: 0 | 1) =>
       (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + outputPadding[i] + 1;
     const [height, width] = [size(outHeight, 0), size(outWidth, 1)];
