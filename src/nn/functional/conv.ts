@@ -11,6 +11,10 @@ export type { Conv2dOptions, ConvTranspose2dOptions };
  * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw} weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation − padding, …]`, where x is 0
  * outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
  *
+ * 3x3 kernels of stride 1 with at least 32 channels (with 3 or less before ReLU and max pooling, in Sequential) are computed by
+ * Winograd's F(4x4, 3x3): the error is about 1e-6 of the largest value in a tile of 6x6 pixels, not of the 3x3 that an output sees, and an
+ * Infinity or NaN becomes NaN in all 4x4 outputs of its tiles.
+ *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Co, Ci/groups, KH, KW]
  * @param bias [Co], or nothing
