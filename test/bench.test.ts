@@ -157,12 +157,14 @@ describe("report", () => {
     const faster = { median: 2.5, low: 2, high: 3 };
     const contest = { kind: "train", batch: 4, threads: 1 };
     const row = { ...contest, ours: 4, theirs: 10, faster, difference: 1e-6 };
+    const twoThreads = { ...row, threads: 2, waitPolicy: "passive" };
     const docs = { ...contest, variant: "as its docs say", failed: "no such kernel" };
-    writeResults(folder, "versus_pytorch", { version: "1.2.3" }, [row]);
+    writeResults(folder, "versus_pytorch", { version: "1.2.3" }, [row, twoThreads]);
     writeResults(folder, "versus_tfjs-wasm", { version: "4.5.6" }, [docs]);
     const tables = tablesOf(folder);
     const line = "| PyTorch (native) 1.2.3 | 4 | 1 | 4.00 | 10.0 | **2.50 x** | 2.00 to 3.00 |";
     expect(tables["versus-train"].split("\n")).toContain(line);
+    expect(tables["versus-train"]).toContain("| PyTorch (native) 1.2.3, wait policy passive | 4 | 2 | 4.00 |");
     expect(tables["versus-train"]).toMatch(/as its docs say \| 4 \| 1 .* cannot: no such kernel/);
     expect(tables.bars).toMatch(
       /PyTorch, batch 4, 1 thread each \| ≥ 1\.60 x \| 2\.00 x \| 2\.50 x \| passes, with stretch/,

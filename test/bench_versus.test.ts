@@ -6,11 +6,11 @@ import onnxProto from "onnx-proto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, nn, noGrad, rand, type Tensor, tensor } from "wasmgrad";
 import { environment } from "../bench/lib/child.ts";
-import { compare, compete } from "../bench/versus/contest.ts";
+import { compare, compete, fastest } from "../bench/versus/contest.ts";
 import { writeInputs } from "../bench/versus/inputs.ts";
 import { INPUT, OUTPUT, onnxModel } from "../bench/versus/onnx_model.ts";
 import { PeerProcess } from "../bench/versus/peer_process.ts";
-import { ours, peers } from "../bench/versus/peers.ts";
+import { ours, peers, waitPolicies } from "../bench/versus/peers.ts";
 import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 
 describe("values are compared", () => {
@@ -56,7 +56,7 @@ describe("processes", () => {
   test("two sides take turns; the same program has the same losses", async () => {
     const [us, them] = await Promise.all([startOurs(), startOurs()]);
     try {
-      const row = await compete(us, them, contest, options);
+      const [row] = await compete(us, [them], contest, options);
       expect(row).toMatchObject({ ...contest, difference: 0 });
       expect(row.faster!.median).toBeCloseTo(row.theirs! / row.ours!, -1);
       const output = await us.prepare({ kind: "forward", batch: 2, steps: 0 });
@@ -69,7 +69,7 @@ describe("processes", () => {
   test("a peer with other losses is reported and not timed", async () => {
     const [us, liar] = await Promise.all([startOurs(), startLiar({ values: [0.5, 0.4, 0.3] })]);
     try {
-      const row = await compete(us, liar, contest, options);
+      const [row] = await compete(us, [liar], contest, options);
       expect(row.failed).toMatch(/wrong train: value 0 is 0.5, ours is 0.0/);
       expect(row.faster).toBeUndefined();
     } finally {
@@ -80,9 +80,21 @@ describe("processes", () => {
   test("a peer that cannot do it says why", async () => {
     const [us, liar] = await Promise.all([startOurs(), startLiar({ error: "no such kernel" })]);
     try {
-      expect(await compete(us, liar, contest, options)).toEqual({ ...contest, failed: "no such kernel" });
+      expect(await compete(us, [liar], contest, options)).toEqual([{ ...contest, failed: "no such kernel" }]);
     } finally {
       await Promise.all([us.stop(), liar.stop()]);
+    }
+  });
+
+  test("of several, each has its row: one that is wrong is not timed, the others are", async () => {
+    const [us, liar, them] = await Promise.all([startOurs(), startLiar({ values: [0.5, 0.4, 0.3] }), startOurs()]);
+    try {
+      const rows = await compete(us, [liar, them], contest, options);
+      expect(rows.map(({ failed }) => failed === undefined)).toEqual([false, true]);
+      expect(fastest(rows)).toBe(rows[1]);
+      expect(rows[1]).toMatchObject({ difference: 0, ours: expect.any(Number), theirs: expect.any(Number) });
+    } finally {
+      await Promise.all([us.stop(), liar.stop(), them.stop()]);
     }
   });
 
@@ -90,6 +102,27 @@ describe("processes", () => {
     await expect(PeerProcess.start([process.execPath, "-e", 'throw new Error("no wasm")'])).rejects.toThrow("no wasm");
     await expect(PeerProcess.start([join(folder, "no-such-program")])).rejects.toThrow("ENOENT");
   });
+});
+
+test("of one peer's rows the one counts in which it is fastest", () => {
+  const contest = { kind: "train", batch: 4, threads: 2 } as const;
+  const row = (theirs: number) => ({ ...contest, ours: 2, theirs, faster: { median: theirs / 2, low: 1, high: 9 } });
+  const [spinning, passive] = [row(500), row(25)];
+  const failed = { ...contest, failed: "wrong train" };
+  expect(fastest([spinning, passive])).toBe(passive);
+  expect(fastest([passive, spinning])).toBe(passive);
+  expect(fastest([failed, spinning])).toBe(spinning);
+  expect(fastest([failed])).toBe(failed);
+});
+
+test("PyTorch's threads wait in two ways, where it has more than one; other peers in one", () => {
+  const waits = (name: string, threads: number) => {
+    const contest = { kind: "train", batch: 4, threads } as const;
+    return waitPolicies(peers.find((peer) => peer.name === name)!, contest).map(({ variables }) => variables);
+  };
+  expect(waits("pytorch", 1)).toEqual([{}]);
+  expect(waits("pytorch", 2)).toEqual([{}, { OMP_WAIT_POLICY: "PASSIVE" }]);
+  expect(waits("onnxruntime-node", 2)).toEqual([{}]);
 });
 
 test("peers have names of their own, and every comparison is listed once", () => {

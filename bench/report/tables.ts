@@ -38,8 +38,9 @@ function versusTable(read: (suite: string) => Results<ContestRow> | undefined, k
     const results = read(`versus_${name}`);
     return (results?.rows ?? [])
       .filter((row) => row.kind === kind)
-      .map(({ batch, threads, variant, ours, theirs, faster, failed }) => {
-        const peer = `${label} ${results?.settings.version}${variant ? `, ${variant}` : ""}`;
+      .map(({ batch, threads, variant, waitPolicy, ours, theirs, faster, failed }) => {
+        const how = [variant, waitPolicy && `wait policy ${waitPolicy}`].filter(Boolean);
+        const peer = [`${label} ${results?.settings.version}`, ...how].join(", ");
         const where = [peer, String(batch), String(threads)];
         if (!faster) return [...where, "", "", "", `cannot: ${failed}`];
         return [...where, digits(ours!), digits(theirs!), `**${digits(faster.median)} x**`, range(faster)];

@@ -22,7 +22,8 @@ async function measure(threads: number, batch: number, inputs: string, context: 
     const one = await start(1);
     try {
       const contest = { kind: "train", batch, threads } as const;
-      return await compete(many, one, contest, { rounds: context.rounds, time: 4 * context.time });
+      const [row] = await compete(many, [one], contest, { rounds: context.rounds, time: 4 * context.time });
+      return row;
     } finally {
       await one.stop();
     }

@@ -1,10 +1,12 @@
-/** One comparison: both sides compute the same, then take turns, A B A B; what counts is the median of per-round ratios. */
+/** One comparison: all sides compute the same, then take turns, A B A B; what counts is the median of per-round ratios. */
 import { median, type Ratio, ratioOfRounds } from "../lib/statistics.ts";
 import type { PeerProcess } from "./peer_process.ts";
 import type { Contest } from "./peers.ts";
-import type { Task } from "./protocol.ts";
+import type { RunRequest, Task } from "./protocol.ts";
 
 export interface ContestRow extends Contest {
+  /** How its threads wait for each other, where it was measured in several ways: the way in which it is fastest. */
+  waitPolicy?: string;
   /** Median milliseconds of a repetition. */
   ours?: number;
   theirs?: number;
@@ -45,8 +47,10 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
   return largest;
 }
 
+type RunPlan = Omit<RunRequest, "do">;
+
 /** What one side does in a round: as many repetitions as fit, known after a turn that also lets V8 optimise. */
-async function planRounds(side: PeerProcess, time: number) {
+async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
@@ -55,29 +59,44 @@ async function planRounds(side: PeerProcess, time: number) {
   return { iterations, warmup: iterations > 1 ? Math.ceil(iterations / 5) : 0 };
 }
 
-/** Checks, then times. A peer that fails is reported, not timed. */
+/** Checks, then times: a row for each of them. A peer that fails is reported, not timed. */
 export async function compete(
   us: PeerProcess,
-  them: PeerProcess,
+  them: readonly PeerProcess[],
   contest: Contest,
   options: ContestOptions,
-): Promise<ContestRow> {
+): Promise<ContestRow[]> {
   const { kind, batch } = contest;
   const request = { kind, batch, steps: CHECKED_STEPS };
   const expected = await us.prepare(request);
-  let difference: number;
-  try {
-    difference = compare(kind, expected, await them.prepare(request));
-  } catch (error) {
-    return { ...contest, failed: (error as Error).message };
+  const rows: ContestRow[] = [];
+  const right: { peer: PeerProcess; row: ContestRow }[] = [];
+  for (const peer of them) {
+    const row: ContestRow = { ...contest };
+    rows.push(row);
+    try {
+      row.difference = compare(kind, expected, await peer.prepare(request));
+      right.push({ peer, row });
+    } catch (error) {
+      row.failed = (error as Error).message;
+    }
   }
-  const [ourPlan, theirPlan] = [await planRounds(us, options.time), await planRounds(them, options.time)];
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  if (right.length === 0) return rows;
+  const sides: { process: PeerProcess; plan: RunPlan; times: number[] }[] = [];
+  for (const process of [us, ...right.map(({ peer }) => peer)]) {
+    sides.push({ process, plan: await planRounds(process, options.time), times: [] });
+  }
   for (let round = 0; round < (contest.rounds ?? options.rounds); round++) {
-    ours.push(median(await us.run(ourPlan.iterations, ourPlan.warmup)));
-    theirs.push(median(await them.run(theirPlan.iterations, theirPlan.warmup)));
+    for (const { process, plan, times } of sides) times.push(median(await process.run(plan.iterations, plan.warmup)));
   }
-  const faster = ratioOfRounds(theirs, ours);
-  return { ...contest, ours: median(ours), theirs: median(theirs), faster, difference };
+  const [ours, ...theirs] = sides.map(({ times }) => times);
+  for (const [i, { row }] of right.entries()) {
+    Object.assign(row, { ours: median(ours), theirs: median(theirs[i]), faster: ratioOfRounds(theirs[i], ours) });
+  }
+  return rows;
+}
+
+/** Of one peer's rows the one in which it is fastest; one that has no time only where none has. */
+export function fastest(rows: readonly ContestRow[]): ContestRow {
+  return rows.reduce((best, row) => ((row.theirs ?? Infinity) < (best.theirs ?? Infinity) ? row : best));
 }

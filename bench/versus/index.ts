@@ -8,10 +8,10 @@ import { Command } from "commander";
 import { environment } from "../lib/child.ts";
 import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
 import { digits, printTable } from "../lib/table.ts";
-import { type ContestOptions, type ContestRow, compete } from "./contest.ts";
+import { type ContestRow, compete, fastest } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
 import { PeerProcess } from "./peer_process.ts";
-import { type Contest, ours, type PeerDefinition, peers } from "./peers.ts";
+import { type Contest, ours, type PeerDefinition, peers, type WaitPolicy, waitPolicies } from "./peers.ts";
 
 const list = (text: string) => text.split(",");
 const numbers = (text: string) => list(text).map(Number);
@@ -42,24 +42,34 @@ function installPeers(): void {
   execFileSync("npm", ["ci", "--omit=dev"], { cwd: folder, env, stdio: "inherit" });
 }
 
-function describe({ kind, batch, threads, variant }: Contest): string {
-  return `${kind}, batch ${batch}, ${threads} thread${threads > 1 ? "s" : ""} each${variant ? `, ${variant}` : ""}`;
+function describe({ kind, batch, threads, variant, waitPolicy }: ContestRow): string {
+  const how = [variant, waitPolicy && `wait policy ${waitPolicy}`].filter(Boolean);
+  return [kind, `batch ${batch}`, `${threads} thread${threads > 1 ? "s" : ""} each`, ...how].join(", ");
 }
 
-/** The processes of both sides for one contest: threads are fixed at the start in some libraries. */
-async function contend(command: readonly string[], contest: Contest, inputs: string, settings: ContestOptions) {
+function print(peer: PeerDefinition, row: ContestRow): void {
+  const { ours, theirs, faster, failed } = row;
+  const outcome = failed ?? `${digits(ours!)} to ${digits(theirs!)} ms, ${digits(faster!.median)} x`;
+  console.log(`${peer.label}: ${describe(row)}: ${outcome}`);
+}
+
+/** The processes of all sides for one contest: threads are fixed at the start in some libraries. */
+async function contend(peer: PeerDefinition, command: readonly string[], contest: Contest, inputs: string) {
   const threads = String(contest.threads);
-  const variables = { ...environment, OMP_NUM_THREADS: threads };
-  const us = await PeerProcess.start([...ours, inputs, threads, ""], variables);
+  const started: PeerProcess[] = [];
+  async function start(program: readonly string[], variant: string, variables: WaitPolicy["variables"]) {
+    const env = { ...environment, OMP_NUM_THREADS: threads, ...variables };
+    started.push(await PeerProcess.start([...program, inputs, threads, variant], env));
+  }
   try {
-    const them = await PeerProcess.start([...command, inputs, threads, contest.variant ?? ""], variables);
-    try {
-      return { version: them.version, row: await compete(us, them, contest, settings) };
-    } finally {
-      await them.stop();
-    }
+    await start(ours, "", {});
+    const policies = waitPolicies(peer, contest);
+    for (const { variables } of policies) await start(command, contest.variant ?? "", variables);
+    const [us, ...them] = started;
+    const rows = await compete(us, them, contest, options);
+    return { version: them[0].version, rows: rows.map((row, i) => ({ ...row, waitPolicy: policies[i].name })) };
   } finally {
-    await us.stop();
+    for (const process of started) await process.stop();
   }
 }
 
@@ -73,16 +83,14 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
   let version = "";
   for (const contest of peer.contests.filter(chosen)) {
     try {
-      const result = await contend(command, contest, inputs, options);
+      const result = await contend(peer, command, contest, inputs);
       version = result.version;
-      rows.push(result.row);
+      for (const row of result.rows) print(peer, row);
+      rows.push(fastest(result.rows));
     } catch (error) {
       rows.push({ ...contest, failed: (error as Error).message });
+      print(peer, rows.at(-1)!);
     }
-    const { ours, theirs, faster, failed } = rows.at(-1) as ContestRow;
-    console.log(
-      `${peer.label}: ${describe(contest)}: ${failed ?? `${digits(ours!)} to ${digits(theirs!)} ms, ${digits(faster!.median)} x`}`,
-    );
   }
   if (rows.length === 0) return;
   writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms a round": options.time }, rows);

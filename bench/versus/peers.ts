@@ -22,6 +22,18 @@ export interface PeerDefinition {
   /** What to say then. */
   missing: string;
   contests: readonly Contest[];
+  /** Ways for its threads to wait, as environment variables: with more than one thread it is measured in each, and the fastest counts. */
+  waitPolicies?: readonly WaitPolicy[];
+}
+
+export interface WaitPolicy {
+  name?: string;
+  variables: Record<string, string>;
+}
+
+/** The ways in which the threads of a peer wait in a contest. */
+export function waitPolicies({ waitPolicies }: PeerDefinition, { threads }: Contest): readonly WaitPolicy[] {
+  return (threads > 1 && waitPolicies) || [{ variables: {} }];
 }
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -73,6 +85,11 @@ export const peers: readonly PeerDefinition[] = [
       train(4, 1, { variant: "channels_last" }),
       forward(4, 1),
       forward(64, 1),
+    ],
+    // OpenMP's threads spin where they wait for each other; where they have to share cores, that can cost more than the work
+    waitPolicies: [
+      { name: "default", variables: {} },
+      { name: "passive", variables: { OMP_WAIT_POLICY: "PASSIVE" } },
     ],
   },
   {
