@@ -55,8 +55,8 @@ async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
   const iterations = fitting(once);
-  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it, uncounted, but none of a slow peer's
-  return { iterations, warmup: iterations > 1 ? Math.ceil(iterations / 5) : 0 };
+  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it, uncounted, on every side
+  return { iterations, warmup: Math.ceil(iterations / 5) };
 }
 
 /** Checks, then times: a row for each of them. A peer that fails is reported, not timed. */
