@@ -1,11 +1,12 @@
 /** The comparison with peers, without any peer: the conversation, the check, and the ONNX model. */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import onnxProto from "onnx-proto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, nn, noGrad, rand, type Tensor, tensor } from "wasmgrad";
-import { environment } from "../bench/lib/child.ts";
+import { environment, nodeCommand } from "../bench/lib/child.ts";
 import { compare, compete, fastest } from "../bench/versus/contest.ts";
 import { writeInputs } from "../bench/versus/inputs.ts";
 import { INPUT, OUTPUT, onnxModel } from "../bench/versus/onnx_model.ts";
@@ -52,6 +53,16 @@ describe("processes", () => {
       "-e",
       `console.log('{"version":"0"}'); process.stdin.on("data", () => console.log(${JSON.stringify(JSON.stringify(answer))}));`,
     ]);
+
+  test.each([
+    ["--rounds", "0"],
+    ["--time", "soon"],
+  ])("with %s %s nothing is measured", (...nonsense) => {
+    const [program, ...args] = nodeCommand("versus/index.ts", ...nonsense);
+    const { status, stderr } = spawnSync(program, args, { env: { ...process.env, ...environment }, encoding: "utf8" });
+    expect(stderr).toContain("--rounds and --time must be positive");
+    expect(status).toBe(1);
+  });
 
   test("two sides take turns; the same program has the same losses", async () => {
     const [us, them] = await Promise.all([startOurs(), startOurs()]);

@@ -2,7 +2,7 @@
  * Climbs the ladders: checks every rung against the naive one, then times all in turns.
  * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 7]
  *
- * A whole run writes bench/results/ladder.json, docs/ladder.svg and the tables of the READMEs in assembly/.
+ * A whole run, with the usual number of rounds, writes bench/results/ladder.json, docs/ladder.svg and the tables of the READMEs in assembly/.
  */
 import { parseArgs } from "node:util";
 import { scope, setNumThreads } from "wasmgrad";
@@ -12,11 +12,14 @@ import { ladders } from "./ladders.ts";
 import { measureLayer, type Row } from "./measure.ts";
 import { plainTable, readLadderResults, writeReport } from "./report.ts";
 
+/** Turns of each rung in the recorded run. */
+const ROUNDS = 7;
+
 const options = {
   layer: { type: "string" },
   pass: { type: "string" },
   rung: { type: "string" },
-  rounds: { type: "string", default: "7" },
+  rounds: { type: "string", default: String(ROUNDS) },
 } as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const rounds = Number(values.rounds);
@@ -57,7 +60,7 @@ const rows = chosen.flatMap((ladder) => {
 });
 
 const narrowed = [values.layer, values.pass, values.rung, ...positionals].some((value) => value !== undefined);
-if (!narrowed) {
+if (!narrowed && rounds === ROUNDS) {
   writeResults(resultsFolder, "ladder", { rounds, turnMs: TURN }, rows);
   writeReport(readLadderResults(), ladders);
   console.log("\nwritten: bench/results/ladder.json, docs/ladder.svg, the tables in assembly/*/README.md");

@@ -15,7 +15,7 @@ export interface Results<Row> {
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 /** What the docs show. */
 export const resultsFolder = join(root, "bench/results");
-/** Where `--quick` runs go: too short for the docs. */
+/** Where `--quick` runs go, and all others that are not what the docs show. */
 export const scratchFolder = join(root, "build/bench");
 
 /** Five digits are more than any clock gives, and keep the files readable. */

@@ -16,23 +16,35 @@ import { type Contest, ours, type PeerDefinition, peers, type WaitPolicy, waitPo
 const list = (text: string) => text.split(",");
 const numbers = (text: string) => list(text).map(Number);
 
-const options = new Command("npm run bench:versus --")
+/** What the results of the docs are measured with. */
+const preset = { rounds: 10, time: 1000 };
+
+const program = new Command("npm run bench:versus --")
   .option("--peers <names>", `some of ${peers.map(({ name }) => name)}`, list)
   .option("--batch <sizes>", "only these batch sizes", numbers)
   .option("--threads <numbers>", "only these numbers of threads", numbers)
-  .option("--rounds <count>", "turns of each side", Number, 10)
-  .option("--time <milliseconds>", "that a side works in each turn", Number, 1000)
+  .option("--rounds <count>", "turns of each side", Number, preset.rounds)
+  .option("--time <milliseconds>", "that a side works in each turn", Number, preset.time)
   .option("--quick", "five short rounds; the results go to build/bench")
-  .parse()
-  .opts<{ peers?: string[]; batch?: number[]; threads?: number[]; rounds: number; time: number; quick?: boolean }>();
+  .parse();
+const options = program.opts<{
+  peers?: string[];
+  batch?: number[];
+  threads?: number[];
+  rounds: number;
+  time: number;
+  quick?: boolean;
+}>();
 if (options.quick) Object.assign(options, { rounds: 5, time: 100 });
 const unknown = options.peers?.filter((name) => !peers.some((peer) => peer.name === name)) ?? [];
-if (unknown.length > 0) throw new Error(`unknown peer: ${unknown}`);
+if (unknown.length > 0) program.error(`unknown peer: ${unknown}`);
+if (!(options.rounds >= 1 && options.time > 0)) program.error("--rounds and --time must be positive");
 
 const chosen = (contest: Contest) =>
   (options.batch?.includes(contest.batch) ?? true) && (options.threads?.includes(contest.threads) ?? true);
 const partial = options.batch !== undefined || options.threads !== undefined;
-const output = options.quick || partial ? scratchFolder : resultsFolder;
+const forDocs = options.rounds === preset.rounds && options.time === preset.time && !partial;
+const output = forDocs ? resultsFolder : scratchFolder;
 
 function installPeers(): void {
   const folder = fileURLToPath(new URL(".", import.meta.url));
