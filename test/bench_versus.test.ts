@@ -1,6 +1,6 @@
 /** The comparison with peers, without any peer: the conversation, the check, and the ONNX model. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import onnxProto from "onnx-proto";
@@ -9,6 +9,7 @@ import { manualSeed, nn, noGrad, rand, type Tensor, tensor } from "wasmgrad";
 import { environment, nodeCommand } from "../bench/lib/child.ts";
 import { compare, compete, fastest } from "../bench/versus/contest.ts";
 import { writeInputs } from "../bench/versus/inputs.ts";
+import { isInstalled } from "../bench/versus/install.ts";
 import { INPUT, OUTPUT, onnxModel } from "../bench/versus/onnx_model.ts";
 import { PeerProcess } from "../bench/versus/peer_process.ts";
 import { ours, peers, waitPolicies } from "../bench/versus/peers.ts";
@@ -113,6 +114,27 @@ describe("processes", () => {
     await expect(PeerProcess.start([process.execPath, "-e", 'throw new Error("no wasm")'])).rejects.toThrow("no wasm");
     await expect(PeerProcess.start([join(folder, "no-such-program")])).rejects.toThrow("ENOENT");
   });
+});
+
+test("peers are installed where all that package-lock.json has is there, in that version", () => {
+  const folder = mkdtempSync(join(tmpdir(), "wasmgrad-peers-test-"));
+  const lock = (file: string, packages: object) => writeFileSync(join(folder, file), JSON.stringify({ packages }));
+  const installed = (packages: object) => {
+    lock("node_modules/.package-lock.json", packages);
+    return isInstalled(folder);
+  };
+  try {
+    const [a, b] = [{ version: "1.0.0" }, { version: "2.0.0" }];
+    lock("package-lock.json", { "": {}, a, b, types: { ...a, dev: true }, macs: { ...a, optional: true } });
+    expect(isInstalled(folder)).toBe(false);
+    mkdirSync(join(folder, "node_modules"));
+    expect(isInstalled(folder)).toBe(false);
+    expect(installed({ a, b })).toBe(true);
+    expect(installed({ a })).toBe(false);
+    expect(installed({ a, b: { version: "1.9.0" } })).toBe(false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("of one peer's rows the one counts in which it is fastest", () => {

@@ -1,6 +1,5 @@
 /** Measures wasmgrad against its peers. See bench/README.md. */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +9,7 @@ import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
 import { digits, printTable } from "../lib/table.ts";
 import { type ContestRow, compete, fastest } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
+import { installPeers } from "./install.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { type Contest, ours, type PeerDefinition, peers, type WaitPolicy, waitPolicies } from "./peers.ts";
 
@@ -45,14 +45,6 @@ const chosen = (contest: Contest) =>
 const partial = options.batch !== undefined || options.threads !== undefined;
 const forDocs = options.rounds === preset.rounds && options.time === preset.time && !partial;
 const output = forDocs ? resultsFolder : scratchFolder;
-
-function installPeers(): void {
-  const folder = fileURLToPath(new URL(".", import.meta.url));
-  if (existsSync(join(folder, "node_modules"))) return;
-  // the native runtime would download its CUDA libraries: the ones for the CPU are in the package
-  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  execFileSync("npm", ["ci", "--omit=dev"], { cwd: folder, env, stdio: "inherit" });
-}
 
 function describe({ kind, batch, threads, variant, waitPolicy }: ContestRow): string {
   const how = [variant, waitPolicy && `wait policy ${waitPolicy}`].filter(Boolean);
@@ -124,7 +116,7 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
 const folder = mkdtempSync(join(tmpdir(), "wasmgrad-versus-"));
 try {
   const selected = peers.filter(({ name }) => options.peers?.includes(name) ?? true);
-  if (selected.some(({ name }) => name !== "pytorch")) installPeers();
+  if (selected.some(({ name }) => name !== "pytorch")) installPeers(fileURLToPath(new URL(".", import.meta.url)));
   const inputs = join(folder, "inputs.safetensors");
   writeInputs(inputs, Math.max(...selected.flatMap(({ contests }) => contests.map(({ batch }) => batch))));
   for (const peer of selected) await measure(peer, inputs);

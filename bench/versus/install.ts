@@ -1,0 +1,30 @@
+/** The peers from npm live in a node_modules of their own, which is there when it is wanted. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+interface LockedPackage {
+  version?: string;
+  dev?: boolean;
+  optional?: boolean;
+}
+
+/** True where node_modules has the versions of package-lock.json: npm keeps a list of what it installed. */
+export function isInstalled(folder: string): boolean {
+  const packagesOf = (file: string): Record<string, LockedPackage> => {
+    const path = join(folder, file);
+    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).packages : {};
+  };
+  const there = packagesOf("node_modules/.package-lock.json");
+  return Object.entries(packagesOf("package-lock.json")).every(
+    // "" is the folder itself
+    ([name, { version, dev, optional }]) => name === "" || dev || optional || there[name]?.version === version,
+  );
+}
+
+export function installPeers(folder: string): void {
+  if (isInstalled(folder)) return;
+  // the native runtime would download its CUDA libraries: the ones for the CPU are in the package
+  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  execFileSync("npm", ["ci", "--omit=dev"], { cwd: folder, env, stdio: "inherit" });
+}
