@@ -7,6 +7,8 @@ import { getNumThreads, scope, setNumThreads } from "wasmgrad";
 import { allocateBlock, withFrame } from "../src/wasm/block.ts";
 import { launch } from "../src/wasm/kernels.ts";
 import { settle } from "../src/wasm/pending.ts";
+import { median } from "./lib/statistics.ts";
+import { percent } from "./lib/table.ts";
 import { trainStep } from "./train_step.ts";
 
 const { values } = parseArgs({
@@ -16,10 +18,6 @@ const threads = Number(values.threads);
 const batch = Number(values.batch);
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-function median(samples: number[]): number {
-  return samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)];
-}
 
 function time(body: () => void): number {
   const start = performance.now();
@@ -81,7 +79,7 @@ async function serialShare(): Promise<void> {
   const serial = (threads / speedUp - 1) / (threads - 1);
   console.log(
     `training step, batch ${batch}: 1 thread ${median(one).toFixed(2)} ms, ${getNumThreads()} threads ${median(all).toFixed(2)} ms: ` +
-      `${speedUp.toFixed(2)} x, as if ${(100 * serial).toFixed(0)} % of it ran on one thread`,
+      `${speedUp.toFixed(2)} x, as if ${percent(serial)} of it ran on one thread`,
   );
 }
 

@@ -10,7 +10,7 @@ import { Ceiling, compileCeiling } from "../lib/ceiling.ts";
 import { resultsFolder, writeResults } from "../lib/results.ts";
 import { ladders } from "./ladders.ts";
 import { measureLayer, type Row } from "./measure.ts";
-import { plainTable, readLadderResults, writeReport } from "./report.ts";
+import { printRows, readLadderResults, writeReport } from "./report.ts";
 
 /** Turns of each rung in the recorded run. */
 const ROUNDS = 7;
@@ -55,7 +55,7 @@ const rows = chosen.flatMap((ladder) => {
   const measured = layers.flatMap((layer): Row[] =>
     scope(() => measureLayer(ladder, layer, { rungs, passes }, ceiling, plan)),
   );
-  console.log(`\n${ladder.op}\n${plainTable(ladder.unit, measured)}`);
+  printRows(ladder.op, ladder.unit, measured);
   return measured;
 });
 

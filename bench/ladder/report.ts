@@ -2,6 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Results, readResults, resultsFolder, root } from "../lib/results.ts";
+import { digits, printTable } from "../lib/table.ts";
+import { markdownTable } from "../report/markdown.ts";
 import type { Row } from "./measure.ts";
 import type { Ladder } from "./rung.ts";
 
@@ -18,17 +20,6 @@ export function readLadderResults(): LadderResults {
 }
 
 const rowsOf = (results: LadderResults, op: string) => results.rows.filter((row) => row.op === op);
-
-/** Three digits. */
-function digits(value: number): string {
-  return value >= 100
-    ? value.toFixed(0)
-    : value >= 10
-      ? value.toFixed(1)
-      : value >= 1
-        ? value.toFixed(2)
-        : value.toFixed(3);
-}
 
 const columns = (unit: string) => [
   "layer",
@@ -54,25 +45,12 @@ function cells(row: Row): string[] {
   ];
 }
 
-/** For a terminal. */
-export function plainTable(unit: string, rows: Row[]): string {
-  const lines = [columns(unit), ...rows.map(cells)];
-  const widths = columns(unit).map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  return lines
-    .map((line) => line.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "))
-    .join("\n");
-}
+/** The columns before the numbers. */
+const TEXTS = 3;
 
-/** For a README. */
-export function markdownTable(unit: string, rows: Row[]): string {
-  const line = (parts: string[]) => `| ${parts.join(" | ")} |`;
-  return [
-    line(columns(unit)),
-    `|${columns(unit)
-      .map((_, i) => (i < 3 ? "---" : "---:"))
-      .join("|")}|`,
-    ...rows.map((row) => line(cells(row))),
-  ].join("\n");
+/** For a terminal. */
+export function printRows(title: string, unit: string, rows: Row[]): void {
+  printTable(title, columns(unit), rows.map(cells), TEXTS);
 }
 
 const BEGIN = "<!-- table: npm run ladder -->";
@@ -86,7 +64,7 @@ export function withTable(readme: string, results: LadderResults, { op, unit }: 
   const { machine, settings } = results;
   const where = `${machine.cpu}, Node ${machine.node}, one thread, ${machine.date}`;
   const caption = `${where}; medians of ${settings.rounds} rounds in turns.`;
-  return `${before}${BEGIN}\n${markdownTable(unit, rowsOf(results, op))}\n\n${caption}\n${END}${after}`;
+  return `${before}${BEGIN}\n${markdownTable(columns(unit), rowsOf(results, op).map(cells), TEXTS)}\n\n${caption}\n${END}${after}`;
 }
 
 /** Writes the picture and the tables. */

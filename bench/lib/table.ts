@@ -2,11 +2,11 @@
 
 export type Cells = readonly string[];
 
-/** Columns of equal width, the first one to the left, numbers to the right. */
-export function printTable(title: string, header: Cells, rows: readonly Cells[]): void {
+/** Columns of equal width, the first `texts` of them to the left, numbers to the right. */
+export function printTable(title: string, header: Cells, rows: readonly Cells[], texts = 1): void {
   const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i].length)));
   const line = (cells: Cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
+    cells.map((cell, i) => (i < texts ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
   console.log(`\n${title}\n${[header, ...rows].map(line).join("\n")}`);
 }
 
@@ -14,4 +14,9 @@ export function printTable(title: string, header: Cells, rows: readonly Cells[])
 export function digits(value: number): string {
   const magnitude = Math.abs(value);
   return value.toFixed(magnitude < 1 ? 3 : magnitude < 10 ? 2 : magnitude < 100 ? 1 : 0);
+}
+
+/** A share, without decimals. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
 }

@@ -1,5 +1,6 @@
 /** What the library promises itself, and whether the last measurement keeps it. */
 import type { Results } from "../lib/results.ts";
+import { percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
 import type { ConvRow } from "../suites/conv.ts";
 import type { OpRow } from "../suites/ops.ts";
@@ -23,7 +24,6 @@ export interface Bar {
 }
 
 const times = (value: number) => `${value.toFixed(2)} x`;
-const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
 const milliseconds = (value: number) => `${value.toFixed(1)} ms`;
 
 function worst(values: readonly number[] | undefined, of: (...values: number[]) => number): number | undefined {

@@ -1,11 +1,12 @@
 /** Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only what stands between them is written. */
 
-export type Cells = readonly string[];
+import type { Cells } from "../lib/table.ts";
 
-/** The first column is text, the others are numbers. */
-export function markdownTable(header: Cells, rows: readonly Cells[]): string {
+/** The first `texts` columns are text, the others are numbers. */
+export function markdownTable(header: Cells, rows: readonly Cells[], texts = 1): string {
   const line = (cells: Cells) => `| ${cells.join(" | ")} |`;
-  return [line(header), `|---|${"---:|".repeat(header.length - 1)}`, ...rows.map(line)].join("\n");
+  const ruler = `|${"---|".repeat(texts)}${"---:|".repeat(header.length - texts)}`;
+  return [line(header), ruler, ...rows.map(line)].join("\n");
 }
 
 const MARKED = /<!-- bench: ([\w-]+) -->\n.*?<!-- \/bench -->/gs;

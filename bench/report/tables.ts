@@ -1,7 +1,7 @@
 /** All tables of the docs, from results files alone. */
 import { join } from "node:path";
 import { type Results, readResults } from "../lib/results.ts";
-import { digits } from "../lib/table.ts";
+import { digits, percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
 import { type ConvRow, PASSES } from "../suites/conv.ts";
 import type { OpRow } from "../suites/ops.ts";
@@ -14,7 +14,6 @@ import { peers } from "../versus/peers.ts";
 import { bars, rowsOf, verdict } from "./bars.ts";
 import { markdownTable } from "./markdown.ts";
 
-const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 const range = ({ low, high }: { low: number; high: number }) => `${digits(low)} to ${digits(high)}`;
 
 /** "AMD EPYC, 2 cores, Node 20.20.2, 2026-01-31; rounds 12, ms a turn 60" */

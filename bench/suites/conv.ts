@@ -3,7 +3,7 @@ import { checkConv } from "../check.ts";
 import { type ConvLayer, convLayers, flopsOf, forward, shapesOf } from "../layers.ts";
 import { type Rate, rateOf } from "../lib/rate.ts";
 import type { Context, Suite } from "../lib/suite.ts";
-import { digits, printTable } from "../lib/table.ts";
+import { digits, percent, printTable } from "../lib/table.ts";
 
 export const PASSES = ["forward", "gradient of the input", "gradient of the weight"] as const;
 
@@ -65,7 +65,7 @@ async function run(context: Context): Promise<void> {
           `${layer}, ${pass}`,
           digits(ms),
           digits(rate),
-          `${Math.round(100 * share.median)} %`,
+          percent(share.median),
         ]),
     );
   }

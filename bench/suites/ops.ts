@@ -2,7 +2,7 @@ import { scope } from "wasmgrad";
 import { checkSamples } from "../check.ts";
 import { type Rate, rateOf } from "../lib/rate.ts";
 import type { Context, Suite } from "../lib/suite.ts";
-import { digits, printTable } from "../lib/table.ts";
+import { digits, percent, printTable } from "../lib/table.ts";
 import { opCases } from "./op_cases.ts";
 
 export interface OpRow extends Rate {
@@ -27,7 +27,7 @@ async function run(context: Context): Promise<void> {
       digits(ms),
       digits(rate),
       unit,
-      `${Math.round(100 * share.median)} %`,
+      percent(share.median),
     ]),
   );
   context.save("ops", rows);
