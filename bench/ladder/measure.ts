@@ -4,8 +4,9 @@ import type { NDArray } from "../../src/ops/array.ts";
 import type { Op } from "../../src/ops/op.ts";
 import { withFrame } from "../../src/wasm/block.ts";
 import type { Ceiling } from "../lib/ceiling.ts";
-import { alternate, type Plan } from "../lib/measure.ts";
-import { median, ratioOfRounds } from "../lib/statistics.ts";
+import type { Plan } from "../lib/measure.ts";
+import { ratesOf } from "../lib/rate.ts";
+import { ratioOfRounds } from "../lib/statistics.ts";
 import type { Ladder, Layer, Rung } from "./rung.ts";
 
 /** One line of a table. */
@@ -129,21 +130,13 @@ export function measureLayer(
       demand(where(rung), "the naive rung", relativeError(result, fromNaive), RUNG_TOLERANCE);
       return { rung, runner, error: relativeError(result, exact) };
     });
-    const arithmetic = ladder.unit === "GFLOP/s";
-    // a copy reads and writes: half of the traffic is its size
-    const atMost = arithmetic ? ceiling.multiply : ceiling.copier(layer.work / 2);
-    const times = alternate(
-      [
-        ...measured.map(
-          ({ runner }) =>
-            () =>
-              runner.run(),
-        ),
-        atMost,
-      ],
-      plan,
+    const work = ladder.unit === "GFLOP/s" ? { flops: layer.work } : { bytes: layer.work };
+    const bodies = measured.map(
+      ({ runner }) =>
+        () =>
+          runner.run(),
     );
-    const most = times.pop()!.map((time) => (arithmetic ? ceiling.flops : layer.work) / time);
+    const timed = ratesOf(bodies, work, ceiling, plan);
     return measured.map(({ rung, error }, i) => ({
       op: ladder.op,
       layer: layer.name,
@@ -151,13 +144,10 @@ export function measureLayer(
       rung: rung.number,
       name: rung.name,
       ships: rung.ships,
-      milliseconds: median(times[i]),
-      rate: layer.work / median(times[i]) / 1e6,
-      share: ratioOfRounds(
-        times[i].map((time) => layer.work / time),
-        most,
-      ).median,
-      speedup: i === 0 ? null : ratioOfRounds(times[i - 1], times[i]).median,
+      milliseconds: timed[i].rate.ms,
+      rate: timed[i].rate.rate,
+      share: timed[i].rate.share.median,
+      speedup: i === 0 ? null : ratioOfRounds(timed[i - 1].rounds, timed[i].rounds).median,
       error,
     }));
   });

@@ -25,18 +25,35 @@ function asLongAs(other: () => unknown, body: () => void, time: number): { run: 
 
 /** Alternates an operation with its ceiling. */
 export function rateOf(body: () => unknown, work: Work, ceiling: Ceiling, plan: Plan): Rate {
+  return ratesOf([body], work, ceiling, plan)[0].rate;
+}
+
+/** Alternates several ways to do the same work, each with the ceiling; with the milliseconds of each round. */
+export function ratesOf(
+  bodies: readonly (() => unknown)[],
+  work: Work,
+  ceiling: Ceiling,
+  plan: Plan,
+): { rate: Rate; rounds: readonly number[] }[] {
   const arithmetic = "flops" in work;
   // a copy reads and writes: half of the traffic is its size
   const best = arithmetic ? ceiling.multiply : ceiling.copier(work.bytes / 2);
-  const { run, times } = asLongAs(body, best, plan.time);
-  const [ours, bests] = alternate([body, run], plan);
+  const bests = bodies.map((body) => asLongAs(body, best, plan.time));
+  const turns = alternate(
+    bodies.flatMap((body, i) => [body, bests[i].run]),
+    plan,
+  );
   const amount = arithmetic ? work.flops : work.bytes;
-  const bestAmount = times * (arithmetic ? ceiling.flops : work.bytes);
-  const ratesOf = (milliseconds: number[], done: number) => milliseconds.map((ms) => done / ms / 1e6);
-  return {
-    ms: median(ours),
-    rate: amount / median(ours) / 1e6,
-    unit: arithmetic ? "GFLOP/s" : "GB/s",
-    share: ratioOfRounds(ratesOf(ours, amount), ratesOf(bests, bestAmount)),
-  };
+  const ratesIn = (milliseconds: number[], done: number) => milliseconds.map((ms) => done / ms / 1e6);
+  return bests.map(({ times }, i) => {
+    const [rounds, bestRounds] = [turns[2 * i], turns[2 * i + 1]];
+    const bestAmount = times * (arithmetic ? ceiling.flops : work.bytes);
+    const rate: Rate = {
+      ms: median(rounds),
+      rate: amount / median(rounds) / 1e6,
+      unit: arithmetic ? "GFLOP/s" : "GB/s",
+      share: ratioOfRounds(ratesIn(rounds, amount), ratesIn(bestRounds, bestAmount)),
+    };
+    return { rate, rounds };
+  });
 }
