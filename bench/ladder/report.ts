@@ -19,6 +19,9 @@ export function readLadderResults(): LadderResults {
   return results;
 }
 
+/** "AMD EPYC, Node 20.20.2, one thread, 2026-01-31" */
+const originOf = ({ machine }: LadderResults) => `${machine.cpu}, Node ${machine.node}, one thread, ${machine.date}`;
+
 const rowsOf = (results: LadderResults, op: string) => results.rows.filter((row) => row.op === op);
 
 const columns = (unit: string) => [
@@ -61,9 +64,7 @@ export function withTable(readme: string, results: LadderResults, { op, unit }: 
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
   if (after === undefined) throw new Error(`${op}: its README has no place for a table (${BEGIN} … ${END})`);
-  const { machine, settings } = results;
-  const where = `${machine.cpu}, Node ${machine.node}, one thread, ${machine.date}`;
-  const caption = `${where}; medians of ${settings.rounds} rounds in turns.`;
+  const caption = `${originOf(results)}; medians of ${results.settings.rounds} rounds in turns.`;
   return `${before}${BEGIN}\n${markdownTable(columns(unit), rowsOf(results, op).map(cells), TEXTS)}\n\n${caption}\n${END}${after}`;
 }
 
@@ -118,11 +119,12 @@ export function picture(results: LadderResults): string {
   const style =
     "text{font:12px sans-serif;fill:#333;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold}.rung{fill:#9db4c8}.ships{fill:#2a6f97}.ceiling{stroke:#c1121f;stroke-dasharray:4 3}";
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 22}" viewBox="0 0 ${width} ${y + 22}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 38}" viewBox="0 0 ${width} ${y + 38}">`,
     "<title>GFLOP/s of each rung of matmul, conv2d and conv_transpose2d, beside the ceiling</title>",
     `<style>${style}</style><rect width="100%" height="100%" fill="#fff"/>`,
     ...parts,
     `<text x="8" y="${y + 12}">Dark: what ships. Dashed: the ceiling, multiplications and additions that never leave the registers.</text>`,
+    `<text x="8" y="${y + 28}">${originOf(results)}</text>`,
     "</svg>\n",
   ].join("\n");
 }
