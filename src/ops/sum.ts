@@ -13,8 +13,8 @@ const MIN_CHUNK_ROWS = 64;
 /**
  * Sums in float64 over the reduced dimensions: returns the address of `[kept...]` float64 sums.
  *
- * Rows (the reduced dimensions are last) are read along, columns 16 at a time down; both leave partials, which are few,
- * and a plain kernel adds them. Several separate groups of dimensions go one after the other, in float64 all the way.
+ * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where there are 64 and more. Both
+ * leave partials, which are few, and a plain kernel adds them. Several separate groups of dimensions go one after the other, in float64 all the way.
  */
 export function sumToDouble(x: NDArray, reduced: readonly boolean[]): number {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
