@@ -10,23 +10,17 @@
 import { storePartial } from "../simd";
 
 /**
- * The maximum over rows top, top + dilationHeight … < bottom and columns left, left + dilationWidth … < right of a plane, of which those
- * before 0 are left out, to y; its position to index, if index is not 0. Selects rather than branches: which element wins is
- * not predictable.
+ * The maximum of a plane's 2x2 window from row top and column left on, to y; its position to index, if index is not 0. Selects rather
+ * than branches: which element wins is not predictable.
  */
 // @ts-ignore: decorator
 @inline
-function maxOfWindow(
-  plane: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32, dilationHeight: i32, dilationWidth: i32,
-  y: usize, index: usize,
-): void {
-  while (top < 0) top += dilationHeight;
-  while (left < 0) left += dilationWidth;
+function maxOfWindow(plane: usize, width: i32, top: i32, left: i32, y: usize, index: usize): void {
   // a window of -Infinity alone has a position, too: its first
-  let at = top < bottom && left < right ? top * width + left : -1;
+  let at = top * width + left;
   let best: f32 = -Infinity;
-  for (let iy = top; iy < bottom; iy += dilationHeight) {
-    for (let ix = left; ix < right; ix += dilationWidth) {
+  for (let iy = top; iy < top + 2; iy++) {
+    for (let ix = left; ix < left + 2; ix++) {
       const position = iy * width + ix;
       const value = load<f32>(plane + (<usize>position << 2));
       const wins = i32(value > best) | i32(value != value);
@@ -83,8 +77,7 @@ export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usiz
         const sum = f32x4.add(f32x4.add(upperEven, upperOdd), f32x4.add(lowerEven, lowerOdd));
         if (v128.any_true(f32x4.ne(sum, sum))) {
           for (let i = 0; i < count; i++, to += 4) {
-            const left = 2 * (ox + i);
-            maxOfWindow(plane, width, 2 * oy, 2 * oy + 2, left, left + 2, 1, 1, y + to, index ? index + to : 0);
+            maxOfWindow(plane, width, 2 * oy, 2 * (ox + i), y + to, index ? index + to : 0);
           }
           continue;
         }
