@@ -1,5 +1,5 @@
 /**
- * jax-js's side, on its wasm backend. usage: tsx jax.ts INPUTS THREADS VARIANT
+ * jax-js's side, on its wasm backend: it trains only. usage: tsx jax.ts INPUTS THREADS VARIANT
  *
  * "as its docs say": lax.conv, lax.reduceWindow, valueAndGrad, all of it in jit or ("…, no jit") not. "im2col and dot": the same
  * network out of shifted slices and matrix products, the form that its compiler is fastest at. All are given the mask before the
@@ -81,14 +81,9 @@ await serve(async (inputs, _threads, variant) => {
   const layers = variant === "im2col and dot" ? rewritten : documented;
   return {
     version,
-    prepare({ kind, batch, steps }) {
+    prepare({ batch, steps }) {
       let weights = weightsOf(inputs);
       const images = toArray(first(batch, inputs.images));
-      if (kind === "forward") {
-        const run = jit((x: JaxArray, w: Weights) => forward(layers, x, w));
-        const values = () => run(images.ref, tree.ref(weights)).data();
-        return { check: async () => Array.from((await values()) as Float32Array), step: values };
-      }
       const mask = toArray(first(batch, inputs.mask));
       let means = zerosLike(weights);
       let squares = zerosLike(weights);
