@@ -86,7 +86,8 @@ export class CrossEntropy extends Op {
       return roundQuotient(sum, []);
     }
     const mean = empty([]);
-    kernels().divideSums(sum, sumToDouble(counts, all), mean.ptr, divisor.ptr);
+    const count = sumToDouble(counts, all); // before kernels(), which waits for all that was launched
+    kernels().divideSums(sum, count, mean.ptr, divisor.ptr);
     return mean;
   }
 
