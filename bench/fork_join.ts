@@ -1,6 +1,6 @@
 /**
  * What threads cost: an empty fork and join, with the workers awake and after a pause in which they fell asleep; and the share
- * of a training step that runs on one thread. usage: tsx bench/fork_join.ts [--threads 2] [--batch 4]
+ * of a training step that runs on one thread. usage: npx tsx bench/fork_join.ts [--threads 2] [--batch 4]
  */
 import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
