@@ -1,9 +1,7 @@
-/** Writes the tables of the docs and of the ladders from bench/results. usage: npm run bench:report */
+/** Writes the tables of the docs from bench/results. usage: npm run bench:report */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ladders } from "../ladder/ladders.ts";
-import { readLadderResults, writeReport } from "../ladder/report.ts";
 import { resultsFolder, root } from "../lib/results.ts";
 import { fillIn } from "./markdown.ts";
 import { tablesOf } from "./tables.ts";
@@ -19,6 +17,4 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     writeFileSync(path, fillIn(text, tables));
     console.log(`${name}: written`);
   }
-  writeReport(readLadderResults(), ladders);
-  console.log("the ladders' READMEs, docs/ladder.svg: written");
 }
