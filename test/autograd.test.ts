@@ -380,6 +380,14 @@ describe("values changed in place", () => {
     expect(y.toArray()).toEqual([0, 0]);
   });
 
+  test.each(["uniform_", "normal_"] as const)("nor can it be drawn anew by %s", (name) => {
+    const y = leafOf([1, 2]).mul(2);
+    expect(() => y[name]()).toThrow(AutogradError);
+    expect(() => y[name]()).toThrow(`${name}: an op made this tensor`);
+    expect(y.toArray()).toEqual([2, 4]);
+    expect(noGrad(() => y[name]())).toBe(y);
+  });
+
   test("copy_ checks shape and dtype", () => {
     expect(() => zeros([2]).copy_(zeros([1, 2]))).toThrow(ShapeError);
     expect(() => zeros([2]).copy_(zeros([2], { dtype: "int32" }))).toThrow(DTypeError);

@@ -285,11 +285,7 @@ export class Tensor implements Leaf, Disposable {
 
   /** Overwrites the values in place with those of `source`, which must have the same shape and dtype. Not differentiable. */
   copy_(source: Tensor): this {
-    if (this.handle.node && gradEnabled) {
-      throw new AutogradError(
-        "copy_: an op made this tensor, and its gradient would be wrong; use noGrad() or detach()",
-      );
-    }
+    this.#expectOverwritable("copy_");
     expectSameShape("copy_", "source", this.shape, source.shape);
     if (source.dtype !== this.dtype) throw new DTypeError(`copy_: expected ${this.dtype}, got ${source.dtype}`);
     copyInto(this.array, source.array);
@@ -301,6 +297,7 @@ export class Tensor implements Leaf, Disposable {
     const { generator } = readOptions("uniform_", options, { generator: defaultGenerator });
     checkNumber("uniform_", "low", low);
     checkNumber("uniform_", "high", high, low);
+    this.#expectOverwritable("uniform_");
     expectFloat("uniform_", this.array);
     fillUniform(this.array, generator.take(this.numel()), low, high - low);
     this.array.block.version++;
@@ -312,10 +309,19 @@ export class Tensor implements Leaf, Disposable {
     const { generator } = readOptions("normal_", options, { generator: defaultGenerator });
     checkNumber("normal_", "mean", mean);
     checkNumber("normal_", "std", std, 0);
+    this.#expectOverwritable("normal_");
     expectFloat("normal_", this.array);
     fillNormal(this.array, generator.take(this.numel()), mean, std);
     this.array.block.version++;
     return this;
+  }
+
+  #expectOverwritable(op: string): void {
+    if (this.handle.node && gradEnabled) {
+      throw new AutogradError(
+        `${op}: an op made this tensor, and its gradient would be wrong; use noGrad() or detach()`,
+      );
+    }
   }
 
   // --- elementwise ----------------------------------------------------------------------------------------------------
