@@ -305,6 +305,21 @@ describe("probes", () => {
     expect(encoder.training).toBe(true);
   });
 
+  test("a part that is frozen in a model in training stays frozen", () => {
+    const model = new Classifier(new Encoder(small));
+    const { encoder } = model;
+    encoder.stages[0].eval();
+    const modes = () => model.modules().map((module) => module.training);
+    const before = modes();
+    evaluateClassifier(model, sample);
+    embedAll(encoder, sample);
+    recalibrate(encoder, sample, { batches: 1, batchSize: 20 });
+    expect(modes()).toEqual(before);
+    const broken = { length: 1, get: () => [] };
+    expect(() => recalibrate(encoder, broken)).toThrow();
+    expect(modes()).toEqual(before);
+  });
+
   test("recalibrate changes running statistics only", () => {
     const encoder = new Encoder(small).eval();
     const names = Object.keys(encoder.stateDict());

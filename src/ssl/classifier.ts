@@ -4,6 +4,7 @@ import { OptionError } from "../errors.ts";
 import { dropout } from "../nn/functional/dropout.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/linear.ts";
+import { inMode } from "../nn/mode.ts";
 import { Module } from "../nn/module.ts";
 import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
@@ -91,13 +92,7 @@ export function evaluateClassifier(
   return { accuracy: right / set.length, loss: loss / set.length };
 }
 
-/** Runs `body` without a graph while the model is in `eval()`, then puts it back as it was. */
+/** Runs `body` without a graph while the model is in `eval()`, then puts each of its modules back as it was. */
 export function inEvalMode<T>(model: Module, body: () => T): T {
-  const { training } = model;
-  model.eval();
-  try {
-    return noGrad(body);
-  } finally {
-    model.train(training);
-  }
+  return inMode(model, false, () => noGrad(body));
 }

@@ -4,6 +4,7 @@ import { OptionError } from "../errors.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { normalize } from "../nn/functional/norm.ts";
 import { Linear } from "../nn/linear.ts";
+import { inMode } from "../nn/mode.ts";
 import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/scheduler.ts";
@@ -46,16 +47,14 @@ export function recalibrate(
   options?: { batches?: number; batchSize?: number },
 ): void {
   const { batches, batchSize } = readOptions("recalibrate", options, { batches: 50, batchSize: 200 });
-  const { training } = encoder;
-  encoder.train();
   let left = batches;
-  noGrad(() => {
+  const run = () => {
     for (const [images] of new DataLoader<Sample, Tensor[]>(set, { batchSize })) {
       if (left-- <= 0) break;
       encoder.forward(images);
     }
-  });
-  encoder.train(training);
+  };
+  inMode(encoder, true, () => noGrad(run));
 }
 
 /**

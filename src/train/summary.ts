@@ -2,6 +2,7 @@ import { OptionError, ShapeError } from "../errors.ts";
 import { MultiheadAttention } from "../nn/attention.ts";
 import { Conv2d, ConvTranspose2d } from "../nn/conv.ts";
 import { Linear } from "../nn/linear.ts";
+import { inMode } from "../nn/mode.ts";
 import type { Module } from "../nn/module.ts";
 import { checkShape, sizeOf } from "../ops/array.ts";
 import { zeros } from "../tensor/fill.ts";
@@ -83,9 +84,9 @@ export class Summary {
 export function summary(model: Module, inputShape: readonly number[]): Summary {
   checkShape("summary", inputShape);
   if (sizeOf(inputShape) === 0) throw new ShapeError(`summary: expected a batch, got [${inputShape}]`);
-  const modules = model.namedModules();
-  const leaves = modules.filter(([, module]) => module.children().length === 0 || module instanceof MultiheadAttention);
-  const modes = modules.map(([, module]) => module.training);
+  const leaves = model
+    .namedModules()
+    .filter(([, module]) => module.children().length === 0 || module instanceof MultiheadAttention);
   const layers: LayerSummary[] = [];
   const seen = new Set<Module>();
   let inside: Module | null = null;
@@ -109,13 +110,9 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
     };
   }
   try {
-    model.eval();
-    scope(() => noGrad(() => void model.forward(zeros(inputShape))));
+    inMode(model, false, () => scope(() => noGrad(() => void model.forward(zeros(inputShape)))));
   } finally {
     for (const [, module] of leaves) delete (module as { forward?: unknown }).forward;
-    modules.forEach(([, module], i) => {
-      module.training = modes[i];
-    });
   }
   if (layers.length === 0) throw new OptionError("summary: no layer ran");
   return new Summary(layers, inputShape);

@@ -1,6 +1,7 @@
 import { DataLoader, type DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
 import type { Stateful } from "../io/checkpoint.ts";
+import { inMode } from "../nn/mode.ts";
 import { Module } from "../nn/module.ts";
 import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
@@ -199,9 +200,7 @@ export class Trainer<B = any> {
     let valid: Record<string, number> = {};
     if (validate) {
       const run = () => scope(() => noGrad(() => validate(place)));
-      model.eval();
-      valid = average ? average.during(run) : run();
-      model.train();
+      valid = inMode(model, false, () => (average ? average.during(run) : run()));
     }
     this.#seconds += (performance.now() - started) / 1000;
     const entry = this.#write("epoch", { ...means(this.#sums.epoch), ...valid }) as EpochEntry;
