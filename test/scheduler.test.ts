@@ -362,6 +362,18 @@ describe("ReduceLROnPlateau", () => {
     }
   });
 
+  test.each([
+    ["min", Infinity],
+    ["max", -Infinity],
+  ] as const)("mode %s: a state without a best metric is restored as such", (mode, none) => {
+    const scheduler = new optim.ReduceLROnPlateau(twoGroups(), { mode });
+    const fresh = scheduler.stateDict();
+    scheduler.step(1);
+    scheduler.loadStateDict(fresh);
+    expect(scheduler.best).toBe(none);
+    expect(scheduler.stateDict()).toEqual(fresh);
+  });
+
   test("a NaN is no improvement", () => {
     const optimizer = twoGroups();
     const scheduler = new optim.ReduceLROnPlateau(optimizer, { patience: 1 });

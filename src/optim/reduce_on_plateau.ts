@@ -44,6 +44,7 @@ export class ReduceLROnPlateau {
   readonly #minLrs: number[];
   readonly #eps: number;
   readonly #better: (metric: number, best: number) => boolean;
+  readonly #noBest: number;
   /** The best metric so far. */
   best: number;
   /** Steps since the last improvement. */
@@ -80,7 +81,8 @@ export class ReduceLROnPlateau {
     const threshold = checkNumber(this.name, "threshold", o.threshold, 0);
     this.#better = (metric, best) =>
       sign * metric < sign * (relative ? best * (1 - sign * threshold) : best - sign * threshold);
-    this.best = sign * Infinity;
+    this.#noBest = sign * Infinity;
+    this.best = this.#noBest;
   }
 
   /** Takes the metric of an epoch (a number: `loss.item()`), and reduces the rates where it is time. */
@@ -123,7 +125,7 @@ export class ReduceLROnPlateau {
     const [numBadEpochs, cooldownCounter, lastEpoch] = ["numBadEpochs", "cooldownCounter", "lastEpoch"].map((key) =>
       savedNumber(this.name, state, key),
     );
-    if (state.best !== null) this.best = savedNumber(this.name, state, "best");
-    Object.assign(this, { numBadEpochs, cooldownCounter, lastEpoch });
+    const best = state.best === null ? this.#noBest : savedNumber(this.name, state, "best");
+    Object.assign(this, { best, numBadEpochs, cooldownCounter, lastEpoch });
   }
 }
