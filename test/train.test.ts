@@ -243,6 +243,36 @@ describe("EarlyStopping", () => {
     ]);
   });
 
+  test("a state without weights forgets those there were", () => {
+    const layer = new nn.Linear(1, 1);
+    const stopping = new EarlyStopping(layer);
+    const fresh = stopping.stateDict();
+    const before = memory().liveTensors;
+    stopping.update(1);
+    stopping.loadStateDict(fresh);
+    expect(memory().liveTensors).toBe(before);
+    layer.weight.copy_(tensor([[7]]));
+    stopping.restoreBest();
+    expect(layer.weight.item()).toBe(7);
+    expect(stopping.stateDict()).toEqual(fresh);
+  });
+
+  test.each<[string, object | null]>([
+    ["nothing", null],
+    ["no best", { waited: 0 }],
+    ["no weights", { best: 1, waited: 0 }],
+    ["NaN", { best: Number.NaN, waited: 0, weights: null }],
+    ["a negative count", { best: 1, waited: -1, weights: null }],
+    ["other weights", { best: 1, waited: 0, weights: { weight: rand([2, 2]), bias: rand([2]) } }],
+  ])("a state with %s is refused, and changes nothing", (_name, state) => {
+    const stopping = new EarlyStopping(new nn.Linear(1, 1));
+    const fresh = stopping.stateDict();
+    const before = memory().liveTensors;
+    expect(() => stopping.loadStateDict(state as never)).toThrow(StateDictError);
+    expect(stopping.stateDict()).toEqual(fresh);
+    expect(memory().liveTensors).toBe(before);
+  });
+
   test("a number that no epoch has is an error that names those it has", async () => {
     const { trainer, model } = makeTrainer({ callbacks: [] });
     (trainer.options.callbacks as Callback[]).push(new EarlyStopping(model, { monitor: "accuracy" }));

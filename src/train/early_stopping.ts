@@ -101,11 +101,23 @@ export class EarlyStopping implements Callback {
     return { best: this.#best, waited: this.#waited, weights: this.#weights?.stateDict() ?? null };
   }
 
+  /** @throws StateDictError where something is missing, or the weights are another model's. Nothing changes then. */
   loadStateDict(state: { best: number | null; waited: number; weights: StateDict | null }): void {
-    if (!state || !Number.isInteger(state.waited))
-      throw new StateDictError("EarlyStopping: expected { best, waited, weights }");
-    if (state.weights) (this.#weights ??= new Snapshot(this.#model)).loadStateDict(state.weights);
-    this.#best = state.best;
-    this.#waited = state.waited;
+    const { best, waited, weights } = state ?? {};
+    const isBest = best === null || (typeof best === "number" && !Number.isNaN(best));
+    if (!isBest || !Number.isInteger(waited) || waited < 0 || typeof weights !== "object") {
+      throw new StateDictError("EarlyStopping.loadStateDict: expected { best, waited, weights }");
+    }
+    const snapshot = weights && (this.#weights ?? new Snapshot(this.#model));
+    try {
+      snapshot?.loadStateDict(weights as StateDict);
+    } catch (error) {
+      if (snapshot !== this.#weights) snapshot?.release();
+      throw error;
+    }
+    if (!snapshot) this.#weights?.release();
+    this.#weights = snapshot;
+    this.#best = best;
+    this.#waited = waited;
   }
 }
