@@ -4,10 +4,13 @@ import {
   DTypeError,
   memory,
   OptionError,
+  OutOfMemoryError,
   optim,
   ReleasedError,
+  Scope,
   StateDictError,
   scope,
+  setMemoryLimit,
   type Tensor,
   tensor,
   zeros,
@@ -286,11 +289,51 @@ describe("bad input", () => {
       { ...good, state: { 0: { ...good.state[0], exp_avg: zeros([4]) } } },
       { ...good, state: { 0: { ...good.state[0], step: Number.NaN } } },
       { ...good, state: { 0: { ...good.state[0], exp_avg: "x" } } },
+      { ...good, state: { 0: { ...good.state[0], exp_avg: 3 } } },
+      { ...good, state: { 0: { ...good.state[0], exp_avg: zeros([5], { dtype: "int32" }) } } },
+      { ...good, state: { 0: { ...good.state[0], step: zeros([5]) } } },
+      { ...good, state: { 0: { ...good.state[0], step: 1.5 } } },
+      { ...good, state: { 0: { ...good.state[0], momentum_buffer: zeros([5]) } } },
+      { ...good, state: { 0: null } },
+      { ...good, paramGroups: [null] },
+      { ...good, paramGroups: [{ ...group, params: [0, 0] }] },
     ];
+    optimizer.paramGroups[0].lr = 0.25;
     for (const dict of bad) expect(() => optimizer.loadStateDict(untyped(dict))).toThrow(StateDictError);
     const badOption = { ...good, paramGroups: [{ ...group, lr: Number.NaN }] };
     expect(() => optimizer.loadStateDict(badOption)).toThrow(OptionError);
-    expect(optimizer.stateDict()).toEqual(good);
-    expect(optimizer.paramGroups[0].lr).toBe(0.5);
+    expect(optimizer.stateDict().state).toEqual(good.state);
+    expect(optimizer.paramGroups[0].lr).toBe(0.25);
+  });
+
+  test("without memory for the whole state nothing changes", () => {
+    const size = 2 ** 20;
+    const make = () => {
+      const q = tensor(new Float32Array(size), { requiresGrad: true });
+      q.grad = zeros([size]);
+      const optimizer = new optim.Adam([q], { lr: 0.5 });
+      optimizer.step();
+      return optimizer;
+    };
+    const [from, into] = [make().stateDict(), make()];
+    into.paramGroups[0].lr = 0.25;
+    const { state } = into.stateDict();
+    const { liveTensors, reservedBytes } = memory();
+    setMemoryLimit(reservedBytes);
+    try {
+      const filling = new Scope();
+      expect(() => {
+        for (;;) zeros([size]);
+      }).toThrow(OutOfMemoryError);
+      // room for one of the two tensors
+      for (const handle of [...filling.handles].slice(0, 1)) handle.release("the test");
+      expect(() => into.loadStateDict(from)).toThrow(OutOfMemoryError);
+      filling.close();
+    } finally {
+      setMemoryLimit(4 * 2 ** 30);
+    }
+    expect(into.stateDict().state).toEqual(state);
+    expect(into.paramGroups[0].lr).toBe(0.25);
+    expect(memory().liveTensors).toBe(liveTensors);
   });
 });

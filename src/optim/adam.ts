@@ -21,6 +21,13 @@ const DEFAULTS: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight
 
 /** What Adam and AdamW share: they differ in where the weight decay goes. */
 abstract class AdamBase extends Optimizer<AdamOptions> {
+  protected readonly stateKinds = {
+    step: "count",
+    exp_avg: "tensor",
+    exp_avg_sq: "tensor",
+    max_exp_avg_sq: "tensor",
+  } as const;
+
   protected checkOptions(o: AdamOptions): void {
     checkNumber(this.name, "lr", o.lr, 0);
     checkBetas(this.name, o.betas);

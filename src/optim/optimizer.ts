@@ -1,8 +1,8 @@
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { checkNumber, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
-import { keep } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { keep, scope } from "../tensor/scope.ts";
+import { noGrad, Tensor } from "../tensor/tensor.ts";
 
 /** What every optimizer's options have: schedulers change it. */
 export interface LearningRate {
@@ -55,6 +55,9 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
       throw new OptionError(`${name}: no parameter has requiresGrad, so nothing could be learnt`);
     }
   }
+
+  /** What a parameter's state may hold, by name: a count of steps, or a tensor of the parameter's shape. */
+  protected abstract readonly stateKinds: Readonly<Record<string, "count" | "tensor">>;
 
   /** Throws an OptionError for a bad value. Called when a group is added, and before each step, as options may be changed. */
   protected abstract checkOptions(options: Options): void;
@@ -141,7 +144,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
 
   /**
    * Restores what `stateDict()` gave: options and state. Values are copied. Nothing changes when it throws.
-   * @throws StateDictError when groups, numbers of parameters or shapes differ.
+   * @throws StateDictError when groups or numbers of parameters differ, or the state's names, shapes or dtypes; OptionError for a bad option.
    */
   loadStateDict(dict: OptimizerStateDict): void {
     const fail = (message: string): never => {
@@ -155,50 +158,71 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
       fail(`expected ${this.paramGroups.length} parameter groups, got ${groups.length}`);
     }
     const byNumber = new Map<number, Tensor>();
-    const options = groups.map(({ params: numbers, initialLr, ...rest }, g) => {
+    const options = groups.map((group, g) => {
+      const { params: numbers, initialLr, ...rest } = group ?? {};
       const { params } = this.paramGroups[g];
       if (!Array.isArray(numbers) || numbers.length !== params.length) {
         return fail(`group ${g}: expected ${params.length} parameters, got ${(numbers as unknown[])?.length}`);
       }
       numbers.forEach((number, i) => {
+        if (byNumber.has(number)) fail(`group ${g}: parameter ${number} appears twice`);
         byNumber.set(number, params[i]);
       });
       const read = readOptions(this.name, rest as Partial<Options>, this.defaults);
       this.checkOptions(read);
       return initialLr === undefined ? read : { ...read, initialLr: checkNumber(this.name, "initialLr", initialLr) };
     });
-    const entries = Object.entries(dict.state);
-    for (const [number, values] of entries) {
+    const entries = Object.entries(dict.state).map(([number, values]): [Tensor, ParamState] => {
       const param = byNumber.get(Number(number)) ?? fail(`state of parameter ${number}, which is in no group`);
+      if (typeof values !== "object" || values === null) fail(`state of parameter ${number}: expected an object`);
       for (const [name, value] of Object.entries(values)) {
-        if (typeof value === "number" ? !Number.isFinite(value) : !(value instanceof Tensor)) {
-          fail(`${name} of parameter ${number}: expected a number or a tensor, got ${value}`);
-        }
-        if (value instanceof Tensor && (formatShape(value.shape) !== formatShape(param.shape) || value.released)) {
-          fail(
-            `${name} of parameter ${number}: expected shape ${formatShape(param.shape)}, got ${formatShape(value.shape)}` +
-              (value.released ? ", released" : ""),
-          );
-        }
+        this.#checkState(name, value, param, (expected, came) =>
+          fail(`${name} of parameter ${number}: expected ${expected}, got ${came}`),
+        );
       }
-    }
+      return [param, values];
+    });
+    const loaded = copyStates(entries);
     options.forEach((read, g) => {
       Object.assign(this.paramGroups[g], read);
     });
-    const old = new Map(this.#state);
-    this.#state.clear();
-    for (const [number, values] of entries) {
-      const param = byNumber.get(Number(number)) as Tensor;
-      const own = this.stateOf(param);
-      for (const [name, value] of Object.entries(values)) {
-        if (value instanceof Tensor) this.stateTensor(own, name, param).copy_(value);
-        else own[name] = value;
-      }
-    }
-    for (const state of old.values()) {
+    for (const state of this.#state.values()) {
       for (const value of Object.values(state)) if (value instanceof Tensor) value.release();
     }
+    this.#state.clear();
+    for (const [param, state] of loaded) this.#state.set(param, state);
   }
+
+  #checkState(name: string, value: unknown, param: Tensor, fail: (expected: string, came: unknown) => never): void {
+    const kind = Object.hasOwn(this.stateKinds, name) ? this.stateKinds[name] : undefined;
+    const expected = `float32 ${formatShape(param.shape)}`;
+    if (kind === undefined) fail(`one of ${Object.keys(this.stateKinds).join(", ")}`, "this name");
+    if (kind === "count") {
+      if (!Number.isInteger(value) || (value as number) < 0) fail("an integer >= 0", value);
+    } else if (!(value instanceof Tensor)) fail(expected, value);
+    else if (value.released) fail(expected, "a released tensor");
+    else if (`${value.dtype} ${formatShape(value.shape)}` !== expected) {
+      fail(expected, `${value.dtype} ${formatShape(value.shape)}`);
+    }
+  }
+}
+
+/** Copies that outlive all scopes; where memory runs out half-way, none. */
+function copyStates(entries: readonly [Tensor, ParamState][]): [Tensor, ParamState][] {
+  return scope(() => {
+    const copies: Tensor[] = [];
+    const copy = (value: number | Tensor) => {
+      if (typeof value === "number") return value;
+      copies.push(noGrad(() => value.clone()));
+      return copies[copies.length - 1];
+    };
+    const copied = entries.map(([param, state]): [Tensor, ParamState] => [
+      param,
+      Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copy(value)])),
+    ]);
+    for (const tensor of copies) keep(tensor);
+    return copied;
+  });
 }
 
 function listOf(name: string, values: Iterable<unknown>): unknown[] {

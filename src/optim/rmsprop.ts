@@ -36,6 +36,13 @@ export interface RMSpropOptions {
  * ```
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  protected readonly stateKinds = {
+    step: "count",
+    square_avg: "tensor",
+    grad_avg: "tensor",
+    momentum_buffer: "tensor",
+  } as const;
+
   constructor(params: Params<RMSpropOptions>, options?: Partial<RMSpropOptions>) {
     const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
     super("RMSprop", params, options, defaults);
