@@ -204,6 +204,14 @@ describe("a second backward", () => {
 });
 
 describe("backward(gradient)", () => {
+  test("a leaf's gradient has memory of its own", () => {
+    const x = leafOf([0, 0, 0]);
+    const g = ones([3]);
+    x.backward(g);
+    x.grad!.copy_(zeros([3]));
+    expect(g.toArray()).toEqual([1, 1, 1]);
+  });
+
   test("weighs the elements", () => {
     const x = leafOf([1, 2, 3]);
     x.square().backward(tensor([1, 10, 100]));

@@ -274,7 +274,7 @@ export class Tensor implements Leaf, Disposable {
     withFrame(() => {
       const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
       if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
-      else this.accumulateGrad(seed);
+      else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf takes over what it is given
     });
   }
 
