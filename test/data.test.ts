@@ -225,6 +225,8 @@ describe("batches", () => {
       for (const _ of new DataLoader({ length: 2, get } as Dataset, { batchSize: 2 })) expect.unreachable();
     };
     const before = memory().liveTensors;
+    expect(first((i) => [[2 ** 31 - 1, 2 ** 31][i]])).toThrow(OptionError);
+    expect(first((i) => [[0, 2 ** 32 + 3][i]])).toThrow("collate: part 0 of sample 1 expected an integer in");
     expect(first((i) => [tensor(new Float32Array(i + 1))])).toThrow("collate: sample 1 expected shape [1], got [2]");
     expect(first((i) => [i ? tensor([1]) : tensor([1], { dtype: "int32" })])).toThrow(DTypeError);
     expect(first((i) => new Array(i + 1).fill(1))).toThrow("a sample expected 1 parts, as in the first, got 2 parts");

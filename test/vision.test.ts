@@ -121,6 +121,8 @@ describe("transforms", () => {
     expect(from({}, [1, 2, 3, 4])).toThrow("expected 4 bytes for [1,1,2,2], got object");
     expect(from({ shape: [4] })).toThrow("shape expected [N,C,H,W]");
     expect(from({ shape: [1, 1, 2, NaN] })).toThrow(OptionError);
+    expect(from({ labels: [1.7] })).toThrow("expected integers as labels, got 1.7 of image 0");
+    expect(from({ labels: [2 ** 32] })).toThrow(DataError);
     expect(from({ labels: [0, 1] })).toThrow("expected 1 labels in [0, 1], got 2 labels");
     expect(from({ labels: [2], classes: ["a", "b"] })).toThrow("got label 2 of image 0");
     expect(from({ layout: "NHWC" })).toThrow("layout expected one of CHW, HWC");

@@ -1,4 +1,5 @@
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
+import { checkElement } from "../ops/fill.ts";
 import { joinRows } from "../ops/rows.ts";
 import { tensor } from "../tensor/creation.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
@@ -23,7 +24,8 @@ function stackTensors(parts: readonly Tensor[]): Tensor {
 /**
  * A batch of samples: for each of their parts a tensor, tensors stacked along a new first dimension, integers as int32.
  *
- * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers.
+ * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers; OptionError for an integer that
+ * int32 cannot hold.
  */
 export function defaultCollate(samples: readonly Sample[]): Tensor[] {
   const count = Array.isArray(samples[0]) ? samples[0].length : -1;
@@ -39,7 +41,10 @@ export function defaultCollate(samples: readonly Sample[]): Tensor[] {
     if (values.every((value) => value instanceof Tensor)) return stackTensors(values);
     // a plain number may be an integer by chance, so it never decides between int32 and float32
     const wrong = values.find((value) => !Number.isInteger(value));
-    if (wrong === undefined) return tensor(Int32Array.from(values as number[]));
+    if (wrong === undefined) {
+      for (const [i, value] of values.entries()) checkElement("collate", `part ${part} of sample ${i}`, value, "int32");
+      return tensor(Int32Array.from(values as number[]));
+    }
     throw new DTypeError(
       `collate: part ${part} of the samples expected tensors, or integers (labels), got ${typeName(wrong)}; ` +
         "for real numbers return tensor(value)",

@@ -94,7 +94,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
       const came = bytes instanceof Uint8Array ? `${bytes.length} bytes` : typeof bytes;
       throw new DataError(`ImageDataset.fromBytes: expected ${n * c * h * w} bytes for [${shape}], got ${came}`);
     }
-    const labels = Int32Array.from(given.labels ?? new Int32Array(n));
+    const labels = int32Labels(given.labels ?? new Int32Array(n));
     const classes =
       given.classes ?? Array.from({ length: labels.reduce((a, b) => Math.max(a, b), 0) + 1 }, (_, i) => `${i}`);
     const images = new ByteImages(n, c, h, w);
@@ -153,4 +153,13 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   #checkReleased(): void {
     if (this.#images.released) throw new ReleasedError("dataset: its images were released by release()");
   }
+}
+
+function int32Labels(given: ArrayLike<number>): Int32Array {
+  const labels = Int32Array.from(given);
+  const wrong = labels.findIndex((label, i) => label !== given[i]);
+  if (wrong >= 0) {
+    throw new DataError(`ImageDataset.fromBytes: expected integers as labels, got ${given[wrong]} of image ${wrong}`);
+  }
+  return labels;
 }
