@@ -301,7 +301,7 @@ describe("noGrad, detach, requiresGrad", () => {
       }),
     ).toThrow(RangeError);
     expect(isGradEnabled()).toBe(true);
-    expect(() => noGrad(async () => 1)).toThrow(TypeError);
+    expect(() => noGrad(async () => 1)).toThrow(OptionError);
   });
 
   test("enableGrad records inside of noGrad, and only there", () => {

@@ -146,7 +146,7 @@ describe("scope", () => {
   });
 
   test("refuses an asynchronous body", () => {
-    expect(() => scope(async () => zeros([2]))).toThrow(TypeError);
+    expect(() => scope(async () => zeros([2]))).toThrow(OptionError);
   });
 
   test("closing the outer one closes those left open inside", () => {

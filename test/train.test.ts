@@ -302,6 +302,14 @@ describe("MovingAverage", () => {
     expect(layer.weight.toArray()).toEqual([[12, -12]]);
   });
 
+  test("an async function would have them for its first part only, and is refused", () => {
+    const layer = new nn.Linear(1, 1, { bias: false });
+    const average = new MovingAverage(layer);
+    layer.weight.copy_(tensor([[12]]));
+    expect(() => average.during(async () => 1)).toThrow(OptionError);
+    expect(layer.weight.item()).toBe(12);
+  });
+
   test("averages running statistics too, and counts of batches are the last", () => {
     const norm = new nn.BatchNorm1d(2);
     const average = new MovingAverage(norm, { decay: 0.9 });

@@ -67,3 +67,11 @@ export function checkBoolean(op: string, name: string, value: unknown): boolean 
     throw new OptionError(`${op}: ${name} expected true or false, got ${describe(value)}`);
   return value;
 }
+
+/** Refuses the promise of an async function where what was set up for the function ends when it returns. */
+export function refusePromise<T>(op: string, result: T, advice = ""): T {
+  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
+    throw new OptionError(`${op}: expected a synchronous function, it returned a Promise${advice}`);
+  }
+  return result;
+}

@@ -1,3 +1,4 @@
+import { refusePromise } from "../ops/options.ts";
 import { finalizer, type Handle } from "./handle.ts";
 
 /** Anything that holds a handle: a Tensor. */
@@ -108,12 +109,7 @@ function forEachTensor(value: unknown, visit: (tensor: Owned) => void): void {
 export function scope<T>(body: () => T): T {
   const own = new Scope("scope()");
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TypeError(
-        "scope: expected a synchronous function, it returned a Promise; use `using s = new Scope()` around awaits",
-      );
-    }
+    const result = refusePromise("scope", body(), "; use `using s = new Scope()` around awaits");
     own.moveToParent(result);
     return result;
   } finally {

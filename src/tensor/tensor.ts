@@ -21,7 +21,7 @@ import { checkElement, full } from "../ops/fill.ts";
 import { Gather, IndexSelect } from "../ops/indexing.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import { checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkChoice, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import {
   flattenedShape,
@@ -61,9 +61,7 @@ function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
   const before = gradEnabled;
   gradEnabled = enabled;
   try {
-    const result = body();
-    if (result instanceof Promise) throw new TypeError(`${op}: expected a synchronous function, it returned a Promise`);
-    return result;
+    return refusePromise(op, body());
   } finally {
     gradEnabled = before;
   }

@@ -2,7 +2,7 @@ import { OptionError } from "../errors.ts";
 import { Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { averageStep } from "../ops/average.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What `stateDict()` gives. The tensors are those in use, not copies. */
@@ -51,12 +51,12 @@ export class MovingAverage {
     });
   }
 
-  /** Runs `body` while the model has the averaged weights; afterwards it has its own again, also after an exception. */
+  /** Runs `body` while the model has the averaged weights; afterwards it has its own again, also after an exception. `body` must not be async. */
   during<T>(body: () => T): T {
     const own = new Snapshot(this.model);
     this.#mean.restore();
     try {
-      return body();
+      return refusePromise("MovingAverage.during", body());
     } finally {
       own.restore();
       own.release();
