@@ -127,6 +127,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/ops/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",
   "src/nn/norm.ts": "reads the number of batches, one integer",
+  "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
 };
 

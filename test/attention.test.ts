@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DTypeError, manualSeed, nn, OptionError, ones, rand, ShapeError, zeros } from "wasmgrad";
+import { DTypeError, manualSeed, nn, OptionError, ones, rand, ShapeError, tensor, zeros } from "wasmgrad";
 
 const attend = nn.functional.scaledDotProductAttention;
 
@@ -13,6 +13,37 @@ describe("scaledDotProductAttention", () => {
   test("batch dimensions broadcast", () => {
     expect(attend(rand([2, 1, 3, 4]), rand([5, 6, 4]), rand([5, 6, 7])).shape).toEqual([2, 5, 3, 7]);
     expect(attend(rand([0, 3, 4]), rand([0, 6, 4]), rand([0, 6, 7])).shape).toEqual([0, 3, 7]);
+  });
+
+  test.each([
+    [
+      "bool",
+      tensor([
+        [true, true, false],
+        [false, false, false],
+      ]),
+    ],
+    [
+      "float",
+      tensor([
+        [0, 0, -Infinity],
+        [-Infinity, -Infinity, -Infinity],
+      ]),
+    ],
+  ])("a query that may see no key gives 0 and passes no gradient on (%s mask)", (_kind, attnMask) => {
+    const [q, k, v] = [
+      [2, 4],
+      [3, 4],
+      [3, 4],
+    ].map((shape) => rand(shape, { requiresGrad: true }));
+    const y = attend(q, k, v, { attnMask });
+    expect(y.toArray()).toEqual(
+      [attend(q.narrow(0, 0, 1), k.narrow(0, 0, 2), v.narrow(0, 0, 2)).toArray()].flat().concat([[0, 0, 0, 0]]),
+    );
+    y.sum().backward();
+    for (const x of [q, k, v]) expect(x.grad!.data().every(Number.isFinite)).toBe(true);
+    expect(q.grad!.toArray()).toEqual([expect.anything(), [0, 0, 0, 0]]);
+    expect(v.grad!.select(0, 2).toArray()).toEqual([0, 0, 0, 0]);
   });
 
   test("dropout drops weights, the same ones for the same seed", () => {

@@ -3,6 +3,7 @@ import { expectSameShape } from "../ops/array.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";
+import { softmaxWithout } from "./functional/attention.ts";
 import { dropout } from "./functional/dropout.ts";
 import { linear } from "./functional/linear.ts";
 import { xavierUniform, zeros } from "./init.ts";
@@ -32,7 +33,8 @@ export interface AttendOptions {
 
 /**
  * Attention of several heads (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ` with Q, K, V projected by thirds of
- * one weight. Matches `torch.nn.MultiheadAttention`.
+ * one weight. Matches `torch.nn.MultiheadAttention`, but that a query for which all keys are masked gets the value 0 before the last
+ * projection, and passes no gradient on; there it gets NaN.
  *
  * @example
  * ```ts
@@ -107,9 +109,21 @@ export class MultiheadAttention extends Module {
     const arrange = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1));
     const [q, k, v] = [query, key, value].map((x, part) => this.#project(arrange(x), part));
     let scores = q.mul(1 / Math.sqrt(this.embedDim / this.numHeads)).matmul(k.transpose(2, 3));
-    if (attnMask) scores = applyMask("attnMask", scores, attnMask);
-    if (keyPaddingMask) scores = applyPadding(scores, keyPaddingMask);
-    const weights = dropout(scores.softmax(3), { p: this.dropout, training: this.training });
+    const hidden: Tensor[] = [];
+    if (attnMask) {
+      const mask = fitMask(scores, attnMask);
+      if (mask.dtype === "float32") scores = scores.add(mask);
+      hidden.push(mask.dtype === "float32" ? mask.eq(Number.NEGATIVE_INFINITY) : mask);
+    }
+    if (keyPaddingMask) hidden.push(fitPadding(scores, keyPaddingMask));
+    const shares =
+      hidden.length === 0
+        ? scores.softmax(3)
+        : softmaxWithout(
+            hidden.reduce((a, b) => a.logicalOr(b)),
+            scores,
+          );
+    const weights = dropout(shares, { p: this.dropout, training: this.training });
     const [images, , length] = weights.shape;
     const joined = weights.matmul(v).permute([0, 2, 1, 3]).reshape([images, length, this.embedDim]);
     const y = this.outProj.forward(joined);
@@ -148,21 +162,21 @@ export class MultiheadAttention extends Module {
   }
 }
 
-/** A mask [L, S] or [N·heads, L, S] on scores [N, heads, L, S]. */
-function applyMask(name: string, scores: Tensor, mask: Tensor): Tensor {
+/** A mask [L, S] or [N·heads, L, S] for scores [N, heads, L, S]. */
+function fitMask(scores: Tensor, mask: Tensor): Tensor {
   const [images, heads, length, source] = scores.shape;
   const expected = mask.dim() === 3 ? [images * heads, length, source] : [length, source];
-  expectSameShape("MultiheadAttention", name, expected, mask.shape);
-  const fitted = mask.dim() === 3 ? mask.reshape([images, heads, length, source]) : mask;
-  if (fitted.dtype === "float32") return scores.add(fitted);
-  if (fitted.dtype !== "bool") throw new DTypeError(`MultiheadAttention: ${name} expected bool or float32`);
-  return scores.where(fitted.logicalNot(), Number.NEGATIVE_INFINITY);
+  expectSameShape("MultiheadAttention", "attnMask", expected, mask.shape);
+  if (mask.dtype !== "bool" && mask.dtype !== "float32") {
+    throw new DTypeError(`MultiheadAttention: attnMask expected bool or float32, got ${mask.dtype}`);
+  }
+  return mask.dim() === 3 ? mask.reshape([images, heads, length, source]) : mask;
 }
 
-function applyPadding(scores: Tensor, mask: Tensor): Tensor {
+function fitPadding(scores: Tensor, mask: Tensor): Tensor {
   const [images, , , source] = scores.shape;
   expectSameShape("MultiheadAttention", "keyPaddingMask", [images, source], mask.shape);
   if (mask.dtype !== "bool")
     throw new DTypeError(`MultiheadAttention: keyPaddingMask expected bool, got ${mask.dtype}`);
-  return scores.where(mask.reshape([images, 1, 1, source]).logicalNot(), Number.NEGATIVE_INFINITY);
+  return mask.reshape([images, 1, 1, source]);
 }

@@ -17,7 +17,8 @@ export interface AttentionOptions {
 
 /**
  * `softmax(q kᵀ · scale + mask) v`: each query's mean of the values, weighted by how well their keys match. Matches
- * `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives NaN.
+ * `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives 0, and no gradient, as in PyTorch from 2.5
+ * on (NaN before).
  *
  * @param q [..., L, E]
  * @param k [..., S, E]
@@ -54,17 +55,28 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   const factor = scale === null ? 1 / Math.sqrt(features) : checkNumber(op, "scale", scale);
   const scores = q.mul(factor).matmul(k.transpose(-2, -1));
   const mask = isCausal ? ones([queries, keys]).tril().bool() : attnMask;
-  const weights = (mask ? masked(op, scores, mask) : scores).softmax(-1);
+  const weights = mask ? maskedWeights(op, scores, mask) : scores.softmax(-1);
   return (dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights).matmul(v);
 }
 
-function masked(op: string, scores: Tensor, mask: Tensor): Tensor {
+function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
   const { shape } = scores;
   const fits = mask.shape.every((length, d) => length === 1 || length === shape[d + shape.length - mask.dim()]);
   if (mask.dim() > shape.length || !fits) {
     throw new ShapeError(`${op}: attnMask ${formatShape(mask.shape)} does not broadcast to ${formatShape(shape)}`);
   }
-  if (mask.dtype === "bool") return scores.where(mask, -Infinity);
-  if (mask.dtype === "float32") return scores.add(mask);
+  if (mask.dtype === "bool") return softmaxWithout(mask.logicalNot(), scores);
+  if (mask.dtype === "float32") return softmaxWithout(mask.eq(-Infinity), scores.add(mask));
   throw new DTypeError(`${op}: attnMask expected bool or float32, got ${mask.dtype}`);
+}
+
+/**
+ * Softmax along the last dimension over the scores that are not `hidden` (bool, broadcast). Where all of a row are, its weights are 0: the
+ * quotient 0 / 0 would carry NaN into all gradients.
+ */
+export function softmaxWithout(hidden: Tensor, scores: Tensor): Tensor {
+  const masked = scores.where(hidden.logicalNot(), -Infinity);
+  const sees = hidden.all(-1, { keepdim: true }).logicalNot();
+  if (sees.all().item()) return masked.softmax(-1);
+  return masked.where(sees, 0).softmax(-1).where(sees, 0);
 }
