@@ -13,6 +13,7 @@ import {
   tensor,
 } from "wasmgrad";
 import { MASK, MaskedLanguageModel, maskTokens, PAD, UNK, WordTokenizer } from "wasmgrad/ssl";
+import { expectClose } from "./compare.ts";
 
 const int = (rows: number[][]) => tensor(rows, { dtype: "int32" });
 
@@ -73,6 +74,21 @@ describe("maskTokens", () => {
     expect(maskTokens(some, 10, { ratio: 0 }).seen.toArray()).toEqual(some.toArray());
   });
 
+  test("hides one word at least, if there is one", () => {
+    const rows = int([
+      [PAD, UNK, 5, 9],
+      [7, 8, PAD, PAD],
+    ]);
+    const places = Array.from({ length: 20 }, (_, seed) => {
+      const { at, answers } = maskTokens(rows, 10, { ratio: 1e-6, generator: new Generator(seed) });
+      expect(answers.numel()).toBe(1);
+      return at.item();
+    });
+    expect([...new Set(places)].sort()).toEqual([2, 3, 4, 5]);
+    expect(maskTokens(int([[PAD, UNK]]), 10).at.shape).toEqual([0]);
+    expect(maskTokens(int([]).reshape([0, 4]), 10).at.shape).toEqual([0]);
+  });
+
   test("bad input", () => {
     expect(() => maskTokens(tokens, 3)).toThrow(OptionError);
     expect(() => maskTokens(tokens, 20, { ratio: 1.5 })).toThrow(OptionError);
@@ -99,6 +115,25 @@ describe("MaskedLanguageModel", () => {
         .select(1, 0)
         .data(),
     ).not.toEqual(short.select(1, 0).data());
+  });
+
+  test("a row of padding alone changes no other, nor any gradient", () => {
+    manualSeed(5);
+    const model = make();
+    const at = tensor(Int32Array.of(0, 1));
+    const run = (rows: number[][]) => {
+      model.zeroGrad();
+      const logits = model.forward(int(rows), { at });
+      logits.square().sum().backward();
+      return [logits, ...model.parameters().map((p) => p.grad!)].map((t) => t.clone().data());
+    };
+    const expected = run([[3, 4, 5]]);
+    run([
+      [3, 4, 5],
+      [PAD, PAD, PAD],
+    ]).forEach((values, i) => {
+      expectClose(`${i}`, values, expected[i], 1e-5);
+    });
   });
 
   test("only some places, of all rows, are the same numbers", () => {

@@ -17,7 +17,8 @@ export interface MaskedTokens {
 
 /**
  * Hides words at random, for a model that is to guess them: of the hidden ones 80 % become [MASK], 10 % another word, 10 % stay, so that
- * the model cannot trust what it sees. Padding and unknown words are left alone.
+ * the model cannot trust what it sees. Padding and unknown words are left alone. Where chance hides no word, one is hidden all the same, as a
+ * loss over none would be NaN; only without any word, or with `ratio` 0, K is 0.
  *
  * see: Devlin et al., "BERT: Pre-training of deep bidirectional transformers for language understanding", 2019
  * @param tokens int32 [N,L]
@@ -48,10 +49,12 @@ export function maskTokens(
   checkInteger(op, "vocabulary", vocabulary, SPECIAL.length + 1);
   if (tokens.dim() !== 2) throw new ShapeError(`${op}: expected tokens [N,L], got [${tokens.shape}]`);
   if (tokens.dtype !== "int32") throw new DTypeError(`${op}: expected int32 tokens, got ${tokens.dtype}`);
-  const chance = rand(tokens.shape, { generator });
+  const words = tokens.gt(UNK);
+  const chance = rand(tokens.shape, { generator }).where(words, 1);
   const kind = rand(tokens.shape, { generator });
   const others = randint(SPECIAL.length, vocabulary, tokens.shape, { generator });
-  const hidden = chance.lt(ratio).logicalAnd(tokens.gt(UNK));
+  let hidden = chance.lt(ratio);
+  if (ratio > 0 && !hidden.any().item() && words.any().item()) hidden = chance.eq(chance.min());
   const masked = hidden.logicalAnd(kind.lt(plain ? 1 : 0.8));
   const swapped = hidden.logicalAnd(kind.ge(plain ? 1 : 0.9));
   const seen = others.where(swapped, tokens).maskedFill(masked, MASK);
