@@ -168,6 +168,21 @@ describe("Trainer", () => {
     for (const later of seen.slice(2)) expect(later).toEqual(seen[1]);
   });
 
+  test("what other code makes while it lets the process do other things is left alone", async () => {
+    const made: Tensor[] = [];
+    const { trainer, model } = makeTrainer({
+      epochs: 1,
+      loss: ([inputs]) => {
+        if (made.length === 0) setTimeout(() => made.push(rand([2])));
+        for (const start = performance.now(); performance.now() - start < 60; ); // longer than a turn
+        return model.forward(inputs).square().mean();
+      },
+    });
+    await trainer.fit();
+    expect(made.length).toBeGreaterThan(0);
+    expect(made.map((x) => x.released)).not.toContain(true);
+  });
+
   test("validation sees the averaged weights in eval mode, training its own", async () => {
     const modes: boolean[] = [];
     const { trainer, model } = makeTrainer({

@@ -12,6 +12,9 @@ let current: Scope | null = null;
  * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
  * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
  *
+ * There is one open scope for the whole program: across an `await` it also gets what other code makes meanwhile, and of two asynchronous
+ * tasks that overlap only one can have a scope, as the one opened first closes the other with it.
+ *
  * @example
  * ```ts
  * import { Scope, rand } from "wasmgrad";
@@ -41,18 +44,44 @@ export class Scope implements Disposable {
   close(): void {
     if (!this.#open) return;
     // scopes opened inside this one and still open were abandoned: they close with it
-    while (current !== null && current !== this) current.#closeInnermost();
-    this.#closeInnermost();
+    if (this.#isAround(current)) {
+      while (current !== null && current !== this) {
+        current.#end(`the end of ${this.name}, inside of which ${current.name} was opened and not closed`);
+      }
+    }
+    this.#end(`the end of ${this.name}`);
   }
 
-  #closeInnermost(): void {
+  #isAround(scope: Scope | null): boolean {
+    for (let inner = scope; inner; inner = inner.#parent) if (inner === this) return true;
+    return false;
+  }
+
+  #end(reason: string): void {
     this.#open = false;
-    current = this.#parent;
+    current = Scope.#innermostOpen(current);
     for (const handle of this.handles) {
       handle.scope = null;
-      handle.release(`the end of ${this.name}`);
+      handle.release(reason);
     }
     this.handles.clear();
+  }
+
+  static #innermostOpen(scope: Scope | null): Scope | null {
+    let found = scope;
+    while (found && !found.#open) found = found.#parent;
+    return found;
+  }
+
+  /** Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
+  static async outside<T>(wait: () => Promise<T>): Promise<T> {
+    const inside = current;
+    current = null;
+    try {
+      return await wait();
+    } finally {
+      current = Scope.#innermostOpen(inside);
+    }
   }
 
   /** Hands the tensors found in `value` (a tensor, or arrays and plain objects of them) to the scope around this one. */

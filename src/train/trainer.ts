@@ -5,7 +5,7 @@ import { inMode } from "../nn/mode.ts";
 import { Module } from "../nn/module.ts";
 import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
-import { scope } from "../tensor/scope.ts";
+import { Scope, scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
@@ -178,7 +178,7 @@ export class Trainer<B = any> {
         this.#sums.entry = noSums();
       }
       if (sinceTurn > TURN_MS) {
-        await new Promise((resolve) => setTimeout(resolve));
+        await Scope.outside(() => new Promise((resolve) => setTimeout(resolve)));
         turn = performance.now();
         sinceTurn = 0;
       }
