@@ -84,6 +84,41 @@ describe("accumulation", () => {
   });
 });
 
+describe("who holds a gradient", () => {
+  test("the gradient of another tensor is shared, and each may forget it", () => {
+    const [a, b] = [leafOf([1]), leafOf([2])];
+    b.mul(3).backward();
+    a.grad = b.grad;
+    b.grad = null;
+    expect(gradOf(a)).toEqual([3]);
+    b.grad = a.grad;
+    a.release();
+    expect(gradOf(b)).toEqual([3]);
+  });
+
+  test("it stays the same tensor though somebody shares its memory, who keeps the old values", () => {
+    const x = leafOf([1, 2]);
+    x.mul(2).sum().backward();
+    const { grad } = x;
+    const view = grad!.detach();
+    x.mul(3).sum().backward();
+    expect(x.grad).toBe(grad);
+    expect([grad!.toArray(), view.toArray()]).toEqual([
+      [5, 5],
+      [2, 2],
+    ]);
+  });
+
+  test("one that is passed to backward and added to does not change on the way", () => {
+    const [x, w] = [leafOf([1]), leafOf([2])];
+    x.mul(2).backward();
+    // the node of x runs first, that of w still needs the gradient given
+    const z = w.mul(10);
+    x.mul(3).add(z).backward(x.grad!);
+    expect([gradOf(x), gradOf(w)]).toEqual([[8], [20]]);
+  });
+});
+
 describe("graphs", () => {
   test("a tensor used twice by one op", () => {
     const x = leafOf([2, 3]);

@@ -7,7 +7,7 @@ let liveTensors = 0;
 
 /** What a tensor owns: its block and its place in the graph. Held apart from the tensor, so that it can be released after it. */
 export class Handle {
-  readonly block: Block;
+  block: Block;
   /** The op that made the tensor, while a gradient may still flow through it. */
   node: Node | null = null;
   scope: Scope | null = null;
@@ -24,6 +24,12 @@ export class Handle {
     this.block = block;
     block.retain();
     liveTensors++;
+  }
+
+  replaceBlock(block: Block): void {
+    block.retain();
+    this.block.release();
+    this.block = block;
   }
 
   setNode(node: Node): void {

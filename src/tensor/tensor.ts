@@ -98,7 +98,7 @@ const gradientOf = new WeakMap<Tensor, Tensor>();
 export class Tensor implements Leaf, Disposable {
   /** The tensor's place in memory management; not for users. */
   readonly handle: Handle;
-  readonly #array: NDArray;
+  #array: NDArray;
   #requiresGrad: boolean;
   #grad: Tensor | null = null;
 
@@ -213,13 +213,17 @@ export class Tensor implements Leaf, Disposable {
     return this.#grad;
   }
 
-  /** Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. */
-  set grad(value: Tensor | null) {
-    if (value === this.#grad) return;
-    if (value) {
-      expectSameShape("grad", "a gradient", this.shape, value.shape);
-      expectFloat("grad", value.array);
+  /**
+   * Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. What is set belongs to
+   * this tensor from then on; the gradient of another tensor stays that one's, and its memory is shared.
+   */
+  set grad(given: Tensor | null) {
+    if (given === this.#grad) return;
+    if (given) {
+      expectSameShape("grad", "a gradient", this.shape, given.shape);
+      expectFloat("grad", given.array);
     }
+    const value = given?.handle.gradOf ? new Tensor(given.array, { owner: "tensor" }) : given;
     if (this.#grad) gradientOf.delete(this.#grad);
     const old = this.handle.disownGrad();
     if (old?.kept === false) old.release("zeroGrad() or a new gradient");
@@ -234,12 +238,23 @@ export class Tensor implements Leaf, Disposable {
   accumulateGrad(grad: NDArray): void {
     if (this.released) return; // its scope ended: nobody can read its gradient any more
     withFrame(() => {
-      const before = this.#grad?.array;
-      // the first gradient is taken over as it is where nobody else holds it
-      const total = before ? addInto(before, grad) : grad.block.owners > 1 ? cloneArray(grad) : grad;
-      if (before?.block === total.block) before.block.version++;
-      else this.grad = new Tensor(total.withShape(this.shape), { owner: "tensor" });
+      if (this.#grad) {
+        this.#grad.#become(addInto(this.#grad.array, grad));
+      } else {
+        // taken over as it is where nobody else holds it
+        const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
+        this.grad = new Tensor(own.withShape(this.shape), { owner: "tensor" });
+      }
     });
+  }
+
+  /** Takes new values, which may lie in other memory, where somebody shares the present one. */
+  #become(array: NDArray): void {
+    if (array.block === this.#array.block) array.block.version++;
+    else {
+      this.handle.replaceBlock(array.block);
+      this.#array = array.withShape(this.shape);
+    }
   }
 
   /**
