@@ -93,6 +93,28 @@ describe("groupNorm", () => {
 });
 
 describe("normalize", () => {
+  test.each([0.5, 1, 2, 3])("p = %s: rows and elements of zeros have finite gradients, NaN stays", (p) => {
+    const x = tensor(
+      [
+        [0, 0],
+        [0, 2],
+      ],
+      { requiresGrad: true },
+    );
+    const y = F.normalize(x, { p });
+    expect(y.toArray()).toEqual([
+      [0, 0],
+      [0, expect.closeTo(1, 6)],
+    ]);
+    y.sum().backward();
+    // x / max(norm, eps): 1 / eps where the norm is below it, as in PyTorch
+    expect(x.grad!.toArray()).toEqual([
+      [Math.fround(1e12), Math.fround(1e12)],
+      [0.5, 0].map((v) => expect.closeTo(v, 6)),
+    ]);
+    expect(F.normalize(tensor([[Number.NaN, 1]]), { p }).toArray()).toEqual([[Number.NaN, Number.NaN]]);
+  });
+
   test("a zero vector stays zero", () => {
     const x = tensor(
       [

@@ -113,7 +113,12 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   checkNumber("normalize", "eps", eps, 0);
   if (!(checkNumber("normalize", "p", p) > 0)) throw new OptionError(`normalize: p expected a number > 0, got ${p}`);
   if (p === 2) return apply(new Normalize(dim, eps), x);
-  const powers = p === 1 ? x.abs() : x.abs().pow(p);
-  const sums = powers.sum(dim, { keepdim: true });
-  return x.div((p === 1 ? sums : sums.pow(1 / p)).maximum(eps));
+  return x.div(powerFlatAtZero(powerFlatAtZero(x.abs(), p).sum(dim, { keepdim: true }), 1 / p).maximum(eps));
+}
+
+/** `x ^ p` for x >= 0, with the gradient 0 at 0, where a root's is infinite and would give NaN further down. */
+function powerFlatAtZero(x: Tensor, p: number): Tensor {
+  if (p >= 1) return p === 1 ? x : x.pow(p);
+  const nonzero = x.ne(0);
+  return x.where(nonzero, 1).pow(p).where(nonzero, 0);
 }
