@@ -169,6 +169,45 @@ test("two schedulers of one optimizer combine", () => {
   expectClose("learning rates", [...rates(optimizer, { step }, 7)].flat(), expected.flat(), 1e-15);
 });
 
+describe("a group added to the optimizer later", () => {
+  const make = (scheduler: (optimizer: optim.SGD) => { step(metric: number): void }) => {
+    const optimizer = new optim.SGD([parameter()], { lr: 1 });
+    const made = scheduler(optimizer);
+    optimizer.addParamGroup({ params: [parameter()], lr: 1 });
+    return { optimizer, made, rates: () => optimizer.paramGroups.map(({ lr }) => lr) };
+  };
+
+  test.each<[string, (o: optim.SGD) => optim.LRScheduler]>([
+    ["StepLR", (o) => new optim.StepLR(o, { stepSize: 2 })],
+    ["LambdaLR", (o) => new optim.LambdaLR(o, (step) => 1 / (1 + step))],
+    ["CosineAnnealingLR", (o) => new optim.CosineAnnealingLR(o, { tMax: 2 })],
+  ])("%s takes it along", (_name, scheduler) => {
+    const { made, rates } = make(scheduler);
+    for (let step = 1; step <= 4; step++) {
+      made.step(0 as never);
+      expect(rates()[1], `step ${step}`).toBeCloseTo(rates()[0], 12);
+    }
+    expect((made as optim.LRScheduler).stateDict().baseLrs).toEqual([1, 1]);
+  });
+
+  test("ReduceLROnPlateau takes it along", () => {
+    const { made, rates } = make((o) => new optim.ReduceLROnPlateau(o, { patience: 0, factor: 0.5 }));
+    for (const metric of [1, 1]) made.step(metric);
+    expect(rates()).toEqual([0.5, 0.5]);
+  });
+
+  test.each<[string, (o: optim.SGD) => { step(metric: number): void }]>([
+    ["LambdaLR with one function a group", (o) => new optim.LambdaLR(o, [(step) => 1 / (1 + step)])],
+    ["OneCycleLR", (o) => new optim.OneCycleLR(o, { maxLr: [1], totalSteps: 9, cycleMomentum: false })],
+    ["ReduceLROnPlateau with one bound a group", (o) => new optim.ReduceLROnPlateau(o, { minLr: [0] })],
+  ])("%s refuses it, and changes nothing", (_name, scheduler) => {
+    const { made, rates } = make(scheduler);
+    const before = rates();
+    expect(() => made.step(1)).toThrow(OptionError);
+    expect(rates()).toEqual(before);
+  });
+});
+
 describe("OneCycleLR", () => {
   type Cycle = [string, "SGD" | "Adam", optim.OneCycleLROptions, number[][]];
   /** Learning rate and momentum (beta1 of Adam) at each step. */

@@ -47,7 +47,7 @@ interface Momentum {
  * The 1cycle policy: up from maxLr / divFactor to maxLr, down to nearly nothing, momentum the other way. One `step()` a batch.
  * Matches `torch.optim.lr_scheduler.OneCycleLR`.
  *
- * @throws OptionError for bad or unknown options, and at a step past the end of the cycle.
+ * @throws OptionError for bad or unknown options, at a step past the end of the cycle, and for a group added to the optimizer since.
  * see: Smith & Topin, Super-convergence, 2018
  * @example
  * ```ts
@@ -108,6 +108,7 @@ export class OneCycleLR extends LRScheduler {
       group.initialLr = this.#lrs[i].initial;
     });
     this.baseLrs = this.#lrs.map((lrs) => lrs.initial);
+    this.takesNewGroups = false;
     this.step();
   }
 

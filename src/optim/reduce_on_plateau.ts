@@ -41,7 +41,7 @@ export class ReduceLROnPlateau {
   readonly #factor: number;
   readonly #patience: number;
   readonly #cooldown: number;
-  readonly #minLrs: number[];
+  readonly #minLr: number | readonly number[];
   readonly #eps: number;
   readonly #better: (metric: number, best: number) => boolean;
   readonly #noBest: number;
@@ -70,12 +70,8 @@ export class ReduceLROnPlateau {
     this.#patience = checkInteger(this.name, "patience", o.patience, 0);
     this.#cooldown = checkInteger(this.name, "cooldown", o.cooldown, 0);
     this.#eps = checkNumber(this.name, "eps", o.eps, 0);
-    const { minLr } = o;
-    const minLrs: readonly number[] = typeof minLr === "number" ? optimizer.paramGroups.map(() => minLr) : minLr;
-    if (!Array.isArray(minLrs) || minLrs.length !== optimizer.paramGroups.length) {
-      throw new OptionError(`${this.name}: minLr expected a number, or ${optimizer.paramGroups.length} (one a group)`);
-    }
-    this.#minLrs = minLrs.map((value) => checkNumber(this.name, "minLr", value, 0));
+    this.#minLr = Array.isArray(o.minLr) ? [...o.minLr] : (o.minLr as number);
+    for (const value of this.#minLrs()) checkNumber(this.name, "minLr", value, 0);
     const sign = checkChoice(this.name, "mode", o.mode, ["min", "max"]) === "min" ? 1 : -1;
     const relative = checkChoice(this.name, "thresholdMode", o.thresholdMode, ["rel", "abs"]) === "rel";
     const threshold = checkNumber(this.name, "threshold", o.threshold, 0);
@@ -85,10 +81,24 @@ export class ReduceLROnPlateau {
     this.best = this.#noBest;
   }
 
+  /** One a group: groups may have been added to the optimizer. */
+  #minLrs(): readonly number[] {
+    const groups = this.optimizer.paramGroups;
+    const minLr = this.#minLr;
+    if (!Array.isArray(minLr)) return groups.map(() => minLr as number);
+    if (minLr.length !== groups.length) {
+      throw new OptionError(
+        `${this.name}: minLr expected a number, or ${groups.length} (one a group), got ${minLr.length}`,
+      );
+    }
+    return minLr;
+  }
+
   /** Takes the metric of an epoch (a number: `loss.item()`), and reduces the rates where it is time. */
   step(metric: number): void {
     if (typeof metric !== "number")
       throw new OptionError(`${this.name}: the metric expected a number, got ${typeof metric}`);
+    const minLrs = this.#minLrs();
     this.lastEpoch++;
     // a NaN is no improvement
     if (this.#better(metric, this.best)) {
@@ -101,7 +111,7 @@ export class ReduceLROnPlateau {
     }
     if (this.numBadEpochs > this.#patience) {
       this.optimizer.paramGroups.forEach((group, i) => {
-        const reduced = Math.max(group.lr * this.#factor, this.#minLrs[i]);
+        const reduced = Math.max(group.lr * this.#factor, minLrs[i]);
         if (group.lr - reduced > this.#eps) group.lr = reduced;
       });
       this.cooldownCounter = this.#cooldown;

@@ -31,13 +31,15 @@ export function savedNumbers(name: string, state: SchedulerStateDict, key: strin
 /**
  * Base of the schedulers that count steps: making one sets the learning rates of step 0, and each `step()` (after
  * `optimizer.step()`) those of the next. As in PyTorch a rate follows from the one before wherever that is possible, so that several
- * schedulers of one optimizer combine.
+ * schedulers of one optimizer combine. Groups added to the optimizer later (`addParamGroup`) take part from the next step on.
  */
 export abstract class LRScheduler {
   readonly name: string;
   readonly optimizer: AnyOptimizer;
   /** The learning rates that the optimizer was made with, one a group. */
   protected baseLrs: number[];
+  /** Whether groups that are added to the optimizer later take part, from the learning rate they come with. */
+  protected takesNewGroups = true;
   /** Number of the current step, from 0. */
   lastEpoch = -1;
 
@@ -57,14 +59,26 @@ export abstract class LRScheduler {
 
   /** Goes on to the next step: sets the learning rates of the optimizer's groups. */
   step(): void {
+    this.#admitNewGroups();
     this.lastEpoch++;
     this.groups.forEach((group, i) => {
       group.lr = this.nextLr(group.lr, i);
     });
   }
 
+  #admitNewGroups(): void {
+    const [came, known] = [this.groups.length, this.baseLrs.length];
+    if (came > known && !this.takesNewGroups) {
+      throw new OptionError(
+        `${this.name}: the optimizer has ${came} parameter groups, expected the ${known} that the scheduler was made for`,
+      );
+    }
+    for (const group of this.groups.slice(known)) this.baseLrs.push((group.initialLr ??= group.lr));
+  }
+
   /** Starts again at step 0 from the initial learning rates: for `SequentialLR`. */
   restart(): void {
+    this.#admitNewGroups();
     this.groups.forEach((group, i) => {
       group.lr = this.baseLrs[i];
     });
@@ -79,6 +93,7 @@ export abstract class LRScheduler {
 
   /** What is needed to go on later; the learning rates themselves are in the optimizer's state dict. */
   stateDict(): SchedulerStateDict {
+    this.#admitNewGroups();
     return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] };
   }
 
@@ -152,19 +167,22 @@ function checkMilestones(name: string, milestones: readonly number[]): readonly 
  * `torch.optim.lr_scheduler.LambdaLR`. The state dict does not hold the functions.
  */
 export class LambdaLR extends LRScheduler {
-  readonly #lambdas: ((step: number) => number)[];
+  readonly #lambdas: ((step: number) => number) | ((step: number) => number)[];
 
   constructor(optimizer: AnyOptimizer, lambda: ((step: number) => number) | readonly ((step: number) => number)[]) {
     super("LambdaLR", optimizer);
-    this.#lambdas = typeof lambda === "function" ? this.groups.map(() => lambda) : [...(lambda ?? [])];
-    if (this.#lambdas.length !== this.groups.length || this.#lambdas.some((item) => typeof item !== "function")) {
+    this.takesNewGroups = typeof lambda === "function";
+    this.#lambdas = typeof lambda === "function" ? lambda : [...(lambda ?? [])];
+    const listed = typeof this.#lambdas === "function" ? this.groups.map(() => lambda) : this.#lambdas;
+    if (listed.length !== this.groups.length || listed.some((item) => typeof item !== "function")) {
       throw new OptionError(`LambdaLR: expected a function, or ${this.groups.length} (one a group)`);
     }
     this.step();
   }
 
   protected nextLr(_lr: number, i: number): number {
-    return this.baseLrs[i] * checkNumber(this.name, "the function's value", this.#lambdas[i](this.lastEpoch));
+    const lambda = typeof this.#lambdas === "function" ? this.#lambdas : this.#lambdas[i];
+    return this.baseLrs[i] * checkNumber(this.name, "the function's value", lambda(this.lastEpoch));
   }
 }
 
