@@ -238,6 +238,15 @@ describe("a second backward", () => {
   });
 });
 
+test("what should be true or false is nothing else", () => {
+  const x = leafOf([1]);
+  expect(() => {
+    x.requiresGrad = "no" as never;
+  }).toThrow('requiresGrad: value expected true or false, got "no"');
+  expect(() => x.mul(2).backward(undefined, { retainGraph: "yes" as never })).toThrow(OptionError);
+  expect([x.requiresGrad, x.grad]).toEqual([true, null]);
+});
+
 describe("backward(gradient)", () => {
   test("a leaf's gradient has memory of its own", () => {
     const x = leafOf([0, 0, 0]);

@@ -141,6 +141,7 @@ describe("changing a module", () => {
   test("train and eval reach all modules", () => {
     const net = new Small();
     expect(net.eval()).toBe(net);
+    expect(() => net.train("no" as never)).toThrow(OptionError);
     expect(net.modules().map((module) => module.training)).toEqual([false, false, false, false, false]);
     net.out.train();
     expect(net.modules().map((module) => module.training)).toEqual([false, false, true, true, true]);

@@ -84,6 +84,7 @@ describe("bad input", () => {
     ["a negative output size", () => F.adaptiveAvgPool2d(x, -1)],
     ["three output sizes", () => F.adaptiveAvgPool2d(x, [1, 2, 3])],
     ["NaN output size", () => F.adaptiveAvgPool2d(x, [Number.NaN, null])],
+    ["returnIndices of the module", () => new nn.MaxPool2d(2, { returnIndices: true } as object)],
   ])("%s is an OptionError", (_name, run) => {
     expect(run).toThrow(OptionError);
   });

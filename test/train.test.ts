@@ -222,6 +222,7 @@ describe("Trainer", () => {
     ["no loader", { loader: [] as never }],
     ["no loss", { loss: undefined }],
     ["half an epoch", { epochs: 0.5 }],
+    ["an unknown option", { epoch: 5 } as object],
     ["a log every 0 steps", { logEvery: 0 }],
   ])("%s is an error", (_name, wrong) => {
     expect(() => makeTrainer(wrong)).toThrow(OptionError);

@@ -1,5 +1,5 @@
 import { OptionError } from "../errors.ts";
-import { readOptions } from "../ops/options.ts";
+import { checkBoolean, readOptions } from "../ops/options.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { describeModule } from "./describe.ts";
@@ -109,6 +109,7 @@ export abstract class Module {
 
   /** Sets `training` here and in all modules below. Returns this. */
   train(mode = true): this {
+    checkBoolean(`${this.constructor.name}.train`, "mode", mode);
     for (const module of this.modules()) module.training = mode;
     return this;
   }

@@ -1,6 +1,6 @@
 import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../ops/avg_pool2d.ts";
 import { MaxPool2d as MaxPool2dOp } from "../ops/max_pool2d.ts";
-import type { Pair } from "../ops/options.ts";
+import { type Pair, readOptions } from "../ops/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatGiven } from "./describe.ts";
 import {
@@ -13,7 +13,10 @@ import {
 } from "./functional/pooling.ts";
 import { Module } from "./module.ts";
 
+/** `returnIndices` is the function's only: a module gives one tensor. */
 export type MaxPool2dOptions = Omit<MaxPool2dFunctionOptions, "returnIndices">;
+
+const MAX_POOL_DEFAULTS: Required<MaxPool2dOptions> = { stride: null, padding: 0, dilation: 1, ceilMode: false };
 
 // the ops made and dropped in these constructors check the options: a bad one is refused here, not at the first forward()
 
@@ -32,7 +35,7 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: Pair, options?: MaxPool2dOptions) {
     super();
-    new MaxPool2dOp(kernelSize, options);
+    new MaxPool2dOp(kernelSize, readOptions("MaxPool2d", options, MAX_POOL_DEFAULTS));
     this.kernelSize = kernelSize;
     this.options = { ...options };
   }

@@ -21,7 +21,7 @@ import { checkElement, full } from "../ops/fill.ts";
 import { Gather, IndexSelect } from "../ops/indexing.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import { checkChoice, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import {
   flattenedShape,
@@ -197,6 +197,7 @@ export class Tensor implements Leaf, Disposable {
   }
 
   set requiresGrad(value: boolean) {
+    checkBoolean("requiresGrad", "value", value);
     if (this.handle.node)
       throw new AutogradError("requiresGrad: can only be set on a leaf; use detach() to cut the graph");
     if (value && this.dtype !== "float32") throw new DTypeError(`requiresGrad: expected float32, got ${this.dtype}`);
@@ -275,6 +276,7 @@ export class Tensor implements Leaf, Disposable {
   backward(gradient?: Tensor, options?: { retainGraph?: boolean }): void {
     const { array } = this;
     const { retainGraph } = readOptions("backward", options, { retainGraph: false });
+    checkBoolean("backward", "retainGraph", retainGraph);
     if (!this.requiresGrad) {
       throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
     }

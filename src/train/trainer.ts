@@ -28,6 +28,20 @@ interface Sums {
 }
 
 const TURN_MS = 50;
+const NO_OPTIONS = {
+  model: undefined,
+  loader: undefined,
+  optimizer: undefined,
+  loss: undefined,
+  epochs: undefined,
+  scheduler: undefined,
+  average: undefined,
+  clipNorm: undefined,
+  validate: undefined,
+  callbacks: undefined,
+  parts: undefined,
+  logEvery: undefined,
+} satisfies Record<keyof TrainerOptions<unknown>, undefined>;
 const noSums = (): Sums => ({ count: 0, totals: {} });
 
 /**
@@ -68,7 +82,11 @@ export class Trainer<B = any> {
   #finished = false;
 
   constructor(options: TrainerOptions<B>) {
-    const { model, loader, optimizer, loss, epochs, logEvery } = options ?? {};
+    const { model, loader, optimizer, loss, epochs, logEvery } = readOptions(
+      "Trainer",
+      options,
+      NO_OPTIONS as object as TrainerOptions<B>,
+    );
     if (!(model instanceof Module)) throw new OptionError("Trainer: model expected a module");
     if (!(loader instanceof DataLoader) || loader.length === 0) {
       throw new OptionError("Trainer: loader expected a DataLoader with one batch or more");
