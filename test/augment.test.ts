@@ -91,6 +91,7 @@ describe("arguments", () => {
 
   test.each([
     ["no place", run(crop, images, null as never), OptionError],
+    ["no place for several", run(augment.compose([crop]), images, null as never), OptionError],
     ["no indices", run(crop, images, {}), OptionError],
     ["too few indices", run(crop, images, { indices: int(0) }), ShapeError],
     ["float indices", run(crop, images, { indices: tensor([0, 1]) }), DTypeError],

@@ -248,6 +248,20 @@ test("what should be true or false is nothing else", () => {
 });
 
 describe("backward(gradient)", () => {
+  test.each<[string, unknown]>([
+    ["options", { retainGraph: true }],
+    ["a number", 1],
+  ])("%s in place of a gradient", (_name, wrong) => {
+    expect(() =>
+      leafOf([1])
+        .mul(2)
+        .backward(wrong as Tensor),
+    ).toThrow(/backward: gradient expected a tensor, got/);
+    expect(() => {
+      leafOf([1]).grad = wrong as Tensor;
+    }).toThrow(/grad: expected a tensor or null, got/);
+  });
+
   test("a leaf's gradient has memory of its own", () => {
     const x = leafOf([0, 0, 0]);
     const g = ones([3]);

@@ -124,6 +124,11 @@ test("what cannot be saved is refused, and the old file stays", () => {
   const before = readFileSync(path);
   expect(() => saveCheckpoint(path, { extra: { f: () => 1 } })).toThrow(/extra\.f cannot be saved: function/);
   expect(() => saveCheckpoint(path, { extra: new Map() })).toThrow(OptionError);
+  const cyclic: unknown[] = [[1], [2]];
+  saveCheckpoint(path, { extra: [cyclic, cyclic], epoch: 7 }); // twice is no cycle
+  writeFileSync(path, before);
+  cyclic.push({ cyclic });
+  expect(() => saveCheckpoint(path, { extra: cyclic })).toThrow(/extra\.2\.cyclic cannot be saved: it contains itself/);
   expect(() => saveCheckpoint(path, { extra: { $tensor: "x" } })).toThrow(/cannot begin with "\$"/);
   expect(() => saveCheckpoint(path, { epoch: Number.NaN })).toThrow(/epoch expected an integer/);
   expect(() => saveCheckpoint(path, { steps: 1 } as object)).toThrow(/unknown option "steps"/);

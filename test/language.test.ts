@@ -36,6 +36,7 @@ describe("WordTokenizer", () => {
     expect(() => new WordTokenizer(["the"])).toThrow(OptionError);
     expect(() => new WordTokenizer(["[PAD]", "[UNK]", "[MASK]", "a", "a"])).toThrow(OptionError);
     expect(() => WordTokenizer.train("a b", 3)).toThrow(OptionError);
+    expect(() => WordTokenizer.train(undefined as never, 10)).toThrow("WordTokenizer: expected a text, got undefined");
   });
 });
 

@@ -252,6 +252,10 @@ describe("keep", () => {
     x.release();
   });
 
+  test("refuses what is no tensor", () => {
+    for (const wrong of [5, null, {}]) expect(() => keep(wrong as never)).toThrow(OptionError);
+  });
+
   test("refuses a released tensor", () => {
     const x = zeros([1]);
     x.release();

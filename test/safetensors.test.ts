@@ -61,6 +61,8 @@ describe("writeSafetensors", () => {
   test("refuses names and metadata that a file cannot hold", () => {
     const x = tensor([1]);
     expect(() => writeSafetensors({ __metadata__: x })).toThrow(OptionError);
+    expect(() => writeSafetensors({ x, a: 5 as never })).toThrow('"a" expected a tensor, got 5');
+    expect(() => writeSafetensors(null as never)).toThrow(OptionError);
     expect(() => writeSafetensors({ "\ud800": x })).toThrow(/half a surrogate pair/);
     expect(() => writeSafetensors({ x }, { metadata: { step: 3 as unknown as string } })).toThrow(
       /metadata "step" expected a string, got number/,

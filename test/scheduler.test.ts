@@ -445,6 +445,7 @@ describe("bad input", () => {
     ["negative patience", () => new optim.ReduceLROnPlateau(o, { patience: -1 })],
     ["an unknown mode", () => new optim.ReduceLROnPlateau(o, { mode: untyped("down") })],
     ["a metric that is no number", () => new optim.ReduceLROnPlateau(o).step(untyped("1"))],
+    ["no schedulers", () => new optim.SequentialLR(o, untyped(undefined), untyped(undefined))],
     ["no scheduler for a milestone", () => new optim.SequentialLR(o, [new optim.LinearLR(o)], { milestones: [1] })],
   ])("%s is an OptionError", (_name, make) => {
     expect(make).toThrow(OptionError);

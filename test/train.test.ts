@@ -207,11 +207,23 @@ describe("Trainer", () => {
     await expect(trainer.fit()).rejects.toThrow(/step \d+ gave/);
   });
 
+  test.each<[string, () => unknown]>([
+    ["a number", () => 1],
+    ["nothing", () => undefined],
+    ["numbers", () => ({ loss: 1 })],
+    ["a promise", async () => rand([])],
+  ])("a loss function that gives %s is an error", async (_name, loss) => {
+    await expect(makeTrainer({ loss: loss as never }).trainer.fit()).rejects.toThrow(OptionError);
+  });
+
   test("a state of another training is refused", () => {
     const { trainer } = makeTrainer();
     expect(() => makeTrainer({ average: undefined }).trainer.loadStateDict(trainer.stateDict())).not.toThrow();
     const { average: _, ...states } = trainer.stateDict().states;
     expect(() => trainer.loadStateDict({ ...trainer.stateDict(), states })).toThrow(StateDictError);
+    for (const wrong of [{ states: null }, { log: null }, { place: null }, { sums: {} }]) {
+      expect(() => trainer.loadStateDict({ ...trainer.stateDict(), ...(wrong as object) })).toThrow(StateDictError);
+    }
     expect(resumeTrainer(join(folder, "nothing"), trainer)).toBe(false);
     writeFileSync(join(folder, "damaged"), "no checkpoint");
     expect(() => resumeTrainer(join(folder, "damaged"), trainer)).toThrow(DataError);

@@ -3,7 +3,7 @@ import { type DType, sizeOf, type TypedArray } from "../ops/array.ts";
 import { readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { decodeElements, ELEMENT_BYTES } from "./elements.ts";
 import { findDuplicateKey } from "./json.ts";
 
@@ -53,6 +53,13 @@ export function writeSafetensors(
   options?: { metadata?: Metadata },
 ): Uint8Array<ArrayBuffer> {
   const { metadata } = readOptions("writeSafetensors", options, { metadata: {} as Metadata });
+  if (typeof tensors !== "object" || tensors === null) {
+    throw new OptionError(`writeSafetensors: expected an object of tensors by name, got ${tensors}`);
+  }
+  for (const [name, value] of Object.entries(tensors)) {
+    if (!(value instanceof Tensor))
+      throw new OptionError(`writeSafetensors: "${name}" expected a tensor, got ${value}`);
+  }
   const entries = Object.entries(tensors).map(([name, value]) => ({ name, key: encoder.encode(name), value }));
   entries.sort((a, b) => WRITTEN_AS[a.value.dtype].rank - WRITTEN_AS[b.value.dtype].rank || compareBytes(a.key, b.key));
 

@@ -12,9 +12,16 @@ const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array
 /**
  * Turns `value` into JSON. Its tensors go into `tensors` under their paths, which begin with `path`.
  *
+ * @param around the arrays and objects that the value lies in, to tell one that contains itself
  * @throws OptionError for what cannot be kept: functions, instances of classes, names that begin with "$".
  */
-export function packState(value: unknown, path: string, tensors: Map<string, Tensor>): Json {
+export function packState(
+  value: unknown,
+  path: string,
+  tensors: Map<string, Tensor>,
+  around: readonly unknown[] = [],
+): Json {
+  if (around.includes(value)) throw new OptionError(`saveCheckpoint: ${path} cannot be saved: it contains itself`);
   if (value instanceof Tensor) {
     if (tensors.has(path)) throw new OptionError(`saveCheckpoint: two tensors are called "${path}"`);
     tensors.set(path, value);
@@ -27,7 +34,9 @@ export function packState(value: unknown, path: string, tensors: Map<string, Ten
       : { $number: Object.is(value, -0) ? "-0" : `${value}` };
   }
   if (typeof value === "bigint") return { $bigint: `${value}` };
-  if (Array.isArray(value)) return value.map((item, i) => packState(item, `${path}.${i}`, tensors));
+  if (Array.isArray(value)) {
+    return value.map((item, i) => packState(item, `${path}.${i}`, tensors, [...around, value]));
+  }
   for (const [name, TypedArray] of Object.entries(ARRAYS)) {
     if (value instanceof TypedArray) {
       return { $array: name, values: Array.from(value, (item) => packState(item, path, tensors)) };
@@ -41,7 +50,7 @@ export function packState(value: unknown, path: string, tensors: Map<string, Ten
   return Object.fromEntries(
     entries.map(([key, item]) => {
       if (key.startsWith("$")) throw new OptionError(`saveCheckpoint: ${path}: a name cannot begin with "$": "${key}"`);
-      return [key, packState(item, `${path}.${key}`, tensors)];
+      return [key, packState(item, `${path}.${key}`, tensors, [...around, value])];
     }),
   );
 }

@@ -289,8 +289,9 @@ export class SequentialLR {
     this.optimizer = optimizer;
     const { milestones } = readOptions("SequentialLR", options, { milestones: [] as readonly number[] });
     this.#milestones = checkMilestones("SequentialLR", milestones);
+    if (!Array.isArray(schedulers)) throw new OptionError("SequentialLR: expected an array of schedulers");
     this.#schedulers = [...schedulers];
-    if (schedulers.length !== milestones.length + 1 || schedulers.some((item) => item.optimizer !== optimizer)) {
+    if (schedulers.length !== milestones.length + 1 || schedulers.some((item) => item?.optimizer !== optimizer)) {
       throw new OptionError(
         `SequentialLR: expected schedulers of this optimizer, one more than milestones, got ${schedulers.length} and ${milestones.length}`,
       );

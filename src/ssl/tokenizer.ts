@@ -46,6 +46,7 @@ export class WordTokenizer {
 
   /** The words of a text, before they become numbers. What is neither word, number nor punctuation is left out. */
   static split(text: string): string[] {
+    if (typeof text !== "string") throw new OptionError(`WordTokenizer: expected a text, got ${typeof text}`);
     return (text.match(WORD) ?? []).map((word) => (word.toUpperCase() === "[MASK]" ? "[MASK]" : word.toLowerCase()));
   }
 

@@ -1,3 +1,4 @@
+import { OptionError } from "../errors.ts";
 import { refusePromise } from "../ops/options.ts";
 import { finalizer, type Handle } from "./handle.ts";
 
@@ -151,7 +152,9 @@ export function scope<T>(body: () => T): T {
  * Returns the tensor.
  */
 export function keep<T extends Owned>(tensor: T): T {
-  const { handle } = tensor;
+  if (!isTensor(tensor))
+    throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
+  const { handle } = tensor as T;
   handle.check("keep: a tensor");
   handle.scope?.handles.delete(handle);
   // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's

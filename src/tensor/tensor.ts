@@ -1,4 +1,4 @@
-import { AutogradError, DTypeError, formatShape, ShapeError } from "../errors.ts";
+import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { addInto } from "../ops/accumulate.ts";
 import {
   checkShape,
@@ -220,7 +220,8 @@ export class Tensor implements Leaf, Disposable {
    */
   set grad(given: Tensor | null) {
     if (given === this.#grad) return;
-    if (given) {
+    if (given !== null) {
+      if (!(given instanceof Tensor)) throw new OptionError(`grad: expected a tensor or null, got ${typeof given}`);
       expectSameShape("grad", "a gradient", this.shape, given.shape);
       expectFloat("grad", given.array);
     }
@@ -280,7 +281,10 @@ export class Tensor implements Leaf, Disposable {
     if (!this.requiresGrad) {
       throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
     }
-    if (gradient) {
+    if (gradient !== undefined && gradient !== null) {
+      if (!(gradient instanceof Tensor)) {
+        throw new OptionError(`backward: gradient expected a tensor, got ${typeof gradient}; options come second`);
+      }
       expectSameShape("backward", "gradient", this.shape, gradient.shape);
       expectFloat("backward", gradient.array);
     } else if (this.numel() !== 1) {

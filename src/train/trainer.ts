@@ -151,6 +151,9 @@ export class Trainer<B = any> {
     const { optimizer, scheduler, average, clipNorm, loss } = this.options;
     const result = loss(batch, this.#place);
     const numbers = result instanceof Tensor ? { loss: result } : result;
+    if (!(numbers?.loss instanceof Tensor)) {
+      throw new OptionError(`Trainer: loss expected to give a tensor or { loss: a tensor, ... }, got ${typeof result}`);
+    }
     optimizer.zeroGrad();
     numbers.loss.backward();
     if (clipNorm !== undefined) {
@@ -277,6 +280,9 @@ export class Trainer<B = any> {
         ...this.stateDict(),
       },
     );
+    if (typeof states !== "object" || states === null || !Array.isArray(log) || !sums?.epoch || !place) {
+      throw new StateDictError("Trainer.loadStateDict: expected what stateDict() gave");
+    }
     const parts = this.#parts();
     const missing = Object.keys(parts).filter((name) => !(name in states));
     if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);

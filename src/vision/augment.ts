@@ -64,7 +64,7 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
     return parts.get(one) ?? [one];
   });
   const composed: Augmentation = (images, place) =>
-    steps.reduce((batch, one, step) => one(batch, { ...place, step: (place.step ?? 0) + step }), images);
+    steps.reduce((batch, one, step) => one(batch, { ...place, step: (place?.step ?? 0) + step }), images);
   parts.set(composed, steps);
   return composed;
 }
