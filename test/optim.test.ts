@@ -274,6 +274,23 @@ describe("bad input", () => {
     expect(() => optimizer.step()).toThrow(ReleasedError);
   });
 
+  test.each(["SGD", "Adam", "RMSprop"] as const)(
+    "%s: a step with a released parameter or gradient changes none",
+    (kind) => {
+      for (const what of ["parameter", "gradient"]) {
+        const [first, second] = [parameter([1]), parameter([1])];
+        const optimizer = new optim[kind]([{ params: [first] }, { params: [second] }]);
+        for (const x of [first, second]) x.grad = tensor([1]);
+        (what === "parameter" ? second : second.grad!).release();
+        expect(() => optimizer.step()).toThrow(
+          `${kind}.step: ${what === "parameter" ? "a" : "the gradient of a"} parameter`,
+        );
+        expect(() => optimizer.step()).toThrow(ReleasedError);
+        expect(first.item()).toBe(1);
+      }
+    },
+  );
+
   test("a state dict that does not fit leaves everything as it was", () => {
     const optimizer = new optim.Adam([p, parameter([1])], { lr: 0.5 });
     p.grad = gradient(0);

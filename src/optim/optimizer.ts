@@ -101,15 +101,25 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     for (const group of this.paramGroups) for (const param of group.params) param.grad = null;
   }
 
-  /** Updates every parameter that has a gradient. Allocates nothing after the first step. */
+  /** Updates every parameter that has a gradient, or none where one was released. Allocates nothing after the first step. */
   step(): void {
-    for (const group of this.paramGroups) this.checkOptions(group);
+    for (const group of this.paramGroups) {
+      this.checkOptions(group);
+      for (const param of group.params) if (param.grad) this.#expectLive(param, param.grad);
+    }
     for (const group of this.paramGroups) {
       this.update(
         group.params.filter((param) => param.grad),
         group,
       );
     }
+  }
+
+  #expectLive(param: Tensor, grad: Tensor): void {
+    if (!param.released && !grad.released) return;
+    const name = `parameter of shape ${formatShape(param.shape)}`;
+    param.handle.check(`${this.name}.step: a ${name}`);
+    grad.handle.check(`${this.name}.step: the gradient of a ${name}`);
   }
 
   /** The state of a parameter, empty at first. */
