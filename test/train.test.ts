@@ -168,6 +168,17 @@ describe("Trainer", () => {
     for (const later of seen.slice(2)) expect(later).toEqual(seen[1]);
   });
 
+  test("a second fit beside the first is refused, one after it is not", async () => {
+    const { trainer, model } = makeTrainer();
+    const first = trainer.fit();
+    await expect(trainer.fit()).rejects.toThrow(WasmgradError);
+    await first;
+    await trainer.fit();
+    const alone = makeTrainer();
+    await alone.trainer.fit();
+    expect(weights(model)).toEqual(weights(alone.model));
+  });
+
   test("what other code makes while it lets the process do other things is left alone", async () => {
     const made: Tensor[] = [];
     const { trainer, model } = makeTrainer({

@@ -77,6 +77,7 @@ export class Trainer<B = any> {
   #sums = { epoch: noSums(), entry: noSums() };
   #seconds = 0;
   #rate = 0;
+  #running = false;
   #stopped = false;
   #finishing = false;
   #finished = false;
@@ -133,6 +134,16 @@ export class Trainer<B = any> {
 
   /** Trains to the end, or to a `stop()`. Now and then it lets the process do other things: signals, drawing. */
   async fit(): Promise<void> {
+    if (this.#running) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
+    this.#running = true;
+    try {
+      await this.#fit();
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #fit(): Promise<void> {
     this.#stopped = false;
     const { model, epochs } = this.options;
     while (!this.#finishing && this.#place.epoch < epochs) {
