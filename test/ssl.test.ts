@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   Generator,
   manualSeed,
+  memory,
   nn,
   noGrad,
   OptionError,
@@ -318,6 +319,21 @@ describe("probes", () => {
     const broken = { length: 1, get: () => [] };
     expect(() => recalibrate(encoder, broken)).toThrow();
     expect(modes()).toEqual(before);
+  });
+
+  test("embedAll leaves nothing behind where the data set fails half-way", () => {
+    const encoder = new Encoder(small);
+    const [x, y] = [rand([6, 3, 32, 32]), tensor(new Int32Array(6))];
+    const set = {
+      length: 6,
+      get: (i: number) => {
+        if (i === 5) throw new RangeError("no more");
+        return [x.select(0, i), y.select(0, i)];
+      },
+    };
+    const before = memory().liveTensors;
+    expect(() => embedAll(encoder, set, { batchSize: 2 })).toThrow("no more");
+    expect(memory().liveTensors).toBe(before);
   });
 
   test("recalibrate changes running statistics only", () => {

@@ -74,14 +74,14 @@ export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSi
   const x = scope(() => {
     const parts: Tensor[] = [];
     let at = 0;
-    inEvalMode(encoder, () => {
-      for (const [images, classes] of new DataLoader<Sample, Tensor[]>(set, { batchSize })) {
-        parts.push(keep(encoder.embed(images)));
-        labels.set(classes.data(), at);
-        at += images.shape[0];
-      }
-    });
     try {
+      inEvalMode(encoder, () => {
+        for (const [images, classes] of new DataLoader<Sample, Tensor[]>(set, { batchSize })) {
+          parts.push(keep(encoder.embed(images)));
+          labels.set(classes.data(), at);
+          at += images.shape[0];
+        }
+      });
       return cat(parts, 0);
     } finally {
       for (const part of parts) part.release();
