@@ -43,6 +43,13 @@ describe("accuracy", () => {
 });
 
 describe("sum and mean", () => {
+  test("a sum of int32 beyond its range is the nearest end of it", () => {
+    const [most, least] = [2 ** 31 - 1, -(2 ** 31)];
+    const x = tensor(Int32Array.of(most, 1, least, -1), { shape: [2, 2] });
+    expect(x.sum(1).toArray()).toEqual([most, least]);
+    expect(x.sum().item()).toBe(-1); // the sum of all is exact
+  });
+
   test("the sum of a mask counts it, as int32", () => {
     const mask = tensor([
       [true, false, true],

@@ -588,7 +588,8 @@ export class Tensor implements Leaf, Disposable {
 
   /**
    * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order. int32 and bool
-   * give int32. Over no element it is 0.
+   * give int32: a sum beyond its range is the nearest end of it, where PyTorch has int64 (`add` wraps around, as there). Over no element it
+   * is 0.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
