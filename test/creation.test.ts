@@ -149,6 +149,7 @@ describe("zeros, ones, full", () => {
   test("refuse bad shapes and values", () => {
     expect(() => zeros([2, -1])).toThrow(ShapeError);
     expect(() => ones([NaN])).toThrow(ShapeError);
+    expect(() => zeros([1e300, 1e300, 0])).toThrow(ShapeError);
     expect(() => full([2], 1.5, { dtype: "int32" })).toThrow("value expected an integer");
     expect(() => full([2], 2, { dtype: "bool" })).toThrow(OptionError);
     expect(() => full([2], "1" as never)).toThrow(OptionError);

@@ -294,6 +294,9 @@ describe("containers", () => {
     expect([net.length, net.at(0), net.at(-1), [...net]]).toEqual([2, a, b, [a, b]]);
     expect(() => net.at(2)).toThrow(OptionError);
     expect(() => net.at(0.5)).toThrow(OptionError);
+    expect(() => new nn.Sequential([new nn.ReLU()] as never)).toThrow(
+      "expected modules, got an array; pass its elements",
+    );
     expect(() => new nn.Sequential(((x: Tensor) => x) as unknown as nn.Module)).toThrow(OptionError);
   });
 

@@ -107,7 +107,8 @@ describe("bad input", () => {
   const cases: [string, () => unknown, new (...args: never[]) => Error, string][] = [
     ["reshape to another size", () => x.reshape([4]), ShapeError, "[2,3] has 6 elements, shape [4] does not fit"],
     ["reshape with a rest", () => x.reshape([4, -1]), ShapeError, "shape [4,-1] does not fit"],
-    ["reshape with two -1", () => x.reshape([-1, -1]), ShapeError, "a shape is an array of integers"],
+    ["reshape with two -1", () => x.reshape([-1, -1]), ShapeError, "reshape: expected -1 once at most, got [-1,-1]"],
+    ["reshape with -2", () => x.reshape([-1, -2]), ShapeError, "or -1 once, got [-1,-2]"],
     ["reshape with -1 beside 0", () => zeros([0]).reshape([0, -1]), ShapeError, "does not fit"],
     ["reshape by numbers", () => x.reshape(6 as never), ShapeError, "a shape is an array"],
     ["reshape to NaN", () => x.reshape([NaN]), ShapeError, "a shape is an array"],
@@ -132,6 +133,8 @@ describe("bad input", () => {
     ["select out of range", () => x.select(1, 3), OptionError, "index expected an integer in [-3, 2], got 3"],
     ["index of a scalar", () => tensor(1).index(0), ShapeError, "got a scalar"],
     ["split into lengths of another sum", () => x.split([1, 1], 1), OptionError, "sum 3, got [1,1]"],
+    ["split of a scalar", () => tensor(1).split(1), ShapeError, "split: expected one dimension or more"],
+    ["chunk of a scalar", () => tensor(1).chunk(1), ShapeError, "chunk: expected one dimension or more"],
     ["split into nothing", () => x.split(0), OptionError, "got 0"],
     ["chunk into none", () => x.chunk(0), OptionError, "chunks expected an integer >= 1, got 0"],
     ["flip a dimension twice", () => x.flip([0, -2]), OptionError, "twice"],

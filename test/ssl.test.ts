@@ -284,6 +284,8 @@ describe("probes", () => {
     expect(knnAccuracy(train, test, { k: 7 })).toBe(right / 40);
     expect(right / 40).toBeGreaterThan(0.7);
     expect(() => knnAccuracy(train, test, { k: 61 })).toThrow(OptionError);
+    const none = { x: zeros([0, 4]), labels: new Int32Array(0) };
+    expect(() => knnAccuracy(train, none)).toThrow("knnAccuracy: expected one test sample or more");
   });
 
   test("a linear probe learns classes that lie apart, the same for the same seed", () => {
@@ -319,6 +321,10 @@ describe("probes", () => {
     const broken = { length: 1, get: () => [] };
     expect(() => recalibrate(encoder, broken)).toThrow();
     expect(modes()).toEqual(before);
+  });
+
+  test("embedAll of no image", () => {
+    expect(() => embedAll(new Encoder(small), { length: 0, get: () => [] })).toThrow("embedAll: expected one image");
   });
 
   test("embedAll leaves nothing behind where the data set fails half-way", () => {

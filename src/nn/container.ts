@@ -32,7 +32,10 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 
   /** Adds a module at the end. Returns this. */
   append(module: Module): this {
-    if (!(module instanceof Module)) throw new OptionError(`${this.constructor.name}: expected modules, got ${module}`);
+    if (!(module instanceof Module)) {
+      const came = Array.isArray(module) ? "an array; pass its elements one by one" : module;
+      throw new OptionError(`${this.constructor.name}: expected modules, got ${came}`);
+    }
     this[this.length] = module;
     return this;
   }

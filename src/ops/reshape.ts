@@ -1,5 +1,5 @@
 import { formatShape, ShapeError } from "../errors.ts";
-import { checkShape, type NDArray, normalizeDim, replaceAt, sizeOf } from "./array.ts";
+import { type NDArray, normalizeDim, replaceAt, sizeOf } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkInteger } from "./options.ts";
 
@@ -28,9 +28,12 @@ export class Reshape extends Op {
 /** The shape that `wanted` stands for: one -1 is what the number of elements leaves. */
 export function resolveShape(op: string, before: readonly number[], wanted: readonly number[]): number[] {
   const size = sizeOf(before);
-  const free = Array.isArray(wanted) ? wanted.indexOf(-1) : -1;
-  if (free < 0) checkShape(op, wanted);
-  else checkShape(op, replaceAt(wanted, free, 0));
+  if (!Array.isArray(wanted) || wanted.some((n) => !Number.isSafeInteger(n) || n < -1)) {
+    throw new ShapeError(`${op}: a shape is an array of integers >= 0, or -1 once, got ${JSON.stringify(wanted)}`);
+  }
+  const free = wanted.indexOf(-1);
+  if (wanted.lastIndexOf(-1) !== free)
+    throw new ShapeError(`${op}: expected -1 once at most, got ${formatShape(wanted)}`);
   const known = sizeOf(wanted.filter((_, d) => d !== free));
   const shape = free < 0 ? [...wanted] : replaceAt(wanted, free, known === 0 ? 0 : size / known);
   if (sizeOf(shape) !== size || !shape.every(Number.isInteger) || (free >= 0 && known === 0)) {

@@ -70,6 +70,7 @@ export function recalibrate(
  */
 export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSize?: number }): Features {
   const { batchSize } = readOptions("embedAll", options, { batchSize: 250 });
+  if (set.length === 0) throw new OptionError("embedAll: expected one image or more");
   const labels = new Int32Array(set.length);
   const x = scope(() => {
     const parts: Tensor[] = [];
@@ -107,6 +108,7 @@ export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSi
  */
 export function knnAccuracy(train: Features, test: Features, options?: { k?: number; temperature?: number }): number {
   const { k, temperature } = readOptions("knnAccuracy", options, { k: 20, temperature: 0.1 });
+  if (test.labels.length === 0) throw new OptionError("knnAccuracy: expected one test sample or more");
   checkInteger("knnAccuracy", "k", k, 1, train.labels.length);
   checkNumber("knnAccuracy", "temperature", temperature, 1e-6);
   const classes = train.labels.reduce((most, label) => Math.max(most, label), 0) + 1;

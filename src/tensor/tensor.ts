@@ -782,7 +782,8 @@ export class Tensor implements Leaf, Disposable {
 
   /** Parts of a dimension: of `sizes` positions each (the last may have fewer), or of the lengths given. Matches `torch.split`. */
   split(sizes: number | readonly number[], dim = 0): Tensor[] {
-    const length = this.shape[normalizeDim("split", dim, this.dim())] ?? 1;
+    this.#expectDimension("split");
+    const length = this.shape[normalizeDim("split", dim, this.dim())];
     let end = 0;
     return splitLengths("split", length, sizes).map((part) => this.narrow(dim, (end += part) - part, part));
   }
@@ -790,8 +791,13 @@ export class Tensor implements Leaf, Disposable {
   /** At most `chunks` parts of a dimension, of equal lengths but for the last. Matches `torch.chunk`. */
   chunk(chunks: number, dim = 0): Tensor[] {
     checkInteger("chunk", "chunks", chunks, 1);
-    const length = this.shape[normalizeDim("chunk", dim, this.dim())] ?? 1;
+    this.#expectDimension("chunk");
+    const length = this.shape[normalizeDim("chunk", dim, this.dim())];
     return this.split(length === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(length / chunks), dim);
+  }
+
+  #expectDimension(op: string): void {
+    if (this.dim() === 0) throw new ShapeError(`${op}: expected one dimension or more, got a scalar`);
   }
 
   /** Dimensions in reverse order of positions. Matches `torch.flip`. */
