@@ -275,6 +275,23 @@ describe("toString", () => {
   });
 });
 
+test("a module that contains itself is an error, not an endless walk", () => {
+  class Child extends nn.Module {
+    weight = new nn.Parameter(zeros([2]));
+    parent: nn.Module | null = null;
+    override forward(): void {}
+  }
+  const child = new Child();
+  const net = new nn.Sequential(child);
+  child.parent = net;
+  expect(() => net.stateDict()).toThrow(OptionError);
+  expect(() => net.stateDict()).toThrow("Sequential: a module contains itself");
+  expect(() => net.loadStateDict({})).toThrow(OptionError);
+  expect(() => net.apply(() => {})).toThrow(OptionError);
+  expect(`${net}`).toContain("(parent): Sequential(contains itself)");
+  expect(net.parameters()).toEqual([child.weight]);
+});
+
 describe("containers", () => {
   test("Sequential: fields of a subclass have parameters, but are no part of the sequence", () => {
     class Headed extends nn.Sequential {

@@ -6,13 +6,14 @@ export function describeModule(module: Module): string {
   return `${tree(module, "")}\n(${count.toLocaleString("en-US")} parameters)`;
 }
 
-function tree(module: Module, indent: string): string {
+function tree(module: Module, indent: string, around: readonly Module[] = []): string {
   const name = module.constructor.name;
+  if (around.includes(module)) return `${name}(contains itself)`;
   const extra = module.extraRepr();
   const children = module.ownModules();
   if (children.length === 0) return `${name}(${extra})`;
   const inner = `${indent}  `;
-  const lines = children.map(([child, value]) => `${inner}(${child}): ${tree(value, inner)}`);
+  const lines = children.map(([child, value]) => `${inner}(${child}): ${tree(value, inner, [...around, module])}`);
   return [`${name}(`, ...(extra ? [inner + extra] : []), ...lines, `${indent})`].join("\n");
 }
 

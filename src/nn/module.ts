@@ -121,6 +121,7 @@ export abstract class Module {
 
   /** Calls `fn` for every module below, then for this one: for initialising. Returns this. */
   apply(fn: (module: Module) => void): this {
+    this.#expectTree();
     for (const child of this.children()) child.apply(fn);
     fn(this);
     return this;
@@ -140,8 +141,11 @@ export abstract class Module {
   /**
    * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share the module's
    * memory, so clone what should stay as it is while training goes on.
+   *
+   * @throws OptionError where a module contains itself: a child must not keep its parent in a field that is not private.
    */
   stateDict(): StateDict {
+    this.#expectTree();
     return Object.fromEntries([...this.#state("")].map(([path, tensor]) => [path, tensor.detach()]));
   }
 
@@ -152,6 +156,7 @@ export abstract class Module {
    * @throws StateDictError that lists all missing and unexpected names and all tensors of another shape or dtype.
    */
   loadStateDict(state: StateDict, options?: LoadOptions): LoadResult {
+    this.#expectTree();
     return loadInto(this.constructor.name, this.#state(""), state, options);
   }
 
@@ -194,6 +199,14 @@ export abstract class Module {
 
   #fields(): [name: string, value: unknown][] {
     return Object.entries(this).map(([field, value]) => [this.#stateName(field), value]);
+  }
+
+  /** Refuses a module that contains itself, on which a walk down the fields would not end. */
+  #expectTree(around: readonly Module[] = []): void {
+    if (around.includes(this)) {
+      throw new OptionError(`${this.constructor.name}: a module contains itself: ${describeModule(this)}`);
+    }
+    for (const child of this.children()) child.#expectTree([...around, this]);
   }
 
   *#state(path: string): Generator<[path: string, tensor: Tensor]> {
