@@ -1,4 +1,4 @@
-import { manualSeed, rand, nn, optim, noGrad, type Tensor } from "wasmgrad";
+import { rand, nn, optim, type Tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { CIFAR10, transforms } from "wasmgrad/vision";
 

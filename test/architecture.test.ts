@@ -100,6 +100,32 @@ describe("layers", () => {
   });
 });
 
+/** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
+const OWN_CHECKS = [
+  "src/wasm/block.ts",
+  "src/wasm/kernels.ts",
+  "src/ops/op.ts",
+  "src/ops/byte_images.ts",
+  "src/optim/one_cycle.ts",
+];
+
+/** Errors that are thrown and are no WasmgradError. */
+function plainErrors(file: SourceFile): string[] {
+  return file.nodes
+    .filter((node) => node.type === "NewExpression" && /^(Type|Range|Syntax)?Error$/.test(node.callee.name ?? ""))
+    .map((node) => position(file, node));
+}
+
+describe("errors", () => {
+  test("all that a call can cause are WasmgradErrors", () => {
+    expect(files.filter((file) => !OWN_CHECKS.includes(file.path)).flatMap(plainErrors)).toEqual([]);
+  });
+
+  test("the list of files with others has no idle line", () => {
+    expect(OWN_CHECKS.filter((path) => plainErrors(byPath.get(path)!).length === 0)).toEqual([]);
+  });
+});
+
 describe("browser entries", () => {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     exports: Record<string, string | { browser?: string; default: string }>;
