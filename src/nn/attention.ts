@@ -3,7 +3,7 @@ import { expectSameShape } from "../ops/array.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";
-import { softmaxWithout } from "./functional/attention.ts";
+import { softmaxOver } from "./functional/attention.ts";
 import { dropout } from "./functional/dropout.ts";
 import { linear } from "./functional/linear.ts";
 import { xavierUniform, zeros } from "./init.ts";
@@ -109,20 +109,18 @@ export class MultiheadAttention extends Module {
     const arrange = (x: Tensor) => (!batched ? x.unsqueeze(0) : this.batchFirst ? x : x.transpose(0, 1));
     const [q, k, v] = [query, key, value].map((x, part) => this.#project(arrange(x), part));
     let scores = q.mul(1 / Math.sqrt(this.embedDim / this.numHeads)).matmul(k.transpose(2, 3));
-    const hidden: Tensor[] = [];
+    let visible: Tensor | undefined;
     if (attnMask) {
       const mask = fitMask(scores, attnMask);
-      if (mask.dtype === "float32") scores = scores.add(mask);
-      hidden.push(mask.dtype === "float32" ? mask.eq(Number.NEGATIVE_INFINITY) : mask);
+      const isAdded = mask.dtype === "float32";
+      if (isAdded) scores = scores.add(mask);
+      visible = isAdded ? mask.ne(Number.NEGATIVE_INFINITY) : mask.logicalNot();
     }
-    if (keyPaddingMask) hidden.push(fitPadding(scores, keyPaddingMask));
-    const shares =
-      hidden.length === 0
-        ? scores.softmax(3)
-        : softmaxWithout(
-            hidden.reduce((a, b) => a.logicalOr(b)),
-            scores,
-          );
+    if (keyPaddingMask) {
+      const real = fitPadding(scores, keyPaddingMask).logicalNot();
+      visible = visible?.logicalAnd(real) ?? real;
+    }
+    const shares = visible ? softmaxOver(visible, scores) : scores.softmax(3);
     const weights = dropout(shares, { p: this.dropout, training: this.training });
     const [images, , length] = weights.shape;
     const joined = weights.matmul(v).permute([0, 2, 1, 3]).reshape([images, length, this.embedDim]);

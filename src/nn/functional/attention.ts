@@ -65,18 +65,18 @@ function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
   if (mask.dim() > shape.length || !fits) {
     throw new ShapeError(`${op}: attnMask ${formatShape(mask.shape)} does not broadcast to ${formatShape(shape)}`);
   }
-  if (mask.dtype === "bool") return softmaxWithout(mask.logicalNot(), scores);
-  if (mask.dtype === "float32") return softmaxWithout(mask.eq(-Infinity), scores.add(mask));
+  if (mask.dtype === "bool") return softmaxOver(mask, scores);
+  if (mask.dtype === "float32") return softmaxOver(mask.ne(-Infinity), scores.add(mask));
   throw new DTypeError(`${op}: attnMask expected bool or float32, got ${mask.dtype}`);
 }
 
 /**
- * Softmax along the last dimension over the scores that are not `hidden` (bool, broadcast). Where all of a row are, its weights are 0: the
+ * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). Where none of a row is, its weights are 0: the
  * quotient 0 / 0 would carry NaN into all gradients.
  */
-export function softmaxWithout(hidden: Tensor, scores: Tensor): Tensor {
-  const masked = scores.where(hidden.logicalNot(), -Infinity);
-  const sees = hidden.all(-1, { keepdim: true }).logicalNot();
+export function softmaxOver(visible: Tensor, scores: Tensor): Tensor {
+  const masked = scores.where(visible, -Infinity);
+  const sees = visible.any(-1, { keepdim: true });
   if (sees.all().item()) return masked.softmax(-1);
   return masked.where(sees, 0).softmax(-1).where(sees, 0);
 }
