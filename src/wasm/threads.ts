@@ -26,7 +26,7 @@ function obstacle(): string | undefined {
     );
   }
   if (!isShared) return "WebAssembly memory cannot be shared here";
-  const hasWorkers = nodeModule("node:worker_threads") || typeof Worker === "function";
+  const hasWorkers = findsNodeModules() || typeof Worker === "function";
   return hasWorkers ? undefined : "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
 }
 
@@ -38,6 +38,10 @@ function wantedThreads(): number {
 function defaultThreads(): number {
   const cores = nodeModule("node:os")?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   return Math.min(Math.max(1, cores), MAX_WORKERS + 1);
+}
+
+function findsNodeModules(): boolean {
+  return typeof (globalThis as { process?: { getBuiltinModule?: unknown } }).process?.getBuiltinModule === "function";
 }
 
 /** A built-in module of Node, found without an import, which a bundler for browsers would stumble over. */
