@@ -167,22 +167,21 @@ function checkMilestones(name: string, milestones: readonly number[]): readonly 
  * `torch.optim.lr_scheduler.LambdaLR`. The state dict does not hold the functions.
  */
 export class LambdaLR extends LRScheduler {
-  readonly #lambdas: ((step: number) => number) | ((step: number) => number)[];
+  readonly #lambdaOf: (group: number) => (step: number) => number;
 
   constructor(optimizer: AnyOptimizer, lambda: ((step: number) => number) | readonly ((step: number) => number)[]) {
     super("LambdaLR", optimizer);
     this.takesNewGroups = typeof lambda === "function";
-    this.#lambdas = typeof lambda === "function" ? lambda : [...(lambda ?? [])];
-    const listed = typeof this.#lambdas === "function" ? this.groups.map(() => lambda) : this.#lambdas;
-    if (listed.length !== this.groups.length || listed.some((item) => typeof item !== "function")) {
+    const lambdas = typeof lambda === "function" ? this.groups.map(() => lambda) : [...(lambda ?? [])];
+    if (lambdas.length !== this.groups.length || lambdas.some((item) => typeof item !== "function")) {
       throw new OptionError(`LambdaLR: expected a function, or ${this.groups.length} (one a group)`);
     }
+    this.#lambdaOf = typeof lambda === "function" ? () => lambda : (group) => lambdas[group];
     this.step();
   }
 
   protected nextLr(_lr: number, i: number): number {
-    const lambda = typeof this.#lambdas === "function" ? this.#lambdas : this.#lambdas[i];
-    return this.baseLrs[i] * checkNumber(this.name, "the function's value", lambda(this.lastEpoch));
+    return this.baseLrs[i] * checkNumber(this.name, "the function's value", this.#lambdaOf(i)(this.lastEpoch));
   }
 }
 
