@@ -9,7 +9,7 @@ import type { SizeRow } from "../suites/size.ts";
 import type { StartupRow } from "../suites/startup.ts";
 import { describePhases, type StepRow } from "../suites/step.ts";
 import type { ThreadRow } from "../suites/threads.ts";
-import type { ContestRow } from "../versus/contest.ts";
+import { type ContestRow, waysOf } from "../versus/contest.ts";
 import { peers } from "../versus/peers.ts";
 import { bars, rowsOf, verdict } from "./bars.ts";
 import { markdownTable } from "./markdown.ts";
@@ -37,9 +37,9 @@ function versusTable(read: (suite: string) => Results<ContestRow> | undefined, k
     const results = read(`versus_${name}`);
     return (results?.rows ?? [])
       .filter((row) => row.kind === kind)
-      .map(({ batch, threads, variant, waitPolicy, ours, theirs, faster, failed }) => {
-        const how = [variant, waitPolicy && `wait policy ${waitPolicy}`].filter(Boolean);
-        const peer = [`${label} ${results?.settings.version}`, ...how].join(", ");
+      .map((row) => {
+        const { batch, threads, ours, theirs, faster, failed } = row;
+        const peer = [`${label} ${results?.settings.version}`, ...waysOf(row)].join(", ");
         const where = [peer, String(batch), String(threads)];
         if (!faster) return [...where, "", "", "", `cannot: ${failed}`];
         return [...where, digits(ours!), digits(theirs!), `**${digits(faster.median)} x**`, range(faster)];

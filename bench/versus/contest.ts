@@ -96,6 +96,11 @@ export async function compete(
   return rows;
 }
 
+/** What tells a row from the others of its peer, besides batch and threads. */
+export function waysOf({ variant, waitPolicy }: ContestRow): string[] {
+  return [variant, waitPolicy && `wait policy ${waitPolicy}`].filter((way) => way !== undefined);
+}
+
 /** Of one peer's rows the one in which it is fastest; one that has no time only where none has. */
 export function fastest(rows: readonly ContestRow[]): ContestRow {
   return rows.reduce((best, row) => ((row.theirs ?? Infinity) < (best.theirs ?? Infinity) ? row : best));

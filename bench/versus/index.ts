@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { environment } from "../lib/child.ts";
 import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
 import { digits, printTable } from "../lib/table.ts";
-import { type ContestRow, compete, fastest } from "./contest.ts";
+import { type ContestRow, compete, fastest, waysOf } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
 import { installPeers } from "./install.ts";
 import { PeerProcess } from "./peer_process.ts";
@@ -46,9 +46,9 @@ const partial = options.batch !== undefined || options.threads !== undefined;
 const forDocs = options.rounds === preset.rounds && options.time === preset.time && !partial;
 const output = forDocs ? resultsFolder : scratchFolder;
 
-function describe({ kind, batch, threads, variant, waitPolicy }: ContestRow): string {
-  const how = [variant, waitPolicy && `wait policy ${waitPolicy}`].filter(Boolean);
-  return [kind, `batch ${batch}`, `${threads} thread${threads > 1 ? "s" : ""} each`, ...how].join(", ");
+function describe(row: ContestRow): string {
+  const { kind, batch, threads } = row;
+  return [kind, `batch ${batch}`, `${threads} thread${threads > 1 ? "s" : ""} each`, ...waysOf(row)].join(", ");
 }
 
 function print(peer: PeerDefinition, row: ContestRow): void {
