@@ -113,12 +113,12 @@ export function gradWeightPooled(
     const last = min(channels, first + group);
     for (let block = 0; block < blocks; block++) {
       const row = block * rowsOfBlock;
+      const blockRows = min(rowsOfBlock, rows - row);
       const blockSums = sums + <usize>((image * blocks + block) * channels) * SUM_BYTES;
       memory.fill(blockSums + <usize>first * SUM_BYTES, 0, <usize>(last - first) * SUM_BYTES);
       for (let window = 0; window < windows; window += WINDOWS) {
         const count = min(WINDOWS, windows - window);
-        const taps = min(rowsOfBlock, rows - row);
-        gatherTaps(g, padded + <usize>image * imageBytes, row, taps, window, count, pooledWidth, table);
+        gatherTaps(g, padded + <usize>image * imageBytes, row, blockRows, window, count, pooledWidth, table);
         for (let co = first; co < last; co++) {
           const at = <usize>((image * channels + co) * windows + window);
           // the next channel's gradients, a plane further on, are asked for while this one computes: it saves a quarter of the time
