@@ -154,8 +154,9 @@ export function packPixelPanels(
     const offset6 = panelPixelOffset(g, panel, 6, pooled);
     const offset7 = panelPixelOffset(g, panel, 7, pooled);
     // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2)
-    const inRuns = offset3 - offset0 == 12 && offset7 - offset4 == 12;
-    const inSteps = offset3 - offset0 == 24 && offset7 - offset4 == 24 && offset1 - offset0 == 8 && offset5 - offset4 == 8;
+    // Past the last pixel offsets repeat, so the first step is looked at as well as the whole: 0, 3, 3, 3 is no run
+    const inRuns = offset1 - offset0 == 4 && offset5 - offset4 == 4 && offset3 - offset0 == 12 && offset7 - offset4 == 12;
+    const inSteps = offset1 - offset0 == 8 && offset5 - offset4 == 8 && offset3 - offset0 == 24 && offset7 - offset4 == 24;
     let plane = padded + <usize>batch * <usize>g.channels * planeBytes;
     let to = panels + <usize>unit * panelBytes;
     for (let ci = 0; ci < g.channels; ci++, plane += planeBytes) {
