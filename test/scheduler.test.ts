@@ -287,7 +287,25 @@ describe("OneCycleLR", () => {
       return [group.lr, "betas" in group ? group.betas[0] : group.momentum];
     });
     expectClose("rate and momentum", actual.flat(), expected.flat(), 1e-15);
+    scheduler.step(); // after the last batch: PyTorch's loop takes as many steps as the cycle has
     expect(() => scheduler.step()).toThrow(/past the end/);
+  });
+
+  test("the step after the last batch goes on along the last phase, as PyTorch's does", () => {
+    const optimizer = new optim.SGD([parameter()]);
+    const scheduler = new optim.OneCycleLR(optimizer, {
+      maxLr: 1,
+      totalSteps: 4,
+      pctStart: 0.5,
+      annealStrategy: "linear",
+      cycleMomentum: false,
+    });
+    for (let batch = 0; batch < 4; batch++) {
+      optimizer.step();
+      scheduler.step();
+    }
+    // from 1 at step 1 to 0.04 / 1e4 at step 3, in a line: at step 4 half a span further
+    expect(scheduler.getLastLr()[0]).toBeCloseTo(1 + (4e-6 - 1) * 1.5, 12);
   });
 
   test("a cycle too short to rise starts at the top", () => {

@@ -80,6 +80,29 @@ const stopAfter = (step: number): Callback => ({
   onEntry: (trainer) => void (trainer.place.step >= step && trainer.stop()),
 });
 
+test("a cycle of learning rates as long as the run ends with it: the last epoch is logged, validated and finished", async () => {
+  const model = new nn.Linear(4, 1);
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+  const loader = new DataLoader<Tensor[], Tensor[]>(dataset, { batchSize: 20 });
+  let finished = 0;
+  const trainer = new Trainer<Tensor[]>({
+    model,
+    loader,
+    optimizer,
+    scheduler: new optim.OneCycleLR(optimizer, { maxLr: 0.1, epochs: 2, stepsPerEpoch: loader.length }),
+    loss: ([images, targets]) => nn.functional.mseLoss(model.forward(images), targets),
+    validate: () => ({ valid: 1 }),
+    epochs: 2,
+    callbacks: [{ onFinish: () => finished++ }],
+  });
+  await trainer.fit();
+  expect(trainer.epochs.map(({ epoch, step, valid }) => [epoch, step, valid])).toEqual([
+    [1, 3, 1],
+    [2, 6, 1],
+  ]);
+  expect([trainer.finished, finished]).toEqual([true, 1]);
+});
+
 describe("Trainer", () => {
   test("does what a plain loop does", async () => {
     const { trainer, model } = makeTrainer({ callbacks: [] });

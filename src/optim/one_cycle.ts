@@ -129,7 +129,8 @@ export class OneCycleLR extends LRScheduler {
   }
 
   override step(): void {
-    if (this.lastEpoch + 1 >= this.#totalSteps) {
+    // as many steps as the cycle has: the last one, after the last batch, goes beyond the cycle's end, as in PyTorch
+    if (this.lastEpoch + 1 > this.#totalSteps) {
       throw new OptionError(
         `${this.name}: step ${this.lastEpoch + 1} is past the end of the cycle of ${this.#totalSteps}`,
       );
