@@ -1,4 +1,7 @@
 /** Jobs whose workers are slow, dead or missing: the same bits or a clear error, and no hang. */
+import { closeSync, openSync } from "node:fs";
+import { devNull } from "node:os";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { afterEach, expect, type Mock, test, vi } from "vitest";
 import { ones, optim, setNumThreads } from "wasmgrad";
@@ -7,8 +10,8 @@ import { Block } from "../src/wasm/block.ts";
 import { beginJob, type Crew, type Hand, type Job, takeLine } from "../src/wasm/job.ts";
 import { f32View, memory } from "../src/wasm/memory.ts";
 import { settle } from "../src/wasm/pending.ts";
-import { beginParallel } from "../src/wasm/threads.ts";
-import { CONTROL, LINE } from "../src/wasm/worker_source.ts";
+import { beginParallel, DeathWatch } from "../src/wasm/threads.ts";
+import { CONTROL, LINE, workerSource } from "../src/wasm/worker_source.ts";
 import { IdleWorker } from "./idle_worker.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
@@ -28,6 +31,7 @@ const workerThreads = process.getBuiltinModule("node:worker_threads");
 afterEach(() => {
   workerThreads.Worker = Worker;
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
   setNumThreads(1);
 });
 
@@ -190,4 +194,68 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
   expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
   runJob(jobOf("exp", () => {}).job, crew);
   expect(allOnes()).toBe(true);
+});
+
+test("a kernel that fails on a worker is computed again by the caller, and the workers are replaced", () => {
+  const line = takeLine();
+  const stop = vi.fn<() => void>();
+  const crew: Crew = { hands: [{ line, isDead: () => false, stop }], lanes: 2 };
+  const { job, ranges } = jobOf("exp", () => {
+    Atomics.store(words, CONTROL.failed, 1); // as a worker does whose part trapped
+  });
+  runJob(job, crew);
+  expect(allOnes()).toBe(true);
+  expect(ranges.at(-1)).toEqual([0, TOTAL]);
+  expect(stop).toHaveBeenCalledOnce();
+  expect(crew.isBroken).toBe(true);
+});
+
+test("… but not one that reads what it writes: a clear error", () => {
+  const crew: Crew = { hands: [{ line: takeLine(), isDead: () => false, stop() {} }], lanes: 2 };
+  const { job } = jobOf("rmspropStep", () => {
+    Atomics.store(words, CONTROL.failed, 1);
+  });
+  expect(() => runJob(job, crew)).toThrow(/rmspropStep: a kernel failed on a worker thread in the middle of its part/);
+  expect(crew.isBroken).toBe(true);
+});
+
+test("a worker that missed the memory's growth is brought up to date before it computes", () => {
+  const shared = new SharedArrayBuffer(2 * 65536);
+  const control = new Int32Array(shared);
+  const calls: string[] = [];
+  const line = CONTROL.lines;
+  control[CONTROL.generation] = 1;
+  control[CONTROL.total] = control[CONTROL.grain] = control[CONTROL.lanes] = 1;
+  control[CONTROL.pages] = 4;
+  const kernel = (begin: number, end: number) => {
+    calls.push(`kernel ${begin} ${end}`);
+    control[line + CONTROL.dismissed] = 1;
+  };
+  const stale = { buffer: shared, grow: (pages: number) => calls.push(`grow ${pages}`) };
+  class Instance {
+    exports = { kernel };
+  }
+  const workerData = { module: {}, memory: stale, line, lane: 0 };
+  runInNewContext(workerSource, {
+    require: (name: string) => (name === "node:worker_threads" ? { workerData } : process.getBuiltinModule(name)),
+    WebAssembly: { Instance },
+    performance,
+    SharedArrayBuffer,
+  });
+  expect(calls).toEqual(["grow 0", "kernel 0 1"]);
+});
+
+test("only a file that the caller saw open proves a death, and only in Node", () => {
+  const file = openSync(devNull, "r");
+  const [seen, unseen, elsewhere] = [1, 2, 3].map(() => new DeathWatch(() => file));
+  seen.look();
+  expect(seen.isCertain()).toBe(false);
+  vi.stubGlobal("Deno", {});
+  elsewhere.look();
+  closeSync(file);
+  expect([elsewhere.isCertain(), elsewhere.isCertain()]).toEqual([false, false]);
+  vi.unstubAllGlobals();
+  expect([unseen.isCertain(), unseen.isCertain()]).toEqual([false, false]);
+  expect(seen.isCertain()).toBe(true);
+  expect(new DeathWatch(() => -1).isCertain()).toBe(false);
 });

@@ -17,7 +17,8 @@ import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
  * A worker that died inside a job has left a part of it undone, maybe half done, and nobody knows which. The caller then does
  * the whole job again by itself, which gives the same bits, unless the kernel reads what it writes: then there is an error.
  * That a worker is dead is certain, never a guess from the time it takes: a slow one would later write into memory that
- * may have become something else's. So a slow worker is awaited. One that does not come back for a long time hangs, or its death cannot be
+ * may have become something else's. So a slow worker is awaited. Where a kernel fails on a worker, the job is done again likewise, and
+ * all workers are replaced. One that does not come back for a long time hangs, or its death cannot be
  * seen (in browsers, where nothing kills workers but the browser): it is stopped, and the result is an error.
  */
 
@@ -60,12 +61,16 @@ export interface Job {
 export interface Crew {
   hands: Hand[];
   lanes: number;
+  /** A kernel failed on one of the workers: they were dismissed, and others are to be started. */
+  isBroken?: boolean;
 }
 
 /** A worker as the caller sees it. */
 export interface Hand {
   /** Where its words in the control block begin. */
   line: number;
+  /** Called at each job, when the worker is alive as far as anybody knows. */
+  greet?(): void;
   /** True only if it certainly runs no more. */
   isDead(): boolean;
   stop(): void;
@@ -112,6 +117,7 @@ export function beginJob(job: Job, crew: Crew): void {
     kernel(0, total, ...args);
     return;
   }
+  for (const hand of crew.hands) hand.greet?.();
   const chunks = Math.ceil(total / grain);
   open(job, chunks, crew.lanes);
   if (READ_THEIR_OUTPUT.has(name)) completeJob(job, chunks, crew);
@@ -119,7 +125,8 @@ export function beginJob(job: Job, crew: Crew): void {
 }
 
 /** Takes what chunks are left, and waits for the workers' last ones. Workers that are lost leave the crew. */
-function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, { hands, lanes }: Crew): void {
+function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, crew: Crew): void {
+  const { hands, lanes } = crew;
   let lost: Hand[] = [];
   let failed = false;
   try {
@@ -140,8 +147,16 @@ function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, 
     if (hands.some(isInside)) lost = awaitHands(hands);
     failed = Atomics.exchange(words, CONTROL.failed, 0) !== 0;
   }
-  if (failed) throw new WasmgradError(`${name}: a kernel failed on a worker thread`);
-  if (lost.length === 0) return;
+  if (failed) {
+    dismiss(hands);
+    crew.isBroken = true;
+    if (READ_THEIR_OUTPUT.has(name)) {
+      throw new WasmgradError(
+        `${name}: a kernel failed on a worker thread in the middle of its part, so this result is incomplete. ` +
+          "Further operations start new workers.",
+      );
+    }
+  } else if (lost.length === 0) return;
   if (READ_THEIR_OUTPUT.has(name) || !lost.every((hand) => hand.isDead())) {
     throw new WasmgradError(
       `${name}: a worker thread died or hung in the middle of its part, so this result is incomplete. ` +
@@ -158,6 +173,7 @@ function open({ number, total, grain, args }: Job, chunks: number, lanes: number
   words[CONTROL.grain] = grain;
   words[CONTROL.lanes] = lanes;
   words[CONTROL.argumentCount] = args.length;
+  words[CONTROL.pages] = memory.buffer.byteLength / 65536;
   for (let i = 0; i < args.length; i++) jobArguments[i] = args[i];
   for (let lane = 0; lane < lanes; lane++) words[CONTROL.next + lane * LINE] = Math.floor((lane * chunks) / lanes);
   Atomics.add(words, CONTROL.generation, 1);

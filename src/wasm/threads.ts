@@ -64,7 +64,8 @@ function workerStarter(): StartWorker {
       worker.unref(); // the process exits by itself
       worker.on("error", () => {}); // it is no longer there: that costs speed only
       const { line } = workerData;
-      return { line, isDead: () => isClosed(fileOf(line)), stop: () => void worker.terminate() };
+      const death = new DeathWatch(() => fileOf(line));
+      return { line, greet: () => death.look(), isDead: () => death.isCertain(), stop: () => void worker.terminate() };
     };
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
@@ -75,14 +76,54 @@ function workerStarter(): StartWorker {
   };
 }
 
-/** True if a file descriptor of this process, once opened, is open no more. */
-function isClosed(file: number): boolean {
-  if (file < 0) return false;
+/**
+ * Tells whether a worker is dead, by the file that it holds open as long as it lives. This is a proof only where descriptors are the whole
+ * process's and a worker's are closed at its end: in Node, not in other runtimes that have Node's modules (in Deno a worker's descriptors
+ * are unknown to the caller, dead or alive). So the caller must have seen the file open first, while the worker was alive.
+ */
+export class DeathWatch {
+  readonly #file: () => number;
+  #seenOpen = false;
+
+  /** @param file gives the descriptor, or -1 as long as there is none. */
+  constructor(file: () => number) {
+    this.#file = file;
+  }
+
+  /** To be called now and then while the worker is alive. */
+  look(): void {
+    if (!this.#seenOpen && isNode()) this.#seenOpen = isOpen(this.#file()) === true;
+  }
+
+  isCertain(): boolean {
+    if (!this.#seenOpen) {
+      this.look();
+      return false;
+    }
+    return isOpen(this.#file()) === false;
+  }
+}
+
+/** Node itself, not a runtime that has its modules. */
+function isNode(): boolean {
+  const { process, Deno, Bun } = globalThis as {
+    process?: { versions?: Record<string, string | undefined> };
+    Deno?: unknown;
+    Bun?: unknown;
+  };
+  const versions = process?.versions;
+  return Boolean(versions?.node && !versions.deno && !versions.bun && !Deno && !Bun);
+}
+
+/** Whether a file descriptor of this process is open; undefined where that cannot be told. */
+function isOpen(file: number): boolean | undefined {
+  const fs = nodeModule("node:fs");
+  if (file < 0 || !fs) return undefined;
   try {
-    nodeModule("node:fs")?.fstatSync(file);
-    return false;
+    fs.fstatSync(file);
+    return true;
   } catch (error) {
-    return (error as { code?: string }).code === "EBADF";
+    return (error as { code?: string }).code === "EBADF" ? false : undefined;
   }
 }
 
@@ -145,6 +186,6 @@ function startWorkers(module: WebAssembly.Module): Crew {
 
 /** Begins a job on all threads there are; `settle` completes it. */
 export function beginParallel(module: WebAssembly.Module, job: Job): void {
-  crew ??= startWorkers(module);
+  if (!crew || crew.isBroken) crew = startWorkers(module);
   beginJob(job, crew);
 }

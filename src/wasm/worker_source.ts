@@ -14,7 +14,7 @@ export const CONTROL = {
   generation: FIRST + 16,
   /** Workers that sleep, or are about to: nobody needs to be woken while it is 0. (One that is killed asleep is counted for ever.) */
   sleepers: FIRST + 48,
-  /** Set by a worker whose kernel trapped. */
+  /** Set by a worker whose kernel trapped: it leaves its chunk undone, and takes no other. */
   failed: FIRST + 64,
   /** The job: number of the kernel, length of its range, length of a chunk, number of lanes and of arguments. */
   kernel: FIRST + 80,
@@ -22,6 +22,8 @@ export const CONTROL = {
   grain: FIRST + 82,
   lanes: FIRST + 83,
   argumentCount: FIRST + 84,
+  /** The size of the memory that the caller sees, in pages. */
+  pages: FIRST + 85,
   /** The arguments, float64 (index in float64 words). */
   arguments: FIRST / 2 + 48,
   /** A cache line for each lane, whose first word is its next chunk that nobody has taken. */
@@ -97,7 +99,15 @@ const run = ({ module, memory, line, lane, file }) => {
     Atomics.wait(words, C.generation, seen);
     Atomics.sub(words, C.sleepers, 1);
   };
+  /**
+   * A worker that starts just while the memory grows may miss it (seen in V8): memory.fill and memory.copy beyond the old size then trap.
+   * To grow by nothing brings its instance up to date.
+   */
+  const seeGrowth = () => {
+    if (memory.buffer.byteLength < words[C.pages] * 65536) memory.grow(0);
+  };
   const takeChunks = () => {
+    seeGrowth();
     const kernel = kernels[words[C.kernel]];
     const total = words[C.total];
     const grain = words[C.grain];
@@ -119,6 +129,7 @@ const run = ({ module, memory, line, lane, file }) => {
           kernel(...args);
         } catch {
           Atomics.store(words, C.failed, 1);
+          return;
         }
       }
     }
