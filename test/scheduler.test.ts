@@ -287,7 +287,73 @@ describe("OneCycleLR", () => {
       return [group.lr, "betas" in group ? group.betas[0] : group.momentum];
     });
     expectClose("rate and momentum", actual.flat(), expected.flat(), 1e-15);
-    scheduler.step(); // after the last batch: PyTorch's loop takes as many steps as the cycle has
+    scheduler.step(); // after the last batch
+    const after = optimizer.stateDict();
+    expect(() => scheduler.step()).toThrow(OptionError);
+    expect(() => scheduler.step()).toThrow(/past the end/);
+    expect(optimizer.stateDict()).toEqual(after);
+  });
+
+  /** PyTorch's `get_lr` (chainable and closed form are one), in its words; a line stays at its end. */
+  function reference(t: number, total: number, pct: number, three: boolean, cos: boolean, levels: number[][]): number {
+    const [first, top, last] = levels;
+    const phases = three
+      ? [
+          [pct * total - 1, ...first],
+          [2 * pct * total - 2, ...top],
+          [total - 1, ...last],
+        ]
+      : [
+          [pct * total - 1, ...first],
+          [total - 1, ...last],
+        ];
+    let start = 0;
+    for (const [i, [end, from, to]] of phases.entries()) {
+      if (t <= end || i === phases.length - 1) {
+        const share = (t - start) / (end - start);
+        return cos ? to + ((from - to) / 2) * (Math.cos(Math.PI * share) + 1) : from + (to - from) * Math.min(share, 1);
+      }
+      start = end;
+    }
+    throw new Error("no phase");
+  }
+
+  const spaces = [2, 3, 7, 10, 25].flatMap((total) =>
+    [0.15, 0.3, 0.45].flatMap((pctStart) =>
+      (["cos", "linear"] as const).flatMap((strategy) =>
+        [false, true].map((threePhase) => [total, pctStart, strategy, threePhase] as const),
+      ),
+    ),
+  );
+  test.each(spaces)("%i steps, pctStart %d, %s, three phases %s: every step of the documented loop", (...space) => {
+    const [totalSteps, pctStart, annealStrategy, threePhase] = space;
+    const optimizer = new optim.SGD([parameter()], { momentum: 0.5 });
+    const scheduler = new optim.OneCycleLR(optimizer, { maxLr: 0.5, totalSteps, pctStart, annealStrategy, threePhase });
+    const at = (t: number, levels: number[][]) =>
+      reference(t, totalSteps, pctStart, threePhase, annealStrategy === "cos", levels);
+    const [initial, max, min] = [0.02, 0.5, 0.02 / 1e4];
+    const ends = threePhase
+      ? [
+          [initial, max],
+          [max, initial],
+          [initial, min],
+        ]
+      : [[initial, max], [], [max, min]];
+    const momenta = threePhase
+      ? [
+          [0.95, 0.85],
+          [0.85, 0.95],
+          [0.95, 0.95],
+        ]
+      : [[0.95, 0.85], [], [0.85, 0.95]];
+    for (let t = 0; t <= totalSteps; t++) {
+      const [group] = optimizer.paramGroups;
+      expectClose(`step ${t}`, [group.lr, group.momentum], [at(t, ends), at(t, momenta)], 1e-13);
+      const saved = JSON.parse(JSON.stringify(optimizer.stateDict()));
+      optimizer.loadStateDict(saved); // every rate is one that a checkpoint can be loaded with
+      optimizer.step();
+      if (t < totalSteps) scheduler.step();
+    }
     expect(() => scheduler.step()).toThrow(/past the end/);
   });
 

@@ -166,6 +166,35 @@ describe("Trainer", () => {
     },
   );
 
+  test("a schedule made for exactly these steps does not cut the last epoch off", async () => {
+    const made = (more: Partial<TrainerOptions<Tensor[]>>) => {
+      const path: string[] = [];
+      const tell: Callback = {
+        onEpoch: (trainer) => void path.push(`epoch ${trainer.place.epoch}`),
+        onFinish: () => void path.push("finish"),
+      };
+      const validate = () => ({ validLoss: path.push("validate") });
+      const { trainer, optimizer } = makeTrainer({ callbacks: [tell], validate, ...more });
+      return { trainer, optimizer, path };
+    };
+    const steps = 4 * 8;
+    for (const more of [{ totalSteps: steps }, { epochs: 4, stepsPerEpoch: 8, annealStrategy: "linear" as const }]) {
+      const { trainer, optimizer, path } = made({});
+      const scheduler = new optim.OneCycleLR(optimizer, { maxLr: 0.02, ...more });
+      trainer.options.scheduler = scheduler;
+      await trainer.fit();
+      expect(path.slice(-3)).toEqual(["validate", "epoch 4", "finish"]);
+      expect(trainer.epochs.map(({ step, validLoss }) => [step, typeof validLoss])).toEqual(
+        [8, 16, 24, 32].map((step) => [step, "number"]),
+      );
+      expect(trainer.epochs[3].lr).toBeCloseTo(0.02 / 25 / 1e4, 12);
+      expect(trainer.finished).toBe(true);
+      const file = join(folder, "one-cycle.safetensors");
+      saveTrainer(file, trainer);
+      expect(resumeTrainer(file, trainer)).toBe(true);
+    }
+  });
+
   test("a finished one stays as it is", async () => {
     const { trainer, model } = makeTrainer();
     await trainer.fit();

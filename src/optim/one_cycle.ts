@@ -47,17 +47,21 @@ interface Momentum {
  * The 1cycle policy: up from maxLr / divFactor to maxLr, down to nearly nothing, momentum the other way. One `step()` a batch.
  * Matches `torch.optim.lr_scheduler.OneCycleLR`.
  *
- * @throws OptionError for bad or unknown options, at a step past the end of the cycle, and for a group added to the optimizer since.
+ * The rates are those of `totalSteps` batches: the last one is reached before the last batch. The `step()` after that batch sets a
+ * rate that no batch of the cycle is trained with: with "cos" it is PyTorch's, with "linear" the last rate stays (PyTorch's is negative).
+ *
+ * @throws OptionError for bad or unknown options, where `step()` is called more than `totalSteps` times, and for a group added to the
+ * optimizer since.
  * see: Smith & Topin, Super-convergence, 2018
  * @example
  * ```ts
  * import { optim, zeros } from "wasmgrad";
  * const optimizer = new optim.Adam([zeros([1], { requiresGrad: true })]);
  * const scheduler = new optim.OneCycleLR(optimizer, { maxLr: 0.01, totalSteps: 10 });
- * for (let i = 1; i < 10; i++) {
+ * for (let batch = 0; batch < 10; batch++) {
+ *   console.log(scheduler.getLastLr()[0].toFixed(5)); // up to 0.01000, then down to 0.00000
  *   optimizer.step();
  *   scheduler.step();
- *   console.log(scheduler.getLastLr()[0].toFixed(5)); // up to 0.01000, then down to 0.00000
  * }
  * ```
  */
@@ -129,10 +133,10 @@ export class OneCycleLR extends LRScheduler {
   }
 
   override step(): void {
-    // as many steps as the cycle has: the last one, after the last batch, goes beyond the cycle's end, as in PyTorch
-    if (this.lastEpoch + 1 > this.#totalSteps) {
+    if (this.lastEpoch >= this.#totalSteps) {
       throw new OptionError(
-        `${this.name}: step ${this.lastEpoch + 1} is past the end of the cycle of ${this.#totalSteps}`,
+        `${this.name}: step() was called ${this.#totalSteps + 1} times, which is past the end of the cycle: expected ` +
+          `at most totalSteps (${this.#totalSteps}) calls, one after each batch`,
       );
     }
     super.step();
@@ -156,7 +160,9 @@ export class OneCycleLR extends LRScheduler {
     for (const [i, phase] of this.#phases.entries()) {
       if (this.lastEpoch <= phase.end || i === this.#phases.length - 1) {
         const length = phase.end - start;
-        return { phase, share: length === 0 ? 1 : (this.lastEpoch - start) / length };
+        const share = length === 0 ? 1 : (this.lastEpoch - start) / length;
+        // a line that goes on past its end would give a rate below zero
+        return { phase, share: this.#cosine ? share : Math.min(share, 1) };
       }
       start = phase.end;
     }
