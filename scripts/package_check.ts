@@ -40,7 +40,7 @@ export function pack(into: string): Tarball {
 export function strayFiles(files: string[]): string[] {
   const wanted = /^(dist|src|assembly)\/.*\.(ts|js|json|map|wasm|md)$|^(package\.json|README\.md|LICENSE)$/;
   return files.filter(
-    (file) => !wanted.test(file) || /\.test\.|tsbuildinfo|(^|\/)(test|runs|data\/.*\.png)/.test(file),
+    (file) => !wanted.test(file) || /\.test\.|tsbuildinfo|(^|\/)(tests?\/|runs|data\/.*\.png)/.test(file),
   );
 }
 

@@ -24,7 +24,15 @@ export {
 } from "./tensor/random.ts";
 export { keep, Scope, scope } from "./tensor/scope.ts";
 export { cat, stack } from "./tensor/shape.ts";
-export { type Extrema, enableGrad, isGradEnabled, type NestedArray, noGrad, Tensor } from "./tensor/tensor.ts";
+export {
+  type Extrema,
+  enableGrad,
+  isGradEnabled,
+  type NestedArray,
+  noGrad,
+  Tensor,
+  type TensorJson,
+} from "./tensor/tensor.ts";
 export { getPrecision, type Precision, setPrecision } from "./wasm/kernels.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./wasm/memory.ts";
 export { getNumThreads, setNumThreads } from "./wasm/threads.ts";

@@ -14,7 +14,7 @@ const LAYERS = [
   ["ops"],
   ["tensor"],
   ["nn", "optim"],
-  ["data", "io"],
+  ["data", "io", "testing"],
   ["vision"],
   ["train"],
   ["ssl"],
@@ -154,6 +154,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/tensor/creation.ts": "the user's values come in",
   "src/nn/norm.ts": "reads the number of batches, one integer",
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
+  "src/tensor/contents.ts": "values go out, to comparisons",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
 };
 

@@ -160,6 +160,11 @@ export abstract class Module {
     return loadInto(this.constructor.name, this.#state(""), state, options);
   }
 
+  /** The module itself, as comparisons that know no more of it than `toString()` would call modules of other weights equal. */
+  valueOf(): this {
+    return this;
+  }
+
   /** The tree of layers, as PyTorch prints it, and the number of parameters. */
   toString(): string {
     return describeModule(this);

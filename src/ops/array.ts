@@ -10,6 +10,9 @@ export type TypedArray = Float32Array | Int32Array;
 /** Elements a thread takes at a time in elementwise kernels: 16 KiB of each array. */
 export const ELEMENTWISE_GRAIN = 4096;
 
+/** How many elements are shown where not all are. */
+const MOST_SHOWN = 1000;
+
 /** A dense, row-major array in WebAssembly memory: what ops take and return. It owns nothing: see `Block`. */
 export class NDArray {
   readonly block: Block;
@@ -33,6 +36,12 @@ export class NDArray {
   /** The same elements under another shape of the same size (or another dtype). Shares the block. */
   withShape(shape: readonly number[], dtype: DType = this.dtype): NDArray {
     return new NDArray(this.block, shape, dtype);
+  }
+
+  /** What a failed comparison of Node's `assert` shows of a tensor. */
+  get [Symbol.toStringTag](): string {
+    const shown = this.block.owners > 0 ? this.view().subarray(0, MOST_SHOWN).join(", ") : "released";
+    return `${this.dtype} ${formatShape(this.shape)}: ${shown}${this.size > MOST_SHOWN ? ", ..." : ""}`;
   }
 
   /** A short-lived view of the elements: no allocation may happen while it is in use. */

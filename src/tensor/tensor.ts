@@ -39,6 +39,7 @@ import { StandardDeviation, Variance, type VarianceOptions } from "../ops/varian
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
 import { Where } from "../ops/where.ts";
 import { withFrame } from "../wasm/block.ts";
+import { CONTENTS } from "./contents.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { Handle } from "./handle.ts";
@@ -47,6 +48,15 @@ import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
 export type NestedArray = number | NestedArray[];
+
+/** What `JSON.stringify` writes of a tensor. See `Tensor.toJSON`. */
+export interface TensorJson {
+  dtype: DType;
+  shape: number[];
+  data: (number | string)[];
+}
+
+const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
 
 /** What `max(dim)` and `min(dim)` give. */
 export interface Extrema {
@@ -96,19 +106,26 @@ const gradientOf = new WeakMap<Tensor, Tensor>();
  * `zeros`, `rand` … and by operations on other tensors. Its methods are PyTorch's, in camelCase.
  */
 export class Tensor implements Leaf, Disposable {
-  /** The tensor's place in memory management; not for users. */
-  readonly handle: Handle;
+  /** What comparisons of own properties see (test runners' deep equality): `{ dtype, shape, data }`, read when looked at. */
+  readonly contents: object;
+  readonly #handle: Handle;
   #array: NDArray;
   #requiresGrad: boolean;
   #grad: Tensor | null = null;
 
   /** Not for users: see `tensor()`. */
   constructor(array: NDArray, options: { requiresGrad?: boolean; node?: Node | null; owner?: Owner } = {}) {
+    this.contents = new Proxy(array, CONTENTS);
     this.#array = array;
-    this.handle = new Handle(array.block);
-    if (options.node) this.handle.setNode(options.node);
+    this.#handle = new Handle(array.block);
+    if (options.node) this.#handle.setNode(options.node);
     this.#requiresGrad = options.requiresGrad ?? false;
     if (options.owner !== "tensor") adoptIntoCurrentScope(this);
+  }
+
+  /** The tensor's place in memory management; not for users. */
+  get handle(): Handle {
+    return this.#handle;
   }
 
   /** Sizes of the dimensions, outermost first. */
@@ -158,6 +175,23 @@ export class Tensor implements Leaf, Disposable {
       return Array.from({ length: this.shape[dim] }, (_, i) => build(dim + 1, offset + i * step, step));
     };
     return build(0, 0, this.numel());
+  }
+
+  /**
+   * What `JSON.stringify` writes, state dicts included: the elements in row-major order, exactly. What JSON cannot write is a string
+   * ("NaN", "Infinity", "-Infinity", "-0"), so that `tensor(data.map(Number), { shape, dtype })` gives the tensor back.
+   */
+  toJSON(): TensorJson {
+    const exact = (value: number) => (Number.isFinite(value) && !Object.is(value, -0) ? value : signed(value));
+    return { dtype: this.dtype, shape: [...this.shape], data: Array.from<number, number | string>(this.data(), exact) };
+  }
+
+  /**
+   * The tensor itself. Some comparisons (fast-deep-equal) would compare `toString()`, which is rounded, of classes without a
+   * `valueOf` of their own.
+   */
+  valueOf(): this {
+    return this;
   }
 
   /** The elements as PyTorch prints them; what `console.log` shows in Node. */
@@ -256,6 +290,7 @@ export class Tensor implements Leaf, Disposable {
     else {
       this.handle.replaceBlock(array.block);
       this.#array = array.withShape(this.shape);
+      (this as { contents: object }).contents = new Proxy(this.#array, CONTENTS);
     }
   }
 

@@ -1,0 +1,8 @@
+export {
+  type AllCloseMatchers,
+  assertAllClose,
+  type Comparable,
+  type MatcherResult,
+  matchers,
+  type Tolerance,
+} from "./all_close.ts";
