@@ -1,0 +1,53 @@
+import { Random } from "./random.ts";
+
+/** A kind of random cases. */
+export interface Kind {
+  name: string;
+  /** Runs one case and throws where it fails. Returns a name to count it by. */
+  run(random: Random): string | Promise<string>;
+  /** Called once before the first case, and what it returns after the last. */
+  prepare?(): (() => void) | Promise<() => void>;
+}
+
+export interface Failure {
+  kind: string;
+  seed: number;
+  index: number;
+  message: string;
+}
+
+export interface Outcome {
+  counts: Map<string, number>;
+  failures: Failure[];
+}
+
+/** A case that failed, with what is needed to see it. */
+export class CaseError extends Error {}
+
+/** Runs the cases `first` to `first + count - 1` of a kind. Stops at ten failures. */
+export async function runKind(kind: Kind, seed: number, count: number, first = 0, limit = Infinity): Promise<Outcome> {
+  const outcome: Outcome = { counts: new Map(), failures: [] };
+  const finish = await kind.prepare?.();
+  const end = performance.now() + limit;
+  try {
+    for (let index = first; index < first + count && outcome.failures.length < 10; index++) {
+      if (performance.now() > end) break;
+      let name = "failed";
+      try {
+        name = await kind.run(new Random(seed, index, kind.name));
+      } catch (error) {
+        const message = error instanceof CaseError ? error.message : String((error as Error)?.stack ?? error);
+        outcome.failures.push({ kind: kind.name, seed, index, message });
+      }
+      outcome.counts.set(name, (outcome.counts.get(name) ?? 0) + 1);
+    }
+  } finally {
+    finish?.();
+  }
+  return outcome;
+}
+
+/** A failure and the command that shows it again. */
+export function describeFailure({ kind, seed, index, message }: Failure): string {
+  return `FAILED ${kind}, case ${index}: ${message}\n  again: npm run fuzz -- --seed ${seed} --only ${kind} --case ${index}`;
+}
