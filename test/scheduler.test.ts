@@ -126,6 +126,29 @@ const schedulers: [string, (optimizer: optim.SGD) => Scheduler, number[][]][] = 
   ],
 ];
 
+const linear = (o: optim.SGD, totalIters: number) => new optim.LinearLR(o, { startFactor: 0.5, totalIters });
+const halved = (o: optim.SGD) => new optim.StepLR(o, { stepSize: 2, gamma: 0.5 });
+schedulers.push(
+  [
+    "SequentialLR that begins with another",
+    (o) => {
+      const inner = new optim.SequentialLR(o, [linear(o, 2), halved(o)], { milestones: [3] });
+      return new optim.SequentialLR(o, [inner, new optim.LambdaLR(o, (t) => 1 / (t + 1))], { milestones: [6] });
+    },
+    // by hand: 2 steps of warm-up from a half, from step 3 halved every second step, from step 6 over 1, 2 ...
+    [0.5, 0.75, 1, 1, 1, 0.5, 1, 0.5, 1 / 3].map((factor) => [0.5 * factor, 0.1 * factor]),
+  ],
+  [
+    "SequentialLR that ends with another, nested twice",
+    (o) => {
+      const third = new optim.SequentialLR(o, [linear(o, 1), halved(o)], { milestones: [2] });
+      const second = new optim.SequentialLR(o, [third, linear(o, 1)], { milestones: [5] });
+      return new optim.SequentialLR(o, [halved(o), second], { milestones: [3] });
+    },
+    [1, 1, 0.5, 0.5, 1, 1, 1, 0.5, 0.5, 1].map((factor) => [0.5 * factor, 0.1 * factor]),
+  ],
+);
+
 describe.each(schedulers)("%s", (_name, make, expected) => {
   test("gives PyTorch's rates", () => {
     const optimizer = twoGroups();
@@ -357,23 +380,6 @@ describe("OneCycleLR", () => {
     expect(() => scheduler.step()).toThrow(/past the end/);
   });
 
-  test("the step after the last batch goes on along the last phase, as PyTorch's does", () => {
-    const optimizer = new optim.SGD([parameter()]);
-    const scheduler = new optim.OneCycleLR(optimizer, {
-      maxLr: 1,
-      totalSteps: 4,
-      pctStart: 0.5,
-      annealStrategy: "linear",
-      cycleMomentum: false,
-    });
-    for (let batch = 0; batch < 4; batch++) {
-      optimizer.step();
-      scheduler.step();
-    }
-    // from 1 at step 1 to 0.04 / 1e4 at step 3, in a line: at step 4 half a span further
-    expect(scheduler.getLastLr()[0]).toBeCloseTo(1 + (4e-6 - 1) * 1.5, 12);
-  });
-
   test("a cycle too short to rise starts at the top", () => {
     const optimizer = new optim.SGD([parameter()]);
     const scheduler = new optim.OneCycleLR(optimizer, { maxLr: 1, totalSteps: 4, pctStart: 0.25 });
@@ -497,6 +503,23 @@ describe("ReduceLROnPlateau", () => {
     expect(scheduler.stateDict()).toEqual(fresh);
   });
 
+  test.each([
+    ["min", -Infinity],
+    ["max", Infinity],
+    ["min", Infinity],
+    ["max", -Infinity],
+  ] as const)("mode %s: a best metric of %d comes back through JSON", (mode, metric) => {
+    const make = () => new optim.ReduceLROnPlateau(twoGroups(), { mode, patience: 1 });
+    const [scheduler, resumed] = [make(), make()];
+    scheduler.step(metric);
+    expect(scheduler.best).toBe(metric);
+    resumed.loadStateDict(JSON.parse(JSON.stringify(scheduler.stateDict())));
+    expect(resumed.best).toBe(metric);
+    for (const next of [5, 4, 3, 2]) for (const one of [scheduler, resumed]) one.step(next);
+    expect(resumed.getLastLr()).toEqual(scheduler.getLastLr());
+    expect(resumed.stateDict()).toEqual(scheduler.stateDict());
+  });
+
   test("a NaN is no improvement", () => {
     const optimizer = twoGroups();
     const scheduler = new optim.ReduceLROnPlateau(optimizer, { patience: 1 });
@@ -533,6 +556,33 @@ describe("bad input", () => {
     ["no scheduler for a milestone", () => new optim.SequentialLR(o, [new optim.LinearLR(o)], { milestones: [1] })],
   ])("%s is an OptionError", (_name, make) => {
     expect(make).toThrow(OptionError);
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ["ReduceLROnPlateau", new optim.ReduceLROnPlateau(o), /scheduler 1 is a ReduceLROnPlateau.*metric/],
+    [
+      "one of another optimizer",
+      new optim.LinearLR(twoGroups()),
+      /scheduler 1 \(LinearLR\) is one of another optimizer/,
+    ],
+    ["a class", optim.StepLR, /scheduler 1 expected an LRScheduler or a SequentialLR.*new/],
+    ["undefined", undefined, /scheduler 1 expected an LRScheduler or a SequentialLR, got undefined/],
+    ["what only looks like one", { optimizer: o, step() {} }, /scheduler 1 expected an LRScheduler or a SequentialLR/],
+  ])("SequentialLR refuses %s by name", (_name, scheduler, message) => {
+    const make = () => new optim.SequentialLR(o, [new optim.LinearLR(o), untyped(scheduler)], { milestones: [1] });
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(message);
+  });
+
+  test("SequentialLR: a state that fits one scheduler of two changes neither", () => {
+    const make = () => new optim.SequentialLR(o, [linear(o, 2), linear(o, 3)], { milestones: [2] });
+    const scheduler = make();
+    const before = scheduler.stateDict();
+    scheduler.step();
+    const after = scheduler.stateDict();
+    const [first] = before.schedulers as optim.SchedulerStateDict[];
+    expect(() => scheduler.loadStateDict({ lastEpoch: 0, schedulers: [first, {}] })).toThrow(StateDictError);
+    expect(scheduler.stateDict()).toEqual(after);
   });
 
   test("a state dict of something else", () => {

@@ -334,6 +334,18 @@ describe("EarlyStopping", () => {
     ]);
   });
 
+  test.each([
+    ["min", -Infinity],
+    ["max", Infinity],
+    ["min", Infinity],
+  ] as const)("mode %s: a best of %d comes back through JSON", (mode, value) => {
+    const make = () => new EarlyStopping(new nn.Linear(1, 1), { mode, restoreBest: false });
+    const [stopping, resumed] = [make(), make()];
+    stopping.update(value);
+    resumed.loadStateDict(JSON.parse(JSON.stringify(stopping.stateDict())));
+    expect(resumed.best).toBe(value);
+  });
+
   test("a state without weights forgets those there were", () => {
     const layer = new nn.Linear(1, 1);
     const stopping = new EarlyStopping(layer);

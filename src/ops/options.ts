@@ -1,4 +1,5 @@
 import { OptionError } from "../errors.ts";
+import { toJsonNumber } from "./json_number.ts";
 
 /**
  * Reads an options object: every name must be known, and what is left out (or undefined) has its default.
@@ -19,9 +20,19 @@ export function readOptions<T extends object>(op: string, given: Partial<T> | un
   return result as T;
 }
 
-function describe(value: unknown): string {
-  if (typeof value === "number" || value === undefined) return String(value);
-  return JSON.stringify(value) ?? String(value);
+/** A value in the words of an error: numbers as they are printed (JSON has no NaN), promises and functions by their kind. */
+export function describe(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) {
+    const kind = value.constructor?.name;
+    if (kind && kind !== "Object" && kind !== "Array") return `an object of the class ${kind}`;
+  }
+  if (typeof value !== "object" && typeof value !== "string") return String(value);
+  try {
+    return JSON.stringify(value, (_, item) => toJsonNumber(item));
+  } catch {
+    return String(value); // it contains itself, or a bigint
+  }
 }
 
 /** A number that is finite and, where bounds are given, within `[min, max]`. */

@@ -18,7 +18,7 @@ export {
   LRScheduler,
   MultiStepLR,
   type SchedulerStateDict,
-  SequentialLR,
   StepLR,
 } from "./scheduler.ts";
+export { SequentialLR } from "./sequential.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";

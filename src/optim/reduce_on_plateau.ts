@@ -1,6 +1,7 @@
-import { OptionError } from "../errors.ts";
-import { checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
-import { type AnyOptimizer, type SchedulerStateDict, savedNumber } from "./scheduler.ts";
+import { OptionError, StateDictError } from "../errors.ts";
+import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
+import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { type AnyOptimizer, type SchedulerStateDict, savedCount } from "./scheduler.ts";
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall ("min", the default) or rise ("max"). */
@@ -124,18 +125,21 @@ export class ReduceLROnPlateau {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
-  /** What is needed to go on later. `best` is null while there is none, as JSON has no infinity. */
+  /** What is needed to go on later. JSON has no infinity: `best` is null while there is none, and an infinite one is a string. */
   stateDict(): SchedulerStateDict {
     const { best, numBadEpochs, cooldownCounter, lastEpoch } = this;
-    return { best: Number.isFinite(best) ? best : null, numBadEpochs, cooldownCounter, lastEpoch };
+    return { best: best === this.#noBest ? null : toJsonNumber(best), numBadEpochs, cooldownCounter, lastEpoch };
   }
 
   /** Restores what `stateDict()` gave. Load the optimizer's, too. */
   loadStateDict(state: SchedulerStateDict): void {
     const [numBadEpochs, cooldownCounter, lastEpoch] = ["numBadEpochs", "cooldownCounter", "lastEpoch"].map((key) =>
-      savedNumber(this.name, state, key),
+      savedCount(this.name, state, key),
     );
-    const best = state.best === null ? this.#noBest : savedNumber(this.name, state, "best");
+    const best = state.best === null ? this.#noBest : readJsonNumber(state.best);
+    if (typeof best !== "number" || Number.isNaN(best)) {
+      throw new StateDictError(`${this.name}.loadStateDict: best expected a number or null, got ${describe(best)}`);
+    }
     Object.assign(this, { best, numBadEpochs, cooldownCounter, lastEpoch });
   }
 }

@@ -1,5 +1,5 @@
 import { OptionError, StateDictError } from "../errors.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { cosPi } from "./exact_math.ts";
 import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";
 
@@ -10,20 +10,20 @@ export type AnyOptimizer = Optimizer<any>;
 /** What `stateDict()` of a scheduler gives: numbers and lists of numbers, which JSON can hold. */
 export type SchedulerStateDict = Record<string, unknown>;
 
-/** Checks a saved number, or throws a StateDictError. */
-export function savedNumber(name: string, state: SchedulerStateDict, key: string): number {
+/** Checks a saved count of steps (-1: before the first), or throws a StateDictError. */
+export function savedCount(name: string, state: SchedulerStateDict, key: string): number {
   const value = state?.[key];
-  if (typeof value !== "number" || Number.isNaN(value)) {
-    throw new StateDictError(`${name}.loadStateDict: ${key} expected a number, got ${JSON.stringify(value)}`);
+  if (!Number.isInteger(value) || (value as number) < -1) {
+    throw new StateDictError(`${name}.loadStateDict: ${key} expected an integer, got ${describe(value)}`);
   }
-  return value;
+  return value as number;
 }
 
 /** Checks a saved list of numbers, one a group, or throws a StateDictError. */
 export function savedNumbers(name: string, state: SchedulerStateDict, key: string, length: number): number[] {
   const value = state?.[key];
-  if (!Array.isArray(value) || value.length !== length || value.some((x) => typeof x !== "number" || Number.isNaN(x))) {
-    throw new StateDictError(`${name}.loadStateDict: ${key} expected ${length} numbers, got ${JSON.stringify(value)}`);
+  if (!Array.isArray(value) || value.length !== length || !value.every(Number.isFinite)) {
+    throw new StateDictError(`${name}.loadStateDict: ${key} expected ${length} finite numbers, got ${describe(value)}`);
   }
   return value;
 }
@@ -99,7 +99,7 @@ export abstract class LRScheduler {
 
   /** Restores what `stateDict()` gave. Load the optimizer's, too. */
   loadStateDict(state: SchedulerStateDict): void {
-    const lastEpoch = savedNumber(this.name, state, "lastEpoch");
+    const lastEpoch = savedCount(this.name, state, "lastEpoch");
     this.baseLrs = [...savedNumbers(this.name, state, "baseLrs", this.groups.length)];
     this.lastEpoch = lastEpoch;
   }
@@ -156,7 +156,8 @@ export class MultiStepLR extends LRScheduler {
   }
 }
 
-function checkMilestones(name: string, milestones: readonly number[]): readonly number[] {
+/** Steps, in ascending order. */
+export function checkMilestones(name: string, milestones: readonly number[]): readonly number[] {
   if (!Array.isArray(milestones)) throw new OptionError(`${name}: milestones expected an array of integers`);
   for (const milestone of milestones) checkInteger(name, "milestones", milestone, 1);
   return [...milestones].sort((a, b) => a - b);
@@ -261,68 +262,5 @@ export class CosineAnnealingLR extends LRScheduler {
     // at the very bottom the quotient of two steps is not defined
     if (before === 0) return lr + ((this.baseLrs[i] - this.#etaMin) * (1 - cosPi(1 / this.#tMax))) / 2;
     return ((1 + cosPi(t / this.#tMax)) / before) * (lr - this.#etaMin) + this.#etaMin;
-  }
-}
-
-/**
- * One scheduler after another: `milestones[i]` is the step at which scheduler i + 1 takes over, from its own step 0. Matches
- * `torch.optim.lr_scheduler.SequentialLR`.
- *
- * @example
- * ```ts
- * import { optim, zeros } from "wasmgrad";
- * const optimizer = new optim.SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
- * const warmup = new optim.LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 });
- * const decay = new optim.CosineAnnealingLR(optimizer, { tMax: 10 });
- * const scheduler = new optim.SequentialLR(optimizer, [warmup, decay], { milestones: [2] });
- * console.log(scheduler.getLastLr()); // [0.5]
- * ```
- */
-export class SequentialLR {
-  readonly optimizer: AnyOptimizer;
-  readonly #schedulers: readonly LRScheduler[];
-  readonly #milestones: readonly number[];
-  lastEpoch = 0;
-
-  constructor(optimizer: AnyOptimizer, schedulers: readonly LRScheduler[], options: { milestones: readonly number[] }) {
-    this.optimizer = optimizer;
-    const { milestones } = readOptions("SequentialLR", options, { milestones: [] as readonly number[] });
-    this.#milestones = checkMilestones("SequentialLR", milestones);
-    if (!Array.isArray(schedulers)) throw new OptionError("SequentialLR: expected an array of schedulers");
-    this.#schedulers = [...schedulers];
-    if (schedulers.length !== milestones.length + 1 || schedulers.some((item) => item?.optimizer !== optimizer)) {
-      throw new OptionError(
-        `SequentialLR: expected schedulers of this optimizer, one more than milestones, got ${schedulers.length} and ${milestones.length}`,
-      );
-    }
-    this.#schedulers[0].restart();
-  }
-
-  step(): void {
-    this.lastEpoch++;
-    const active = this.#milestones.filter((milestone) => milestone <= this.lastEpoch).length;
-    if (this.#milestones.includes(this.lastEpoch)) this.#schedulers[active].restart();
-    else this.#schedulers[active].step();
-  }
-
-  /** The learning rates in use, one a group. */
-  getLastLr(): number[] {
-    return this.optimizer.paramGroups.map((group) => group.lr);
-  }
-
-  stateDict(): SchedulerStateDict {
-    return { lastEpoch: this.lastEpoch, schedulers: this.#schedulers.map((item) => item.stateDict()) };
-  }
-
-  loadStateDict(state: SchedulerStateDict): void {
-    const lastEpoch = savedNumber("SequentialLR", state, "lastEpoch");
-    const { schedulers } = state;
-    if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
-      throw new StateDictError(`SequentialLR.loadStateDict: expected ${this.#schedulers.length} schedulers`);
-    }
-    this.#schedulers.forEach((scheduler, i) => {
-      scheduler.loadStateDict(schedulers[i]);
-    });
-    this.lastEpoch = lastEpoch;
   }
 }

@@ -1,6 +1,7 @@
 import { OptionError, StateDictError } from "../errors.ts";
 import { Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
+import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import type { EpochEntry } from "./log.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -98,12 +99,14 @@ export class EarlyStopping implements Callback {
   }
 
   stateDict() {
-    return { best: this.#best, waited: this.#waited, weights: this.#weights?.stateDict() ?? null };
+    // JSON has no infinity
+    return { best: toJsonNumber(this.#best), waited: this.#waited, weights: this.#weights?.stateDict() ?? null };
   }
 
   /** @throws StateDictError where something is missing, or the weights are another model's. Nothing changes then. */
-  loadStateDict(state: { best: number | null; waited: number; weights: StateDict | null }): void {
-    const { best, waited, weights } = state ?? {};
+  loadStateDict(state: { best: number | string | null; waited: number; weights: StateDict | null }): void {
+    const { waited, weights } = state ?? {};
+    const best = readJsonNumber(state?.best) as number | null;
     const isBest = best === null || (typeof best === "number" && !Number.isNaN(best));
     if (!isBest || !Number.isInteger(waited) || waited < 0 || typeof weights !== "object") {
       throw new StateDictError("EarlyStopping.loadStateDict: expected { best, waited, weights }");

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from "node:path";
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
 import { writeFileAtomically } from "../io/files.ts";
+import { toJsonNumber } from "../ops/json_number.ts";
 import type { Picture } from "../vision/picture.ts";
 import { savePNG } from "../vision/png_file.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
@@ -52,7 +53,7 @@ export class Run {
       mkdirSync(folder, { recursive: true });
       if (existsSync(this.file("config.json"))) {
         const before = JSON.parse(readFileSync(this.file("config.json"), "utf8"));
-        if (JSON.stringify(before) !== JSON.stringify(recorded)) {
+        if (JSON.stringify(before) !== JSON.stringify(recorded, toJsonText)) {
           throw new OptionError(`${folder} holds a run with another configuration: ${JSON.stringify(before.config)}`);
         }
       }
@@ -69,7 +70,7 @@ export class Run {
   }
 
   #write(name: string, value: unknown): void {
-    writeFileAtomically(this.file(name), new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`));
+    writeFileAtomically(this.file(name), new TextEncoder().encode(`${JSON.stringify(value, toJsonText, 2)}\n`));
   }
 
   /** Writes `name`.png. */
@@ -94,10 +95,10 @@ export class Run {
     const checkpoint = this.file(`${name}.safetensors`);
     const log = this.file(`${name}.jsonl`);
     resumeTrainer(checkpoint, trainer);
-    writeFileSync(log, trainer.log.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    writeFileSync(log, trainer.log.map((entry) => `${JSON.stringify(entry, toJsonText)}\n`).join(""));
     if (trainer.finished) return;
     const keeper: Callback = {
-      onEntry: (_, entry) => appendFileSync(log, `${JSON.stringify(entry)}\n`),
+      onEntry: (_, entry) => appendFileSync(log, `${JSON.stringify(entry, toJsonText)}\n`),
       onEpoch: (_, { kind: __, step: ___, ...numbers }) => {
         saveTrainer(checkpoint, trainer);
         const shown = Object.entries(numbers).map(([key, value]) => `${key} ${Number(Number(value).toPrecision(4))}`);
@@ -124,3 +125,6 @@ export class Run {
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** JSON.stringify would write null for NaN and infinities. */
+const toJsonText = (_: string, value: unknown) => toJsonNumber(value);
