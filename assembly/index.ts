@@ -12,7 +12,7 @@ export { addGemm, gemm } from "./matmul/gemm";
 export { multiplyDots, multiplyRows } from "./matmul/skinny";
 export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv2d/columns";
 export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./conv2d/depthwise";
-export { pooledChannelSums, unpool } from "./conv2d/pooled";
+export { allFinite, pooledChannelSums, unpool } from "./conv2d/pooled";
 export { convolvePooled, gradWeightPooled, sumPooledGradWeights } from "./conv2d/pooled_gemm";
 export { upsample2x2 } from "./conv_transpose2d/upsample";
 export { winogradFewPool } from "./conv2d/winograd/few_channels";

@@ -22,7 +22,7 @@ export function poolCorners(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
   return v128.or(best, v128.or(isNaN01, isNaN23)); // all bits set are a NaN
 }
 
-/** The codes of four windows (int32), of which `best` are the results. A NaN is taken to be in the last corner. */
+/** The codes of four windows (int32), of which `best` are the results. Of several NaN the last has the gradient, as in maxPool2d. */
 // @ts-ignore: decorator
 @inline
 export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v128 {
@@ -30,7 +30,15 @@ export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v
   const is0 = f32x4.eq(c0, best);
   const is01 = v128.or(is0, f32x4.eq(c1, best));
   const is012 = v128.or(is01, f32x4.eq(c2, best));
-  const corner = i32x4.add(i32x4.add(i32x4.splat(3), is0), i32x4.add(is01, is012));
+  let corner = i32x4.add(i32x4.add(i32x4.splat(3), is0), i32x4.add(is01, is012));
+  const isNaN = f32x4.ne(best, best);
+  if (v128.any_true(isNaN)) {
+    const no3 = f32x4.eq(c3, c3);
+    const no23 = v128.and(no3, f32x4.eq(c2, c2));
+    const no123 = v128.and(no23, f32x4.eq(c1, c1));
+    const last = i32x4.add(i32x4.add(i32x4.splat(3), no3), i32x4.add(no23, no123));
+    corner = v128.bitselect(last, corner, isNaN);
+  }
   return v128.bitselect(i32x4.splat(NOBODY), corner, f32x4.le(best, f32x4.splat(0)));
 }
 
@@ -125,4 +133,22 @@ export function pooledChannelSums(
     }
     f32.store(sums + (<usize>c << 2), <f32>sumLanes(f64x2.add(low, high)));
   }
+}
+
+/** Whether none of `size` floats is infinite or NaN: 0 times the others adds up to 0. */
+export function allFinite(x: usize, size: i32): bool {
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  const end = x + (<usize>size << 2);
+  for (; end - x >= 64; x += 64) {
+    sum0 = f32x4.add(sum0, f32x4.mul(v128.load(x), f32x4.splat(0)));
+    sum1 = f32x4.add(sum1, f32x4.mul(v128.load(x, 16), f32x4.splat(0)));
+    sum2 = f32x4.add(sum2, f32x4.mul(v128.load(x, 32), f32x4.splat(0)));
+    sum3 = f32x4.add(sum3, f32x4.mul(v128.load(x, 48), f32x4.splat(0)));
+  }
+  for (; x < end; x += 4) sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(x), f32x4.splat(0)));
+  const sum = f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3));
+  return !v128.any_true(f32x4.ne(sum, sum));
 }

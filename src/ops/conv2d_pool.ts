@@ -1,8 +1,8 @@
-import { launch } from "../wasm/kernels.ts";
+import { kernels, launch } from "../wasm/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch } from "./array.ts";
 import { checkBias } from "./conv2d.ts";
 import { choosePooledAlgorithm } from "./conv2d_algorithm.ts";
-import { convForwardPooled, convGradInput, convGradWeightPooled } from "./conv2d_gemm.ts";
+import { convForwardPooled, convGradInput, convGradWeight, convGradWeightPooled } from "./conv2d_gemm.ts";
 import { type Conv2dGeometry, conv2dGeometry, type Window } from "./conv2d_geometry.ts";
 import {
   type PaddedImages,
@@ -53,7 +53,11 @@ function unpool(dy: NDArray, codes: NDArray, g: Conv2dGeometry): NDArray {
 const byWindows = {
   gradInput: (dy: NDArray, codes: NDArray, weight: NDArray, g: Conv2dGeometry) =>
     convGradInput(unpool(dy, codes, g), weight, null, g),
-  gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) => convGradWeightPooled(x, dy, codes, g),
+  gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) =>
+    // a sum over windows leaves out products with a gradient of 0: those with an infinity or NaN are NaN, and belong to it
+    kernels().allFinite(x.ptr, x.size)
+      ? convGradWeightPooled(x, dy, codes, g)
+      : convGradWeight(x, unpool(dy, codes, g), g),
 };
 
 /** See choosePooledAlgorithm. */
