@@ -6,7 +6,13 @@ export type { Pair } from "./ops/options.ts";
 export type { ClampOptions } from "./ops/unary.ts";
 export type { VarianceOptions } from "./ops/variance.ts";
 export * as optim from "./optim/index.ts";
-export { type NestedValues, type NumericArray, type TensorOptions, tensor } from "./tensor/creation.ts";
+export {
+  type Float16Values,
+  type NestedValues,
+  type NumericArray,
+  type TensorOptions,
+  tensor,
+} from "./tensor/creation.ts";
 export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
 export { Generator, type GeneratorState, getRngState, manualSeed, setRngState } from "./tensor/generator.ts";

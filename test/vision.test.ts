@@ -118,7 +118,7 @@ describe("transforms", () => {
       return () => ImageDataset.fromBytes(bytes as Uint8Array, { shape: [1, 1, 2, 2], ...options });
     };
     expect(from({}, new Uint8Array(5))).toThrow(DataError);
-    expect(from({}, [1, 2, 3, 4])).toThrow("expected 4 bytes for [1,1,2,2], got object");
+    expect(from({}, [1, 2, 3, 4])).toThrow("expected bytes (a Uint8Array or an ArrayBuffer), got Array");
     expect(from({ shape: [4] })).toThrow("shape expected [N,C,H,W]");
     expect(from({ shape: [1, 1, 2, NaN] })).toThrow(OptionError);
     expect(from({ labels: [1.7] })).toThrow("expected integers as labels, got 1.7 of image 0");

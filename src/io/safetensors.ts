@@ -1,6 +1,7 @@
 import { DataError, formatShape, OptionError } from "../errors.ts";
 import { type DType, sizeOf, type TypedArray } from "../ops/array.ts";
 import { readOptions } from "../ops/options.ts";
+import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -136,6 +137,7 @@ interface Entry {
  * F32, F16 and BF16 become float32 without loss, F64 becomes float32 rounded to the nearest; I8, U8, I16, U16, I32, U32, I64 and
  * U64 become int32; BOOL becomes bool.
  *
+ * @param given the bytes: a Uint8Array (also a Buffer), an ArrayBuffer, or what else has bytes.
  * @throws DataError for anything that is not a whole, valid file, for other dtypes, and for values that float32 (F64) or
  * int32 (U32, I64, U64) cannot hold. No tensor is made then.
  * @example
@@ -145,9 +147,8 @@ interface Entry {
  * console.log(readSafetensors(writeSafetensors({ bias: zeros([3]) })).tensors.bias.shape); // [3]
  * ```
  */
-export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (!(bytes instanceof Uint8Array))
-    throw new OptionError(`readSafetensors: expected a Uint8Array, got ${typeof bytes}`);
+export function readSafetensors(given: Bytes): SafetensorsFile {
+  const bytes = viewBytes("readSafetensors", given);
   const { entries, metadata, dataStart } = readHeader(bytes);
   const decoded = entries.map((entry) => {
     const raw = bytes.subarray(dataStart + entry.begin, dataStart + entry.end);
@@ -188,7 +189,7 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let text: string;
   let header: Record<string, unknown>;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice()); // browsers refuse to decode shared memory
     header = JSON.parse(text);
   } catch (cause) {
     throw new DataError("readSafetensors: the header is not valid JSON in UTF-8", { cause });

@@ -1,4 +1,5 @@
 import { DataError, OptionError } from "../errors.ts";
+import { isPlainObject, kindOfTypedArray } from "../ops/typed_arrays.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -37,16 +38,14 @@ export function packState(
   if (Array.isArray(value)) {
     return value.map((item, i) => packState(item, `${path}.${i}`, tensors, [...around, value]));
   }
-  for (const [name, TypedArray] of Object.entries(ARRAYS)) {
-    if (value instanceof TypedArray) {
-      return { $array: name, values: Array.from(value, (item) => packState(item, path, tensors)) };
-    }
+  const kind = kindOfTypedArray(value);
+  if (kind && Object.hasOwn(ARRAYS, kind)) {
+    return { $array: kind, values: Array.from(value as Float64Array, (item) => packState(item, path, tensors)) };
   }
-  const prototype = typeof value === "object" ? Object.getPrototypeOf(value) : undefined;
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (!isPlainObject(value)) {
     throw new OptionError(`saveCheckpoint: ${path} cannot be saved: ${typeof value} ${String(value).slice(0, 60)}`);
   }
-  const entries = Object.entries(value as object).filter(([, item]) => item !== undefined);
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   return Object.fromEntries(
     entries.map(([key, item]) => {
       if (key.startsWith("$")) throw new OptionError(`saveCheckpoint: ${path}: a name cannot begin with "$": "${key}"`);

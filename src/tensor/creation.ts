@@ -2,6 +2,7 @@ import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkShape, type DType, empty, sizeOf } from "../ops/array.ts";
 import { checkElement } from "../ops/fill.ts";
 import { checkBoolean, checkChoice, readOptions } from "../ops/options.ts";
+import { isBuffer, kindOfTypedArray, nameKind } from "../ops/typed_arrays.ts";
 import { leaf, type Tensor } from "./tensor.ts";
 
 export interface TensorOptions {
@@ -11,8 +12,17 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
+/** A Float16Array, which not every version of TypeScript knows. */
+export interface Float16Values {
+  readonly [Symbol.toStringTag]: "Float16Array";
+  readonly length: number;
+  [index: number]: number;
+  [Symbol.iterator](): IterableIterator<number>;
+}
+
 /** A typed array of numbers. */
 export type NumericArray =
+  | Float16Values
   | Float32Array
   | Float64Array
   | Int8Array
@@ -34,7 +44,7 @@ export function checkDType(op: string, dtype: unknown): DType {
 /**
  * A tensor of the given values. Matches `torch.tensor`, but numbers make float32 unless `dtype` says otherwise.
  *
- * @param values nested arrays of equal lengths, a number, or a typed array (then `shape` gives the shape; default one
+ * @param values nested arrays of equal lengths, a number, or a typed array, also of another realm (then `shape` gives the shape; default one
  * dimension; the dtype is int32 for arrays of integers). Float64 values are rounded to float32.
  * @param options `shape`, `dtype` and `requiresGrad`.
  * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for what is no number,
@@ -56,9 +66,10 @@ export function tensor(values: NestedValues, options?: TensorOptions & { shape?:
   if (dtype !== undefined) checkDType("tensor", dtype);
   if (shape !== undefined) checkShape("tensor", shape);
   checkBoolean("tensor", "requiresGrad", requiresGrad);
-  if (isNumericArray(values)) {
-    const inferred = isFloating(values) ? "float32" : "int32";
-    return fromFlat(values, shape ?? [values.length], dtype ?? inferred, requiresGrad);
+  const kept = inferDType(values);
+  if (kept) {
+    const { length } = values as NumericArray;
+    return fromFlat(values as NumericArray, shape ?? [length], dtype ?? kept, requiresGrad);
   }
   const flat: (number | boolean)[] = [];
   const found = flatten(values, flat);
@@ -66,19 +77,34 @@ export function tensor(values: NestedValues, options?: TensorOptions & { shape?:
   return fromFlat(flat, shape ?? found, dtype ?? inferred, requiresGrad);
 }
 
+/** The dtype that keeps the numbers of a typed array, by its kind. What is not here holds no numbers, or kinds unknown. */
+const INFERRED: Readonly<Record<string, DType>> = {
+  Float16Array: "float32",
+  Float32Array: "float32",
+  Float64Array: "float32",
+  Int8Array: "int32",
+  Int16Array: "int32",
+  Int32Array: "int32",
+  Uint8Array: "int32",
+  Uint8ClampedArray: "int32",
+  Uint16Array: "int32",
+  Uint32Array: "int32",
+};
+
+/** The dtype of a typed array of numbers, of any realm; undefined for anything else. */
+function inferDType(values: unknown): DType | undefined {
+  return INFERRED[kindOfTypedArray(values) ?? ""];
+}
+
 function isNumericArray(values: unknown): values is NumericArray {
-  return (
-    ArrayBuffer.isView(values) &&
-    !(values instanceof DataView || values instanceof BigInt64Array || values instanceof BigUint64Array)
-  );
+  return inferDType(values) !== undefined;
 }
 
-function isFloating(values: ArrayLike<number | boolean>): boolean {
-  return values instanceof Float32Array || values instanceof Float64Array;
-}
-
-function describeKind(value: unknown): string {
-  return typeof value === "object" && value !== null ? (value.constructor?.name ?? "an object") : typeof value;
+/** What `values` is, and what to give in its place. */
+function describeKind(values: unknown): string {
+  const kind = nameKind(values);
+  if (/^Big(Int|Uint)64Array$/.test(kind)) return `${kind}; use Int32Array.from(values, Number)`;
+  return isBuffer(values) || kind === "DataView" ? `${kind}; use new Float32Array(…), which says what it holds` : kind;
 }
 
 /** Appends the values in row-major order and returns the shape. */
@@ -112,7 +138,7 @@ function fromFlat(
   if (sizeOf(shape) !== values.length) {
     throw new ShapeError(`tensor: shape ${formatShape(shape)} takes ${sizeOf(shape)} values, got ${values.length}`);
   }
-  if (dtype === "int32" && !(values instanceof Int32Array)) {
+  if (dtype === "int32" && kindOfTypedArray(values) !== "Int32Array") {
     for (let i = 0; i < values.length; i++) checkElement("tensor", `value ${i}`, values[i], dtype);
   }
   return leaf(() => {

@@ -2,6 +2,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { DataError, OptionError, ReleasedError } from "../errors.ts";
 import { ByteImages, type ByteLayout } from "../ops/byte_images.ts";
 import { checkChoice, checkInteger, readOptions } from "../ops/options.ts";
+import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
@@ -52,7 +53,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   /**
    * A data set of your own images.
    *
-   * @param bytes all pixels, image after image.
+   * @param pixels all pixels, image after image: a Uint8Array, an ArrayBuffer, or what else has bytes.
    * @param options `shape` [N,C,H,W]; `labels`, one an image; `classes`, their names (default: none, labels are 0 and more);
    *   `layout` of an image's bytes: "CHW" (default) or "HWC", channels side by side; `transform`, as for `CIFAR10`.
    * @throws DataError for a number of bytes or labels that does not fit the shape.
@@ -66,7 +67,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
    * ```
    */
   static fromBytes(
-    bytes: Uint8Array,
+    pixels: Bytes,
     options: {
       shape: readonly number[];
       labels?: ArrayLike<number>;
@@ -90,9 +91,11 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     const [n, c, h, w] = shape.map((length, d) =>
       checkInteger("ImageDataset.fromBytes", `shape[${d}]`, length, d === 0 ? 0 : 1),
     );
-    if (!(bytes instanceof Uint8Array) || bytes.length !== n * c * h * w) {
-      const came = bytes instanceof Uint8Array ? `${bytes.length} bytes` : typeof bytes;
-      throw new DataError(`ImageDataset.fromBytes: expected ${n * c * h * w} bytes for [${shape}], got ${came}`);
+    const bytes = viewBytes("ImageDataset.fromBytes", pixels);
+    if (bytes.length !== n * c * h * w) {
+      throw new DataError(
+        `ImageDataset.fromBytes: expected ${n * c * h * w} bytes for [${shape}], got ${bytes.length} bytes`,
+      );
     }
     const labels = int32Labels(given.labels ?? new Int32Array(n));
     const classes =
@@ -156,7 +159,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
 }
 
 function int32Labels(given: ArrayLike<number>): Int32Array {
-  const labels = Int32Array.from(given);
+  const labels = Int32Array.from(given, Number);
   const wrong = labels.findIndex((label, i) => label !== given[i]);
   if (wrong >= 0) {
     throw new DataError(`ImageDataset.fromBytes: expected integers as labels, got ${given[wrong]} of image ${wrong}`);

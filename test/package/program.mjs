@@ -1,7 +1,7 @@
 // Run in a project that installed the package: trains a small network with what every entry offers, and prints its loss.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { manualSeed, memory, nn, optim, rand } from "wasmgrad";
+import { manualSeed, memory, nn, optim, rand, tensor } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import * as io from "wasmgrad/io";
 import { Conv2d } from "wasmgrad/nn";
@@ -14,6 +14,13 @@ for (const [name, entry] of Object.entries({ io, vision })) {
 if (Conv2d !== nn.Conv2d || Adam !== optim.Adam) throw new Error("an entry has another copy of the library");
 const wasm = readFileSync(fileURLToPath(import.meta.resolve("wasmgrad/kernels.wasm")));
 if (!WebAssembly.validate(wasm)) throw new Error("kernels.wasm is not valid");
+
+// Node has it from 24 on
+if (typeof Float16Array === "function") {
+  const x = tensor(Float16Array.of(0.5, -1.25));
+  if (x.dtype !== "float32" || x.toArray().join() !== "0.5,-1.25")
+    throw new Error(`a Float16Array became ${x.dtype}: ${x}`);
+}
 
 manualSeed(1);
 const images = rand([32, 1, 8, 8]);

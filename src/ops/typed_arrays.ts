@@ -1,0 +1,57 @@
+import { OptionError } from "../errors.ts";
+
+// `instanceof` knows the classes of one realm only. Typed arrays of another (an iframe, `node:vm`, Electron, Jest) have other
+// classes, but the same internal slots: these getters read them.
+const getter = (prototype: object, name: PropertyKey): (() => unknown) | undefined =>
+  Object.getOwnPropertyDescriptor(prototype, name)?.get;
+const tag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag) as () => string | undefined;
+const lengths = [ArrayBuffer, typeof SharedArrayBuffer === "undefined" ? null : SharedArrayBuffer].map(
+  (type) => type && getter(type.prototype, "byteLength"),
+);
+
+/** "Float32Array" and the like of a typed array of any realm; undefined of anything else, also of a DataView. */
+export function kindOfTypedArray(value: unknown): string | undefined {
+  return tag.call(value);
+}
+
+/** Whether `value` is an ArrayBuffer or a SharedArrayBuffer, of any realm. */
+export function isBuffer(value: unknown): value is ArrayBuffer {
+  return lengths.some((length) => {
+    try {
+      return length?.call(value) !== undefined;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** An object whose class is `Object` of some realm, or that has none. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf"));
+}
+
+/** What bytes may come in. Of another realm too. */
+export type Bytes = Uint8Array | Uint8ClampedArray | DataView | ArrayBufferLike;
+
+/** The name of a value's kind, for an error message. */
+export function nameKind(value: unknown): string {
+  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
+  return kindOfTypedArray(value) ?? (value.constructor?.name || "an object");
+}
+
+/**
+ * A view of the bytes as a Uint8Array of this realm.
+ *
+ * @throws OptionError for what is no bytes; also for arrays of other elements, as it is not clear which bytes are meant.
+ */
+export function viewBytes(op: string, value: unknown): Uint8Array {
+  if (isBuffer(value)) return new Uint8Array(value);
+  const kind = kindOfTypedArray(value);
+  if (kind === "Uint8Array" || kind === "Uint8ClampedArray" || (kind === undefined && ArrayBuffer.isView(value))) {
+    const { buffer, byteOffset, byteLength } = value as Uint8Array;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+  throw new OptionError(`${op}: expected bytes (a Uint8Array or an ArrayBuffer), got ${nameKind(value)}`);
+}
