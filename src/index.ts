@@ -28,6 +28,7 @@ export {
   randnLike,
   randperm,
 } from "./tensor/random.ts";
+export { setMemoryDebug } from "./tensor/reclaim.ts";
 export { keep, Scope, scope } from "./tensor/scope.ts";
 export { cat, stack } from "./tensor/shape.ts";
 export {

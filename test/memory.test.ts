@@ -8,7 +8,9 @@ import {
   nn,
   OptionError,
   OutOfMemoryError,
+  optim,
   ReleasedError,
+  rand,
   resetPeakMemory,
   Scope,
   ShapeError,
@@ -18,6 +20,7 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
+import { exhaust } from "./exhaust.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -401,6 +404,7 @@ describe("out of memory", () => {
     scope(() => {
       const intact = tensor(Float32Array.from({ length: 1000 }, (_, i) => i));
       setMemoryLimit(memory().reservedBytes + 8 * MIB);
+      exhaust(); // the garbage of the tests before
       const blocks: Tensor[] = [];
       const before = () => memory().liveTensors;
       let live = 0;
@@ -456,3 +460,71 @@ test("the garbage collector releases tensors that no scope owns, their graphs an
   const output = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", script], { encoding: "utf8" });
   expect(JSON.parse(output)).toEqual({ madeTensors: 407, leftTensors: 4, survivor: [1, 2], gradient: [1, 0] });
 }, 30_000);
+
+test("garbage outside every scope comes back: in a loop without a turn of the event loop, with one, and as models that nobody has any more", () => {
+  const script = fileURLToPath(new URL("./garbage_child.ts", import.meta.url));
+  const output = execFileSync(process.execPath, ["--import", "tsx", script], { encoding: "utf8" });
+  const { error, reservedMiB, ...loops } = JSON.parse(output);
+  expect(loops).toEqual({
+    synchronous: 3,
+    microtasks: 3,
+    models: true,
+    modelsInScope: true,
+    kept: 3,
+    afterwards: 3,
+  });
+  expect(error).toMatch(/belong to no scope.* use scope\(\).*Most live bytes were made .*garbage_child\.ts:\d+/);
+  expect(reservedMiB).toBeLessThan(600); // 1,200 MiB were made
+}, 60_000);
+
+test("release() of a module and of an optimizer gives back all that they hold", () => {
+  scope(() => {
+    const before = memory().liveBytes;
+    {
+      using model = new nn.Sequential(new nn.Linear(8, 8), new nn.BatchNorm1d(8));
+      using optimizer = new optim.Adam(model.parameters());
+      scope(() =>
+        model
+          .forward(rand([4, 8]))
+          .square()
+          .mean()
+          .backward(),
+      );
+      optimizer.step();
+      expect(memory().liveBytes).toBeGreaterThan(before);
+    }
+    expect(memory().liveBytes).toBe(before);
+  });
+});
+
+test("scope() hands on tensors in Maps, Sets, instances and cycles, and is not fooled by a key named handle", () => {
+  class Pair {
+    readonly first: Tensor;
+    constructor(first: Tensor) {
+      this.first = first;
+    }
+  }
+  const result = scope(() => {
+    const [a, b, c, d, e] = [1, 2, 3, 4, 5].map((value) => tensor([value]));
+    const found: Record<string, unknown> = {
+      handle: a,
+      map: new Map<unknown, unknown>([[b, [c]]]),
+      set: new Set([d]),
+      pair: Object.assign(Object.create(null), { pair: new Pair(e) }),
+    };
+    found.self = found;
+    let deep: unknown[] = [tensor([6])];
+    for (let i = 0; i < 100_000; i++) deep = [deep];
+    return { found, deep, all: [a, b, c, d, e] };
+  });
+  expect(result.all.map((t) => t.item())).toEqual([1, 2, 3, 4, 5]);
+  let deep: unknown = result.deep;
+  while (Array.isArray(deep)) deep = deep[0];
+  expect((deep as Tensor).item()).toBe(6);
+  const separate = scope(() => ({
+    handle: tensor([7]),
+    map: new Map([["x", tensor([8])]]),
+    set: new Set([tensor([9])]),
+  }));
+  expect([separate.handle, separate.map.get("x"), ...separate.set].map((t) => t?.item())).toEqual([7, 8, 9]);
+});

@@ -16,6 +16,7 @@ import {
   zeros,
 } from "wasmgrad";
 import { expectClose } from "./compare.ts";
+import { exhaust } from "./exhaust.ts";
 
 const parameter = (values: number[] = [0.5, -1, 2, 0, -0.25]) => tensor(values, { requiresGrad: true });
 
@@ -332,11 +333,14 @@ describe("bad input", () => {
       optimizer.step();
       return optimizer;
     };
-    const [from, into] = [make().stateDict(), make()];
+    const [source, into] = [make(), make()]; // held to the end: what is garbage would make room
+    const from = source.stateDict();
     into.paramGroups[0].lr = 0.25;
     const { state } = into.stateDict();
-    const { liveTensors, reservedBytes } = memory();
+    const { reservedBytes } = memory();
     setMemoryLimit(reservedBytes);
+    for (let round = 0; round < 3; round++) exhaust(); // the garbage of the tests before
+    const { liveTensors } = memory();
     try {
       const filling = new Scope();
       expect(() => {
@@ -352,5 +356,6 @@ describe("bad input", () => {
     expect(into.stateDict().state).toEqual(state);
     expect(into.paramGroups[0].lr).toBe(0.25);
     expect(memory().liveTensors).toBe(liveTensors);
+    expect(source.paramGroups[0].params[0].released).toBe(false);
   });
 });

@@ -5,7 +5,10 @@ import { Parameter } from "./parameter.ts";
 
 /** A parameter whose values are yet to be written. */
 export function emptyParameter(shape: readonly number[]): Parameter {
-  return new Parameter(leaf(() => empty(shape)));
+  const data = leaf(() => empty(shape));
+  const parameter = new Parameter(data); // shares the memory
+  data.release();
+  return parameter;
 }
 
 /** PyTorch's initialisation of linear and convolution layers: both uniform in ±1/√fanIn. */

@@ -165,6 +165,18 @@ export abstract class Module {
     return this;
   }
 
+  /**
+   * Releases all parameters and buffers, with their gradients: for models that are made one after another. `using model = …` does so at the end of
+   * the block. A module that is only dropped is found by the garbage collector, later.
+   */
+  release(): void {
+    for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
   /** The tree of layers, as PyTorch prints it, and the number of parameters. */
   toString(): string {
     return describeModule(this);

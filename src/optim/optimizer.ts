@@ -196,11 +196,20 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     options.forEach((read, g) => {
       Object.assign(this.paramGroups[g], read);
     });
+    this.release();
+    for (const [param, state] of loaded) this.#state.set(param, state);
+  }
+
+  /** Releases the state (moments and the like) and forgets it; the parameters stay. `using optimizer = …` does so at the end of the block. */
+  release(): void {
     for (const state of this.#state.values()) {
       for (const value of Object.values(state)) if (value instanceof Tensor) value.release();
     }
     this.#state.clear();
-    for (const [param, state] of loaded) this.#state.set(param, state);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
   }
 
   #checkState(name: string, value: unknown, param: Tensor, fail: (expected: string, came: unknown) => never): void {

@@ -1,6 +1,7 @@
 import { OptionError } from "../errors.ts";
 import { refusePromise } from "../ops/options.ts";
-import { finalizer, type Handle } from "./handle.ts";
+import { Handle } from "./handle.ts";
+import { leaveToCollector } from "./reclaim.ts";
 
 /** Anything that holds a handle: a Tensor. */
 interface Owned {
@@ -85,7 +86,7 @@ export class Scope implements Disposable {
     }
   }
 
-  /** Hands the tensors found in `value` (a tensor, or arrays and plain objects of them) to the scope around this one. */
+  /** Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the scope around this one. */
   moveToParent(value: unknown): void {
     const outer = this.#parent;
     forEachTensor(value, (tensor) => {
@@ -105,7 +106,7 @@ export class Scope implements Disposable {
 function adopt(tensor: Owned, scope: Scope | null): void {
   tensor.handle.scope = scope;
   if (scope) scope.handles.add(tensor.handle);
-  else finalizer.register(tensor, tensor.handle, tensor.handle);
+  else leaveToCollector(tensor);
 }
 
 /** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
@@ -114,20 +115,27 @@ export function adoptIntoCurrentScope(tensor: Owned): void {
 }
 
 function isTensor(value: unknown): value is Owned {
-  return typeof value === "object" && value !== null && "handle" in value;
+  return typeof value === "object" && value !== null && (value as Partial<Owned>).handle instanceof Handle;
 }
 
-function forEachTensor(value: unknown, visit: (tensor: Owned) => void): void {
-  if (isTensor(value)) visit(value);
-  else if (Array.isArray(value)) for (const item of value) forEachTensor(item, visit);
-  else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const item of Object.values(value)) forEachTensor(item, visit);
+/** Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however deep. Cycles are no harm. */
+function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
+  const seen = new Set<unknown>();
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== "object" || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (isTensor(value)) visit(value);
+    else if (Array.isArray(value) || value instanceof Set) for (const item of value) pending.push(item);
+    else if (value instanceof Map) for (const entry of value) pending.push(...entry);
+    else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) pending.push(item);
   }
 }
 
 /**
- * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays and plain objects of them):
- * these belong to the scope around.
+ * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects, Maps
+ * and Sets of them, however deep): these belong to the scope around.
  *
  * @example
  * ```ts

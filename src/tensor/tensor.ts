@@ -38,12 +38,13 @@ import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../ops/variance.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
 import { Where } from "../ops/where.ts";
-import { withFrame } from "../wasm/block.ts";
+import { frames, withFrame } from "../wasm/block.ts";
 import { CONTENTS } from "./contents.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { Handle } from "./handle.ts";
 import { formatTensor } from "./print.ts";
+import { noteOrigin, setTensorPrototype } from "./reclaim.ts";
 import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
@@ -120,7 +121,12 @@ export class Tensor implements Leaf, Disposable {
     this.#handle = new Handle(array.block);
     if (options.node) this.#handle.setNode(options.node);
     this.#requiresGrad = options.requiresGrad ?? false;
+    noteOrigin(this.#handle);
     if (options.owner !== "tensor") adoptIntoCurrentScope(this);
+  }
+
+  static {
+    setTensorPrototype(Tensor.prototype);
   }
 
   /** The tensor's place in memory management; not for users. */
@@ -139,7 +145,9 @@ export class Tensor implements Leaf, Disposable {
 
   /** The elements in WebAssembly memory, for ops. */
   get array(): NDArray {
-    if (this.handle.releasedBy !== null) this.handle.check(`a tensor of shape ${formatShape(this.shape)}`);
+    const { handle } = this;
+    if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
+    handle.usedIn = frames;
     return this.#array;
   }
 

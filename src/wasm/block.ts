@@ -101,6 +101,9 @@ export class Block {
 
 let frame: Block[] | undefined;
 
+/** How many frames were begun that are in no other: a clock for who used memory lately. */
+export let frames = 0;
+
 /** Allocates a block owned by the running frame. */
 export function allocateBlock(bytes: number): Block {
   if (!frame) throw new Error("allocateBlock: only inside withFrame()");
@@ -116,6 +119,7 @@ export function allocateBlock(bytes: number): Block {
  */
 export function withFrame<T>(body: () => T): T {
   const outer = frame;
+  if (!outer) frames++;
   const own: Block[] = [];
   frame = own;
   try {

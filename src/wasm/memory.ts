@@ -81,14 +81,22 @@ function growTo(end: number): boolean {
   return false;
 }
 
+/**
+ * What can be done where memory is exhausted, by those who know more of it than the allocator: `reclaim` gives back what nobody can reach any
+ * more, and says whether there was something; `explain` adds to the error.
+ */
+export const exhaustion = { reclaim: () => false, explain: () => "" };
+
 /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
 export function allocate(bytes: number): number {
   const index = bytes <= limit ? classOf(bytes) : -1;
-  const address = index < 0 ? undefined : findBlock(index);
+  let address = index < 0 ? undefined : findBlock(index);
+  if (address === undefined && index >= 0 && exhaustion.reclaim()) address = findBlock(index);
   if (address === undefined) {
     throw new OutOfMemoryError(
       `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes. ` +
-        "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad().",
+        "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad()." +
+        exhaustion.explain(),
     );
   }
   liveBytes += CLASS_SIZES[index];

@@ -1,0 +1,160 @@
+import { OptionError, WasmgradError } from "../errors.ts";
+import { frames } from "../wasm/block.ts";
+import { exhaustion } from "../wasm/memory.ts";
+import { Handle, origins } from "./handle.ts";
+
+/**
+ * Tensors outside every scope are the garbage collector's to find, but it does not see WebAssembly memory. So it is told of the pressure: for
+ * each PRESSURE_BYTES of such tensors one of them holds an array buffer of that size. Nobody touches the buffers, so they take address
+ * space only. Where memory is exhausted all the same, as in a loop that never lets the event loop turn, what is unreachable is asked
+ * for and released at once, where the engine can tell (Node, by its inspector).
+ */
+
+interface Owned {
+  readonly handle: Handle;
+}
+
+/** Above 32 MiB, which malloc always takes from the system and gives back to it. */
+const PRESSURE_BYTES = 33 * 2 ** 20;
+
+/** The backstop for tensors that no scope owns: they are released when the garbage collector finds them. */
+const finalizer = new FinalizationRegistry<Handle>((handle) => handle.release("the garbage collector"));
+const pressure = new WeakMap<Owned, ArrayBuffer>();
+let bytes = 0;
+let prototype: object | undefined;
+
+/** Puts a tensor into the garbage collector's care. */
+export function leaveToCollector(tensor: Owned): void {
+  const { handle } = tensor;
+  finalizer.register(tensor, handle, handle);
+  handle.enterUnscoped();
+  bytes += handle.block.bytes;
+  if (bytes < PRESSURE_BYTES) return;
+  try {
+    pressure.set(tensor, new ArrayBuffer(Math.min(bytes, 2 ** 31)));
+  } catch {
+    // no address space is left for it
+  }
+  bytes = 0;
+}
+
+/** Told by the class itself: this file is below it. */
+export function setTensorPrototype(of: object): void {
+  prototype = of;
+}
+
+type Inspector = typeof import("node:inspector");
+
+/** All tensors that can still be reached, after a garbage collection; undefined where the engine cannot tell. */
+function reachableTensors(): Owned[] | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Inspector } };
+  const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: Owned[]): void } };
+  let tensors: Owned[] | undefined;
+  let session: InstanceType<Inspector["Session"]> | undefined;
+  try {
+    const inspector = process?.getBuiltinModule?.("node:inspector");
+    if (!inspector) return undefined;
+    session = new inspector.Session();
+    session.connect();
+    const post = (method: string, parameters: object) => {
+      let result: { result?: { objectId?: string }; objects?: { objectId?: string } } = {};
+      session?.post(method, parameters, (_error: Error | null, answer: object = {}) => {
+        result = answer;
+      });
+      return result;
+    };
+    meeting.__wasmgrad = {
+      prototype,
+      take(found) {
+        tensors = found;
+      },
+    };
+    const { result } = post("Runtime.evaluate", { expression: "__wasmgrad.prototype" });
+    const { objects } = post("Runtime.queryObjects", { prototypeObjectId: result?.objectId });
+    const functionDeclaration = "function () { __wasmgrad.take(this); }";
+    post("Runtime.callFunctionOn", { objectId: objects?.objectId, functionDeclaration });
+  } catch {
+    // no inspector, or it is not allowed
+  } finally {
+    session?.disconnect();
+    delete meeting.__wasmgrad;
+  }
+  return Array.isArray(tensors) ? tensors : undefined;
+}
+
+/**
+ * Releases tensors outside every scope that nobody can reach. Not those whose memory was asked for in this frame or the one before: an operation
+ * may be at work on it, whose tensor is not needed any more.
+ */
+function sweep(): boolean {
+  const found = reachableTensors();
+  if (!found) return false;
+  const reachable = new Set(found.map(({ handle }) => handle));
+  let released = false;
+  for (const handle of Handle.unscoped()) {
+    if (reachable.has(handle) || handle.usedIn >= frames - 1) continue;
+    handle.release("the garbage collector");
+    released = true;
+  }
+  return released;
+}
+
+exhaustion.reclaim = sweep;
+
+let debug = false;
+
+/**
+ * With `true`, tensors remember from now on where they were made, and an OutOfMemoryError names the lines that made the most bytes which
+ * are still live. It makes tensors slow: for finding out only.
+ *
+ * @throws OptionError unless it is given a boolean.
+ * @example
+ * ```ts
+ * import { setMemoryDebug, zeros } from "wasmgrad";
+ * setMemoryDebug(true);
+ * console.log(zeros([4]).shape); // an OutOfMemoryError would name this line
+ * setMemoryDebug(false);
+ * ```
+ */
+export function setMemoryDebug(value: boolean): void {
+  if (typeof value !== "boolean") throw new OptionError(`setMemoryDebug: expected a boolean, got ${String(value)}`);
+  debug = value;
+}
+
+/** Notes where a tensor is made, with setMemoryDebug(true). */
+export function noteOrigin(handle: Handle): void {
+  if (!debug) return;
+  origins.set(handle, new WasmgradError());
+}
+
+/** Where this library's code lies, in stack traces. */
+const ownFolder = import.meta.url.replace(/tensor\/[^/]*$/, "").replace(/[^/]*$/, "");
+
+/** The first line of a stack that is not this library's. */
+function userLine({ stack = "" }: Error): string {
+  const lines = stack.split("\n").slice(1);
+  const path = ownFolder.replace(/^file:\/\//, "");
+  return (lines.find((line) => !line.includes(path)) ?? lines.at(-1) ?? "").trim();
+}
+
+exhaustion.explain = () => {
+  const parts: string[] = [];
+  const unscoped = Handle.unscoped();
+  if (unscoped.length > 0) {
+    const held = unscoped.reduce((sum, { block }) => sum + block.bytes, 0);
+    parts.push(
+      ` ${unscoped.length} live tensors of ${held} bytes belong to no scope (parameters and optimizer state included). JavaScript finds garbage among them ` +
+        "only when the event loop turns: in a loop without a turn, use scope(), or await a timer now and then.",
+    );
+  }
+  if (origins.size > 0) {
+    const byLine = new Map<string, number>();
+    for (const [handle, origin] of origins) {
+      const line = userLine(origin);
+      byLine.set(line, (byLine.get(line) ?? 0) + handle.block.bytes);
+    }
+    const most = [...byLine].sort((a, b) => b[1] - a[1]).slice(0, 3);
+    parts.push(` Most live bytes were made ${most.map(([line, size]) => `${line} (${size} bytes)`).join(", ")}.`);
+  } else if (!debug) parts.push(" setMemoryDebug(true) finds the lines that make them.");
+  return parts.join("");
+};
