@@ -38,18 +38,22 @@ export function leaveToCollector(tensor: Owned): void {
   bytes = 0;
 }
 
+/** The handle of a tensor; undefined for any other object. */
+export let handleOf: (value: object) => Handle | undefined;
+
 /** Told by the class itself: this file is below it. */
-export function setTensorPrototype(of: object): void {
+export function setTensorClass(of: object, handle: typeof handleOf): void {
   prototype = of;
+  handleOf = handle;
 }
 
 type Inspector = typeof import("node:inspector");
 
-/** All tensors that can still be reached, after a garbage collection; undefined where the engine cannot tell. */
-function reachableTensors(): Owned[] | undefined {
+/** All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the engine cannot tell. */
+function reachableTensors(): object[] | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Inspector } };
-  const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: Owned[]): void } };
-  let tensors: Owned[] | undefined;
+  const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
+  let tensors: object[] | undefined;
   let session: InstanceType<Inspector["Session"]> | undefined;
   try {
     const inspector = process?.getBuiltinModule?.("node:inspector");
@@ -89,7 +93,7 @@ function reachableTensors(): Owned[] | undefined {
 function sweep(): boolean {
   const found = reachableTensors();
   if (!found) return false;
-  const reachable = new Set(found.map(({ handle }) => handle));
+  const reachable = new Set(found.map(handleOf));
   let released = false;
   for (const handle of Handle.unscoped()) {
     if (reachable.has(handle) || handle.usedIn >= frames - 1) continue;

@@ -1,7 +1,7 @@
 import { OptionError } from "../errors.ts";
 import { refusePromise } from "../ops/options.ts";
-import { Handle } from "./handle.ts";
-import { leaveToCollector } from "./reclaim.ts";
+import type { Handle } from "./handle.ts";
+import { handleOf, leaveToCollector } from "./reclaim.ts";
 
 /** Anything that holds a handle: a Tensor. */
 interface Owned {
@@ -115,7 +115,7 @@ export function adoptIntoCurrentScope(tensor: Owned): void {
 }
 
 function isTensor(value: unknown): value is Owned {
-  return typeof value === "object" && value !== null && (value as Partial<Owned>).handle instanceof Handle;
+  return typeof value === "object" && value !== null && handleOf(value) !== undefined;
 }
 
 /** Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however deep. Cycles are no harm. */

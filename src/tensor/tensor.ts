@@ -44,7 +44,7 @@ import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
 import { Handle } from "./handle.ts";
 import { formatTensor } from "./print.ts";
-import { noteOrigin, setTensorPrototype } from "./reclaim.ts";
+import { noteOrigin, setTensorClass } from "./reclaim.ts";
 import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
@@ -126,7 +126,7 @@ export class Tensor implements Leaf, Disposable {
   }
 
   static {
-    setTensorPrototype(Tensor.prototype);
+    setTensorClass(Tensor.prototype, (value) => (#handle in value ? (value as Tensor).#handle : undefined));
   }
 
   /** The tensor's place in memory management; not for users. */
