@@ -104,7 +104,9 @@ function isNumericArray(values: unknown): values is NumericArray {
 function describeKind(values: unknown): string {
   const kind = nameKind(values);
   if (/^Big(Int|Uint)64Array$/.test(kind)) return `${kind}; use Int32Array.from(values, Number)`;
-  return isBuffer(values) || kind === "DataView" ? `${kind}; use new Float32Array(…), which says what it holds` : kind;
+  return isBuffer(values) || kind === "DataView"
+    ? `${kind}; use new Float32Array(buffer), which says what it holds`
+    : kind;
 }
 
 /** Appends the values in row-major order and returns the shape. */
