@@ -11,11 +11,14 @@ import { load4, storeUpTo } from "./simd";
 const ENTRY: usize = 12;
 
 /**
- * table[o] = (min(floor(o * scale), length - 1), the same, 0): `scale` is input over output size. Positions are float64.
+ * table[o] = (source, source, 0): source = floor(o * length / outLength), exactly. With a `scale` other than 0, PyTorch's for a scale
+ * factor: min(floor(o * scale), length - 1), the product rounded to float32.
  */
-export function nearestSources(begin: i32, end: i32, table: usize, length: i32, scale: f64): void {
+export function nearestSources(begin: i32, end: i32, table: usize, length: i32, outLength: i32, scale: f32): void {
   for (let o = begin; o < end; o++) {
-    const source = min(<i32>Math.floor(<f64>o * scale), length - 1);
+    const source = scale != 0
+      ? min(<i32>floor(<f32>o * scale), length - 1)
+      : <i32>(<i64>o * <i64>length / <i64>outLength);
     const entry = table + <usize>o * ENTRY;
     store<i32>(entry, source);
     store<i32>(entry, source, 4);
@@ -25,16 +28,18 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
 
 /**
  * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of pixel centres,
- * max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice. Positions are float64.
+ * max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice, and where the share is 0 the first does: what it
+ * does not show (an infinity, a NaN) does not matter. Positions are float64.
  */
 export function linearSources(begin: i32, end: i32, table: usize, length: i32, scale: f64, alignCorners: i32): void {
   for (let o = begin; o < end; o++) {
     const position = alignCorners ? <f64>o * scale : max((<f64>o + 0.5) * scale - 0.5, 0);
     const first = min(<i32>Math.floor(position), length - 1);
+    const share = <f32>(position - <f64>first);
     const entry = table + <usize>o * ENTRY;
     store<i32>(entry, first);
-    store<i32>(entry, min(first + 1, length - 1), 4);
-    store<f32>(entry, <f32>(position - <f64>first), 8);
+    store<i32>(entry, share == 0 ? first : min(first + 1, length - 1), 4);
+    store<f32>(entry, share, 8);
   }
 }
 

@@ -80,7 +80,7 @@ export class Interpolate extends Op {
     const dx = empty([...outShape.slice(0, -2), height, width]);
     const { grain, work } = this.#scratch();
     const args = [dy.ptr, dx.ptr, ...this.#tables(), height, width, outHeight, outWidth] as const;
-    const doubled = this.#mode === "nearest" && this.#scale(1, width, outWidth) === 0.5 && outWidth === 2 * width;
+    const doubled = this.#mode === "nearest" && outWidth === 2 * width;
     launch("interpolate2dGrad", planes, grain, ...args, ...work, Number(doubled));
     return [dx];
   }
@@ -99,18 +99,20 @@ export class Interpolate extends Op {
     return [this.#sources(0, height, outHeight), this.#sources(1, width, outWidth)];
   }
 
-  /** As in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless corners are aligned. */
-  #scale(d: 0 | 1, length: number, outLength: number): number {
-    if (this.#alignCorners) return outLength > 1 ? (length - 1) / (outLength - 1) : 0;
-    return this.#scaleFactor ? 1 / this.#scaleFactor[d] : length / outLength;
-  }
-
   /** The table of where one dimension's outputs come from. */
   #sources(d: 0 | 1, length: number, outLength: number): number {
     const table = scratch(outLength * BYTES_PER_SOURCE);
-    const scale = this.#scale(d, length, outLength);
-    if (this.#mode === "nearest") launch("nearestSources", outLength, 4096, table, length, scale);
-    else launch("linearSources", outLength, 4096, table, length, scale, Number(this.#alignCorners));
+    // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless sizes are equal …
+    const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
+    if (this.#mode === "nearest") {
+      // … or the output is twice as long
+      const scale = factor && outLength !== 2 * length ? Math.fround(1 / factor) : 0;
+      launch("nearestSources", outLength, 4096, table, length, outLength, scale);
+    } else {
+      const aligned = outLength > 1 ? (length - 1) / (outLength - 1) : 0;
+      const scale = this.#alignCorners ? aligned : factor ? 1 / factor : length / outLength;
+      launch("linearSources", outLength, 4096, table, length, scale, Number(this.#alignCorners));
+    }
     return table;
   }
 }
