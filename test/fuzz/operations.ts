@@ -159,7 +159,7 @@ const unary: CaseMaker = (random, tape) => {
     shape,
     run: ([x]) => run(x),
     slack: 8,
-    skip: () => false,
+    floor: absolute,
   };
 };
 

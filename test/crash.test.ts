@@ -1,0 +1,28 @@
+/** A short run of `npm run crash`. */
+import { expect, test } from "vitest";
+import { disks, interrupts, kills, twins } from "./crash/runs.ts";
+import { workers } from "./crash/workers.ts";
+
+const quiet = () => {};
+
+test("killed twice, and resumed to the same bytes", async () => {
+  const { counts, failures } = await kills(2, 1, quiet);
+  expect(failures).toEqual([]);
+  expect(counts.kills).toBe(2);
+});
+
+test("stopped by one SIGINT and by two", async () => {
+  expect((await interrupts()).failures).toEqual([]);
+});
+
+test("two processes in one folder", async () => {
+  expect((await twins(1)).failures).toEqual([]);
+});
+
+test("a full disk and a read-only folder, where they can be mounted", async () => {
+  expect((await disks(quiet)).failures).toEqual([]);
+});
+
+test("workers that are ended at random", async () => {
+  expect((await workers(2, 1)).failures).toEqual([]);
+});
