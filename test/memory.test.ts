@@ -20,6 +20,7 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
+import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { exhaust } from "./exhaust.ts";
 
 const MIB = 2 ** 20;
@@ -148,8 +149,59 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("refuses an asynchronous body", () => {
-    expect(() => scope(async () => zeros([2]))).toThrow(OptionError);
+  test("refuses a promise that it cannot follow, and says what to write", () => {
+    expect(() => scope(() => Promise.resolve(zeros([2])))).toThrow(
+      /scope: .* it returned a Promise; write scope\(async/,
+    );
+  });
+
+  test("of an async function follows it: tasks that overlap keep their tensors apart", async () => {
+    const before = memory().liveTensors;
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const task = (i: number) =>
+      scope(async () => {
+        const x = zeros([4]).add(i);
+        await pause((i * 7) % 5);
+        const loader = new DataLoader(new TensorDataset(tensor([[1], [2], [3]])), { batchSize: 1 });
+        let sum = x.mean();
+        for (const [batch] of loader) {
+          const inner = new Scope("abandoned"); // closes with the iteration, and with no other
+          expect(inner.closed).toBe(false);
+          await pause((i * 3) % 4);
+          sum = keep(sum.add(batch.sum()));
+        }
+        await pause((i * 5) % 6);
+        return { mean: x.mean(), sum };
+      });
+    const results = await Promise.all(Array.from({ length: 200 }, (_, i) => task(i)));
+    expect(results.map(({ mean, sum }) => [mean.item(), sum.item()])).toEqual(results.map((_, i) => [i, i + 6]));
+    for (const { mean, sum } of results) for (const t of [mean, sum]) t.release();
+    expect(memory().liveTensors - before).toBeLessThanOrEqual(3 * 200); // the sums of the loops, which were kept
+  });
+
+  test("of an async function that fails closes, and the error passes", async () => {
+    let x: Tensor | undefined;
+    const failing = scope(async () => {
+      x = zeros([1]);
+      await null;
+      throw new RangeError("theirs");
+    });
+    await expect(failing).rejects.toThrow(RangeError);
+    expect(x?.released).toBe(true);
+  });
+
+  test("Scope.run enters a scope that is not open for others", async () => {
+    const request = new Scope("a request", { enter: false });
+    const outside = zeros([1]);
+    const inside = request.run(() => zeros([1]));
+    await request.run(async () => {
+      await null;
+    });
+    expect(request.run(() => scope(() => inside.add(1))).item()).toBe(1);
+    request.close();
+    expect([outside.released, inside.released]).toEqual([false, true]);
+    expect(() => request.run(() => 1)).toThrow(/a request is closed/);
+    outside.release();
   });
 
   test("closing the outer one closes those left open inside", () => {

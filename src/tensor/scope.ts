@@ -1,5 +1,5 @@
-import { OptionError } from "../errors.ts";
-import { refusePromise } from "../ops/options.ts";
+import { OptionError, ReleasedError } from "../errors.ts";
+import { checkBoolean, readOptions, refusePromise } from "../ops/options.ts";
 import type { Handle } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
 
@@ -8,15 +8,51 @@ interface Owned {
   readonly handle: Handle;
 }
 
+/** The open scope, as long as no scope follows a task. */
 let current: Scope | null = null;
+
+type Storage = import("node:async_hooks").AsyncLocalStorage<Scope | null>;
+
+/**
+ * Keeps the open scope of each asynchronous task, from the first one on that has a scope of its own: what does not need it does not pay for it.
+ * Undefined before, and in browsers.
+ */
+let tasks: Storage | undefined;
+
+/** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
+function followTasks(): Storage | undefined {
+  if (tasks) return tasks;
+  type Modules = { "node:async_hooks": typeof import("node:async_hooks") };
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(id: keyof Modules): Modules["node:async_hooks"] | undefined };
+  };
+  const hooks = process?.getBuiltinModule?.("node:async_hooks");
+  if (!hooks?.AsyncLocalStorage) return undefined;
+  tasks = new hooks.AsyncLocalStorage<Scope | null>();
+  if (current) tasks.enterWith(current);
+  return tasks;
+}
+
+/** The innermost scope that is open for the running task. */
+function openScope(): Scope | null {
+  return tasks ? Scope.innermostOpen(tasks.getStore() ?? null) : current;
+}
+
+function enter(scope: Scope | null): void {
+  if (tasks) tasks.enterWith(scope);
+  else current = scope;
+}
 
 /**
  * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
  * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
  *
- * There is one open scope for the whole program: across an `await` it also gets what other code makes meanwhile, and of two asynchronous
- * tasks that overlap only one can have a scope, as the one opened first closes the other with it.
+ * Tasks that overlap each want a scope of their own: `scope(async () => …)` in Node, Deno and Bun, where a scope follows its task across each
+ * `await`; or, in browsers as well, `new Scope(name, { enter: false })`, which is open only inside its `run(() => …)`. A `new Scope()`
+ * outside of such tasks is the whole program's: across an `await` it also gets what other code makes meanwhile, and closing it closes
+ * those opened after it.
  *
+ * @throws OptionError for an unknown option.
  * @example
  * ```ts
  * import { Scope, rand } from "wasmgrad";
@@ -32,10 +68,44 @@ export class Scope implements Disposable {
   #parent: Scope | null;
   #open = true;
 
-  constructor(name = "a scope") {
+  /**
+   * @param name for messages
+   * @param options `enter` (default true): whether the scope is open from now on; else only inside of `run`.
+   */
+  constructor(name = "a scope", options?: { enter?: boolean }) {
     this.name = name;
-    this.#parent = current;
+    this.#parent = openScope();
+    if (options === undefined || checkBoolean("Scope", "enter", readOptions("Scope", options, { enter: true }).enter)) {
+      enter(this);
+    }
+  }
+
+  /**
+   * Runs `body` inside this scope and returns what it returns. In Node, Deno and Bun an asynchronous body stays inside across each `await`; in
+   * browsers only up to the first one: there, call `run` again after it.
+   *
+   * @throws ReleasedError where the scope is closed.
+   * @example
+   * ```ts
+   * import { Scope, rand } from "wasmgrad";
+   * const request = new Scope("a request", { enter: false });
+   * const image = request.run(() => rand([3, 8, 8]));
+   * await new Promise((resolve) => setTimeout(resolve)); // other requests may run meanwhile
+   * console.log(request.run(() => image.mean().shape)); // []
+   * request.close();
+   * ```
+   */
+  run<T>(body: () => T): T {
+    if (!this.#open) throw new ReleasedError(`Scope.run: ${this.name} is closed`);
+    const storage = followTasks();
+    if (storage) return storage.run(this, body);
+    const before = current;
     current = this;
+    try {
+      return body();
+    } finally {
+      current = Scope.innermostOpen(before);
+    }
   }
 
   get closed(): boolean {
@@ -46,9 +116,10 @@ export class Scope implements Disposable {
   close(): void {
     if (!this.#open) return;
     // scopes opened inside this one and still open were abandoned: they close with it
-    if (this.#isAround(current)) {
-      while (current !== null && current !== this) {
-        current.#end(`the end of ${this.name}, inside of which ${current.name} was opened and not closed`);
+    let inner = openScope();
+    if (this.#isAround(inner)) {
+      for (; inner !== null && inner !== this; inner = openScope()) {
+        inner.#end(`the end of ${this.name}, inside of which ${inner.name} was opened and not closed`);
       }
     }
     this.#end(`the end of ${this.name}`);
@@ -61,7 +132,7 @@ export class Scope implements Disposable {
 
   #end(reason: string): void {
     this.#open = false;
-    current = Scope.#innermostOpen(current);
+    enter(Scope.innermostOpen(tasks ? openScope() : current));
     for (const handle of this.handles) {
       handle.scope = null;
       handle.release(reason);
@@ -69,7 +140,8 @@ export class Scope implements Disposable {
     this.handles.clear();
   }
 
-  static #innermostOpen(scope: Scope | null): Scope | null {
+  /** `scope`, or the nearest around it that is open. */
+  static innermostOpen(scope: Scope | null): Scope | null {
     let found = scope;
     while (found && !found.#open) found = found.#parent;
     return found;
@@ -77,18 +149,19 @@ export class Scope implements Disposable {
 
   /** Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
+    if (tasks) return tasks.run(null, wait);
     const inside = current;
     current = null;
     try {
       return await wait();
     } finally {
-      current = Scope.#innermostOpen(inside);
+      enter(Scope.innermostOpen(inside));
     }
   }
 
   /** Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the scope around this one. */
   moveToParent(value: unknown): void {
-    const outer = this.#parent;
+    const outer = Scope.innermostOpen(this.#parent);
     forEachTensor(value, (tensor) => {
       const { handle } = tensor;
       if (handle.scope === this) this.handles.delete(handle);
@@ -111,7 +184,7 @@ function adopt(tensor: Owned, scope: Scope | null): void {
 
 /** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
 export function adoptIntoCurrentScope(tensor: Owned): void {
-  adopt(tensor, current);
+  adopt(tensor, tasks ? openScope() : current);
 }
 
 function isTensor(value: unknown): value is Owned {
@@ -137,6 +210,9 @@ function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
  * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects, Maps
  * and Sets of them, however deep): these belong to the scope around.
  *
+ * An `async` function has a scope of its own as well, which follows it across each `await` (in Node, Deno and Bun): tasks that overlap do not
+ * release each other's tensors, and loops over a DataLoader in them neither. In browsers that is an OptionError; see `Scope.run`.
+ *
  * @example
  * ```ts
  * import { rand, scope } from "wasmgrad";
@@ -145,14 +221,45 @@ function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
  * ```
  */
 export function scope<T>(body: () => T): T {
+  if (isAsyncFunction(body)) return taskScope(body) as T;
   const own = new Scope("scope()");
   try {
-    const result = refusePromise("scope", body(), "; use `using s = new Scope()` around awaits");
+    const result = refusePromise(
+      "scope",
+      body(),
+      "; write scope(async () => ...), whose scope follows it across each await",
+    );
     own.moveToParent(result);
     return result;
   } finally {
     own.close();
   }
+}
+
+function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
+  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
+}
+
+/** scope() of an asynchronous function: the scope follows it, and closes when it ends. */
+function taskScope<T>(body: () => Promise<T>): Promise<T> {
+  const storage = followTasks();
+  if (!storage) {
+    throw new OptionError(
+      "scope: expected a function that is not async, since a scope cannot follow a task in this runtime; " +
+        "use new Scope(name, { enter: false }) and its run(() => ...) between the awaits",
+    );
+  }
+  const own = new Scope("scope()", { enter: false });
+  const run = async () => {
+    try {
+      const result = await body();
+      own.moveToParent(result);
+      return result;
+    } finally {
+      own.close();
+    }
+  };
+  return storage.run(own, run);
 }
 
 /**
