@@ -93,8 +93,13 @@ export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: 
 
 const enum Border { Reflect, Replicate, Circular }
 
-/** out[i] = which of `length` elements stands at place i - before: beyond the ends reflected, repeated, or from the other end. */
-export function paddedPositions(begin: i32, end: i32, out: usize, length: i32, before: i32, border: i32): void {
+/**
+ * out[i] = first + which of `length` elements stands at place i - before: beyond the ends reflected, repeated, or from the other end.
+ * What is reflected or from the other end is at most one length away.
+ */
+export function paddedPositions(
+  begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,
+): void {
   for (let i = begin; i < end; i++) {
     let place = i - before;
     if (border == Border.Reflect) {
@@ -103,6 +108,6 @@ export function paddedPositions(begin: i32, end: i32, out: usize, length: i32, b
     } else if (border == Border.Replicate) place = min(max(place, 0), length - 1);
     else if (place < 0) place += length;
     else if (place >= length) place -= length;
-    store<i32>(out + (<usize>i << 2), place);
+    store<i32>(out + (<usize>i << 2), first + place);
   }
 }

@@ -16,25 +16,47 @@ export interface PadOptions {
 
 const MODES = ["constant", "reflect", "replicate", "circular"] as const;
 
-/** Elements before and after each dimension, outermost first. */
-type Margins = { before: number; after: number }[];
+/** How one dimension is padded: elements before and after (negative: taken away), and how many of x are left. */
+interface Margin {
+  before: number;
+  after: number;
+  kept: number;
+}
 
-/** Reads PyTorch's order: [before, after] of the last dimension, then of the one before it … */
-function readMargins(shape: readonly number[], padding: readonly number[]): Margins {
+/** How many elements a mode may add on a side, given the length and what is left of it. */
+const most = {
+  constant: () => Infinity,
+  reflect: (length: number) => Math.max(length - 1, 0),
+  replicate: (length: number) => (length === 0 ? 0 : Infinity),
+  circular: (_length: number, kept: number) => kept,
+};
+
+/** Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first. */
+function readMargins(shape: readonly number[], padding: readonly number[], mode: (typeof MODES)[number]): Margin[] {
   if (!Array.isArray(padding) || padding.length % 2 !== 0 || padding.length / 2 > shape.length) {
     const came = JSON.stringify(padding);
     throw new OptionError(`pad: padding expected [before, after] of at most ${shape.length} dimensions, got ${came}`);
   }
   for (const amount of padding) checkInteger("pad", "padding", amount, -(2 ** 31));
-  const margins = shape.map((length, d) => {
+  return shape.map((length, d) => {
     const k = (shape.length - 1 - d) * 2;
     const [before, after] = [padding[k] ?? 0, padding[k + 1] ?? 0];
-    if (length + before + after < 0) {
+    const kept = length + Math.min(before, 0) + Math.min(after, 0);
+    if (before === 0 && after === 0) return { before, after, kept };
+    const result = length + before + after;
+    const borders = mode === "reflect" || mode === "replicate"; // these may show what is taken away
+    if (result < (borders ? 1 : 0) || (kept < 0 && !borders)) {
       throw new ShapeError(`pad: padding ${before} and ${after} leave nothing of dim ${d} of ${formatShape(shape)}`);
     }
-    return { before, after };
+    const limit = most[mode](length, kept);
+    if (Math.max(before, after) > limit) {
+      const of = kept < length && mode === "circular" ? `the ${kept} that are left of dim ${d}` : `dim ${d}`;
+      throw new ShapeError(
+        `pad: mode ${mode} takes at most ${limit} in ${of} of ${formatShape(shape)}, got ${before} and ${after}`,
+      );
+    }
+    return { before, after, kept };
   });
-  return margins;
 }
 
 /** Adds elements before and after dimensions; negative amounts remove some. */
@@ -59,11 +81,11 @@ class PadConstant extends Op {
   }
 
   forward(x: NDArray): NDArray {
-    const margins = readMargins(x.shape, this.#padding);
+    const margins = readMargins(x.shape, this.#padding, "constant");
     const value = checkElement(this.name, "value", this.#value, x.dtype);
     const shape = x.shape.map((length, d) => length + margins[d].before + margins[d].after);
     // what of x is still in the result, as a region of x and of the result
-    const kept = x.shape.map((n, d) => Math.max(0, n + Math.min(0, margins[d].before) + Math.min(0, margins[d].after)));
+    const kept = margins.map((margin) => margin.kept);
     const region = (strides: number[], side: 1 | -1): Region => ({
       offset: strides.reduce((sum, stride, d) => sum + Math.max(0, side * margins[d].before) * stride, 0),
       shape: kept,
@@ -87,7 +109,7 @@ class PadBorder extends Op {
   readonly #padding: readonly number[];
   readonly #mode: Exclude<PadOptions["mode"], "constant" | undefined>;
   #shape: readonly number[] = [];
-  #margins: Margins = [];
+  #margins: Margin[] = [];
 
   constructor(padding: readonly number[], mode: Exclude<PadOptions["mode"], "constant" | undefined>) {
     super();
@@ -97,17 +119,10 @@ class PadBorder extends Op {
 
   forward(x: NDArray): NDArray {
     this.#shape = x.shape;
-    this.#margins = readMargins(x.shape, this.#padding);
+    this.#margins = readMargins(x.shape, this.#padding, this.#mode);
     let out = x;
     this.#margins.forEach(({ before, after }, d) => {
       if (before === 0 && after === 0) return;
-      const length = x.shape[d];
-      const most = { reflect: length - 1, replicate: length === 0 ? 0 : Infinity, circular: length }[this.#mode];
-      if (Math.max(before, after) > Math.max(most, 0)) {
-        throw new ShapeError(
-          `pad: mode ${this.#mode} takes at most ${Math.max(most, 0)} in dim ${d} of ${formatShape(x.shape)}, got ${before} and ${after}`,
-        );
-      }
       const positions = this.#positions(d);
       out = lookUp(out, d, positions, replaceAt(out.shape, d, positions.size));
     });
@@ -127,10 +142,14 @@ class PadBorder extends Op {
 
   /** For each position of the result along d, the one of x that it shows. */
   #positions(d: number): NDArray {
-    const { before, after } = this.#margins[d];
-    const out = empty([this.#shape[d] + before + after], "int32");
+    const { before, after, kept } = this.#margins[d];
+    const length = this.#shape[d];
+    const out = empty([length + before + after], "int32");
     const border = MODES.indexOf(this.#mode) - 1;
-    launch("paddedPositions", out.size, out.size, out.ptr, this.#shape[d], before, border);
+    // what is taken away is not wrapped, but it may be reflected or repeated
+    const [first, count, added] =
+      this.#mode === "circular" ? [Math.max(-before, 0), kept, Math.max(before, 0)] : [0, length, before];
+    launch("paddedPositions", out.size, out.size, out.ptr, first, count, added, border);
     return out;
   }
 }

@@ -4,7 +4,9 @@ import { apply, type Tensor } from "../../tensor/tensor.ts";
 export type { PadOptions };
 
 /**
- * Elements added before and after dimensions; negative amounts take some away. Matches `torch.nn.functional.pad`.
+ * Elements added before and after dimensions; negative amounts take some away. Matches `torch.nn.functional.pad`, for any dimensions.
+ *
+ * "circular" takes away first and wraps what is left; "reflect" and "replicate" show what x holds beside the end, taken away or not.
  *
  * @param padding `[before, after]` of the last dimension, then of the one before it, and so on: `[left, right, top, bottom]`.
  * @param options `mode` ("constant", "reflect", "replicate" or "circular"; default "constant") and, for constant, `value` (default 0).
