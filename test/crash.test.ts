@@ -1,9 +1,12 @@
 /** A short run of `npm run crash`. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { disks, interrupts, kills, twins } from "./crash/runs.ts";
 import { workers } from "./crash/workers.ts";
 
 const quiet = () => {};
+
+// each starts several processes: room for a machine that does much else
+vi.setConfig({ testTimeout: 300_000 });
 
 test("killed twice, and resumed to the same bytes", async () => {
   const { counts, failures } = await kills(2, 1, quiet);

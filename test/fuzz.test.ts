@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { describeFailure, runKind } from "./fuzz/campaign.ts";
 import { kinds } from "./fuzz/kinds.ts";
 
-const COUNTS: Record<string, number> = { operations: 500, fused: 150 };
+const COUNTS: Record<string, number> = { operations: 500, fused: 100, png: 50, tar: 50 };
 
 test.each(kinds.map((kind) => [kind.name, kind] as const))("%s", async (name, kind) => {
   const { counts, failures } = await runKind(kind, 1, COUNTS[name] ?? 100);

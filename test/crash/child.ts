@@ -25,13 +25,19 @@ const trainer = new Trainer({
   scheduler: new optim.CosineAnnealingLR(optimizer, { tMax: 12 * Number(epochs) }),
   loss: ([x, y]) => nn.functional.mseLoss(model.forward(x), y),
   epochs: Number(epochs),
-  logEvery: 3,
+  logEvery: 12,
 });
 try {
   const run = new Run(folder, "crash", { epochs: Number(epochs) });
   // more writing than a run does, so that more kills hit it
-  trainer.watch({ onEntry: (_, { step }) => saveTrainer(run.file(`step${step % 2}.safetensors`), trainer) });
-  console.log("begin");
+  let begun = false;
+  trainer.watch({
+    onEntry(_, { epoch }) {
+      if (!begun) console.log("begin");
+      begun = true;
+      saveTrainer(run.file(`part${epoch % 2}.safetensors`), trainer);
+    },
+  });
   await run.train("weights", trainer);
   const weights = model.parameters().map((parameter) => Buffer.from(parameter.data().buffer));
   writeFileSync(run.file(`final-${process.pid}.bin`), Buffer.concat(weights));

@@ -12,7 +12,7 @@ export interface Report {
   failures: string[];
 }
 
-export const EPOCHS = 12;
+export const EPOCHS = 60;
 /** After this many kills a run may end, so that each is resumed some times. */
 const KILLS_A_RUN = 5;
 
@@ -53,8 +53,8 @@ export async function kills(count: number, seed: number, log: (line: string) => 
       let stop = () => {};
       const ended: Ended = await startRun(folder, EPOCHS, (child) => {
         const kill = () => child.kill("SIGKILL");
-        if (writing) stop = atWrite(folder, random.integer(0, 8), kill);
-        else setTimeout(kill, random.integer(0, 250));
+        if (writing) stop = atWrite(folder, random.integer(0, 30), kill);
+        else setTimeout(kill, random.integer(0, 400));
       });
       stop();
       if (ended.signal === "SIGKILL") {
@@ -91,13 +91,14 @@ export async function interrupts(): Promise<Report> {
           () => {
             for (let i = 0; i < times; i++) child.kill("SIGINT");
           },
-          20 * (attempt % 4),
+          30 * (attempt % 6),
         );
       });
       // a second signal may come before the first was heard, and then they are one
       if (code === 3 || (times === 2 && signal === "SIGINT")) report.counts[name]++;
       else if (code !== 0) report.failures.push(`${name}: code ${code}, signal ${signal}, ${errors}`);
-      await finish(folder, name, report.failures);
+      if (code === 0) rmSync(folder, { recursive: true });
+      else await finish(folder, name, report.failures);
     }
     if (report.counts[name] === 0) report.failures.push(`${name}: no run was stopped`);
   }

@@ -1,5 +1,8 @@
 import type { Kind } from "./campaign.ts";
+import { formats } from "./formats.ts";
 import { fused } from "./fused.ts";
+import { graphs } from "./graphs.ts";
 import { operations } from "./operations.ts";
+import { schedules } from "./schedules.ts";
 
-export const kinds: readonly Kind[] = [operations, fused];
+export const kinds: readonly Kind[] = [operations, graphs, fused, schedules, ...formats];
