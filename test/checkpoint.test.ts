@@ -169,6 +169,11 @@ test("files that are no checkpoint", () => {
   expect(() => loadCheckpoint(path, { model })).toThrow(DataError);
   saveSafetensors(path, {}, { metadata: { format: "wasmgrad checkpoint 1", state: "{}" } });
   expect(() => loadCheckpoint(path, { model })).toThrow(/no epoch and step/);
+  for (const parts of ["null", "3", "[]", '{"$tensor":"none"}', '{"$bigint":"1"}']) {
+    const state = `{"epoch":0,"step":0,"parts":${parts}}`;
+    saveSafetensors(path, {}, { metadata: { format: "wasmgrad checkpoint 1", state } });
+    expect(() => loadCheckpoint(path, { model }), parts).toThrow(DataError);
+  }
   saveCheckpoint(path, { model });
   const bytes = readFileSync(path);
   for (const length of [0, 7, 50, bytes.length - 1]) {

@@ -138,6 +138,7 @@ function decode(path: string, bytes: Uint8Array): Decoded {
     if (file.metadata.format !== FORMAT) throw new DataError("it is a safetensors file, but not a checkpoint");
     const { epoch, step, extra, random, parts } = JSON.parse(file.metadata.state);
     if (![epoch, step].every(Number.isInteger)) throw new DataError("it has no epoch and step");
+    if (typeof parts !== "object" || parts === null) throw new DataError("it has no states of parts");
     const unpack = (json: Json) => unpackState(json, file.tensors);
     return {
       parts: unpack(parts) as Record<string, unknown>,
