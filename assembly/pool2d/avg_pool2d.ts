@@ -61,46 +61,57 @@ class Grid {
   divisorOverride!: i32;
 }
 
-/** What four windows of a row divide by, int32: `rows` of them by their columns from `starts` on; 0 for a window without elements. */
+// Windows may reach as far as int32 goes and divide by more than it holds: ends are never computed, only what is left of the plane,
+// and products are float64. A window starts in [-padLeft, width + padLeft), so that its distance to the end is below 2^32.
+
+/** Columns that count for the divisors of four windows of a row that start at `starts`, int32; 0 for a window without elements. */
 // @ts-ignore: decorator
 @inline
-function divisors(g: Grid, rows: i32, starts: v128): v128 {
-  const zero = i32x4.splat(0);
-  const ends = i32x4.add(starts, i32x4.splat(g.kernelWidth));
-  const left = i32x4.max_s(starts, zero);
-  const right = i32x4.min_s(ends, i32x4.splat(g.width));
-  const holds = i32x4.gt_s(right, left);
-  if (g.divisorOverride != 0) return v128.and(i32x4.splat(g.divisorOverride), holds);
-  const columns = g.countPadding
-    ? i32x4.sub(i32x4.min_s(ends, i32x4.splat(g.width + g.padLeft)), starts)
-    : i32x4.sub(right, left);
-  return v128.and(i32x4.mul(columns, i32x4.splat(rows)), holds);
+function divisorColumns(g: Grid, starts: v128): v128 {
+  const kernel = i32x4.splat(g.kernelWidth);
+  const left = i32x4.max_s(starts, i32x4.splat(0));
+  const inside = i32x4.sub(i32x4.add(starts, i32x4.min_s(kernel, i32x4.sub(i32x4.splat(g.width), starts))), left);
+  const holds = i32x4.gt_s(inside, i32x4.splat(0));
+  if (!g.countPadding) return v128.and(inside, holds);
+  return v128.and(i32x4.min_u(kernel, i32x4.sub(i32x4.splat(g.width + g.padLeft), starts)), holds);
 }
 
 /** Rows that count for the divisor of windows from `startY` on; 0 where none is in the plane. */
 // @ts-ignore: decorator
 @inline
 function divisorRows(g: Grid, startY: i32): i32 {
-  const endY = min(startY + g.kernelHeight, g.height + g.padTop);
-  const inside = min(endY, g.height) - max(startY, 0);
+  const inside = startY + min(g.kernelHeight, g.height - startY) - max(startY, 0);
   if (inside <= 0) return 0;
-  return g.countPadding ? endY - startY : inside;
+  return g.countPadding ? <i32>min(<u32>g.kernelHeight, <u32>(g.height + g.padTop - startY)) : inside;
+}
+
+/** The divisors of two windows with `rows` rows that count, and the columns of lanes 0 and 1; 0 for a window without elements. */
+// @ts-ignore: decorator
+@inline
+function divisorsOfTwo(g: Grid, rows: i32, columns: v128): v128 {
+  const both = f64x2.mul(f64x2.convert_low_i32x4_s(columns), f64x2.splat(<f64>rows));
+  if (g.divisorOverride == 0) return both;
+  return v128.and(f64x2.splat(<f64>g.divisorOverride), f64x2.ne(both, f64x2.splat(0)));
 }
 
 /** Sums of four windows over rows [top, bottom) of a plane, divided, to y. INSIDE and STEP: see max_windows.ts. */
 // @ts-ignore: decorator
 @inline
 function averagesOfWindows(
-  INSIDE: bool, STEP: i32, g: Grid, plane: usize, top: i32, bottom: i32, column: i32, starts: v128, divisor: v128,
+  INSIDE: bool, STEP: i32, g: Grid, plane: usize, top: i32, bottom: i32, column: i32, starts: v128, rows: i32,
   y: usize, count: i32, last: usize,
 ): void {
   let low = f64x2.splat(0);
   let high = low;
+  // of a window's columns only those that lie in the plane for one of the four
+  const lastColumn = column + (count - 1) * g.strideWidth;
+  const before = INSIDE ? 0 : min(max(-lastColumn, 0), g.kernelWidth);
+  const behind = INSIDE ? g.kernelWidth : min(g.kernelWidth, g.width - column);
   for (let iy = top; iy < bottom; iy++) {
     const row = plane + (<usize>(iy * g.width) << 2);
-    let from = row + (<usize>column << 2);
-    let columns = starts;
-    for (let kx = 0; kx < g.kernelWidth; kx++, from += 4) {
+    let from = row + (<usize>(column + before) << 2);
+    let columns = i32x4.add(starts, i32x4.splat(before));
+    for (let kx = before; kx < behind; kx++, from += 4) {
       let v: v128;
       if (INSIDE) v = loadSteps(from, STEP ? STEP : g.strideWidth, count);
       else {
@@ -111,14 +122,17 @@ function averagesOfWindows(
       high = f64x2.add(high, promoteHigh(v));
     }
   }
-  const divisorHigh = v128.shuffle<i32>(divisor, divisor, 2, 3, 2, 3);
+  const counted = divisorColumns(g, starts);
+  const divisorLow = divisorsOfTwo(g, rows, counted);
+  const divisorHigh = divisorsOfTwo(g, rows, v128.shuffle<i32>(counted, counted, 2, 3, 2, 3));
+  // a window of nothing but padding gives 0
+  const zero = f64x2.splat(0);
   const averages = v128.shuffle<f32>(
-    f32x4.demote_f64x2_zero(f64x2.div(low, f64x2.convert_low_i32x4_s(divisor))),
-    f32x4.demote_f64x2_zero(f64x2.div(high, f64x2.convert_low_i32x4_s(divisorHigh))),
+    f32x4.demote_f64x2_zero(v128.andnot(f64x2.div(low, divisorLow), f64x2.eq(divisorLow, zero))),
+    f32x4.demote_f64x2_zero(v128.andnot(f64x2.div(high, divisorHigh), f64x2.eq(divisorHigh, zero))),
     0, 1, 4, 5,
   );
-  // a window of nothing but padding gives 0
-  storeUpTo(y, 0, count, v128.andnot(averages, i32x4.eq(divisor, i32x4.splat(0))));
+  storeUpTo(y, 0, count, averages);
 }
 
 /** Averages of four neighbouring windows of 2x2 pixels from `upper` and `lower` on; the sums are those of averagesOfWindows. */
@@ -183,29 +197,29 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
     for (let oy = 0; oy < g.outHeight; oy++) {
       const startY = oy * g.strideHeight - g.padTop;
       const top = max(startY, 0);
-      const bottom = min(startY + g.kernelHeight, g.height);
+      const bottom = startY + min(g.kernelHeight, g.height - startY);
       const rows = divisorRows(g, startY);
       for (let ox = 0; ox < g.outWidth; ox += 4) {
         const count = min(4, g.outWidth - ox);
         const column = ox * stride - g.padLeft;
         const starts = windowStarts(column, stride);
-        const divisor = rows == 0 ? i32x4.splat(0) : divisors(g, rows, starts);
         if (stride >= WIDE) {
           for (let i = 0; i < count; i++) {
-            const left = max(column + i * stride, 0);
-            const right = min(column + i * stride + g.kernelWidth, g.width);
-            const d = g.divisorOverride != 0 ? g.divisorOverride : rows * columnsOf(g, column + i * stride);
+            const startX = column + i * stride;
+            const left = max(startX, 0);
+            const right = startX + min(g.kernelWidth, g.width - startX);
             const empty = rows == 0 || left >= right;
-            store<f32>(to + (<usize>i << 2), empty ? 0 : <f32>(windowSum(plane, g.width, top, bottom, left, right) / <f64>d));
+            const sum = empty ? 0 : windowSum(plane, g.width, top, bottom, left, right);
+            store<f32>(to + (<usize>i << 2), empty ? 0 : <f32>(sum / divisorOf(g, rows, startX)));
           }
-        } else if (column < 0 || column + (count - 1) * stride + g.kernelWidth > g.width) {
-          averagesOfWindows(false, 0, g, plane, top, bottom, column, starts, divisor, to, count, last);
+        } else if (column < 0 || g.kernelWidth > g.width - column - (count - 1) * stride) {
+          averagesOfWindows(false, 0, g, plane, top, bottom, column, starts, rows, to, count, last);
         } else if (stride == 1) {
-          averagesOfWindows(true, 1, g, plane, top, bottom, column, starts, divisor, to, count, last);
+          averagesOfWindows(true, 1, g, plane, top, bottom, column, starts, rows, to, count, last);
         } else if (stride == 2) {
-          averagesOfWindows(true, 2, g, plane, top, bottom, column, starts, divisor, to, count, last);
+          averagesOfWindows(true, 2, g, plane, top, bottom, column, starts, rows, to, count, last);
         } else {
-          averagesOfWindows(true, 0, g, plane, top, bottom, column, starts, divisor, to, count, last);
+          averagesOfWindows(true, 0, g, plane, top, bottom, column, starts, rows, to, count, last);
         }
         to += <usize>count << 2;
       }
@@ -213,12 +227,15 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
   }
 }
 
-/** Columns that count for the divisor of a window from `startX` on. */
+/** What a window with elements divides by: `rows` by the columns that count from `startX` on. */
 // @ts-ignore: decorator
 @inline
-function columnsOf(g: Grid, startX: i32): i32 {
-  if (g.countPadding) return min(startX + g.kernelWidth, g.width + g.padLeft) - startX;
-  return min(startX + g.kernelWidth, g.width) - max(startX, 0);
+function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
+  if (g.divisorOverride != 0) return <f64>g.divisorOverride;
+  const columns = g.countPadding
+    ? <i32>min(<u32>g.kernelWidth, <u32>(g.width + g.padLeft - startX))
+    : startX + min(g.kernelWidth, g.width - startX) - max(startX, 0);
+  return <f64>rows * <f64>columns;
 }
 
 /**
@@ -233,15 +250,23 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
       const rows = divisorRows(g, oy * g.strideHeight - g.padTop);
       for (let ox = 0; ox < g.outWidth; ox += 4) {
         const starts = windowStarts(ox * g.strideWidth - g.padLeft, g.strideWidth);
-        const divisor = rows == 0 ? i32x4.splat(0) : divisors(g, rows, starts);
-        const share = f32x4.div(load4(dy + at, ox), f32x4.convert_i32x4_s(divisor));
-        storeUpTo(shares + at, ox, g.outWidth, v128.andnot(share, i32x4.eq(divisor, i32x4.splat(0))));
+        const columns = divisorColumns(g, starts);
+        const divisor = v128.shuffle<f32>(
+          f32x4.demote_f64x2_zero(divisorsOfTwo(g, rows, columns)),
+          f32x4.demote_f64x2_zero(divisorsOfTwo(g, rows, v128.shuffle<i32>(columns, columns, 2, 3, 2, 3))),
+          0, 1, 4, 5,
+        );
+        const share = f32x4.div(load4(dy + at, ox), divisor);
+        storeUpTo(shares + at, ox, g.outWidth, v128.andnot(share, f32x4.eq(divisor, f32x4.splat(0))));
       }
     }
   }
 }
 
-/** dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart: whole vectors of dx at a time. */
+/**
+ * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart or large: whole vectors of dx at a
+ * time.
+ */
 export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
   for (let p = begin; p < end; p++) {
@@ -251,14 +276,14 @@ export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: 
     for (let oy = 0; oy < g.outHeight; oy++) {
       const startY = oy * g.strideHeight - g.padTop;
       const top = max(startY, 0);
-      const bottom = min(startY + g.kernelHeight, g.height);
+      const bottom = startY + min(g.kernelHeight, g.height - startY);
       const rows = divisorRows(g, startY);
       for (let ox = 0; ox < g.outWidth; ox++, at += 4) {
         const startX = ox * g.strideWidth - g.padLeft;
         const left = max(startX, 0);
-        const right = min(startX + g.kernelWidth, g.width);
-        const divisor = g.divisorOverride != 0 ? g.divisorOverride : rows * columnsOf(g, startX);
-        addToWindow(plane, g.width, top, bottom, left, right, load<f32>(at) / <f32>divisor);
+        const right = startX + min(g.kernelWidth, g.width - startX);
+        const share = load<f32>(at) / <f32>divisorOf(g, rows, startX);
+        addToWindow(plane, g.width, top, bottom, left, right, share);
       }
     }
   }

@@ -5,13 +5,14 @@ import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /**
  * Maxima of four windows whose first columns are `starts`, over rows top, top + dilationHeight … < bottom (all in the plane).
- * INSIDE: all columns are in the plane, too. STEP: the stride where it is 1 or 2, else 0.
+ * INSIDE: all columns are in the plane, too. STEP: the stride where it is 1 or 2, else 0. Columns are those from `first` to `kernelWidth`
+ * of the window: `column` and `starts` are where the first of them is.
  */
 // @ts-ignore: decorator
 @inline
 function maxOfWindows(
   INSIDE: bool, STEP: i32, plane: usize, width: i32, top: i32, bottom: i32, column: i32, starts: v128, stride: i32,
-  kernelWidth: i32, dilationHeight: i32, dilationWidth: i32, y: usize, index: usize, count: i32, last: usize,
+  first: i32, kernelWidth: i32, dilationHeight: i32, dilationWidth: i32, y: usize, index: usize, count: i32, last: usize,
 ): void {
   let best = f32x4.splat(-Infinity);
   // a window of -Infinity alone has a position, too: its first
@@ -21,7 +22,7 @@ function maxOfWindows(
     const rowAt = i32x4.splat(iy * width);
     let from = row + (<usize>column << 2);
     let columns = starts;
-    for (let kx = 0; kx < kernelWidth; kx++) {
+    for (let kx = first; kx < kernelWidth; kx++) {
       const value = INSIDE
         ? loadSteps(from, STEP ? STEP : stride, count)
         : loadInside(row, columns, stride, width, last);
@@ -44,39 +45,45 @@ export function maxPool2d(
   kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
   padTop: i32, padLeft: i32, dilationHeight: i32, dilationWidth: i32,
 ): void {
-  const reach = (kernelWidth - 1) * dilationWidth;
+  const reach = <i64>(kernelWidth - 1) * <i64>dilationWidth;
+  const down = <i64>kernelHeight * <i64>dilationHeight;
   const last = x + (<usize>end * height * width << 2);
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * height * width << 2);
     let to = <usize>p * outHeight * outWidth << 2;
     for (let oy = 0; oy < outHeight; oy++) {
       let top = oy * strideHeight - padTop;
-      const bottom = min(top + kernelHeight * dilationHeight, height);
-      while (top < 0) top += dilationHeight;
+      const bottom = <i32>min(<i64>top + down, <i64>height);
+      if (top < 0) top += <i32>((<i64>dilationHeight - 1 - top) / dilationHeight * dilationHeight);
       for (let ox = 0; ox < outWidth; ox += 4) {
         const count = min(4, outWidth - ox);
         const column = ox * strideWidth - padLeft;
         const starts = windowStarts(column, strideWidth);
         const toY = y + to;
         const toIndex = index ? index + to : 0;
-        if (column < 0 || column + (count - 1) * strideWidth + reach >= width) {
+        const lastColumn = <i64>column + <i64>(count - 1) * <i64>strideWidth;
+        if (column < 0 || lastColumn + reach >= width) {
+          // of a window's columns only those that lie in the plane for one of the four
+          const before = <i32>min(max(-lastColumn + dilationWidth - 1, 0) / dilationWidth, kernelWidth);
+          const behind = column < width ? <i32>min((<i64>width - 1 - column) / dilationWidth + 1, kernelWidth) : 0;
+          const shift = before * dilationWidth;
           maxOfWindows(
-            false, 0, plane, width, top, bottom, column, starts, strideWidth, kernelWidth, dilationHeight, dilationWidth,
-            toY, toIndex, count, last,
+            false, 0, plane, width, top, bottom, column + shift, i32x4.add(starts, i32x4.splat(shift)), strideWidth, before, behind,
+            dilationHeight, dilationWidth, toY, toIndex, count, last,
           );
         } else if (strideWidth == 1) {
           maxOfWindows(
-            true, 1, plane, width, top, bottom, column, starts, 1, kernelWidth, dilationHeight, dilationWidth,
+            true, 1, plane, width, top, bottom, column, starts, 1, 0, kernelWidth, dilationHeight, dilationWidth,
             toY, toIndex, count, last,
           );
         } else if (strideWidth == 2) {
           maxOfWindows(
-            true, 2, plane, width, top, bottom, column, starts, 2, kernelWidth, dilationHeight, dilationWidth,
+            true, 2, plane, width, top, bottom, column, starts, 2, 0, kernelWidth, dilationHeight, dilationWidth,
             toY, toIndex, count, last,
           );
         } else {
           maxOfWindows(
-            true, 0, plane, width, top, bottom, column, starts, strideWidth, kernelWidth, dilationHeight, dilationWidth,
+            true, 0, plane, width, top, bottom, column, starts, strideWidth, 0, kernelWidth, dilationHeight, dilationWidth,
             toY, toIndex, count, last,
           );
         }

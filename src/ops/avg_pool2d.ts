@@ -71,7 +71,7 @@ export class AvgPool2d extends Op {
     const { kernel, stride, padding } = this.#window;
     const dxShape = [...outShape.slice(0, -2), height, width];
     const grid = this.#gridTable();
-    if (stride[1] >= WIDE) {
+    if (stride[1] >= WIDE || stride[0] > height || kernel[0] > height || kernel[1] > width) {
       const dx = empty(dxShape);
       launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.ptr, dx.ptr, grid);
       return [dx];

@@ -18,8 +18,11 @@ const grainFor = (units: number) => Math.max(1, Math.ceil(units / CHUNKS));
 const chunksOf = (units: number, grain: number) => Math.ceil(units / grain);
 const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
+/** The gradient of the input lists its taps for each phase of the strides: so many at most. */
+const PHASES = 256;
+
 export function depthwiseServes(g: Conv2dGeometry): boolean {
-  return g.inChannels === 1;
+  return g.inChannels === 1 && g.stride[0] * g.stride[1] <= PHASES;
 }
 
 /** Sizes of frames: see assembly/conv2d/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns. */

@@ -61,6 +61,18 @@ export function checkWindow(op: string, options: Conv2dOptions | undefined): Win
   return options instanceof Window ? options : new Window(op, options);
 }
 
+/** Pixels of a padded plane that memory can hold at all: 4 GiB. */
+const MOST_PIXELS = 2 ** 30;
+
+/** Refuses paddings that no memory holds, before anything is computed from sizes beyond int32. */
+export function checkPadded(op: string, height: number, width: number, shapes: () => string): void {
+  if (height * width > MOST_PIXELS) {
+    throw new ShapeError(
+      `${op}: with its padding a plane would have ${height} x ${width} pixels; memory holds at most ${MOST_PIXELS} (${shapes()})`,
+    );
+  }
+}
+
 /** Geometry of a convolution of `x` [N, groups*Ci, H, W] with `weight` [groups*Co, Ci, KH, KW]. */
 export function conv2dGeometry(
   op: string,
@@ -94,6 +106,7 @@ export function conv2dGeometry(
         `${paddedHeight} x ${paddedWidth} (${shapes()})`,
     );
   }
+  checkPadded(op, paddedHeight, paddedWidth, shapes);
   return {
     images,
     groups,
@@ -102,7 +115,8 @@ export function conv2dGeometry(
     height,
     width,
     kernel,
-    stride,
+    // a longer step leaves the padded input as well, and this one is an int32 in all that is computed from it
+    stride: [Math.min(stride[0], paddedHeight), Math.min(stride[1], paddedWidth)],
     padding,
     dilation,
     outHeight: Math.floor((paddedHeight - reach[0] - 1) / stride[0]) + 1,

@@ -2,7 +2,7 @@ import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
 import { asBatch, channelSums, checkBias } from "./conv2d.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
-import { type Conv2dGeometry, type Conv2dOptions, Window } from "./conv2d_geometry.ts";
+import { type Conv2dGeometry, type Conv2dOptions, checkPadded, Window } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkPair, type Pair, readOptions } from "./options.ts";
 import { beforeRelu } from "./relu.ts";
@@ -103,6 +103,8 @@ export class ConvTranspose2d extends Op {
     if (height < 1 || width < 1 || outHeight < 1 || outWidth < 1) {
       throw new ShapeError(`convTranspose2d: the result would be ${height} x ${width} pixels (${shapes()})`);
     }
+    const [paddedHeight, paddedWidth] = [height + 2 * padding[0], width + 2 * padding[1]];
+    checkPadded("convTranspose2d", paddedHeight, paddedWidth, shapes);
     return {
       images,
       groups,
@@ -111,13 +113,13 @@ export class ConvTranspose2d extends Op {
       height,
       width,
       kernel,
-      stride,
+      stride: [Math.min(stride[0], paddedHeight), Math.min(stride[1], paddedWidth)],
       padding,
       dilation,
       outHeight,
       outWidth,
-      paddedHeight: height + 2 * padding[0],
-      paddedWidth: width + 2 * padding[1],
+      paddedHeight,
+      paddedWidth,
     };
   }
 }

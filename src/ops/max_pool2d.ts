@@ -47,9 +47,11 @@ export class MaxPool2d extends Op {
   }
 
   forward(x: NDArray): NDArray | NDArray[] {
-    const { kernel, stride, padding, dilation } = this.#window;
+    const { kernel, stride, padding } = this.#window;
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
+    // from here on a window's second element is behind the plane, however much further it is
+    const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
     const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
     // in ceil mode an odd size has windows that reach out of the plane
     this.#is2x2 = plain && outHeight === height >> 1 && outWidth === width >> 1;
@@ -61,7 +63,7 @@ export class MaxPool2d extends Op {
       // biome-ignore format: the kernel's argument list
       launch(
         "maxPool2d", planes, grain, x.ptr, y.ptr, index?.ptr ?? 0,
-        height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...dilation,
+        height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, dilation[0], dilation[1],
       );
     }
     this.save(index);
