@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installInto, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
+import { installInto, LIBS, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
 
 const STEPS = 200;
 
@@ -34,9 +34,11 @@ try {
   mkdirSync(project);
   installInto(project, tarball);
   for (const resolution of ["node16", "nodenext", "bundler"] as const) {
-    const errors = typeCheck(project, resolution);
-    if (errors) throw new Error(`types, ${resolution}:\n${errors}`);
-    console.log(`types: ${resolution}`);
+    for (const lib of LIBS) {
+      const errors = typeCheck(project, resolution, lib);
+      if (errors) throw new Error(`types, ${resolution}, ${lib}:\n${errors}`);
+      console.log(`types: ${resolution}, ${lib}`);
+    }
   }
   const nodes = [process.execPath, ...process.argv.slice(2).map((version) => fetchNode(version, scratch))];
   const digests = new Set<string>();

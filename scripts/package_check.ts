@@ -94,13 +94,24 @@ export async function runWeights(project: string, node: string, steps: number): 
   return JSON.parse(execFileSync(node, ["weights.mjs", String(steps)], { cwd: project, encoding: "utf8" })) as Weights;
 }
 
-/** Type-checks test/package/consumer.ts in a project under one kind of module resolution; returns the errors. */
-export function typeCheck(project: string, moduleResolution: "node16" | "nodenext" | "bundler"): string {
+/** Libraries of types that a program may have: in a page, in a page with `using`, and in neither page nor Node. */
+export const LIBS = [["es2022", "dom"], ["es2022", "esnext.disposable", "dom"], ["es2022"]];
+
+/**
+ * Type-checks test/package/consumer.ts, and every declaration that it reaches, in a project under one kind of module resolution, without
+ * Node's types; returns the errors. `tsc` is the compiler (default: this repository's).
+ */
+export function typeCheck(
+  project: string,
+  moduleResolution: "node16" | "nodenext" | "bundler",
+  lib: readonly string[],
+  tsc = join(root, "node_modules/typescript/bin/tsc"),
+): string {
   copyFileSync(join(root, "test/package/consumer.ts"), join(project, "consumer.ts"));
   const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
   const compilerOptions = {
     target: "es2022",
-    lib: ["es2022", "esnext.disposable", "dom"],
+    lib,
     module,
     moduleResolution,
     strict: true,
@@ -111,7 +122,7 @@ export function typeCheck(project: string, moduleResolution: "node16" | "nodenex
   const config = join(project, `tsconfig.${moduleResolution}.json`);
   writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
   try {
-    execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config], { encoding: "utf8" });
+    execFileSync(process.execPath, [tsc, "-p", config], { encoding: "utf8" });
     return "";
   } catch (error) {
     return (error as { stdout: string }).stdout;

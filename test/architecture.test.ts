@@ -9,7 +9,7 @@ const byPath = new Map(files.map((file) => [file.path, file]));
 
 /** Lower layers first. A file imports from its own folder and from lower layers only. */
 const LAYERS = [
-  ["errors"],
+  ["errors", "disposable"],
   ["wasm"],
   ["ops"],
   ["tensor"],

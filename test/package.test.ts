@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { linkInto, pack, runProgram, strayFiles, type Tarball, typeCheck } from "../scripts/package_check.ts";
+import { LIBS, linkInto, pack, runProgram, strayFiles, type Tarball, typeCheck } from "../scripts/package_check.ts";
 import { root } from "./source.ts";
 
 let project: string;
@@ -46,6 +46,10 @@ test("trains a network in a project that installed it", { timeout: 30_000 }, () 
   expect(runProgram(project)).toMatch(/loss 0\.\d+ -> 0\.\d+/);
 });
 
-test.each(["node16", "nodenext", "bundler"] as const)("types resolve: %s", (resolution) => {
-  expect(typeCheck(project, resolution)).toBe("");
-});
+const resolutions = ["node16", "nodenext", "bundler"] as const;
+test.each(resolutions.flatMap((resolution) => LIBS.map((lib) => ({ resolution, lib }))))(
+  "types resolve: $resolution, $lib",
+  ({ resolution, lib }) => {
+    expect(typeCheck(project, resolution, lib)).toBe("");
+  },
+);

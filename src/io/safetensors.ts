@@ -52,7 +52,7 @@ const encoder = new TextEncoder();
 export function writeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   options?: { metadata?: Metadata },
-): Uint8Array<ArrayBuffer> {
+): ReturnType<Uint8ArrayConstructor["of"]> {
   const { metadata } = readOptions("writeSafetensors", options, { metadata: {} as Metadata });
   if (typeof tensors !== "object" || tensors === null) {
     throw new OptionError(`writeSafetensors: expected an object of tensors by name, got ${tensors}`);

@@ -1,3 +1,4 @@
+import "../disposable.ts";
 import { OptionError } from "../errors.ts";
 import { checkBoolean, readOptions } from "../ops/options.ts";
 import { keep } from "../tensor/scope.ts";

@@ -1,3 +1,4 @@
+import "../disposable.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { checkNumber, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";

@@ -1,3 +1,4 @@
+import "../disposable.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
 import { checkBoolean, readOptions, refusePromise } from "../ops/options.ts";
 import type { Handle } from "./handle.ts";

@@ -1,3 +1,4 @@
+import "../disposable.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { addInto } from "../ops/accumulate.ts";
 import {

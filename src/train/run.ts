@@ -13,12 +13,15 @@ import type { Callback } from "./trainer_options.ts";
 /** Values of a configuration: what JSON and a command line can hold. */
 export type Config = Record<string, number | string | boolean>;
 
+/** A signal that stops a run in an orderly way. */
+export type StopSignal = "SIGINT" | "SIGTERM";
+
 /** Thrown by `Run.train` when a signal stopped it; what was done is saved. */
 export class Interrupted extends WasmgradError {
   override name = "Interrupted";
-  readonly signal: NodeJS.Signals;
+  readonly signal: StopSignal;
 
-  constructor(signal: NodeJS.Signals, where: string) {
+  constructor(signal: StopSignal, where: string) {
     super(`stopped by ${signal}; the same command goes on from ${where}`);
     this.signal = signal;
   }
@@ -105,8 +108,8 @@ export class Run {
         console.log(`${name}: ${shown.join(", ")}`);
       },
     };
-    let signal: NodeJS.Signals | null = null;
-    const stop = (name: NodeJS.Signals) => {
+    let signal: StopSignal | null = null;
+    const stop = (name: StopSignal) => {
       signal = name;
       trainer.stop();
     };

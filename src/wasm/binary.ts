@@ -4,7 +4,7 @@ import { isShared } from "./memory.ts";
 /** "fast": relaxed SIMD, with fused multiply-add where the processor has it. */
 export type Precision = "reproducible" | "fast";
 
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
   const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
   if (Buffer) return new Uint8Array(Buffer.from(text, "base64")); // a loop takes some milliseconds at the start of a program
   const binary = atob(text);
@@ -18,7 +18,7 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
  * that needs one (they have no atomic instruction), so where the memory is plain they are told so: by one bit, "shared", in
  * the flags of the import.
  */
-export function kernelBytes(precision: Precision): Uint8Array<ArrayBuffer> {
+export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstructor["of"]> {
   const bytes = decodeBase64(kernelsBase64);
   if (!isShared) bytes[MEMORY_FLAGS] &= ~2;
   if (precision === "reproducible") return bytes;

@@ -21,7 +21,9 @@ const MIN_GROWTH = 16 * 1024 * 1024;
 const TABLE_BYTES = 256;
 
 /** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
-export const { memory, isShared } = makeMemory();
+const made = makeMemory();
+export const memory: LinearMemory = made.memory;
+export const { isShared } = made;
 
 interface Range {
   start: number;
@@ -37,7 +39,12 @@ let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
 
-function makeMemory(): { memory: WebAssembly.Memory; isShared: boolean } {
+/** The `WebAssembly.Memory` of the program's types, where these know it (all of a page's and of Node's do). */
+export type LinearMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer Memory } } }
+  ? Memory
+  : { readonly buffer: ArrayBuffer; grow(pages: number): number };
+
+function makeMemory(): { memory: LinearMemory; isShared: boolean } {
   const size = { initial: 4, maximum: MAX_PAGES };
   try {
     return { memory: new WebAssembly.Memory({ ...size, shared: true }), isShared: true };

@@ -1,16 +1,11 @@
 import { OptionError } from "../errors.ts";
 import { beginJob, type Crew, dismiss, fileOf, type Hand, type Job, takeLine } from "./job.ts";
-import { isShared, memory } from "./memory.ts";
+import { isShared, type LinearMemory, memory } from "./memory.ts";
 import { settle } from "./pending.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
 /** What starts one worker, in Node or in a browser; returns what looks after it. */
-type StartWorker = (data: {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
-  line: number;
-  lane: number;
-}) => Hand;
+type StartWorker = (data: { module: object; memory: LinearMemory; line: number; lane: number }) => Hand;
 
 /** What the user set, or the default once somebody asked. */
 let threads: number | undefined;
@@ -166,7 +161,7 @@ export function restartWorkers(): void {
   }
 }
 
-function startWorkers(module: WebAssembly.Module): Crew {
+function startWorkers(module: object): Crew {
   const hands: Hand[] = [];
   const reason = obstacle();
   if (reason && threads !== 1) {
@@ -185,7 +180,7 @@ function startWorkers(module: WebAssembly.Module): Crew {
 }
 
 /** Begins a job on all threads there are; `settle` completes it. */
-export function beginParallel(module: WebAssembly.Module, job: Job): void {
+export function beginParallel(module: object, job: Job): void {
   if (!crew || crew.isBroken) crew = startWorkers(module);
   beginJob(job, crew);
 }
