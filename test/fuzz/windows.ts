@@ -145,8 +145,9 @@ const pad: CaseMaker = (random, tape) => {
   const value = random.integer(-3, 3);
   const padding = Array.from({ length: 2 * count }, (_, i) => {
     const n = shape[shape.length - 1 - (i >> 1)];
-    const most = mode === "reflect" ? n - 1 : mode === "circular" ? n : 5;
-    return random.integer(mode !== "reflect" && random.chance(0.2) ? -((n - 1) >> 1) : 0, Math.min(5, most));
+    // circular wraps what negative amounts leave, at least half
+    const most = mode === "reflect" ? n - 1 : mode === "circular" ? n >> 1 : 5;
+    return random.integer(mode !== "reflect" && random.chance(0.2) ? -((n - 1) >> 2) : 0, Math.min(5, most));
   });
   const margin = (d: number, side: number) => padding[2 * (shape.length - 1 - d) + side] ?? 0;
   const outShape = shape.map((n, d) => n + margin(d, 0) + margin(d, 1));
@@ -159,8 +160,11 @@ const pad: CaseMaker = (random, tape) => {
       let place = (Math.floor(at / sizeOf(outShape.slice(d + 1))) % length) - margin(d, 0);
       if (mode === "constant") inside &&= place >= 0 && place < n;
       else if (mode === "replicate") place = Math.min(n - 1, Math.max(0, place));
-      else if (mode === "circular") place = (place + n) % n;
-      else place = place < 0 ? -place : place >= n ? 2 * n - 2 - place : place;
+      else if (mode === "circular") {
+        const first = Math.max(0, -margin(d, 0));
+        const kept = n - first - Math.max(0, -margin(d, 1));
+        place = first + ((place - first + kept) % kept);
+      } else place = place < 0 ? -place : place >= n ? 2 * n - 2 - place : place;
       source = source * n + place;
     });
     return inside ? tape.scale(x.nodes[source], 1) : tape.leaf(value);
