@@ -1,8 +1,21 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { DataError } from "../errors.ts";
 
 let written = 0;
+
+/** Bytes that are read or written in one call: the system takes less than 2 GiB. */
+const PIECE = 2 ** 30;
 
 /**
  * Writes a whole file or leaves the one that was there: the bytes go to a temporary name in the same folder, to the disk, and
@@ -15,7 +28,7 @@ export function writeFileAtomically(path: string, bytes: Uint8Array): void {
   try {
     const file = openSync(temporary, "wx");
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(PIECE, bytes.length - at));
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -50,7 +63,18 @@ function syncFolder(path: string): void {
 /** @throws DataError when the file is missing or cannot be read. */
 export function readWholeFile(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      if (size <= PIECE) return readFileSync(file); // also what has no size: a pipe
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      for (let read = 1; read > 0 && at < size; at += read)
+        read = readSync(file, bytes, at, Math.min(PIECE, size - at), null);
+      return bytes.subarray(0, at);
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     throw new DataError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
   }
