@@ -155,14 +155,16 @@ export function normGradCoefficients(
   }
 }
 
-/** dx = dy * a + (x - center) * b + c; range: rows, or elements from a multiple of 4 where length = 1. */
+/** dx = dy * a + (x - center) * b + c, without x (which may be NaN) where b = 0; range: rows, or elements from a multiple of 4 where length = 1. */
 export function normGradApply(
   begin: i32, end: i32, x: usize, dy: usize, center: usize, a: usize, b: usize, c: usize, dx: usize, length: i32,
 ): void {
   if (length == 1) {
     for (let i = begin; i < end; i += 4) {
       const d = f32x4.sub(load4(x, i), load4(center, i));
-      const v = f32x4.add(f32x4.mul(load4(dy, i), load4(a, i)), f32x4.mul(d, load4(b, i)));
+      const slope = load4(b, i);
+      const own = v128.andnot(f32x4.mul(d, slope), f32x4.eq(slope, f32x4.splat(0)));
+      const v = f32x4.add(f32x4.mul(load4(dy, i), load4(a, i)), own);
       storeUpTo(dx, i, end, f32x4.add(v, load4(c, i)));
     }
     return;
@@ -174,9 +176,10 @@ export function normGradApply(
     const as = v128.load32_splat(a + at);
     const bs = v128.load32_splat(b + at);
     const cs = v128.load32_splat(c + at);
+    const flat = f32x4.eq(bs, f32x4.splat(0));
     for (let i = 0; i < length; i += 4) {
       const d = f32x4.sub(load4(x + offset, i), m);
-      const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), f32x4.mul(d, bs));
+      const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
       storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
     }
   }

@@ -59,7 +59,7 @@ function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   if (kind == L1) return f32x4.abs(d);
   if (kind == SMOOTH_L1) {
     const a = f32x4.abs(d);
-    const near = f32x4.div(f32x4.mul(f32x4.mul(a, a), all(0.5)), beta);
+    const near = f32x4.mul(f32x4.mul(a, all(0.5)), f32x4.div(a, beta)); // a * a could overflow
     return v128.bitselect(near, f32x4.sub(a, f32x4.mul(beta, all(0.5))), f32x4.lt(a, beta));
   }
   if (kind == BCE) {
@@ -84,7 +84,8 @@ function slope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   const d = f32x4.sub(x, t);
   if (kind == MSE) return f32x4.add(d, d);
   if (kind == L1) return sign(d);
-  if (kind == SMOOTH_L1) return v128.bitselect(f32x4.div(d, beta), sign(d), f32x4.lt(f32x4.abs(d), beta));
+  // a NaN is not beyond beta, and stays
+  if (kind == SMOOTH_L1) return v128.bitselect(sign(d), f32x4.div(d, beta), f32x4.ge(f32x4.abs(d), beta));
   if (kind == BCE) return f32x4.div(d, f32x4.max(f32x4.mul(x, f32x4.sub(all(1), x)), all(1e-12)));
   if (kind == LOGITS) {
     const yes = f32x4.mul(positive, t);
@@ -105,6 +106,23 @@ function targetSlope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v
   }
   if (kind == KL_LOG) return f32x4.mul(exp4(t), f32x4.add(f32x4.sub(t, x), all(1)));
   return f32x4.neg(slope(kind, x, t, positive, beta));
+}
+
+/** g d term / dx. For MSE the factor 2 comes last: 2 d alone could overflow. */
+// @ts-ignore: decorator
+@inline
+function pulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
+  if (kind != MSE) return f32x4.mul(slope(kind, x, t, positive, beta), g);
+  const half = f32x4.mul(f32x4.sub(x, t), g);
+  return f32x4.add(half, half);
+}
+
+/** g d term / dt */
+// @ts-ignore: decorator
+@inline
+function targetPulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
+  if (kind == MSE) return f32x4.neg(pulled(kind, x, t, positive, beta, g));
+  return f32x4.mul(targetSlope(kind, x, t, positive, beta), g);
 }
 
 /** The weighted terms at i to i + 3. */
@@ -205,7 +223,7 @@ function gradients(
   if (single && dx && !dt && !weight && !positive) {
     // what training asks for: the gradient of a mean or a sum, without weights
     do {
-      storeUpTo(dx, i, end, f32x4.mul(slope(kind, load4(x, i), load4(t, i), all(1), b), one));
+      storeUpTo(dx, i, end, pulled(kind, load4(x, i), load4(t, i), all(1), b, one));
       i += 4;
     } while (i < end);
     return;
@@ -216,8 +234,8 @@ function gradients(
     const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
     let g = single ? one : load4(dy, i);
     if (weight) g = f32x4.mul(g, load4(weight, i));
-    if (dx) storeUpTo(dx, i, end, f32x4.mul(slope(kind, xs, ts, p, b), g));
-    if (dt) storeUpTo(dt, i, end, f32x4.mul(targetSlope(kind, xs, ts, p, b), g));
+    if (dx) storeUpTo(dx, i, end, pulled(kind, xs, ts, p, b, g));
+    if (dt) storeUpTo(dt, i, end, targetPulled(kind, xs, ts, p, b, g));
     i += 4;
   } while (i < end);
 }

@@ -64,7 +64,7 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
     return v128.bitselect(x, f32x4.div(soft, all(p)), f32x4.gt(z, all(q)));
   }
   if (f == F.Tanh) return tanh4(x);
-  if (f == F.Clamp) return f32x4.pmin(f32x4.pmax(x, all(p)), all(q));
+  if (f == F.Clamp) return f32x4.pmin(f32x4.pmax(x, all(p)), all(q)); // a bound of NaN is none
   if (f == F.Exp) return exp4(x);
   if (f == F.Expm1) return expm14(x);
   if (f == F.Log) return log4(x);
@@ -100,8 +100,9 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   }
   if (f == F.GeluTanh) {
     const t = geluInnerTanh(x);
-    const inner = f32x4.add(f32x4.mul(f32x4.mul(x, x), all(3 * GELU_CUBIC)), all(1));
-    const bend = f32x4.mul(f32x4.mul(x, f32x4.sub(all(1), f32x4.mul(t, t))), f32x4.mul(inner, all(SQRT_2_OVER_PI)));
+    const near = f32x4.pmax(f32x4.pmin(x, all(20)), all(-20)); // beyond, 1 - t^2 is 0, and must not meet an infinity
+    const inner = f32x4.add(f32x4.mul(f32x4.mul(near, near), all(3 * GELU_CUBIC)), all(1));
+    const bend = f32x4.mul(f32x4.mul(near, f32x4.sub(all(1), f32x4.mul(t, t))), f32x4.mul(inner, all(SQRT_2_OVER_PI)));
     return f32x4.mul(dy, f32x4.mul(f32x4.add(f32x4.add(t, all(1)), bend), all(0.5)));
   }
   if (f == F.Silu) {
@@ -114,15 +115,22 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
     return v128.bitselect(dy, f32x4.mul(dy, sigmoid4(z)), f32x4.gt(z, all(q)));
   }
   if (f == F.Tanh) return f32x4.mul(dy, f32x4.sub(all(1), f32x4.mul(y, y)));
-  if (f == F.Clamp) return v128.and(dy, v128.and(f32x4.ge(x, all(p)), f32x4.le(x, all(q))));
+  if (f == F.Clamp) {
+    const bounded = v128.or(f32x4.le(x, all(p)), f32x4.ge(x, all(q)));
+    return v128.andnot(v128.and(dy, f32x4.eq(x, x)), bounded);
+  }
   if (f == F.Exp) return f32x4.mul(dy, y);
   if (f == F.Expm1) return f32x4.mul(dy, f32x4.add(y, all(1)));
   if (f == F.Log) return f32x4.div(dy, x);
   if (f == F.Log1p) return f32x4.div(dy, f32x4.add(x, all(1)));
   if (f == F.Sqrt) return f32x4.div(dy, f32x4.add(y, y));
-  if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(dy, all(-0.5)), f32x4.mul(y, f32x4.mul(y, y)));
-  if (f == F.Reciprocal) return f32x4.neg(f32x4.mul(dy, f32x4.mul(y, y)));
-  if (f == F.Square) return f32x4.mul(dy, f32x4.add(x, x));
+  // factor by factor: what lies between dy and the result cannot overflow where neither does
+  if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(f32x4.mul(f32x4.mul(dy, y), y), y), all(-0.5));
+  if (f == F.Reciprocal) return f32x4.neg(f32x4.mul(f32x4.mul(dy, y), y));
+  if (f == F.Square) {
+    const half = f32x4.mul(dy, x);
+    return f32x4.add(half, half);
+  }
   if (f == F.Sin) return f32x4.mul(dy, cos4(x));
   if (f == F.Cos) return f32x4.neg(f32x4.mul(dy, sin4(x)));
   if (f == F.Erf) return f32x4.mul(dy, f32x4.mul(exp4(f32x4.neg(f32x4.mul(x, x))), all(TWO_OVER_SQRT_PI)));

@@ -160,30 +160,33 @@ export class Softplus extends Unary {
 }
 
 export interface ClampOptions {
-  /** Lower bound. Default: none. */
+  /** Lower bound; -Infinity is allowed. Default: none. */
   min?: number;
   /** Upper bound, which wins where it is below `min`. Default: none. */
   max?: number;
 }
 
-/** `min(max(x, options.min), options.max)`. int32 stays int32 where both bounds are whole. */
+/** `min(max(x, options.min), options.max)`. int32 stays int32 where the bounds are int32 as well. */
 export class Clamp extends Unary {
-  readonly #bounds: [number, number];
+  readonly #bounds: [number | null, number | null];
 
   constructor(options: ClampOptions) {
-    const { min, max } = readOptions("clamp", options, { min: -Infinity, max: Infinity });
+    const none = null as number | null;
+    const { min, max } = readOptions("clamp", options as { min?: number | null }, { min: none, max: none });
     for (const bound of [min, max]) {
-      if (typeof bound === "number" && !Number.isNaN(bound)) continue;
+      if (bound === null || (typeof bound === "number" && !Number.isNaN(bound))) continue;
       throw new OptionError(`clamp: min and max expected numbers, got min ${min} and max ${max}`);
     }
-    if (min === -Infinity && max === Infinity) throw new OptionError("clamp: expected min, max or both");
-    super("clamp", min, max);
+    if (min === null && max === null) throw new OptionError("clamp: expected min, max or both");
+    super("clamp", min ?? NaN, max ?? NaN); // to the kernels NaN is no bound
     this.#bounds = [min, max];
   }
 
   override forward(x: NDArray): NDArray {
-    const [min, max] = this.#bounds.map((bound) => Math.max(INT32_MIN, Math.min(bound, INT32_MAX)));
-    if (x.dtype === "float32" || !Number.isInteger(min) || !Number.isInteger(max)) return super.forward(x);
-    return intMinimum(intMaximum(castTo(x, "int32"), scalar(min, "int32")), scalar(max, "int32"));
+    const fits = (bound: number | null) => bound === null || bound === (bound | 0);
+    const [min, max] = this.#bounds;
+    if (x.dtype === "float32" || !fits(min) || !fits(max)) return super.forward(x);
+    const raised = intMaximum(castTo(x, "int32"), scalar(min ?? INT32_MIN, "int32"));
+    return intMinimum(raised, scalar(max ?? INT32_MAX, "int32"));
   }
 }

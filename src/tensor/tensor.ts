@@ -603,7 +603,11 @@ export class Tensor implements Leaf, Disposable {
     return apply(new Unary("tanh"), this);
   }
 
-  /** `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. Matches `torch.clamp`. */
+  /**
+   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. The gradient is 1 strictly between the
+   * bounds and 0 at them, beyond them and at NaN. Matches `torch.clamp` (of PyTorch 2.15; older ones have 1 at the bounds).
+   * int32 stays int32 where the bounds fit in int32; else the result is float32.
+   */
   clamp(options: ClampOptions): Tensor {
     return apply(new Clamp(options), this);
   }
