@@ -1,6 +1,18 @@
 /** Convolutions: what they refuse, and how exact Winograd's algorithm is. */
 import { afterEach, describe, expect, test } from "vitest";
-import { DTypeError, memory, nn, noGrad, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import {
+  DTypeError,
+  getConvAlgorithm,
+  memory,
+  nn,
+  noGrad,
+  OptionError,
+  ShapeError,
+  setConvAlgorithm,
+  type Tensor,
+  tensor,
+  zeros,
+} from "wasmgrad";
 import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
 import { testRandom } from "./random.ts";
 
@@ -166,6 +178,62 @@ describe("Winograd F(4x4,3x3)", () => {
   test("its error is within 4e-6, that of the direct product within 1e-6", () => {
     expect(error("winograd", 64, 18)).toBeLessThan(4e-6);
     expect(error("gemm", 64, 18)).toBeLessThan(1e-6);
+  });
+});
+
+describe("setConvAlgorithm", () => {
+  afterEach(() => void setConvAlgorithm("auto"));
+
+  /** Relative root mean square differences from float64, of the result and of both gradients, of the 3x3 convolution of one image. */
+  function errors(): number[] {
+    const [channels, size] = [32, 10];
+    const random = testRandom(9);
+    const draw = (count: number) => Float32Array.from({ length: count }, () => random() * 2 - 1);
+    const [x, w, d] = [draw(channels * size * size), draw(channels * channels * 9), draw(channels * 64)];
+    const input = tensor(x, { shape: [1, channels, size, size], requiresGrad: true });
+    const weight = tensor(w, { shape: [channels, channels, 3, 3], requiresGrad: true });
+    const y = conv2d(input, weight);
+    y.mul(tensor(d, { shape: [1, channels, 8, 8] }))
+      .sum()
+      .backward();
+    const exact = [new Float64Array(channels * 64), new Float64Array(x.length), new Float64Array(w.length)];
+    for (let co = 0; co < channels; co++)
+      for (let pixel = 0; pixel < 64; pixel++)
+        for (let ci = 0; ci < channels; ci++)
+          for (let tap = 0; tap < 9; tap++) {
+            const row = (pixel >> 3) + Math.floor(tap / 3);
+            const [out, k] = [co * 64 + pixel, (co * channels + ci) * 9 + tap];
+            const at = (ci * size + row) * size + (pixel & 7) + (tap % 3);
+            exact[0][out] += x[at] * w[k];
+            exact[1][at] += d[out] * w[k];
+            exact[2][k] += x[at] * d[out];
+          }
+    return [y.data(), input.grad!.data(), weight.grad!.data()].map((came, i) => {
+      const squares = exact[i].reduce((sum, value) => sum + value * value, 0);
+      const differences = exact[i].reduce((sum, value, j) => sum + (came[j] - value) ** 2, 0);
+      return Math.sqrt(differences / squares);
+    });
+  }
+
+  test("the choice is honoured in all passes: the error against float64 tells which it was", () => {
+    expect(getConvAlgorithm()).toBe("auto");
+    const auto = errors();
+    expect(setConvAlgorithm("gemm")).toBe("gemm");
+    expect(getConvAlgorithm()).toBe("gemm");
+    const gemm = errors();
+    setConvAlgorithm("winograd");
+    expect(errors()).toEqual(auto); // 32 channels: Winograd pays
+    for (const pass of [0, 1, 2]) {
+      expect(auto[pass]).toBeLessThan(4e-6);
+      expect(gemm[pass]).toBeLessThan(5e-7);
+      expect(auto[pass]).toBeGreaterThan(1.5 * gemm[pass]);
+    }
+  });
+
+  test.each(["direct", "", "Gemm", undefined, null, 1])("%s is no choice, and changes none", (choice) => {
+    setConvAlgorithm("gemm");
+    expect(() => setConvAlgorithm(choice as never)).toThrow(OptionError);
+    expect(getConvAlgorithm()).toBe("gemm");
   });
 });
 
