@@ -38,6 +38,9 @@ function maxOfWindows(
   if (index) storeUpTo(index, 0, count, at);
 }
 
+/** Windows that reach this far pass over the columns outside the plane; for shorter ones the divisions cost more. */
+const FAR: i64 = 16;
+
 /** y[o] = the largest of window o, index[o] = where it is (where index is not 0). Range: planes. */
 export function maxPool2d(
   begin: i32, end: i32, x: usize, y: usize, index: usize,
@@ -64,8 +67,12 @@ export function maxPool2d(
         const lastColumn = <i64>column + <i64>(count - 1) * <i64>strideWidth;
         if (column < 0 || lastColumn + reach >= width) {
           // of a window's columns only those that lie in the plane for one of the four
-          const before = <i32>min(max(-lastColumn + dilationWidth - 1, 0) / dilationWidth, kernelWidth);
-          const behind = column < width ? <i32>min((<i64>width - 1 - column) / dilationWidth + 1, kernelWidth) : 0;
+          let before = 0;
+          let behind = kernelWidth;
+          if (reach >= FAR) {
+            before = <i32>min(max(-lastColumn + dilationWidth - 1, 0) / dilationWidth, kernelWidth);
+            behind = column < width ? <i32>min((<i64>width - 1 - column) / dilationWidth + 1, kernelWidth) : 0;
+          }
           const shift = before * dilationWidth;
           maxOfWindows(
             false, 0, plane, width, top, bottom, column + shift, i32x4.add(starts, i32x4.splat(shift)), strideWidth, before, behind,
