@@ -60,6 +60,7 @@ const logitsLoss: CaseMaker = (random, tape) => {
     shape: reduction === "none" ? shape : [],
     run: ([x]) => F.binaryCrossEntropyWithLogits(x, tensor(target, { shape: [...shape] }), { reduction }),
     slack: 16,
+    floor: 4,
   };
 };
 

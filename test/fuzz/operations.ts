@@ -115,7 +115,7 @@ const UNARY: Record<string, Unary> = {
   square: { f: (x) => [x * x, 2 * x], run: (x) => x.square() },
   sin: { f: (x) => [Math.sin(x), Math.cos(x)], run: (x) => x.sin() },
   cos: { f: (x) => [Math.cos(x), -Math.sin(x)], run: (x) => x.cos() },
-  erf: { f: (x) => [erf(x), (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x)], run: (x) => x.erf() },
+  erf: { f: (x) => [erf(x), (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x)], run: (x) => x.erf(), absolute: 4 },
   relu: { f: (x) => [Math.max(x, 0), x > 0 ? 1 : 0], run: (x) => x.relu() },
   sigmoid: { f: (x) => [sigmoid(x), sigmoid(x) * sigmoid(-x)], run: (x) => x.sigmoid(), absolute: 4 },
   tanh: { f: (x) => [Math.tanh(x), 1 / Math.cosh(x) ** 2], run: (x) => x.tanh(), absolute: 8 },
