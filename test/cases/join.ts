@@ -129,7 +129,7 @@ export const padCases: OpCase[] = [
   padding([2, 3, 4], [1, 1, 1, 1, 1, 1]),
   padding([5, 6], [-1, -2, 2, -3]),
   padding([4], [-3, 2]),
-  padding([4], [-5, 6], "constant", 2),
+  padding([4], [-4, 6], "constant", 2),
   padding([2, 4], [-2, -2]),
   padding([0, 2], [1, 1, 2, 1], "constant", 3),
   padding([2, 1, 1], [3, 3, 3, 3]),
