@@ -1,6 +1,7 @@
 /** What the case tables cannot say about normalization: running statistics, large means, bad input. */
 import { describe, expect, test } from "vitest";
-import { DTypeError, nn, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
+import { DTypeError, nn, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import { expectClose } from "./compare.ts";
 
 const F = nn.functional;
 
@@ -113,6 +114,38 @@ describe("normalize", () => {
       [0.5, 0].map((v) => expect.closeTo(v, 6)),
     ]);
     expect(F.normalize(tensor([[Number.NaN, 1]]), { p }).toArray()).toEqual([[Number.NaN, Number.NaN]]);
+  });
+
+  test.each([0.5, 1, 3, 4.5, 10, 40])("p = %s: powers of small and large elements neither vanish nor overflow", (p) => {
+    const row = [1, -0.75, 0.5, 0, 0.9];
+    const dy = [1, 2, -3, 4, 0.5];
+    for (const scale of [1e-36, 1e-20, 1e-5, 1, 1e5, 1e20, 1e36]) {
+      const values = row.map((value) => Math.fround(value * scale));
+      const x = tensor([values], { requiresGrad: true });
+      const y = F.normalize(x, { p, eps: 0 });
+      y.backward(tensor([dy]));
+      // float64, on the row divided by its largest: y does not change, and dx is divided by the same
+      const [largest] = values;
+      const u = values.map((value) => value / largest);
+      const norm = u.reduce((sum, value) => sum + Math.abs(value) ** p, 0) ** (1 / p);
+      const dot = u.reduce((sum, value, i) => sum + value * dy[i], 0);
+      const slope = (value: number) =>
+        value === 0 ? 0 : Math.sign(value) * Math.abs(value) ** (p - 1) * norm ** (1 - p);
+      expectClose(
+        `scale ${scale}`,
+        y.data(),
+        u.map((value) => value / norm),
+        2e-6,
+      );
+      expectClose(
+        `gradient at scale ${scale}`,
+        [...(x.grad as Tensor).data()].map((value) => value * largest),
+        u.map((value, i) => dy[i] / norm - (dot * slope(value)) / norm ** 2),
+        2e-5,
+      );
+    }
+    expect(F.normalize(tensor([[1e-5]]), { p }).item()).toBeCloseTo(1, 6);
+    expect(F.normalize(zeros([2, 0]), { p }).shape).toEqual([2, 0]);
   });
 
   test("a zero vector stays zero", () => {

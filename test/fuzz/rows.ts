@@ -175,7 +175,7 @@ const channelNorm: CaseMaker = (random, tape) => {
 const normalize: CaseMaker = (random, tape) => {
   const shape = random.shape(1, 4).map((n) => Math.max(n, 1));
   const dim = random.integer(0, shape.length - 1);
-  const p = random.pick([1, 2, 2, 3, 4.5]);
+  const p = random.pick([1, 2, 2, 3, 4.5, 10]);
   const scale = random.pick([1, 1, 1e-5, 1e5]);
   const x = draw(random, tape, shape, scale);
   const outputs: Node[] = [];

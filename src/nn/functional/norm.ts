@@ -1,10 +1,10 @@
 import { OptionError } from "../../errors.ts";
-import { checkShape } from "../../ops/array.ts";
+import { checkShape, normalizeDim } from "../../ops/array.ts";
 import { LayerNorm } from "../../ops/layer_norm.ts";
 import { BatchNorm, GroupNorm } from "../../ops/norm.ts";
 import { Normalize } from "../../ops/normalize.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../ops/options.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply, noGrad, type Tensor } from "../../tensor/tensor.ts";
 
 export interface NormOptions {
   /** Multiplies the normalized values. Default: none. */
@@ -98,7 +98,8 @@ export function batchNorm(
 }
 
 /**
- * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`.
+ * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`; powers do not over- or underflow on the way, where
+ * PyTorch's do.
  *
  * @param options `p` > 0 (default 2); `dim` (default 1); `eps` (default 1e-12).
  * @throws OptionError when `dim` is out of range or p is not positive.
@@ -113,7 +114,18 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   checkNumber("normalize", "eps", eps, 0);
   if (!(checkNumber("normalize", "p", p) > 0)) throw new OptionError(`normalize: p expected a number > 0, got ${p}`);
   if (p === 2) return apply(new Normalize(dim, eps), x);
-  return x.div(powerFlatAtZero(powerFlatAtZero(x.abs(), p).sum(dim, { keepdim: true }), 1 / p).maximum(eps));
+  normalizeDim("normalize", dim, x.dim());
+  const size = noGrad(() => largestMagnitude(x, dim));
+  const scaled = x.div(size); // in [-1, 1], so that no power overflows, and the largest does not vanish
+  const norm = powerFlatAtZero(powerFlatAtZero(scaled.abs(), p).sum(dim, { keepdim: true }), 1 / p);
+  return scaled.div(norm.maximum(noGrad(() => size.reciprocal().mul(eps))));
+}
+
+/** The largest |x| along a dimension, kept as one of length 1; 1 where that is no number to divide by. */
+function largestMagnitude(x: Tensor, dim: number): Tensor {
+  if (x.numel() === 0) return x.sum(dim, { keepdim: true }).add(1);
+  const size = x.abs().max(dim, { keepdim: true }).values;
+  return size.where(size.gt(0).logicalAnd(size.isFinite()), 1);
 }
 
 /** `x ^ p` for x >= 0, with the gradient 0 at 0, where a root's is infinite and would give NaN further down. */
