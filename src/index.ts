@@ -16,7 +16,14 @@ export {
 } from "./tensor/creation.ts";
 export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
-export { Generator, type GeneratorState, getRngState, manualSeed, setRngState } from "./tensor/generator.ts";
+export {
+  Generator,
+  type GeneratorState,
+  getRngState,
+  manualSeed,
+  setRngState,
+  withGenerator,
+} from "./tensor/generator.ts";
 export { matmul } from "./tensor/linear_algebra.ts";
 export { type MemoryStatistics, memory } from "./tensor/memory.ts";
 export {

@@ -6,6 +6,7 @@ import {
   Generator,
   getRngState,
   manualSeed,
+  nn,
   OptionError,
   rand,
   randint,
@@ -16,6 +17,7 @@ import {
   ShapeError,
   setRngState,
   tensor,
+  withGenerator,
   zeros,
 } from "wasmgrad";
 import { kernels } from "../src/wasm/kernels.ts";
@@ -288,5 +290,60 @@ describe("bernoulli", () => {
     expect(() => bernoulli(tensor([0.5, -0.1]))).toThrow("element 1 is not");
     expect(() => bernoulli(tensor([0.5, 0, NaN]))).toThrow("element 2 is not");
     expect(() => bernoulli(tensor([1], { dtype: "int32" }))).toThrow(DTypeError);
+  });
+});
+
+describe("withGenerator", () => {
+  const draws = () => [
+    rand([3]).toArray(),
+    randn([3]).toArray(),
+    randint(0, 9, [3]).toArray(),
+    randperm(5).toArray(),
+    bernoulli([9], { p: 0.5 }).toArray(),
+    zeros([3]).uniform_().toArray(),
+    nn.init.normal(zeros([3])).toArray(),
+    new nn.Linear(2, 2).weight.toArray(),
+    new nn.Dropout(0.5).forward(rand([20])).toArray(),
+  ];
+
+  test("draws of all kinds come from it, and the default generator stays where it is", () => {
+    manualSeed(7);
+    const [expected, end] = [draws(), getRngState()];
+    const before = manualSeed(1).getState();
+    const generator = new Generator(7);
+    expect(withGenerator(generator, draws)).toEqual(expected);
+    expect([generator.getState(), getRngState()]).toEqual([end, before]);
+  });
+
+  test("inside it is the default one: named or not, seeds and states are one", () => {
+    const generator = new Generator(7);
+    const both = withGenerator(generator, () => [rand([4]).toArray(), rand([4], { generator }).toArray()]);
+    manualSeed(7);
+    expect(both).toEqual([rand([4]).toArray(), rand([4]).toArray()]);
+    withGenerator(generator, () => manualSeed(3));
+    expect([generator.initialSeed(), getRngState().seed]).toEqual([3, 7]);
+  });
+
+  test("nests, and the one before comes back after an error", () => {
+    const [outer, inner] = [new Generator(1), new Generator(2)];
+    const state = getRngState();
+    withGenerator(outer, () => {
+      expect(() =>
+        withGenerator(inner, () => {
+          rand([4]);
+          throw new Error("mine");
+        }),
+      ).toThrow("mine");
+      expect(getRngState()).toEqual({ seed: 1, offset: 0 });
+    });
+    expect([getRngState(), inner.getState().offset]).toEqual([state, 4]);
+  });
+
+  test("refuses async functions and what is no generator", () => {
+    const state = getRngState();
+    expect(() => withGenerator(new Generator(1), async () => 1)).toThrow(/returned a Promise.*after each await/);
+    expect(() => withGenerator({} as never, () => 1)).toThrow(OptionError);
+    expect(() => withGenerator(new Generator(1), 5 as never)).toThrow(OptionError);
+    expect(getRngState()).toEqual(state);
   });
 });

@@ -2,9 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import {
   DataError,
+  Generator,
+  getRngState,
   manualSeed,
   memory,
   nn,
@@ -13,6 +15,7 @@ import {
   rand,
   StateDictError,
   scope,
+  setRngState,
   type Tensor,
   tensor,
   WasmgradError,
@@ -301,6 +304,121 @@ describe("Trainer", () => {
     ["a log every 0 steps", { logEvery: 0 }],
   ])("%s is an error", (_name, wrong) => {
     expect(() => makeTrainer(wrong)).toThrow(OptionError);
+  });
+});
+
+describe("a trainer's own random numbers", () => {
+  afterEach(() => void vi.restoreAllMocks());
+  /** Lets a trainer wait after each step, as if each took long. */
+  function slowly(): void {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 100));
+  }
+  const run = async ({ trainer, model }: ReturnType<typeof makeTrainer>) => {
+    await trainer.fit();
+    return weights(model);
+  };
+  const makeAnother = () => {
+    makeTrainer({ epochs: 3 });
+    setRngState({ seed: 5, offset: 8 });
+  };
+
+  test("two that overlap, made at once or one after the other, end as alone", async () => {
+    slowly();
+    const alone = [await run(makeTrainer()), await run(makeTrainer({ epochs: 3, clipNorm: 0.5 }))];
+    const [a, b] = [makeTrainer(), makeTrainer({ epochs: 3, clipNorm: 0.5 })];
+    expect(await Promise.all([run(a), run(b)])).toEqual(alone);
+    const first = run(makeTrainer());
+    await Promise.resolve();
+    expect(await Promise.all([first, run(makeTrainer({ epochs: 3, clipNorm: 0.5 }))])).toEqual(alone);
+  });
+
+  test.each(["timers", "microtasks"])(
+    "draws and seeds of %s meanwhile change nothing, nor are they changed",
+    async (kind) => {
+      const alone = await run(makeTrainer());
+      const draw = () => rand([3]).toArray();
+      const made = makeTrainer();
+      const before = getRngState();
+      const drawn: unknown[] = [];
+      if (kind === "timers") slowly();
+      let done = false;
+      const others = (async () => {
+        while (!done) {
+          await (kind === "timers" ? new Promise((resolve) => setTimeout(resolve)) : null);
+          if (!done) drawn.push(draw());
+        }
+      })();
+      expect(await run(made)).toEqual(alone);
+      done = true;
+      await others;
+      expect(drawn.length).toBeGreaterThan(2);
+      setRngState(before);
+      expect(drawn.map(draw)).toEqual(drawn);
+    },
+  );
+
+  test("alone, the default generator goes on where the run ended; a seed between making and fit counts", async () => {
+    const made = makeTrainer();
+    manualSeed(3);
+    const one = await run(made);
+    const after = getRngState();
+    expect(after).toEqual(made.trainer.generator.getState());
+    expect(after.offset).toBeGreaterThan(0);
+    const generator = new Generator(3);
+    const given = makeTrainer({ generator });
+    const untouched = getRngState();
+    expect(await run(given)).toEqual(one);
+    expect([getRngState(), generator.getState()]).toEqual([untouched, after]);
+  });
+
+  test("also where a callback throws, and a callback draws from the trainer's", async () => {
+    const states: unknown[] = [];
+    const { trainer } = makeTrainer({}, [
+      {
+        onEpoch: (trainer) => {
+          states.push(getRngState(), trainer.generator.getState());
+          throw new Error("stop here");
+        },
+      },
+    ]);
+    await expect(trainer.fit()).rejects.toThrow("stop here");
+    expect(states[0]).toEqual(states[1]);
+    expect(getRngState()).toEqual(states[0]);
+  });
+
+  test("a checkpoint holds it: resumed while others draw, a run ends with the same bits", async () => {
+    const whole = await run(makeTrainer());
+    const path = join(folder, "random.safetensors");
+    for (const saveIn of ["a callback", "the program"]) {
+      const save: Callback = { onEpoch: (trainer) => void saveTrainer(path, trainer) };
+      const stopped = makeTrainer({}, saveIn === "a callback" ? [save, stopAfter(9)] : [{}, stopAfter(9)]);
+      const fit = stopped.trainer.fit();
+      rand([5]);
+      await fit;
+      if (saveIn === "the program") saveTrainer(path, stopped.trainer);
+      const resumed = makeTrainer({}, [{}, stopAfter(99)]);
+      resumeTrainer(path, resumed.trainer);
+      makeAnother();
+      expect(await run(resumed)).toEqual(whole);
+    }
+  });
+
+  test("a state without it, of an earlier version, still loads: the default generator's is meant", async () => {
+    const whole = await run(makeTrainer());
+    const stopped = makeTrainer({}, [stopAfter(9)]);
+    await stopped.trainer.fit();
+    const { generator, ...old } = stopped.trainer.stateDict();
+    expect(generator).toEqual(getRngState());
+    const resumed = makeTrainer({}, [stopAfter(99)]);
+    resumed.trainer.loadStateDict(old as never);
+    makeAnother();
+    setRngState(generator!);
+    expect(await run(resumed)).toEqual(whole);
+    for (const bad of [{ seed: -1, offset: 0 }, { seed: 1 }, 5, "x"]) {
+      expect(() => resumed.trainer.loadStateDict({ ...old, generator: bad as never })).toThrow(StateDictError);
+    }
+    expect(() => makeTrainer({ generator: 5 as never })).toThrow(OptionError);
   });
 });
 

@@ -1,4 +1,5 @@
-import { checkInteger } from "../ops/options.ts";
+import { OptionError } from "../errors.ts";
+import { checkInteger, describe, refusePromise } from "../ops/options.ts";
 import { countersOf, type Draw } from "../ops/random.ts";
 
 /** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */
@@ -9,6 +10,10 @@ export interface GeneratorState {
 
 /** The seed of a new `Generator`, and of the default one until `manualSeed()` is called: without it every run draws the same numbers. */
 export const DEFAULT_SEED = 0;
+
+/** Reads and sets where a generator's numbers come from; for `withGenerator`. */
+let streamOf: (generator: Generator) => GeneratorState;
+let setStream: (generator: Generator, stream: GeneratorState) => void;
 
 /**
  * A source of random numbers: Philox 4x32-10, which computes each number from the seed and its position in the stream. So the
@@ -25,8 +30,14 @@ export const DEFAULT_SEED = 0;
  * ```
  */
 export class Generator {
-  #seed = DEFAULT_SEED;
-  #offset = 0;
+  #stream: GeneratorState = { seed: DEFAULT_SEED, offset: 0 };
+
+  static {
+    streamOf = (generator) => generator.#stream;
+    setStream = (generator, stream) => {
+      generator.#stream = stream;
+    };
+  }
 
   /** @param seed an integer in [0, 2^53). */
   constructor(seed = DEFAULT_SEED) {
@@ -35,18 +46,18 @@ export class Generator {
 
   /** Starts the stream of `seed`, an integer in [0, 2^53). */
   manualSeed(seed: number): this {
-    this.#seed = checkInteger("manualSeed", "seed", seed, 0, Number.MAX_SAFE_INTEGER);
-    this.#offset = 0;
+    this.#stream.seed = checkInteger("manualSeed", "seed", seed, 0, Number.MAX_SAFE_INTEGER);
+    this.#stream.offset = 0;
     return this;
   }
 
   /** The seed that the stream started with. */
   initialSeed(): number {
-    return this.#seed;
+    return this.#stream.seed;
   }
 
   getState(): GeneratorState {
-    return { seed: this.#seed, offset: this.#offset };
+    return { ...this.#stream };
   }
 
   /** Goes on where the generator was when `getState()` was called. */
@@ -54,14 +65,14 @@ export class Generator {
     const seed = checkInteger("setState", "seed", state?.seed, 0, Number.MAX_SAFE_INTEGER);
     const offset = checkInteger("setState", "offset", state?.offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger("setState", "offset / 4", offset / 4, 0, Number.MAX_SAFE_INTEGER);
-    this.#seed = seed;
-    this.#offset = offset;
+    this.#stream.seed = seed;
+    this.#stream.offset = offset;
   }
 
   /** The place of the next `size` numbers, which are then used up; for ops. */
   take(size: number): Draw {
-    const draw = { seed: this.#seed, offset: this.#offset };
-    this.#offset += countersOf(size);
+    const draw = { seed: this.#stream.seed, offset: this.#stream.offset };
+    this.#stream.offset += countersOf(size);
     return draw;
   }
 }
@@ -72,6 +83,34 @@ export const defaultGenerator = new Generator();
 /** Seeds the default generator, an integer in [0, 2^53), and returns it. Matches `torch.manual_seed`. */
 export function manualSeed(seed: number): Generator {
   return defaultGenerator.manualSeed(seed);
+}
+
+/**
+ * Runs `body` with another generator in the place of the default one: every draw that names no generator takes its numbers from it, and
+ * `manualSeed` seeds it. So draws of one task (a request, a click) do not change those of another. `body` is synchronous; a task that
+ * waits calls `withGenerator` again after each `await`.
+ *
+ * @throws OptionError for anything but a Generator, and for a function that returns a Promise.
+ * @example
+ * ```ts
+ * import { Generator, rand, withGenerator } from "wasmgrad";
+ * const mine = new Generator(7);
+ * const noise = withGenerator(mine, () => rand([2]));
+ * console.log(noise.toArray(), rand([2], { generator: new Generator(7) }).toArray()); // twice the same
+ * ```
+ */
+export function withGenerator<T>(generator: Generator, body: () => T): T {
+  const op = "withGenerator";
+  if (!(generator instanceof Generator))
+    throw new OptionError(`${op}: expected a Generator, got ${describe(generator)}`);
+  if (typeof body !== "function") throw new OptionError(`${op}: expected a function, got ${describe(body)}`);
+  const before = streamOf(defaultGenerator);
+  setStream(defaultGenerator, streamOf(generator));
+  try {
+    return refusePromise(op, body(), "; call withGenerator again after each await");
+  } finally {
+    setStream(defaultGenerator, before);
+  }
 }
 
 /** The default generator's state. Matches `torch.get_rng_state`. */

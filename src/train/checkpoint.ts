@@ -3,7 +3,7 @@ import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint.ts";
 import type { Trainer } from "./trainer.ts";
 
 /**
- * Writes all that a trainer needs to go on at the same bit: its state, and that of the default random generator. One safetensors file,
+ * Writes all that a trainer needs to go on at the same bit: its state, that of its random generator, and that of the default one. One safetensors file,
  * written atomically. Node only.
  *
  * @throws DataError when the file cannot be written.

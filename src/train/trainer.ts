@@ -5,9 +5,11 @@ import { inMode } from "../nn/mode.ts";
 import { Module } from "../nn/module.ts";
 import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
+import { type GeneratorState, type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { Scope, scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
+import { OwnGenerator } from "./own_generator.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
 
 /** All there is to know of a trainer, to go on at the same bit. */
@@ -19,6 +21,8 @@ export interface TrainerState {
   sums: { epoch: Sums; entry: Sums };
   log: LogEntry[];
   loader: DataLoaderState;
+  /** Of the trainer's own generator; null before training began. */
+  generator: GeneratorState | null;
   states: Record<string, unknown>;
 }
 
@@ -41,12 +45,16 @@ const NO_OPTIONS = {
   callbacks: undefined,
   parts: undefined,
   logEvery: undefined,
+  generator: undefined,
 } satisfies Record<keyof TrainerOptions<unknown>, undefined>;
 const noSums = (): Sums => ({ count: 0, totals: {} });
 
 /**
  * The training loop: batches, steps, validation, a log. It stops after any step and goes on there to the same bits, in this process
  * (`fit` again) or another (`saveTrainer`, `resumeTrainer`). Memory stays flat.
+ *
+ * Random numbers come from the trainer's own `generator`: it takes the default one's place while the trainer's code runs (the loader,
+ * loss, dropout, `validate`, callbacks), and not while other code does. So neither another trainer nor a click that draws changes a run.
  *
  * @throws OptionError; WasmgradError where a loss is not finite.
  * @example
@@ -71,6 +79,7 @@ const noSums = (): Sums => ({ count: 0, totals: {} });
 export class Trainer<B = any> {
   readonly options: TrainerOptions<B>;
   readonly log: LogEntry[] = [];
+  readonly #random: OwnGenerator;
   readonly #logEvery: number;
   readonly #watchers: Callback[] = [];
   #place: Place = { epoch: 0, step: 0 };
@@ -83,7 +92,7 @@ export class Trainer<B = any> {
   #finished = false;
 
   constructor(options: TrainerOptions<B>) {
-    const { model, loader, optimizer, loss, epochs, logEvery } = readOptions(
+    const { model, loader, optimizer, loss, epochs, logEvery, generator } = readOptions(
       "Trainer",
       options,
       NO_OPTIONS as object as TrainerOptions<B>,
@@ -97,6 +106,7 @@ export class Trainer<B = any> {
     }
     checkInteger("Trainer", "epochs", epochs, 0);
     this.options = options;
+    this.#random = new OwnGenerator(generator);
     this.#logEvery = checkInteger("Trainer", "logEvery", logEvery ?? Math.ceil(loader.length / 20), 1);
   }
 
@@ -106,6 +116,11 @@ export class Trainer<B = any> {
     return () => {
       this.#watchers.splice(this.#watchers.indexOf(callback), 1);
     };
+  }
+
+  /** Where the trainer's random numbers come from. */
+  get generator(): RandomGenerator {
+    return this.#random.generator;
   }
 
   get place(): Readonly<Place> {
@@ -136,20 +151,31 @@ export class Trainer<B = any> {
   async fit(): Promise<void> {
     if (this.#running) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
     this.#running = true;
+    const giveBack = this.#random.begin();
+    const steps = this.#fit();
     try {
-      await this.#fit();
+      // what runs between two waits is this trainer's own; what runs meanwhile is not
+      while (true) {
+        const { done, value: wait } = withGenerator(this.generator, () => steps.next());
+        if (done) return;
+        await wait();
+      }
     } finally {
       this.#running = false;
+      giveBack();
     }
   }
 
-  async #fit(): Promise<void> {
+  /** Yields what to wait for. */
+  *#fit(): Generator<() => Promise<void>, void> {
     this.#stopped = false;
     const { model, epochs } = this.options;
     while (!this.#finishing && this.#place.epoch < epochs) {
       if (this.#stopped) return;
       model.train();
-      if (!(await this.#runEpoch())) return;
+      const ended = yield* this.#runEpoch();
+      yield () => Promise.resolve();
+      if (!ended) return;
       this.#endEpoch();
     }
     if (this.#finished) return;
@@ -182,7 +208,7 @@ export class Trainer<B = any> {
   }
 
   /** Returns whether the epoch was run to its end. */
-  async #runEpoch(): Promise<boolean> {
+  *#runEpoch(): Generator<() => Promise<void>, boolean> {
     const { loader, optimizer } = this.options;
     const place = this.#place;
     let turn = performance.now();
@@ -199,7 +225,7 @@ export class Trainer<B = any> {
       place.step++;
       if (!Object.values(numbers).every(Number.isFinite)) {
         throw new WasmgradError(
-          `Trainer: step ${place.step} gave ${JSON.stringify(numbers)}; a smaller lr or a clipNorm may help`,
+          `Trainer: step ${place.step} gave ${shown(numbers)}; a smaller lr or a clipNorm may help`,
         );
       }
       for (const sums of Object.values(this.#sums)) addTo(sums, numbers);
@@ -210,7 +236,7 @@ export class Trainer<B = any> {
         this.#sums.entry = noSums();
       }
       if (sinceTurn > TURN_MS) {
-        await Scope.outside(() => new Promise((resolve) => setTimeout(resolve)));
+        yield () => Scope.outside(() => new Promise((resolve) => setTimeout(resolve)));
         turn = performance.now();
         sinceTurn = 0;
       }
@@ -278,6 +304,7 @@ export class Trainer<B = any> {
       sums: structuredClone(this.#sums),
       log: structuredClone(this.log),
       loader: this.options.loader.stateDict(),
+      generator: this.#random.state(),
       states: Object.fromEntries(states),
     };
   }
@@ -294,11 +321,13 @@ export class Trainer<B = any> {
     if (typeof states !== "object" || states === null || !Array.isArray(log) || !sums?.epoch || !place) {
       throw new StateDictError("Trainer.loadStateDict: expected what stateDict() gave");
     }
+    const setGenerator = this.#random.load(state.generator);
     const parts = this.#parts();
     const missing = Object.keys(parts).filter((name) => !(name in states));
     if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);
     for (const [name, part] of Object.entries(parts)) part.loadStateDict(states[name]);
     this.options.loader.loadStateDict(loader);
+    setGenerator();
     this.#place = { ...place };
     this.#finishing = finishing;
     this.#finished = finished;
@@ -306,6 +335,12 @@ export class Trainer<B = any> {
     this.#sums = structuredClone(sums);
     this.log.splice(0, this.log.length, ...log);
   }
+}
+
+function shown(numbers: Record<string, number>): string {
+  return Object.entries(numbers)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
 }
 
 function addTo(sums: Sums, numbers: Record<string, number>): void {

@@ -2,6 +2,7 @@ import type { DataLoader } from "../data/data_loader.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import type { Module } from "../nn/module.ts";
 import type { AnyOptimizer } from "../optim/scheduler.ts";
+import type { Generator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import type { MovingAverage } from "./moving_average.ts";
@@ -47,4 +48,9 @@ export interface TrainerOptions<B> {
   parts?: Record<string, Stateful>;
   /** Steps between lines of the log. Default: 20 lines an epoch. */
   logEvery?: number;
+  /**
+   * Where all random numbers of the training come from. Default: a generator of its own that goes on where the default one stands when
+   * `fit` first begins (or, where another trainer was made in between, when this one was made), so that `manualSeed` fixes it.
+   */
+  generator?: Generator;
 }
