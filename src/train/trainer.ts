@@ -86,6 +86,8 @@ export class Trainer<B = any> {
   #sums = { epoch: noSums(), entry: noSums() };
   #seconds = 0;
   #rate = 0;
+  /** When the process last did other things: short epochs and slow callbacks count as well. */
+  #lastTurn = 0;
   #running = false;
   #stopped = false;
   #finishing = false;
@@ -151,6 +153,7 @@ export class Trainer<B = any> {
   async fit(): Promise<void> {
     if (this.#running) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
     this.#running = true;
+    this.#lastTurn = performance.now();
     const giveBack = this.#random.begin();
     const steps = this.#fit();
     try {
@@ -218,7 +221,6 @@ export class Trainer<B = any> {
       turn = now;
     };
     let rest: DataLoaderState | null = null;
-    let sinceTurn = 0;
     for (const batch of loader) {
       this.#rate = optimizer.paramGroups[0].lr;
       const numbers = this.learn(batch);
@@ -229,16 +231,14 @@ export class Trainer<B = any> {
         );
       }
       for (const sums of Object.values(this.#sums)) addTo(sums, numbers);
-      sinceTurn += performance.now() - turn;
       takeTime();
       if (place.step % this.#logEvery === 0) {
         this.#write("step", means(this.#sums.entry));
         this.#sums.entry = noSums();
       }
-      if (sinceTurn > TURN_MS) {
+      if (performance.now() - this.#lastTurn > TURN_MS) {
         yield () => Scope.outside(() => new Promise((resolve) => setTimeout(resolve)));
-        turn = performance.now();
-        sinceTurn = 0;
+        turn = this.#lastTurn = performance.now();
       }
       const state = loader.stateDict();
       if (this.#stopped && state.position < loader.length) {
