@@ -1,4 +1,3 @@
-import { OptionError } from "../errors.ts";
 import type { NDArray } from "./array.ts";
 import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./conv2d_depthwise.ts";
 import { BLOCK_TAPS, convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
@@ -11,6 +10,7 @@ import {
   winogradGradWeight,
   winogradServes,
 } from "./conv2d_winograd.ts";
+import { checkChoice } from "./options.ts";
 import { reluInPlace } from "./relu.ts";
 
 /** The three passes of a convolution, whatever computes them. */
@@ -63,7 +63,8 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
 }
 
 /** What a user chooses between: see setConvAlgorithm. */
-export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
+export type ConvAlgorithmChoice = (typeof CHOICES)[number];
+const CHOICES = ["auto", "gemm", "winograd"] as const;
 
 /**
  * Chooses how convolutions are computed from now on; a backward pass goes the way its forward pass went.
@@ -86,9 +87,7 @@ export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
  * ```
  */
 export function setConvAlgorithm(choice: ConvAlgorithmChoice): ConvAlgorithmChoice {
-  if (choice !== "auto" && choice !== "gemm" && choice !== "winograd") {
-    throw new OptionError(`setConvAlgorithm: expected "auto", "gemm" or "winograd", got ${String(choice)}`);
-  }
+  checkChoice("setConvAlgorithm", "choice", choice, CHOICES);
   forced = choice === "auto" ? undefined : choice;
   return choice;
 }

@@ -3,6 +3,11 @@ import type { Block } from "../wasm/block.ts";
 import type { Node } from "./graph.ts";
 import type { Scope } from "./scope.ts";
 
+/** Anything that holds a handle: a Tensor. */
+export interface Owned {
+  readonly handle: Handle;
+}
+
 let liveTensors = 0;
 let newestUnscoped: Handle | null = null;
 

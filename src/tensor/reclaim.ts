@@ -1,7 +1,9 @@
-import { OptionError, WasmgradError } from "../errors.ts";
+import { WasmgradError } from "../errors.ts";
+import { checkBoolean } from "../ops/options.ts";
 import { frames } from "../wasm/block.ts";
 import { exhaustion } from "../wasm/memory.ts";
-import { Handle, origins } from "./handle.ts";
+import { nodeModule } from "../wasm/node_module.ts";
+import { Handle, type Owned, origins } from "./handle.ts";
 
 /**
  * Tensors outside every scope are the garbage collector's to find, but it does not see WebAssembly memory. So it is told of the pressure: for
@@ -9,10 +11,6 @@ import { Handle, origins } from "./handle.ts";
  * space only. Where memory is exhausted all the same, as in a loop that never lets the event loop turn, what is unreachable is asked
  * for and released at once, where the engine can tell (Node, by its inspector).
  */
-
-interface Owned {
-  readonly handle: Handle;
-}
 
 /** Above 32 MiB, which malloc always takes from the system and gives back to it. */
 const PRESSURE_BYTES = 33 * 2 ** 20;
@@ -47,16 +45,13 @@ export function setTensorClass(of: object, handle: typeof handleOf): void {
   handleOf = handle;
 }
 
-type Inspector = typeof import("node:inspector");
-
 /** All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the engine cannot tell. */
 function reachableTensors(): object[] | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): Inspector } };
   const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
   let tensors: object[] | undefined;
-  let session: InstanceType<Inspector["Session"]> | undefined;
+  let session: import("node:inspector").Session | undefined;
   try {
-    const inspector = process?.getBuiltinModule?.("node:inspector");
+    const inspector = nodeModule("node:inspector");
     if (!inspector) return undefined;
     session = new inspector.Session();
     session.connect();
@@ -121,8 +116,7 @@ let debug = false;
  * ```
  */
 export function setMemoryDebug(value: boolean): void {
-  if (typeof value !== "boolean") throw new OptionError(`setMemoryDebug: expected a boolean, got ${String(value)}`);
-  debug = value;
+  debug = checkBoolean("setMemoryDebug", "value", value);
 }
 
 /** Notes where a tensor is made, with setMemoryDebug(true). */

@@ -1,13 +1,9 @@
 import "../disposable.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
 import { checkBoolean, readOptions, refusePromise } from "../ops/options.ts";
-import type { Handle } from "./handle.ts";
+import { nodeModule } from "../wasm/node_module.ts";
+import type { Handle, Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
-
-/** Anything that holds a handle: a Tensor. */
-interface Owned {
-  readonly handle: Handle;
-}
 
 /** The open scope, as long as no scope follows a task. */
 let current: Scope | null = null;
@@ -23,11 +19,7 @@ let tasks: Storage | undefined;
 /** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
 function followTasks(): Storage | undefined {
   if (tasks) return tasks;
-  type Modules = { "node:async_hooks": typeof import("node:async_hooks") };
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(id: keyof Modules): Modules["node:async_hooks"] | undefined };
-  };
-  const hooks = process?.getBuiltinModule?.("node:async_hooks");
+  const hooks = nodeModule("node:async_hooks");
   if (!hooks?.AsyncLocalStorage) return undefined;
   tasks = new hooks.AsyncLocalStorage<Scope | null>();
   if (current) tasks.enterWith(current);
@@ -133,7 +125,7 @@ export class Scope implements Disposable {
 
   #end(reason: string): void {
     this.#open = false;
-    enter(Scope.innermostOpen(tasks ? openScope() : current));
+    enter(Scope.innermostOpen(openScope()));
     for (const handle of this.handles) {
       handle.scope = null;
       handle.release(reason);
@@ -185,7 +177,7 @@ function adopt(tensor: Owned, scope: Scope | null): void {
 
 /** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
 export function adoptIntoCurrentScope(tensor: Owned): void {
-  adopt(tensor, tasks ? openScope() : current);
+  adopt(tensor, openScope());
 }
 
 function isTensor(value: unknown): value is Owned {

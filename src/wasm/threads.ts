@@ -1,6 +1,7 @@
 import { OptionError } from "../errors.ts";
 import { beginJob, type Crew, dismiss, fileOf, type Hand, type Job, takeLine } from "./job.ts";
 import { isShared, type LinearMemory, memory } from "./memory.ts";
+import { nodeModule } from "./node_module.ts";
 import { settle } from "./pending.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
@@ -37,18 +38,6 @@ function defaultThreads(): number {
 
 function findsNodeModules(): boolean {
   return typeof (globalThis as { process?: { getBuiltinModule?: unknown } }).process?.getBuiltinModule === "function";
-}
-
-/** A built-in module of Node, found without an import, which a bundler for browsers would stumble over. */
-function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
-  const process = (globalThis as { process?: { getBuiltinModule?(id: Name): NodeModules[Name] } }).process;
-  return process?.getBuiltinModule?.(name);
-}
-
-interface NodeModules {
-  "node:fs": typeof import("node:fs");
-  "node:os": typeof import("node:os");
-  "node:worker_threads": typeof import("node:worker_threads");
 }
 
 function workerStarter(): StartWorker {

@@ -1,0 +1,13 @@
+interface NodeModules {
+  "node:async_hooks": typeof import("node:async_hooks");
+  "node:fs": typeof import("node:fs");
+  "node:inspector": typeof import("node:inspector");
+  "node:os": typeof import("node:os");
+  "node:worker_threads": typeof import("node:worker_threads");
+}
+
+/** A built-in module of Node, found without an import, which a bundler for browsers would stumble over. */
+export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
+  const process = (globalThis as { process?: { getBuiltinModule?(id: Name): NodeModules[Name] } }).process;
+  return process?.getBuiltinModule?.(name);
+}
