@@ -7,7 +7,9 @@ const runs = process.argv[2] ?? "15";
 const folder = join("build", "runtimes");
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
-const run = (command: string, args: string[]) => execFileSync(command, args, { stdio: "inherit" });
+/** A hang ends with an error: installing or running takes seconds. */
+const LIMIT_MS = 300_000;
+const run = (command: string, args: string[]) => execFileSync(command, args, { stdio: "inherit", timeout: LIMIT_MS });
 run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "deno@2", "bun@1"]);
 for (const [name, ...args] of [["deno", "run", "-A"], ["bun"]]) {
   console.log(`${name}:`);
