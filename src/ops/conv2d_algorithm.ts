@@ -63,8 +63,8 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
 }
 
 /** What a user chooses between: see setConvAlgorithm. */
-export type ConvAlgorithmChoice = (typeof CHOICES)[number];
-const CHOICES = ["auto", "gemm", "winograd"] as const;
+export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
+const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 
 /**
  * Chooses how convolutions are computed from now on; a backward pass goes the way its forward pass went.
