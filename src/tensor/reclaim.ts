@@ -3,7 +3,7 @@ import { checkBoolean } from "../ops/options.ts";
 import { frames } from "../wasm/block.ts";
 import { exhaustion } from "../wasm/memory.ts";
 import { nodeModule } from "../wasm/node_module.ts";
-import { Handle, type Owned, origins } from "./handle.ts";
+import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /**
  * Tensors outside every scope are the garbage collector's to find, but it does not see WebAssembly memory. So it is told of the pressure: for
@@ -25,7 +25,7 @@ let prototype: object | undefined;
 export function leaveToCollector(tensor: Owned): void {
   const { handle } = tensor;
   finalizer.register(tensor, handle, handle);
-  handle.enterUnscoped();
+  unscoped.add(handle);
   bytes += handle.block.bytes;
   if (bytes < PRESSURE_BYTES) return;
   try {
@@ -90,7 +90,7 @@ function sweep(): boolean {
   if (!found) return false;
   const reachable = new Set(found.map(handleOf));
   let released = false;
-  for (const handle of Handle.unscoped()) {
+  for (const handle of [...unscoped]) {
     if (reachable.has(handle) || handle.usedIn >= frames - 1) continue;
     handle.release("the garbage collector");
     released = true;
@@ -137,11 +137,11 @@ function userLine({ stack = "" }: Error): string {
 
 exhaustion.explain = () => {
   const parts: string[] = [];
-  const unscoped = Handle.unscoped();
-  if (unscoped.length > 0) {
-    const held = unscoped.reduce((sum, { block }) => sum + block.bytes, 0);
+  const handles = [...unscoped];
+  if (handles.length > 0) {
+    const held = handles.reduce((sum, { block }) => sum + block.bytes, 0);
     parts.push(
-      ` ${unscoped.length} live tensors of ${held} bytes belong to no scope (parameters and optimizer state included). JavaScript finds garbage among them ` +
+      ` ${handles.length} live tensors of ${held} bytes belong to no scope (parameters and optimizer state included). JavaScript finds garbage among them ` +
         "only when the event loop turns: in a loop without a turn, use scope(), or await a timer now and then.",
     );
   }

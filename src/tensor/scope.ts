@@ -2,7 +2,7 @@ import "../disposable.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
 import { checkBoolean, readOptions, refusePromise } from "../ops/options.ts";
 import { nodeModule } from "../wasm/node_module.ts";
-import type { Handle, Owned } from "./handle.ts";
+import { HandleList, type Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
 
 /** The open scope, as long as no scope follows a task. */
@@ -57,7 +57,7 @@ function enter(scope: Scope | null): void {
  */
 export class Scope implements Disposable {
   readonly name: string;
-  readonly handles = new Set<Handle>();
+  readonly handles = new HandleList();
   #parent: Scope | null;
   #open = true;
 
@@ -126,11 +126,10 @@ export class Scope implements Disposable {
   #end(reason: string): void {
     this.#open = false;
     enter(Scope.innermostOpen(openScope()));
-    for (const handle of this.handles) {
-      handle.scope = null;
+    for (let handle = this.handles.oldest; handle; handle = this.handles.oldest) {
+      this.handles.delete(handle);
       handle.release(reason);
     }
-    this.handles.clear();
   }
 
   /** `scope`, or the nearest around it that is open. */
@@ -157,9 +156,9 @@ export class Scope implements Disposable {
     const outer = Scope.innermostOpen(this.#parent);
     forEachTensor(value, (tensor) => {
       const { handle } = tensor;
-      if (handle.scope === this) this.handles.delete(handle);
-      else if (handle.gradOf?.scope === this && !handle.kept) handle.gradOf.disownGrad();
-      else return;
+      const tensorOf = handle.gradOf?.list === this.handles && !handle.kept ? handle.gradOf : null;
+      if (handle.releasedBy !== null || (handle.list !== this.handles && !tensorOf)) return;
+      tensorOf?.disownGrad();
       adopt(tensor, outer);
     });
   }
@@ -170,7 +169,6 @@ export class Scope implements Disposable {
 }
 
 function adopt(tensor: Owned, scope: Scope | null): void {
-  tensor.handle.scope = scope;
   if (scope) scope.handles.add(tensor.handle);
   else leaveToCollector(tensor);
 }
@@ -264,7 +262,6 @@ export function keep<T extends Owned>(tensor: T): T {
     throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
   const { handle } = tensor as T;
   handle.check("keep: a tensor");
-  handle.scope?.handles.delete(handle);
   // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's
   if (!handle.kept) adopt(tensor, null);
   handle.kept = true;
