@@ -24,7 +24,7 @@ let prototype: object | undefined;
 /** Puts a tensor into the garbage collector's care. */
 export function leaveToCollector(tensor: Owned): void {
   const { handle } = tensor;
-  finalizer.register(tensor, handle, handle);
+  finalizer.register(tensor, handle);
   unscoped.add(handle);
   bytes += handle.block.bytes;
   if (bytes < PRESSURE_BYTES) return;
