@@ -1,5 +1,5 @@
-import { DataError, OutOfMemoryError } from "../errors.ts";
-import { checkInteger, readOptions } from "../ops/options.ts";
+import { DataError, OptionError, OutOfMemoryError } from "../errors.ts";
+import { checkInteger, describe, readOptions } from "../ops/options.ts";
 import { type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -66,6 +66,7 @@ const PARTS = ["model", "optimizer", "scheduler", "loader"] as const;
 export function saveCheckpoint(path: string, options: CheckpointOptions): void {
   const defaults = { epoch: 0, step: 0, extra: undefined as unknown, ...noParts() };
   const { epoch, step, extra, ...parts } = readOptions("saveCheckpoint", options, defaults);
+  checkParts("saveCheckpoint", parts);
   checkInteger("saveCheckpoint", "epoch", epoch, 0);
   checkInteger("saveCheckpoint", "step", step, 0, Number.MAX_SAFE_INTEGER);
   writeFileAtomically(path, encode(parts, { epoch, step, extra: extra ?? null }));
@@ -90,6 +91,7 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
  */
 export function loadCheckpoint(path: string, options: CheckpointParts = {}): CheckpointPosition {
   const parts = readOptions("loadCheckpoint", options, noParts());
+  checkParts("loadCheckpoint", parts);
   const bytes = readWholeFile(path);
   return scope(() => {
     const saved = decode(path, bytes);
@@ -115,6 +117,19 @@ interface Decoded {
   parts: Record<string, unknown>;
   random: unknown;
   position: CheckpointPosition;
+}
+
+/** Checks that each part given has a state. */
+function checkParts(op: string, parts: CheckpointParts): void {
+  for (const name of PARTS) {
+    const part = parts[name];
+    if (part === undefined) continue;
+    if (typeof part?.stateDict !== "function" || typeof part.loadStateDict !== "function") {
+      throw new OptionError(
+        `${op}: ${name} expected something with stateDict() and loadStateDict(), got ${describe(part)}`,
+      );
+    }
+  }
 }
 
 function encode(parts: CheckpointParts, position: CheckpointPosition): Uint8Array {

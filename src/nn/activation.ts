@@ -9,10 +9,14 @@ import {
   gelu,
   type LeakyReluOptions,
   leakyRelu,
+  relu,
   type SoftplusOptions,
+  sigmoid,
   silu,
   softplus,
+  tanh,
 } from "./functional/activation.ts";
+import { logSoftmax, softmax } from "./functional/softmax.ts";
 import { Module } from "./module.ts";
 
 // the ops made and dropped in these constructors check the options: a bad one is refused here, not at the first forward()
@@ -20,7 +24,7 @@ import { Module } from "./module.ts";
 /** `max(x, 0)`. Matches `torch.nn.ReLU`. */
 export class ReLU extends Module {
   override forward(x: Tensor): Tensor {
-    return x.relu();
+    return relu(x);
   }
 }
 
@@ -91,14 +95,14 @@ export class SiLU extends Module {
 /** `1 / (1 + e⁻ˣ)`. Matches `torch.nn.Sigmoid`. */
 export class Sigmoid extends Module {
   override forward(x: Tensor): Tensor {
-    return x.sigmoid();
+    return sigmoid(x);
   }
 }
 
 /** `tanh x`. Matches `torch.nn.Tanh`. */
 export class Tanh extends Module {
   override forward(x: Tensor): Tensor {
-    return x.tanh();
+    return tanh(x);
   }
 }
 
@@ -131,7 +135,7 @@ export class Softmax extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return x.softmax(this.dim);
+    return softmax(x, this.dim);
   }
 
   override extraRepr(): string {
@@ -149,7 +153,7 @@ export class LogSoftmax extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    return x.logSoftmax(this.dim);
+    return logSoftmax(x, this.dim);
   }
 
   override extraRepr(): string {

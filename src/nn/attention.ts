@@ -1,7 +1,7 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectSameShape } from "../ops/array.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";
 import { softmaxOver } from "./functional/attention.ts";
 import { dropout } from "./functional/dropout.ts";
@@ -132,6 +132,7 @@ export class MultiheadAttention extends Module {
   }
 
   #checkInputs(query: Tensor, key: Tensor, value: Tensor): void {
+    for (const [name, x] of Object.entries({ query, key, value })) expectTensor("MultiheadAttention", name, x);
     const axes = this.batchFirst ? "[N,L,E]" : "[L,N,E]";
     const batchAxis = this.batchFirst ? 0 : 1;
     const rank = query.dim();

@@ -1,4 +1,5 @@
 import { OptionError, WasmgradError } from "../errors.ts";
+import { describe } from "../ops/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { forwardFused } from "./fusion.ts";
 import { Module } from "./module.ts";
@@ -33,7 +34,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   /** Adds a module at the end. Returns this. */
   append(module: Module): this {
     if (!(module instanceof Module)) {
-      const came = Array.isArray(module) ? "an array; pass its elements one by one" : module;
+      const came = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
       throw new OptionError(`${this.constructor.name}: expected modules, got ${came}`);
     }
     this[this.length] = module;
@@ -75,6 +76,11 @@ export class Sequential extends ModuleSequence {
   }
 }
 
+function listOf(modules: Iterable<Module>): Module[] {
+  if (typeof modules?.[Symbol.iterator] === "function" && typeof modules !== "string") return [...modules];
+  throw new OptionError(`ModuleList: expected an array of modules, got ${describe(modules)}`);
+}
+
 /**
  * A list of modules whose parameters are found; it has no `forward` of its own. Matches `torch.nn.ModuleList`.
  *
@@ -87,7 +93,7 @@ export class Sequential extends ModuleSequence {
  */
 export class ModuleList extends ModuleSequence {
   constructor(modules: Iterable<Module> = []) {
-    super([...modules]);
+    super(listOf(modules));
   }
 
   override forward(): never {
@@ -108,6 +114,9 @@ export class ModuleList extends ModuleSequence {
 export class ModuleDict extends Module {
   constructor(modules: Record<string, Module> = {}) {
     super();
+    if (typeof modules !== "object" || modules === null) {
+      throw new OptionError(`ModuleDict: expected an object of modules by name, got ${describe(modules)}`);
+    }
     for (const [name, module] of Object.entries(modules)) this.set(name, module);
   }
 
@@ -125,7 +134,8 @@ export class ModuleDict extends Module {
     if (name in Module.prototype || name in ModuleDict.prototype || name === "training" || name.includes(".")) {
       throw new OptionError(`ModuleDict.set: "${name}" is a name of Module itself or has a dot`);
     }
-    if (!(module instanceof Module)) throw new OptionError(`ModuleDict.set: expected a module, got ${module}`);
+    if (!(module instanceof Module))
+      throw new OptionError(`ModuleDict.set: "${name}" expected a module, got ${describe(module)}`);
     (this as unknown as Record<string, Module>)[name] = module;
     return this;
   }

@@ -4,7 +4,7 @@ import { Conv2d as Conv2dOp } from "../ops/conv2d.ts";
 import { Window } from "../ops/conv2d_geometry.ts";
 import { Conv2dReluPool } from "../ops/conv2d_pool.ts";
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../ops/options.ts";
-import { apply, type Tensor } from "../tensor/tensor.ts";
+import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, initWeightAndBias } from "./default_init.ts";
 import { formatOptions, formatPair } from "./describe.ts";
 import { conv2d, convTranspose2d } from "./functional/conv.ts";
@@ -133,6 +133,7 @@ export class Conv2d extends Convolution {
 
   /** Not for users: the 2x2 max pooling of that, or null where there is no such pass for sizes like these. */
   forwardReluPool(x: Tensor): Tensor | null {
+    expectTensor("conv2d", "x", x);
     const op = Conv2dReluPool.for(x.shape, this.weight.shape, this.window);
     return op && apply(op, x, this.weight, this.bias);
   }

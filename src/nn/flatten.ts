@@ -1,5 +1,6 @@
-import { checkInteger } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { OptionError } from "../errors.ts";
+import { checkInteger, describe } from "../ops/options.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatPair } from "./describe.ts";
 import { Module } from "./module.ts";
 
@@ -23,6 +24,7 @@ export class Flatten extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    expectTensor("Flatten", "x", x);
     return x.flatten(this.startDim, this.endDim);
   }
 
@@ -39,10 +41,14 @@ export class Unflatten extends Module {
   constructor(dim: number, sizes: readonly number[]) {
     super();
     this.dim = checkInteger("Unflatten", "dim", dim, -(2 ** 31));
+    if (!Array.isArray(sizes)) {
+      throw new OptionError(`Unflatten: sizes expected an array of integers, got ${describe(sizes)}`);
+    }
     this.sizes = sizes.map((size) => checkInteger("Unflatten", "sizes", size, -1));
   }
 
   override forward(x: Tensor): Tensor {
+    expectTensor("Unflatten", "x", x);
     return x.unflatten(this.dim, this.sizes);
   }
 

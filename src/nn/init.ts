@@ -6,7 +6,7 @@ import { checkChoice, checkNumber, readOptions } from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "../wasm/kernels.ts";
 
 const NONLINEARITIES = ["linear", "conv2d", "convTranspose2d", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
@@ -26,6 +26,7 @@ export interface KaimingOptions {
 }
 
 function fillWith(op: string, tensor: Tensor, write: (array: NDArray) => void): Tensor {
+  expectTensor(op, "tensor", tensor);
   const { array } = tensor;
   expectFloat(op, array);
   if (!tensor.isLeaf) throw new AutogradError(`${op}: expected a leaf, an op made this tensor`);
@@ -66,6 +67,7 @@ export function ones(tensor: Tensor): Tensor {
 
 /** Ones on the diagonal of a matrix, zeros elsewhere. Matches `torch.nn.init.eye_`. */
 export function eye(tensor: Tensor): Tensor {
+  expectTensor("eye", "tensor", tensor);
   const [rows, columns] = tensor.shape;
   if (tensor.dim() !== 2) throw new ShapeError(`eye: expected a matrix, got ${formatShape(tensor.shape)}`);
   using values = identity(rows, columns);
@@ -77,6 +79,7 @@ export function eye(tensor: Tensor): Tensor {
  * counts them (also for transposed convolutions, whose weights are [in, out, ...kernel]).
  */
 export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number } {
+  expectTensor("init", "weight", tensor);
   const [out, into, ...kernel] = tensor.shape;
   if (into === undefined) {
     throw new ShapeError(`init: expected a weight of two or more dimensions, got ${formatShape(tensor.shape)}`);

@@ -1,6 +1,6 @@
 import "../disposable.ts";
 import { OptionError } from "../errors.ts";
-import { checkBoolean, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkFunction, describe, readOptions } from "../ops/options.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { describeModule } from "./describe.ts";
@@ -122,6 +122,7 @@ export abstract class Module {
 
   /** Calls `fn` for every module below, then for this one: for initialising. Returns this. */
   apply(fn: (module: Module) => void): this {
+    checkFunction(`${this.constructor.name}.apply`, "fn", fn);
     this.#expectTree();
     for (const child of this.children()) child.apply(fn);
     fn(this);
@@ -232,6 +233,11 @@ export abstract class Module {
     for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) yield [join(path, name), buffer];
     for (const [name, child] of this.ownModules()) yield* child.#state(join(path, name));
   }
+}
+
+/** Checks that a user's value is a module. */
+export function checkModule(op: string, name: string, value: unknown): void {
+  if (!(value instanceof Module)) throw new OptionError(`${op}: ${name} expected a module, got ${describe(value)}`);
 }
 
 function join(path: string, name: string): string {

@@ -1,7 +1,7 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { full, zeros } from "../tensor/fill.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";
 import { formatOptions, formatPair } from "./describe.ts";
 import { batchNorm, groupNorm, layerNorm } from "./functional/norm.ts";
@@ -77,6 +77,7 @@ abstract class BatchNorm extends Module {
   override forward(x: Tensor): Tensor {
     const { weight, bias, numFeatures, runningMean, runningVar } = this;
     const { eps, momentum } = this.options;
+    expectTensor(this.constructor.name, "x", x);
     if (!this.ranks.includes(x.dim()) || x.shape[1] !== numFeatures) {
       const ranks = this.ranks.join(" or ");
       throw new ShapeError(
@@ -161,7 +162,7 @@ export class LayerNorm extends Module {
       elementwiseAffine: true,
       bias: true,
     });
-    const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    const shape = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape as number];
     this.normalizedShape = shape.map((length) => checkInteger(op, "normalizedShape", length, 1));
     if (shape.length === 0) throw new OptionError(`${op}: normalizedShape expected one or more sizes, got []`);
     this.eps = checkNumber(op, "eps", eps, 0);
@@ -231,6 +232,7 @@ export class GroupNorm extends Module {
 
   override forward(x: Tensor): Tensor {
     const { weight, bias, eps } = this;
+    expectTensor("GroupNorm", "x", x);
     if (x.shape[1] !== this.numChannels) {
       throw new ShapeError(`GroupNorm: expected [N,${this.numChannels},...], got ${formatShape(x.shape)}`);
     }

@@ -112,6 +112,11 @@ export function elementAt(x: NDArray, index: number): number {
   return x.view()[index];
 }
 
+/** The first place of a value, for an error message. */
+export function placeOf(x: NDArray, value: number): number {
+  return x.view().indexOf(value);
+}
+
 /** Address of a table of float32 numbers (one a channel) for a kernel, freed with the running frame. */
 export function floatTable(values: readonly number[]): number {
   const address = scratch(values.length * 4);
@@ -139,6 +144,15 @@ export function expectFloat(op: string, ...arrays: (NDArray | null)[]): void {
       throw new DTypeError(`${op}: expected float32, got ${x.dtype} of shape ${formatShape(x.shape)}; use .float()`);
     }
   }
+}
+
+/** Checks indices, labels and the like. */
+export function expectInt32(op: string, what: string, x: NDArray): void {
+  if (x.dtype === "int32") return;
+  throw new DTypeError(
+    `${op}: ${what} expected int32, got ${x.dtype} of shape ${formatShape(x.shape)}; use .int(), or make it with ` +
+      'tensor(values, { dtype: "int32" })',
+  );
 }
 
 export function expectRank(op: string, what: string, x: NDArray, rank: number, axes: string): void {

@@ -1,6 +1,6 @@
-import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
-import { empty, emptyLike, expectFloat, expectRank, type NDArray, scratch } from "./array.ts";
+import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "./array.ts";
 
 /** What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers. */
 export interface Chance {
@@ -25,7 +25,7 @@ function checkImages(op: string, x: NDArray): { images: number; channels: number
 
 /** Address of a key for each image: all chance follows from it. */
 function keysOf(op: string, images: number, { indices, seed, epoch, step, view }: Chance): number {
-  if (indices.dtype !== "int32") throw new DTypeError(`${op}: indices expected int32, got ${indices.dtype}`);
+  expectInt32(op, "indices", indices);
   if (indices.shape.length !== 1 || indices.size !== images) {
     throw new ShapeError(`${op}: indices expected [${images}], one an image, got ${formatShape(indices.shape)}`);
   }
@@ -127,7 +127,7 @@ export function rotateQuarters(x: NDArray, quarters: NDArray): NDArray {
   const op = "rotateQuarters";
   const { images, channels, height, width } = checkImages(op, x);
   if (height !== width) throw new ShapeError(`${op}: images expected to be square, got ${formatShape(x.shape)}`);
-  if (quarters.dtype !== "int32") throw new DTypeError(`${op}: quarters expected int32, got ${quarters.dtype}`);
+  expectInt32(op, "quarters", quarters);
   if (quarters.shape.length !== 1 || quarters.size !== images) {
     throw new ShapeError(`${op}: quarters expected [${images}], one an image, got ${formatShape(quarters.shape)}`);
   }

@@ -45,6 +45,10 @@ export class Conv2d extends Op {
     this.#window = checkWindow(this.name, options);
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
     expectFloat(this.name, x, weight, bias);
     const input = asBatch(this.name, x);

@@ -97,6 +97,10 @@ export class Conv2dReluPool extends Op {
     this.#algorithm = algorithms[algorithm];
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
     expectFloat(this.name, x, weight, bias);
     checkBias(this.name, bias, weight.shape[0]);

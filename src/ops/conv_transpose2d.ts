@@ -61,6 +61,10 @@ export class ConvTranspose2d extends Op {
     this.#relu = relu;
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
     expectFloat(this.name, x, weight, bias);
     const input = asBatch(this.name, x);

@@ -1,6 +1,6 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { kernels, launch } from "../wasm/kernels.ts";
-import { elementAt, empty, emptyLike, expectFloat, expectSameShape, type NDArray } from "./array.ts";
+import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
 import type { LossReduction } from "./pair_loss.ts";
 import { type Axis, axisOf, axisRange } from "./softmax.ts";
@@ -29,9 +29,19 @@ export class CrossEntropy extends Op {
     this.#options = options;
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, target: NDArray, weight: NDArray | null = null): NDArray {
+    if (x.dtype !== "float32" && target.dtype === "float32") {
+      throw new DTypeError(
+        `${this.name}: input expected float32, got ${x.dtype} ${formatShape(x.shape)}, and target int32, got float32 ` +
+          `${formatShape(target.shape)}: is the target the first argument? The order is input, target`,
+      );
+    }
     expectFloat(this.name, x, weight);
-    if (target.dtype !== "int32") throw new DTypeError(`${this.name}: target expected int32, got ${target.dtype}`);
+    expectInt32(this.name, "target, class indices,", target);
     if (x.shape.length === 0) throw new ShapeError(`${this.name}: input expected [C] or [N,C,...], got []`);
     const dim = x.shape.length === 1 ? 0 : 1;
     this.#axis = axisOf(x.shape, dim);

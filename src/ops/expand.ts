@@ -18,10 +18,11 @@ export class Expand extends Op {
 
   forward(x: NDArray): NDArray {
     const wanted = this.#wanted;
+    if (!Array.isArray(wanted)) checkShape(this.name, wanted);
     const added = wanted.length - x.shape.length;
     checkShape(
       this.name,
-      Array.isArray(wanted) ? wanted.map((length, d) => (length === -1 && d >= added ? 0 : length)) : wanted,
+      wanted.map((length, d) => (length === -1 && d >= added ? 0 : length)),
     );
     const shape = wanted.map((length, d) => (length === -1 ? x.shape[d - added] : length));
     const fits = (length: number, d: number) => d < added || [1, length].includes(x.shape[d - added]);

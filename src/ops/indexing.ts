@@ -1,25 +1,31 @@
-import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { kernels, launch } from "../wasm/kernels.ts";
 import {
   ELEMENTWISE_GRAIN,
   empty,
+  expectInt32,
   expectRank,
   type NDArray,
   normalizeDim,
+  placeOf,
   replaceAt,
   sizeOf,
   stridesOf,
   zeros,
 } from "./array.ts";
+import { MOST_CLASSES, refuseLabel } from "./class_count.ts";
 import { type Gradients, Op } from "./op.ts";
 import { checkInteger } from "./options.ts";
 import { readRegion, spreadRegion } from "./strided.ts";
 
 /** Checks that `index` is int32 and all its values are in [0, length). */
 export function checkIndex(op: string, index: NDArray, length: number): void {
-  if (index.dtype !== "int32") throw new DTypeError(`${op}: index expected int32, got ${index.dtype}; use .int()`);
+  expectInt32(op, "index", index);
   const bad = kernels().findIndexOutside(index.size, index.ptr, 0, length);
-  if (!Number.isNaN(bad)) throw new OptionError(`${op}: index ${bad} is out of range [0, ${length - 1}]`);
+  if (Number.isNaN(bad)) return;
+  throw new OptionError(
+    `${op}: index ${bad} is out of range [0, ${length - 1}], at element ${placeOf(index, bad)} of index ${formatShape(index.shape)}`,
+  );
 }
 
 /** A shape around one of its dimensions. */
@@ -175,11 +181,19 @@ export class OneHot extends Op {
   forward(index: NDArray): NDArray {
     if (this.#classes === -1 && index.size === 0)
       throw new OptionError("oneHot: numClasses must be given for no indices");
-    if (this.#classes === -1) checkIndex(this.name, index, 2 ** 31 - 1);
-    const classes = this.#classes === -1 ? kernels().largestIndex(index.size, index.ptr) + 1 : this.#classes;
+    const classes = this.#classes === -1 ? this.#countClasses(index) : this.#classes;
     checkIndex(this.name, index, classes);
     const out = empty([...index.shape, classes], "int32");
     launch("oneHot", index.size, Math.ceil(ELEMENTWISE_GRAIN / Math.max(classes, 1)), index.ptr, out.ptr, classes);
     return out;
+  }
+
+  #countClasses(index: NDArray): number {
+    expectInt32(this.name, "index", index);
+    const largest = kernels().largestIndex(index.size, index.ptr);
+    if (largest >= MOST_CLASSES) {
+      refuseLabel(this.name, largest, `element ${placeOf(index, largest)}`, "pass numClasses if that is meant");
+    }
+    return Math.max(largest + 1, 1); // not 0: the range is in the message for a negative index
   }
 }

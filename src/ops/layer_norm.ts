@@ -17,6 +17,10 @@ export class LayerNorm extends Op {
     this.#eps = eps;
   }
 
+  override get required(): number {
+    return 1;
+  }
+
   forward(x: NDArray, weight: NDArray | null, bias: NDArray | null): NDArray {
     expectFloat(this.name, x, weight, bias);
     const shape = this.#shape;

@@ -170,6 +170,10 @@ export class MatMul extends Op {
 export class Linear extends Op {
   readonly name = "linear";
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
     expectFloat(this.name, x, weight, bias);
     const inFeatures = weight.shape[1];

@@ -141,6 +141,10 @@ export class BatchNorm extends GroupedNorm {
     this.fromInput = options.training;
   }
 
+  override get required(): number {
+    return 1;
+  }
+
   forward(
     x: NDArray,
     weight: NDArray | null,
@@ -199,6 +203,10 @@ export class GroupNorm extends GroupedNorm {
     super();
     this.groups = groups;
     this.#eps = eps;
+  }
+
+  override get required(): number {
+    return 1;
   }
 
   forward(x: NDArray, weight: NDArray | null, bias: NDArray | null): NDArray {

@@ -41,6 +41,11 @@ export abstract class Op {
     if (this.needsAny) this.saved = arrays;
   }
 
+  /** How many of the first inputs must be there: a later one may be null. */
+  get required(): number {
+    return Infinity;
+  }
+
   /** False for ops whose result carries no gradient (comparisons, argmax). */
   get differentiable(): boolean {
     return this.backward !== Op.prototype.backward;

@@ -1,4 +1,4 @@
-import { OptionError } from "../errors.ts";
+import { formatShape, OptionError } from "../errors.ts";
 import { toJsonNumber } from "./json_number.ts";
 
 /**
@@ -20,19 +20,39 @@ export function readOptions<T extends object>(op: string, given: Partial<T> | un
   return result as T;
 }
 
-/** A value in the words of an error: numbers as they are printed (JSON has no NaN), promises and functions by their kind. */
+/** Characters of a value that an error shows at most. */
+const MOST_SHOWN = 100;
+
+/** A value in the words of an error: numbers as they are printed (JSON has no NaN), tensors, promises, classes and functions by their kind. */
 export function describe(value: unknown): string {
-  if (typeof value === "function") return "a function";
+  if (typeof value === "function") {
+    const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+    return isClass ? `the class ${value.name} (write new ${value.name}(...))` : "a function";
+  }
+  if (typeof value === "symbol") return "a symbol";
+  if (isPromise(value)) return "a Promise (await it first)";
   if (typeof value === "object" && value !== null) {
+    const { dtype, shape } = value as { dtype?: unknown; shape?: readonly number[] };
+    if (typeof dtype === "string" && Array.isArray(shape)) return `a ${dtype} tensor of shape ${formatShape(shape)}`;
     const kind = value.constructor?.name;
     if (kind && kind !== "Object" && kind !== "Array") return `an object of the class ${kind}`;
   }
   if (typeof value !== "object" && typeof value !== "string") return String(value);
+  const text = toText(value);
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}...` : text;
+}
+
+function toText(value: unknown): string {
   try {
     return JSON.stringify(value, (_, item) => toJsonNumber(item));
   } catch {
-    return String(value); // it contains itself, or a bigint
+    return Array.isArray(value) ? "an array" : "an object"; // it contains itself, or a bigint
   }
+}
+
+/** Whether a value is a Promise, or anything else that can be awaited. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
 
 /** A number that is finite and, where bounds are given, within `[min, max]`. */
@@ -79,9 +99,14 @@ export function checkBoolean(op: string, name: string, value: unknown): boolean 
   return value;
 }
 
+/** A function that the caller passed. */
+export function checkFunction(op: string, name: string, value: unknown): void {
+  if (typeof value !== "function") throw new OptionError(`${op}: ${name} expected a function, got ${describe(value)}`);
+}
+
 /** Refuses the promise of an async function where what was set up for the function ends when it returns. */
 export function refusePromise<T>(op: string, result: T, advice = ""): T {
-  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
+  if (isPromise(result)) {
     throw new OptionError(`${op}: expected a synchronous function, it returned a Promise${advice}`);
   }
   return result;

@@ -56,6 +56,10 @@ export class PairLoss extends Op {
     this.#beta = beta;
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, target: NDArray, weights: NDArray | null = null, posWeights: NDArray | null = null): NDArray {
     expectFloat(this.name, x, target, weights, posWeights);
     expectSameShape(this.name, "target, as the input,", x.shape, target.shape);

@@ -1,7 +1,7 @@
-import { formatShape, ShapeError } from "../errors.ts";
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, sizeOf } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkInteger } from "./options.ts";
+import { checkInteger, describe } from "./options.ts";
 
 /** Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one. */
 export class Reshape extends Op {
@@ -67,6 +67,8 @@ export function unflattenedShape(
 /** Without the dimensions of length 1, or without those of `dims` that have length 1. */
 export function squeezedShape(op: string, before: readonly number[], dims?: number | readonly number[]): number[] {
   const list = dims === undefined ? before.map((_, d) => d) : typeof dims === "number" ? [dims] : dims;
+  if (!Array.isArray(list))
+    throw new OptionError(`${op}: dim expected an integer or an array of them, got ${describe(list)}`);
   const gone = list.map((dim) => normalizeDim(op, dim, before.length));
   return before.filter((length, d) => length !== 1 || !gone.includes(d));
 }

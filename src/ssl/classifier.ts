@@ -1,11 +1,11 @@
 import { DataLoader } from "../data/data_loader.ts";
-import type { Dataset, Sample } from "../data/dataset.ts";
+import { checkDataset, type Dataset, type Sample } from "../data/dataset.ts";
 import { OptionError } from "../errors.ts";
 import { dropout } from "../nn/functional/dropout.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
-import { Module } from "../nn/module.ts";
+import { checkModule, Module } from "../nn/module.ts";
 import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
@@ -34,6 +34,7 @@ export class Classifier extends Module {
   constructor(encoder: Encoder, options?: { classes?: number; dropout?: number }) {
     super();
     const given = readOptions("Classifier", options, { classes: 10, dropout: 0 });
+    checkModule("Classifier", "encoder", encoder);
     this.encoder = encoder;
     this.head = new Linear(encoder.features, checkInteger("Classifier", "classes", given.classes, 2));
     this.#dropout = checkNumber("Classifier", "dropout", given.dropout, 0, 1);
@@ -79,6 +80,8 @@ export function evaluateClassifier(
   options?: { batchSize?: number },
 ): { accuracy: number; loss: number } {
   const { batchSize } = readOptions("evaluateClassifier", options, { batchSize: 250 });
+  checkModule("evaluateClassifier", "model", model);
+  checkDataset("evaluateClassifier", set);
   if (set.length === 0) throw new OptionError("evaluateClassifier: expected one image or more");
   let right = 0;
   let loss = 0;
@@ -94,5 +97,6 @@ export function evaluateClassifier(
 
 /** Runs `body` without a graph while the model is in `eval()`, then puts each of its modules back as it was. */
 export function inEvalMode<T>(model: Module, body: () => T): T {
+  checkModule("inEvalMode", "model", model);
   return inMode(model, false, () => noGrad(body));
 }

@@ -9,7 +9,7 @@ import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import { eye } from "../tensor/fill.ts";
 import { cat } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { type Augmentation, augment, type ImageColumn } from "../vision/browser.ts";
 import type { Encoder } from "./encoder.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
@@ -29,11 +29,13 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
  * ```
  */
 export function ntXent(z: Tensor, temperature: number): Tensor {
-  return crossEntropy(similarities(z, temperature), partners(z.shape[0]));
+  const logits = similarities(z, temperature);
+  return crossEntropy(logits, partners(z.shape[0]));
 }
 
 /** Cosine similarities [2N,2N] over the temperature, with the diagonal out of the running. */
 function similarities(z: Tensor, temperature: number): Tensor {
+  expectTensor("ntXent", "z", z);
   if (z.dim() !== 2 || z.shape[0] < 4 || z.shape[0] % 2 !== 0) {
     throw new ShapeError(`ntXent: expected [2N,D] with N of 2 or more, got [${z.shape}]`);
   }

@@ -2,7 +2,8 @@ import { ShapeError } from "../errors.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Sequential } from "../nn/container.ts";
 import { ConvTranspose2d } from "../nn/conv.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkInteger } from "../ops/options.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 
 /** From features [N,C,H/4,W/4] to pixels [N,3,H,W]: the decoder of the tutorial's autoencoder, without its sigmoid. */
 export function pixelDecoder(features: number, hidden = 64): Sequential {
@@ -15,6 +16,8 @@ export function pixelDecoder(features: number, hidden = 64): Sequential {
 
 /** The mean over the elements where `where` (ones and zeros of the same shape, or one that broadcasts to it) is 1. */
 export function meanWhere(x: Tensor, where: Tensor): Tensor {
+  expectTensor("meanWhere", "x", x);
+  expectTensor("meanWhere", "where", where);
   const repeats = x.numel() / where.numel();
   return x
     .mul(where)
@@ -35,6 +38,8 @@ export function meanWhere(x: Tensor, where: Tensor): Tensor {
  * ```
  */
 export function patchify(images: Tensor, size: number): Tensor {
+  expectTensor("patchify", "images", images);
+  checkInteger("patchify", "size", size, 1);
   const [n, c, h, w] = images.shape;
   if (images.dim() !== 4 || h % size !== 0 || w % size !== 0) {
     throw new ShapeError(`patchify: expected [N,C,H,W] with sides of whole patches of ${size}, got [${images.shape}]`);
@@ -48,6 +53,8 @@ export function patchify(images: Tensor, size: number): Tensor {
 
 /** What `patchify` was given. */
 export function unpatchify(patches: Tensor, size: number): Tensor {
+  expectTensor("unpatchify", "patches", patches);
+  checkInteger("unpatchify", "size", size, 1);
   const [n, rows, columns, elements] = patches.shape;
   const c = elements / (size * size);
   return patches

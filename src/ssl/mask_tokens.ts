@@ -1,9 +1,10 @@
-import { DTypeError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
+import { expectInt32 } from "../ops/array.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { rand, randint } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { MASK, SPECIAL, UNK } from "./tokenizer.ts";
 
 export interface MaskedTokens {
@@ -47,8 +48,9 @@ export function maskTokens(
   checkNumber(op, "ratio", ratio, 0, 1);
   checkBoolean(op, "plain", plain);
   checkInteger(op, "vocabulary", vocabulary, SPECIAL.length + 1);
+  expectTensor(op, "tokens", tokens);
   if (tokens.dim() !== 2) throw new ShapeError(`${op}: expected tokens [N,L], got [${tokens.shape}]`);
-  if (tokens.dtype !== "int32") throw new DTypeError(`${op}: expected int32 tokens, got ${tokens.dtype}`);
+  expectInt32(op, "tokens", tokens.array);
   const words = tokens.gt(UNK);
   const chance = rand(tokens.shape, { generator }).where(words, 1);
   const kind = rand(tokens.shape, { generator });

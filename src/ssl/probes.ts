@@ -1,11 +1,13 @@
 import { DataLoader } from "../data/data_loader.ts";
-import type { Sample } from "../data/dataset.ts";
-import { OptionError } from "../errors.ts";
+import { checkDataset, type Sample } from "../data/dataset.ts";
+import { formatShape, OptionError } from "../errors.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { normalize } from "../nn/functional/norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkModule } from "../nn/module.ts";
+import { countClasses } from "../ops/class_count.ts";
+import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/scheduler.ts";
 import { tensor } from "../tensor/creation.ts";
@@ -13,7 +15,7 @@ import { Generator } from "../tensor/generator.ts";
 import { randperm } from "../tensor/random.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { cat } from "../tensor/shape.ts";
-import { enableGrad, noGrad, type Tensor } from "../tensor/tensor.ts";
+import { enableGrad, noGrad, Tensor } from "../tensor/tensor.ts";
 import { inEvalMode, type LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 
@@ -47,6 +49,8 @@ export function recalibrate(
   options?: { batches?: number; batchSize?: number },
 ): void {
   const { batches, batchSize } = readOptions("recalibrate", options, { batches: 50, batchSize: 200 });
+  checkModule("recalibrate", "encoder", encoder);
+  checkDataset("recalibrate", set);
   let left = batches;
   const run = () => {
     for (const [images] of new DataLoader<Sample, Tensor[]>(set, { batchSize })) {
@@ -70,6 +74,8 @@ export function recalibrate(
  */
 export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSize?: number }): Features {
   const { batchSize } = readOptions("embedAll", options, { batchSize: 250 });
+  checkModule("embedAll", "encoder", encoder);
+  checkDataset("embedAll", set);
   if (set.length === 0) throw new OptionError("embedAll: expected one image or more");
   const labels = new Int32Array(set.length);
   const x = scope(() => {
@@ -108,10 +114,11 @@ export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSi
  */
 export function knnAccuracy(train: Features, test: Features, options?: { k?: number; temperature?: number }): number {
   const { k, temperature } = readOptions("knnAccuracy", options, { k: 20, temperature: 0.1 });
+  for (const features of [train, test]) checkFeatures("knnAccuracy", features);
   if (test.labels.length === 0) throw new OptionError("knnAccuracy: expected one test sample or more");
   checkInteger("knnAccuracy", "k", k, 1, train.labels.length);
   checkNumber("knnAccuracy", "temperature", temperature, 1e-6);
-  const classes = train.labels.reduce((most, label) => Math.max(most, label), 0) + 1;
+  const classes = countClasses("knnAccuracy", train.labels, "training sample", "check the labels");
   const ROWS = 100;
   let right = 0;
   scope(() => {
@@ -139,6 +146,14 @@ export function knnAccuracy(train: Features, test: Features, options?: { k?: num
     }
   });
   return right / test.labels.length;
+}
+
+function checkFeatures(op: string, features: Features): void {
+  const { x, labels } = features ?? {};
+  if (!(x instanceof Tensor) || typeof labels?.length !== "number" || x.shape[0] !== labels.length) {
+    const came = x instanceof Tensor ? `x ${formatShape(x.shape)} and ${labels?.length} labels` : describe(features);
+    throw new OptionError(`${op}: expected { x: [N,C], labels: N class indices }, as embedAll gives, got ${came}`);
+  }
 }
 
 /** The k largest of a list, largest first; of equal ones the first. */
@@ -185,9 +200,14 @@ export function linearProbe(
   });
   checkInteger(op, "epochs", epochs, 1);
   checkInteger(op, "batchSize", batchSize, 1);
+  for (const features of [train, test]) checkFeatures(op, features);
   const count = train.labels.length;
   if (count === 0 || test.labels.length === 0) throw new OptionError(`${op}: expected one sample or more`);
-  const classes = [...train.labels, ...test.labels].reduce((most, label) => Math.max(most, label), 0) + 1;
+  const classes = Math.max(
+    ...[train, test].map(({ labels }, i) =>
+      countClasses(op, labels, i === 0 ? "training sample" : "test sample", "check the labels"),
+    ),
+  );
   const generator = new Generator(seed);
   return scope(() => {
     const mean = train.x.mean(0, { keepdim: true });

@@ -36,7 +36,8 @@ export function inpaintingMask(
   options: Pick<Required<InpaintingOptions>, "mask" | "ratio" | "blockSize" | "blocks">,
   generator?: PretextBatch["generator"],
 ): Tensor {
-  const { mask, ratio, blockSize, blocks } = options;
+  const { mask, ratio, blockSize, blocks } = options ?? {};
+  checkChoice("inpaintingMask", "mask", mask, ["channels", "pixels", "blocks"]);
   if (mask === "blocks") return masks.randomBlocks(shape, { size: blockSize, count: blocks, generator }).float();
   return masks.randomPixels(shape, { ratio, perChannel: mask === "channels", generator }).float();
 }

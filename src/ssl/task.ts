@@ -1,6 +1,6 @@
 import { OptionError } from "../errors.ts";
 import { ModuleDict } from "../nn/container.ts";
-import { Module } from "../nn/module.ts";
+import { checkModule, Module } from "../nn/module.ts";
 import { checkNumber } from "../ops/options.ts";
 import type { Generator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -54,7 +54,9 @@ export class MultiTask extends Module {
 
   constructor(encoder: Encoder, tasks: Record<string, PretextTask>, weights: Record<string, number> = {}) {
     super();
-    const names = Object.keys(tasks);
+    checkModule("MultiTask", "encoder", encoder);
+    const names = Object.keys(tasks ?? {});
+    for (const name of names) checkModule("MultiTask", `task "${name}"`, tasks[name]);
     if (names.length === 0) throw new OptionError("MultiTask: expected one task or more");
     for (const [name, weight] of Object.entries(weights)) {
       if (!names.includes(name))

@@ -9,7 +9,7 @@ import {
 } from "../ops/fill.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { checkDType, type TensorOptions } from "./creation.ts";
-import { leaf, type Tensor } from "./tensor.ts";
+import { expectTensor, leaf, type Tensor } from "./tensor.ts";
 
 /** Reads the options that all of these functions have, and makes the leaf. */
 function create(
@@ -49,16 +49,19 @@ export function full(shape: readonly number[], value: number | boolean, options?
 
 /** Zeros in the shape and dtype of `x`. Matches `torch.zeros_like`. */
 export function zerosLike(x: Tensor, options?: TensorOptions): Tensor {
+  expectTensor("zerosLike", "x", x);
   return zeros(x.shape, { dtype: x.dtype, ...options });
 }
 
 /** Ones in the shape and dtype of `x`. Matches `torch.ones_like`. */
 export function onesLike(x: Tensor, options?: TensorOptions): Tensor {
+  expectTensor("onesLike", "x", x);
   return ones(x.shape, { dtype: x.dtype, ...options });
 }
 
 /** `value` in the shape and dtype of `x`. Matches `torch.full_like`. */
 export function fullLike(x: Tensor, value: number | boolean, options?: TensorOptions): Tensor {
+  expectTensor("fullLike", "x", x);
   return full(x.shape, value, { dtype: x.dtype, ...options });
 }
 

@@ -1,5 +1,5 @@
 import { OptionError } from "../errors.ts";
-import { checkInteger, describe, refusePromise } from "../ops/options.ts";
+import { checkFunction, checkInteger, describe, refusePromise } from "../ops/options.ts";
 import { countersOf, type Draw } from "../ops/random.ts";
 
 /** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */
@@ -103,7 +103,7 @@ export function withGenerator<T>(generator: Generator, body: () => T): T {
   const op = "withGenerator";
   if (!(generator instanceof Generator))
     throw new OptionError(`${op}: expected a Generator, got ${describe(generator)}`);
-  if (typeof body !== "function") throw new OptionError(`${op}: expected a function, got ${describe(body)}`);
+  checkFunction(op, "body", body);
   const before = streamOf(defaultGenerator);
   setStream(defaultGenerator, streamOf(generator));
   try {

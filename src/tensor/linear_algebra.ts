@@ -1,4 +1,5 @@
-import type { Tensor } from "./tensor.ts";
+import { MatMul } from "../ops/matmul.ts";
+import { apply, type Tensor } from "./tensor.ts";
 
 /**
  * Matrix product, `torch.matmul`: `c[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]`.
@@ -14,5 +15,5 @@ import type { Tensor } from "./tensor.ts";
  * ```
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  return a.matmul(b);
+  return apply(new MatMul(), a, b);
 }

@@ -11,7 +11,7 @@ import {
   permutation,
 } from "../ops/random.ts";
 import { defaultGenerator, Generator } from "./generator.ts";
-import { leaf, Tensor } from "./tensor.ts";
+import { expectTensor, leaf, Tensor } from "./tensor.ts";
 
 /** What random functions take. */
 export interface DrawOptions {
@@ -69,11 +69,13 @@ export function randn(shape: readonly number[], options?: DrawOptions): Tensor {
 
 /** `rand` in the shape of `x`. Matches `torch.rand_like`. */
 export function randLike(x: Tensor, options?: DrawOptions): Tensor {
+  expectTensor("randLike", "x", x);
   return rand(x.shape, options);
 }
 
 /** `randn` in the shape of `x`. Matches `torch.randn_like`. */
 export function randnLike(x: Tensor, options?: DrawOptions): Tensor {
+  expectTensor("randnLike", "x", x);
   return randn(x.shape, options);
 }
 

@@ -1,6 +1,6 @@
 import "../disposable.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
-import { checkBoolean, readOptions, refusePromise } from "../ops/options.ts";
+import { checkBoolean, checkFunction, readOptions, refusePromise } from "../ops/options.ts";
 import { nodeModule } from "../wasm/node_module.ts";
 import { HandleList, type Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
@@ -89,6 +89,7 @@ export class Scope implements Disposable {
    * ```
    */
   run<T>(body: () => T): T {
+    checkFunction("Scope.run", "body", body);
     if (!this.#open) throw new ReleasedError(`Scope.run: ${this.name} is closed`);
     const storage = followTasks();
     if (storage) return storage.run(this, body);
@@ -212,6 +213,7 @@ function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
  * ```
  */
 export function scope<T>(body: () => T): T {
+  checkFunction("scope", "body", body);
   if (isAsyncFunction(body)) return taskScope(body) as T;
   const own = new Scope("scope()");
   try {

@@ -22,7 +22,16 @@ import { checkElement, full } from "../ops/fill.ts";
 import { Gather, IndexSelect } from "../ops/indexing.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
+import {
+  checkBoolean,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  describe,
+  readOptions,
+  refusePromise,
+} from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import {
   flattenedShape,
@@ -35,6 +44,7 @@ import {
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Triangle } from "../ops/triangle.ts";
+import { kindOfTypedArray, nameKind } from "../ops/typed_arrays.ts";
 import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../ops/variance.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
@@ -70,6 +80,7 @@ export interface Extrema {
 let gradEnabled = true;
 
 function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
+  checkFunction(op, "body", body);
   const before = gradEnabled;
   gradEnabled = enabled;
   try {
@@ -117,6 +128,8 @@ export class Tensor implements Leaf, Disposable {
 
   /** Not for users: see `tensor()`. */
   constructor(array: NDArray, options: { requiresGrad?: boolean; node?: Node | null; owner?: Owner } = {}) {
+    if (!array?.block)
+      throw new OptionError(`Tensor: expected tensor(values), zeros(shape) and the like, got new Tensor`);
     this.contents = new Proxy(array, CONTENTS);
     this.#array = array;
     this.#handle = new Handle(array.block);
@@ -348,6 +361,7 @@ export class Tensor implements Leaf, Disposable {
 
   /** Overwrites the values in place with those of `source`, which must have the same shape and dtype. Not differentiable. */
   copy_(source: Tensor): this {
+    expectTensor("copy_", "source", source);
     this.#expectOverwritable("copy_");
     expectSameShape("copy_", "source", this.shape, source.shape);
     if (source.dtype !== this.dtype) throw new DTypeError(`copy_: expected ${this.dtype}, got ${source.dtype}`);
@@ -733,11 +747,13 @@ export class Tensor implements Leaf, Disposable {
 
   /** `reshape` to the shape of `other`. */
   reshapeAs(other: Tensor): Tensor {
+    expectTensor("reshapeAs", "other", other);
     return this.reshape(other.shape);
   }
 
   /** `view` in the shape of `other`. */
   viewAs(other: Tensor): Tensor {
+    expectTensor("viewAs", "other", other);
     return this.view(other.shape);
   }
 
@@ -793,6 +809,7 @@ export class Tensor implements Leaf, Disposable {
 
   /** `expand` to the shape of `other`. */
   expandAs(other: Tensor): Tensor {
+    expectTensor("expandAs", "other", other);
     return this.expand(other.shape);
   }
 
@@ -878,6 +895,7 @@ export class Tensor implements Leaf, Disposable {
 
   /** `value` where `mask` (bool, broadcast to the shape) holds, `x` elsewhere. Matches `torch.masked_fill`. */
   maskedFill(mask: Tensor, value: number): Tensor {
+    expectTensor("maskedFill", "mask", mask);
     checkElement("maskedFill", "value", value, this.dtype);
     if (formatShape(broadcastShapes("maskedFill", this.shape, mask.shape)) !== formatShape(this.shape)) {
       throw new ShapeError(
@@ -928,16 +946,37 @@ function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
       needs[i] = gradEnabled && x.requiresGrad && op.differentiable;
       arrays[i] = x.array;
     } else {
-      if (op.takesNumbers ? typeof x !== "number" : x !== null) {
-        const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
-        throw new DTypeError(`${op.name}: expected ${expected}, got ${x === null ? "null" : typeof x}`);
-      }
+      if (op.takesNumbers ? typeof x !== "number" : x !== null || i < op.required) refuseInput(op, inputs, i);
       needs[i] = false;
       arrays[i] = x;
     }
   }
   op.needs = needs;
   return op.forward(...arrays);
+}
+
+/** Says what came where a tensor was expected, and what stands beside it. */
+function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
+  const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
+  const all = inputs.length > 1 ? ` (input ${i} of ${inputs.map(describeInput).join(", ")})` : "";
+  throw new DTypeError(`${op.name}: expected ${expected}, got ${describeOther(inputs[i])}${all}`);
+}
+
+function describeInput(value: unknown): string {
+  return value instanceof Tensor ? `${value.dtype} ${formatShape(value.shape)}` : nameKind(value);
+}
+
+/** A value that is no tensor, and what to do about it where that is clear. */
+function describeOther(value: unknown): string {
+  const data = Array.isArray(value) ? "an array" : kindOfTypedArray(value);
+  return data ? `${data}; write tensor(...) around it` : describe(value);
+}
+
+/** Checks that a user's value is a tensor, where no op does. */
+export function expectTensor(op: string, name: string, value: unknown): void {
+  if (!(value instanceof Tensor)) {
+    throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
+  }
 }
 
 /** The op's place in the graph, where a gradient may flow through it. */

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import { OptionError } from "../errors.ts";
 import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint.ts";
-import type { Trainer } from "./trainer.ts";
+import { describe } from "../ops/options.ts";
+import { Trainer } from "./trainer.ts";
 
 /**
  * Writes all that a trainer needs to go on at the same bit: its state, that of its random generator, and that of the default one. One safetensors file,
@@ -29,6 +31,7 @@ import type { Trainer } from "./trainer.ts";
  * ```
  */
 export function saveTrainer(path: string, trainer: Trainer): void {
+  checkTrainer("saveTrainer", trainer);
   saveCheckpoint(path, { model: trainer, ...trainer.place });
 }
 
@@ -38,7 +41,13 @@ export function saveTrainer(path: string, trainer: Trainer): void {
  * @throws DataError for a damaged file; StateDictError for one of another training.
  */
 export function resumeTrainer(path: string, trainer: Trainer): boolean {
+  checkTrainer("resumeTrainer", trainer);
   if (!existsSync(path)) return false;
   loadCheckpoint(path, { model: trainer });
   return true;
+}
+
+function checkTrainer(op: string, trainer: unknown): void {
+  if (!(trainer instanceof Trainer))
+    throw new OptionError(`${op}: expected a path and a Trainer, got ${describe(trainer)}`);
 }

@@ -1,3 +1,5 @@
+import { OptionError } from "../errors.ts";
+import { describe } from "../ops/options.ts";
 import { lossCurve, type Picture, type Series } from "../vision/browser.ts";
 
 /** A line of the log: every so many steps, and at the end of an epoch. All numbers but `seconds` repeat to the bit. */
@@ -33,6 +35,7 @@ const FIXED = ["kind", "epoch", "step", "lr", "loss", "seconds"];
  * ```
  */
 export function curves(log: readonly LogEntry[], title = ""): Record<string, Picture> {
+  if (!Array.isArray(log)) throw new OptionError(`curves: log expected an array of log entries, got ${describe(log)}`);
   const names = [...new Set(log.flatMap((entry) => Object.keys(entry)))].filter((name) => !FIXED.includes(name));
   const isLoss = (name: string) => /loss$/i.test(name);
   const line = (name: string, kind: LogEntry["kind"], label = name): Series => ({

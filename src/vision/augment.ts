@@ -11,8 +11,8 @@ import {
   rotateQuarters as rotateQuartersArray,
   turnImages,
 } from "../ops/augment.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
-import { leaf, Tensor } from "../tensor/tensor.ts";
+import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { expectTensor, leaf, Tensor } from "../tensor/tensor.ts";
 
 /** What the chances of a batch follow from: not its order, not the threads, and not what was drawn before. */
 export interface AugmentPlace {
@@ -36,7 +36,12 @@ const parts = new WeakMap<Augmentation, readonly Augmentation[]>();
 function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => Tensor["array"]): Augmentation {
   return (images, place) => {
     const { indices, ...numbers } = place ?? {};
-    if (!(indices instanceof Tensor)) throw new OptionError(`${op}: expected { indices: a tensor, ... }`);
+    expectTensor(op, "images", images);
+    if (!(indices instanceof Tensor)) {
+      throw new OptionError(
+        `${op}: expected { indices: a tensor, ... } as its second argument, got ${describe(place)}`,
+      );
+    }
     const given = readOptions(op, numbers, { seed: 0, epoch: 0, view: 0, step: 0 });
     checkInteger(op, "seed", given.seed, 0, Number.MAX_SAFE_INTEGER);
     for (const name of ["epoch", "view", "step"] as const) checkInteger(op, name, given[name], 0);
@@ -241,5 +246,7 @@ export function gaussianNoise(options?: { std?: number }): Augmentation {
  * ```
  */
 export function rotateQuarters(images: Tensor, quarters: Tensor): Tensor {
+  expectTensor("rotateQuarters", "images", images);
+  expectTensor("rotateQuarters", "quarters", quarters);
   return leaf(() => rotateQuartersArray(images.array, quarters.array));
 }

@@ -1,7 +1,8 @@
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, OptionError, ReleasedError } from "../errors.ts";
 import { ByteImages, type ByteLayout } from "../ops/byte_images.ts";
-import { checkChoice, checkInteger, readOptions } from "../ops/options.ts";
+import { countClasses } from "../ops/class_count.ts";
+import { checkChoice, checkInteger, describe, readOptions } from "../ops/options.ts";
 import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
@@ -35,9 +36,15 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   readonly #transform: ReturnType<typeof splitTransform>;
 
   /** Not for users: see `fromBytes` and `CIFAR10`. */
-  constructor({ images, labels }: LabelledImages, classes: readonly string[], transform?: Transform) {
+  constructor(source: LabelledImages, classes: readonly string[], transform?: Transform) {
+    const { images, labels } = source ?? {};
+    if (!(images instanceof ByteImages) || !(labels instanceof Int32Array) || !Array.isArray(classes)) {
+      throw new OptionError(
+        `${new.target.name}: is made by await CIFAR10.load({ root }) or ImageDataset.fromBytes(pixels, { shape, ... }), not by new`,
+      );
+    }
     if (transform !== undefined && typeof transform !== "function") {
-      throw new OptionError(`transform: expected a function, got ${JSON.stringify(transform)}`);
+      throw new OptionError(`transform: expected a function, got ${describe(transform)}`);
     }
     const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
     if (labels.length !== images.count || wrong >= 0) {
@@ -98,8 +105,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
       );
     }
     const labels = int32Labels(given.labels ?? new Int32Array(n));
-    const classes =
-      given.classes ?? Array.from({ length: labels.reduce((a, b) => Math.max(a, b), 0) + 1 }, (_, i) => `${i}`);
+    const classes = given.classes ?? namedByNumber(labels);
     const images = new ByteImages(n, c, h, w);
     try {
       images.write(0, bytes, layout);
@@ -156,6 +162,17 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   #checkReleased(): void {
     if (this.#images.released) throw new ReleasedError("dataset: its images were released by release()");
   }
+}
+
+/** Names of classes that have none: at least one, as a data set without labels has the label 0. */
+function namedByNumber(labels: Int32Array): string[] {
+  const count = countClasses(
+    "ImageDataset.fromBytes",
+    labels,
+    "image",
+    "pass the names of the classes if that is meant",
+  );
+  return Array.from({ length: Math.max(count, 1) }, (_, i) => `${i}`);
 }
 
 function int32Labels(given: ArrayLike<number>): Int32Array {

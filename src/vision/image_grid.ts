@@ -1,6 +1,6 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { checkInteger, readOptions } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkInteger, describe, readOptions } from "../ops/options.ts";
+import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight } from "./picture.ts";
 
@@ -43,6 +43,10 @@ export function imageGrid(columns: readonly ImageColumn[], options?: ImageGridOp
   const { scale, perRow } = readOptions(op, options, { scale: 4, perRow: 1 });
   checkInteger(op, "scale", scale, 1, 64);
   checkInteger(op, "perRow", perRow, 1);
+  if (!Array.isArray(columns)) {
+    throw new OptionError(`${op}: columns expected an array of { label, images }, got ${describe(columns)}`);
+  }
+  for (const [i, column] of columns.entries()) expectTensor(op, `images of column ${i}`, column?.images);
   if (columns.length === 0) throw new OptionError(`${op}: expected at least one column`);
   const [count, , height, width] = checkColumns(op, columns);
 

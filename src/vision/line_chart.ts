@@ -1,5 +1,5 @@
 import { OptionError } from "../errors.ts";
-import { checkInteger, readOptions } from "../ops/options.ts";
+import { checkInteger, describe, readOptions } from "../ops/options.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight, WHITE } from "./picture.ts";
 
@@ -62,6 +62,9 @@ export function lossCurve(series: readonly Series[], options?: LossCurveOptions)
   const { title, xLabel, yLabel, width, height } = readOptions(op, options, settings);
   checkInteger(op, "width", width, 300, 8192);
   checkInteger(op, "height", height, 200, 8192);
+  if (!isListOfSeries(series)) {
+    throw new OptionError(`${op}: series expected an array of { label, points }, got ${describe(series)}`);
+  }
   const points = series.flatMap((line) => line.points.filter(isFinitePoint));
   if (points.length === 0) throw new OptionError(`${op}: expected a series with at least one finite point`);
 
@@ -222,4 +225,8 @@ function between(from: Pixel | null, to: Pixel | null): Pixel[] {
     const share = i / count;
     return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
   });
+}
+
+function isListOfSeries(series: readonly Series[]): boolean {
+  return Array.isArray(series) && series.every((line) => Array.isArray(line?.points));
 }

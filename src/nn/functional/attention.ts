@@ -1,7 +1,7 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { checkBoolean, checkNumber, readOptions } from "../../ops/options.ts";
 import { ones } from "../../tensor/fill.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
 
 export interface AttentionOptions {
@@ -45,6 +45,8 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   checkNumber(op, "dropoutP", dropoutP, 0, 1);
   checkBoolean(op, "isCausal", isCausal);
   if (isCausal && attnMask) throw new OptionError(`${op}: expected attnMask or isCausal, got both`);
+  for (const [name, x] of Object.entries({ q, k, v })) expectTensor(op, name, x);
+  if (attnMask !== null) expectTensor(op, "attnMask", attnMask);
   const [queries, features] = q.shape.slice(-2);
   const [keys] = k.shape.slice(-2);
   if ([q, k, v].some((x) => x.dim() < 2) || k.shape.at(-1) !== features || v.shape.at(-2) !== keys) {

@@ -3,7 +3,7 @@ import { Dropout } from "../../ops/dropout.ts";
 import { checkBoolean, checkNumber, readOptions } from "../../ops/options.ts";
 import { ones } from "../../tensor/fill.ts";
 import { defaultGenerator, Generator } from "../../tensor/generator.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor, type Tensor } from "../../tensor/tensor.ts";
 
 export interface DropoutOptions {
   /** Probability of an element (or channel) to become 0. Default 0.5. */
@@ -35,6 +35,7 @@ function readDropout(op: string, options: DropoutOptions | undefined): Required<
  */
 export function dropout(x: Tensor, options?: DropoutOptions): Tensor {
   const { p, training, generator } = readDropout("dropout", options);
+  expectTensor("dropout", "x", x);
   if (!training || p === 0) return x;
   return apply(new Dropout(p, generator.take(x.numel())), x);
 }
@@ -51,6 +52,7 @@ export function dropout(x: Tensor, options?: DropoutOptions): Tensor {
  */
 export function dropout2d(x: Tensor, options?: DropoutOptions): Tensor {
   const read = readDropout("dropout2d", options);
+  expectTensor("dropout2d", "x", x);
   if (x.dim() !== 3 && x.dim() !== 4) {
     throw new ShapeError(`dropout2d: expected [N,C,H,W] or [C,H,W], got ${formatShape(x.shape)}`);
   }

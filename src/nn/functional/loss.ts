@@ -1,9 +1,9 @@
-import { ShapeError } from "../../errors.ts";
-import { expectSameShape } from "../../ops/array.ts";
+import { DTypeError, formatShape, ShapeError } from "../../errors.ts";
+import { expectSameShape, isSameShape } from "../../ops/array.ts";
 import { CrossEntropy } from "../../ops/cross_entropy.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../ops/options.ts";
 import { type LossReduction, PairLoss } from "../../ops/pair_loss.ts";
-import { apply, leaf, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor, leaf, type Tensor } from "../../tensor/tensor.ts";
 
 export interface LossOptions {
   /** `"mean"` (the default) or `"sum"` of the terms, or `"none"`: the terms themselves. */
@@ -187,6 +187,8 @@ export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntro
   checkChoice(op, "reduction", rest.reduction, REDUCTIONS);
   checkInteger(op, "ignoreIndex", rest.ignoreIndex, -(2 ** 31));
   checkNumber(op, "labelSmoothing", rest.labelSmoothing, 0, 1);
+  expectTensor(op, "input", input);
+  expectTensor(op, "target", target);
   if (target.dtype === "float32") {
     return crossEntropyOfProbabilities(input, target, weight, rest.labelSmoothing, rest.reduction);
   }
@@ -202,19 +204,40 @@ function crossEntropyOfProbabilities(
   reduction: LossReduction,
 ): Tensor {
   const op = "crossEntropy";
-  expectSameShape(op, "target probabilities, as the input,", input.shape, target.shape);
+  expectProbabilities(input, target);
   if (input.dim() === 0) throw new ShapeError(`${op}: input expected [C] or [N,C,...], got []`);
   const dim = input.dim() === 1 ? 0 : 1;
   const classes = input.shape[dim];
   const goal = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / classes);
   let terms = input.logSoftmax(dim).mul(goal);
   if (weight) {
+    expectTensor(op, "weight", weight);
     expectSameShape(op, "weight, one for each class,", [classes], weight.shape);
     terms = terms.mul(leaf(() => weight.array.withShape(input.shape.map((_, d) => (d === dim ? classes : 1)))));
   }
   terms = terms.sum(dim).neg();
   if (reduction === "none") return terms;
   return reduction === "sum" ? terms.sum() : terms.mean();
+}
+
+/** Checks a float32 target, which may be meant for class indices. */
+function expectProbabilities(input: Tensor, target: Tensor): void {
+  if (input.dtype === "float32" && isSameShape(input.shape, target.shape)) return;
+  const positions = input.shape.filter((_, d) => d !== (input.dim() === 1 ? 0 : 1));
+  const came = `input ${input.dtype} ${formatShape(input.shape)}, target float32 ${formatShape(target.shape)}`;
+  if (input.dtype !== "float32") {
+    throw new DTypeError(`crossEntropy: input expected float32, got ${came}: is the target the first argument?`);
+  }
+  const expected =
+    `target expected int32 class indices ${formatShape(positions)}, or float32 probabilities ` +
+    `${formatShape(input.shape)}, got ${came}`;
+  // labels have one number for each position, or that and a dimension of length 1
+  if (target.numel() !== positions.reduce((size, length) => size * length, 1)) {
+    throw new ShapeError(`crossEntropy: ${expected}`);
+  }
+  throw new DTypeError(
+    `crossEntropy: ${expected}; labels become int32 by .int(), or by tensor(labels, { dtype: "int32" })`,
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import { LayerNorm } from "../../ops/layer_norm.ts";
 import { BatchNorm, GroupNorm } from "../../ops/norm.ts";
 import { Normalize } from "../../ops/normalize.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../ops/options.ts";
-import { apply, noGrad, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor, noGrad, type Tensor } from "../../tensor/tensor.ts";
 
 export interface NormOptions {
   /** Multiplies the normalized values. Default: none. */
@@ -114,6 +114,7 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   checkNumber("normalize", "eps", eps, 0);
   if (!(checkNumber("normalize", "p", p) > 0)) throw new OptionError(`normalize: p expected a number > 0, got ${p}`);
   if (p === 2) return apply(new Normalize(dim, eps), x);
+  expectTensor("normalize", "x", x);
   normalizeDim("normalize", dim, x.dim());
   const size = noGrad(() => largestMagnitude(x, dim));
   const scaled = x.div(size); // in [-1, 1], so that no power overflows, and the largest does not vanish

@@ -1,4 +1,5 @@
-import type { Tensor } from "../../tensor/tensor.ts";
+import { LogSoftmax, Softmax } from "../../ops/softmax.ts";
+import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 /**
  * `e^x / Σ e^x` along `dim`, of values shifted by their maximum, so that it cannot overflow. Matches
@@ -12,7 +13,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
  * ```
  */
 export function softmax(x: Tensor, dim: number): Tensor {
-  return x.softmax(dim);
+  return apply(new Softmax(dim), x);
 }
 
 /**
@@ -27,5 +28,5 @@ export function softmax(x: Tensor, dim: number): Tensor {
  * ```
  */
 export function logSoftmax(x: Tensor, dim: number): Tensor {
-  return x.logSoftmax(dim);
+  return apply(new LogSoftmax(dim), x);
 }
