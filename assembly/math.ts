@@ -25,6 +25,13 @@ function mulAdd(a: v128, b: v128, c: f32): v128 {
   return f32x4.add(f32x4.mul(a, b), all(c));
 }
 
+/** The bits of `magnitude`, whose sign bit is 0 or that of x, with the sign of x. */
+// @ts-ignore: decorator
+@inline
+function withSignOf(magnitude: v128, x: v128): v128 {
+  return v128.or(magnitude, v128.and(x, i32x4.splat(0x80000000)));
+}
+
 /** The whole number n nearest to x / ln 2. */
 // @ts-ignore: decorator
 @inline
@@ -65,10 +72,10 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(exponent, half)));
 }
 
-/** e^x - 1, without cancellation near 0, to 1.5 ulp. */
+/** expm14, but 0 of -0. */
 // @ts-ignore: decorator
 @inline
-export function expm14(x: v128): v128 {
+function expm1OfPositive(x: v128): v128 {
   const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-18)); // beyond: inf and -1
   const n = nearestPower(bounded);
   const y = reducedExpm1(bounded, n);
@@ -76,6 +83,13 @@ export function expm14(x: v128): v128 {
   const t = powerOfTwo(i32x4.sub(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(1)));
   const scaled = f32x4.add(f32x4.mul(y, t), f32x4.sub(t, all(0.5)));
   return v128.bitselect(y, f32x4.add(scaled, scaled), f32x4.eq(n, all(0)));
+}
+
+/** e^x - 1, without cancellation near 0, to 1.5 ulp. */
+// @ts-ignore: decorator
+@inline
+export function expm14(x: v128): v128 {
+  return withSignOf(expm1OfPositive(x), x);
 }
 
 /** Natural logarithm, to 0.8 ulp: -inf at 0, NaN below. */
@@ -107,17 +121,24 @@ export function log4(x: v128): v128 {
 }
 
 /**
- * log(1 + x), without cancellation near 0, to 1.5 ulp: log(u) + (1 + x - u) / u for u = 1 + x as rounded.
+ * log(1 + x), without cancellation near 0, to 1.5 ulp, but 0 of -0: log(u) + (1 + x - u) / u for u = 1 + x as rounded.
  * see: Goldberg, What every computer scientist should know about floating-point arithmetic (1991), theorem 4
  */
 // @ts-ignore: decorator
 @inline
-export function log1p4(x: v128): v128 {
+export function log1pOfPositive(x: v128): v128 {
   const u = f32x4.add(x, all(1));
   const log = log4(u);
   const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, all(1))), u);
   // at -1 and inf nothing is lost, and `lost` is NaN
   return v128.bitselect(log, f32x4.add(log, lost), v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
+}
+
+/** log(1 + x), to 1.5 ulp: -0 of -0. */
+// @ts-ignore: decorator
+@inline
+export function log1p4(x: v128): v128 {
+  return withSignOf(log1pOfPositive(x), x);
 }
 
 /** 1 / (1 + e^-x), to 2.5 ulp, by e^-|x|, which cannot overflow. */
@@ -128,19 +149,12 @@ export function sigmoid4(x: v128): v128 {
   return f32x4.div(v128.bitselect(e, all(1), f32x4.lt(x, all(0))), f32x4.add(e, all(1)));
 }
 
-/** The bits of `magnitude` (not negative) with the sign of x. */
-// @ts-ignore: decorator
-@inline
-function withSignOf(magnitude: v128, x: v128): v128 {
-  return v128.or(magnitude, v128.and(x, i32x4.splat(0x80000000)));
-}
-
 /** Hyperbolic tangent, to 2.5 ulp: m / (m + 2) of m = e^2|x| - 1. */
 // @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
   const bounded = f32x4.pmin(f32x4.abs(x), all(10)); // beyond, tanh is 1 in float32
-  const m = expm14(f32x4.add(bounded, bounded));
+  const m = expm1OfPositive(f32x4.add(bounded, bounded));
   return withSignOf(f32x4.div(m, f32x4.add(m, all(2))), x);
 }
 
@@ -186,28 +200,20 @@ function reduceAngle(x: v128, n: v128): v128 {
   return f64x2.sub(high, f64x2.mul(n, f64x2.splat(PI_2_LOW)));
 }
 
-/**
- * sin(x + quarters pi/2). The angle is reduced in float64: to 1.6 ulp for |x| <= 1.6e6, to an absolute 2e-7 for |x| <= 1e9;
- * beyond, all that holds is that the result lies in [-1, 1].
- */
+/** 1.5 2^52: added to a float64 it rounds it to a whole number, whose lower bits are then those of the sum. */
+const WHOLE: f64 = 6755399441055744;
+
+/** Up to here the parts of pi/2 serve: n stays below 2^20. */
+const FAR: f32 = 1.6e6;
+
+/** sin(r + n pi/2) for |r| <= pi/4. */
 // @ts-ignore: decorator
 @inline
-function sinShifted(x: v128, quarters: i32): v128 {
-  const x01 = f64x2.promote_low_f32x4(x);
-  const x23 = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
-  const n01 = f64x2.nearest(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)));
-  const n23 = f64x2.nearest(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)));
-  const r01 = f32x4.demote_f64x2_zero(reduceAngle(x01, n01));
-  const r23 = f32x4.demote_f64x2_zero(reduceAngle(x23, n23));
-  const unbounded = v128.shuffle<i32>(r01, r23, 0, 1, 4, 5);
-  const r = f32x4.pmax(f32x4.pmin(unbounded, all(0.7853982)), all(-0.7853982));
-  const turns = v128.shuffle<i32>(i32x4.trunc_sat_f64x2_s_zero(n01), i32x4.trunc_sat_f64x2_s_zero(n23), 0, 1, 4, 5);
-  const n = i32x4.add(turns, i32x4.splat(quarters));
-
+function sinOfReduced(r: v128, n: v128): v128 {
   const r2 = f32x4.mul(r, r);
   let sine = mulAdd(all(-1.9515295891e-4), r2, 8.3321608736e-3);
   sine = mulAdd(sine, r2, -1.6666654611e-1);
-  sine = f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r);
+  sine = withSignOf(f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r), r); // it has that sign already, but for -0
   let cosine = mulAdd(all(2.443315711809948e-5), r2, -1.388731625493765e-3);
   cosine = mulAdd(cosine, r2, 4.166664568298827e-2);
   cosine = f32x4.add(f32x4.sub(f32x4.mul(cosine, f32x4.mul(r2, r2)), f32x4.mul(r2, all(0.5))), all(1));
@@ -215,6 +221,81 @@ function sinShifted(x: v128, quarters: i32): v128 {
   const odd = i32x4.eq(v128.and(n, i32x4.splat(1)), i32x4.splat(1));
   const sign = i32x4.shl(v128.and(n, i32x4.splat(2)), 30);
   return v128.xor(v128.bitselect(cosine, sine, odd), sign);
+}
+
+/** sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; what lies too far out for that, by integers. */
+// @ts-ignore: decorator
+@inline
+function sinShifted(x: v128, quarters: i32): v128 {
+  const x01 = f64x2.promote_low_f32x4(x);
+  const x23 = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
+  const n01 = f64x2.add(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
+  const n23 = f64x2.add(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
+  const r01 = f32x4.demote_f64x2_zero(reduceAngle(x01, f64x2.sub(n01, f64x2.splat(WHOLE))));
+  const r23 = f32x4.demote_f64x2_zero(reduceAngle(x23, f64x2.sub(n23, f64x2.splat(WHOLE))));
+  const r = v128.shuffle<i32>(r01, r23, 0, 1, 4, 5);
+  const turns = v128.shuffle<i32>(n01, n23, 0, 2, 4, 6);
+  const y = sinOfReduced(r, i32x4.add(turns, i32x4.splat(quarters)));
+  const far = f32x4.gt(f32x4.abs(x), all(FAR));
+  return v128.any_true(far) ? v128.bitselect(sinFar(x, quarters), y, far) : y;
+}
+
+/**
+ * 32 zero bits, then 2/pi's first 224 behind the point. Not a table: the module would get static data, and the ladder's module, which
+ * shares the memory, might lay its own over it.
+ */
+function twoOverPiBits(word: u32): u64 {
+  switch (word) {
+    case 0: return 0;
+    case 1: return 0xa2f9836e;
+    case 2: return 0x4e441529;
+    case 3: return 0xfc2757d1;
+    case 4: return 0xf534ddc0;
+    case 5: return 0xdb629599;
+    case 6: return 0x3c439041;
+    default: return 0xfe5163ab;
+  }
+}
+
+/**
+ * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is its mantissa, a whole number, times a power of two: bits of 2/pi whose products
+ * are multiples of 4 are left out, and so are those behind the next 96.
+ * see: Payne and Hanek 1983; ARM optimized-routines, math/sinf.h, reduce_large
+ */
+function farQuarters(x: f32): i64 {
+  const bits = reinterpret<u32>(x);
+  const exponent = (bits >> 23) & 0xff;
+  const mantissa = <u64>((bits & 0x7fffff) | 0x800000);
+  const start = exponent - 120; // the first bit of 2/pi that counts, the zeros included
+  const word = start >> 5;
+  const shift = <u64>(start & 31);
+  const high = twoOverPiBits(word) << 32 | twoOverPiBits(word + 1);
+  const low = twoOverPiBits(word + 2) << 32 | twoOverPiBits(word + 3);
+  const first = (high << shift) >> 32;
+  const second = ((high << 32 | low >> 32) << shift) >> 32;
+  const third = (low << shift) >> 32;
+  const product = (mantissa * first << 32) + mantissa * second + (mantissa * third >> 32);
+  return x < 0 ? -(<i64>product) : <i64>product;
+}
+
+const HALF_PI_OF_UNITS: f64 = 3.4061215800865545e-19; // pi/2 2^-62
+
+/** sin(x + quarters pi/2) where |x| > FAR; NaN for inf. Not inlined: it is seldom needed, and long. */
+function sinFar(x: v128, quarters: i32): v128 {
+  let r = all(0);
+  let n = i32x4.splat(0);
+  for (let lane = 0; lane < 4; lane++) {
+    const units = farQuarters(f32x4.extract_lane(x, 0));
+    const nearest = (units + (<i64>1 << 61)) >> 62;
+    // the lower 62 bits as a signed number: shifted up, which drops whole quarters, and down
+    const angle = <f32>(<f64>((units << 2) >> 2) * HALF_PI_OF_UNITS);
+    // lane by lane through lane 0: all four have turned once in the end
+    x = v128.shuffle<i32>(x, x, 1, 2, 3, 0);
+    r = v128.shuffle<i32>(f32x4.replace_lane(r, 0, angle), r, 1, 2, 3, 0);
+    n = v128.shuffle<i32>(i32x4.replace_lane(n, 0, <i32>nearest), n, 1, 2, 3, 0);
+  }
+  const y = sinOfReduced(r, i32x4.add(n, i32x4.splat(quarters)));
+  return v128.bitselect(y, all(NaN), f32x4.lt(f32x4.abs(x), all(Infinity)));
 }
 
 /** Sine of radians. */

@@ -12,7 +12,7 @@
 // A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may be null
 // as well. All arrays have `size` elements and may be read up to 12 bytes past.
 
-import { exp4, log1p4, log4, sigmoid4 } from "./math";
+import { exp4, log1pOfPositive, log4, sigmoid4 } from "./math";
 import { lanesBelow, load4, promoteHigh, storeUpTo, sumLanes } from "./simd";
 
 const MSE = 0;
@@ -47,7 +47,7 @@ function sign(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function softplusOfNegative(x: v128): v128 {
-  const tail = log1p4(exp4(f32x4.neg(f32x4.abs(x))));
+  const tail = log1pOfPositive(exp4(f32x4.neg(f32x4.abs(x))));
   return f32x4.add(f32x4.max(f32x4.neg(x), all(0)), tail);
 }
 

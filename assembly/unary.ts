@@ -3,7 +3,7 @@
 // All kernels work on elements [begin, end) of contiguous arrays; begin is a multiple of 4; up to 12 bytes past an input may
 // be read. The tail runs through the same vector code, so a value does not depend on its position.
 
-import { cos4, erf4, exp4, expm14, log1p4, log4, sigmoid4, sin4, tanh4 } from "./math";
+import { cos4, erf4, exp4, expm14, log1p4, log1pOfPositive, log4, sigmoid4, sin4, tanh4 } from "./math";
 import { load4, storeUpTo } from "./simd";
 
 const enum F {
@@ -60,7 +60,7 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
   if (f == F.Softplus) {
     // log(1 + e^z) = max(z, 0) + log(1 + e^-|z|) cannot overflow
     const z = f32x4.mul(x, all(p));
-    const soft = f32x4.add(f32x4.pmax(z, all(0)), log1p4(exp4(f32x4.neg(f32x4.abs(z)))));
+    const soft = f32x4.add(f32x4.pmax(z, all(0)), log1pOfPositive(exp4(f32x4.neg(f32x4.abs(z)))));
     return v128.bitselect(x, f32x4.div(soft, all(p)), f32x4.gt(z, all(q)));
   }
   if (f == F.Tanh) return tanh4(x);
