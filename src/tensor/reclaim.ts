@@ -125,8 +125,8 @@ export function noteOrigin(handle: Handle): void {
   origins.set(handle, new WasmgradError());
 }
 
-/** Where this library's code lies, in stack traces. */
-const ownFolder = import.meta.url.replace(/tensor\/[^/]*$/, "").replace(/[^/]*$/, "");
+/** Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers, bundles that are no modules). */
+const ownFolder = ((import.meta.url as string | undefined) ?? "").replace(/tensor\/[^/]*$/, "").replace(/[^/]*$/, "");
 
 /** The first line of a stack that is not this library's. */
 function userLine({ stack = "" }: Error): string {
