@@ -2,8 +2,9 @@
  * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/wasm, so that the library carries
  * them. usage: tsx scripts/inline_wasm.ts
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delta, memoryFlagsAt } from "./wasm_file.ts";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hashOf, IDENTITY_SECTION } from "../src/wasm/identity.ts";
+import { delta, memoryFlagsAt, withSection } from "./wasm_file.ts";
 
 const header = "// Made by scripts/inline_wasm.ts from build/kernels.wasm: do not edit.\n";
 const bytes = readFileSync("build/kernels.wasm");
@@ -33,6 +34,7 @@ if (methods.length === 0) throw new Error("inline_wasm: no function found in bui
 writeFileSync("src/wasm/kernels.generated.ts", `${header}export interface Kernels {\n${methods.join("\n")}\n}\n`);
 
 mkdirSync("dist", { recursive: true });
-copyFileSync("build/kernels.wasm", "dist/kernels.wasm");
+// the file names its build, by which useKernels() knows it
+writeFileSync("dist/kernels.wasm", withSection(bytes, IDENTITY_SECTION, `reproducible ${hashOf(bytes)}`));
 const own = pieces.reduce((sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : 0), 0);
 console.log(`kernels: ${methods.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);

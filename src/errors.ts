@@ -23,6 +23,14 @@ export class OutOfMemoryError extends WasmgradError {
   override name = "OutOfMemoryError";
 }
 
+/**
+ * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (as a page's Content-Security-Policy may), or
+ * `useKernels` came too late. `cause` is the engine's own error.
+ */
+export class KernelsError extends WasmgradError {
+  override name = "KernelsError";
+}
+
 /** A tensor was used after its memory was released. */
 export class ReleasedError extends WasmgradError {
   override name = "ReleasedError";

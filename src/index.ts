@@ -48,6 +48,6 @@ export {
   Tensor,
   type TensorJson,
 } from "./tensor/tensor.ts";
-export { getPrecision, type Precision, setPrecision } from "./wasm/kernels.ts";
+export { getPrecision, type KernelsModule, type Precision, setPrecision, useKernels } from "./wasm/kernels.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./wasm/memory.ts";
 export { getNumThreads, setNumThreads } from "./wasm/threads.ts";

@@ -1,4 +1,5 @@
 import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
+import { hashOf } from "./identity.ts";
 import { isShared } from "./memory.ts";
 
 /** "fast": relaxed SIMD, with fused multiply-add where the processor has it. */
@@ -32,4 +33,9 @@ export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstruc
     at += piece.length;
   }
   return relaxed;
+}
+
+/** How kernels.wasm names its build, in a section of its own. */
+export function identity(): string {
+  return `reproducible ${hashOf(decodeBase64(kernelsBase64))}`;
 }

@@ -82,7 +82,11 @@ const words = new Int32Array(
   0,
   isShared ? CONTROL.lines + LINES * LINE : 0,
 ) as unknown as Int32Array<SharedArrayBuffer>;
-const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
+const jobArguments = new Float64Array(
+  memory.buffer,
+  isShared ? 8 * CONTROL.arguments : 0,
+  isShared ? MAX_ARGUMENTS : 0,
+);
 
 let lastLine = -1;
 
@@ -90,13 +94,19 @@ let lastLine = -1;
 export function takeLine(): number {
   lastLine = (lastLine + 1) % LINES;
   const line = CONTROL.lines + lastLine * LINE;
-  for (const word of [CONTROL.inside, CONTROL.dismissed, CONTROL.file]) Atomics.store(words, line + word, 0);
+  for (const word of [CONTROL.inside, CONTROL.dismissed, CONTROL.file, CONTROL.started])
+    Atomics.store(words, line + word, 0);
   return line;
 }
 
 /** The descriptor of the file that a worker holds open as long as it lives, or -1. */
 export function fileOf(line: number): number {
   return Atomics.load(words, line + CONTROL.file) - 1;
+}
+
+/** Whether a worker has come as far as to look for jobs. */
+export function hasStarted(hand: Hand): boolean {
+  return Atomics.load(words, hand.line + CONTROL.started) !== 0;
 }
 
 /** Between jobs: from now on these workers take no part. */

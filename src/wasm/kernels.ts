@@ -1,8 +1,10 @@
-import { OptionError } from "../errors.ts";
-import { kernelBytes, type Precision } from "./binary.ts";
+import { KernelsError, OptionError } from "../errors.ts";
+import { identity, kernelBytes, type Precision } from "./binary.ts";
+import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { memory } from "./memory.ts";
+import { expectMemory, isShared, memory } from "./memory.ts";
 import { settle } from "./pending.ts";
+import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
 import { beginParallel, restartWorkers } from "./threads.ts";
 import { CONTROL_START } from "./worker_source.ts";
 
@@ -31,10 +33,24 @@ function abort(message: number, file: number, line: number, column: number): nev
   throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
 }
 
+/** Compiles a build. */
+function compile(of: Precision): WebAssembly.Module {
+  expectMemory();
+  try {
+    return new WebAssembly.Module(kernelBytes(of));
+  } catch (error) {
+    throw kernelsRefused(error);
+  }
+}
+
 /** Instantiates kernels over the one memory. */
-function instantiate(bytes: Uint8Array<ArrayBuffer>): Build {
-  const module = new WebAssembly.Module(bytes);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, abort } });
+function instantiate(module: WebAssembly.Module): Build {
+  let exports: WebAssembly.Exports;
+  try {
+    ({ exports } = new WebAssembly.Instance(module, { env: { memory, abort } }));
+  } catch (error) {
+    throw kernelsRefused(error);
+  }
   const kernels = exports as unknown as Kernels & { heapBase(): number };
   if (kernels.heapBase() > CONTROL_START) {
     throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the control block`);
@@ -48,7 +64,7 @@ function numbersOf(of: Build): Record<string, number> {
 }
 
 function currentBuild(): Build {
-  return (build ??= builds[precision] ??= instantiate(kernelBytes(precision)));
+  return (build ??= builds[precision] ??= instantiate(compile(precision)));
 }
 
 /**
@@ -67,7 +83,7 @@ export function kernels(): Kernels {
  * Matrix products and convolutions get faster by a sixth to a third.
  *
  * Returns what is chosen: "fast" has no effect, and "reproducible" comes back, where the engine has no relaxed SIMD (Node 20,
- * unless started with --experimental-wasm-relaxed-simd; Node 22 and later have it).
+ * unless started with --experimental-wasm-relaxed-simd; Node 22 and later have it) or refuses to compile WebAssembly.
  *
  * @throws OptionError unless precision is "reproducible" or "fast".
  * @example
@@ -83,14 +99,86 @@ export function setPrecision(choice: Precision): Precision {
   }
   if (choice === precision) return precision;
   if (choice === "fast" && !builds.fast) {
-    const bytes = kernelBytes("fast");
-    if (!WebAssembly.validate(bytes)) return precision;
-    builds.fast = instantiate(bytes);
+    if (!isValid(kernelBytes("fast"))) return precision;
+    try {
+      builds.fast = instantiate(compile("fast"));
+    } catch (error) {
+      if (error instanceof KernelsError) return precision;
+      throw error;
+    }
   }
   precision = choice;
   build = undefined;
   restartWorkers(); // theirs is the other build
   return precision;
+}
+
+/** The `WebAssembly.Module` of the program's types, where these know it (all of a page's and of Node's do). */
+export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
+  ? Module
+  : object;
+
+/**
+ * Hands over the kernels compiled ahead, for where the library cannot compile them itself: Cloudflare Workers and other places that refuse to
+ * compile from bytes. `module` is `wasmgrad/kernels.wasm` of this very version, as such places import it. To be called before the first
+ * operation. Elsewhere there is no need: the library carries the same kernels inside.
+ *
+ * @throws OptionError unless `module` is a WebAssembly.Module of this version's kernels.wasm.
+ * @throws KernelsError after the first operation, or where memory cannot be shared (these kernels import a shared one).
+ * @example
+ * ```js
+ * // a Cloudflare Worker
+ * import kernels from "wasmgrad/kernels.wasm";
+ * import { ones, useKernels } from "wasmgrad";
+ * useKernels(kernels);
+ * ones([2, 2]).sum().item(); // 4
+ * ```
+ */
+export function useKernels(module: KernelsModule): void {
+  const given = module as WebAssembly.Module;
+  checkKernels(given);
+  if (builds.reproducible?.module === given) return;
+  if (builds.reproducible) {
+    throw new KernelsError(
+      "useKernels: expected a call before the first operation, got one after it: the kernels are in use. Call it at the program's start",
+    );
+  }
+  expectMemory();
+  if (!isShared) {
+    throw new KernelsError(
+      "useKernels: expected an engine that gives shared WebAssembly memory, which kernels.wasm imports, got one that refuses it",
+    );
+  }
+  builds.reproducible = instantiate(given);
+  needNoCompiler();
+}
+
+/** Expects a module of the same kernels that the library has inside. */
+function checkKernels(module: WebAssembly.Module): void {
+  const expected = `useKernels: expected the WebAssembly.Module of this version's wasmgrad/kernels.wasm (${identity()})`;
+  let sections: ArrayBuffer[];
+  try {
+    sections = WebAssembly.Module.customSections(module, IDENTITY_SECTION);
+  } catch (error) {
+    if (typeof WebAssembly === "undefined") throw kernelsRefused(error);
+    const kind = Object.prototype.toString.call(module).slice("[object ".length, -1);
+    const advice =
+      kind === "WebAssembly.Instance" || kind === "Promise" ? "" : "; compile bytes with WebAssembly.compile() first";
+    throw new OptionError(`${expected}, got ${kind}${advice}`);
+  }
+  const names = sections.map((section) => String.fromCharCode(...new Uint8Array(section)));
+  if (names.length === 1 && names[0] === identity()) return;
+  const exports = WebAssembly.Module.exports(module);
+  const isOurs = names.length > 0 || exports.some(({ name }) => name === "heapBase");
+  const came = isOurs
+    ? `kernels of another build (${names.join(" ") || "without its name"})`
+    : `another module (exports: ${
+        exports
+          .slice(0, 3)
+          .map(({ name }) => name)
+          .join(", ") || "none"
+      })`;
+  throw new OptionError(`${expected}, got ${came}`);
 }
 
 /** Which build of the kernels runs: what `setPrecision` returned last, or "reproducible". */

@@ -1,5 +1,6 @@
 import { OptionError, OutOfMemoryError } from "../errors.ts";
 import { settle, whenSettled } from "./pending.ts";
+import { memoryRefused, wordsOf } from "./support.ts";
 
 /**
  * The one linear memory and its allocator.
@@ -20,6 +21,15 @@ const MIN_GROWTH = 16 * 1024 * 1024;
 /** A freed block of at most this size is given out again only when no pending kernel reads it: so `writeNew` need not wait for one. */
 const TABLE_BYTES = 256;
 
+/**
+ * Maxima to try, in pages, where 4 GiB are refused (32-bit systems, phones, limits of address space). Down to 1 GiB threads are worth more
+ * than memory; below, the larger memory is taken, shared if it can be.
+ */
+const MAXIMA = [[MAX_PAGES, 32768, 16384], [8192], [4096], [2048], [1024], [512], [256]];
+const LEAST_PAGES = 256;
+/** In place of a memory where none can be had: nothing is ever allocated in it. */
+const NO_MEMORY = { buffer: new ArrayBuffer(0) } as unknown as LinearMemory;
+
 /** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
 const made = makeMemory();
 export const memory: LinearMemory = made.memory;
@@ -34,7 +44,9 @@ const freeByClass: number[][] = [];
 /** Free ranges that are no block of any class: only used once the heap is full. */
 let merged: Range[] = [];
 let heapEnd = HEAP_START;
-let limit = MAX_PAGES * PAGE;
+let limit = made.maximum * PAGE;
+/** What the engine said when it last refused to let the memory grow. */
+let growthRefused = "";
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
@@ -44,13 +56,39 @@ export type LinearMemory = typeof globalThis extends { WebAssembly: { Memory: { 
   ? Memory
   : { readonly buffer: ArrayBuffer; grow(pages: number): number };
 
-function makeMemory(): { memory: LinearMemory; isShared: boolean } {
-  const size = { initial: 4, maximum: MAX_PAGES };
-  try {
-    return { memory: new WebAssembly.Memory({ ...size, shared: true }), isShared: true };
-  } catch {
-    return { memory: new WebAssembly.Memory(size), isShared: false };
+interface Made {
+  memory: LinearMemory;
+  isShared: boolean;
+  /** In pages. */
+  maximum: number;
+  /** Why there is no memory at all: the first allocation says so. */
+  refusal?: unknown;
+}
+
+function makeMemory(): Made {
+  let refusal: unknown;
+  const make = (maximum: number, shared: boolean): Made | undefined => {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 4, maximum, shared }), isShared: shared, maximum };
+    } catch (error) {
+      refusal = error;
+      return undefined;
+    }
+  };
+  const made = make(MAX_PAGES, true);
+  if (made) return made;
+  // a refusal can take 60 ms: where the least is refused, no more is asked for
+  if (make(LEAST_PAGES, true) || make(LEAST_PAGES, false)) {
+    for (const maxima of MAXIMA) {
+      for (const shared of [true, false]) {
+        for (const maximum of maxima) {
+          const smaller = make(maximum, shared);
+          if (smaller) return smaller;
+        }
+      }
+    }
   }
+  return { memory: NO_MEMORY, isShared: false, maximum: 0, refusal };
 }
 
 function roundUp(value: number, multiple: number): number {
@@ -73,6 +111,7 @@ function classOf(bytes: number): number {
 }
 
 function growTo(end: number): boolean {
+  growthRefused = "";
   if (end > limit) return false;
   const have = memory.buffer.byteLength;
   if (end <= have) return true;
@@ -81,8 +120,9 @@ function growTo(end: number): boolean {
     try {
       memory.grow((target - have) / PAGE);
       return true;
-    } catch {
+    } catch (error) {
       // the engine or the system refuses that much: ask for just enough, then give up
+      growthRefused = wordsOf(error);
     }
   }
   return false;
@@ -100,8 +140,12 @@ export function allocate(bytes: number): number {
   let address = index < 0 ? undefined : findBlock(index);
   if (address === undefined && index >= 0 && exhaustion.reclaim()) address = findBlock(index);
   if (address === undefined) {
+    expectMemory();
+    if (index < 0) growthRefused = "";
+    const have = memory.buffer.byteLength;
     throw new OutOfMemoryError(
-      `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes. ` +
+      `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes` +
+        (growthRefused ? `, of which the system gives no more than ${have} now (${growthRefused}). ` : ". ") +
         "Release what is no longer needed: make tensors inside scope() or a DataLoader loop, use a smaller batch, or run under noGrad()." +
         exhaustion.explain(),
     );
@@ -110,6 +154,11 @@ export function allocate(bytes: number): number {
   liveBlocks++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return address;
+}
+
+/** Throws where no memory could be made. */
+export function expectMemory(): void {
+  if (made.maximum === 0) throw memoryRefused(made.refusal);
 }
 
 /** Gives back a block of `allocate(bytes)`. */
@@ -173,12 +222,15 @@ function takeFromMerged(size: number): number | undefined {
   return found.start - size;
 }
 
-/** Limits WebAssembly memory to `bytes`, in whole pages of 64 KiB (default and maximum: 4 GiB). Memory already reserved is kept. */
+/**
+ * Limits WebAssembly memory to `bytes`, in whole pages of 64 KiB. Default and maximum: 4 GiB, or the largest power of two below it that the
+ * system lets a memory grow to. Memory already reserved is kept.
+ */
 export function setMemoryLimit(bytes: number): void {
   if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE)) {
     throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE}], got ${bytes}`);
   }
-  limit = Math.floor(bytes / PAGE) * PAGE;
+  limit = Math.min(Math.floor(bytes / PAGE), made.maximum) * PAGE;
 }
 
 /** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */

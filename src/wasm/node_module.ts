@@ -6,8 +6,15 @@ interface NodeModules {
   "node:worker_threads": typeof import("node:worker_threads");
 }
 
-/** A built-in module of Node, found without an import, which a bundler for browsers would stumble over. */
+/**
+ * A built-in module of Node, found without an import, which a bundler for browsers would stumble over. Undefined elsewhere, also where
+ * `process` or the function is there but throws, as in edge runtimes.
+ */
 export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
-  const process = (globalThis as { process?: { getBuiltinModule?(id: Name): NodeModules[Name] } }).process;
-  return process?.getBuiltinModule?.(name);
+  try {
+    const process = (globalThis as { process?: { getBuiltinModule?(id: Name): NodeModules[Name] } }).process;
+    return process?.getBuiltinModule?.(name) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,17 +1,25 @@
 import { OptionError } from "../errors.ts";
-import { beginJob, type Crew, dismiss, fileOf, type Hand, type Job, takeLine } from "./job.ts";
+import { beginJob, type Crew, dismiss, fileOf, type Hand, hasStarted, type Job, takeLine } from "./job.ts";
 import { isShared, type LinearMemory, memory } from "./memory.ts";
 import { nodeModule } from "./node_module.ts";
 import { settle } from "./pending.ts";
+import { hasCompiler, wordsOf } from "./support.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
-/** What starts one worker, in Node or in a browser; returns what looks after it. */
-type StartWorker = (data: { module: object; memory: LinearMemory; line: number; lane: number }) => Hand;
+/** What starts one worker, in Node or in a browser; returns what looks after it. If the worker fails, `lose` is called with the reason. */
+type StartWorker = (
+  data: { module: object; memory: LinearMemory; line: number; lane: number },
+  lose: (hand: Hand, reason: string) => void,
+) => Hand;
 
 /** What the user set, or the default once somebody asked. */
 let threads: number | undefined;
 /** The workers, from the first parallel job on. */
 let crew: Crew | undefined;
+/** Why no worker could be started, once none could: then no other is tried, in Node until setNumThreads(). */
+let refusal: string | undefined;
+/** What stands in the way of workers wherever this program runs; "" if nothing does, undefined before anybody asked. */
+let hindrance: string | undefined;
 
 /** Why there can be one thread only; undefined where there can be more: in Node, and in browsers on cross-origin isolated pages. */
 function obstacle(): string | undefined {
@@ -22,8 +30,26 @@ function obstacle(): string | undefined {
     );
   }
   if (!isShared) return "WebAssembly memory cannot be shared here";
-  const hasWorkers = findsNodeModules() || typeof Worker === "function";
-  return hasWorkers ? undefined : "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
+  return refusal || (hindrance ??= findHindrance()) || undefined;
+}
+
+function findHindrance(): string {
+  if (!hasCompiler()) return "WebAssembly cannot be compiled here";
+  const node = nodeModule("node:worker_threads");
+  if (typeof node?.Worker === "function" && mayHaveWorkers()) return "";
+  if (node) return "there are no worker threads here (with Node's permission model they take --allow-worker)";
+  if (typeof Worker === "function") return "";
+  return "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
+}
+
+/** What Node's permission model says; false also where the runtime only imitates it, as Cloudflare Workers do. */
+function mayHaveWorkers(): boolean {
+  const { process } = globalThis as { process?: { permission?: { has?(scope: string): boolean } } };
+  try {
+    return process?.permission?.has?.("worker") ?? true;
+  } catch {
+    return false;
+  }
 }
 
 /** Not at the import: to ask for the number of cores takes half a millisecond of a program's start. */
@@ -32,32 +58,49 @@ function wantedThreads(): number {
 }
 
 function defaultThreads(): number {
-  const cores = nodeModule("node:os")?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  const cores = nodeModule("node:os")?.availableParallelism?.() || globalThis.navigator?.hardwareConcurrency || 1;
   return Math.min(Math.max(1, cores), MAX_WORKERS + 1);
-}
-
-function findsNodeModules(): boolean {
-  return typeof (globalThis as { process?: { getBuiltinModule?: unknown } }).process?.getBuiltinModule === "function";
 }
 
 function workerStarter(): StartWorker {
   const node = nodeModule("node:worker_threads");
   if (node) {
-    return (workerData) => {
+    return (workerData, lose) => {
       const worker = new node.Worker(workerSource, { eval: true, workerData, execArgv: [], stdin: false });
-      worker.unref(); // the process exits by itself
-      worker.on("error", () => {}); // it is no longer there: that costs speed only
       const { line } = workerData;
       const death = new DeathWatch(() => fileOf(line));
-      return { line, greet: () => death.look(), isDead: () => death.isCertain(), stop: () => void worker.terminate() };
+      const hand: Hand = {
+        line,
+        greet: () => death.look(),
+        isDead: () => death.isCertain(),
+        stop: () => void worker.terminate(),
+      };
+      worker.unref(); // the process exits by itself
+      worker.on("error", (error) => lose(hand, `no worker thread could be started (${wordsOf(error)})`));
+      return hand;
     };
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
-  return (data) => {
+  return (data, lose) => {
     const worker = new Worker(url);
-    worker.postMessage(data);
-    return { line: data.line, isDead: () => false, stop: () => worker.terminate() };
+    const hand: Hand = { line: data.line, isDead: () => false, stop: () => worker.terminate() };
+    // a Content-Security-Policy that forbids the worker says no word
+    worker.onerror = ({ message }) => lose(hand, refusedByBrowser(message));
+    try {
+      worker.postMessage(data);
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+    return hand;
   };
+}
+
+function refusedByBrowser(words: string | undefined): string {
+  return (
+    `the browser started no worker${words ? ` (${words})` : ""}. On a page with a Content-Security-Policy, allow ` +
+    "worker-src blob:"
+  );
 }
 
 /**
@@ -133,9 +176,13 @@ export function setNumThreads(n: number): void {
   }
   restartWorkers();
   threads = n;
+  if (nodeModule("node:worker_threads")) refusal = undefined; // the system may give some now; a page's policy stays as it is
 }
 
-/** How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared. */
+/**
+ * How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared or there are no workers. A browser says only
+ * after the first large operation, when the page is idle, that a Content-Security-Policy forbids workers: from then on it is 1.
+ */
 export function getNumThreads(): number {
   return obstacle() ? 1 : wantedThreads();
 }
@@ -159,13 +206,34 @@ function startWorkers(module: object): Crew {
   }
   const wanted = wantedThreads();
   if (wanted === 1) return { hands, lanes: 1 };
+  const lose = (hand: Hand, why: string) => {
+    const at = hands.indexOf(hand);
+    if (at < 0 || hasStarted(hand)) return; // one that dies later costs speed only
+    hands.splice(at, 1);
+    hand.stop();
+    goOnWith(hands.length, why);
+  };
   try {
     const start = workerStarter();
-    while (hands.length < wanted - 1) hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }));
-  } catch {
-    // no worker can be started here: the calling thread computes alone
+    while (hands.length < wanted - 1) {
+      hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }, lose));
+    }
+  } catch (error) {
+    const inNode = nodeModule("node:worker_threads") !== undefined;
+    goOnWith(
+      hands.length,
+      inNode ? `no worker thread could be started (${wordsOf(error)})` : refusedByBrowser(wordsOf(error)),
+    );
   }
   return { hands, lanes: hands.length + 1 };
+}
+
+/** Not all workers could be started: what there are of them do the work, or the calling thread alone. */
+function goOnWith(workers: number, why: string): void {
+  threads = workers + 1;
+  if (workers > 0 || refusal) return;
+  refusal = why;
+  console.warn(`wasmgrad: one thread, since ${why}`);
 }
 
 /** Begins a job on all threads there are; `settle` completes it. */

@@ -28,7 +28,7 @@ export const CONTROL = {
   arguments: FIRST / 2 + 48,
   /** A cache line for each lane, whose first word is its next chunk that nobody has taken. */
   next: FIRST + 256,
-  /** Cache lines of workers, with the three words below. */
+  /** Cache lines of workers, with the four words below. */
   lines: FIRST + 1280,
   /** 1 from before the worker looks whether a job is open until it has left the job. */
   inside: 0,
@@ -36,6 +36,8 @@ export const CONTROL = {
   dismissed: 1,
   /** 1 + a file descriptor that the worker opened, or 0. Node closes a dead worker's files: so a caller that waits can see that it is dead. */
   file: 2,
+  /** 1 once the worker has its instance and looks for jobs. */
+  started: 3,
 } as const;
 
 /** Int32 words of a cache line. */
@@ -73,6 +75,7 @@ const run = ({ module, memory, line, lane, file }) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error("assert failed"); } } });
   const kernels = Object.values(exports);
   Atomics.store(words, line + C.file, file + 1);
+  Atomics.store(words, line + C.started, 1);
   const args = [];
   let briefUntil = 0;
   let spun = 0;
@@ -155,6 +158,9 @@ if (typeof require === "function") {
   }
   run({ ...require("node:worker_threads").workerData, file });
 } else {
+  onmessageerror = () => {
+    throw new Error("the module or the memory cannot be sent to a worker");
+  };
   onmessage = ({ data }) => {
     run({ ...data, file: -1 });
     close();
