@@ -229,8 +229,10 @@ describe("batches", () => {
     expect(first((i) => [[0, 2 ** 32 + 3][i]])).toThrow("collate: part 0 of sample 1 expected an integer in");
     expect(first((i) => [tensor(new Float32Array(i + 1))])).toThrow("collate: sample 1 expected shape [1], got [2]");
     expect(first((i) => [i ? tensor([1]) : tensor([1], { dtype: "int32" })])).toThrow(DTypeError);
-    expect(first((i) => new Array(i + 1).fill(1))).toThrow("a sample expected 1 parts, as in the first, got 2 parts");
-    expect(first((i) => i)).toThrow("a sample expected an array of tensors and integers, got number");
+    expect(first((i) => new Array(i + 1).fill(1))).toThrow(
+      "collate: sample 1 (the data set.get(1)) expected 1 parts, as in the first, got 2 parts",
+    );
+    expect(first((i) => i)).toThrow("expected an array of tensors and integers, got 0");
     expect(first((i) => [i + 0.5])).toThrow("expected tensors, or integers (labels), got 0.5; for real numbers");
     expect(first((i) => (i ? [tensor(1)] : [1]))).toThrow("got float32 []");
     expect(memory().liveTensors).toBe(before);

@@ -255,3 +255,220 @@ describe("labels and indices", () => {
     expect(vision.ImageDataset.fromBytes(bytes, { shape: [3, 1, 1, 1], labels: [0, 6, 1] }).classes).toHaveLength(7);
   });
 });
+
+describe("what a user's function returns: data", () => {
+  class Digits implements data.Dataset<unknown> {
+    readonly length = 4;
+    readonly get: (index: number) => unknown;
+    constructor(get: (index: number) => unknown) {
+      this.get = get;
+    }
+  }
+  const image = () => tensor([[[1]]]);
+  const good = { length: 4, get: (i: number) => [tensor([i]), i] as const };
+  const read = (set: unknown, options: object = {}) => {
+    for (const _ of new data.DataLoader(any(set), { batchSize: 2, ...options })) expect.unreachable();
+  };
+  const later = ["a Promise", "asynchronous", "await"];
+  const nothing = ["undefined", "does it return"];
+
+  test.each<Row>([
+    ["get without return", () => read(new Digits(() => {})), OptionError, "Digits.get(0)", "a sample", ...nothing],
+    ["an asynchronous get", () => read(new Digits(async () => [image()])), OptionError, "Digits.get(0)", ...later],
+    [
+      "of one index only",
+      () => read(new Digits((i) => (i === 1 ? undefined : [image()]))),
+      OptionError,
+      "Digits.get(1)",
+      ...nothing,
+    ],
+    ["get of null", () => read(new Digits(() => null)), ShapeError, "sample 0 (Digits.get(0))", "got null"],
+    [
+      "get of an object",
+      () => read(new Digits(() => ({ x: 1 }))),
+      ShapeError,
+      "array of tensors and integers",
+      '{"x":1}',
+    ],
+    ["get of a tensor", () => read(new Digits(image)), ShapeError, "got a float32 tensor of shape [1,1,1]"],
+    [
+      "a part not awaited",
+      () => read(new Digits((i) => [Promise.resolve(image()), i])),
+      DTypeError,
+      "part 0",
+      "await it",
+    ],
+    [
+      "a part without value",
+      () => read(new Digits((i) => [image(), i === 1 ? undefined : i])),
+      DTypeError,
+      "part 1 of sample 1 (Digits.get(1))",
+      "undefined",
+    ],
+    ["a part as an array", () => read(new Digits((i) => [[1, 2], i])), DTypeError, "part 0", "[1,2]"],
+    ["get of a plain object", () => read({ length: 4, get: () => {} }), OptionError, "the data set.get(0)", ...nothing],
+    ["through a subset", () => read(new data.Subset(any(new Digits(() => {})), [3, 2])), OptionError, "Digits.get(3)"],
+    [
+      "through a split",
+      () => read(data.randomSplit(any(new Digits(() => {})), [2, 2], { seed: 0 })[0]),
+      OptionError,
+      "Digits.get(",
+      ...nothing,
+    ],
+    ["through withIndices", () => read(data.withIndices(any(new Digits(() => {})))), OptionError, "Digits.get(0)"],
+    [
+      "withIndices, one by one",
+      () => data.withIndices(any(new Digits(() => 7))).get(2),
+      OptionError,
+      "withIndices: Digits.get(2)",
+      "an array of tensors and integers, got 7",
+    ],
+    [
+      "checkImages",
+      () => vision.checkImages(any(new Digits(async () => [image()]))),
+      OptionError,
+      "Digits.get(0)",
+      ...later,
+    ],
+    ["a batch without return", () => read({ ...good, batch: () => {} }), OptionError, "the data set.batch", ...nothing],
+    ["an asynchronous batch", () => read({ ...good, batch: async () => [] }), OptionError, ".batch", ...later],
+    [
+      "a batch of promises",
+      () => read({ ...good, batch: () => [Promise.resolve(1)] }),
+      OptionError,
+      "part 0",
+      ...later,
+    ],
+    ["collate without return", () => read(good, { collate: () => {} }), OptionError, "DataLoader: collate", ...nothing],
+    ["an asynchronous collate", () => read(good, { collate: async () => [] }), OptionError, "collate", ...later],
+    [
+      "collate of null",
+      () => read(good, { collate: () => null }),
+      OptionError,
+      "collate expected to return a batch, got null",
+    ],
+    ["collate as an array", () => read(good, { collate: [] }), OptionError, "collate expected a function, got []"],
+    ["length as a function", () => read({ length: () => 4, get: () => [1] }), OptionError, "length a function"],
+    [
+      "an asynchronous length",
+      () => read({ length: Promise.resolve(4), get: () => [1] }),
+      OptionError,
+      "length a Promise",
+    ],
+    ["no length", () => read({ size: 4, get: () => [1] }), OptionError, "length undefined"],
+    [
+      "a data set not awaited",
+      () => read(vision.CIFAR10.sample()),
+      OptionError,
+      "DataLoader: dataset",
+      "a Promise (await it first)",
+    ],
+    ["a class", () => read(Digits), OptionError, "the class Digits (write new Digits(...))"],
+    ["an array", () => read([[image(), 1]]), OptionError, "got [[", "get: (index) => list[index]"],
+    ["a tensor", () => read(tensor([1, 2])), OptionError, "new TensorDataset"],
+    ["a loader", () => read(new data.DataLoader(good)), OptionError, "an object of the class DataLoader"],
+  ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
+
+  test("what a data set may hold beside tensors still comes through", () => {
+    const names = { length: 2, get: (i: number) => (i ? "cat" : null) };
+    const batches = [...new data.DataLoader(names, { batchSize: 2, collate: (list) => list.join() })];
+    expect(batches).toEqual([",cat"]);
+  });
+
+  const images = (transform: unknown) =>
+    vision.ImageDataset.fromBytes(new Uint8Array(12), { shape: [3, 1, 2, 2], transform: any(transform) });
+  const { transforms, augment } = vision;
+  const half = (x: Tensor) => x.mul(0.5);
+  const forgets = (x: Tensor) => {
+    x.mul(0.5);
+  };
+  const place = () => ({ indices: ints([0]) });
+
+  test.each<Row>([
+    [
+      "without return",
+      () => images(forgets).get(0),
+      OptionError,
+      "ImageDataset: transform (forgets)",
+      "[1,1,2,2]",
+      ...nothing,
+    ],
+    [
+      "without a name",
+      () => images([() => {}][0]).batch([0, 1]),
+      OptionError,
+      "ImageDataset: transform of",
+      ...nothing,
+    ],
+    ["asynchronous", () => images(async (x: Tensor) => x).get(0), OptionError, "ImageDataset: transform", ...later],
+    ["null", () => images(() => null).get(0), OptionError, "expected to return a tensor, got null"],
+    [
+      "an array",
+      () => images((x: Tensor) => x.toArray()).get(0),
+      OptionError,
+      "expected to return a tensor, got [[[[0,0]",
+    ],
+    ["not called", () => images(transforms.toTensor).get(0), OptionError, "(toTensor)", "called first"],
+    [
+      "fewer images",
+      () => images((x: Tensor) => x.flatten()).get(0),
+      ShapeError,
+      "ImageDataset",
+      "got [4] from [1,1,2,2]",
+    ],
+    [
+      "in a data set's compose",
+      () => images(transforms.compose([transforms.toTensor(), half, any(forgets)])).get(0),
+      OptionError,
+      "ImageDataset: transform 2 (forgets)",
+      ...nothing,
+    ],
+    [
+      "in a compose",
+      () => transforms.compose([half, any(forgets)])(image()),
+      OptionError,
+      "compose: transform 1 (forgets)",
+    ],
+    [
+      "in a compose of a compose",
+      () => transforms.compose([half, transforms.compose([half, any(async (x: Tensor) => x)])])(image()),
+      OptionError,
+      "compose: transform 1.1 of float32 [1,1,1]",
+      ...later,
+    ],
+    [
+      "a compose of a promise",
+      () => transforms.compose([any(Promise.resolve(half))]),
+      OptionError,
+      "transform 0",
+      "await",
+    ],
+    ["through a loader", () => read(images(forgets)), OptionError, "ImageDataset: transform (forgets)", "[2,1,2,2]"],
+    [
+      "an augmentation",
+      () => augment.compose([any(forgets)])(image(), place()),
+      OptionError,
+      "augmentation 0 (forgets)",
+      ...nothing,
+    ],
+    [
+      "an asynchronous augmentation",
+      () => augment.compose([augment.cutout({ size: 1 }), async () => any(1)].map(any))(tensor([[[[1]]]]), place()),
+      OptionError,
+      "augmentation 1",
+      ...later,
+    ],
+    [
+      "a task's augmentation",
+      () =>
+        new ssl.Rotation(4, { augment: any(forgets) }).forward(any({}), {
+          images: image(),
+          indices: ints([0]),
+          epoch: 0,
+        }),
+      OptionError,
+      "augment expected to return a tensor",
+      ...nothing,
+    ],
+  ])("a transform: %s", (_, run, kind, ...words) => expectError(run, kind, words));
+});

@@ -1,12 +1,13 @@
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkElement } from "../ops/fill.ts";
+import { describe } from "../ops/options.ts";
 import { joinRows } from "../ops/rows.ts";
 import { tensor } from "../tensor/creation.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 import type { Sample } from "./dataset.ts";
 
 function typeName(value: unknown): string {
-  return value instanceof Tensor ? `${value.dtype} ${formatShape(value.shape)}` : `${JSON.stringify(value)}`;
+  return value instanceof Tensor ? `${value.dtype} ${formatShape(value.shape)}` : describe(value);
 }
 
 function stackTensors(parts: readonly Tensor[]): Tensor {
@@ -24,30 +25,33 @@ function stackTensors(parts: readonly Tensor[]): Tensor {
 /**
  * A batch of samples: for each of their parts a tensor, tensors stacked along a new first dimension, integers as int32.
  *
+ * @param name a sample in the words of an error
  * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers; OptionError for an integer that
  * int32 cannot hold.
  */
-export function defaultCollate(samples: readonly Sample[]): Tensor[] {
+export function defaultCollate(samples: readonly Sample[], name = (i: number) => `sample ${i}`): Tensor[] {
   const count = Array.isArray(samples[0]) ? samples[0].length : -1;
-  for (const sample of samples) {
+  for (const [i, sample] of samples.entries()) {
     if (!Array.isArray(sample) || sample.length !== count) {
-      const came = Array.isArray(sample) ? `${sample.length} parts` : typeof sample;
+      const came = Array.isArray(sample) ? `${sample.length} parts` : describe(sample);
       const expected = count < 0 ? "an array of tensors and integers" : `${count} parts, as in the first`;
-      throw new ShapeError(`collate: a sample expected ${expected}, got ${came}; or pass a collate function`);
+      throw new ShapeError(`collate: ${name(i)} expected ${expected}, got ${came}; or pass a collate function`);
     }
   }
   return Array.from({ length: count }, (_, part) => {
     const values = samples.map((sample) => sample[part]);
     if (values.every((value) => value instanceof Tensor)) return stackTensors(values);
     // a plain number may be an integer by chance, so it never decides between int32 and float32
-    const wrong = values.find((value) => !Number.isInteger(value));
-    if (wrong === undefined) {
+    const integers = values.every(Number.isInteger);
+    if (integers) {
       for (const [i, value] of values.entries()) checkElement("collate", `part ${part} of sample ${i}`, value, "int32");
       return tensor(Int32Array.from(values as number[]));
     }
+    const some = values.findIndex((value) => !Number.isInteger(value) && !(value instanceof Tensor));
+    const at = some >= 0 ? some : values.findIndex((value) => value instanceof Tensor);
     throw new DTypeError(
-      `collate: part ${part} of the samples expected tensors, or integers (labels), got ${typeName(wrong)}; ` +
-        "for real numbers return tensor(value)",
+      `collate: part ${part} of ${name(at)} expected tensors, or integers (labels), got ${typeName(values[at])}` +
+        `${some < 0 ? ` beside ${values.find(Number.isInteger)}` : ""}; for real numbers return tensor(value)`,
     );
   });
 }

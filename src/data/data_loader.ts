@@ -1,9 +1,8 @@
-import { OptionError, StateDictError } from "../errors.ts";
-import { checkBoolean, checkInteger, readOptions } from "../ops/options.ts";
+import { StateDictError } from "../errors.ts";
+import { checkBoolean, checkFunction, checkInteger, readOptions } from "../ops/options.ts";
 import { Scope, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { defaultCollate } from "./collate.ts";
-import { checkDataset, type Dataset, type Sample } from "./dataset.ts";
+import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
 import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
 
 export interface DataLoaderOptions<S, B> {
@@ -75,9 +74,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
       collate: undefined as ((samples: S[]) => B) | undefined,
       scoped: true,
     });
-    if (given.collate !== undefined && typeof given.collate !== "function") {
-      throw new OptionError(`DataLoader: collate expected a function, got ${JSON.stringify(given.collate)}`);
-    }
+    if (given.collate !== undefined) checkFunction(op, "collate", given.collate);
     this.dataset = dataset;
     this.batchSize = checkInteger(op, "batchSize", given.batchSize, 1);
     this.shuffle = checkBoolean(op, "shuffle", given.shuffle);
@@ -149,8 +146,6 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   #load(indices: readonly number[]): B {
-    if (this.#collate) return this.#collate(indices.map((index) => this.dataset.get(index)));
-    if (this.dataset.batch) return this.dataset.batch(indices);
-    return defaultCollate(indices.map((index) => this.dataset.get(index)) as Sample[]) as B;
+    return batchOf(this.dataset, indices, this.#collate);
   }
 }

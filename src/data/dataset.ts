@@ -1,6 +1,7 @@
 import { OptionError } from "../errors.ts";
-import { checkInteger } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { checkInteger, describe, describeReturned, isPromise } from "../ops/options.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { defaultCollate } from "./collate.ts";
 
 /** What a data set gives for an index: tensors, and integers (labels). */
 export type Sample = readonly (Tensor | number)[];
@@ -20,9 +21,62 @@ export interface Dataset<S = Sample, B = Tensor[]> {
 
 /** Checks what a user passed as a data set. */
 export function checkDataset(op: string, dataset: Dataset<unknown, unknown>): void {
-  if (typeof dataset?.get !== "function" || !Number.isInteger(dataset.length) || dataset.length < 0) {
-    throw new OptionError(`${op}: dataset expected an object with length and get(index), got ${typeof dataset}`);
+  const length = dataset?.length;
+  if (typeof dataset?.get === "function" && Number.isInteger(length) && length >= 0) return;
+  const came =
+    typeof dataset?.get === "function"
+      ? `length ${describe(length)} of ${nameOf(dataset)}; length is a number, an integer >= 0`
+      : `${describe(dataset)}${adviceFor(dataset)}`;
+  throw new OptionError(`${op}: dataset expected an object with length and get(index), got ${came}`);
+}
+
+function adviceFor(value: unknown): string {
+  if (value instanceof Tensor) return "; write new TensorDataset(...) around it";
+  return Array.isArray(value) ? "; write { length: list.length, get: (index) => list[index] }" : "";
+}
+
+/** A data set in the words of an error. */
+function nameOf(dataset: object): string {
+  const name = dataset.constructor?.name;
+  return !name || name === "Object" ? "the data set" : name;
+}
+
+/** Sample `index`, or an error that says what `get` gave instead. */
+export function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
+  const sample = dataset.get(index);
+  if (sample === undefined || isPromise(sample)) refuse(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
+  return sample;
+}
+
+/** The parts of sample `index`. */
+export function partsOf(op: string, dataset: Dataset<readonly unknown[], unknown>, index: number): readonly unknown[] {
+  const sample = sampleOf(dataset, index);
+  if (!Array.isArray(sample)) {
+    refuse(`${op}: ${nameOf(dataset)}.get(${index})`, "an array of tensors and integers", sample);
   }
+  return sample;
+}
+
+/** A batch, or an error that says what its maker gave instead. */
+export function batchOf<S, B>(dataset: Dataset<S, B>, indices: readonly number[], collate?: (samples: S[]) => B): B {
+  if (!collate && dataset.batch) return checkBatch(`${nameOf(dataset)}.batch`, dataset.batch(indices));
+  const samples = indices.map((index) => sampleOf(dataset, index));
+  if (collate) return checkBatch("DataLoader: collate", collate(samples));
+  const name = (i: number) => `sample ${i} (${nameOf(dataset)}.get(${indices[i]}))`;
+  return defaultCollate(samples as readonly Sample[], name) as B;
+}
+
+function checkBatch<B>(maker: string, batch: B): B {
+  if (batch === undefined || batch === null || isPromise(batch)) refuse(maker, "a batch", batch);
+  if (Array.isArray(batch)) {
+    const wrong = batch.findIndex((part) => part === undefined || isPromise(part));
+    if (wrong >= 0) refuse(maker, `part ${wrong} of the batch`, batch[wrong]);
+  }
+  return batch;
+}
+
+function refuse(maker: string, expected: string, came: unknown): never {
+  throw new OptionError(`${maker} expected to return ${expected}, got ${describeReturned(came)}`);
 }
 
 /**
@@ -45,7 +99,13 @@ export class Subset<S, B = Tensor[]> implements Dataset<S, B> {
     checkDataset("Subset", dataset);
     this.dataset = dataset;
     this.indices = Array.from(indices, (index) => checkInteger("Subset", "index", index, 0, dataset.length - 1));
-    if (dataset.batch) this.batch = (indices) => dataset.batch!(indices.map((index) => this.#at(index)));
+    if (dataset.batch) {
+      this.batch = (indices) =>
+        batchOf(
+          dataset,
+          indices.map((index) => this.#at(index)),
+        );
+    }
   }
 
   get length(): number {
@@ -53,7 +113,7 @@ export class Subset<S, B = Tensor[]> implements Dataset<S, B> {
   }
 
   get(index: number): S {
-    return this.dataset.get(this.#at(index));
+    return sampleOf(this.dataset, this.#at(index));
   }
 
   #at(index: number): number {

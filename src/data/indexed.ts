@@ -1,7 +1,6 @@
 import { tensor } from "../tensor/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { defaultCollate } from "./collate.ts";
-import { checkDataset, type Dataset, type Sample } from "./dataset.ts";
+import { batchOf, checkDataset, type Dataset, partsOf, type Sample } from "./dataset.ts";
 
 /**
  * The same data set, with each sample's index as its last part: int32 [B] in batches. What is done to a sample by chance can
@@ -18,11 +17,9 @@ import { checkDataset, type Dataset, type Sample } from "./dataset.ts";
  */
 export function withIndices(dataset: Dataset<Sample, Tensor[]>): Dataset<Sample, Tensor[]> {
   checkDataset("withIndices", dataset as Dataset<unknown, unknown>);
-  const load = (indices: readonly number[]) =>
-    dataset.batch ? dataset.batch(indices) : defaultCollate(indices.map((index) => dataset.get(index)));
   return {
     length: dataset.length,
-    get: (index) => [...dataset.get(index), index],
-    batch: (indices) => [...load(indices), tensor(Int32Array.from(indices))],
+    get: (index) => [...partsOf("withIndices", dataset, index), index] as Sample,
+    batch: (indices) => [...batchOf(dataset, indices), tensor(Int32Array.from(indices))],
   };
 }

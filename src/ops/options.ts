@@ -104,6 +104,15 @@ export function checkFunction(op: string, name: string, value: unknown): void {
   if (typeof value !== "function") throw new OptionError(`${op}: ${name} expected a function, got ${describe(value)}`);
 }
 
+/** What a user's function returned in place of what was expected, and what may be the reason. */
+export function describeReturned(value: unknown): string {
+  if (value === undefined) return "undefined: does it return its result?";
+  if (isPromise(value))
+    return "a Promise: it is asynchronous, expected a synchronous function; await what it needs before";
+  if (typeof value === "function") return `${describe(value)}: is it one that must be called first?`;
+  return describe(value);
+}
+
 /** Refuses the promise of an async function where what was set up for the function ends when it returns. */
 export function refusePromise<T>(op: string, result: T, advice = ""): T {
   if (isPromise(result)) {

@@ -11,6 +11,7 @@ import { eye } from "../tensor/fill.ts";
 import { cat } from "../tensor/shape.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { type Augmentation, augment, type ImageColumn } from "../vision/browser.ts";
+import { runAugmentation } from "../vision/run_steps.ts";
 import type { Encoder } from "./encoder.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
@@ -106,7 +107,8 @@ export class Contrastive extends PretextTask {
   }
 
   #views({ images, indices, epoch }: PretextBatch): [Tensor, Tensor] {
-    const view = (view: number) => this.#augment(images, { indices, epoch, view });
+    const view = (view: number) =>
+      runAugmentation("Contrastive: augment", this.#augment, images, { indices, epoch, view });
     return [view(0), view(1)];
   }
 

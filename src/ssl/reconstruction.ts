@@ -4,6 +4,7 @@ import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } fro
 import { randn } from "../tensor/random.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
 import { type Augmentation, type ImageColumn, masks } from "../vision/browser.ts";
+import { runAugmentation } from "../vision/run_steps.ts";
 import type { Encoder } from "./encoder.ts";
 import { meanWhere, pixelDecoder } from "./heads.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
@@ -27,7 +28,7 @@ export interface InpaintingOptions {
 
 /** Images as a task sees them. */
 export function augmented({ images, indices, epoch }: PretextBatch, augment: Augmentation | undefined): Tensor {
-  return augment ? augment(images, { indices, epoch }) : images;
+  return augment ? runAugmentation("augment", augment, images, { indices, epoch }) : images;
 }
 
 /** Ones and zeros [N,C,H,W]: 0 where an element is hidden. */

@@ -1,9 +1,9 @@
 import { OptionError } from "../errors.ts";
 import { ModuleDict } from "../nn/container.ts";
 import { checkModule, Module } from "../nn/module.ts";
-import { checkNumber } from "../ops/options.ts";
+import { checkNumber, describeReturned } from "../ops/options.ts";
 import type { Generator } from "../tensor/generator.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { ImageColumn } from "../vision/browser.ts";
 import type { Encoder } from "./encoder.ts";
 
@@ -73,7 +73,13 @@ export class MultiTask extends Module {
     const numbers: Record<string, Tensor | number> = {};
     let total: Tensor | undefined;
     for (const [name, task] of this.tasks.ownModules()) {
-      const { loss, ...others } = (task as PretextTask).forward(this.encoder, batch);
+      const result: TaskResult = (task as PretextTask).forward(this.encoder, batch);
+      if (!(result?.loss instanceof Tensor)) {
+        throw new OptionError(
+          `MultiTask: task "${name}" expected to return { loss: a tensor, ... }, got ${describeReturned(result)}`,
+        );
+      }
+      const { loss, ...others } = result;
       const weighted = loss.mul(this.weights[name] ?? 1);
       total = total ? total.add(weighted) : weighted;
       numbers[`${name}Loss`] = loss;

@@ -11,8 +11,9 @@ import {
   rotateQuarters as rotateQuartersArray,
   turnImages,
 } from "../ops/augment.ts";
-import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { checkFunction, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { expectTensor, leaf, Tensor } from "../tensor/tensor.ts";
+import { runAugmentation } from "./run_steps.ts";
 
 /** What the chances of a batch follow from: not its order, not the threads, and not what was drawn before. */
 export interface AugmentPlace {
@@ -63,13 +64,18 @@ function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => T
  * ```
  */
 export function compose(augmentations: readonly Augmentation[]): Augmentation {
-  if (!Array.isArray(augmentations)) throw new OptionError("augment.compose: expected an array of augmentations");
+  if (!Array.isArray(augmentations)) {
+    throw new OptionError(`augment.compose: expected an array of augmentations, got ${describe(augmentations)}`);
+  }
   const steps = augmentations.flatMap((one, i) => {
-    if (typeof one !== "function") throw new OptionError(`augment.compose: augmentation ${i} expected a function`);
+    checkFunction("augment.compose", `augmentation ${i}`, one);
     return parts.get(one) ?? [one];
   });
   const composed: Augmentation = (images, place) =>
-    steps.reduce((batch, one, step) => one(batch, { ...place, step: (place?.step ?? 0) + step }), images);
+    steps.reduce((batch, one, step) => {
+      const name = `augment.compose: augmentation ${step}${one.name === "" ? "" : ` (${one.name})`}`;
+      return runAugmentation(name, one, batch, { ...place, step: (place?.step ?? 0) + step });
+    }, images);
   parts.set(composed, steps);
   return composed;
 }

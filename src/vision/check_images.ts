@@ -1,4 +1,4 @@
-import { checkDataset, type Dataset } from "../data/dataset.ts";
+import { checkDataset, type Dataset, partsOf } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { describeImages } from "../ops/augment.ts";
 import { scope } from "../tensor/scope.ts";
@@ -50,7 +50,7 @@ export function checkImages(dataset: Dataset<readonly unknown[], unknown>): Imag
 }
 
 function imageAt(dataset: Dataset<readonly unknown[], unknown>, index: number): Tensor {
-  const image = dataset.get(index)[0];
+  const [image] = partsOf("checkImages", dataset, index);
   if (!(image instanceof Tensor) || image.dim() !== 3 || image.dtype !== "float32") {
     throw new DataError(`checkImages: sample ${index} expected a float32 image [C,H,W] as its first part`);
   }

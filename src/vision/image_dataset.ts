@@ -1,5 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
-import { DataError, OptionError, ReleasedError } from "../errors.ts";
+import { DataError, formatShape, OptionError, ReleasedError, ShapeError } from "../errors.ts";
 import { ByteImages, type ByteLayout } from "../ops/byte_images.ts";
 import { countClasses } from "../ops/class_count.ts";
 import { checkChoice, checkInteger, describe, readOptions } from "../ops/options.ts";
@@ -7,6 +7,7 @@ import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
+import { runSteps } from "./run_steps.ts";
 import { splitTransform, type Transform } from "./transforms.ts";
 
 /** Images and labels as they come from a file. */
@@ -138,7 +139,14 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
       const { gathered, rest } = this.#transform;
       const images = leaf(() => this.#images.gather(indices, gathered.mean, gathered.std));
       const labels = tensor(Int32Array.from(indices, (index) => this.targets[index]));
-      return [rest.reduce((batch, step) => step(batch), images), labels] as [Tensor, Tensor];
+      const transformed = runSteps(this.constructor.name, rest, images);
+      if (transformed.shape[0] !== indices.length) {
+        throw new ShapeError(
+          `${this.constructor.name}: transforms expected to keep the first dimension, ${indices.length} images, got ` +
+            `${formatShape(transformed.shape)} from ${formatShape(images.shape)}`,
+        );
+      }
+      return [transformed, labels] as [Tensor, Tensor];
     });
   }
 

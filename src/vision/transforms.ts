@@ -1,7 +1,9 @@
 import { DTypeError, OptionError } from "../errors.ts";
 import { NormalizePlanes } from "../ops/normalize_planes.ts";
-import { checkNumber } from "../ops/options.ts";
-import { apply, type Tensor } from "../tensor/tensor.ts";
+import { checkFunction, checkNumber, describe } from "../ops/options.ts";
+import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Step } from "./run_steps.ts";
+import { runSteps } from "./run_steps.ts";
 
 /** What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a tensor that returns a tensor. */
 export type Transform = (images: Tensor) => Tensor;
@@ -13,13 +15,14 @@ export interface Normalization {
 }
 
 const identity: Transform = (images) => {
+  expectTensor("toTensor", "images", images);
   if (images.dtype !== "float32") {
     throw new DTypeError(`toTensor: expected float32 images in [0, 1], got ${images.dtype}`);
   }
   return images;
 };
 const normalizations = new WeakMap<Transform, Normalization>();
-const parts = new WeakMap<Transform, readonly Transform[]>();
+const parts = new WeakMap<Transform, readonly Step[]>();
 
 /**
  * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Data sets of images hand
@@ -79,24 +82,38 @@ function checkList(name: string, values: readonly number[]): number[] {
  * ```
  */
 export function compose(transforms: readonly Transform[]): Transform {
-  if (!Array.isArray(transforms)) throw new OptionError(`compose: expected an array of transforms`);
-  const steps = transforms.flatMap((transform, i) => {
-    if (typeof transform !== "function") throw new OptionError(`compose: transform ${i} expected a function`);
-    return parts.get(transform) ?? [transform];
+  if (!Array.isArray(transforms)) {
+    throw new OptionError(`compose: expected an array of transforms, got ${describe(transforms)}`);
+  }
+  const steps = transforms.flatMap((transform, i): Step[] => {
+    checkFunction("compose", `transform ${i}`, transform);
+    const inner = parts.get(transform);
+    return inner
+      ? inner.map((step) => within(i, step))
+      : [{ run: transform, name: `transform ${i}${named(transform)}` }];
   });
-  const composed: Transform = (images) => steps.reduce((batch, step) => step(batch), images);
+  const composed: Transform = (images) => runSteps("compose", steps, images);
   parts.set(composed, steps);
   return composed;
+}
+
+/** A step of a composed transform that is itself transform `i` of another. */
+function within(i: number, { run, name }: Step): Step {
+  return { run, name: name.replace("transform ", `transform ${i}.`) };
+}
+
+function named(transform: Transform): string {
+  return transform.name === "" ? "" : ` (${transform.name})`;
 }
 
 /** Splits a transform into what `ByteImages.gather` does for `channels` channels and what is left to do on its batch. */
 export function splitTransform(
   transform: Transform | undefined,
   channels: number,
-): { gathered: Normalization; rest: readonly Transform[] } {
-  const steps = transform ? (parts.get(transform) ?? [transform]) : [];
-  const rest = steps.filter((step) => step !== identity);
-  const first = rest.length > 0 ? normalizations.get(rest[0]) : undefined;
+): { gathered: Normalization; rest: readonly Step[] } {
+  const steps = transform ? (parts.get(transform) ?? [{ run: transform, name: `transform${named(transform)}` }]) : [];
+  const rest = steps.filter(({ run }) => run !== identity);
+  const first = rest.length > 0 ? normalizations.get(rest[0].run) : undefined;
   if (first && first.mean.length === channels) return { gathered: first, rest: rest.slice(1) };
   // torchvision's arithmetic with these is exact: x - 0 and x / 1
   return { gathered: { mean: new Array(channels).fill(0), std: new Array(channels).fill(1) }, rest };

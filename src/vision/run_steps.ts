@@ -1,0 +1,35 @@
+import { formatShape, OptionError } from "../errors.ts";
+import { checkFunction, describeReturned } from "../ops/options.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Augmentation, AugmentPlace } from "./augment.ts";
+import type { Transform } from "./transforms.ts";
+
+// The functions that a user may have written: what they return is checked.
+
+/** One of several transforms, and its name in an error. */
+export interface Step {
+  readonly run: Transform;
+  readonly name: string;
+}
+
+/** Does the steps one after the other. */
+export function runSteps(op: string, steps: readonly Step[], images: Tensor): Tensor {
+  return steps.reduce((batch, { run, name }) => {
+    const result: unknown = run(batch);
+    if (!(result instanceof Tensor)) {
+      const of = `of ${batch.dtype} ${formatShape(batch.shape)}`;
+      throw new OptionError(`${op}: ${name} ${of} expected to return a tensor, got ${describeReturned(result)}`);
+    }
+    return result;
+  }, images);
+}
+
+/** Calls an augmentation, which may be the user's own. */
+export function runAugmentation(name: string, run: Augmentation, images: Tensor, place: AugmentPlace): Tensor {
+  checkFunction(name, "the augmentation", run);
+  const result: unknown = run(images, place);
+  if (!(result instanceof Tensor)) {
+    throw new OptionError(`${name} expected to return a tensor, got ${describeReturned(result)}`);
+  }
+  return result;
+}
