@@ -1,0 +1,100 @@
+/**
+ * Pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server that it came from. CHROMIUM and
+ * FIREFOX name the browsers (default: the system's).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export type BrowserName = "chromium" | "firefox";
+
+const COMMANDS: Record<BrowserName, string> = {
+  chromium: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  firefox: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+};
+
+/** What makes a page cross-origin isolated. */
+export const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export function hasBrowser(name: BrowserName): boolean {
+  return existsSync(COMMANDS[name]);
+}
+
+/** A file of the page; undefined where there is none. */
+type Serve = (path: string) => { type: string; body: string | Uint8Array } | undefined;
+
+function startBrowser(name: BrowserName, profile: string, url: string): ChildProcess {
+  const args =
+    name === "chromium"
+      ? [
+          ...["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+          ...["--disable-sync", "--no-first-run", `--user-data-dir=${profile}`],
+        ]
+      : ["--headless", "--no-remote", "--profile", profile];
+  if (name === "firefox") {
+    const preferences = {
+      "browser.shell.checkDefaultBrowser": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+    };
+    const lines = Object.entries(preferences).map(([key, value]) => `user_pref("${key}", ${value});`);
+    writeFileSync(join(profile, "user.js"), lines.join("\n"));
+  }
+  return spawn(COMMANDS[name], [...args, url], { stdio: "ignore", detached: true });
+}
+
+/** Opens a page whose files `serve` gives, with these headers, and resolves to what it posts to /answer (as JSON). */
+export async function askPage(
+  name: BrowserName,
+  headers: Record<string, string>,
+  serve: Serve,
+  limitMs = 60_000,
+): Promise<unknown> {
+  const profile = mkdtempSync(join(tmpdir(), "wasmgrad-browser-"));
+  const server = createServer();
+  let browser: ChildProcess | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`${name}: no answer in ${limitMs} ms`)), limitMs);
+      server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+        if (request.method === "POST") {
+          let text = "";
+          request.on("data", (part) => (text += part));
+          request.on("end", () => {
+            response.writeHead(204, headers).end();
+            resolve(JSON.parse(text));
+          });
+          return;
+        }
+        const file = serve(request.url ?? "/");
+        if (file) response.writeHead(200, { "Content-Type": file.type, ...headers }).end(file.body);
+        else response.writeHead(404, headers).end();
+      });
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo;
+        browser = startBrowser(name, profile, `http://127.0.0.1:${port}/`);
+        browser.on("error", reject);
+      });
+    });
+  } finally {
+    clearTimeout(timer);
+    await end(browser);
+    server.closeAllConnections();
+    server.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}
+
+/** Ends a browser with all its processes, which are a group of their own. */
+async function end(browser: ChildProcess | undefined): Promise<void> {
+  if (browser?.pid === undefined || browser.exitCode !== null) return;
+  const exit = new Promise((resolve) => browser.once("exit", resolve));
+  process.kill(-browser.pid, "SIGKILL");
+  await exit;
+}
