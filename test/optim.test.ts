@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   AutogradError,
   DTypeError,
+  full,
   memory,
   OptionError,
   OutOfMemoryError,
@@ -324,19 +325,54 @@ describe("bad input", () => {
     expect(optimizer.paramGroups[0].lr).toBe(0.25);
   });
 
+  test("a state is loaded into the tensors of the present one, also from itself", () => {
+    const [a, b] = [parameter([1, 2]), parameter([3, 4])];
+    const optimizer = new optim.Adam([a, b], { lr: 0.5 });
+    a.grad = tensor([1, 2]);
+    b.grad = tensor([3, 4]);
+    optimizer.step();
+    const { state, paramGroups } = optimizer.stateDict();
+    const data = (i: number, from = optimizer.stateDict().state) => [...(from[i].exp_avg as Tensor).data()];
+    const [first, second] = [data(0), data(1)];
+    expect(first).not.toEqual(second);
+    const { liveTensors } = memory();
+    const copies = {
+      ...state,
+      0: { ...state[0], exp_avg: tensor([8, 9]) },
+      1: { ...state[1], exp_avg: tensor([6, 7]) },
+    };
+    // some of it is its own: nothing may be overwritten before it is read
+    optimizer.loadStateDict({ state: { 0: state[1], 1: state[0] }, paramGroups });
+    expect([data(0), data(1)]).toEqual([second, first]);
+    const present = optimizer.stateDict().state[0].exp_avg;
+    const plain = { step: 1, exp_avg: copies[0].exp_avg, exp_avg_sq: tensor([1, 1]) };
+    optimizer.loadStateDict({ state: { 0: plain }, paramGroups });
+    expect(data(0)).toEqual([8, 9]);
+    expect(optimizer.stateDict().state[0].exp_avg).toBe(present);
+    expect(Object.keys(optimizer.stateDict().state)).toEqual(["0"]);
+    expect(memory().liveTensors).toBe(liveTensors + 3 - 2); // three are the test's own, two went with the state of parameter 1
+    expect(() => optimizer.loadStateDict({ state: { "00": plain } as never, paramGroups })).toThrow(
+      /state of parameter 00, which is in no group/,
+    );
+  });
+
   test("without memory for the whole state nothing changes", () => {
     const size = 2 ** 20;
-    const make = () => {
-      const q = tensor(new Float32Array(size), { requiresGrad: true });
-      q.grad = zeros([size]);
-      const optimizer = new optim.Adam([q], { lr: 0.5 });
+    const make = (gradient: number, ...stepped: number[]) => {
+      const params = [0, 1].map(() => tensor(new Float32Array(size), { requiresGrad: true }));
+      for (const i of stepped) params[i].grad = full([size], gradient);
+      const optimizer = new optim.Adam(params, { lr: 0.5 });
       optimizer.step();
       return optimizer;
     };
-    const [source, into] = [make(), make()]; // held to the end: what is garbage would make room
+    // the state of parameter 0 could be overwritten, that of 1 is new. Held to the end: what is garbage would make room
+    const [source, into] = [make(1, 0, 1), make(2, 0)];
     const from = source.stateDict();
     into.paramGroups[0].lr = 0.25;
     const { state } = into.stateDict();
+    const values = () => Object.values(state[0]).map((value) => (typeof value === "number" ? value : value.data()[5]));
+    const before = values();
+    expect(before).toHaveLength(3);
     const { reservedBytes } = memory();
     setMemoryLimit(reservedBytes);
     for (let round = 0; round < 3; round++) exhaust(); // the garbage of the tests before
@@ -353,7 +389,9 @@ describe("bad input", () => {
     } finally {
       setMemoryLimit(4 * 2 ** 30);
     }
-    expect(into.stateDict().state).toEqual(state);
+    expect(Object.keys(into.stateDict().state)).toEqual(["0"]);
+    expect(into.stateDict().state[0]).toEqual(state[0]);
+    expect(values()).toEqual(before);
     expect(into.paramGroups[0].lr).toBe(0.25);
     expect(memory().liveTensors).toBe(liveTensors);
     expect(source.paramGroups[0].params[0].released).toBe(false);

@@ -168,7 +168,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     if (groups.length !== this.paramGroups.length) {
       fail(`expected ${this.paramGroups.length} parameter groups, got ${groups.length}`);
     }
-    const byNumber = new Map<number, Tensor>();
+    const byNumber = new Map<string, Tensor>();
     const options = groups.map((group, g) => {
       const { params: numbers, initialLr, ...rest } = group ?? {};
       const { params } = this.paramGroups[g];
@@ -176,15 +176,15 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
         return fail(`group ${g}: expected ${params.length} parameters, got ${(numbers as unknown[])?.length}`);
       }
       numbers.forEach((number, i) => {
-        if (byNumber.has(number)) fail(`group ${g}: parameter ${number} appears twice`);
-        byNumber.set(number, params[i]);
+        if (byNumber.has(String(number))) fail(`group ${g}: parameter ${number} appears twice`);
+        byNumber.set(String(number), params[i]);
       });
       const read = readOptions(this.name, rest as Partial<Options>, this.defaults);
       this.checkOptions(read);
       return initialLr === undefined ? read : { ...read, initialLr: checkNumber(this.name, "initialLr", initialLr) };
     });
     const entries = Object.entries(dict.state).map(([number, values]): [Tensor, ParamState] => {
-      const param = byNumber.get(Number(number)) ?? fail(`state of parameter ${number}, which is in no group`);
+      const param = byNumber.get(number) ?? fail(`state of parameter ${number}, which is in no group`);
       if (typeof values !== "object" || values === null) fail(`state of parameter ${number}: expected an object`);
       for (const [name, value] of Object.entries(values)) {
         this.#checkState(name, value, param, (expected, came) =>
@@ -193,19 +193,54 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
       }
       return [param, values];
     });
-    const loaded = copyStates(entries);
+    const loaded = this.#copyStates(entries);
     options.forEach((read, g) => {
       Object.assign(this.paramGroups[g], read);
     });
-    this.release();
+    const reused = new Set(loaded.flatMap(([, state]) => Object.values(state)));
+    for (const value of this.#stateTensors()) if (!reused.has(value)) value.release();
+    this.#state.clear();
     for (const [param, state] of loaded) this.#state.set(param, state);
+  }
+
+  #stateTensors(): Tensor[] {
+    return [...this.#state.values()].flatMap(Object.values).filter((value) => value instanceof Tensor);
+  }
+
+  /**
+   * Copies that outlive all scopes: in the tensors that hold the present state, where there are, since a large state may not fit twice.
+   * Where memory runs out half-way, there are none, and the present state is as it was.
+   */
+  #copyStates(entries: readonly [Tensor, ParamState][]): [Tensor, ParamState][] {
+    const present = new Set(this.#stateTensors().map(({ handle }) => handle.block));
+    // what comes from the present state may belong to another parameter now: it must not be overwritten before it is read
+    const isPresent = (value: number | Tensor) => value instanceof Tensor && present.has(value.handle.block);
+    const own = entries.some(([, state]) => Object.values(state).some(isPresent)) ? undefined : this.#state;
+    return scope(() => {
+      const clones: Tensor[] = [];
+      const overwritten: [Tensor, Tensor][] = [];
+      const copy = (value: number | Tensor, before: number | Tensor | undefined) => {
+        if (typeof value === "number") return value;
+        if (before instanceof Tensor && !before.released) {
+          overwritten.push([before, value]);
+          return before;
+        }
+        clones.push(noGrad(() => value.clone()));
+        return clones[clones.length - 1];
+      };
+      const copied = entries.map(([param, state]): [Tensor, ParamState] => [
+        param,
+        Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copy(value, own?.get(param)?.[name])])),
+      ]);
+      for (const [target, value] of overwritten) target.copy_(value);
+      for (const tensor of clones) keep(tensor);
+      return copied;
+    });
   }
 
   /** Releases the state (moments and the like) and forgets it; the parameters stay. `using optimizer = …` does so at the end of the block. */
   release(): void {
-    for (const state of this.#state.values()) {
-      for (const value of Object.values(state)) if (value instanceof Tensor) value.release();
-    }
+    for (const value of this.#stateTensors()) value.release();
     this.#state.clear();
   }
 
@@ -225,24 +260,6 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
       fail(expected, `${value.dtype} ${formatShape(value.shape)}`);
     }
   }
-}
-
-/** Copies that outlive all scopes; where memory runs out half-way, none. */
-function copyStates(entries: readonly [Tensor, ParamState][]): [Tensor, ParamState][] {
-  return scope(() => {
-    const copies: Tensor[] = [];
-    const copy = (value: number | Tensor) => {
-      if (typeof value === "number") return value;
-      copies.push(noGrad(() => value.clone()));
-      return copies[copies.length - 1];
-    };
-    const copied = entries.map(([param, state]): [Tensor, ParamState] => [
-      param,
-      Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copy(value)])),
-    ]);
-    for (const tensor of copies) keep(tensor);
-    return copied;
-  });
 }
 
 function listOf(name: string, values: Iterable<unknown>): unknown[] {
