@@ -155,6 +155,9 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/nn/norm.ts": "reads the number of batches, one integer",
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
   "src/tensor/contents.ts": "values go out, to comparisons",
+  "src/io/safetensors_read.ts": "values come in from files, piece by piece",
+  "src/io/safetensors_write.ts": "values go out to files, piece by piece",
+  "src/io/deferred_tensors.ts": "values come in, straight to where they are wanted",
   "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
 };
 

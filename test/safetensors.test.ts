@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DataError, memory, OptionError, ReleasedError, scope, type Tensor, tensor } from "wasmgrad";
-import { loadSafetensors, readSafetensors, saveSafetensors, writeSafetensors } from "wasmgrad/io";
+import { loadSafetensors, readSafetensors, saveCheckpoint, saveSafetensors, writeSafetensors } from "wasmgrad/io";
 
 /**
  * Written by the reference implementation (Python, safetensors 0.8.0) from the tensors of `goldenTensors` in another order:
@@ -254,28 +254,52 @@ describe("files", () => {
     expect(readdirSync(folder).sort()).toEqual(["file", "taken"]);
   });
 
-  test.skipIf(process.platform === "win32")("a disk that is full: the old file stays", () => {
+  // saves in a child: to the path given, a tensor of 16 MB. Prints the error.
+  const CALLS = {
+    saveSafetensors: "saveSafetensors(path, { x })",
+    saveCheckpoint: "saveCheckpoint(path, { extra: { x } })",
+  };
+  const childThatSaves = (call: string) => {
+    const script = join(folder, "script.mts");
+    const from = (entry: string) => JSON.stringify(join(import.meta.dirname, "../src", entry));
+    writeFileSync(
+      script,
+      `import { zeros } from ${from("index.ts")};
+       import { saveCheckpoint, saveSafetensors } from ${from("io/index.ts")};
+       const [path, x] = [process.argv[2], zeros([4_000_000])];
+       try { ${call}; } catch (error) { console.log(error.name, error.message); }`,
+    );
+    return script;
+  };
+
+  test.skipIf(process.platform === "win32").each(Object.entries(CALLS))(
+    "%s on a disk that is full: the old file stays",
+    (_name, call) => {
+      const path = join(folder, "x.safetensors");
+      saveSafetensors(path, { x: tensor([1]) });
+      const before = readFileSync(path);
+      // a limit on the size of files breaks the write off half-way, as a full disk does
+      const limited = 'trap "" XFSZ; ulimit -f 8192; exec "$0" --import tsx "$@"';
+      const output = execFileSync("sh", ["-c", limited, process.execPath, childThatSaves(call), path]).toString();
+      expect(output).toMatch(/^DataError cannot write .*EFBIG.*nothing was changed/);
+      expect(readFileSync(path).equals(before)).toBe(true);
+      expect(readdirSync(folder).sort()).toEqual(["script.mts", "x.safetensors"]);
+    },
+  );
+
+  // to root, every folder is writable
+  test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a folder that is read-only", () => {
     const path = join(folder, "x.safetensors");
     saveSafetensors(path, { x: tensor([1]) });
     const before = readFileSync(path);
-    // a limit on the size of files breaks the write off half-way, as a full disk does
-    const script = join(folder, "script.mts");
-    writeFileSync(
-      script,
-      `import { zeros } from ${JSON.stringify(join(import.meta.dirname, "../src/index.ts"))};
-       import { saveSafetensors } from ${JSON.stringify(join(import.meta.dirname, "../src/io/index.ts"))};
-       try { saveSafetensors(process.argv[2], { x: zeros([4_000_000]) }); }
-       catch (error) { console.log(error.name, error.message); }`,
-    );
-    const output = execFileSync("sh", [
-      "-c",
-      'trap "" XFSZ; ulimit -f 8192; exec "$0" --import tsx "$@"',
-      process.execPath,
-      script,
-      path,
-    ]).toString();
-    expect(output).toMatch(/^DataError cannot write .*EFBIG.*nothing was changed/);
-    expect(readFileSync(path).equals(before)).toBe(true);
-    expect(readdirSync(folder).sort()).toEqual(["script.mts", "x.safetensors"]);
+    chmodSync(folder, 0o555);
+    try {
+      expect(() => saveSafetensors(path, { x: tensor([2]) })).toThrow(/cannot write .*EACCES.*nothing was changed/);
+      expect(() => saveCheckpoint(path, {})).toThrow(/cannot write .*EACCES.*nothing was changed/);
+      expect(readFileSync(path).equals(before)).toBe(true);
+      expect(readdirSync(folder)).toEqual(["x.safetensors"]);
+    } finally {
+      chmodSync(folder, 0o755);
+    }
   });
 });

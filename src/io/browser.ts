@@ -1,2 +1,5 @@
 export type { Bytes } from "../ops/typed_arrays.ts";
-export { type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+export type { BlobLike } from "./pieces.ts";
+export { type AnyBlob, readSafetensors, writeSafetensors, writeSafetensorsBlob } from "./safetensors.ts";
+export type { Metadata } from "./safetensors_header.ts";
+export type { ReadSafetensorsOptions, SafetensorsFile } from "./safetensors_read.ts";

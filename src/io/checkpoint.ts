@@ -1,10 +1,15 @@
 import { DataError, OptionError, OutOfMemoryError } from "../errors.ts";
+import type { TypedArray } from "../ops/array.ts";
 import { checkInteger, describe, readOptions } from "../ops/options.ts";
 import { type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { readWholeFile, writeFileAtomically } from "./files.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { DeferredTensors } from "./deferred_tensors.ts";
+import { writeFileAtomically } from "./files.ts";
+import { type ByteSource, readFrom } from "./pieces.ts";
+import { readNamedFile } from "./safetensors_file.ts";
+import { dtypeOf, readingElements, readingHeader } from "./safetensors_read.ts";
+import { type FilePieces, layOut } from "./safetensors_write.ts";
 import { type Json, packState, unpackState } from "./state_tree.ts";
 
 /** What has a state: modules, optimizers, schedulers, data loaders. */
@@ -69,12 +74,13 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
   checkParts("saveCheckpoint", parts);
   checkInteger("saveCheckpoint", "epoch", epoch, 0);
   checkInteger("saveCheckpoint", "step", step, 0, Number.MAX_SAFE_INTEGER);
-  writeFileAtomically(path, encode(parts, { epoch, step, extra: extra ?? null }));
+  scope(() => writeFileAtomically(path, layOutCheckpoint(parts, { epoch, step, extra: extra ?? null }).pieces));
 }
 
 /**
  * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random generator. Either everything is
- * loaded or nothing is changed. Returns where training stood. Node only.
+ * loaded or nothing is changed. Returns where training stood. The file is read in pieces; what it takes besides the parts is a copy of their
+ * present state, outside of WebAssembly memory, until loading is done. Node only.
  *
  * @throws DataError when the file is missing, damaged, no checkpoint, or lacks the state of a part; StateDictError when a state
  * does not fit its part.
@@ -92,31 +98,32 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
 export function loadCheckpoint(path: string, options: CheckpointParts = {}): CheckpointPosition {
   const parts = readOptions("loadCheckpoint", options, noParts());
   checkParts("loadCheckpoint", parts);
-  const bytes = readWholeFile(path);
-  return scope(() => {
-    const saved = decode(path, bytes);
-    const given = PARTS.filter((name) => parts[name]);
-    const missing = given.filter((name) => saved.parts[name] === undefined);
-    if (missing.length > 0) throw new DataError(`${path}: the checkpoint has no state of ${missing.join(", ")}`);
-    const before = encode(parts, { epoch: 0, step: 0, extra: null });
-    try {
-      apply(parts, saved);
-    } catch (error) {
-      apply(parts, decode(path, before));
-      throw error;
-    }
-    return saved.position;
+  const deferred = new DeferredTensors();
+  return readNamedFile(path, (source) => {
+    let restore = () => {};
+    // the outer scope owns the tensors of `extra` until they are read
+    return scope(() => {
+      try {
+        const position = scope(() => {
+          const saved = decode(path, source, deferred);
+          const missing = PARTS.filter((name) => parts[name] && saved.parts[name] === undefined);
+          if (missing.length > 0) throw new DataError(`${path}: the checkpoint has no state of ${missing.join(", ")}`);
+          restore = rememberState(parts);
+          apply(parts, saved);
+          return saved.position;
+        });
+        deferred.readOwned(); // the tensors of `extra`, and what a part kept
+        return position;
+      } catch (error) {
+        restore();
+        throw error;
+      }
+    });
   });
 }
 
 function noParts(): CheckpointParts {
   return { model: undefined, optimizer: undefined, scheduler: undefined, loader: undefined };
-}
-
-interface Decoded {
-  parts: Record<string, unknown>;
-  random: unknown;
-  position: CheckpointPosition;
 }
 
 /** Checks that each part given has a state. */
@@ -132,41 +139,92 @@ function checkParts(op: string, parts: CheckpointParts): void {
   }
 }
 
-function encode(parts: CheckpointParts, position: CheckpointPosition): Uint8Array {
-  const tensors = new Map<string, Tensor>();
-  return scope(() => {
-    const state: Record<string, Json> = {};
-    for (const name of PARTS) {
-      const part = parts[name];
-      if (part) state[name] = packState(part.stateDict(), name, tensors);
-    }
-    const random = packState(getRngState(), "random", tensors);
-    const { epoch, step, extra } = position;
-    const json = { epoch, step, extra: packState(extra, "extra", tensors), random, parts: state };
-    return writeSafetensors(Object.fromEntries(tensors), { metadata: { format: FORMAT, state: JSON.stringify(json) } });
-  });
+interface States {
+  parts: Record<string, unknown>;
+  random: unknown;
 }
 
-function decode(path: string, bytes: Uint8Array): Decoded {
+/** The states of the parts and of the default random generator, as JSON. Their tensors go into `tensors`. */
+function packStates(
+  parts: CheckpointParts,
+  tensors: Map<string, Tensor>,
+): { parts: Record<string, Json>; random: Json } {
+  const states: Record<string, Json> = {};
+  for (const name of PARTS) {
+    const part = parts[name];
+    if (part) states[name] = packState(part.stateDict(), name, tensors);
+  }
+  return { parts: states, random: packState(getRngState(), "random", tensors) };
+}
+
+function layOutCheckpoint(parts: CheckpointParts, { epoch, step, extra }: CheckpointPosition): FilePieces {
+  const tensors = new Map<string, Tensor>();
+  const states = packStates(parts, tensors);
+  const json = { epoch, step, extra: packState(extra, "extra", tensors), ...states };
+  return layOut(Object.fromEntries(tensors), { metadata: { format: FORMAT, state: JSON.stringify(json) } });
+}
+
+/** The tensors of what it returns are read from `source` once they are used. */
+function decode(
+  path: string,
+  source: ByteSource,
+  deferred: DeferredTensors,
+): States & { position: CheckpointPosition } {
   try {
-    const file = readSafetensors(bytes);
-    if (file.metadata.format !== FORMAT) throw new DataError("it is a safetensors file, but not a checkpoint");
-    const { epoch, step, extra, random, parts } = JSON.parse(file.metadata.state);
+    const { entries, metadata, dataStart } = readFrom(source, readingHeader(source.size));
+    if (metadata.format !== FORMAT) throw new DataError("it is a safetensors file, but not a checkpoint");
+    const { epoch, step, extra, random, parts } = JSON.parse(metadata.state);
     if (![epoch, step].every(Number.isInteger)) throw new DataError("it has no epoch and step");
     if (typeof parts !== "object" || parts === null) throw new DataError("it has no states of parts");
-    const unpack = (json: Json) => unpackState(json, file.tensors);
+    const tensors = Object.fromEntries(
+      entries.map((entry) => {
+        const read = (view: () => TypedArray) => readFrom(source, readingElements(entry, dataStart, view));
+        return [entry.name, deferred.make(entry.shape, dtypeOf(entry), read)];
+      }),
+    );
+    const unpack = (json: Json) => unpackState(json, tensors);
     return {
       parts: unpack(parts) as Record<string, unknown>,
       random: unpack(random),
       position: { epoch, step, extra: unpack(extra) },
     };
   } catch (cause) {
-    if (cause instanceof OutOfMemoryError) throw cause;
     throw new DataError(`${path}: cannot be loaded as a checkpoint: ${(cause as Error).message}`, { cause });
   }
 }
 
-function apply(parts: CheckpointParts, saved: Decoded): void {
-  for (const name of PARTS) parts[name]?.loadStateDict(saved.parts[name]);
-  setRngState(saved.random as GeneratorState);
+/** Copies the present states, outside of WebAssembly memory. Returns what loads them again. */
+function rememberState(parts: CheckpointParts): () => void {
+  const { states, copies } = scope(() => {
+    const tensors = new Map<string, Tensor>();
+    const states = packStates(parts, tensors);
+    return { states, copies: [...tensors].map(([name, tensor]) => ({ name, ...copyOf(name, tensor) })) };
+  });
+  return () =>
+    scope(() => {
+      const deferred = new DeferredTensors();
+      const tensors = Object.fromEntries(
+        copies.map(({ name, shape, dtype, data }) => [name, deferred.make(shape, dtype, (view) => view().set(data))]),
+      );
+      const unpack = (json: Json) => unpackState(json, tensors);
+      apply(parts, { parts: unpack(states.parts) as Record<string, unknown>, random: unpack(states.random) });
+    });
+}
+
+function copyOf(name: string, tensor: Tensor) {
+  const { shape, dtype } = tensor;
+  try {
+    return { shape, dtype, data: tensor.data() };
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new OutOfMemoryError(
+      `loadCheckpoint: the present state is copied first, to be restored where loading fails; no memory for the ${4 * tensor.numel()} bytes of "${name}" (${cause.message})`,
+      { cause },
+    );
+  }
+}
+
+function apply(parts: CheckpointParts, states: States): void {
+  for (const name of PARTS) parts[name]?.loadStateDict(states.parts[name]);
+  setRngState(states.random as GeneratorState);
 }

@@ -51,29 +51,41 @@ export const ELEMENT_BYTES: Readonly<Record<string, number>> = Object.fromEntrie
   Object.entries(readers).map(([name, { bytes }]) => [name, bytes]),
 );
 
+/** The library's dtype for each of them. */
+export const KEPT_AS: Readonly<Record<string, DType>> = Object.fromEntries(
+  Object.entries(readers).map(([name, { as }]) => [name, as]),
+);
+
 /**
- * The elements of a file as the library keeps them.
+ * Puts elements of a file into `elements`, from index `first` on, as the library keeps them.
  *
  * @throws DataError for a value that the library's dtype cannot hold.
  */
-export function decodeElements(what: string, dtype: string, raw: Uint8Array): { elements: TypedArray; as: DType } {
+export function decodeElements(
+  what: string,
+  dtype: string,
+  raw: Uint8Array,
+  elements: TypedArray,
+  first: number,
+): void {
   const { bytes, as, read } = readers[dtype];
-  const length = raw.length / bytes;
-  const elements = as === "float32" ? new Float32Array(length) : new Int32Array(length);
   if (dtype === "F32" || dtype === "I32") {
     // bit for bit (a float's NaN payload too); every engine with WebAssembly that we know of is little-endian
-    new Uint8Array(elements.buffer).set(raw);
-    return { elements, as };
+    new Uint8Array(elements.buffer, elements.byteOffset + 4 * first, raw.length).set(raw);
+    return;
   }
+  const length = raw.length / bytes;
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   for (let i = 0; i < length; i++) {
     const value = read(view, i * bytes);
-    elements[i] = value;
+    elements[first + i] = value;
+    const kept = elements[first + i];
     const lost =
       as === "float32"
-        ? Number.isFinite(value) && !Number.isFinite(elements[i])
-        : elements[i] !== value || (as === "bool" && value > 1);
-    if (lost) throw new DataError(`readSafetensors: ${what}: element ${i} of dtype ${dtype} does not fit ${as}`);
+        ? Number.isFinite(value) && !Number.isFinite(kept)
+        : kept !== value || (as === "bool" && value > 1);
+    if (lost) {
+      throw new DataError(`readSafetensors: ${what}: element ${first + i} of dtype ${dtype} does not fit ${as}`);
+    }
   }
-  return { elements, as };
 }

@@ -10,25 +10,31 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError, WasmgradError } from "../errors.ts";
+import { type ByteSource, bytesSource } from "./pieces.ts";
 
 let written = 0;
 
 /** Bytes that are read or written in one call: the system takes less than 2 GiB. */
-const PIECE = 2 ** 30;
+const MOST_PER_CALL = 2 ** 30;
 
 /**
  * Writes a whole file or leaves the one that was there: the bytes go to a temporary name in the same folder, to the disk, and
  * only then to their name.
  *
+ * @param pieces of the file, in order
  * @throws DataError when the folder is missing or not writable, or the disk is full.
  */
-export function writeFileAtomically(path: string, bytes: Uint8Array): void {
+export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, mostPerCall = MOST_PER_CALL): void {
   const temporary = `${path}.${process.pid}-${written++}.tmp`;
   try {
     const file = openSync(temporary, "wx");
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(PIECE, bytes.length - at));
+      for (const bytes of pieces) {
+        for (let at = 0; at < bytes.length; ) {
+          at += writeSync(file, bytes, at, Math.min(mostPerCall, bytes.length - at));
+        }
+      }
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -36,6 +42,7 @@ export function writeFileAtomically(path: string, bytes: Uint8Array): void {
     renameSync(temporary, path);
   } catch (cause) {
     removeQuietly(temporary);
+    if (cause instanceof WasmgradError) throw cause;
     throw new DataError(`cannot write ${path}: ${(cause as Error).message}; nothing was changed`, { cause });
   }
   syncFolder(dirname(path));
@@ -60,22 +67,76 @@ function syncFolder(path: string): void {
   } catch {}
 }
 
-/** @throws DataError when the file is missing or cannot be read. */
-export function readWholeFile(path: string): Uint8Array {
+/**
+ * All bytes of a file.
+ *
+ * @throws DataError when the file is missing or cannot be read.
+ */
+export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8Array {
+  return withFile(path, (file) => {
+    const { size } = fstatSync(file);
+    if (size <= mostPerCall) return readFileSync(file); // also what has no size: a pipe
+    const bytes = allocateFor(path, size);
+    return bytes.subarray(0, fill(file, bytes, 0, mostPerCall));
+  });
+}
+
+/**
+ * Opens a file and lets `use` read it in pieces. What has no size, like a pipe, is read whole.
+ *
+ * @throws DataError when the file is missing or cannot be read, and what `use` throws.
+ */
+export function withFileSource<T>(path: string, use: (source: ByteSource) => T): T {
+  return withFile(path, (file) => {
+    const { size } = fstatSync(file);
+    return use(size > 0 ? fileSource(path, file, size) : bytesSource(readFileSync(file)));
+  });
+}
+
+function fileSource(path: string, file: number, size: number): ByteSource {
+  let buffer = new Uint8Array(0);
+  return {
+    size,
+    read({ begin, end }) {
+      if (end - begin > buffer.length) buffer = allocateFor(path, end - begin);
+      const bytes = buffer.subarray(0, end - begin);
+      const came = fill(file, bytes, begin, MOST_PER_CALL);
+      if (came === bytes.length) return bytes;
+      throw new DataError(`${path}: ended after ${begin + came} bytes, expected ${size}: cut while it was read?`);
+    },
+  };
+}
+
+/** Fills `bytes` from a position of the file. Returns how many came: fewer where the file ends. */
+function fill(file: number, bytes: Uint8Array, position: number, mostPerCall: number): number {
+  let at = 0;
+  for (let came = 1; came > 0 && at < bytes.length; at += came) {
+    came = readSync(file, bytes, at, Math.min(mostPerCall, bytes.length - at), position + at);
+  }
+  return at;
+}
+
+function allocateFor(path: string, size: number) {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new DataError(
+      `cannot read ${path}: ${size} bytes are more than one array can have here (${(cause as Error).message})`,
+      { cause },
+    );
+  }
+}
+
+function withFile<T>(path: string, use: (file: number) => T): T {
   try {
     const file = openSync(path, "r");
     try {
-      const { size } = fstatSync(file);
-      if (size <= PIECE) return readFileSync(file); // also what has no size: a pipe
-      const bytes = new Uint8Array(size);
-      let at = 0;
-      for (let read = 1; read > 0 && at < size; at += read)
-        read = readSync(file, bytes, at, Math.min(PIECE, size - at), null);
-      return bytes.subarray(0, at);
+      return use(file);
     } finally {
       closeSync(file);
     }
   } catch (cause) {
+    if (cause instanceof WasmgradError) throw cause;
     throw new DataError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
   }
 }

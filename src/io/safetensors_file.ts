@@ -1,11 +1,16 @@
 import { DataError } from "../errors.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { readWholeFile, writeFileAtomically } from "./files.ts";
-import { type Metadata, readSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+import { withFileSource, writeFileAtomically } from "./files.ts";
+import { type ByteSource, readFrom } from "./pieces.ts";
+import { readNames } from "./safetensors.ts";
+import type { Metadata } from "./safetensors_header.ts";
+import { type ReadSafetensorsOptions, readingSafetensors, type SafetensorsFile } from "./safetensors_read.ts";
+import { layOut } from "./safetensors_write.ts";
 
 /**
  * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure the old file stays as it was.
- * Node only. Matches `safetensors.torch.save_file`.
+ * It is written in pieces, without a second copy of the tensors. Node only. Matches `safetensors.torch.save_file`.
  *
  * @throws DataError when the file cannot be written.
  * @example
@@ -24,13 +29,15 @@ export function saveSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   options?: { metadata?: Metadata },
 ): void {
-  writeFileAtomically(path, writeSafetensors(tensors, options));
+  writeFileAtomically(path, layOut(tensors, options).pieces);
 }
 
 /**
- * Reads a safetensors file (see `readSafetensors`). Node only. Matches `safetensors.torch.load_file`.
+ * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Node only. Matches `safetensors.torch.load_file`.
  *
- * @throws DataError when the file is missing, cannot be read, or is not a whole, valid safetensors file.
+ * @param options `names`: the tensors to read (default all). The others take neither time nor memory.
+ * @throws DataError when the file is missing, cannot be read, is not a whole, valid safetensors file, or lacks one of `names`;
+ * OutOfMemoryError where the tensors do not fit.
  * @example
  * ```ts
  * import { loadSafetensors } from "wasmgrad/io";
@@ -41,12 +48,19 @@ export function saveSafetensors(
  * }
  * ```
  */
-export function loadSafetensors(path: string): SafetensorsFile {
-  const bytes = readWholeFile(path);
-  try {
-    return readSafetensors(bytes);
-  } catch (error) {
-    if (error instanceof DataError) throw new DataError(`${path}: ${error.message}`, { cause: error });
-    throw error;
-  }
+export function loadSafetensors(path: string, options?: ReadSafetensorsOptions): SafetensorsFile {
+  const names = readNames(options);
+  return readNamedFile(path, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
+}
+
+/** Reads a file; errors of its contents name it. */
+export function readNamedFile<T>(path: string, read: (source: ByteSource) => T): T {
+  return withFileSource(path, (source) => {
+    try {
+      return read(source);
+    } catch (error) {
+      if (!(error instanceof DataError) || error.message.startsWith(path)) throw error;
+      throw new DataError(`${path}: ${error.message}`, { cause: error });
+    }
+  });
 }

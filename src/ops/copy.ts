@@ -5,14 +5,19 @@ import { type Gradients, Op } from "./op.ts";
 /** A new array with the same elements. */
 export function cloneArray(x: NDArray): NDArray {
   const out = emptyLike(x);
-  kernels().copyBytes(out.ptr, x.ptr, x.size * 4);
+  copyContents(out.ptr, x);
   return out;
 }
 
 /** Overwrites `target` in place. Its version grows, so that graphs and caches notice. */
 export function copyInto(target: NDArray, source: NDArray): void {
-  kernels().copyBytes(target.ptr, source.ptr, source.size * 4);
-  target.block.version++;
+  target.block.version++; // first: a copy of what must be read from elsewhere may end half-way
+  copyContents(target.ptr, source);
+}
+
+function copyContents(address: number, { block, size }: NDArray): void {
+  if (block.deferred) block.deferred(address);
+  else kernels().copyBytes(address, block.address, size * 4);
 }
 
 /** A copy; `dx = dy`. */

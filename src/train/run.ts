@@ -73,7 +73,7 @@ export class Run {
   }
 
   #write(name: string, value: unknown): void {
-    writeFileAtomically(this.file(name), new TextEncoder().encode(`${JSON.stringify(value, toJsonText, 2)}\n`));
+    writeFileAtomically(this.file(name), [new TextEncoder().encode(`${JSON.stringify(value, toJsonText, 2)}\n`)]);
   }
 
   /** Writes `name`.png. */

@@ -17,5 +17,5 @@ import { encodePNG, type Picture } from "./picture.ts";
  * ```
  */
 export function savePNG(path: string, picture: Picture): void {
-  writeFileAtomically(path, encodePNG(picture));
+  writeFileAtomically(path, [encodePNG(picture)]);
 }

@@ -16,6 +16,9 @@ interface Derived {
   lostBefore: number;
 }
 
+/** Writes a block's contents to an address: they come from elsewhere, like a file. */
+export type Contents = (address: number) => void;
+
 function isSameKey(a: Key, b: Key): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
@@ -31,17 +34,39 @@ export class Block {
   owners = 0;
   version = 0;
   readonly bytes: number;
-  readonly #address: number;
+  /** 0 while its contents are deferred: no block begins there. */
+  #address: number;
+  #contents: Contents | undefined;
   #derived: Derived[] | undefined;
 
-  constructor(bytes: number) {
+  /** @param contents of a block that takes memory only once its address is asked for */
+  constructor(bytes: number, contents?: Contents) {
     this.bytes = bytes;
-    this.#address = allocate(bytes);
+    this.#contents = contents;
+    this.#address = contents ? 0 : allocate(bytes);
   }
 
   get address(): number {
     if (this.owners === 0) throw new ReleasedError("memory was used after its release");
+    if (this.#address === 0) this.#takeMemory();
     return this.#address;
+  }
+
+  /** What writes the contents elsewhere, while they are not in memory: whoever only copies them spares them the way through it. */
+  get deferred(): Contents | undefined {
+    return this.#address === 0 ? this.#contents : undefined;
+  }
+
+  #takeMemory(): void {
+    const address = allocate(this.bytes);
+    try {
+      this.#contents?.(address);
+    } catch (error) {
+      free(address, this.bytes);
+      throw error;
+    }
+    this.#address = address;
+    this.#contents = undefined;
   }
 
   retain(): void {
@@ -52,7 +77,8 @@ export class Block {
     if (--this.owners === 0) {
       for (const { block } of this.#derived ?? []) block?.release();
       this.#derived = undefined;
-      free(this.#address, this.bytes);
+      if (this.#address !== 0) free(this.#address, this.bytes);
+      this.#contents = undefined;
     } else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
   }
 

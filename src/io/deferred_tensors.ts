@@ -1,0 +1,27 @@
+import { type DType, NDArray, sizeOf, type TypedArray } from "../ops/array.ts";
+import { leaf, type Tensor } from "../tensor/tensor.ts";
+import { Block } from "../wasm/block.ts";
+import { f32View, i32View } from "../wasm/memory.ts";
+
+/**
+ * Tensors whose elements come from elsewhere (a file, a copy) and take memory only where somebody works with them: `copy_` and
+ * `clone` read them straight into their target. So a state can be loaded that would not fit beside the present one.
+ */
+export class DeferredTensors {
+  readonly #blocks: Block[] = [];
+
+  /** @param read fills the view that its argument gives, which is to be asked for anew whenever memory may have grown */
+  make(shape: readonly number[], dtype: DType, read: (view: () => TypedArray) => void): Tensor {
+    const size = sizeOf(shape);
+    const block = new Block(size * 4, (address) =>
+      read(() => (dtype === "float32" ? f32View(address, size) : i32View(address, size))),
+    );
+    this.#blocks.push(block);
+    return leaf(() => new NDArray(block, shape, dtype));
+  }
+
+  /** Reads those that still have an owner: after this they can do without where they come from. */
+  readOwned(): void {
+    for (const block of this.#blocks) if (block.owners > 0) void block.address;
+  }
+}

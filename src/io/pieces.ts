@@ -1,0 +1,60 @@
+import { DataError } from "../errors.ts";
+
+/** Bytes that are read or written in one step: many at a time, but few beside what a model takes. A multiple of every element's size. */
+export const PIECE_BYTES = 2 ** 24;
+
+/** The bytes from `begin` up to `end`. */
+export interface Range {
+  begin: number;
+  end: number;
+}
+
+/** Something that reads bytes piece by piece: it yields what it wants next and is given it. What it is given is its own until then. */
+export type Reading<T> = Generator<Range, T, Uint8Array>;
+
+/** Bytes that can be had in pieces: those of an array, or of an open file. */
+export interface ByteSource {
+  readonly size: number;
+  /** Valid until the next call. */
+  read(range: Range): Uint8Array;
+}
+
+/** The bytes of an array. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: ({ begin, end }) => bytes.subarray(begin, end) };
+}
+
+/** Gives a reading what it wants, and returns what it returns. */
+export function readFrom<T>(source: ByteSource, reading: Reading<T>): T {
+  let step = reading.next();
+  while (!step.done) step = reading.next(source.read(step.value));
+  return step.value;
+}
+
+/** What is read of a Blob or a File, of any runtime. */
+export interface BlobLike {
+  readonly size: number;
+  slice(begin: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}
+
+export function isBlob(value: unknown): value is BlobLike {
+  const { size, slice, arrayBuffer } = (value ?? {}) as Record<string, unknown>;
+  return typeof size === "number" && typeof slice === "function" && typeof arrayBuffer === "function";
+}
+
+/** @throws DataError where the file behind a Blob cannot be read, or is not as long any more. */
+export async function readFromBlob(op: string, blob: BlobLike, { begin, end }: Range): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(await blob.slice(begin, end).arrayBuffer());
+  } catch (cause) {
+    throw new DataError(
+      `${op}: cannot read bytes ${begin} to ${end} of a Blob of ${blob.size} bytes: ${(cause as Error)?.message ?? cause}`,
+      { cause },
+    );
+  }
+  if (bytes.length !== end - begin) {
+    throw new DataError(`${op}: bytes ${begin} to ${end} of a Blob expected ${end - begin} bytes, got ${bytes.length}`);
+  }
+  return bytes;
+}
