@@ -472,3 +472,295 @@ describe("what a user's function returns: data", () => {
     ],
   ])("a transform: %s", (_, run, kind, ...words) => expectError(run, kind, words));
 });
+
+describe("what a user's function returns: training", () => {
+  class Net extends nn.Module {
+    layer = new nn.Linear(1, 1);
+    readonly make: (y: Tensor) => unknown;
+    constructor(make: (y: Tensor) => unknown = (y) => y) {
+      super();
+      this.make = make;
+    }
+    override forward(x: Tensor): Tensor {
+      return any(this.make(this.layer.forward(x)));
+    }
+  }
+  const set = () => new data.TensorDataset(tensor([[1], [2], [3]]), tensor([[2], [4], [6]]));
+
+  function trainerWith(more: object, net = new Net()) {
+    const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 });
+    return new train.Trainer<Tensor[]>({
+      model: net,
+      loader: any(new data.DataLoader(set(), { batchSize: 3 })),
+      optimizer,
+      loss: ([x, y]) => nn.functional.mseLoss(net.forward(x), y),
+      epochs: 1,
+      ...more,
+    });
+  }
+  const later = ["a Promise", "synchronous"];
+  const nothing = ["undefined", "does it return"];
+  const scalar = () => tensor(1, { requiresGrad: true });
+
+  test.each<[name: string, more: object, kind: typeof WasmgradError, ...words: string[]]>([
+    ["loss without return", { loss: () => {} }, OptionError, "Trainer: loss", ...nothing],
+    ["an asynchronous loss", { loss: async () => scalar() }, OptionError, "Trainer: loss", ...later],
+    ["a loss as a number", { loss: () => 0.5 }, OptionError, "Trainer: loss", "got 0.5"],
+    ["a loss as item()", { loss: () => ({ loss: 0.5 }) }, OptionError, "{ loss: 0.5 }"],
+    ["a loss per sample", { loss: ([x]: Tensor[]) => x.mul(scalar()) }, ShapeError, "[3,1]", "mean()"],
+    ["another number of a loss", { loss: () => ({ loss: scalar(), acc: "1" }) }, OptionError, "a number as acc", '"1"'],
+    [
+      "a number not awaited",
+      { loss: () => ({ loss: scalar(), acc: Promise.resolve(1) }) },
+      OptionError,
+      "acc",
+      "await it",
+    ],
+    ["a vector beside a loss", { loss: () => ({ loss: scalar(), acc: tensor([1, 2]) }) }, OptionError, "acc", "[2]"],
+    ["validate without return", { validate: () => {} }, OptionError, "Trainer: validate", ...nothing],
+    ["an asynchronous validate", { validate: async () => ({ a: 1 }) }, OptionError, "Trainer: validate", ...later],
+    ["validate of a number", { validate: () => 0.5 }, OptionError, "Trainer: validate", "got 0.5"],
+    ["validate of a tensor", { validate: () => tensor(1) }, OptionError, "validate", "{ name: tensor.item() }"],
+    ["validate of text", { validate: () => ({ accuracy: "0.5" }) }, OptionError, "validate", "accuracy", '"0.5"'],
+    [
+      "validate of nothing",
+      { validate: () => ({ accuracy: undefined }) },
+      OptionError,
+      "validate",
+      "accuracy, got undefined",
+    ],
+    ["an asynchronous onEntry", { callbacks: [{ onEntry: async () => {} }] }, OptionError, "onEntry", ...later],
+    ["an asynchronous onEpoch", { callbacks: [{ onEpoch: async () => {} }] }, OptionError, "onEpoch", ...later],
+    ["an asynchronous onFinish", { callbacks: [{ onFinish: async () => {} }] }, OptionError, "onFinish", ...later],
+  ])("Trainer: %s", async (_, more, kind, ...words) => {
+    const error = await trainerWith(more)
+      .fit()
+      .catch((thrown) => thrown);
+    expectError(
+      () => {
+        throw error;
+      },
+      kind,
+      words,
+    );
+  });
+
+  test("Trainer: a step of a subclass without return", async () => {
+    class Own extends train.Trainer<Tensor[]> {
+      protected override learn(): never {
+        return any(undefined);
+      }
+    }
+    const { options } = trainerWith({});
+    await expect(new Own(options).fit()).rejects.toThrow(/Trainer: learn .*got undefined: does it return/);
+  });
+
+  test("Trainer: validate may give tensors of one element", async () => {
+    const trainer = trainerWith({ validate: () => ({ accuracy: tensor([0.5]) }) });
+    await trainer.fit();
+    expect(trainer.epochs[0].accuracy).toBe(0.5);
+  });
+
+  test.each<[name: string, more: () => object, ...words: string[]]>([
+    ["a class as model", () => ({ model: Net }), "model expected a module", "new Net(...)"],
+    ["a data set as loader", () => ({ loader: set() }), "loader expected a DataLoader", "TensorDataset"],
+    ["a loader not awaited", () => ({ loader: Promise.resolve() }), "loader", "await it first"],
+    ["an empty loader", () => ({ loader: new data.DataLoader({ length: 0, get: () => 0 }) }), "none: 0 samples"],
+    ["parameters as optimizer", () => ({ optimizer: new Net().parameters() }), "optimizer expected an optimizer"],
+    ["a class as optimizer", () => ({ optimizer: optim.SGD }), "the class SGD (write new SGD(...))"],
+    ["a loss as a module", () => ({ loss: new nn.MSELoss() }), "loss expected a function", "MSELoss"],
+    ["validate as numbers", () => ({ validate: { accuracy: 1 } }), "validate expected a function"],
+    ["a function as callback", () => ({ callbacks: [() => {}] }), "callback 0 expected an object", "onEpoch"],
+    ["a class as callback", () => ({ callbacks: [train.EarlyStopping] }), "callback 0", "new EarlyStopping(...)"],
+    ["one callback", () => ({ callbacks: new train.EarlyStopping(new Net()) }), "callbacks expected an array"],
+    ["a class as scheduler", () => ({ scheduler: optim.StepLR }), "scheduler", "new StepLR(...)"],
+    ["a module as average", () => ({ average: new Net() }), "average expected a MovingAverage"],
+    ["text as clipNorm", () => ({ clipNorm: "1" }), "clipNorm expected a finite number"],
+    ["a monitor for no scheduler", () => ({ monitor: "loss" }), "monitor expected a ReduceLROnPlateau"],
+    [
+      "another optimizer's scheduler",
+      () => ({ scheduler: new optim.StepLR(new optim.SGD(new Net().parameters()), { stepSize: 1 }) }),
+      "one of another",
+    ],
+  ])("Trainer: %s", (_, more, ...words) =>
+    expectError(() => trainerWith(more()), OptionError, ["Trainer: ", ...words]),
+  );
+
+  describe("ReduceLROnPlateau as a trainer's scheduler", () => {
+    const plateau = (values: number[], more: object = {}) => {
+      const net = new Net();
+      const optimizer = new optim.SGD(net.parameters(), { lr: 1 });
+      const scheduler = new optim.ReduceLROnPlateau(optimizer, { patience: 0, factor: 0.5 });
+      const loss = ([x]: Tensor[]) => net.forward(x).mean().mul(0).add(1);
+      const validate = ({ epoch }: train.Place) => ({ validLoss: values[epoch - 1], other: epoch });
+      return trainerWith({ model: net, optimizer, scheduler, loss, validate, epochs: values.length, ...more }, net);
+    };
+    const rates = (trainer: train.Trainer) => trainer.epochs.map(({ lr }) => lr);
+
+    test("takes the validation loss of each epoch", async () => {
+      const trainer = plateau([3, 2, 2, 2, 1]);
+      await trainer.fit();
+      // by hand: epochs 3 and 4 are no better than the one before
+      expect(rates(trainer)).toEqual([1, 1, 1, 0.5, 0.25]);
+    });
+
+    test("takes another number, or the training loss where nothing is validated", async () => {
+      const other = plateau([1, 1, 1], { monitor: "other" });
+      await other.fit();
+      expect(rates(other)).toEqual([1, 1, 0.5]);
+      const alone = plateau([9, 8, 7], { validate: undefined });
+      await alone.fit();
+      expect(rates(alone)).toEqual([1, 1, 0.5]);
+    });
+
+    test("goes on from a checkpoint of any epoch with the same rates", async () => {
+      const metrics = [3, 2, 2, 2, 1, 2, 2];
+      const whole = plateau(metrics);
+      const saved: train.TrainerState[] = [];
+      whole.watch({
+        onEpoch: (trainer) => {
+          const { states, ...state } = trainer.stateDict();
+          const { optimizer, scheduler } = states;
+          saved.push(structuredClone({ ...state, states: { optimizer, scheduler } }));
+        },
+      });
+      await whole.fit();
+      expect(saved).toHaveLength(metrics.length);
+      for (const { states, ...state } of saved) {
+        const resumed = plateau(metrics);
+        resumed.loadStateDict({ ...state, states: { ...states, model: resumed.options.model.stateDict() } });
+        await resumed.fit();
+        expect(rates(resumed)).toEqual(rates(whole));
+      }
+    });
+
+    test("names the numbers there are where its own is missing", async () => {
+      const trainer = plateau([1], { validate: () => ({ accuracy: 1 }) });
+      await expect(trainer.fit()).rejects.toThrow(/takes the number "validLoss" .*got loss, accuracy; .*monitor/);
+    });
+
+    test.each<[name: string, metric: unknown, ...words: string[]]>([
+      ["nothing", undefined, "got undefined"],
+      ["a tensor", tensor(1), "loss.item()", "a float32 tensor of shape []"],
+      ["a promise", Promise.resolve(1), "await it"],
+    ])("step of %s", (_, metric, ...words) => {
+      const scheduler = new optim.ReduceLROnPlateau(new optim.SGD(new Net().parameters()));
+      expectError(() => scheduler.step(any(metric)), OptionError, ["ReduceLROnPlateau.step", ...words]);
+    });
+  });
+
+  const x = () => tensor([[1]]);
+  const sgd = () => new optim.SGD(new Net().parameters());
+  const images = () => ({ length: 2, get: () => [tensor([1]), 0] as const });
+  const mistaken: Record<string, [make: (y: Tensor) => unknown, words: string[]]> = {
+    nothing: [() => {}, nothing],
+    "a promise": [async (y) => y, later],
+    null: [() => null, ["got null"]],
+  };
+  test.each(Object.entries(mistaken))("forward that returns %s", (_, [make, words]) => {
+    const net = () => new Net(make);
+    const said = ["forward of Net expected to return a tensor", ...words];
+    expectError(() => new nn.Sequential(new nn.ReLU(), net()).forward(x()), OptionError, [
+      "Sequential: module 1",
+      ...said,
+    ]);
+    expectError(() => train.summary(net(), [1, 1]), OptionError, ["summary", ...said]);
+    expectError(() => ssl.evaluateClassifier(net(), any(images())), OptionError, ["evaluateClassifier", ...said]);
+  });
+
+  test.each<Row>([
+    [
+      "a lambda without return",
+      () =>
+        new optim.LambdaLR(
+          sgd(),
+          any(() => {}),
+        ),
+      OptionError,
+      "function of group 0",
+      "step 0",
+      ...nothing,
+    ],
+    [
+      "an asynchronous lambda",
+      () =>
+        new optim.LambdaLR(
+          sgd(),
+          any(async () => 1),
+        ),
+      OptionError,
+      "LambdaLR",
+      ...later,
+    ],
+    [
+      "a lambda of a tensor",
+      () =>
+        new optim.LambdaLR(
+          sgd(),
+          any(() => tensor(1)),
+        ),
+      OptionError,
+      "float32 tensor",
+    ],
+    [
+      "an asynchronous apply",
+      () => new Net().apply(any(async () => {})),
+      OptionError,
+      "apply: expected a synchronous function",
+    ],
+    ["apply of nothing", () => new Net().apply(any(undefined)), OptionError, "Net.apply: fn expected a function"],
+    [
+      "a noGrad of a tensor",
+      () => core.noGrad(any(tensor(1))),
+      OptionError,
+      "noGrad: body expected a function",
+      "float32",
+    ],
+    ["an asynchronous noGrad", () => core.noGrad(async () => 1), OptionError, "noGrad", ...later],
+    ["a scope of nothing", () => core.scope(any(undefined)), OptionError, "scope: body expected a function"],
+    [
+      "a withGenerator of nothing",
+      () => core.withGenerator(new core.Generator(1), any(1)),
+      OptionError,
+      "body expected",
+    ],
+    [
+      "MovingAverage of a class",
+      () => new train.MovingAverage(any(Net)),
+      OptionError,
+      "the class Net (write new Net(...))",
+    ],
+    ["EarlyStopping of parameters", () => new train.EarlyStopping(any(new Net().parameters())), OptionError, "module"],
+    [
+      "EarlyStopping without a number",
+      () => new train.EarlyStopping(new Net()).update(any(undefined)),
+      OptionError,
+      "update: expected a number",
+    ],
+    ["an optimizer of a module", () => new optim.SGD(any(new Net())), OptionError, "class Net; pass its parameters()"],
+    [
+      "an optimizer of a Sequential",
+      () => new optim.Adam(any(new nn.Sequential(new Net()))),
+      OptionError,
+      "parameters()",
+    ],
+    ["an optimizer of a function", () => new optim.Adam(any(new Net().parameters)), OptionError, "got a function"],
+    ["an optimizer of names", () => new optim.Adam(any(new Net().namedParameters())), OptionError, "namedParameters()"],
+    ["an optimizer of a tensor", () => new optim.Adam(any(x())), OptionError, "got a float32 tensor of shape [1,1]"],
+    [
+      "a scheduler of a module",
+      () => new optim.StepLR(any(new Net()), { stepSize: 1 }),
+      OptionError,
+      "expected an optimizer",
+      "Net",
+    ],
+    [
+      "a plateau of a module",
+      () => new optim.ReduceLROnPlateau(any(new Net())),
+      OptionError,
+      "expected an optimizer",
+      "Net",
+    ],
+    ["clipGradNorm of a module", () => nn.utils.clipGradNorm(any(new Net()), 1), OptionError, "pass its parameters()"],
+  ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
+});

@@ -1,8 +1,8 @@
 import { OptionError, WasmgradError } from "../errors.ts";
 import { describe } from "../ops/options.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { forwardFused } from "./fusion.ts";
-import { Module } from "./module.ts";
+import { checkOutput, Module } from "./module.ts";
 
 /** Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are no part of the sequence. */
 abstract class ModuleSequence extends Module implements Iterable<Module> {
@@ -69,7 +69,9 @@ export class Sequential extends ModuleSequence {
     let y = x;
     for (let i = 0; this[i] !== undefined; ) {
       const fused = forwardFused(this, i, y);
-      y = fused ? fused.y : this[i].forward(y);
+      const module = this[i];
+      y = fused ? fused.y : module.forward(y);
+      if (!(y instanceof Tensor)) checkOutput(`${this.constructor.name}: module ${i}`, module, y);
       i += fused ? fused.modules : 1;
     }
     return y;

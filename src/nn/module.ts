@@ -1,6 +1,14 @@
 import "../disposable.ts";
 import { OptionError } from "../errors.ts";
-import { checkBoolean, checkFunction, describe, readOptions } from "../ops/options.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  describe,
+  describeReturned,
+  isPromise,
+  readOptions,
+  refusePromise,
+} from "../ops/options.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { describeModule } from "./describe.ts";
@@ -125,7 +133,7 @@ export abstract class Module {
     checkFunction(`${this.constructor.name}.apply`, "fn", fn);
     this.#expectTree();
     for (const child of this.children()) child.apply(fn);
-    fn(this);
+    refusePromise(`${this.constructor.name}.apply`, fn(this));
     return this;
   }
 
@@ -233,6 +241,14 @@ export abstract class Module {
     for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) yield [join(path, name), buffer];
     for (const [name, child] of this.ownModules()) yield* child.#state(join(path, name));
   }
+}
+
+/** Refuses the output of a user's `forward` that is none. */
+export function checkOutput(op: string, module: Module, output: unknown): void {
+  if (output instanceof Tensor || (output !== undefined && output !== null && !isPromise(output))) return;
+  throw new OptionError(
+    `${op}: forward of ${module.constructor.name} expected to return a tensor, got ${describeReturned(output)}`,
+  );
 }
 
 /** Checks that a user's value is a module. */

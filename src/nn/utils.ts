@@ -1,6 +1,6 @@
 import { OptionError } from "../errors.ts";
 import { clampInPlace, scaleInPlace, totalNorm } from "../ops/clip.ts";
-import { checkBoolean, checkNumber, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { withFrame } from "../wasm/block.ts";
@@ -8,11 +8,15 @@ import { withFrame } from "../wasm/block.ts";
 /** The gradients that there are. */
 function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : parameters;
-  if (typeof list?.[Symbol.iterator] !== "function") {
-    throw new OptionError(`${op}: parameters expected a tensor or an iterable of tensors`);
+  const model = parameters as { parameters?: unknown };
+  if (typeof model?.parameters === "function" || typeof list?.[Symbol.iterator] !== "function") {
+    const came = typeof model?.parameters === "function" ? `${describe(model)}; pass its parameters()` : describe(list);
+    throw new OptionError(`${op}: parameters expected a tensor or an iterable of tensors, got ${came}`);
   }
   return [...list].flatMap((parameter) => {
-    if (!(parameter instanceof Tensor)) throw new OptionError(`${op}: parameters expected tensors`);
+    if (!(parameter instanceof Tensor)) {
+      throw new OptionError(`${op}: parameters expected tensors, got ${describe(parameter)}`);
+    }
     return parameter.grad ?? [];
   });
 }

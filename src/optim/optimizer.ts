@@ -1,6 +1,6 @@
 import "../disposable.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
-import { checkNumber, readOptions } from "../ops/options.ts";
+import { checkNumber, describe, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
@@ -69,7 +69,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   /** Adds parameters with options of their own, for example a layer to be fine-tuned. Matches `add_param_group`. */
   addParamGroup(group: Partial<Options> & { params: Iterable<Tensor> }): void {
     if (group === null || typeof group !== "object" || !("params" in group)) {
-      throw new OptionError(`${this.name}: a group expected { params, ... }, got ${JSON.stringify(group)}`);
+      throw new OptionError(`${this.name}: a group expected { params, ... }, got ${describeGroup(group)}`);
     }
     const { params: given, ...rest } = group;
     const options = readOptions(this.name, rest as unknown as Partial<Options>, this.defaults);
@@ -88,7 +88,9 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   #checkParam(param: Tensor, i: number): void {
-    if (!(param instanceof Tensor)) throw new OptionError(`${this.name}: parameter ${i} expected a tensor`);
+    if (!(param instanceof Tensor)) {
+      throw new OptionError(`${this.name}: parameter ${i} expected a tensor, got ${describe(param)}`);
+    }
     if (param.dtype !== "float32") {
       throw new DTypeError(`${this.name}: parameter ${i} expected float32, got ${param.dtype}`);
     }
@@ -262,9 +264,21 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 }
 
+function describeGroup(group: unknown): string {
+  const isNamed = Array.isArray(group) && group.some((item) => item instanceof Tensor);
+  return isNamed ? "an array with a tensor; pass parameters(), not namedParameters()" : describe(group);
+}
+
 function listOf(name: string, values: Iterable<unknown>): unknown[] {
-  if (typeof values?.[Symbol.iterator] !== "function" || typeof values === "string") {
-    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, ... }`);
+  const model = values as { parameters?: unknown };
+  if (
+    typeof model?.parameters === "function" ||
+    typeof values?.[Symbol.iterator] !== "function" ||
+    typeof values === "string"
+  ) {
+    const came =
+      typeof model?.parameters === "function" ? `${describe(values)}; pass its parameters()` : describe(values);
+    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, ... }, got ${came}`);
   }
   return [...values];
 }

@@ -64,7 +64,9 @@ export class ReduceLROnPlateau {
       minLr: 0,
       eps: 1e-8,
     });
-    if (!Array.isArray(optimizer?.paramGroups)) throw new OptionError(`${this.name}: expected an optimizer`);
+    if (!Array.isArray(optimizer?.paramGroups)) {
+      throw new OptionError(`${this.name}: expected an optimizer, got ${describe(optimizer)}`);
+    }
     this.optimizer = optimizer;
     this.#factor = checkNumber(this.name, "factor", o.factor, 0);
     if (o.factor >= 1) throw new OptionError(`${this.name}: factor expected a number in [0, 1), got ${o.factor}`);
@@ -97,8 +99,11 @@ export class ReduceLROnPlateau {
 
   /** Takes the metric of an epoch (a number: `loss.item()`), and reduces the rates where it is time. */
   step(metric: number): void {
-    if (typeof metric !== "number")
-      throw new OptionError(`${this.name}: the metric expected a number, got ${typeof metric}`);
+    if (typeof metric !== "number") {
+      throw new OptionError(
+        `${this.name}.step: expected the metric of an epoch, a number (loss.item()), got ${describe(metric)}`,
+      );
+    }
     const minLrs = this.#minLrs();
     this.lastEpoch++;
     // a NaN is no improvement

@@ -1,5 +1,5 @@
 import { OptionError, StateDictError } from "../errors.ts";
-import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { checkInteger, checkNumber, describe, describeReturned, readOptions } from "../ops/options.ts";
 import { cosPi } from "./exact_math.ts";
 import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";
 
@@ -45,7 +45,9 @@ export abstract class LRScheduler {
 
   constructor(name: string, optimizer: AnyOptimizer) {
     this.name = name;
-    if (!Array.isArray(optimizer?.paramGroups)) throw new OptionError(`${name}: expected an optimizer`);
+    if (!Array.isArray(optimizer?.paramGroups)) {
+      throw new OptionError(`${name}: expected an optimizer, got ${describe(optimizer)}`);
+    }
     this.optimizer = optimizer;
     this.baseLrs = this.groups.map((group) => (group.initialLr ??= group.lr));
   }
@@ -182,7 +184,14 @@ export class LambdaLR extends LRScheduler {
   }
 
   protected nextLr(_lr: number, i: number): number {
-    return this.baseLrs[i] * checkNumber(this.name, "the function's value", this.#lambdaOf(i)(this.lastEpoch));
+    const factor: unknown = this.#lambdaOf(i)(this.lastEpoch);
+    if (typeof factor !== "number" || !Number.isFinite(factor)) {
+      throw new OptionError(
+        `${this.name}: the function of group ${i} expected to return a finite number at step ${this.lastEpoch}, got ` +
+          describeReturned(factor),
+      );
+    }
+    return this.baseLrs[i] * factor;
   }
 }
 

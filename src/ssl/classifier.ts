@@ -5,7 +5,7 @@ import { dropout } from "../nn/functional/dropout.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
-import { checkModule, Module } from "../nn/module.ts";
+import { checkModule, checkOutput, Module } from "../nn/module.ts";
 import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
@@ -87,7 +87,8 @@ export function evaluateClassifier(
   let loss = 0;
   inEvalMode(model, () => {
     for (const [images, labels] of new DataLoader<Sample, Tensor[]>(set, { batchSize })) {
-      const logits = model.forward(images) as Tensor;
+      const logits: Tensor = model.forward(images);
+      checkOutput("evaluateClassifier", model, logits);
       right += logits.argmax(1).eq(labels).sum().item();
       loss += crossEntropy(logits, labels, { reduction: "sum" }).item();
     }

@@ -1,8 +1,8 @@
 import { OptionError, StateDictError } from "../errors.ts";
-import { Module } from "../nn/module.ts";
+import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import type { EpochEntry } from "./log.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { Trainer } from "./trainer.ts";
@@ -43,7 +43,7 @@ export class EarlyStopping implements Callback {
 
   constructor(model: Module, options?: EarlyStoppingOptions) {
     const op = "EarlyStopping";
-    if (!(model instanceof Module)) throw new OptionError(`${op}: expected a module`);
+    checkModule(op, "model", model);
     this.#model = model;
     this.#options = readOptions<Required<EarlyStoppingOptions>>(op, options, {
       monitor: "validLoss",
@@ -65,6 +65,9 @@ export class EarlyStopping implements Callback {
 
   /** Takes the value of an epoch, remembers the weights where it is the best so far, and says whether to stop. NaN never improves. */
   update(value: number): boolean {
+    if (typeof value !== "number") {
+      throw new OptionError(`EarlyStopping.update: expected a number, got ${describe(value)}`);
+    }
     const { mode, minDelta, patience, restoreBest } = this.#options;
     const gain = this.#best === null ? Infinity : mode === "min" ? this.#best - value : value - this.#best;
     if (!Number.isNaN(value) && gain > minDelta) {

@@ -1,8 +1,7 @@
-import { OptionError } from "../errors.ts";
-import { Module } from "../nn/module.ts";
+import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { averageStep } from "../ops/average.ts";
-import { checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
+import { checkFunction, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What `stateDict()` gives. The tensors are those in use, not copies. */
@@ -34,7 +33,7 @@ export class MovingAverage {
   #steps = 0;
 
   constructor(model: Module, options?: { decay?: number }) {
-    if (!(model instanceof Module)) throw new OptionError("MovingAverage: expected a module");
+    checkModule("MovingAverage", "model", model);
     const { decay } = readOptions("MovingAverage", options, { decay: 0.999 });
     this.decay = checkNumber("MovingAverage", "decay", decay, 0, 1);
     this.model = model;
@@ -53,6 +52,7 @@ export class MovingAverage {
 
   /** Runs `body` while the model has the averaged weights; afterwards it has its own again, also after an exception. `body` must not be async. */
   during<T>(body: () => T): T {
+    checkFunction("MovingAverage.during", "body", body);
     const own = new Snapshot(this.model);
     this.#mean.restore();
     try {

@@ -3,7 +3,7 @@ import { MultiheadAttention } from "../nn/attention.ts";
 import { Conv2d, ConvTranspose2d } from "../nn/conv.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
-import type { Module } from "../nn/module.ts";
+import { checkOutput, type Module } from "../nn/module.ts";
 import { checkShape, sizeOf } from "../ops/array.ts";
 import { zeros } from "../tensor/fill.ts";
 import { scope } from "../tensor/scope.ts";
@@ -110,7 +110,9 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
     };
   }
   try {
-    inMode(model, false, () => scope(() => noGrad(() => void model.forward(zeros(inputShape)))));
+    inMode(model, false, () =>
+      scope(() => noGrad(() => checkOutput("summary", model, model.forward(zeros(inputShape))))),
+    );
   } finally {
     for (const [, module] of leaves) delete (module as { forward?: unknown }).forward;
   }

@@ -1,13 +1,14 @@
-import { DataLoader, type DataLoaderState } from "../data/data_loader.ts";
+import type { DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import { inMode } from "../nn/mode.ts";
-import { Module } from "../nn/module.ts";
 import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
+import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { type GeneratorState, type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { Scope, scope } from "../tensor/scope.ts";
-import { noGrad, Tensor } from "../tensor/tensor.ts";
+import { noGrad } from "../tensor/tensor.ts";
+import { checkParts, readLoss, readNumbers, refuseAsync } from "./checks.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
@@ -41,6 +42,7 @@ const NO_OPTIONS = {
   scheduler: undefined,
   average: undefined,
   clipNorm: undefined,
+  monitor: undefined,
   validate: undefined,
   callbacks: undefined,
   parts: undefined,
@@ -94,18 +96,9 @@ export class Trainer<B = any> {
   #finished = false;
 
   constructor(options: TrainerOptions<B>) {
-    const { model, loader, optimizer, loss, epochs, logEvery, generator } = readOptions(
-      "Trainer",
-      options,
-      NO_OPTIONS as object as TrainerOptions<B>,
-    );
-    if (!(model instanceof Module)) throw new OptionError("Trainer: model expected a module");
-    if (!(loader instanceof DataLoader) || loader.length === 0) {
-      throw new OptionError("Trainer: loader expected a DataLoader with one batch or more");
-    }
-    if (typeof loss !== "function" || typeof optimizer?.step !== "function") {
-      throw new OptionError("Trainer: expected an optimizer and a function loss");
-    }
+    const given = readOptions("Trainer", options, NO_OPTIONS as object as TrainerOptions<B>);
+    checkParts(given);
+    const { loader, epochs, logEvery, generator } = given;
     checkInteger("Trainer", "epochs", epochs, 0);
     this.options = options;
     this.#random = new OwnGenerator(generator);
@@ -183,17 +176,13 @@ export class Trainer<B = any> {
     }
     if (this.#finished) return;
     this.#finished = true;
-    for (const callback of this.#callbacks()) callback.onFinish?.(this);
+    this.#call("onFinish", (callback) => callback.onFinish?.(this));
   }
 
   /** One step of learning. Returns the numbers of the log. */
   protected learn(batch: B): Record<string, number> {
     const { optimizer, scheduler, average, clipNorm, loss } = this.options;
-    const result = loss(batch, this.#place);
-    const numbers = result instanceof Tensor ? { loss: result } : result;
-    if (!(numbers?.loss instanceof Tensor)) {
-      throw new OptionError(`Trainer: loss expected to give a tensor or { loss: a tensor, ... }, got ${typeof result}`);
-    }
+    const numbers = readLoss(loss(batch, this.#place));
     optimizer.zeroGrad();
     numbers.loss.backward();
     if (clipNorm !== undefined) {
@@ -203,11 +192,9 @@ export class Trainer<B = any> {
       );
     }
     optimizer.step();
-    scheduler?.step();
+    if (scheduler && !(scheduler instanceof ReduceLROnPlateau)) scheduler.step();
     average?.update();
-    return Object.fromEntries(
-      Object.entries(numbers).map(([name, value]) => [name, value instanceof Tensor ? value.item() : value]),
-    );
+    return readNumbers("loss", numbers);
   }
 
   /** Returns whether the epoch was run to its end. */
@@ -224,6 +211,7 @@ export class Trainer<B = any> {
     for (const batch of loader) {
       this.#rate = optimizer.paramGroups[0].lr;
       const numbers = this.learn(batch);
+      if (this.learn !== Trainer.prototype.learn) readNumbers("learn", numbers); // a subclass's own
       place.step++;
       if (!Object.values(numbers).every(Number.isFinite)) {
         throw new WasmgradError(
@@ -257,13 +245,32 @@ export class Trainer<B = any> {
     const started = performance.now();
     let valid: Record<string, number> = {};
     if (validate) {
-      const run = () => scope(() => noGrad(() => validate(place)));
+      const run = () => scope(() => noGrad(() => readNumbers("validate", validate(place))));
       valid = inMode(model, false, () => (average ? average.during(run) : run()));
     }
     this.#seconds += (performance.now() - started) / 1000;
-    const entry = this.#write("epoch", { ...means(this.#sums.epoch), ...valid }) as EpochEntry;
+    const numbers = { ...means(this.#sums.epoch), ...valid };
+    this.#stepOnPlateau(numbers);
+    const entry = this.#write("epoch", numbers) as EpochEntry;
     this.#sums = { epoch: noSums(), entry: noSums() };
-    for (const callback of this.#callbacks()) callback.onEpoch?.(this, entry);
+    this.#call("onEpoch", (callback) => callback.onEpoch?.(this, entry));
+  }
+
+  /** The one scheduler that takes a number, of each epoch. */
+  #stepOnPlateau(numbers: Record<string, number>): void {
+    const { scheduler, validate, monitor = validate ? "validLoss" : "loss" } = this.options;
+    if (!(scheduler instanceof ReduceLROnPlateau)) return;
+    if (!Object.hasOwn(numbers, monitor)) {
+      throw new OptionError(
+        `Trainer: ReduceLROnPlateau takes the number "${monitor}" of each epoch, got ${Object.keys(numbers).join(", ")}; ` +
+          "name one of these with the option monitor, or let validate return it",
+      );
+    }
+    scheduler.step(numbers[monitor]);
+  }
+
+  #call(name: string, run: (callback: Callback) => unknown): void {
+    for (const callback of this.#callbacks()) refuseAsync(name, run(callback));
   }
 
   #callbacks(): Callback[] {
@@ -275,7 +282,7 @@ export class Trainer<B = any> {
     const begun = kind === "step" ? epoch + 1 : epoch;
     const entry = { kind, epoch: begun, step, lr: this.#rate, seconds: this.#seconds, ...numbers } as LogEntry;
     this.log.push(entry);
-    for (const callback of this.#callbacks()) callback.onEntry?.(this, entry);
+    this.#call("onEntry", (callback) => callback.onEntry?.(this, entry));
     return entry;
   }
 

@@ -1,6 +1,7 @@
 import type { DataLoader } from "../data/data_loader.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import type { Module } from "../nn/module.ts";
+import type { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import type { AnyOptimizer } from "../optim/scheduler.ts";
 import type { Generator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -35,8 +36,10 @@ export interface TrainerOptions<B> {
   /** The loss of a batch. */
   loss: (batch: B, place: Place) => StepResult;
   epochs: number;
-  /** Moves on after every step. */
-  scheduler?: Stateful & { step(): void };
+  /** Moves on after every step; a `ReduceLROnPlateau` after every epoch. */
+  scheduler?: (Stateful & { step(): void }) | ReduceLROnPlateau;
+  /** The number of an epoch that a `ReduceLROnPlateau` takes. Default "validLoss" where there is a `validate`, else "loss". */
+  monitor?: string;
   /** Takes the weights in after every step; validation uses the averaged ones. */
   average?: MovingAverage;
   /** Largest norm of all gradients together. Default: no limit. */

@@ -1,0 +1,94 @@
+import { DataLoader } from "../data/data_loader.ts";
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
+import { checkModule } from "../nn/module.ts";
+import { checkFunction, checkNumber, describe, describeReturned, isPromise } from "../ops/options.ts";
+import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { MovingAverage } from "./moving_average.ts";
+import type { TrainerOptions } from "./trainer_options.ts";
+
+/** Checks what a trainer is made of, but for numbers. */
+export function checkParts<B>(options: TrainerOptions<B>): void {
+  const { model, loader, optimizer, loss, scheduler, average, clipNorm, validate, callbacks, monitor } = options;
+  const refuse = (name: string, expected: string, came: string): never => {
+    throw new OptionError(`Trainer: ${name} expected ${expected}, got ${came}`);
+  };
+  checkModule("Trainer", "model", model);
+  if (!(loader instanceof DataLoader)) refuse("loader", "a DataLoader", describe(loader));
+  if (loader.length === 0) {
+    refuse("loader", "one batch or more", `none: ${loader.dataset.length} samples, batchSize ${loader.batchSize}`);
+  }
+  if (typeof optimizer?.step !== "function" || !Array.isArray(optimizer.paramGroups)) {
+    refuse("optimizer", "an optimizer", describe(optimizer));
+  }
+  checkFunction("Trainer", "loss", loss);
+  if (validate !== undefined) checkFunction("Trainer", "validate", validate);
+  if (scheduler !== undefined) {
+    if (typeof scheduler?.step !== "function") refuse("scheduler", "a scheduler", describe(scheduler));
+    const own = (scheduler as { optimizer?: unknown }).optimizer;
+    if (own !== undefined && own !== optimizer) refuse("scheduler", "one of this optimizer", "one of another");
+  }
+  if (monitor !== undefined) {
+    if (typeof monitor !== "string") refuse("monitor", "the name of a number", describe(monitor));
+    if (!(scheduler instanceof ReduceLROnPlateau)) {
+      refuse("monitor", "a ReduceLROnPlateau as scheduler, which takes it", describe(scheduler));
+    }
+  }
+  if (average !== undefined && !(average instanceof MovingAverage)) {
+    refuse("average", "a MovingAverage", describe(average));
+  }
+  if (clipNorm !== undefined && clipNorm !== Infinity) checkNumber("Trainer", "clipNorm", clipNorm, 0);
+  if (callbacks !== undefined && !Array.isArray(callbacks)) refuse("callbacks", "an array", describe(callbacks));
+  for (const [i, callback] of (callbacks ?? []).entries()) {
+    if (typeof callback !== "object" || callback === null || isPromise(callback)) {
+      refuse(`callback ${i}`, "an object with onEntry, onEpoch or onFinish", describe(callback));
+    }
+  }
+}
+
+/** The loss, and further numbers, that the user's `loss` returned. */
+export function readLoss(result: unknown): Record<string, Tensor | number> & { loss: Tensor } {
+  const numbers = result instanceof Tensor ? { loss: result } : (result as { loss: Tensor });
+  const { loss } = numbers ?? {};
+  if (!(loss instanceof Tensor)) {
+    const came = loss === undefined ? describeReturned(result) : `{ loss: ${describe(loss)} }`;
+    throw new OptionError(`Trainer: loss expected to return a tensor or { loss: a tensor, ... }, got ${came}`);
+  }
+  if (loss.numel() !== 1) {
+    throw new ShapeError(
+      `Trainer: loss expected to return one number, got shape ${formatShape(loss.shape)}; take its mean() or sum()`,
+    );
+  }
+  return numbers;
+}
+
+/** The numbers of a step or an epoch, by name. A tensor of one element counts as its number. */
+export function readNumbers(maker: string, numbers: unknown): Record<string, number> {
+  const expected = "{ name: a number, ... }";
+  if (typeof numbers !== "object" || numbers === null || Array.isArray(numbers) || isPromise(numbers)) {
+    throw new OptionError(`Trainer: ${maker} expected to return ${expected}, got ${describeReturned(numbers)}`);
+  }
+  if (numbers instanceof Tensor) {
+    throw new OptionError(
+      `Trainer: ${maker} expected to return ${expected}, got a tensor; write { name: tensor.item() }`,
+    );
+  }
+  const read: Record<string, number> = {};
+  for (const [name, value] of Object.entries(numbers)) {
+    const number = value instanceof Tensor && value.numel() === 1 ? value.item() : value;
+    if (typeof number !== "number") {
+      throw new OptionError(`Trainer: ${maker} expected a number as ${name}, got ${describe(value)}`);
+    }
+    read[name] = number;
+  }
+  return read;
+}
+
+/** Refuses an asynchronous callback: what it does after its first `await` would run beside the next steps. */
+export function refuseAsync(name: string, result: unknown): void {
+  if (!isPromise(result)) return;
+  throw new OptionError(
+    `Trainer: ${name} expected a synchronous function, it returned a Promise; to start something without waiting for ` +
+      "it, write `void start()` inside",
+  );
+}
