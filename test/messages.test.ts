@@ -1,5 +1,7 @@
 /** Mistakes that users make: each gets one of the library's own errors, which names the cause, and never one from its inside. */
-import { join } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import * as core from "wasmgrad";
@@ -763,4 +765,146 @@ describe("what a user's function returns: training", () => {
     ],
     ["clipGradNorm of a module", () => nn.utils.clipGradNorm(any(new Net()), 1), OptionError, "pass its parameters()"],
   ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
+});
+
+describe("a state of something else", () => {
+  class Net extends nn.Module {
+    layer = new nn.Linear(2, 1);
+    override forward(x: Tensor): Tensor {
+      return this.layer.forward(x);
+    }
+  }
+  type Part = { stateDict(): unknown; loadStateDict(state: unknown): unknown };
+
+  /** After a step, so that there is a state of parameters. */
+  function stepped<O extends optim.Optimizer<never>>(make: (params: nn.Parameter[]) => O): O {
+    const net = new Net();
+    const optimizer = make(net.parameters());
+    net
+      .forward(tensor([[1, 2]]))
+      .sum()
+      .backward();
+    optimizer.step();
+    return optimizer;
+  }
+  const sgd = () =>
+    stepped((params) => new optim.SGD(params, { lr: 0.5, momentum: 0.9 }) as never) as unknown as optim.SGD;
+
+  function trainer() {
+    const model = new Net();
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+    const loader = new data.DataLoader<Tensor[], Tensor[]>(any(new data.TensorDataset(tensor([[1, 2]]))));
+    return new train.Trainer<Tensor[]>({ model, optimizer, loader, epochs: 1, loss: ([x]) => model.forward(x).sum() });
+  }
+
+  /** Each part, with the words that tell its state. */
+  const parts: [name: string, make: () => unknown, words: string][] = [
+    ["Net", () => new Net(), "a module's state"],
+    ["SGD", sgd, "the state of SGD"],
+    ["Adam", () => stepped((params) => new optim.Adam(params) as never), "the state of Adam or AdamW"],
+    ["RMSprop", () => stepped((params) => new optim.RMSprop(params) as never), "the state of RMSprop"],
+    ["StepLR", () => new optim.StepLR(sgd(), { stepSize: 2 }), "the state of StepLR"],
+    ["MultiStepLR", () => new optim.MultiStepLR(sgd(), { milestones: [2] }), "the state of MultiStepLR"],
+    ["LambdaLR", () => new optim.LambdaLR(sgd(), () => 1), "the state of LambdaLR"],
+    ["LinearLR", () => new optim.LinearLR(sgd()), "the state of LinearLR"],
+    ["CosineAnnealingLR", () => new optim.CosineAnnealingLR(sgd(), { tMax: 3 }), "the state of CosineAnnealingLR"],
+    ["OneCycleLR", () => new optim.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 5 }), "the state of OneCycleLR"],
+    ["ReduceLROnPlateau", () => new optim.ReduceLROnPlateau(sgd()), "the state of ReduceLROnPlateau"],
+    [
+      "SequentialLR",
+      () => {
+        const optimizer = sgd();
+        const schedulers = [new optim.LinearLR(optimizer), new optim.StepLR(optimizer, { stepSize: 1 })];
+        return new optim.SequentialLR(optimizer, schedulers, { milestones: [2] });
+      },
+      "the state of SequentialLR",
+    ],
+    ["DataLoader", () => new data.DataLoader({ length: 3, get: () => [1] }), "the state of a DataLoader"],
+    ["MovingAverage", () => new train.MovingAverage(new Net()), "the state of a MovingAverage"],
+    ["EarlyStopping", () => new train.EarlyStopping(new Net()), "the state of an EarlyStopping"],
+    ["Trainer", trainer, "the state of a Trainer"],
+  ];
+  const pairs = parts.flatMap(([into, makeInto]) =>
+    parts
+      .filter(([from]) => from !== into)
+      .map(([from, makeFrom, words]) => [from, into, makeFrom, makeInto, words] as const),
+  );
+
+  test.each(pairs)("%s's into %s", (_, into, makeFrom, makeInto, words) => {
+    const target = makeInto() as Part;
+    const before = JSON.stringify(target.stateDict());
+    const state = (makeFrom() as Part).stateDict();
+    expectError(() => target.loadStateDict(state), core.StateDictError, [
+      `${into}.loadStateDict: expected the state of ${into}, got ${words}`,
+    ]);
+    expect(JSON.stringify(target.stateDict())).toBe(before);
+  });
+
+  test.each(parts)("%s: what is no state at all", (name, make) => {
+    const target = make() as Part;
+    const refused = (state: unknown, ...words: string[]) =>
+      expectError(() => target.loadStateDict(state), core.StateDictError, [`${name}.loadStateDict: `, ...words]);
+    refused(undefined, "got undefined");
+    refused(null, "got null");
+    refused("model.safetensors", '"model.safetensors"', "read a file first");
+    refused(Promise.resolve({}), "await it first");
+    refused(target, `an object of the class ${name}; pass what its stateDict() gives`);
+    refused([], "got []");
+    expect(() => target.loadStateDict({ other: 1 })).toThrow(core.StateDictError);
+    target.loadStateDict(target.stateDict());
+  });
+
+  test.each(parts.filter(([name]) => /LR|Plateau/.test(name)))("%s: a state without a name still loads", (_, make) => {
+    const target = make() as Part;
+    const { name: __, ...state } = target.stateDict() as Record<string, unknown>;
+    target.loadStateDict(state);
+  });
+
+  test("a checkpoint: Adam's into SGD changes nothing, whatever came before it", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "wasmgrad-messages-")), "checkpoint");
+    const make = <O extends optim.SGD | optim.Adam>(optimizerOf: (params: nn.Parameter[]) => O) => {
+      const model = new Net();
+      return { model, optimizer: optimizerOf(model.parameters()) };
+    };
+    const [adam, other] = [make((p) => new optim.Adam(p)), make((p) => new optim.SGD(p))];
+    io.saveCheckpoint(path, adam);
+    const before = JSON.stringify(other.model.stateDict());
+    expectError(() => io.loadCheckpoint(path, other), core.StateDictError, ["SGD", "the state of Adam or AdamW"]);
+    expectError(() => io.loadCheckpoint(path, { model: adam.optimizer }), core.StateDictError, [
+      "Adam",
+      "a module's state",
+    ]);
+    expectError(() => train.resumeTrainer(path, trainer()), core.StateDictError, ["Trainer", "a module's state"]);
+    expect(JSON.stringify(other.model.stateDict())).toBe(before);
+    train.saveTrainer(path, trainer());
+    expectError(() => io.loadCheckpoint(path, { model: other.model }), core.StateDictError, [
+      "Net",
+      "state of a Trainer",
+    ]);
+    rmSync(dirname(path), { recursive: true });
+  });
+
+  test("a trainer: where the optimizer's state does not fit, the model's is not loaded", () => {
+    const [from, into] = [trainer(), trainer()];
+    const { states, ...rest } = from.stateDict();
+    const adam = new optim.Adam(new Net().parameters());
+    const before = JSON.stringify({ ...into.stateDict(), seconds: 0 });
+    expectError(
+      () => into.loadStateDict({ ...rest, states: { ...states, optimizer: adam.stateDict() } }),
+      core.StateDictError,
+      ["SGD.loadStateDict", "Adam"],
+    );
+    expect(JSON.stringify({ ...into.stateDict(), seconds: 0 })).toBe(before);
+    expect(JSON.stringify(from.stateDict().states)).not.toBe(JSON.stringify(into.stateDict().states));
+  });
+
+  test("another model's is listed by name, and an optimizer's is not taken for empty without strict", () => {
+    const other = new nn.Sequential(new nn.Linear(2, 1)).stateDict();
+    expectError(() => new Net().loadStateDict(other), core.StateDictError, [
+      '"layer.weight"',
+      '"0.weight"',
+      "nothing was changed",
+    ]);
+    expectError(() => new Net().loadStateDict(any(sgd().stateDict()), { strict: false }), core.StateDictError, ["SGD"]);
+  });
 });

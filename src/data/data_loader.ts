@@ -1,6 +1,7 @@
 import { StateDictError } from "../errors.ts";
 import { checkBoolean, checkFunction, checkInteger, readOptions } from "../ops/options.ts";
 import { Scope, scope } from "../tensor/scope.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
 import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
@@ -101,7 +102,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
    * @throws StateDictError for a state that no loader over this data set can be in.
    */
   loadStateDict(state: DataLoaderState): void {
-    const { seed, epoch, position } = state ?? {};
+    checkStateKind("DataLoader", "DataLoader", state);
+    const { seed, epoch, position } = state;
     const valid = (value: unknown, max: number) =>
       Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
     if (!valid(seed, MAX_SEED) || !valid(epoch, 2 ** 31) || !valid(position, this.length)) {

@@ -1,5 +1,6 @@
 import { formatShape, StateDictError } from "../errors.ts";
 import { readOptions } from "../ops/options.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Tensors by path: "encoder.0.weight". */
@@ -26,9 +27,7 @@ export function loadInto(
   options?: LoadOptions,
 ): LoadResult {
   const { strict } = readOptions(`${what}.loadStateDict`, options, { strict: true });
-  if (typeof state !== "object" || state === null) {
-    throw new StateDictError(`${what}.loadStateDict: expected an object of tensors by name, got ${state}`);
-  }
+  checkStateKind(what, "module", state);
   const own = new Map(targets);
   const given = new Map(Object.entries(state));
   const missingKeys = [...own.keys()].filter((name) => !given.has(name));

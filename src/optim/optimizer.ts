@@ -1,3 +1,4 @@
+import { checkStateKind, describeState } from "../tensor/state_kind.ts";
 import "../disposable.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { checkNumber, describe, readOptions } from "../ops/options.ts";
@@ -163,10 +164,16 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     const fail = (message: string): never => {
       throw new StateDictError(`${this.name}.loadStateDict: ${message}`);
     };
-    if (!dict || typeof dict.state !== "object" || !dict.state || !Array.isArray(dict.paramGroups)) {
+    checkStateKind(this.name, "optimizer", dict);
+    if (typeof dict.state !== "object" || !dict.state || !Array.isArray(dict.paramGroups)) {
       fail("expected { state, paramGroups }");
     }
     const groups = dict.paramGroups;
+    const known = ["params", "initialLr", ...Object.keys(this.defaults)];
+    const foreign = groups.flatMap((group) => Object.keys(group ?? {})).find((option) => !known.includes(option));
+    if (foreign !== undefined) {
+      fail(`expected the state of ${this.name}, got ${describeState(dict)}: its groups have the option "${foreign}"`);
+    }
     if (groups.length !== this.paramGroups.length) {
       fail(`expected ${this.paramGroups.length} parameter groups, got ${groups.length}`);
     }

@@ -1,7 +1,7 @@
 import { OptionError, StateDictError } from "../errors.ts";
 import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
 import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
-import { type AnyOptimizer, type SchedulerStateDict, savedCount } from "./scheduler.ts";
+import { type AnyOptimizer, checkScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall ("min", the default) or rise ("max"). */
@@ -133,11 +133,18 @@ export class ReduceLROnPlateau {
   /** What is needed to go on later. JSON has no infinity: `best` is null while there is none, and an infinite one is a string. */
   stateDict(): SchedulerStateDict {
     const { best, numBadEpochs, cooldownCounter, lastEpoch } = this;
-    return { best: best === this.#noBest ? null : toJsonNumber(best), numBadEpochs, cooldownCounter, lastEpoch };
+    return {
+      name: this.name,
+      best: best === this.#noBest ? null : toJsonNumber(best),
+      numBadEpochs,
+      cooldownCounter,
+      lastEpoch,
+    };
   }
 
   /** Restores what `stateDict()` gave. Load the optimizer's, too. */
   loadStateDict(state: SchedulerStateDict): void {
+    checkScheduler(this.name, state, "numBadEpochs");
     const [numBadEpochs, cooldownCounter, lastEpoch] = ["numBadEpochs", "cooldownCounter", "lastEpoch"].map((key) =>
       savedCount(this.name, state, key),
     );

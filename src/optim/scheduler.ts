@@ -1,5 +1,6 @@
 import { OptionError, StateDictError } from "../errors.ts";
 import { checkInteger, checkNumber, describe, describeReturned, readOptions } from "../ops/options.ts";
+import { checkStateKind, refuseState } from "../tensor/state_kind.ts";
 import { cosPi } from "./exact_math.ts";
 import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";
 
@@ -7,8 +8,15 @@ import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";
 // biome-ignore lint/suspicious/noExplicitAny: the options of the optimizer do not matter here
 export type AnyOptimizer = Optimizer<any>;
 
-/** What `stateDict()` of a scheduler gives: numbers and lists of numbers, which JSON can hold. */
+/** What `stateDict()` of a scheduler gives: its name, numbers and lists of numbers, which JSON can hold. */
 export type SchedulerStateDict = Record<string, unknown>;
+
+/** Refuses the state of another scheduler: one of another name, or without `key`. States of earlier versions have no names. */
+export function checkScheduler(name: string, state: SchedulerStateDict, key: string): void {
+  checkStateKind(name, "scheduler", state);
+  const isOther = state.name !== undefined && state.name !== name;
+  if (isOther || !Object.hasOwn(state, key)) refuseState(name, state);
+}
 
 /** Checks a saved count of steps (-1: before the first), or throws a StateDictError. */
 export function savedCount(name: string, state: SchedulerStateDict, key: string): number {
@@ -96,11 +104,12 @@ export abstract class LRScheduler {
   /** What is needed to go on later; the learning rates themselves are in the optimizer's state dict. */
   stateDict(): SchedulerStateDict {
     this.#admitNewGroups();
-    return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] };
+    return { name: this.name, lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] };
   }
 
   /** Restores what `stateDict()` gave. Load the optimizer's, too. */
   loadStateDict(state: SchedulerStateDict): void {
+    checkScheduler(this.name, state, "baseLrs");
     const lastEpoch = savedCount(this.name, state, "lastEpoch");
     this.baseLrs = [...savedNumbers(this.name, state, "baseLrs", this.groups.length)];
     this.lastEpoch = lastEpoch;

@@ -1,7 +1,14 @@
 import { OptionError, StateDictError } from "../errors.ts";
-import { readOptions } from "../ops/options.ts";
+import { describe, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "./reduce_on_plateau.ts";
-import { type AnyOptimizer, checkMilestones, LRScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
+import {
+  type AnyOptimizer,
+  checkMilestones,
+  checkScheduler,
+  LRScheduler,
+  type SchedulerStateDict,
+  savedCount,
+} from "./scheduler.ts";
 
 /**
  * One scheduler after another: `milestones[i]` is the step at which scheduler i + 1 takes over, from its own step 0. Matches
@@ -34,7 +41,9 @@ export class SequentialLR {
     this.optimizer = optimizer;
     const { milestones } = readOptions(this.name, options, { milestones: [] as readonly number[] });
     this.#milestones = checkMilestones(this.name, milestones);
-    if (!Array.isArray(schedulers)) throw new OptionError(`${this.name}: expected an array of schedulers`);
+    if (!Array.isArray(schedulers)) {
+      throw new OptionError(`${this.name}: expected an array of schedulers, got ${describe(schedulers)}`);
+    }
     schedulers.forEach((scheduler, i) => {
       this.#checkScheduler(scheduler, i);
     });
@@ -83,15 +92,19 @@ export class SequentialLR {
   }
 
   stateDict(): SchedulerStateDict {
-    return { lastEpoch: this.lastEpoch, schedulers: this.#schedulers.map((item) => item.stateDict()) };
+    return { name: this.name, lastEpoch: this.lastEpoch, schedulers: this.#schedulers.map((item) => item.stateDict()) };
   }
 
   /** Restores what `stateDict()` gave. Nothing changes when it throws. */
   loadStateDict(state: SchedulerStateDict): void {
+    checkScheduler(this.name, state, "schedulers");
     const lastEpoch = savedCount(this.name, state, "lastEpoch");
     const { schedulers } = state;
     if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
-      throw new StateDictError(`${this.name}.loadStateDict: expected ${this.#schedulers.length} schedulers`);
+      const came = Array.isArray(schedulers) ? schedulers.length : describe(schedulers);
+      throw new StateDictError(
+        `${this.name}.loadStateDict: expected ${this.#schedulers.length} schedulers, got ${came}`,
+      );
     }
     const load = (states: readonly SchedulerStateDict[]) =>
       this.#schedulers.forEach((scheduler, i) => {

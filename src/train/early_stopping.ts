@@ -3,6 +3,7 @@ import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
 import type { EpochEntry } from "./log.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { Trainer } from "./trainer.ts";
@@ -108,11 +109,14 @@ export class EarlyStopping implements Callback {
 
   /** @throws StateDictError where something is missing, or the weights are another model's. Nothing changes then. */
   loadStateDict(state: { best: number | string | null; waited: number; weights: StateDict | null }): void {
-    const { waited, weights } = state ?? {};
+    checkStateKind("EarlyStopping", "EarlyStopping", state);
+    const { waited, weights } = state;
     const best = readJsonNumber(state?.best) as number | null;
     const isBest = best === null || (typeof best === "number" && !Number.isNaN(best));
     if (!isBest || !Number.isInteger(waited) || waited < 0 || typeof weights !== "object") {
-      throw new StateDictError("EarlyStopping.loadStateDict: expected { best, waited, weights }");
+      throw new StateDictError(
+        `EarlyStopping.loadStateDict: expected { best, waited, weights }, got ${describe(state)}`,
+      );
     }
     const snapshot = weights && (this.#weights ?? new Snapshot(this.#model));
     try {

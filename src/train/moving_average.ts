@@ -1,7 +1,9 @@
+import { StateDictError } from "../errors.ts";
 import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { averageStep } from "../ops/average.ts";
-import { checkFunction, checkInteger, checkNumber, readOptions, refusePromise } from "../ops/options.ts";
+import { checkFunction, checkNumber, describe, readOptions, refusePromise } from "../ops/options.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What `stateDict()` gives. The tensors are those in use, not copies. */
@@ -69,7 +71,11 @@ export class MovingAverage {
 
   /** @throws StateDictError when names or shapes differ. */
   loadStateDict(state: MovingAverageState): void {
-    checkInteger("MovingAverage", "steps", state?.steps, 0);
+    checkStateKind("MovingAverage", "MovingAverage", state);
+    const { steps } = state;
+    if (!Number.isInteger(steps) || steps < 0) {
+      throw new StateDictError(`MovingAverage.loadStateDict: steps expected an integer >= 0, got ${describe(steps)}`);
+    }
     this.#mean.loadStateDict(state.weights);
     this.#steps = state.steps;
   }

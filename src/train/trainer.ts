@@ -7,10 +7,12 @@ import { checkInteger, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { type GeneratorState, type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { Scope, scope } from "../tensor/scope.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
 import { noGrad } from "../tensor/tensor.ts";
 import { checkParts, readLoss, readNumbers, refuseAsync } from "./checks.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";
+import { rememberStates } from "./remember.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
 
 /** All there is to know of a trainer, to go on at the same bit. */
@@ -318,13 +320,14 @@ export class Trainer<B = any> {
 
   /** @throws StateDictError where a part has no state, or another. */
   loadStateDict(state: TrainerState): void {
-    const { place, finishing, finished, seconds, sums, log, loader, states } = readOptions<TrainerState>(
-      "Trainer",
-      state,
-      {
-        ...this.stateDict(),
-      },
-    );
+    checkStateKind("Trainer", "Trainer", state);
+    const defaults = this.stateDict();
+    const known = Object.keys(defaults);
+    const foreign = Object.keys(state).find((name) => !known.includes(name));
+    if (foreign !== undefined) {
+      throw new StateDictError(`Trainer.loadStateDict: expected ${known.join(", ")}, got "${foreign}" as well`);
+    }
+    const { place, finishing, finished, seconds, sums, log, loader, states } = { ...defaults, ...state };
     if (typeof states !== "object" || states === null || !Array.isArray(log) || !sums?.epoch || !place) {
       throw new StateDictError("Trainer.loadStateDict: expected what stateDict() gave");
     }
@@ -332,8 +335,14 @@ export class Trainer<B = any> {
     const parts = this.#parts();
     const missing = Object.keys(parts).filter((name) => !(name in states));
     if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);
-    for (const [name, part] of Object.entries(parts)) part.loadStateDict(states[name]);
-    this.options.loader.loadStateDict(loader);
+    const restore = rememberStates([...Object.values(parts), this.options.loader]);
+    try {
+      for (const [name, part] of Object.entries(parts)) part.loadStateDict(states[name]);
+      this.options.loader.loadStateDict(loader);
+    } catch (error) {
+      restore();
+      throw error;
+    }
     setGenerator();
     this.#place = { ...place };
     this.#finishing = finishing;
