@@ -34,7 +34,7 @@ export interface DataLoaderState {
  * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
  *
  * Each iteration is a scope: what the body makes is released by the next iteration, by `break` or by an exception, but for
- * what it `keep()`s (and parameters, gradients, optimizer state). A loader driven by hand, or two loaders in step, take
+ * what it `keep()`s (and parameters, gradients, optimizer state). The body may `await`; see `Scope`. A loader driven by hand, or two loaders in step, take
  * `scoped: false`.
  *
  * The order of an epoch depends on `seed` and the epoch's number only. `stateDict()` and `loadStateDict()` go on at a given
@@ -124,15 +124,18 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
     const { length } = this;
     const samples = this.dataset.length;
     const order = this.shuffle ? epochOrder(samples, this.#seed, this.#epoch) : null;
+    let awaited = false;
     for (let batch = this.#position; batch < length; batch++) {
       const first = batch * this.batchSize;
       const indices = Array.from({ length: Math.min(this.batchSize, samples - first) }, (_, i) => first + i);
       const body = this.scoped ? new Scope("a DataLoader iteration") : null;
+      if (awaited) body?.settle();
       try {
         const loaded = scope(() => this.#load(order ? indices.map((i) => order[i]) : indices));
         if (this.#running === self) this.#position = batch + 1;
         yield loaded;
       } finally {
+        awaited ||= body?.awaited ?? false;
         body?.close();
       }
     }

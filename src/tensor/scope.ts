@@ -5,14 +5,17 @@ import { nodeModule } from "../wasm/node_module.ts";
 import { HandleList, type Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
 
-/** The open scope, as long as no scope follows a task. */
+/** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
 let current: Scope | null = null;
+
+/** Whether a synchronous scope() is running. No other task can come in between, so its scopes are in `current`, which is quicker to ask than `tasks`. */
+let synchronous = false;
 
 type Storage = import("node:async_hooks").AsyncLocalStorage<Scope | null>;
 
 /**
- * Keeps the open scope of each asynchronous task, from the first one on that has a scope of its own: what does not need it does not pay for it.
- * Undefined before, and in browsers.
+ * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened that an `await` may
+ * find open: a program without such scopes does not pay for it.
  */
 let tasks: Storage | undefined;
 
@@ -21,29 +24,82 @@ function followTasks(): Storage | undefined {
   if (tasks) return tasks;
   const hooks = nodeModule("node:async_hooks");
   if (!hooks?.AsyncLocalStorage) return undefined;
-  tasks = new hooks.AsyncLocalStorage<Scope | null>();
-  if (current) tasks.enterWith(current);
+  const storage = new hooks.AsyncLocalStorage<Scope | null>();
+  try {
+    storage.enterWith(null);
+  } catch {
+    return undefined; // some runtimes for servers have run() only
+  }
+  tasks = storage;
   return tasks;
+}
+
+/**
+ * Counts stretches of code that run without an `await` in between. A scope that an asynchronous function opens before its first `await` is open for
+ * its caller as well, and nothing tells whose tensors are whose. So where the end of the stretch finds such a scope open, its tensors go to the
+ * scope around, or into the garbage collector's care, and it gets no more.
+ */
+let stretch = 1;
+const EVERYWHERE = 0;
+const NOWHERE = -1;
+let stretchEnds = false;
+/** Scopes of this stretch that are open, perhaps for a caller too. */
+const doubtful = new Set<Scope>();
+
+function beginStretch(): number {
+  if (stretchEnds) return stretch;
+  stretchEnds = true;
+  queueMicrotask(() => {
+    stretchEnds = false;
+    stretch++;
+    current = null;
+    for (const scope of doubtful) scope.handOver();
+    doubtful.clear();
+  });
+  return stretch;
 }
 
 /** The innermost scope that is open for the running task. */
 function openScope(): Scope | null {
-  return tasks ? Scope.innermostOpen(tasks.getStore() ?? null) : current;
+  return tasks && !synchronous ? Scope.innermostOpen(tasks.getStore() ?? null) : current;
 }
 
 function enter(scope: Scope | null): void {
-  if (tasks) tasks.enterWith(scope);
+  if (tasks && !synchronous) tasks.enterWith(scope);
   else current = scope;
+}
+
+/** Runs `body` with scopes in `current` (true) or in `tasks`, and puts both back as they were. */
+function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T {
+  const [outerMode, outer] = [synchronous, current];
+  synchronous = mode;
+  current = scope;
+  try {
+    return body();
+  } finally {
+    synchronous = outerMode;
+    current = Scope.innermostOpen(outer);
+  }
+}
+
+/**
+ * Runs a function as a task of its own: scopes that it leaves open across an `await` are not open for the caller, who goes on meanwhile.
+ */
+export function asTask<T>(body: () => T): T {
+  const scope = openScope();
+  const storage = followTasks();
+  return storage ? inMode(false, null, () => storage.run(scope, body)) : body();
 }
 
 /**
  * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
  * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
  *
- * Tasks that overlap each want a scope of their own: `scope(async () => …)` in Node, Deno and Bun, where a scope follows its task across each
- * `await`; or, in browsers as well, `new Scope(name, { enter: false })`, which is open only inside its `run(() => …)`. A `new Scope()`
- * outside of such tasks is the whole program's: across an `await` it also gets what other code makes meanwhile, and closing it closes
- * those opened after it.
+ * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other tasks. A task begins with
+ * `scope(async () => …)`. A `new Scope()`, and the first turn of a loader's loop, own tensors only where they close before the next `await`: at that, nothing
+ * tells their function's tensors from its caller's, and all go to the scope around, or, where there is none, into the garbage collector's care.
+ *
+ * In browsers no scope is open after an `await`; a `new Scope(name, { enter: false })` is open inside its `run(() => …)`, up to the next one.
  *
  * @throws OptionError for an unknown option.
  * @example
@@ -60,6 +116,10 @@ export class Scope implements Disposable {
   readonly handles = new HandleList();
   #parent: Scope | null;
   #open = true;
+  /** In which stretch it gets tensors. */
+  #stretch = EVERYWHERE;
+  /** Its tensors, as long as some may be a caller's. */
+  #tensors: Owned[] | null = null;
 
   /**
    * @param name for messages
@@ -67,10 +127,16 @@ export class Scope implements Disposable {
    */
   constructor(name = "a scope", options?: { enter?: boolean }) {
     this.name = name;
-    this.#parent = openScope();
-    if (options === undefined || checkBoolean("Scope", "enter", readOptions("Scope", options, { enter: true }).enter)) {
-      enter(this);
+    const entered =
+      options === undefined || checkBoolean("Scope", "enter", readOptions("Scope", options, { enter: true }).enter);
+    if (entered && !synchronous) {
+      followTasks();
+      this.#stretch = beginStretch();
+      this.#tensors = [];
+      doubtful.add(this);
     }
+    this.#parent = openScope();
+    if (entered) enter(this);
   }
 
   /**
@@ -92,14 +158,31 @@ export class Scope implements Disposable {
     checkFunction("Scope.run", "body", body);
     if (!this.#open) throw new ReleasedError(`Scope.run: ${this.name} is closed`);
     const storage = followTasks();
-    if (storage) return storage.run(this, body);
-    const before = current;
-    current = this;
-    try {
-      return body();
-    } finally {
-      current = Scope.innermostOpen(before);
-    }
+    return storage ? inMode(false, null, () => storage.run(this, body)) : inMode(synchronous, this, body);
+  }
+
+  /** Whether an `await` found it open; then it gets no more tensors. */
+  get awaited(): boolean {
+    return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
+  }
+
+  /** Says that it is not open for a caller: that its function has come back from an `await` before, or that the caller waits. */
+  settle(): void {
+    this.#tensors = null;
+    doubtful.delete(this);
+    this.#stretch = tasks ? EVERYWHERE : beginStretch();
+  }
+
+  /** Gives away what may be a caller's. */
+  handOver(): void {
+    const outer = Scope.adopting(this.#parent);
+    for (const tensor of this.#tensors ?? []) if (tensor.handle.list === this.handles) adopt(tensor, outer);
+    this.#tensors = null;
+  }
+
+  take(tensor: Owned): void {
+    this.handles.add(tensor.handle);
+    this.#tensors?.push(tensor);
   }
 
   get closed(): boolean {
@@ -126,6 +209,10 @@ export class Scope implements Disposable {
 
   #end(reason: string): void {
     this.#open = false;
+    if (this.#tensors) {
+      this.#tensors = null;
+      doubtful.delete(this);
+    }
     enter(Scope.innermostOpen(openScope()));
     for (let handle = this.handles.oldest; handle; handle = this.handles.oldest) {
       this.handles.delete(handle);
@@ -140,21 +227,33 @@ export class Scope implements Disposable {
     return found;
   }
 
+  /** `scope`, or the nearest around it that gets new tensors. */
+  static adopting(scope: Scope | null): Scope | null {
+    let found = Scope.innermostOpen(scope);
+    while (found?.awaited) found = Scope.innermostOpen(found.#parent);
+    return found;
+  }
+
   /** Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
-    if (tasks) return tasks.run(null, wait);
-    const inside = current;
-    current = null;
+    const inside = openScope();
+    const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);
+    inside?.settle();
+    if (inside) inside.#stretch = NOWHERE;
     try {
+      const storage = tasks;
+      if (storage) return await inMode(false, null, () => storage.run(null, wait));
+      current = null;
       return await wait();
     } finally {
-      enter(Scope.innermostOpen(inside));
+      if (inside) inside.#stretch = everywhere ? EVERYWHERE : beginStretch();
+      if (!tasks) current = Scope.innermostOpen(inside);
     }
   }
 
   /** Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the scope around this one. */
   moveToParent(value: unknown): void {
-    const outer = Scope.innermostOpen(this.#parent);
+    const outer = Scope.adopting(this.#parent);
     forEachTensor(value, (tensor) => {
       const { handle } = tensor;
       const tensorOf = handle.gradOf?.list === this.handles && !handle.kept ? handle.gradOf : null;
@@ -170,13 +269,13 @@ export class Scope implements Disposable {
 }
 
 function adopt(tensor: Owned, scope: Scope | null): void {
-  if (scope) scope.handles.add(tensor.handle);
+  if (scope) scope.take(tensor);
   else leaveToCollector(tensor);
 }
 
 /** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
 export function adoptIntoCurrentScope(tensor: Owned): void {
-  adopt(tensor, openScope());
+  adopt(tensor, Scope.adopting(openScope()));
 }
 
 function isTensor(value: unknown): value is Owned {
@@ -215,18 +314,20 @@ function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
 export function scope<T>(body: () => T): T {
   checkFunction("scope", "body", body);
   if (isAsyncFunction(body)) return taskScope(body) as T;
-  const own = new Scope("scope()");
-  try {
-    const result = refusePromise(
-      "scope",
-      body(),
-      "; write scope(async () => ...), whose scope follows it across each await",
-    );
-    own.moveToParent(result);
-    return result;
-  } finally {
-    own.close();
-  }
+  return inMode(true, openScope(), () => {
+    const own = new Scope("scope()");
+    try {
+      const result = refusePromise(
+        "scope",
+        body(),
+        "; write scope(async () => ...), whose scope follows it across each await",
+      );
+      own.moveToParent(result);
+      return result;
+    } finally {
+      own.close();
+    }
+  });
 }
 
 function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
@@ -235,15 +336,14 @@ function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
 
 /** scope() of an asynchronous function: the scope follows it, and closes when it ends. */
 function taskScope<T>(body: () => Promise<T>): Promise<T> {
-  const storage = followTasks();
-  if (!storage) {
+  if (!followTasks()) {
     throw new OptionError(
       "scope: expected a function that is not async, since a scope cannot follow a task in this runtime; " +
         "use new Scope(name, { enter: false }) and its run(() => ...) between the awaits",
     );
   }
   const own = new Scope("scope()", { enter: false });
-  const run = async () => {
+  return own.run(async () => {
     try {
       const result = await body();
       own.moveToParent(result);
@@ -251,8 +351,7 @@ function taskScope<T>(body: () => Promise<T>): Promise<T> {
     } finally {
       own.close();
     }
-  };
-  return storage.run(own, run);
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { type GeneratorState, type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
-import { Scope, scope } from "../tensor/scope.ts";
+import { asTask, Scope, scope } from "../tensor/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { noGrad } from "../tensor/tensor.ts";
 import { checkParts, readLoss, readNumbers, refuseAsync } from "./checks.ts";
@@ -145,7 +145,11 @@ export class Trainer<B = any> {
   }
 
   /** Trains to the end, or to a `stop()`. Now and then it lets the process do other things: signals, drawing. */
-  async fit(): Promise<void> {
+  fit(): Promise<void> {
+    return asTask(() => this.#run());
+  }
+
+  async #run(): Promise<void> {
     if (this.#running) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
     this.#running = true;
     this.#lastTurn = performance.now();
