@@ -9,11 +9,11 @@
 // All kernels: out is contiguous, the range is elements of out, and up to 12 bytes past each operand may be read.
 // Results of comparisons are int32 0 and 1.
 
-import { log4, pow4 } from "./math";
-import { load4, storeUpTo } from "./simd";
+import { pow4, powGradBase4, powGradExponent4 } from "./math";
+import { load4, promoteHigh, storeUpTo } from "./simd";
 
 const enum F {
-  Add, Sub, Mul, MulByInt, Div, Maximum, Minimum, MaximumShare, Pow, PowGradBase, PowGradExponent,
+  Add, Sub, Mul, MulByInt, Div, Maximum, Minimum, Pow,
   AddInt, SubInt, MulInt, MaximumInt, MinimumInt, PowInt,
   Eq, Ne, Lt, Le, EqInt, NeInt, LtInt, LeInt,
 }
@@ -29,20 +29,7 @@ function combine(f: F, a: v128, b: v128): v128 {
   if (f == F.Div) return f32x4.div(a, b);
   if (f == F.Maximum) return f32x4.max(a, b); // NaN if either is
   if (f == F.Minimum) return f32x4.min(a, b);
-  if (f == F.MaximumShare) {
-    const half = v128.bitselect(f32x4.splat(0.5), f32x4.splat(1), f32x4.eq(a, b));
-    return v128.andnot(half, f32x4.lt(a, b));
-  }
   if (f == F.Pow) return power(a, b);
-  if (f == F.PowGradBase) {
-    const slope = f32x4.mul(b, power(a, f32x4.sub(b, f32x4.splat(1))));
-    return v128.andnot(slope, f32x4.eq(b, f32x4.splat(0)));
-  }
-  if (f == F.PowGradExponent) {
-    const zero = f32x4.splat(0);
-    const slope = f32x4.mul(power(a, b), logarithm(a));
-    return v128.andnot(slope, v128.and(f32x4.eq(a, zero), f32x4.ge(b, zero)));
-  }
   if (f == F.AddInt) return i32x4.add(a, b);
   if (f == F.SubInt) return i32x4.sub(a, b);
   if (f == F.MulInt) return i32x4.mul(a, b);
@@ -60,14 +47,18 @@ function combine(f: F, a: v128, b: v128): v128 {
   return v128.and(i32x4.le_s(a, b), one);
 }
 
-// Calls, not inlined: they are long, and each of their users has three loops.
+// Calls, not inlined: they are long.
 
 function power(a: v128, b: v128): v128 {
   return pow4(a, b);
 }
 
-function logarithm(a: v128): v128 {
-  return log4(a);
+function baseGradient(dy: v128, a: v128, b: v128): v128 {
+  return powGradBase4(dy, a, b);
+}
+
+function exponentGradient(dy: v128, a: v128, b: v128): v128 {
+  return powGradExponent4(dy, a, b);
 }
 
 /** a^b of integers, modulo 2^32; for b < 0 the quotient 1 / a^-b rounded towards 0. */
@@ -194,32 +185,11 @@ export function minimumFloat(
   combineRows(F.Minimum, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-/** d max(a, b) / da: 1 where a > b, 1/2 where a = b, 0 where a < b (and 1 beside a NaN) */
-export function maximumShare(
-  begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
-): void {
-  combineRows(F.MaximumShare, begin, end, a, b, out, inner, stepA, stepB, rank, table);
-}
-
 /** a^b */
 export function powFloat(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
   combineRows(F.Pow, begin, end, a, b, out, inner, stepA, stepB, rank, table);
-}
-
-/** d a^b / da = b a^(b-1), 0 where b = 0 */
-export function powGradBase(
-  begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
-): void {
-  combineRows(F.PowGradBase, begin, end, a, b, out, inner, stepA, stepB, rank, table);
-}
-
-/** d a^b / db = a^b log(a), 0 where a = 0 and b >= 0 */
-export function powGradExponent(
-  begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
-): void {
-  combineRows(F.PowGradExponent, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
 /** a + b modulo 2^32 */
@@ -318,6 +288,120 @@ export function leInt(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
   combineRows(F.LeInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
+}
+
+// --- gradients: of the result's, dy, and both operands, whatever of the three is broadcast ---------------------------------
+//
+// One kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or be infinite where the gradient is
+// neither. Quotients and powers go through float64.
+
+const enum G { MaximumA, MinimumA, DivB, PowA, PowB }
+
+/** Both halves to float32. */
+// @ts-ignore: decorator
+@inline
+function demote(low: v128, high: v128): v128 {
+  return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+}
+
+/** -dy a / b^2 of two lanes. */
+// @ts-ignore: decorator
+@inline
+function divGrad(dy: v128, a: v128, b: v128): v128 {
+  return f64x2.neg(f64x2.div(f64x2.mul(dy, a), f64x2.mul(b, b)));
+}
+
+/** dy's share of an operand that wins: all where it is larger, half where both are equal; all beside a NaN. */
+// @ts-ignore: decorator
+@inline
+function shareOfWinner(dy: v128, equal: v128, loses: v128): v128 {
+  return v128.andnot(v128.bitselect(f32x4.mul(dy, f32x4.splat(0.5)), dy, equal), loses);
+}
+
+// @ts-ignore: decorator
+@inline
+function gradient(g: G, dy: v128, a: v128, b: v128): v128 {
+  if (g == G.MaximumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.lt(a, b));
+  if (g == G.MinimumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.gt(a, b));
+  if (g == G.DivB) {
+    const low = divGrad(f64x2.promote_low_f32x4(dy), f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b));
+    return demote(low, divGrad(promoteHigh(dy), promoteHigh(a), promoteHigh(b)));
+  }
+  return g == G.PowA ? baseGradient(dy, a, b) : exponentGradient(dy, a, b);
+}
+
+// @ts-ignore: decorator
+@inline
+function gradientRows(
+  g: G, begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  let i = begin;
+  while (i < end) {
+    const row = i / inner;
+    const column = i - row * inner;
+    const n = min(inner - column, end - i);
+    const fromDy = dy + rowStart(row, rank, table, 0, 3) + (<usize>(column * stepDy) << 2);
+    const fromA = a + rowStart(row, rank, table, 1, 3) + (<usize>(column * stepA) << 2);
+    const fromB = b + rowStart(row, rank, table, 2, 3) + (<usize>(column * stepB) << 2);
+    const to = out + (<usize>i << 2);
+    let j = 0;
+    if (stepDy && stepA && stepB) {
+      do {
+        storeUpTo(to, j, n, gradient(g, load4(fromDy, j), load4(fromA, j), load4(fromB, j)));
+        j += 4;
+      } while (j < n);
+    } else {
+      do {
+        const vdy = stepDy ? load4(fromDy, j) : v128.load32_splat(fromDy);
+        const va = stepA ? load4(fromA, j) : v128.load32_splat(fromA);
+        const vb = stepB ? load4(fromB, j) : v128.load32_splat(fromB);
+        storeUpTo(to, j, n, gradient(g, vdy, va, vb));
+        j += 4;
+      } while (j < n);
+    }
+    i += n;
+  }
+}
+
+/** The gradient of a in max(a, b): dy where a > b, or beside a NaN, dy / 2 where a = b, else 0. */
+export function maximumGrad(
+  begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  gradientRows(G.MaximumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+}
+
+/** The gradient of a in min(a, b). */
+export function minimumGrad(
+  begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  gradientRows(G.MinimumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+}
+
+/** The gradient of b in a / b: -dy a / b^2. */
+export function divGradDivisor(
+  begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  gradientRows(G.DivB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+}
+
+/** The gradient of a in a^b: dy b a^(b-1), 0 where b = 0. */
+export function powGradBase(
+  begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  gradientRows(G.PowA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+}
+
+/** The gradient of b in a^b: dy a^b log(a), 0 where a = 0 and b >= 0. */
+export function powGradExponent(
+  begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+): void {
+  gradientRows(G.PowB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** out = condition ? a : b, of int32 0 or 1 condition and any a and b of four bytes an element. */

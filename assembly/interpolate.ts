@@ -28,8 +28,8 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
 
 /**
  * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of pixel centres,
- * max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice, and where the share is 0 the first does: what it
- * does not show (an infinity, a NaN) does not matter. Positions are float64.
+ * max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice. Where the share is 0 the second is the first,
+ * and what shares of 0 are of is not added: what does not show (an infinity, a NaN) does not matter. Positions are float64.
  */
 export function linearSources(begin: i32, end: i32, table: usize, length: i32, scale: f64, alignCorners: i32): void {
   for (let o = begin; o < end; o++) {
@@ -96,20 +96,27 @@ export function nearest2d(
   }
 }
 
+/** share v, 0 where the share is 0 and v infinite. */
+// @ts-ignore: decorator
+@inline
+function shareOf(share: v128, v: v128): v128 {
+  return v128.and(f32x4.mul(share, v), f32x4.gt(share, f32x4.splat(0)));
+}
+
 /** out[ox] = (1 - b) row[c0] + b row[c1] with share b of c1: a row resized along itself. */
 function stretchRow(row: usize, columns: usize, out: usize, outWidth: i32): void {
   let ox = 0;
   for (; ox + 4 <= outWidth; ox += 4) {
     const b = gatherShares(columns, ox);
     const left = f32x4.mul(f32x4.sub(f32x4.splat(1), b), gather(row, columns, ox, 0));
-    v128.store(out + (<usize>ox << 2), f32x4.add(left, f32x4.mul(b, gather(row, columns, ox, 4))));
+    v128.store(out + (<usize>ox << 2), f32x4.add(left, shareOf(b, gather(row, columns, ox, 4))));
   }
   for (; ox < outWidth; ox++) {
     const column = columns + <usize>ox * ENTRY;
     const b = load<f32>(column, 8);
     const left = load<f32>(row + (<usize>load<i32>(column) << 2));
     const right = load<f32>(row + (<usize>load<i32>(column, 4) << 2));
-    store<f32>(out + (<usize>ox << 2), (<f32>1 - b) * left + b * right);
+    store<f32>(out + (<usize>ox << 2), (<f32>1 - b) * left + (b == 0 ? 0 : b * right));
   }
 }
 
@@ -145,7 +152,7 @@ export function bilinear2d(
       const a = v128.load32_splat(entry, 8);
       const rest = f32x4.sub(f32x4.splat(1), a);
       for (let ox = 0; ox < outWidth; ox += 4) {
-        const v = f32x4.add(f32x4.mul(rest, load4(upper, ox)), f32x4.mul(a, load4(lower, ox)));
+        const v = f32x4.add(f32x4.mul(rest, load4(upper, ox)), shareOf(a, load4(lower, ox)));
         storeUpTo(to, ox, outWidth, v);
       }
     }

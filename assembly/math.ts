@@ -337,11 +337,11 @@ function log2OfTwo(x: v128): v128 {
   return v128.bitselect(f64x2.splat(-Infinity), finite, f64x2.eq(x, f64x2.splat(0)));
 }
 
-/** 2^x of two lanes, to 2^-36, as far as float32 reaches. */
+/** 2^x of two lanes, to 2^-36, as far as `limit`, at most 1022: 2^limit beyond, and 2^-limit. */
 // @ts-ignore: decorator
 @inline
-function exp2OfTwo(x: v128): v128 {
-  const bounded = f64x2.pmax(f64x2.pmin(x, f64x2.splat(200)), f64x2.splat(-200));
+function exp2OfTwo(x: v128, limit: f64): v128 {
+  const bounded = f64x2.pmax(f64x2.pmin(x, f64x2.splat(limit)), f64x2.splat(-limit));
   const n = f64x2.nearest(bounded);
   const f = f64x2.sub(bounded, n);
   // (ln 2)^k / k!
@@ -364,7 +364,7 @@ function exp2OfTwo(x: v128): v128 {
 @inline
 function powerOfTwoLanes(x: v128, y: v128): v128 {
   const log = log2OfTwo(f64x2.promote_low_f32x4(f32x4.abs(x)));
-  return f32x4.demote_f64x2_zero(exp2OfTwo(f64x2.mul(log, f64x2.promote_low_f32x4(y))));
+  return f32x4.demote_f64x2_zero(exp2OfTwo(f64x2.mul(log, f64x2.promote_low_f32x4(y)), 200));
 }
 
 /**
@@ -387,4 +387,77 @@ export function pow4(x: v128, y: v128): v128 {
   const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));
   p = v128.bitselect(all(NaN), p, v128.andnot(finiteNegative, v128.or(whole, f32x4.ne(y, y))));
   return v128.bitselect(one, p, v128.or(f32x4.eq(y, all(0)), f32x4.eq(x, one)));
+}
+
+const LN2: f64 = 0.6931471805599453;
+
+/** |x|^y of two lanes of float64, where 0 and infinities are beyond 2^-1000 and 2^1000: factors are to come. `log` is log2 |x|. */
+// @ts-ignore: decorator
+@inline
+function powerOfLog(log: v128, y: v128): v128 {
+  const exponent = f64x2.mul(log, y);
+  let p = exp2OfTwo(exponent, 1000);
+  p = v128.bitselect(f64x2.splat(0), p, f64x2.eq(exponent, f64x2.splat(-Infinity)));
+  p = v128.bitselect(f64x2.splat(Infinity), p, f64x2.eq(exponent, f64x2.splat(Infinity)));
+  // also where the product is NaN: 0 times infinity
+  return v128.bitselect(f64x2.splat(1), p, v128.or(f64x2.eq(y, f64x2.splat(0)), f64x2.eq(log, f64x2.splat(0))));
+}
+
+/** dy y |x|^(y-1) of the low two lanes, rounded to float32. */
+// @ts-ignore: decorator
+@inline
+function powGradBaseOfTwo(dy: v128, x: v128, y: v128): v128 {
+  const exponent = f64x2.promote_low_f32x4(y);
+  const log = log2OfTwo(f64x2.promote_low_f32x4(f32x4.abs(x)));
+  const p = powerOfLog(log, f64x2.sub(exponent, f64x2.splat(1)));
+  return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(dy), f64x2.mul(exponent, p)));
+}
+
+/** dy |x|^y ln |x| of the low two lanes, rounded to float32. */
+// @ts-ignore: decorator
+@inline
+function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
+  const log = log2OfTwo(f64x2.promote_low_f32x4(f32x4.abs(x)));
+  const p = powerOfLog(log, f64x2.promote_low_f32x4(y));
+  const slope = f64x2.mul(p, f64x2.mul(log, f64x2.splat(LN2)));
+  return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(dy), slope));
+}
+
+/** Lanes in which y is a whole number. */
+// @ts-ignore: decorator
+@inline
+function isWhole(y: v128): v128 {
+  return f32x4.eq(f32x4.trunc(y), y);
+}
+
+/** The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding: what lies between may be beyond float32. */
+// @ts-ignore: decorator
+@inline
+export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
+  const low = powGradBaseOfTwo(dy, x, y);
+  const high = powGradBaseOfTwo(
+    v128.shuffle<i32>(dy, dy, 2, 3, 2, 3), v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3),
+  );
+  let slope = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+  // y - 1 is odd where y is even; of infinities neither is
+  const even = v128.and(isWhole(f32x4.mul(y, all(0.5))), f32x4.lt(f32x4.abs(y), all(Infinity)));
+  slope = v128.xor(slope, v128.and(even, v128.and(x, i32x4.splat(0x80000000))));
+  const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));
+  slope = v128.bitselect(all(NaN), slope, v128.andnot(finiteNegative, isWhole(y)));
+  return v128.andnot(slope, f32x4.eq(y, all(0)));
+}
+
+/** The gradient of y in x^y: dy x^y ln x, and 0 where x = 0 and y >= 0. NaN for a negative x. */
+// @ts-ignore: decorator
+@inline
+export function powGradExponent4(dy: v128, x: v128, y: v128): v128 {
+  const low = powGradExponentOfTwo(dy, x, y);
+  const high = powGradExponentOfTwo(
+    v128.shuffle<i32>(dy, dy, 2, 3, 2, 3), v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3),
+  );
+  let slope = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+  const odd = v128.andnot(isWhole(y), isWhole(f32x4.mul(y, all(0.5)))); // x may be -0
+  slope = v128.xor(slope, v128.and(odd, v128.and(x, i32x4.splat(0x80000000))));
+  slope = v128.bitselect(all(NaN), slope, f32x4.lt(x, all(0)));
+  return v128.andnot(slope, v128.and(f32x4.eq(x, all(0)), f32x4.ge(y, all(0))));
 }

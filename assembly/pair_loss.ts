@@ -13,7 +13,7 @@
 // as well. All arrays have `size` elements and may be read up to 12 bytes past.
 
 import { exp4, log1pOfPositive, log4, sigmoid4 } from "./math";
-import { lanesBelow, load4, promoteHigh, storeUpTo, sumLanes } from "./simd";
+import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "./simd";
 
 const MSE = 0;
 const L1 = 1;
@@ -34,6 +34,13 @@ function all(value: f32): v128 {
 @inline
 function boundedLog(x: v128): v128 {
   return f32x4.max(log4(x), all(-100));
+}
+
+/** log(1 - x), not below -100. Not by 1 - x, which is 1 for a small x. */
+// @ts-ignore: decorator
+@inline
+function boundedLogOfRest(x: v128): v128 {
+  return f32x4.max(log1pOfPositive(f32x4.neg(x)), all(-100));
 }
 
 /** -1, 0 or 1 */
@@ -63,7 +70,7 @@ function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
     return v128.bitselect(near, f32x4.sub(a, f32x4.mul(beta, all(0.5))), f32x4.lt(a, beta));
   }
   if (kind == BCE) {
-    const no = f32x4.mul(f32x4.sub(t, all(1)), boundedLog(f32x4.sub(all(1), x)));
+    const no = f32x4.mul(f32x4.sub(t, all(1)), boundedLogOfRest(x));
     return f32x4.sub(no, f32x4.mul(t, boundedLog(x)));
   }
   if (kind == LOGITS) {
@@ -72,7 +79,8 @@ function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   }
   if (kind == KL) {
     const v = f32x4.mul(t, f32x4.sub(log4(t), x));
-    return v128.andnot(v, f32x4.eq(t, all(0)));
+    // 0 log 0 is 0, and so is 0 times an infinite x; a NaN stays
+    return v128.andnot(v, v128.and(f32x4.eq(t, all(0)), f32x4.eq(x, x)));
   }
   return f32x4.mul(exp4(t), f32x4.neg(d));
 }
@@ -98,8 +106,11 @@ function slope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function targetSlope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
-  if (kind == BCE) return f32x4.sub(boundedLog(f32x4.sub(all(1), x)), boundedLog(x));
-  if (kind == LOGITS) return f32x4.sub(f32x4.mul(f32x4.sub(positive, all(1)), softplusOfNegative(x)), x);
+  if (kind == BCE) return f32x4.sub(boundedLogOfRest(x), boundedLog(x));
+  if (kind == LOGITS) {
+    const extra = f32x4.mul(f32x4.sub(positive, all(1)), softplusOfNegative(x));
+    return f32x4.sub(v128.andnot(extra, f32x4.eq(positive, all(1))), x); // 0 times infinity
+  }
   if (kind == KL) {
     const v = f32x4.add(f32x4.sub(log4(t), x), all(1));
     return v128.andnot(v, f32x4.eq(t, all(0)));
@@ -195,20 +206,58 @@ function sums(
   }
 }
 
+// What overflows in float32 though the result would not: found after the loops, which it shall not slow, and done again in float64.
+// These kinds have no weights.
+
+// @ts-ignore: decorator
+@inline
+function wide(from: usize, i: i32): f64 {
+  return <f64>load<f32>(from + (<usize>i << 2));
+}
+
+/** Chunks whose sum is infinite or NaN once more: a term, or a difference, may be beyond float32 where the mean is not. */
+function wideSums(
+  begin: i32, end: i32, kind: i32, x: usize, t: usize, beta: f32, y: usize, size: i32, chunk: i32,
+): void {
+  const b = <f64>beta;
+  for (let c = begin; c < end; c++) {
+    if (isFinite(loadDouble(y, c))) continue;
+    let sum: f64 = 0;
+    for (let i = c * chunk, stop = min((c + 1) * chunk, size); i < stop; i++) {
+      const d = abs(wide(x, i) - wide(t, i));
+      sum += kind == MSE ? d * d : kind == L1 ? d : d < b ? d * d / (2 * b) : d - b / 2;
+    }
+    store<f64>(y + (<usize>c << 3), sum);
+  }
+}
+
+/** Infinite gradients dx of MSE (`sign` -1: dt) once more. */
+function wideGradients(
+  begin: i32, end: i32, x: usize, t: usize, dy: usize, single: i32, divisor: f32, dx: usize, sign: f64,
+): void {
+  for (let i = begin; i < end; i++) {
+    const at = dx + (<usize>i << 2);
+    if (abs(load<f32>(at)) != Infinity) continue;
+    const g = single ? wide(dy, 0) / divisor : wide(dy, i);
+    store<f32>(at, <f32>(sign * 2 * (wide(x, i) - wide(t, i)) * g));
+  }
+}
+
 /** float64 y[c] = sum of the terms [c * chunk, (c + 1) * chunk); range: chunks. */
 export function pairLossSum(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
   y: usize, size: i32, chunk: i32,
 ): void {
   switch (kind) {
-    case MSE: return sums(MSE, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    case L1: return sums(L1, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    case SMOOTH_L1: return sums(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    case BCE: return sums(BCE, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    case LOGITS: return sums(LOGITS, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    case KL: return sums(KL, begin, end, x, t, weight, positive, beta, y, size, chunk);
-    default: return sums(KL_LOG, begin, end, x, t, weight, positive, beta, y, size, chunk);
+    case MSE: sums(MSE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case L1: sums(L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case SMOOTH_L1: sums(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case BCE: sums(BCE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case LOGITS: sums(LOGITS, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case KL: sums(KL, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    default: sums(KL_LOG, begin, end, x, t, weight, positive, beta, y, size, chunk);
   }
+  if (kind <= SMOOTH_L1) wideSums(begin, end, kind, x, t, beta, y, size, chunk);
 }
 
 // @ts-ignore: decorator
@@ -242,21 +291,25 @@ function gradients(
 
 /**
  * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where `single`,
- * dy[0] / divisor. Range: elements, from a multiple of 4.
+ * dy[0] / divisor, and `loss` where the loss is. Range: elements, from a multiple of 4.
  */
 export function pairLossGrad(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
-  dy: usize, single: i32, divisor: f32, dx: usize, dt: usize,
+  dy: usize, single: i32, divisor: f32, loss: usize, dx: usize, dt: usize,
 ): void {
   switch (kind) {
-    case MSE: return gradients(MSE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    case L1: return gradients(L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    case SMOOTH_L1: return gradients(SMOOTH_L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    case BCE: return gradients(BCE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    case LOGITS: return gradients(LOGITS, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    case KL: return gradients(KL, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
-    default: return gradients(KL_LOG, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
+    case MSE: gradients(MSE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case L1: gradients(L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case SMOOTH_L1: gradients(SMOOTH_L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case BCE: gradients(BCE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case LOGITS: gradients(LOGITS, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case KL: gradients(KL, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    default: gradients(KL_LOG, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
   }
+  // a difference beyond float32 makes its loss infinite
+  if (kind != MSE || (single && abs(load<f32>(loss)) != Infinity)) return;
+  if (dx) wideGradients(begin, end, x, t, dy, single, divisor, dx, 1);
+  if (dt) wideGradients(begin, end, x, t, dy, single, divisor, dt, -1);
 }
 
 /** Index of the first x[i] outside [low, high] (a NaN is not), or -1. */

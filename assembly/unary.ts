@@ -92,7 +92,8 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   if (f == F.Relu) return v128.andnot(dy, f32x4.le(y, all(0))); // passes where y is NaN, as in PyTorch
   if (f == F.LeakyRelu) return v128.bitselect(dy, f32x4.mul(dy, all(p)), f32x4.gt(x, all(0)));
   if (f == F.Elu) {
-    return v128.bitselect(dy, f32x4.mul(dy, f32x4.mul(exp4(x), all(p))), f32x4.gt(x, all(0)));
+    // passes where x is NaN, as in PyTorch
+    return v128.bitselect(f32x4.mul(dy, f32x4.mul(exp4(x), all(p))), dy, f32x4.le(x, all(0)));
   }
   if (f == F.Gelu) {
     const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(x, x), all(-0.5))), all(ONE_OVER_SQRT_2PI));

@@ -1,6 +1,6 @@
 /** Results and gradients that float32 holds, though a factor on the way would not fit; and what NaN and infinities do to gradients. */
 import { describe, expect, test } from "vitest";
-import { nn, type Tensor, tensor } from "wasmgrad";
+import { div, maximum, minimum, nn, pow, type Tensor, tensor } from "wasmgrad";
 
 const F = nn.functional;
 
@@ -13,7 +13,9 @@ function gradient(values: number[], f: (x: Tensor) => Tensor, dy = values.map(()
 
 function expectNear(values: number[], exact: number[]): void {
   values.forEach((value, i) => {
-    expect(Math.abs(value - exact[i]), `${value}, exactly ${exact[i]}`).toBeLessThanOrEqual(1e-6 * Math.abs(exact[i]));
+    const about = `${value}, exactly ${exact[i]}`;
+    if (!Number.isFinite(Math.fround(exact[i]))) expect(value, about).toBe(Math.fround(exact[i]));
+    else expect(Math.abs(value - exact[i]), about).toBeLessThanOrEqual(1e-6 * Math.abs(exact[i]) + 2 ** -149);
   });
 }
 
@@ -47,7 +49,216 @@ describe("no overflow on the way", () => {
   });
 });
 
+/** Every pair of float32 values, as two columns, and a third. */
+function triples(values: number[], third: number[]): [Float32Array, Float32Array, Float32Array] {
+  const rows = values.flatMap((a) => values.flatMap((b) => third.map((c) => [a, b, c])));
+  const column = (k: number) => Float32Array.from(rows, (row) => row[k]);
+  return [column(0), column(1), column(2)];
+}
+
+/** Both gradients of f(a, b), whose own is dy, within 0.6 ulp of float64's. */
+function expectGradients(
+  f: (a: Tensor, b: Tensor) => Tensor,
+  [a, b, dy]: [Float32Array, Float32Array, Float32Array],
+  slopeA: (a: number, b: number, dy: number) => number,
+  slopeB: (a: number, b: number, dy: number) => number,
+): void {
+  const [x, y] = [a, b].map((values) => tensor(values, { requiresGrad: true }));
+  f(x, y).backward(tensor(dy));
+  for (const [grad, slope] of [[x.grad, slopeA] as const, [y.grad, slopeB] as const]) {
+    (grad as Tensor).data().forEach((value, i) => {
+      const exact = slope(a[i], b[i], dy[i]);
+      const about = `at ${a[i]}, ${b[i]}, dy ${dy[i]}: ${value}, exactly ${exact}`;
+      if (!Number.isFinite(Math.fround(exact))) expect(value, about).toBe(Math.fround(exact));
+      else
+        expect(Math.abs(value - exact), about).toBeLessThanOrEqual(
+          0.6 * Math.max(Math.abs(exact) * 2 ** -23, 2 ** -149),
+        );
+    });
+  }
+}
+
+const wide = [1e-40, 1e-30, 3e-20, 1e-6, 0.3, 1, 2.5, 1e7, 2e20, 1e30, 3e38];
+
+describe("gradients of two operands, from 1e-40 to 3e38", () => {
+  test("a / b", () => {
+    const [a, b, dy] = triples(
+      [...wide, -1e-30, -7, 0].filter((v) => v !== 0),
+      [1e-38, 1, -1e30],
+    );
+    expectGradients(
+      div,
+      [a, b, dy],
+      (_, y, g) => g / y,
+      (x, y, g) => (-g * x) / y / y,
+    );
+    // 0 / b, whose gradient is 0 however small b is
+    expect(gradient([1e-42, 1e-30], (b) => div(0, b))).toEqual([-0, -0]);
+  });
+
+  test("a / b, broadcast", () => {
+    const [a, b] = [
+      [[1e-30], [2e-30]],
+      [1e-30, 3e-30],
+    ].map((values) => tensor(values, { requiresGrad: true }));
+    div(a, b).sum().backward();
+    const [x, y] = [a, b].map((v) => [...v.data()]);
+    expectNear(
+      [...(b.grad as Tensor).data()],
+      y.map((v) => -(x[0] + x[1]) / v ** 2),
+    );
+  });
+
+  test("a^b", () => {
+    const [bases, exponents] = [wide, [-20, -3, -1.5, -1, -1e-30, 0.1, 1, 1.5, 2, 3, 20, 300]];
+    const rows = bases.flatMap((x) => exponents.flatMap((y) => [1e-38, 1, -1e30].map((g) => [x, y, g])));
+    const column = (k: number) => Float32Array.from(rows, (row) => row[k]);
+    // in logarithms of 2 where a power of float64 would overflow too
+    const scaled = (x: number, y: number, factor: number) => {
+      const log = y * Math.log2(x) + Math.log2(Math.abs(factor));
+      return log > 200
+        ? Math.sign(factor) * Infinity
+        : log < -200 || factor === 0
+          ? factor * 0
+          : x ** (y / 2) * factor * x ** (y / 2);
+    };
+    expectGradients(
+      pow,
+      [column(0), column(1), column(2)],
+      (x, y, g) => scaled(x, y - 1, g * y),
+      (x, y, g) => scaled(x, y, g * Math.log(x)),
+    );
+    expectNear(
+      gradient([1e-20, -1e-20].map(Math.fround), (x) => x.pow(3), [1e30, 1e30]),
+      [3e-10, 3e-10],
+    );
+  });
+
+  // PyTorch 2.15's values, but that of (-1)^1e20: 1e20 is even
+  test("a^b of negative, zero and infinite bases", () => {
+    const a = [-2, -2, -2, -2, -0, 0, 0, 0, -1, -Infinity, Infinity, NaN, NaN, 0, -0];
+    const b = [3, 2, 0.5, -3, -3, -3, 1, 0, 1e20, 3, -1, 0, 1, 0.5, 2];
+    const x = tensor(a, { requiresGrad: true });
+    const y = tensor(b, { requiresGrad: true });
+    pow(x, y).sum().backward();
+    const e = Math.fround(1e20);
+    expect([...(x.grad as Tensor).data()]).toEqual([
+      12,
+      -4,
+      NaN,
+      -0.1875,
+      -Infinity,
+      -Infinity,
+      1,
+      0,
+      -e,
+      Infinity,
+      -0,
+      0,
+      1,
+      Infinity,
+      -0,
+    ]);
+    const log = [NaN, NaN, NaN, NaN, Infinity, -Infinity, 0, 0, NaN, NaN, NaN, NaN, NaN, 0, 0];
+    expect([...(y.grad as Tensor).data()]).toEqual(log);
+  });
+
+  test("an infinite gradient and a share of 0", () => {
+    const dy = tensor([Infinity, Infinity, Infinity, 2, 2]);
+    for (const [f, first] of [
+      [maximum, [0, Infinity, Infinity, 2, 2]],
+      [minimum, [Infinity, 0, Infinity, 2, 2]],
+    ] as const) {
+      const a = tensor([1, 2, 3, NaN, 1], { requiresGrad: true });
+      const b = tensor([2, 1, 3, 1, NaN], { requiresGrad: true });
+      f(a, b).backward(dy);
+      expect([...(a.grad as Tensor).data()]).toEqual(first);
+      expect([...(b.grad as Tensor).data()]).toEqual([first[1], first[0], Infinity, 2, 2]);
+    }
+    expect(gradient([0, 2, NaN], (x) => x.pow(0), [Infinity, Infinity, 1])).toEqual([0, 0, 0]);
+  });
+});
+
+describe("losses of far inputs", () => {
+  const far = [3e38, -3e38, 2e19, 0].map(Math.fround);
+  const near = [-3e38, 3e38, 0, 0].map(Math.fround);
+  const [x, t] = [tensor(far), tensor(near)];
+
+  test("means whose terms or differences are beyond float32", () => {
+    const [large] = far;
+    expectNear([...F.mseLoss(tensor([2e19, 0, 0, 0]), tensor([0, 0, 0, 0])).data()], [Math.fround(2e19) ** 2 / 4]);
+    expectNear([...F.l1Loss(x, t).data()], [large]);
+    const beta = Math.fround(3.4e38);
+    expectNear([...F.smoothL1Loss(x, t, { beta }).data()], [(4 * large - beta) / 4]);
+    expect(F.mseLoss(x, t).item()).toBe(Infinity);
+    expect(F.l1Loss(tensor([NaN, 3e38, -3e38]), tensor([0, -3e38, 3e38])).item()).toBeNaN();
+  });
+
+  test("mseLoss: gradients of a difference beyond float32", () => {
+    const [a, b] = [far, near].map((values) => tensor(values, { requiresGrad: true }));
+    F.mseLoss(a, b).backward();
+    const exact = far.map((value, i) => (value - near[i]) / 2);
+    expectNear([...(a.grad as Tensor).data()], exact);
+    expectNear(
+      [...(b.grad as Tensor).data()],
+      exact.map((v) => -v),
+    );
+    const slope = (dy: number[]) => gradient(far, (v) => F.mseLoss(v, t, { reduction: "none" }), dy);
+    expectNear(slope([0.1, 0.2, 1, 1].map(Math.fround)), [1.2e38, -2.4e38, 4e19, 0]);
+  });
+
+  test("binaryCrossEntropy of probabilities near 0", () => {
+    const p = [1e-30, 1e-10, 1e-4, 0.5].map(Math.fround);
+    const loss = F.binaryCrossEntropy(tensor(p), tensor([0, 0, 0, 0]), { reduction: "none" });
+    expectNear(
+      [...loss.data()],
+      p.map((v) => -Math.log1p(-v)),
+    );
+  });
+
+  test("klDiv: 0 beside a target of 0, whatever is finite or infinite, and NaN beside NaN", () => {
+    const loss = F.klDiv(tensor([-Infinity, -1, NaN]), tensor([0, 0, 0]), { reduction: "none" });
+    expect([...loss.data()]).toEqual([0, 0, NaN]);
+  });
+
+  test("binaryCrossEntropyWithLogits of infinite logits: PyTorch's gradient of the target", () => {
+    const target = tensor([0, 1, 0.5], { requiresGrad: true });
+    F.binaryCrossEntropyWithLogits(tensor([-Infinity, Infinity, -3e38]), target, { reduction: "sum" }).backward();
+    expect([...(target.grad as Tensor).data()]).toEqual([Infinity, -Infinity, Math.fround(3e38)]);
+  });
+});
+
+test("interpolate: an infinity stays one where its neighbour's share is 0", () => {
+  const rows = tensor([
+    [-Infinity, 1],
+    [2, Infinity],
+  ]).reshape([1, 1, 2, 2]);
+  const y = F.interpolate(rows, { size: [3, 3], mode: "bilinear", alignCorners: true });
+  expect([...y.data()]).toEqual([-Infinity, -Infinity, 1, -Infinity, NaN, Infinity, 2, Infinity, Infinity]);
+});
+
+describe("clipGradNorm", () => {
+  test.each([[1e38], [1e19], [1e-19], [1e-38]])("of gradients around %d", (size) => {
+    const grads = [3, -1, 2, 0.5].map((v) => Math.fround(v * size));
+    const norm = Math.hypot(...grads);
+    for (const maxNorm of [1, 1e-30]) {
+      const w = tensor([0, 0, 0, 0], { requiresGrad: true });
+      w.backward(tensor(grads));
+      expectNear([nn.utils.clipGradNorm([w], maxNorm).item()], [Math.fround(norm)]);
+      const factor = Math.min(1, maxNorm / (norm + 1e-6));
+      expectNear(
+        [...(w.grad as Tensor).data()],
+        grads.map((v) => v * factor),
+      );
+    }
+  });
+});
+
 describe("NaN and infinities", () => {
+  test("elu passes the gradient where x is NaN, as PyTorch", () => {
+    expect(gradient([NaN, 1, -Infinity], (x) => F.elu(x), [2, 3, 4])).toEqual([2, 3, 0]);
+  });
+
   test("smoothL1Loss shows a NaN in the gradient, as PyTorch", () => {
     for (const beta of [0, 1]) {
       const slope = (x: Tensor) => F.smoothL1Loss(x, tensor([0, 0, 0, 0, 0]), { reduction: "none", beta });

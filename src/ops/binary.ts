@@ -16,12 +16,28 @@ type BinaryKernel = {
     : never;
 }[keyof Kernels];
 
+type GradientKernel = "maximumGrad" | "minimumGrad" | "divGradDivisor" | "powGradBase" | "powGradExponent";
+
 /** Runs a broadcasting kernel. */
 export function combine(op: string, kernel: BinaryKernel, a: NDArray, b: NDArray, dtype: DType): NDArray {
   const out = empty(broadcastShapes(op, a.shape, b.shape), dtype);
   if (out.size === 0) return out;
   const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [a, b]);
   launch(kernel, out.size, ELEMENTWISE_GRAIN, a.ptr, b.ptr, out.ptr, inner, steps[0], steps[1], rank, table);
+  return out;
+}
+
+/**
+ * The gradient of one operand, from `dy` and both operands. Not `dy` times a slope, which may overflow or vanish where the gradient
+ * does not.
+ */
+function pullBack(op: string, kernel: GradientKernel, dy: NDArray, a: NDArray, b: NDArray): NDArray {
+  const out = empty(broadcastShapes(op, dy.shape, a.shape, b.shape));
+  if (out.size === 0) return out;
+  const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [dy, a, b]);
+  const [stepDy, stepA, stepB] = steps;
+  const pointers = [dy.ptr, a.ptr, b.ptr, out.ptr] as const;
+  launch(kernel, out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepDy, stepA, stepB, rank, table);
   return out;
 }
 
@@ -119,7 +135,7 @@ export class Mul extends Binary {
   }
 }
 
-/** `y = a / b` in float32; `da = dy / b`, `db = -dy y / b`. */
+/** `a / b` in float32; `da = dy / b`, `db = -dy a / b²`. */
 export class Div extends Binary {
   readonly name = "div";
 
@@ -127,21 +143,21 @@ export class Div extends Binary {
     return promote(a, b, "float32");
   }
   protected compute(a: NDArray, b: NDArray): NDArray {
-    const y = combine(this.name, "divFloat", a, b, "float32");
-    this.save(b, this.needs[1] ? y : null);
-    return y;
+    this.save(this.needs[1] ? a : null, b);
+    return combine(this.name, "divFloat", a, b, "float32");
   }
   protected gradA(dy: NDArray): NDArray {
-    return combine(this.name, "divFloat", dy, this.saved[0] as NDArray, "float32");
+    return combine(this.name, "divFloat", dy, this.saved[1] as NDArray, "float32");
   }
   protected gradB(dy: NDArray): NDArray {
-    return negate(multiply(this.gradA(dy), this.saved[1] as NDArray));
+    const [a, b] = this.saved as NDArray[];
+    return pullBack(this.name, "divGradDivisor", dy, a, b);
   }
 }
 
-/** `max(a, b)` and its kin; the gradient goes to the larger, half to each where they are equal. A NaN wins. */
+/** `max(a, b)`; the gradient goes to the larger, half to each where they are equal. A NaN wins. */
 export class Maximum extends Binary {
-  readonly name: string = "maximum";
+  readonly name = "maximum";
 
   protected compute(a: NDArray, b: NDArray): NDArray {
     this.save(a, b);
@@ -149,27 +165,29 @@ export class Maximum extends Binary {
   }
   protected gradA(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return multiply(dy, combine(this.name, "maximumShare", a, b, "float32"));
+    return pullBack(this.name, "maximumGrad", dy, a, b);
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return multiply(dy, combine(this.name, "maximumShare", b, a, "float32"));
+    return pullBack(this.name, "maximumGrad", dy, b, a);
   }
 }
 
-/** `min(a, b)`: what is larger for the maximum is smaller here, so the shares of the gradient change places. */
-export class Minimum extends Maximum {
-  override readonly name: string = "minimum";
+/** `min(a, b)`; the gradient goes to the smaller, half to each where they are equal. A NaN wins. */
+export class Minimum extends Binary {
+  readonly name = "minimum";
 
-  protected override compute(a: NDArray, b: NDArray): NDArray {
+  protected compute(a: NDArray, b: NDArray): NDArray {
     this.save(a, b);
     return combine(this.name, a.dtype === "float32" ? "minimumFloat" : "minimumInt", a, b, a.dtype);
   }
-  protected override gradA(dy: NDArray): NDArray {
-    return super.gradB(dy);
+  protected gradA(dy: NDArray): NDArray {
+    const [a, b] = this.saved as NDArray[];
+    return pullBack(this.name, "minimumGrad", dy, a, b);
   }
-  protected override gradB(dy: NDArray): NDArray {
-    return super.gradA(dy);
+  protected gradB(dy: NDArray): NDArray {
+    const [a, b] = this.saved as NDArray[];
+    return pullBack(this.name, "minimumGrad", dy, b, a);
   }
 }
 
@@ -191,11 +209,11 @@ export class Pow extends Binary {
   }
   protected gradA(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return multiply(dy, combine(this.name, "powGradBase", a, b, "float32"));
+    return pullBack(this.name, "powGradBase", dy, a, b);
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return multiply(dy, combine(this.name, "powGradExponent", a, b, "float32"));
+    return pullBack(this.name, "powGradExponent", dy, a, b);
   }
 }
 

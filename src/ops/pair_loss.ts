@@ -69,11 +69,11 @@ export class PairLoss extends Op {
       this.#expectProbabilities("input", x);
       this.#expectProbabilities("target", target);
     }
-    this.save(x, target, weight, posWeight);
     const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
     if (this.#reduction === "none") {
       const y = emptyLike(x);
       launch("pairLoss", x.size, CHUNK, ...inputs, y.ptr);
+      this.save(x, target, weight, posWeight, null);
       return y;
     }
     if (this.#reduction === "mean") this.#divisor = x.size;
@@ -84,16 +84,18 @@ export class PairLoss extends Op {
     const chunks = Math.ceil(x.size / CHUNK);
     const partials = scratch(chunks * 8);
     launch("pairLossSum", chunks, 1, ...inputs, partials, x.size, CHUNK);
-    return roundQuotient(sumPartials(partials, 1, chunks, 1), [], this.#divisor);
+    const loss = roundQuotient(sumPartials(partials, 1, chunks, 1), [], this.#divisor);
+    this.save(x, target, weight, posWeight, loss);
+    return loss;
   }
 
   override backward(dy: NDArray): Gradients {
-    const [x, target, weight, posWeight] = this.saved as [NDArray, NDArray, NDArray | null, NDArray | null];
+    const [x, target, weight, posWeight, loss] = this.saved as [NDArray, NDArray, ...(NDArray | null)[]];
     const dx = this.needs[0] ? emptyLike(x) : null;
     const dTarget = this.needs[1] ? emptyLike(target) : null;
     const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
-    const single = this.#reduction === "none" ? 0 : 1;
-    launch("pairLossGrad", x.size, CHUNK, ...inputs, dy.ptr, single, this.#divisor, dx?.ptr ?? 0, dTarget?.ptr ?? 0);
+    const scale = [dy.ptr, loss ? 1 : 0, this.#divisor, loss?.ptr ?? 0] as const;
+    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.ptr ?? 0, dTarget?.ptr ?? 0);
     return [dx, dTarget, null, null];
   }
 

@@ -587,12 +587,12 @@ export class Tensor implements Leaf, Disposable {
     return apply(new Unary("square"), this);
   }
 
-  /** `sin x`, x in radians. Full float32 accuracy for |x| <= 1.6e6 */
+  /** `sin x`, x in radians: any finite x, to 1.6 units in the last place */
   sin(): Tensor {
     return apply(new Unary("sin"), this);
   }
 
-  /** `cos x`, x in radians. Full float32 accuracy for |x| <= 1.6e6 */
+  /** `cos x`, x in radians: any finite x, to 1.6 units in the last place */
   cos(): Tensor {
     return apply(new Unary("cos"), this);
   }
