@@ -1,5 +1,6 @@
 import { WasmgradError } from "../errors.ts";
 import { checkBoolean } from "../ops/options.ts";
+import { addressSpaceLeft } from "../wasm/address_space.ts";
 import { frames } from "../wasm/block.ts";
 import { exhaustion } from "../wasm/memory.ts";
 import { nodeModule } from "../wasm/node_module.ts";
@@ -14,6 +15,8 @@ import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /** Above 32 MiB, which malloc always takes from the system and gives back to it. */
 const PRESSURE_BYTES = 33 * 2 ** 20;
+/** Where address space is limited, JavaScript's heap needs it more. */
+const ADDRESS_SPACE_TO_LEAVE = 2 ** 30;
 
 /** The backstop for tensors that no scope owns: they are released when the garbage collector finds them. */
 const finalizer = new FinalizationRegistry<Handle>((handle) => handle.release("the garbage collector"));
@@ -29,7 +32,8 @@ export function leaveToCollector(tensor: Owned): void {
   bytes += handle.block.bytes;
   if (bytes < PRESSURE_BYTES) return;
   try {
-    pressure.set(tensor, new ArrayBuffer(Math.min(bytes, 2 ** 31)));
+    const size = Math.min(bytes, 2 ** 31);
+    if (addressSpaceLeft() > size + ADDRESS_SPACE_TO_LEAVE) pressure.set(tensor, new ArrayBuffer(size));
   } catch {
     // no address space is left for it
   }

@@ -67,9 +67,13 @@ interface Made {
 
 function makeMemory(): Made {
   let refusal: unknown;
+  let fixed: Made | undefined;
   const make = (maximum: number, shared: boolean): Made | undefined => {
     try {
-      return { memory: new WebAssembly.Memory({ initial: 4, maximum, shared }), isShared: shared, maximum };
+      const made = { memory: new WebAssembly.Memory({ initial: 4, maximum, shared }), isShared: shared, maximum };
+      fixed ??= made;
+      made.memory.grow(1); // short of address space, V8 makes memories that cannot grow
+      return made;
     } catch (error) {
       refusal = error;
       return undefined;
@@ -88,7 +92,7 @@ function makeMemory(): Made {
       }
     }
   }
-  return { memory: NO_MEMORY, isShared: false, maximum: 0, refusal };
+  return fixed ?? { memory: NO_MEMORY, isShared: false, maximum: 0, refusal };
 }
 
 function roundUp(value: number, multiple: number): number {

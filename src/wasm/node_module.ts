@@ -18,3 +18,14 @@ export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModu
     return undefined;
   }
 }
+
+/** Node itself, not a runtime that has its modules. */
+export function isNode(): boolean {
+  const { process, Deno, Bun } = globalThis as {
+    process?: { versions?: Record<string, string | undefined> };
+    Deno?: unknown;
+    Bun?: unknown;
+  };
+  const versions = process?.versions;
+  return Boolean(versions?.node && !versions.deno && !versions.bun && !Deno && !Bun);
+}

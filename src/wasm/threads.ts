@@ -1,7 +1,8 @@
 import { OptionError } from "../errors.ts";
+import { affordableWorkers } from "./address_space.ts";
 import { beginJob, type Crew, dismiss, fileOf, type Hand, hasStarted, type Job, takeLine } from "./job.ts";
 import { isShared, type LinearMemory, memory } from "./memory.ts";
-import { nodeModule } from "./node_module.ts";
+import { isNode, nodeModule } from "./node_module.ts";
 import { settle } from "./pending.ts";
 import { hasCompiler, wordsOf } from "./support.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
@@ -21,6 +22,8 @@ let refusal: string | undefined;
 /** What stands in the way of workers wherever this program runs; "" if nothing does, undefined before anybody asked. */
 let hindrance: string | undefined;
 
+const NO_ADDRESS_SPACE = "a worker takes more address space than there is left (`ulimit -v`)";
+
 /** Why there can be one thread only; undefined where there can be more: in Node, and in browsers on cross-origin isolated pages. */
 function obstacle(): string | undefined {
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
@@ -36,7 +39,9 @@ function obstacle(): string | undefined {
 function findHindrance(): string {
   if (!hasCompiler()) return "WebAssembly cannot be compiled here";
   const node = nodeModule("node:worker_threads");
-  if (typeof node?.Worker === "function" && mayHaveWorkers()) return "";
+  if (typeof node?.Worker === "function" && mayHaveWorkers()) {
+    return affordableWorkers() > 0 ? "" : NO_ADDRESS_SPACE;
+  }
   if (node) return "there are no worker threads here (with Node's permission model they take --allow-worker)";
   if (typeof Worker === "function") return "";
   return "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
@@ -131,17 +136,6 @@ export class DeathWatch {
   }
 }
 
-/** Node itself, not a runtime that has its modules. */
-function isNode(): boolean {
-  const { process, Deno, Bun } = globalThis as {
-    process?: { versions?: Record<string, string | undefined> };
-    Deno?: unknown;
-    Bun?: unknown;
-  };
-  const versions = process?.versions;
-  return Boolean(versions?.node && !versions.deno && !versions.bun && !Deno && !Bun);
-}
-
 /** Whether a file descriptor of this process is open; undefined where that cannot be told. */
 function isOpen(file: number): boolean | undefined {
   const fs = nodeModule("node:fs");
@@ -184,7 +178,7 @@ export function setNumThreads(n: number): void {
  * after the first large operation, when the page is idle, that a Content-Security-Policy forbids workers: from then on it is 1.
  */
 export function getNumThreads(): number {
-  return obstacle() ? 1 : wantedThreads();
+  return threads === 1 || obstacle() ? 1 : wantedThreads();
 }
 
 /** Ends the workers there are; the next parallel job starts others. */
@@ -204,8 +198,10 @@ function startWorkers(module: object): Crew {
     threads = 1;
     console.warn(`wasmgrad: one thread, since ${reason}`);
   }
+  if (wantedThreads() === 1) return { hands, lanes: 1 };
+  const affordable = affordableWorkers();
+  if (affordable < wantedThreads() - 1) goOnWith(affordable, NO_ADDRESS_SPACE);
   const wanted = wantedThreads();
-  if (wanted === 1) return { hands, lanes: 1 };
   const lose = (hand: Hand, why: string) => {
     const at = hands.indexOf(hand);
     if (at < 0 || hasStarted(hand)) return; // one that dies later costs speed only
