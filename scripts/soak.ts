@@ -12,12 +12,9 @@ import { text } from "node:stream/consumers";
 import { setImmediate } from "node:timers/promises";
 import { memory, nn, optim, rand, tensor } from "wasmgrad";
 import { makeClassifier, makeServer } from "../examples/server.ts";
+import { isFlat, SAMPLES, type Sample, shown } from "./soak_samples.ts";
 
 const CLIENTS = 200;
-const MIB = 2 ** 20;
-const SAMPLES = 30;
-/** How much more the last third of the samples may have than the second. */
-const ALLOWED = (before: number) => 1.2 * before + 48 * MIB;
 
 type Program = (running: () => boolean) => Promise<number>;
 
@@ -85,12 +82,6 @@ const PROGRAMS: Record<string, Program> = {
   },
 };
 
-interface Sample {
-  rss: number;
-  reserved: number;
-  live: number;
-}
-
 function sample(): Sample {
   const { liveBytes: live, reservedBytes: reserved } = memory();
   return { rss: process.memoryUsage.rss(), reserved, live };
@@ -103,8 +94,7 @@ async function soak(name: string, seconds: number): Promise<boolean> {
     () => {
       const now = sample();
       samples.push(now);
-      const shown = Object.entries(now).map(([key, bytes]) => `${key} ${(bytes / MIB).toFixed(0)} MiB`);
-      console.log(`${name} ${((samples.length * seconds) / SAMPLES).toFixed(0)} s: ${shown.join(", ")}`);
+      console.log(`${name} ${((samples.length * seconds) / SAMPLES).toFixed(0)} s: ${shown(now)}`);
     },
     (seconds * 1000) / SAMPLES,
   );
@@ -117,14 +107,7 @@ async function soak(name: string, seconds: number): Promise<boolean> {
   } finally {
     clearInterval(timer);
   }
-  const third = samples.length / 3;
-  const most = (key: keyof Sample, from: number, to: number) =>
-    Math.max(...samples.slice(Math.floor(from), Math.floor(to)).map((each) => each[key]));
-  const grown = (["rss", "reserved", "live"] as const).filter(
-    (key) => most(key, 2 * third, 3 * third) > ALLOWED(most(key, third, 2 * third)),
-  );
-  console.log(`${name}: ${grown.length === 0 ? "flat" : `NOT FLAT: ${grown.join(", ")}`}`);
-  return grown.length === 0;
+  return isFlat(name, samples);
 }
 
 const [seconds = "60", ...names] = process.argv.slice(2);

@@ -3,10 +3,8 @@
  * usage: tsx scripts/stress_browsers.ts [runs] [threads] [browser]
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { CONTROL, LINE, LINES } from "../src/wasm/worker_source.ts";
-import { askPage, type BrowserName, hasBrowser, ISOLATION } from "../test/browser/browsers.ts";
+import { askPage, type BrowserName, hasBrowser, ISOLATION, withPackage } from "../test/browser/browsers.ts";
 import { failures, type Result, summary } from "./stress_training.mjs";
 
 const runs = Number(process.argv[2] ?? 15);
@@ -44,13 +42,6 @@ const page = `<!doctype html>
   }
 </script>`;
 
-/** The page, and the files of the package that its script imports. */
-function serve(path: string) {
-  if (path === "/") return { type: "text/html", body: page };
-  if (!/^\/(dist|scripts)\/[\w/.-]+js$/.test(path) || path.includes("..")) return undefined;
-  return { type: "text/javascript", body: readFileSync(join(".", path)) };
-}
-
 const program =
   'import("./scripts/stress_training.mjs").then(async ({ stress }) => console.log((await stress(0, 2)).expected))';
 const expected = Number(execFileSync(process.execPath, ["-e", program], { encoding: "utf8" }));
@@ -60,7 +51,7 @@ for (const browser of browsers) {
     continue;
   }
   const start = performance.now();
-  const result = (await askPage(browser, ISOLATION, serve, LIMIT_MS)) as Result & {
+  const result = (await askPage(browser, ISOLATION, withPackage(page), LIMIT_MS)) as Result & {
     threaded: number;
     isolated: boolean;
   };

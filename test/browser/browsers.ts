@@ -3,7 +3,7 @@
  * FIREFOX name the browsers (default: the system's).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -28,6 +28,15 @@ export function hasBrowser(name: BrowserName): boolean {
 
 /** A file of the page; undefined where there is none. */
 type Serve = (path: string) => { type: string; body: string | Uint8Array } | undefined;
+
+/** A page, and the built package with the programs beside it, which the page may import. */
+export function withPackage(page: string): Serve {
+  return (path) => {
+    if (path === "/") return { type: "text/html", body: page };
+    if (!/^\/(dist|scripts)\/[\w/.-]+js$/.test(path) || path.includes("..")) return undefined;
+    return { type: "text/javascript", body: readFileSync(join(".", path)) };
+  };
+}
 
 function startBrowser(name: BrowserName, profile: string, url: string): ChildProcess {
   const args =
