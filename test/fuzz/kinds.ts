@@ -4,5 +4,6 @@ import { fused } from "./fused.ts";
 import { graphs } from "./graphs.ts";
 import { operations } from "./operations.ts";
 import { schedules } from "./schedules.ts";
+import { special } from "./special.ts";
 
-export const kinds: readonly Kind[] = [operations, graphs, fused, schedules, ...formats];
+export const kinds: readonly Kind[] = [operations, special, graphs, fused, schedules, ...formats];

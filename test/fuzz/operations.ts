@@ -30,7 +30,7 @@ const values = (random: Random, count: number) => {
 };
 
 /** A shape that broadcasts to the given one. */
-function smaller(random: Random, shape: readonly number[]): number[] {
+export function smaller(random: Random, shape: readonly number[]): number[] {
   const dropped = random.chance(0.3) ? random.integer(0, shape.length) : 0;
   return shape.slice(dropped).map((n) => (random.chance(0.25) ? 1 : n));
 }
