@@ -1,6 +1,8 @@
 import { cat, nn, scope, type Tensor, tensor } from "wasmgrad";
+import { attentionCases } from "./attention.ts";
 import type { Kind } from "./campaign.ts";
 import { checkAgainst, type Input, makeInput } from "./check.ts";
+import { choiceCases } from "./choices.ts";
 import { lossCases } from "./losses.ts";
 import { type Random, sizeOf } from "./random.ts";
 import { rowCases } from "./rows.ts";
@@ -129,9 +131,32 @@ const UNARY: Record<string, Unary> = {
     run: (x) => F.gelu(x),
     absolute: 16,
   },
+  geluTanh: {
+    f: (x) => {
+      const t = Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3));
+      const inner = Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
+      return [(x / 2) * (1 + t), (1 + t + x * (1 - t * t) * inner) / 2];
+    },
+    run: (x) => F.gelu(x, { approximate: "tanh" }),
+    absolute: 16,
+  },
   leakyRelu: {
     f: (x) => [x > 0 ? x : 0.01 * x, x > 0 ? 1 : 0.01],
     run: (x) => F.leakyRelu(x, { negativeSlope: 0.01 }),
+  },
+  leakyReluUp: {
+    f: (x) => [x > 0 ? x : -2 * x, x > 0 ? 1 : -2],
+    run: (x) => F.leakyRelu(x, { negativeSlope: -2 }),
+  },
+  eluWide: {
+    f: (x) => [x > 0 ? x : 1.5 * Math.expm1(x), x > 0 ? 1 : 1.5 * Math.exp(x)],
+    run: (x) => F.elu(x, { alpha: 1.5 }),
+    absolute: 12,
+  },
+  softplusSharp: {
+    f: (x) => [4 * x > 3 ? x : Math.log1p(Math.exp(4 * x)) / 4, 4 * x > 3 ? 1 : sigmoid(4 * x)],
+    run: (x) => F.softplus(x, { beta: 4, threshold: 3 }),
+    absolute: 8,
   },
   elu: { f: (x) => [x > 0 ? x : Math.expm1(x), x > 0 ? 1 : Math.exp(x)], run: (x) => F.elu(x), absolute: 8 },
   softplus: {
@@ -254,6 +279,8 @@ const MAKERS: Record<string, { make: CaseMaker; weight: number }> = {
   ...rowCases,
   ...windowCases,
   ...lossCases,
+  ...choiceCases,
+  ...attentionCases,
 };
 
 const total = Object.values(MAKERS).reduce((sum, { weight }) => sum + weight, 0);

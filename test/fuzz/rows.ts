@@ -1,8 +1,8 @@
-import { nn } from "wasmgrad";
-import { makeInput } from "./check.ts";
+import { nn, type Tensor, tensor } from "wasmgrad";
+import { checkClose, makeInput } from "./check.ts";
 import type { CaseMaker } from "./operations.ts";
 import { type Random, sizeOf } from "./random.ts";
-import type { Node, Tape } from "./tape.ts";
+import { type Node, type Tape, ULP } from "./tape.ts";
 
 const F = nn.functional;
 
@@ -26,6 +26,66 @@ function normalized(tape: Tape, row: readonly Node[], eps: number): Node[] {
   const deviation = tape.sqrt(tape.shift(variance, eps));
   return centred.map((x) => tape.div(x, deviation));
 }
+
+/** sum, mean, variance over several dimensions. */
+const reduceMany: CaseMaker = (random, tape) => {
+  const shape = random.shape(0, 5).map((n) => Math.max(n, 1));
+  const dims = shape.map((_, d) => d).filter(() => random.chance(0.5));
+  const over = dims.length === 0 ? shape.map((_, d) => d) : dims;
+  const count = sizeOf(over.map((d) => shape[d]));
+  const name = random.pick(count > 2 ? (["sum", "mean", "var", "std"] as const) : (["sum", "mean"] as const));
+  const correction = random.pick([0, 1, 1.5]);
+  const keepdim = random.chance(0.5);
+  const kept = shape.filter((_, d) => !over.includes(d));
+  const groups: Node[][] = Array.from({ length: sizeOf(kept) }, () => []);
+  const input = draw(random, tape, shape, random.pick([1, 100]));
+  input.nodes.forEach((node, at) => {
+    let to = 0;
+    shape.forEach((length, d) => {
+      if (!over.includes(d)) to = to * length + (Math.floor(at / sizeOf(shape.slice(d + 1))) % length);
+    });
+    groups[to].push(node);
+  });
+  const outputs = groups.map((nodes) => {
+    if (name === "sum") return tape.sum(nodes);
+    const mean = tape.mean(nodes);
+    if (name === "mean") return mean;
+    const squares = nodes.map((x) => tape.sub(x, mean)).map((x) => tape.mul(x, x));
+    const variance = tape.scale(tape.sum(squares), 1 / (nodes.length - correction));
+    return name === "var" ? variance : tape.sqrt(variance);
+  });
+  const shown = dims.length === 0 ? undefined : random.chance(0.5) ? dims : dims.map((d) => d - shape.length).reverse();
+  const options = name === "var" || name === "std" ? { keepdim, correction } : { keepdim };
+  return {
+    what: `${name} [${shape}] dims ${shown} ${JSON.stringify(options)}`,
+    inputs: [input],
+    outputs,
+    shape: keepdim ? shape.map((n, d) => (over.includes(d) ? 1 : n)) : kept,
+    run: ([x]) => x[name](shown, options),
+  };
+};
+
+const linear: CaseMaker = (random, tape) => {
+  const lead = random.shape(0, 3, 30);
+  const [features, outs] = [random.integer(1, 12), random.integer(1, 12)];
+  const x = draw(random, tape, [...lead, features]);
+  const weight = draw(random, tape, [outs, features]);
+  const bias = random.chance(0.6) ? draw(random, tape, [outs]) : null;
+  const outputs = Array.from({ length: sizeOf(lead) * outs }, (_, at) => {
+    const [row, o] = [Math.floor(at / outs), at % outs];
+    const terms = Array.from({ length: features }, (_, i) =>
+      tape.mul(x.nodes[row * features + i], weight.nodes[o * features + i]),
+    );
+    return tape.sum(bias ? [...terms, bias.nodes[o]] : terms);
+  });
+  return {
+    what: `linear [${x.shape}] [${weight.shape}] bias ${bias !== null}`,
+    inputs: bias ? [x, weight, bias] : [x, weight],
+    outputs,
+    shape: [...lead, outs],
+    run: ([x, weight, bias]) => F.linear(x, weight, bias ?? null),
+  };
+};
 
 const reduce: CaseMaker = (random, tape) => {
   const shape = random.shape(1, 4).map((n) => Math.max(n, 2));
@@ -172,6 +232,58 @@ const channelNorm: CaseMaker = (random, tape) => {
   };
 };
 
+/** batchNorm by running statistics, and what training makes of them. */
+const runningNorm: CaseMaker = (random, tape) => {
+  const [images, channels] = [random.integer(1, 4), random.integer(1, 4)];
+  const rest = random.pick([[], [3], [2, 3]]);
+  const per = sizeOf(rest);
+  const shape = [images, channels, ...rest];
+  const training = images * per > 1 && random.chance(0.5);
+  const [eps, momentum] = [random.pick([1e-5, 1e-2]), random.pick([0, 0.1, 1])];
+  const x = draw(random, tape, shape);
+  const [mean, variance] = [random.normals(channels), random.normals(channels).map((v) => Math.abs(v) + 0.1)];
+  const outputs: Node[] = [];
+  for (let c = 0; c < channels; c++) {
+    const at = x.nodes.map((_, i) => i).filter((i) => Math.floor(i / per) % channels === c);
+    const nodes = at.map((i) => x.nodes[i]);
+    const values = training
+      ? normalized(tape, nodes, eps)
+      : nodes.map((node) => tape.scale(tape.shift(node, -mean[c]), 1 / Math.sqrt(variance[c] + eps)));
+    at.forEach((i, k) => {
+      outputs[i] = values[k];
+    });
+  }
+  const run = ([x]: Tensor[]) => {
+    const [m, v] = [tensor(mean), tensor(variance)];
+    const y = F.batchNorm(x, m, v, { training, momentum, eps });
+    for (let c = 0; c < channels; c++) {
+      const own = [...x.data()].filter((_, i) => Math.floor(i / per) % channels === c);
+      const average = own.reduce((a, b) => a + b, 0) / own.length;
+      const spread = own.reduce((sum, a) => sum + (a - average) ** 2, 0) / (own.length - 1);
+      const share = training ? momentum : 0;
+      const expected = [
+        share === 0 ? mean[c] : (1 - share) * mean[c] + share * average,
+        share === 0 ? variance[c] : (1 - share) * variance[c] + share * spread,
+      ];
+      checkClose(
+        "running statistics",
+        [m.data()[c], v.data()[c]],
+        expected,
+        expected.map((e) => 8 * ULP * (1 + Math.abs(e))),
+      );
+    }
+    return y;
+  };
+  return {
+    what: `batchNorm [${shape}] training ${training} momentum ${momentum} eps ${eps}`,
+    inputs: [x],
+    outputs,
+    shape,
+    run,
+    slack: 8,
+  };
+};
+
 const normalize: CaseMaker = (random, tape) => {
   const shape = random.shape(1, 4).map((n) => Math.max(n, 1));
   const dim = random.integer(0, shape.length - 1);
@@ -203,6 +315,9 @@ const normalize: CaseMaker = (random, tape) => {
 
 export const rowCases: Record<string, { make: CaseMaker; weight: number }> = {
   reduce: { make: reduce, weight: 3 },
+  reduceMany: { make: reduceMany, weight: 3 },
+  linear: { make: linear, weight: 2 },
+  runningNorm: { make: runningNorm, weight: 1 },
   softmax: { make: softmax, weight: 2 },
   matmul: { make: matmul, weight: 3 },
   layerNorm: { make: layerNorm, weight: 1 },

@@ -76,7 +76,8 @@ function check(what: string, result: Tensor, dtype: DType, shape: readonly numbe
   if (result.dtype !== dtype) throw new CaseError(`${what}: ${result.dtype}, expected ${dtype}`);
   if (String(result.shape) !== String(shape)) throw new CaseError(`${what}: [${result.shape}], expected [${shape}]`);
   const values = result.data();
-  if (values.length !== expected.length) throw new CaseError(`${what}: ${values.length} of ${expected.length} elements`);
+  if (values.length !== expected.length)
+    throw new CaseError(`${what}: ${values.length} of ${expected.length} elements`);
   expected.forEach((e, i) => {
     if (fits(values[i], e)) return;
     const shown = Object.is(values[i], -0) ? "-0" : values[i];
@@ -264,13 +265,25 @@ function unary(random: Random): string {
   const what = `${name} ${x.dtype} [${shape}]`;
   const run = (of: Tensor) => of[name as "neg"]();
   if (x.dtype !== "float32" && integer) {
-    check(what, run(x.make()), "int32", shape, [...x.values].map((value) => ({ value: integer(value) })));
+    check(
+      what,
+      run(x.make()),
+      "int32",
+      shape,
+      [...x.values].map((value) => ({ value: integer(value) })),
+    );
     return name;
   }
   const values = [...x.values].map(Math.fround);
   const leaf = x.make(x.dtype === "float32" && gradient !== undefined);
   const result = run(leaf);
-  check(what, result, "float32", shape, values.map((value) => ({ value: f(value), ulps, absolute, signed })));
+  check(
+    what,
+    result,
+    "float32",
+    shape,
+    values.map((value) => ({ value: f(value), ulps, absolute, signed })),
+  );
   if (!gradient || !leaf.requiresGrad) return name;
   const seeds = random.normals(sizeOf(shape));
   result.backward(tensor(seeds, { shape }));
@@ -322,19 +335,38 @@ function select(random: Random): string {
     }
     case "to": {
       const dtype = random.pick(ALL);
-      const toInteger = (v: number) => (Number.isNaN(v) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(v))));
+      const toInteger = (v: number) =>
+        Number.isNaN(v) ? 0 : Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.trunc(v)));
       const f = dtype === "float32" ? Math.fround : dtype === "bool" ? (v: number) => Number(v !== 0) : toInteger;
       check(`${what} to ${dtype}`, made.to(dtype), dtype, full, each(f));
       return name;
     }
     case "isNaN":
-      check(what, made.isNaN(), "bool", full, each((v) => Number(Number.isNaN(v))));
+      check(
+        what,
+        made.isNaN(),
+        "bool",
+        full,
+        each((v) => Number(Number.isNaN(v))),
+      );
       return name;
     case "isFinite":
-      check(what, made.isFinite(), "bool", full, each((v) => Number(Number.isFinite(v))));
+      check(
+        what,
+        made.isFinite(),
+        "bool",
+        full,
+        each((v) => Number(Number.isFinite(v))),
+      );
       return name;
     default:
-      check(what, made.logicalNot(), "bool", full, each((v) => Number(v === 0)));
+      check(
+        what,
+        made.logicalNot(),
+        "bool",
+        full,
+        each((v) => Number(v === 0)),
+      );
       return name;
   }
 }
@@ -358,7 +390,19 @@ const better = (sign: number) => (a: number, b: number) =>
 
 function reduce(random: Random): string {
   const shape = random.shape(0, 4, 80);
-  const name = random.pick(["sum", "mean", "var", "all", "any", "max", "min", "argmax", "argmin", "softmax", "logSoftmax"]);
+  const name = random.pick([
+    "sum",
+    "mean",
+    "var",
+    "all",
+    "any",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "softmax",
+    "logSoftmax",
+  ]);
   const floatOnly = ["mean", "var", "softmax", "logSoftmax"].includes(name);
   const x = draw(random, shape, floatOnly ? ["float32"] : ["float32", "float32", "int32"]);
   const many = ["sum", "mean", "var", "all", "any"].includes(name);
@@ -370,7 +414,9 @@ function reduce(random: Random): string {
   }
   if (dims.length === 0) dims.push(...shape.map((_, d) => d));
   const keepdim = random.chance(0.5);
-  const outShape = keepdim ? shape.map((n, d) => (dims.includes(d) ? 1 : n)) : shape.filter((_, d) => !dims.includes(d));
+  const outShape = keepdim
+    ? shape.map((n, d) => (dims.includes(d) ? 1 : n))
+    : shape.filter((_, d) => !dims.includes(d));
   const what = `${name} ${x.dtype} [${shape}] dims ${dims} keepdim ${keepdim}`;
   const groups = groupsOf(shape, dims).map((group) => group.map((at) => x.values[at]));
   const made = x.make();
@@ -422,12 +468,30 @@ function reduce(random: Random): string {
   const isBetter = better(name.endsWith("max") ? 1 : -1);
   const best = groups.map((group) => group.reduce((at, v, i) => (isBetter(group[at], v) ? i : at), 0));
   if (name.startsWith("arg")) {
-    check(what, made[name as "argmax"](dim, { keepdim }), "int32", outShape, best.map((value) => ({ value })));
+    check(
+      what,
+      made[name as "argmax"](dim, { keepdim }),
+      "int32",
+      outShape,
+      best.map((value) => ({ value })),
+    );
     return name;
   }
   const { values, indices } = made[name as "max"](dim, { keepdim });
-  check(what, values, x.dtype, outShape, best.map((at, g) => ({ value: groups[g][at] })));
-  check(`${what}, indices`, indices, "int32", outShape, best.map((value) => ({ value })));
+  check(
+    what,
+    values,
+    x.dtype,
+    outShape,
+    best.map((at, g) => ({ value: groups[g][at] })),
+  );
+  check(
+    `${what}, indices`,
+    indices,
+    "int32",
+    outShape,
+    best.map((value) => ({ value })),
+  );
   return name;
 }
 

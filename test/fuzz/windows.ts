@@ -12,7 +12,7 @@ const convolution: CaseMaker = (random, tape) => {
   const groups = random.pick([1, 1, 1, 2, 3]);
   const [inGroup, outGroup] = [random.integer(1, 3), random.integer(1, 4)];
   const [inChannels, outChannels] = [groups * inGroup, groups * outGroup];
-  const images = random.integer(1, 2);
+  const images = random.chance(0.05) ? 0 : random.integer(1, 2);
   const kernel = random.chance(0.3) ? ([3, 3] as [number, number]) : random.pair(1, 4);
   const [stride, dilation, padding] = [random.pair(1, 4), random.pair(1, 2), random.pair(0, 3)];
   const outputPadding = stride.map((s, d) => random.integer(0, Math.max(s, dilation[d]) - 1)) as [number, number];
@@ -179,17 +179,23 @@ const pad: CaseMaker = (random, tape) => {
 };
 
 /** Sources and shares of the two nearest rows for each row of a bilinear result; of one for the nearest. */
-function places(from: number, to: number, mode: string, alignCorners: boolean): [number, number, number][] {
+function places(
+  from: number,
+  to: number,
+  mode: string,
+  alignCorners: boolean,
+  factor: number | null,
+): [number, number, number][] {
+  // PyTorch's rules: a given factor counts, but not where the length stays, nor, for the nearest, where it doubles
+  const scale = factor === null || from === to ? from / to : 1 / factor;
   return Array.from({ length: to }, (_, i) => {
     if (mode === "nearest") {
-      const place = Math.min(from - 1, Math.floor((i * from) / to));
+      const exact = Math.floor((i * from) / to);
+      const byFactor = factor !== null && from !== to && to !== 2 * from;
+      const place = Math.min(from - 1, byFactor ? Math.floor(Math.fround(i * Math.fround(scale))) : exact);
       return [place, place, 0];
     }
-    const exact = alignCorners
-      ? to > 1
-        ? (i * (from - 1)) / (to - 1)
-        : 0
-      : Math.max(0, ((i + 0.5) * from) / to - 0.5);
+    const exact = alignCorners ? (to > 1 ? (i * (from - 1)) / (to - 1) : 0) : Math.max(0, (i + 0.5) * scale - 0.5);
     const low = Math.min(from - 1, Math.floor(exact));
     return [low, Math.min(from - 1, low + 1), exact - low];
   });
@@ -198,10 +204,15 @@ function places(from: number, to: number, mode: string, alignCorners: boolean): 
 const interpolate: CaseMaker = (random, tape) => {
   const mode = random.pick(["nearest", "bilinear"] as const);
   const alignCorners = mode === "bilinear" && random.chance(0.5);
-  const [size, out] = [random.pair(1, 9), random.pair(1, 14)];
-  const shape = [random.integer(1, 2), random.integer(1, 2), ...size];
+  const size = random.pair(1, 9);
+  const factors = random.chance(0.5) ? size.map(() => 0.5 + 2.5 * random.fraction()) : null;
+  if (factors && random.chance(0.4)) factors[0] = random.pick([1, 2, 3, 1.5]);
+  const out = factors ? size.map((n, d) => Math.max(1, Math.floor(n * factors[d]))) : random.pair(1, 14);
+  // below 1 a result may be empty
+  const scaleFactor = factors?.map((factor, d) => (Math.floor(size[d] * factor) < 1 ? 1 : factor)) ?? null;
+  const shape = [random.integer(0, 2), random.integer(1, 2), ...size];
   const x = makeInput(tape, shape, random.normals(sizeOf(shape)));
-  const [rows, columns] = [0, 1].map((d) => places(size[d], out[d], mode, alignCorners));
+  const [rows, columns] = [0, 1].map((d) => places(size[d], out[d], mode, alignCorners, scaleFactor?.[d] ?? null));
   const outputs: Node[] = [];
   for (let plane = 0; plane < shape[0] * shape[1]; plane++) {
     for (const [top, bottom, down] of rows) {
@@ -227,12 +238,48 @@ const interpolate: CaseMaker = (random, tape) => {
     }
   }
   return {
-    what: `interpolate [${shape}] to ${out} ${mode} alignCorners ${alignCorners}`,
+    what: `interpolate [${shape}] to ${out} by ${scaleFactor} ${mode} alignCorners ${alignCorners}`,
     inputs: [x],
     outputs,
     shape: [...shape.slice(0, 2), ...out],
-    run: ([x]) => F.interpolate(x, mode === "bilinear" ? { size: out, mode, alignCorners } : { size: out, mode }),
+    run: ([x]) => {
+      const to = scaleFactor ? { scaleFactor } : { size: out as [number, number] };
+      return F.interpolate(x, mode === "bilinear" ? { ...to, mode, alignCorners } : { ...to, mode });
+    },
     slack: 16,
+  };
+};
+
+/** Windows that divide the plane as evenly as integers allow. */
+const adaptive: CaseMaker = (random, tape) => {
+  const [size, out] = [random.pair(1, 9), random.pair(1, 9)];
+  const shape = [...random.pick([[2], [1, 3], [0, 1]]), ...size];
+  const given = out.map((n) => (random.chance(0.1) ? null : n));
+  const to = given.map((n, d) => n ?? size[d]);
+  const x = makeInput(tape, shape, random.normals(sizeOf(shape)));
+  const outputs: Node[] = [];
+  for (let plane = 0; plane < sizeOf(shape.slice(0, -2)); plane++) {
+    for (let y = 0; y < to[0]; y++) {
+      for (let z = 0; z < to[1]; z++) {
+        const window: Node[] = [];
+        for (let row = Math.floor((y * size[0]) / to[0]); row < Math.ceil(((y + 1) * size[0]) / to[0]); row++) {
+          for (
+            let column = Math.floor((z * size[1]) / to[1]);
+            column < Math.ceil(((z + 1) * size[1]) / to[1]);
+            column++
+          )
+            window.push(x.nodes[plane * sizeOf(size) + row * size[1] + column]);
+        }
+        outputs.push(tape.mean(window));
+      }
+    }
+  }
+  return {
+    what: `adaptiveAvgPool2d [${shape}] to ${JSON.stringify(given)}`,
+    inputs: [x],
+    outputs,
+    shape: [...shape.slice(0, -2), ...to],
+    run: ([x]) => F.adaptiveAvgPool2d(x, given),
   };
 };
 
@@ -241,4 +288,5 @@ export const windowCases: Record<string, { make: CaseMaker; weight: number }> = 
   pooling: { make: pooling, weight: 3 },
   pad: { make: pad, weight: 2 },
   interpolate: { make: interpolate, weight: 2 },
+  adaptive: { make: adaptive, weight: 1 },
 };
