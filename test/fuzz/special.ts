@@ -327,10 +327,13 @@ function select(random: Random): string {
       return name;
     }
     case "clamp": {
-      const bound = () => (x.dtype === "float32" ? float(random) || 0 : integer(random));
+      const bound = () => (x.dtype === "float32" || random.chance(0.2) ? float(random) || 0 : integer(random));
       const [min, max] = [bound(), bound()];
-      const expected = each((v) => (Number.isNaN(v) ? v : Math.min(Math.max(v, min), max)));
-      check(`${what} ${min} ${max}`, made.clamp({ min, max }), x.dtype, full, expected);
+      const isInteger = x.dtype === "int32" && [min, max].every((b) => b === (b | 0));
+      const kind = isInteger ? "int32" : "float32";
+      const round = isInteger ? (v: number) => v : Math.fround;
+      const expected = each((v) => (Number.isNaN(v) ? v : Math.min(Math.max(round(v), min), max)));
+      check(`${what} ${min} ${max}`, made.clamp({ min, max }), kind, full, expected);
       return name;
     }
     case "to": {
