@@ -4,15 +4,8 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { DataError } from "../errors.ts";
 import { readWholeFile } from "../io/files.ts";
-import {
-  decodeSheet,
-  emptyCifar10,
-  IMAGE_BYTES,
-  putLabels,
-  putRecords,
-  putSheet,
-  RECORD_BYTES,
-} from "./cifar10_format.ts";
+import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./cifar10_format.ts";
+import { decodeSheet } from "./cifar10_sheet.ts";
 import type { LabelledImages } from "./image_dataset.ts";
 
 /** What the files must be. Tests give smaller ones. */

@@ -1,4 +1,3 @@
-import { decode } from "fast-png";
 import { DataError } from "../errors.ts";
 import { ByteImages } from "../ops/byte_images.ts";
 import type { LabelledImages } from "./image_dataset.ts";
@@ -70,28 +69,4 @@ export function putLabels(set: LabelledImages, name: string, json: string): void
   labels.forEach((label, i) => {
     putLabel(set, i, label, name, i);
   });
-}
-
-/**
- * The pixels of a sheet: a PNG of 1024 pixels a row, each row one image, row by row, 8-bit RGB.
- *
- * @param count how many images it must have; any number where left out.
- */
-export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint8Array {
-  let sheet: ReturnType<typeof decode>;
-  try {
-    sheet = decode(png, { checkCrc: true });
-  } catch (cause) {
-    throw new DataError(`${name}: not a whole PNG file: ${(cause as Error).message}`, { cause });
-  }
-  const { width, height, channels, depth, data } = sheet;
-  const fits =
-    width === PIXELS && height === (count ?? height) && channels === CHANNELS && depth === 8 && !sheet.palette;
-  if (!fits || !(data instanceof Uint8Array) || data.length !== height * IMAGE_BYTES) {
-    const expected = `${PIXELS} x ${count ?? "any number of"} pixels, one image a row, 8-bit RGB`;
-    throw new DataError(
-      `${name}: expected a PNG of ${expected}, got ${width} x ${height} with ${channels} channels of ${depth} bits`,
-    );
-  }
-  return data;
 }
