@@ -314,6 +314,9 @@ describe("bad input", () => {
       { ...good, state: { 0: { ...good.state[0], step: 1.5 } } },
       { ...good, state: { 0: { ...good.state[0], momentum_buffer: zeros([5]) } } },
       { ...good, state: { 0: null } },
+      { ...good, state: { 0: [] } },
+      { ...good, state: { 0: { exp_avg: zeros([5]), exp_avg_sq: zeros([5]) } } },
+      { ...good, state: { 0: { step: 1, exp_avg: zeros([5]) } } },
       { ...good, paramGroups: [null] },
       { ...good, paramGroups: [{ ...group, params: [0, 0] }] },
     ];

@@ -287,9 +287,39 @@ describe("Trainer", () => {
     expect(() => makeTrainer({ average: undefined }).trainer.loadStateDict(trainer.stateDict())).not.toThrow();
     const { average: _, ...states } = trainer.stateDict().states;
     expect(() => trainer.loadStateDict({ ...trainer.stateDict(), states })).toThrow(StateDictError);
-    for (const wrong of [{ states: null }, { log: null }, { place: null }, { sums: {} }]) {
-      expect(() => trainer.loadStateDict({ ...trainer.stateDict(), ...(wrong as object) })).toThrow(StateDictError);
+    const before = trainer.stateDict();
+    const sums = { count: 1, totals: { loss: 0.5 } };
+    const entry = { kind: "step", epoch: 1, step: 1, lr: 0.1, loss: 2, seconds: 3 };
+    for (const wrong of [
+      { states: null },
+      { states: [] },
+      { log: null },
+      { log: [null] },
+      { log: [{ ...entry, kind: "other" }] },
+      { log: [{ ...entry, lr: "0.1" }] },
+      { log: [{ ...entry, accuracy: {} }] },
+      { place: null },
+      { place: { epoch: 1 } },
+      { place: { epoch: -1, step: 0 } },
+      { place: { epoch: 1, step: "2" } },
+      { finishing: 1 },
+      { finished: null },
+      { seconds: "3" },
+      { seconds: Number.NaN },
+      { sums: {} },
+      { sums: { epoch: sums } },
+      { sums: { epoch: sums, entry: { ...sums, totals: { loss: "x" } } } },
+      { sums: { epoch: sums, entry: { ...sums, count: 0.5 } } },
+      { seconds: undefined },
+    ]) {
+      const state = { ...trainer.stateDict(), ...(wrong as object) };
+      expect(() => trainer.loadStateDict(state), JSON.stringify(wrong)).toThrow(StateDictError);
+      const [name] = Object.keys(wrong);
+      expect(() => trainer.loadStateDict(state)).toThrow(`Trainer.loadStateDict: ${name} expected`);
+      expect(JSON.stringify(trainer.stateDict())).toBe(JSON.stringify(before));
     }
+    trainer.loadStateDict({ ...before, log: [{ ...entry, accuracy: null, note: "x" }] as never });
+    expect(trainer.log).toHaveLength(1);
     expect(resumeTrainer(join(folder, "nothing"), trainer)).toBe(false);
     writeFileSync(join(folder, "damaged"), "no checkpoint");
     expect(() => resumeTrainer(join(folder, "damaged"), trainer)).toThrow(DataError);
@@ -556,6 +586,10 @@ describe("curves", () => {
     await trainer.fit();
     expect(Object.keys(curves(trainer.log, "title"))).toEqual(["loss", "lr", "l1", "accuracy"]);
     expect(curves([])).toEqual({});
+    for (const wrong of [null, 3, "x", undefined]) {
+      expect(() => curves([...trainer.log, wrong as never])).toThrow(OptionError);
+      expect(() => curves([wrong as never])).toThrow(/curves: entry 0 of the log expected an object, got/);
+    }
   });
 });
 

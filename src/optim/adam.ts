@@ -25,7 +25,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     step: "count",
     exp_avg: "tensor",
     exp_avg_sq: "tensor",
-    max_exp_avg_sq: "tensor",
+    max_exp_avg_sq: "tensor?",
   } as const;
 
   protected checkOptions(o: AdamOptions): void {

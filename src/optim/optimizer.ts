@@ -58,8 +58,8 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     }
   }
 
-  /** What a parameter's state may hold, by name: a count of steps, or a tensor of the parameter's shape. */
-  protected abstract readonly stateKinds: Readonly<Record<string, "count" | "tensor">>;
+  /** What a parameter's state holds from its first step on, by name: a count of steps, or a tensor of the parameter's shape ("?": with some options only). */
+  protected abstract readonly stateKinds: Readonly<Record<string, "count" | "tensor" | "tensor?">>;
 
   /** Throws an OptionError for a bad value. Called when a group is added, and before each step, as options may be changed. */
   protected abstract checkOptions(options: Options): void;
@@ -194,7 +194,17 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     });
     const entries = Object.entries(dict.state).map(([number, values]): [Tensor, ParamState] => {
       const param = byNumber.get(number) ?? fail(`state of parameter ${number}, which is in no group`);
-      if (typeof values !== "object" || values === null) fail(`state of parameter ${number}: expected an object`);
+      if (typeof values !== "object" || values === null || Array.isArray(values)) {
+        fail(`state of parameter ${number}: expected an object, got ${describe(values)}`);
+      }
+      const lacking = Object.keys(this.stateKinds).filter(
+        (name) => !this.stateKinds[name].endsWith("?") && !Object.hasOwn(values, name),
+      );
+      if (lacking.length > 0 && Object.keys(values).length > 0) {
+        fail(
+          `state of parameter ${number}: expected ${lacking.join(", ")}, got only ${Object.keys(values).join(", ")}`,
+        );
+      }
       for (const [name, value] of Object.entries(values)) {
         this.#checkState(name, value, param, (expected, came) =>
           fail(`${name} of parameter ${number}: expected ${expected}, got ${came}`),

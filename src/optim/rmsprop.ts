@@ -39,8 +39,8 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected readonly stateKinds = {
     step: "count",
     square_avg: "tensor",
-    grad_avg: "tensor",
-    momentum_buffer: "tensor",
+    grad_avg: "tensor?",
+    momentum_buffer: "tensor?",
   } as const;
 
   constructor(params: Params<RMSpropOptions>, options?: Partial<RMSpropOptions>) {

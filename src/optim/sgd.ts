@@ -38,7 +38,7 @@ export interface SGDOptions {
  * ```
  */
 export class SGD extends Optimizer<SGDOptions> {
-  protected readonly stateKinds = { momentum_buffer: "tensor" } as const;
+  protected readonly stateKinds = { momentum_buffer: "tensor?" } as const;
 
   constructor(params: Params<SGDOptions>, options?: Partial<SGDOptions>) {
     super("SGD", params, options, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false });

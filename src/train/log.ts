@@ -19,6 +19,15 @@ export interface LogEntry {
   [name: string]: number | string;
 }
 
+/** Whether a value is a line of a log. What else it has may be any number or text, or null, which JSON makes of NaN. */
+export function isLogEntry(value: unknown): value is LogEntry {
+  if (typeof value !== "object" || value === null || !["step", "epoch"].includes((value as LogEntry).kind))
+    return false;
+  const { kind: _, epoch, step, lr, loss, seconds, ...others } = value as LogEntry;
+  if (![epoch, step, lr, loss, seconds].every((number) => typeof number === "number")) return false;
+  return Object.values(others).every((item) => item === null || ["number", "string"].includes(typeof item));
+}
+
 export type EpochEntry = LogEntry & { kind: "epoch" };
 
 const FIXED = ["kind", "epoch", "step", "lr", "loss", "seconds"];
@@ -36,6 +45,10 @@ const FIXED = ["kind", "epoch", "step", "lr", "loss", "seconds"];
  */
 export function curves(log: readonly LogEntry[], title = ""): Record<string, Picture> {
   if (!Array.isArray(log)) throw new OptionError(`curves: log expected an array of log entries, got ${describe(log)}`);
+  log.forEach((entry: unknown, i) => {
+    if (typeof entry === "object" && entry !== null) return;
+    throw new OptionError(`curves: entry ${i} of the log expected an object, got ${describe(entry)}`);
+  });
   const names = [...new Set(log.flatMap((entry) => Object.keys(entry)))].filter((name) => !FIXED.includes(name));
   const isLoss = (name: string) => /loss$/i.test(name);
   const line = (name: string, kind: LogEntry["kind"], label = name): Series => ({

@@ -5,7 +5,7 @@ import { inMode } from "../nn/mode.ts";
 import { clipGradNorm } from "../nn/utils.ts";
 import { checkInteger, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
-import { type GeneratorState, type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
+import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { asTask, Scope, scope } from "../tensor/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { noGrad } from "../tensor/tensor.ts";
@@ -14,25 +14,7 @@ import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";
 import { rememberStates } from "./remember.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
-
-/** All there is to know of a trainer, to go on at the same bit. */
-export interface TrainerState {
-  place: Place;
-  finishing: boolean;
-  finished: boolean;
-  seconds: number;
-  sums: { epoch: Sums; entry: Sums };
-  log: LogEntry[];
-  loader: DataLoaderState;
-  /** Of the trainer's own generator; null before training began. */
-  generator: GeneratorState | null;
-  states: Record<string, unknown>;
-}
-
-interface Sums {
-  count: number;
-  totals: Record<string, number>;
-}
+import { addTo, checkTrainerState, means, noSums, type TrainerState } from "./trainer_state.ts";
 
 const TURN_MS = 50;
 const NO_OPTIONS = {
@@ -51,7 +33,6 @@ const NO_OPTIONS = {
   logEvery: undefined,
   generator: undefined,
 } satisfies Record<keyof TrainerOptions<unknown>, undefined>;
-const noSums = (): Sums => ({ count: 0, totals: {} });
 
 /**
  * The training loop: batches, steps, validation, a log. It stops after any step and goes on there to the same bits, in this process
@@ -325,16 +306,13 @@ export class Trainer<B = any> {
   /** @throws StateDictError where a part has no state, or another. */
   loadStateDict(state: TrainerState): void {
     checkStateKind("Trainer", "Trainer", state);
-    const defaults = this.stateDict();
-    const known = Object.keys(defaults);
+    const known = Object.keys(this.stateDict());
     const foreign = Object.keys(state).find((name) => !known.includes(name));
     if (foreign !== undefined) {
       throw new StateDictError(`Trainer.loadStateDict: expected ${known.join(", ")}, got "${foreign}" as well`);
     }
-    const { place, finishing, finished, seconds, sums, log, loader, states } = { ...defaults, ...state };
-    if (typeof states !== "object" || states === null || !Array.isArray(log) || !sums?.epoch || !place) {
-      throw new StateDictError("Trainer.loadStateDict: expected what stateDict() gave");
-    }
+    checkTrainerState(state);
+    const { place, finishing, finished, seconds, sums, log, loader, states } = state;
     const setGenerator = this.#random.load(state.generator);
     const parts = this.#parts();
     const missing = Object.keys(parts).filter((name) => !(name in states));
@@ -348,12 +326,13 @@ export class Trainer<B = any> {
       throw error;
     }
     setGenerator();
-    this.#place = { ...place };
+    this.#place = { epoch: place.epoch, step: place.step };
     this.#finishing = finishing;
     this.#finished = finished;
     this.#seconds = seconds;
     this.#sums = structuredClone(sums);
-    this.log.splice(0, this.log.length, ...log);
+    this.log.length = 0;
+    for (const entry of log) this.log.push({ ...entry });
   }
 }
 
@@ -361,13 +340,4 @@ function shown(numbers: Record<string, number>): string {
   return Object.entries(numbers)
     .map(([name, value]) => `${name} ${value}`)
     .join(", ");
-}
-
-function addTo(sums: Sums, numbers: Record<string, number>): void {
-  sums.count++;
-  for (const [name, value] of Object.entries(numbers)) sums.totals[name] = (sums.totals[name] ?? 0) + value;
-}
-
-function means({ count, totals }: Sums): Record<string, number> {
-  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / count]));
 }
