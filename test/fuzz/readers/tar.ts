@@ -1,0 +1,28 @@
+/** A reader of plain tar archives (ustar) beside the package's: the files by name, whole. */
+import { Refused } from "./json.ts";
+
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1").split("\0")[0];
+
+/** @throws Refused for what is no plain archive, whole to the end: then nothing can be said of it. */
+export function readTar(archive: Uint8Array): { name: string; bytes: Uint8Array }[] {
+  const files: { name: string; bytes: Uint8Array }[] = [];
+  for (let at = 0; at + 512 <= archive.length; ) {
+    const header = archive.subarray(at, at + 512);
+    if (header.every((byte) => byte === 0)) {
+      const rest = archive.subarray(at);
+      if (rest.length < 1024 || rest.some((byte) => byte !== 0)) throw new Refused("something after the end");
+      return files;
+    }
+    const sum = header.reduce((a, byte, i) => a + (i >= 148 && i < 156 ? 32 : byte), 0);
+    if (Number.parseInt(text(header.subarray(148, 156)).trim(), 8) !== sum) throw new Refused("a checksum");
+    const size = text(header.subarray(124, 136)).trim();
+    const kind = String.fromCharCode(header[156]);
+    if (!/^[0-7]+$/.test(size) || !"0\0".includes(kind)) {
+      throw new Refused(`a size of ${size}, an entry of kind ${kind}`);
+    }
+    const end = at + 512 + Number.parseInt(size, 8);
+    files.push({ name: text(header.subarray(0, 100)), bytes: archive.subarray(at + 512, end) });
+    at = Math.ceil(end / 512) * 512;
+  }
+  throw new Refused("no end");
+}
