@@ -20,6 +20,7 @@ export function readTar(archive: Uint8Array): { name: string; bytes: Uint8Array 
     if (!/^[0-7]+$/.test(size) || !"0\0".includes(kind)) {
       throw new Refused(`a size of ${size}, an entry of kind ${kind}`);
     }
+    if (header.subarray(157, 257).some((byte) => byte !== 0)) throw new Refused("a file with a link");
     const end = at + 512 + Number.parseInt(size, 8);
     files.push({ name: text(header.subarray(0, 100)), bytes: archive.subarray(at + 512, end) });
     at = Math.ceil(end / 512) * 512;
