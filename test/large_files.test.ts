@@ -22,14 +22,17 @@ import {
   nn,
   OptionError,
   OutOfMemoryError,
+  ones,
   optim,
   ReleasedError,
   resetPeakMemory,
+  ShapeError,
   scope,
-  type Tensor,
+  Tensor,
   tensor,
   zeros,
 } from "wasmgrad";
+import { DataLoader, TensorDataset } from "wasmgrad/data";
 import {
   type BlobLike,
   loadCheckpoint,
@@ -40,11 +43,13 @@ import {
   writeSafetensors,
   writeSafetensorsBlob,
 } from "wasmgrad/io";
+import { resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
 import { readWholeFile, writeFileAtomically } from "../src/io/files.ts";
 import { bytesSource, readFrom } from "../src/io/pieces.ts";
 import { readBlob } from "../src/io/safetensors.ts";
 import { readingSafetensors } from "../src/io/safetensors_read.ts";
 import { layOut } from "../src/io/safetensors_write.ts";
+import { plain } from "./fuzz/readers/state.ts";
 
 let folder: string;
 let path: string;
@@ -383,6 +388,34 @@ describe("checkpoints", () => {
     expect(() => loadCheckpoint(path, { model })).toThrow(/"extra.flags": element 0/);
     expect([...model.weight.data()]).toEqual([8, 9]);
     expect(memory().liveTensors).toBe(liveTensors);
+  });
+
+  test("of a trainer are loaded with one copy of its present state, and undone whole", async () => {
+    const make = (width: number) => {
+      const model = new nn.Linear(2, width);
+      const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+      const loader = new DataLoader(new TensorDataset(ones([4, 2])), { batchSize: 2 });
+      const loss = ([x]: Tensor[]) => model.forward(x).square().mean();
+      return new Trainer({ model, optimizer, loader, loss, epochs: 2 });
+    };
+    const [saved, other] = [make(3), make(3)];
+    await saved.fit();
+    saveTrainer(path, saved);
+    const data = vi.spyOn(Tensor.prototype, "data");
+    resumeTrainer(path, other);
+    expect(data).toHaveBeenCalledTimes(2); // weight and bias: it has no momentum yet
+    data.mockClear();
+    resumeTrainer(path, other);
+    expect(data).toHaveBeenCalledTimes(4);
+    data.mockRestore();
+    expect(plain(other.stateDict())).toEqual(plain(saved.stateDict()));
+
+    saveCheckpoint(path, { model: saved, loader: make(3) });
+    const target = make(3);
+    const before = JSON.stringify(target.stateDict());
+    const broken = { stateDict: () => 0, loadStateDict: () => void tensor([1]).reshape([2]) };
+    expect(() => loadCheckpoint(path, { model: target, loader: broken })).toThrow(ShapeError);
+    expect(JSON.stringify(target.stateDict())).toBe(before);
   });
 
   test("a part may keep the tensors that it is given, or views and sums of them", () => {

@@ -1,9 +1,10 @@
-import { DataError, OptionError, OutOfMemoryError } from "../errors.ts";
+import { DataError, OptionError } from "../errors.ts";
 import type { TypedArray } from "../ops/array.ts";
 import { checkInteger, describe, readOptions } from "../ops/options.ts";
-import { type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
-import { scope } from "../tensor/scope.ts";
+import { getRngState, setRngState } from "../tensor/generator.ts";
+import { Scope, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { allOrNothing } from "./all_or_nothing.ts";
 import { DeferredTensors } from "./deferred_tensors.ts";
 import { writeFileAtomically } from "./files.ts";
 import { type ByteSource, readFrom } from "./pieces.ts";
@@ -99,28 +100,32 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
   const parts = readOptions("loadCheckpoint", options, noParts());
   checkParts("loadCheckpoint", parts);
   const deferred = new DeferredTensors();
-  return readNamedFile(path, (source) => {
-    let restore = () => {};
-    // the outer scope owns the tensors of `extra` until they are read
-    return scope(() => {
+  return readNamedFile(path, (source) =>
+    // the tensors of `extra` belong to this scope until they are read, and then to the one around
+    scope(() => {
+      const inner = new Scope("loadCheckpoint");
       try {
-        const position = scope(() => {
-          const saved = decode(path, source, deferred);
-          const missing = PARTS.filter((name) => parts[name] && saved.parts[name] === undefined);
-          if (missing.length > 0) throw new DataError(`${path}: the checkpoint has no state of ${missing.join(", ")}`);
-          restore = rememberState(parts);
-          apply(parts, saved);
+        const saved = decode(path, source, deferred);
+        const given = PARTS.filter((name) => parts[name]);
+        const missing = given.filter((name) => saved.parts[name] === undefined);
+        if (missing.length > 0) throw new DataError(`${path}: the checkpoint has no state of ${missing.join(", ")}`);
+        return allOrNothing("loadCheckpoint", [...given.map((name) => parts[name] as Stateful), DEFAULT_RANDOM], () => {
+          for (const name of given) parts[name]?.loadStateDict(saved.parts[name]);
+          DEFAULT_RANDOM.loadStateDict(saved.random);
+          inner.moveToParent(saved.position);
+          inner.close();
+          deferred.readOwned(); // the tensors of `extra`, and what a part kept
           return saved.position;
         });
-        deferred.readOwned(); // the tensors of `extra`, and what a part kept
-        return position;
-      } catch (error) {
-        restore();
-        throw error;
+      } finally {
+        inner.close();
       }
-    });
-  });
+    }),
+  );
 }
+
+/** The default random generator, as something that has a state. */
+const DEFAULT_RANDOM: Stateful = { stateDict: getRngState, loadStateDict: setRngState };
 
 function noParts(): CheckpointParts {
   return { model: undefined, optimizer: undefined, scheduler: undefined, loader: undefined };
@@ -139,9 +144,10 @@ function checkParts(op: string, parts: CheckpointParts): void {
   }
 }
 
-interface States {
+interface Decoded {
   parts: Record<string, unknown>;
   random: unknown;
+  position: CheckpointPosition;
 }
 
 /** The states of the parts and of the default random generator, as JSON. Their tensors go into `tensors`. */
@@ -165,11 +171,7 @@ function layOutCheckpoint(parts: CheckpointParts, { epoch, step, extra }: Checkp
 }
 
 /** The tensors of what it returns are read from `source` once they are used. */
-function decode(
-  path: string,
-  source: ByteSource,
-  deferred: DeferredTensors,
-): States & { position: CheckpointPosition } {
+function decode(path: string, source: ByteSource, deferred: DeferredTensors): Decoded {
   try {
     const { entries, metadata, dataStart } = readFrom(source, readingHeader(source.size));
     if (metadata.format !== FORMAT) throw new DataError("it is a safetensors file, but not a checkpoint");
@@ -191,40 +193,4 @@ function decode(
   } catch (cause) {
     throw new DataError(`${path}: cannot be loaded as a checkpoint: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** Copies the present states, outside of WebAssembly memory. Returns what loads them again. */
-function rememberState(parts: CheckpointParts): () => void {
-  const { states, copies } = scope(() => {
-    const tensors = new Map<string, Tensor>();
-    const states = packStates(parts, tensors);
-    return { states, copies: [...tensors].map(([name, tensor]) => ({ name, ...copyOf(name, tensor) })) };
-  });
-  return () =>
-    scope(() => {
-      const deferred = new DeferredTensors();
-      const tensors = Object.fromEntries(
-        copies.map(({ name, shape, dtype, data }) => [name, deferred.make(shape, dtype, (view) => view().set(data))]),
-      );
-      const unpack = (json: Json) => unpackState(json, tensors);
-      apply(parts, { parts: unpack(states.parts) as Record<string, unknown>, random: unpack(states.random) });
-    });
-}
-
-function copyOf(name: string, tensor: Tensor) {
-  const { shape, dtype } = tensor;
-  try {
-    return { shape, dtype, data: tensor.data() };
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new OutOfMemoryError(
-      `loadCheckpoint: the present state is copied first, to be restored where loading fails; no memory for the ${4 * tensor.numel()} bytes of "${name}" (${cause.message})`,
-      { cause },
-    );
-  }
-}
-
-function apply(parts: CheckpointParts, states: States): void {
-  for (const name of PARTS) parts[name]?.loadStateDict(states.parts[name]);
-  setRngState(states.random as GeneratorState);
 }

@@ -1,5 +1,6 @@
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
+import { allOrNothing } from "../io/all_or_nothing.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import { inMode } from "../nn/mode.ts";
 import { clipGradNorm } from "../nn/utils.ts";
@@ -12,7 +13,6 @@ import { noGrad } from "../tensor/tensor.ts";
 import { checkParts, readLoss, readNumbers, refuseAsync } from "./checks.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";
-import { rememberStates } from "./remember.ts";
 import type { Callback, Place, TrainerOptions } from "./trainer_options.ts";
 import { addTo, checkTrainerState, means, noSums, type TrainerState } from "./trainer_state.ts";
 
@@ -317,14 +317,10 @@ export class Trainer<B = any> {
     const parts = this.#parts();
     const missing = Object.keys(parts).filter((name) => !(name in states));
     if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);
-    const restore = rememberStates([...Object.values(parts), this.options.loader]);
-    try {
+    allOrNothing("Trainer.loadStateDict", [...Object.values(parts), this.options.loader], () => {
       for (const [name, part] of Object.entries(parts)) part.loadStateDict(states[name]);
       this.options.loader.loadStateDict(loader);
-    } catch (error) {
-      restore();
-      throw error;
-    }
+    });
     setGenerator();
     this.#place = { epoch: place.epoch, step: place.step };
     this.#finishing = finishing;

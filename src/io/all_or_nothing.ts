@@ -1,0 +1,79 @@
+import { OutOfMemoryError } from "../errors.ts";
+import type { DType, TypedArray } from "../ops/array.ts";
+import { isPlainObject, kindOfTypedArray } from "../ops/typed_arrays.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Stateful } from "./checkpoint.ts";
+import { DeferredTensors } from "./deferred_tensors.ts";
+
+/** A tensor's elements outside of WebAssembly memory. */
+class Copy {
+  readonly data: TypedArray;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+
+  constructor(op: string, source: Tensor) {
+    this.shape = source.shape;
+    this.dtype = source.dtype;
+    try {
+      this.data = source.data();
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new OutOfMemoryError(
+        `${op}: the present state is copied first, to be restored where loading fails; ` +
+          `no memory for ${4 * source.numel()} bytes of it (${cause.message})`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** Whether a call around keeps the present states already. */
+let isKept = false;
+
+/**
+ * Runs `load`, which loads states into the parts. Where it throws, the parts have the states again that they had before: until then a
+ * copy is kept outside of WebAssembly memory, one only, also where a part that is loaded calls this for parts of its own.
+ */
+export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: () => T): T {
+  if (isKept) return load(); // what is around restores these as well
+  const restore = rememberStates(op, parts);
+  isKept = true;
+  try {
+    return load();
+  } catch (error) {
+    restore();
+    throw error;
+  } finally {
+    isKept = false;
+  }
+}
+
+/** Copies the present states. Returns what loads them again. */
+function rememberStates(op: string, parts: readonly Stateful[]): () => void {
+  const states = scope(() => parts.map((part) => copyOf(op, part.stateDict())));
+  return () =>
+    scope(() => {
+      const deferred = new DeferredTensors();
+      for (const [i, part] of parts.entries()) part.loadStateDict(restored(states[i], deferred));
+    });
+}
+
+function copyOf(op: string, state: unknown): unknown {
+  return mapTree(state, (value) => {
+    if (value instanceof Tensor) return new Copy(op, value);
+    return kindOfTypedArray(value) ? (value as TypedArray).slice() : value;
+  });
+}
+
+function restored(state: unknown, deferred: DeferredTensors): unknown {
+  return mapTree(state, (value) =>
+    value instanceof Copy ? deferred.make(value.shape, value.dtype, (view) => view().set(value.data)) : value,
+  );
+}
+
+function mapTree(value: unknown, map: (leaf: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => mapTree(item, map));
+  if (!isPlainObject(value)) return map(value);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTree(item, map)]));
+}
