@@ -77,7 +77,27 @@ export function mutateSafetensors(random: Random, bytes: Uint8Array): Uint8Array
   const fields = JSON.parse(header.toString());
   // a checkpoint has a state: JSON in the JSON
   const ofState = fields.__metadata__?.state ? ["state", "state"] : [];
-  switch (random.pick(["header", "data", "dtype", "names", "order", ...ofState])) {
+  const shift = (name: string, bytes: number) => {
+    const offsets = fields[name].data_offsets;
+    fields[name].data_offsets = [offsets[0] + bytes, offsets[1] + bytes];
+  };
+  const names = Object.keys(fields).filter((key) => key !== "__metadata__");
+  switch (random.pick(["header", "data", "dtype", "names", "order", "place", "twice", ...ofState])) {
+    case "place": {
+      // a hole, an overlap, bytes before the first or after the last
+      const from = random.integer(0, names.length - 1);
+      const by = random.pick([-8, -4, 4, 8]);
+      for (const name of random.chance(0.7) ? names.slice(from) : [names[from]]) shift(name, by);
+      const more = Buffer.alloc(random.pick([0, Math.max(0, by)]));
+      return joinSafetensors(Buffer.from(JSON.stringify(fields)), Buffer.concat([data, more]));
+    }
+    case "twice": {
+      const name = random.pick(Object.keys(fields));
+      const again = `${JSON.stringify(name)}:${JSON.stringify(fields[name])}`;
+      const text = header.toString().trim();
+      header = Buffer.from(random.chance(0.5) ? `{${again},${text.slice(1)}` : `${text.slice(0, -1)}, ${again}}`);
+      break;
+    }
     case "state":
       if (random.chance(0.3)) {
         fields.__metadata__.state = replaceJson(random, Buffer.from(fields.__metadata__.state)).toString();
@@ -89,7 +109,7 @@ export function mutateSafetensors(random: Random, bytes: Uint8Array): Uint8Array
       for (let n = random.integer(1, 20); n > 0; n--) data[random.integer(0, data.length - 1)] = random.integer(0, 255);
       break;
     case "dtype": {
-      const name = random.pick(Object.keys(fields).filter((key) => key !== "__metadata__"));
+      const name = random.pick(names);
       const { shape, data_offsets } = fields[name];
       const bytesOf = random.pick([1, 2, 4, 8]);
       const count = (data_offsets[1] - data_offsets[0]) / bytesOf;
