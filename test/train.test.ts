@@ -448,7 +448,7 @@ describe("a trainer's own random numbers", () => {
     makeAnother();
     setRngState(generator!);
     expect(await run(resumed)).toEqual(whole);
-    for (const bad of [{ seed: -1, offset: 0 }, { seed: 1 }, 5, "x"]) {
+    for (const bad of [{ seed: -1, offset: 0 }, { seed: 1 }, 5, 0, "x", "", false]) {
       expect(() => resumed.trainer.loadStateDict({ ...old, generator: bad as never })).toThrow(StateDictError);
     }
     expect(() => makeTrainer({ generator: 5 as never })).toThrow(OptionError);

@@ -54,18 +54,19 @@ export class OwnGenerator {
    *
    * @throws StateDictError
    */
-  load(state: GeneratorState | null | undefined): () => void {
+  load(given: GeneratorState | null | undefined): () => void {
+    const state = given ?? null; // 0 or "" is no state
     const loaded = new Generator();
     try {
-      if (state) loaded.setState(state);
+      if (state !== null) loaded.setState(state);
     } catch (cause) {
       const expected = "generator expected { seed, offset } or null";
       throw new StateDictError(`Trainer.loadStateDict: ${expected}, got ${describe(state)}`, { cause });
     }
     return () => {
-      this.#begun = !!state;
+      this.#begun = state !== null;
       this.#atMaking = null;
-      if (state) this.generator.setState(state);
+      if (state !== null) this.generator.setState(state);
       else if (this.#given) this.generator.setState(getRngState());
     };
   }
