@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format, inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import * as core from "wasmgrad";
 import { DTypeError, nn, OptionError, optim, ShapeError, Tensor, tensor, WasmgradError } from "wasmgrad";
@@ -27,7 +28,7 @@ function expectError(run: () => unknown, kind: typeof WasmgradError, words: read
 }
 
 const ints = (values: number[]) => tensor(values, { dtype: "int32" });
-const any = (value: unknown) => value as never;
+const any = <T = never>(value: unknown) => value as T;
 
 describe("arguments of another kind", () => {
   // a path in a file, so that nothing can be written there
@@ -906,5 +907,139 @@ describe("a state of something else", () => {
       "nothing was changed",
     ]);
     expectError(() => new Net().loadStateDict(any(sgd().stateDict()), { strict: false }), core.StateDictError, ["SGD"]);
+  });
+});
+
+describe("a tensor is no number and no array", () => {
+  const x = () => tensor([1, 2, 3]);
+  const one = () => tensor([7]);
+  const ops = ["Tensor: operators", "x.add(y)", "x.mul(y)", "x.item()"];
+  /** JavaScript that TypeScript would refuse. */
+  const js = (text: string) => new Function("x", "y", "typed", text.includes("return") ? text : `return ${text}`);
+
+  test.each([
+    "x + 1",
+    "1 + x",
+    "x + y",
+    "'loss ' + x",
+    "x - 1",
+    "x * 2",
+    "x / y",
+    "x ** 2",
+    "x % 2",
+    "-x",
+    "+x",
+    "~x",
+    "x < 1",
+    "x >= y",
+    "x == 1",
+    "1 != x",
+    "x++; return x",
+    "x += 1; return x",
+    "Number(x)",
+    "Math.max(x, 1)",
+    "isNaN(x)",
+    "typed[0] = x; return typed",
+    "Float32Array.of(x)",
+    "[x, y].reduce((a, b) => a + b)",
+  ])("%s", (text) => {
+    const run = (make: () => Tensor) => () => js(text)(make(), make(), new Float32Array(1));
+    expectError(run(x), OptionError, ["float32 [3]", "template literal", ...ops]);
+    expectError(run(one), OptionError, ["float32 [1]", ...ops]);
+    expectError(
+      run(() => new nn.Parameter(tensor(1))),
+      OptionError,
+      ["float32 []", ...ops],
+    );
+  });
+
+  test("its text is what it prints", () => {
+    expect(`${x()}`).toBe("tensor([1., 2., 3.])");
+    expect(String(one())).toBe("tensor([7.])");
+    expect([one(), one()].join(" ")).toBe("tensor([7.]) tensor([7.])");
+    expect(format("%s", one())).toBe("tensor([7.])");
+    expect(inspect({ x: one() })).toBe("{ x: tensor([7.]) }");
+    expect(`${new nn.Parameter(one())}`).toBe("tensor([7.], requiresGrad=true)");
+  });
+
+  test("it is equal to itself only, and not to null", () => {
+    const y = x();
+    expect(js("[x == x, x == y, x == null, null != x, x != y]")(y, x())).toEqual([true, false, false, true, true]);
+    expect(Object.is(y, y) && [y].includes(y)).toBe(true);
+  });
+
+  const get = (key: PropertyKey, of: object = x()) => (of as Record<PropertyKey, unknown>)[key];
+  const set = (key: PropertyKey, of: object = x()) => {
+    (of as Record<PropertyKey, unknown>)[key] = 1;
+  };
+  const read = ["reads no element of float32 [3]", "x.index(i)", "x.select(dim, i)", "x.data()[i]"];
+  const written = ["changes no element of float32 [3]", "where()", "copy_()"];
+
+  test.each<Row>([
+    ["x[0]", () => get(0), OptionError, "Tensor: x[0]", ...read],
+    ["x[1000]", () => get(1000), OptionError, "x[1000]", ...read],
+    ["x[-1]", () => get(-1), OptionError, "x[-1]", ...read],
+    ["x[0.5]", () => get(0.5), OptionError, "x[0.5]", ...read],
+    ["x[[0, 1]]", () => get(any([0, 1])), OptionError, "x[0,1]", ...read],
+    ["x[':2']", () => get(":2"), OptionError, "x[:2]", ...read],
+    ["x[mask]", () => get(any(x().gt(1))), OptionError, "x[tensor([False", "x.where(mask, y)", "reads"],
+    ["x[0] of a parameter", () => get(0, new nn.Parameter(x())), OptionError, ...read],
+    ["x[0] = 1", () => set(0), OptionError, "x[0] = ...", ...written],
+    ["x[-1] = 1", () => set(-1), OptionError, "x[-1] = ...", ...written],
+    ["x[1000] = 1", () => set(1000), OptionError, "x[1000] = ...", ...written],
+    ["x[mask] = 1", () => set(any(x().gt(1))), OptionError, "maskedFill()", "changes"],
+    ["x[0] = 1 of a parameter", () => set(0, new nn.Parameter(x())), OptionError, ...written],
+    [
+      "x[0] += 1",
+      () => {
+        const y = any(x()) as number[];
+        y[0] += 1;
+      },
+      OptionError,
+      ...read,
+    ],
+    ["x.requires_grad = true", () => set("requires_grad"), OptionError, "expected requiresGrad, got requires_grad"],
+    ["x.index_select", () => get("index_select"), OptionError, "expected indexSelect, got index_select"],
+    ["Array.from(x)", () => Array.from(any(x())), OptionError, ...read],
+    ["new Float32Array(x)", () => new Float32Array(any(x())), OptionError, ...read],
+    [
+      "indices of a subset",
+      () => new data.Subset({ length: 3, get: () => [1] }, any(ints([0, 1]))),
+      OptionError,
+      "int32 [2]",
+    ],
+    ["labels of fewLabels", () => data.fewLabels(any(ints([0, 1])), 1), OptionError, "x.data()[i]"],
+  ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
+
+  test("length is that of the first dimension", () => {
+    expect(x().length).toBe(3);
+    expect(core.zeros([0, 2]).length).toBe(0);
+    expect(tensor(1).length).toBeUndefined();
+    const y = x();
+    const rows = [];
+    for (let i = 0; i < y.length; i++) rows.push(y.index(i).item());
+    expect(rows).toEqual([1, 2, 3]);
+    expect(() => [...any<Iterable<number>>(y)]).toThrow(/not iterable|iterator/);
+  });
+
+  test("it is an object as others are", async () => {
+    const y = x();
+    expect([y instanceof Tensor, y instanceof Object, y instanceof nn.Parameter]).toEqual([true, true, false]);
+    expect(await y).toBe(y);
+    expect(["dtype" in y, "nothing" in y, 0 in y]).toEqual([true, false, false]);
+    expect(Object.hasOwn(y, "contents")).toBe(true);
+    expect([get("nothing", y), get("_isMockFunction", y), get("__esModule", y), get("snake_case", y)]).toEqual(
+      new Array(4).fill(undefined),
+    );
+    set("note", y);
+    expect(get("note", y)).toBe(1);
+    expect(Object.keys(y).sort()).toEqual(["contents", "note"]);
+    class Named extends nn.Parameter {
+      constructor(values: Tensor) {
+        super(values);
+        set("own", this);
+      }
+    }
+    expect(get("own", new Named(y))).toBe(1);
   });
 });

@@ -203,12 +203,12 @@ export abstract class Module {
 
   /** This module's parameters that are fields of its own. */
   ownParameters(): [name: string, parameter: Parameter][] {
-    return this.#fields().filter((field): field is [string, Parameter] => field[1] instanceof Parameter);
+    return this.#fields().filter((field): field is [string, Parameter] => isParameter(field[1]));
   }
 
   /** The modules that are fields of this one, under each of their names. */
   ownModules(): [name: string, module: Module][] {
-    return this.#fields().filter((field): field is [string, Module] => field[1] instanceof Module);
+    return this.#fields().filter((field): field is [string, Module] => isModule(field[1]));
   }
 
   /** This module's buffers that are fields of its own. */
@@ -241,6 +241,16 @@ export abstract class Module {
     for (const [name, buffer] of this.ownBuffers({ persistentOnly: true })) yield [join(path, name), buffer];
     for (const [name, child] of this.ownModules()) yield* child.#state(join(path, name));
   }
+}
+
+// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a plain tensor is told first
+function isParameter(value: unknown): value is Parameter {
+  const isTensor = value instanceof Tensor && Object.getPrototypeOf(value) !== Tensor.prototype;
+  return isTensor && value instanceof Parameter;
+}
+
+function isModule(value: unknown): value is Module {
+  return !(value instanceof Tensor) && value instanceof Module;
 }
 
 /** Refuses the output of a user's `forward` that is none. */

@@ -317,11 +317,10 @@ export function scope<T>(body: () => T): T {
   return inMode(true, openScope(), () => {
     const own = new Scope("scope()");
     try {
-      const result = refusePromise(
-        "scope",
-        body(),
-        "; write scope(async () => ...), whose scope follows it across each await",
-      );
+      const result = body();
+      if (!isTensor(result)) {
+        refusePromise("scope", result, "; write scope(async () => ...), whose scope follows it across each await");
+      }
       own.moveToParent(result);
       return result;
     } finally {

@@ -50,6 +50,7 @@ import { StandardDeviation, Variance, type VarianceOptions } from "../ops/varian
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
 import { Where } from "../ops/where.ts";
 import { frames, withFrame } from "../wasm/block.ts";
+import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
 import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
@@ -84,7 +85,8 @@ function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
   const before = gradEnabled;
   gradEnabled = enabled;
   try {
-    return refusePromise(op, body());
+    const result = body();
+    return result instanceof Tensor ? result : refusePromise(op, result);
   } finally {
     gradEnabled = before;
   }
@@ -141,6 +143,8 @@ export class Tensor implements Leaf, Disposable {
 
   static {
     setTensorClass(Tensor.prototype, (value) => (#handle in value ? (value as Tensor).#handle : undefined));
+    const shown = (value: object) => (#handle in value ? describeInput(value) : "tensors");
+    Object.setPrototypeOf(Tensor.prototype, bracketsOf(Tensor.prototype, shown));
   }
 
   /** The tensor's place in memory management; not for users. */
@@ -163,6 +167,11 @@ export class Tensor implements Leaf, Disposable {
     if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
     handle.usedIn = frames;
     return this.#array;
+  }
+
+  /** The length of the first dimension, as Python's `len(x)`; a scalar has none. */
+  get length(): number {
+    return this.shape[0];
   }
 
   /** Number of dimensions. */
@@ -214,6 +223,15 @@ export class Tensor implements Leaf, Disposable {
    */
   valueOf(): this {
     return this;
+  }
+
+  /** Text is as `toString()` gives it. JavaScript's operators would make a text or NaN of a tensor, and are an OptionError. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw new OptionError(
+      `Tensor: operators like + and < expected numbers, got a tensor (${describeInput(this)}): write x.add(y), x.sub(y), x.mul(y), ` +
+        "x.div(y), x.lt(y), x.gt(y), x.eq(y); the number of a tensor with one element is x.item(), its text String(x) or a template literal",
+    );
   }
 
   /** The elements as PyTorch prints them; what `console.log` shows in Node. */
