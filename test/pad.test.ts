@@ -94,3 +94,10 @@ test("circular wraps what is left", () => {
     "pad: mode circular takes at most 3 in the 3 that are left of dim 0 of [5], got 4 and -2",
   );
 });
+
+test("replicate far before the result: all of it shows the last element", () => {
+  const x = tensor([1, 2, 3], { shape: [1, 3] });
+  const far = 2 ** 31 - 4;
+  expect([...nn.functional.pad(x, [-far, far + 3], { mode: "replicate" }).data()]).toEqual([3, 3, 3, 3, 3, 3]);
+  expect([...nn.functional.pad(x, [far, -far], { mode: "replicate" }).data()]).toEqual([1, 1, 1]);
+});

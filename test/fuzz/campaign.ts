@@ -24,14 +24,25 @@ export interface Outcome {
 /** A case that failed, with what is needed to see it. */
 export class CaseError extends Error {}
 
-/** Runs the cases `first` to `first + count - 1` of a kind. Stops at ten failures. */
-export async function runKind(kind: Kind, seed: number, count: number, first = 0, limit = Infinity): Promise<Outcome> {
+export interface RunOptions {
+  /** The first case. Default 0. */
+  first?: number;
+  /** No case begins later than this many milliseconds after the first. Default Infinity. */
+  limit?: number;
+  /** Called before each case. */
+  onCase?: (kind: string, index: number) => void;
+}
+
+/** Runs `count` cases of a kind. Stops at ten failures. */
+export async function runKind(kind: Kind, seed: number, count: number, options: RunOptions = {}): Promise<Outcome> {
+  const { first = 0, limit = Infinity, onCase } = options;
   const outcome: Outcome = { counts: new Map(), failures: [] };
   const finish = await kind.prepare?.();
   const end = performance.now() + limit;
   try {
     for (let index = first; index < first + count && outcome.failures.length < 10; index++) {
       if (performance.now() > end) break;
+      onCase?.(kind.name, index);
       let name = "failed";
       try {
         name = await kind.run(new Random(seed, index, kind.name));

@@ -17,7 +17,7 @@ export function takeLowMemory(): () => void {
   const addresses: number[] = [];
   while (take(64 * MEBI) < 2 ** 31);
   // blocks that were freed below are given out again first
-  for (let bytes = 64; bytes < 64 * MEBI; bytes *= 1.25) while (take(bytes) < 2 ** 31);
+  for (let bytes = 64; bytes < 64 * MEBI; bytes *= 1.1) while (take(bytes) < 2 ** 31);
   if (tensor([1]).array.ptr < 2 ** 31) throw new Error("the fuzzer's tensors do not lie above 2^31");
   return () => {
     addresses.forEach((address, i) => {

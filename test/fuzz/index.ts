@@ -1,12 +1,14 @@
 /**
  * Random cases against references in float64, as many as one likes.
  * usage: npm run fuzz -- [--seed 1] [--count 1000] [--only KIND[,KIND]] [--case INDEX] [--seconds N a kind] [--high]
- * --high: first takes 2 GiB, so that all addresses are above 2^31.
+ * --high: first takes 2 GiB of addresses, so that all others are above 2^31.
+ * A case that takes longer than two minutes ends the run.
  */
 import { parseArgs } from "node:util";
 import { describeFailure, runKind } from "./campaign.ts";
 import { takeLowMemory } from "./high.ts";
 import { kinds } from "./kinds.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 const { values } = parseArgs({
   options: {
@@ -26,12 +28,13 @@ if (unknown.length > 0 || !Number.isInteger(seed) || !(count > 0)) {
   process.exit(2);
 }
 if (values.high) takeLowMemory();
+const onCase = startWatchdog(seed, 120);
 let failed = 0;
 for (const kind of kinds.filter(({ name }) => wanted.includes(name))) {
   const start = performance.now();
   const { counts, failures } = values.case
-    ? await runKind(kind, seed, 1, Number(values.case))
-    : await runKind(kind, seed, count, 0, 1000 * Number(values.seconds));
+    ? await runKind(kind, seed, 1, { first: Number(values.case), onCase })
+    : await runKind(kind, seed, count, { limit: 1000 * Number(values.seconds), onCase });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const total = [...counts.values()].reduce((a, b) => a + b, 0);
   console.log(`${kind.name}: ${total} cases in ${seconds} s, ${failures.length} failed, seed ${seed}`);

@@ -1,4 +1,5 @@
 import type { Kind } from "./campaign.ts";
+import { far } from "./far.ts";
 import { formats } from "./formats.ts";
 import { fused } from "./fused.ts";
 import { graphs } from "./graphs.ts";
@@ -6,4 +7,4 @@ import { operations } from "./operations.ts";
 import { schedules } from "./schedules.ts";
 import { special } from "./special.ts";
 
-export const kinds: readonly Kind[] = [operations, special, graphs, fused, schedules, ...formats];
+export const kinds: readonly Kind[] = [operations, special, far, graphs, fused, schedules, ...formats];
