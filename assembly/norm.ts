@@ -136,32 +136,40 @@ export function normGroupSums(
 }
 
 /**
- * Per row, float32: dx = dy * a + (x - center) * b + c, from
- * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. Range: rows.
+ * Per row, float32: dx = dy * a + (x - center) * unit * b + c, from
+ * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. unit is 1 where b is a float32, as almost always; where
+ * that factor, which has the deviation in it twice, would overflow or vanish, unit is 1 / deviation. Range: rows.
  */
 export function normGradCoefficients(
   begin: i32, end: i32, mean: usize, inverse: usize, weight: usize, groupSums: usize, groupDots: usize,
-  a: usize, b: usize, c: usize, channels: i32, groups: i32, count: f64,
+  a: usize, unit: usize, b: usize, c: usize, channels: i32, groups: i32, count: f64,
 ): void {
   for (let row = begin; row < end; row++) {
     const g = groupOf(row, channels, groups);
     const m = loadDouble(mean, g);
     const r = loadDouble(inverse, g);
-    const slope = -r * r * loadDouble(groupDots, g) / count;
+    const half = -r * loadDouble(groupDots, g) / count;
+    const slope = r * half;
+    const fits = slope == 0 || (abs(slope) >= <f64>f32.MIN_NORMAL_VALUE && abs(slope) <= <f64>f32.MAX_VALUE);
     const at = <usize>row << 2;
     store<f32>(a + at, <f32>(r * weightOf(weight, row % channels)));
-    store<f32>(b + at, <f32>slope);
+    store<f32>(unit + at, fits ? 1 : <f32>r);
+    store<f32>(b + at, <f32>(fits ? slope : half));
     store<f32>(c + at, <f32>(-r * loadDouble(groupSums, g) / count - (m - <f64><f32>m) * slope));
   }
 }
 
-/** dx = dy * a + (x - center) * b + c, without x (which may be NaN) where b = 0; range: rows, or elements from a multiple of 4 where length = 1. */
+/**
+ * dx = dy * a + (x - center) * unit * b + c, without x (which may be NaN) where b = 0; range: rows, or elements from a multiple of 4
+ * where length = 1.
+ */
 export function normGradApply(
-  begin: i32, end: i32, x: usize, dy: usize, center: usize, a: usize, b: usize, c: usize, dx: usize, length: i32,
+  begin: i32, end: i32, x: usize, dy: usize, center: usize, a: usize, unit: usize, b: usize, c: usize, dx: usize,
+  length: i32,
 ): void {
   if (length == 1) {
     for (let i = begin; i < end; i += 4) {
-      const d = f32x4.sub(load4(x, i), load4(center, i));
+      const d = f32x4.mul(f32x4.sub(load4(x, i), load4(center, i)), load4(unit, i));
       const slope = load4(b, i);
       const own = v128.andnot(f32x4.mul(d, slope), f32x4.eq(slope, f32x4.splat(0)));
       const v = f32x4.add(f32x4.mul(load4(dy, i), load4(a, i)), own);
@@ -177,10 +185,19 @@ export function normGradApply(
     const bs = v128.load32_splat(b + at);
     const cs = v128.load32_splat(c + at);
     const flat = f32x4.eq(bs, f32x4.splat(0));
-    for (let i = 0; i < length; i += 4) {
-      const d = f32x4.sub(load4(x + offset, i), m);
-      const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
-      storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
+    if (load<f32>(unit + at) == 1) {
+      for (let i = 0; i < length; i += 4) {
+        const d = f32x4.sub(load4(x + offset, i), m);
+        const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
+        storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
+      }
+    } else {
+      const units = v128.load32_splat(unit + at);
+      for (let i = 0; i < length; i += 4) {
+        const d = f32x4.mul(f32x4.sub(load4(x + offset, i), m), units);
+        const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
+        storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
+      }
     }
   }
 }

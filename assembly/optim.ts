@@ -14,7 +14,7 @@ export function sgdStep(
 ): void {
   for (let i = begin; i < end; i += 4) {
     const param = load4(p, i);
-    let update = f32x4.add(load4(g, i), f32x4.mul(f32x4.splat(weightDecay), param));
+    let update = decayed(load4(g, i), weightDecay, param);
     if (b) {
       const scaled = f32x4.mul(f32x4.splat(gradScale), update);
       const buffer = f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), scaled);
@@ -23,6 +23,13 @@ export function sgdStep(
     }
     storeUpTo(p, i, end, f32x4.sub(param, f32x4.mul(f32x4.splat(lr), update)));
   }
+}
+
+/** g + weightDecay p; g where weightDecay is 0, even if p is infinite. */
+// @ts-ignore: decorator
+@inline
+function decayed(g: v128, weightDecay: f32, p: v128): v128 {
+  return weightDecay == 0 ? g : f32x4.add(g, f32x4.mul(f32x4.splat(weightDecay), p));
 }
 
 /** Elements of a parameter that are a unit of adamStep's range. */
@@ -95,7 +102,7 @@ function adamVector(
   weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
 ): void {
   const param = load4(p, i);
-  const grad = f32x4.add(load4(g, i), f32x4.mul(f32x4.splat(weightDecay), param));
+  const grad = decayed(load4(g, i), weightDecay, param);
   const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
   const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(m, i)), newPart);
   storeUpTo(m, i, end, mean);
@@ -122,7 +129,7 @@ export function rmspropStep(
 ): void {
   for (let i = begin; i < end; i += 4) {
     const param = load4(p, i);
-    const grad = f32x4.add(load4(g, i), f32x4.mul(f32x4.splat(weightDecay), param));
+    const grad = decayed(load4(g, i), weightDecay, param);
     const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusAlpha), grad), grad);
     let variance = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(s, i)), newSquare);
     storeUpTo(s, i, end, variance);
@@ -131,7 +138,9 @@ export function rmspropStep(
       const mean = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(a, i)), newPart);
       storeUpTo(a, i, end, mean);
       // rounding can take the difference below 0
-      variance = f32x4.max(f32x4.sub(variance, f32x4.mul(mean, mean)), f32x4.splat(0));
+      const about = f32x4.max(f32x4.sub(variance, f32x4.mul(mean, mean)), f32x4.splat(0));
+      // both may be infinite, and their difference NaN
+      variance = v128.bitselect(variance, about, f32x4.eq(variance, f32x4.splat(Infinity)));
     }
     let update = f32x4.div(grad, f32x4.add(f32x4.sqrt(variance), f32x4.splat(eps)));
     if (b) {

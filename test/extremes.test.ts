@@ -1,6 +1,6 @@
 /** Results and gradients that float32 holds, though a factor on the way would not fit; and what NaN and infinities do to gradients. */
 import { describe, expect, test } from "vitest";
-import { div, maximum, minimum, nn, pow, type Tensor, tensor } from "wasmgrad";
+import { div, maximum, minimum, nn, optim, pow, type Tensor, tensor } from "wasmgrad";
 
 const F = nn.functional;
 
@@ -235,6 +235,120 @@ test("interpolate: an infinity stays one where its neighbour's share is 0", () =
   ]).reshape([1, 1, 2, 2]);
   const y = F.interpolate(rows, { size: [3, 3], mode: "bilinear", alignCorners: true });
   expect([...y.data()]).toEqual([-Infinity, -Infinity, 1, -Infinity, NaN, Infinity, 2, Infinity, Infinity]);
+});
+
+describe("normalizations, from 1e-36 to 2e37", () => {
+  const values = [1, -2, 0.5, 3, -1.5, 2.25, 0.75, -0.25];
+  const dy = [1, 0.5, -1, 2, -0.5, 0.25, 1.5, -2];
+  const kinds: [string, (x: Tensor) => Tensor][] = [
+    ["batchNorm", (x) => F.batchNorm(x.reshape([2, 1, 4]), null, null, { training: true, eps: 1e-300 })],
+    ["batchNorm of vectors", (x) => F.batchNorm(x.reshape([8, 1]), null, null, { training: true, eps: 1e-300 })],
+    ["groupNorm", (x) => F.groupNorm(x.reshape([1, 2, 4]), 1, { eps: 0 })],
+    ["layerNorm", (x) => F.layerNorm(x.reshape([1, 8]), [8], { eps: 0 })],
+  ];
+
+  test.each(kinds)("%s", (_name, run) => {
+    for (const size of [1e-36, 1e-30, 1e-20, 1, 1e20, 1e25, 1e30, 2e37]) {
+      const xs = values.map((v) => Math.fround(v * size));
+      const mean = (list: number[]) => list.reduce((a, b) => a + b) / list.length;
+      const deviation = Math.sqrt(mean(xs.map((v) => (v - mean(xs)) ** 2)));
+      const scores = xs.map((v) => (v - mean(xs)) / deviation);
+      const dot = mean(dy.map((g, i) => g * scores[i]));
+      const x = tensor(xs, { requiresGrad: true });
+      const y = run(x);
+      y.backward(tensor(dy).reshape(y.shape));
+      expectNear([...y.data()], scores);
+      const grad = (x.grad as Tensor).data();
+      dy.forEach((g, i) => {
+        const exact = (g - mean(dy) - scores[i] * dot) / deviation;
+        expect(Math.abs(grad[i] - exact) * deviation, `${size}: ${grad[i]}, exactly ${exact}`).toBeLessThanOrEqual(
+          5e-7,
+        );
+      });
+    }
+  });
+});
+
+test("optimizers: an infinite parameter stays infinite, and not 0 times it is added to its gradient", () => {
+  for (const name of ["SGD", "Adam", "RMSprop"] as const) {
+    const p = tensor([Infinity, 1], { requiresGrad: true });
+    p.backward(tensor([1, 1]));
+    new optim[name]([p], { lr: 0.5 }).step();
+    expect(p.data()[0], name).toBe(Infinity);
+  }
+});
+
+test("RMSprop, centered, beside an overflowing square: no step, as PyTorch", () => {
+  const p = tensor([1, 1], { requiresGrad: true });
+  p.backward(tensor([3e38, -1e30]));
+  new optim.RMSprop([p], { centered: true }).step();
+  expect([...p.data()]).toEqual([1, 1]);
+});
+
+describe("int32 and casts", () => {
+  const [low, high] = [-(2 ** 31), 2 ** 31 - 1];
+
+  // PyTorch 2.15's values
+  test("arithmetic is modulo 2^32, sums are not", () => {
+    const x = tensor(Int32Array.of(low, high, -7));
+    expect([...x.abs().data()]).toEqual([low, high, 7]);
+    expect([...x.neg().data()]).toEqual([low, -high, 7]);
+    expect([...x.add(high).data()]).toEqual([-1, -2, high - 7]);
+    expect([...x.mul(3).data()]).toEqual([low, high - 2, -21]);
+    expect([...x.square().data()]).toEqual([0, 1, 49]);
+    expect([...x.div(0).data()]).toEqual([-Infinity, Infinity, -Infinity]);
+    expect(tensor(Int32Array.of(0)).div(0).item()).toBeNaN();
+    // PyTorch's sum is int64
+    expect(
+      tensor(Int32Array.of(high, high, -5, -high))
+        .sum()
+        .item(),
+    ).toBe(high - 5);
+    expect([tensor(Int32Array.of(high, high)), tensor(Int32Array.of(low, low))].map((v) => v.sum().item())).toEqual([
+      high,
+      low,
+    ]);
+  });
+
+  test("float32 to int32 saturates, and NaN is 0; to bool NaN is true", () => {
+    const x = tensor([3e9, -3e9, Infinity, -Infinity, NaN, -1.9, 2 ** 31, -0]);
+    expect([...x.int().data()]).toEqual([high, low, high, low, 0, -1, high, 0]);
+    expect([...x.bool().data()]).toEqual([1, 1, 1, 1, 1, 1, 1, 0]);
+    expect(tensor([1e-45]).bool().item()).toBe(1);
+  });
+});
+
+test("what is masked is 0 in the gradient, also of infinities and NaN", () => {
+  const mask = tensor([1, 0, 1, 0]).bool();
+  const x = [NaN, Infinity, 1, 2];
+  expect(gradient(x, (v) => v.maskedFill(mask, 0), [NaN, Infinity, Infinity, 2])).toEqual([0, Infinity, 0, 2]);
+  expect(gradient(x, (v) => v.where(mask, 0), [NaN, Infinity, Infinity, 2])).toEqual([NaN, 0, Infinity, 0]);
+  expect(gradient(x, (v) => F.dropout(v, { p: 1 }), [NaN, Infinity, 1, 1])).toEqual([0, 0, 0, 0]);
+  expect([...F.dropout(tensor(x), { p: 1 }).data()]).toEqual([0, 0, 0, 0]);
+});
+
+test("means of what sums beyond float32", () => {
+  const large = Math.fround(3e38);
+  const x = tensor([large, large, large, large]);
+  expect(x.mean().item()).toBe(large);
+  expect(x.reshape([2, 2]).mean(0).data()[1]).toBe(large);
+  expect(F.avgPool2d(x.reshape([1, 1, 2, 2]), 2).item()).toBe(large);
+  expect(F.adaptiveAvgPool2d(x.reshape([1, 1, 2, 2]), 1).item()).toBe(large);
+});
+
+test("softmax and crossEntropy of logits from -3e38 to 3e38", () => {
+  const logits = tensor(
+    [
+      [3e38, -3e38, 1],
+      [-3e38, -3e38, -3e38],
+    ],
+    { requiresGrad: true },
+  );
+  expect([...F.softmax(logits, 1).data()].map((v) => +v.toFixed(6))).toEqual([1, 0, 0, 0.333333, 0.333333, 0.333333]);
+  const loss = F.crossEntropy(logits, tensor(Int32Array.of(0, 1)), { reduction: "none" });
+  expectNear([...loss.data()], [0, Math.log(3)]);
+  loss.sum().backward();
+  expectNear([...(logits.grad as Tensor).data()], [0, 0, 0, 1 / 3, -2 / 3, 1 / 3]);
 });
 
 describe("clipGradNorm", () => {

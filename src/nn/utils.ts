@@ -26,7 +26,8 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
  * `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)` where that is below 1.
  *
  * @param options `normType` 2 (or 1, or Infinity), `errorIfNonfinite` false
- * @returns the norm before clipping, accumulated in float64 (a tensor without dimensions)
+ * @returns the norm before clipping, accumulated in float64 (a tensor without dimensions; beyond 3.4e38 it is
+ *   Infinity, but the gradients are scaled by the norm as it was)
  * @throws OptionError for bad options and, with `errorIfNonfinite`, when the norm is NaN or infinite
  * @example
  * ```ts

@@ -94,7 +94,7 @@ abstract class GroupedNorm extends Op {
       launch("fillFloat", 2 * slices, GRAIN, groupSums.ptr, 0);
       launch("fillFloat", 2 * slices, GRAIN, groupDots.ptr, 0);
     }
-    const [a, b, c] = [empty([rows]), empty([rows]), empty([rows])];
+    const [a, unit, b, c] = [empty([rows]), empty([rows]), empty([rows]), empty([rows])];
     launch(
       "normGradCoefficients",
       rows,
@@ -105,6 +105,7 @@ abstract class GroupedNorm extends Op {
       groupSums.ptr,
       groupDots.ptr,
       a.ptr,
+      unit.ptr,
       b.ptr,
       c.ptr,
       channels,
@@ -113,7 +114,8 @@ abstract class GroupedNorm extends Op {
     );
     const dx = emptyLike(x);
     if (dx.size > 0) {
-      launch("normGradApply", rows, this.#grain, x.ptr, dy.ptr, center.ptr, a.ptr, b.ptr, c.ptr, dx.ptr, length);
+      const coefficients = [center.ptr, a.ptr, unit.ptr, b.ptr, c.ptr] as const;
+      launch("normGradApply", rows, this.#grain, x.ptr, dy.ptr, ...coefficients, dx.ptr, length);
     }
     return [dx, dWeight, dBias];
   }

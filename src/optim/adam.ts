@@ -72,7 +72,8 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
  * Adam. Matches `torch.optim.Adam`.
  *
  * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + eps)`; with amsgrad
- * the largest v so far takes the place of v.
+ * the largest v so far takes the place of v. State is float32, as in PyTorch: squares of gradients beyond about 1e20 are infinite (no step),
+ * and those of gradients below about 1e-21 are 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Kingma & Ba, Adam: a method for stochastic optimization, 2015

@@ -22,7 +22,8 @@ export interface RMSpropOptions {
  * RMSprop. Matches `torch.optim.RMSprop`.
  *
  * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; centered: `√(s − a²)` with `a = α·a + (1−α)·d`;
- * with momentum the quotient goes through a buffer `b = momentum·b + …` first.
+ * with momentum the quotient goes through a buffer `b = momentum·b + …` first. State is float32, as in PyTorch: squares of gradients beyond
+ * about 1e20 are infinite (no step), and those of gradients below about 1e-21 are 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

@@ -534,7 +534,10 @@ export class Tensor implements Leaf, Disposable {
     return this.abs().lt(Infinity);
   }
 
-  /** `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; bool is `x != 0`. */
+  /**
+   * `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; beyond int32 it is
+   * the nearest end of its range, and NaN is 0 (PyTorch's results depend on the machine). bool is `x != 0`, so NaN is true.
+   */
   to(dtype: DType): Tensor {
     checkChoice("to", "dtype", dtype, ["float32", "int32", "bool"]);
     return dtype === this.dtype ? this : apply(new Cast(dtype), this);
@@ -694,7 +697,10 @@ export class Tensor implements Leaf, Disposable {
     return apply(new Variance(dim, options), this);
   }
 
-  /** The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0. */
+  /**
+   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0, and overflows where a
+   * deviation does (beyond 3.4e38), or one over the result, as in PyTorch.
+   */
   std(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new StandardDeviation(dim, options), this);
   }

@@ -73,7 +73,8 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
 
 /**
  * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, logarithms not below -100. Matches
- * `torch.nn.functional.binary_cross_entropy`. With logits use `binaryCrossEntropyWithLogits`, which is stable.
+ * `torch.nn.functional.binary_cross_entropy`. With logits use `binaryCrossEntropyWithLogits`, which is stable. The
+ * bound holds for the target's gradient as well (PyTorch's is infinite there).
  *
  * @param input probabilities in [0, 1]; @param target of the same shape, in [0, 1]
  * @param options `reduction`; `weight` of the terms, broadcast to the input's shape.
@@ -123,7 +124,8 @@ export function binaryCrossEntropyWithLogits(
 }
 
 /**
- * Kullback-Leibler divergence, `t (log t - x)` for log-probabilities x = `input`. Matches `torch.nn.functional.kl_div`.
+ * Kullback-Leibler divergence, `t (log t - x)` for log-probabilities x = `input`. Matches `torch.nn.functional.kl_div`,
+ * but beside a target of 0 term and gradient are 0 for an infinite x too.
  *
  * @param target probabilities, or their logarithms where `logTarget`
  * @param options `reduction`: `"mean"` (the default, over all elements), `"batchmean"` (the mathematical divergence: the sum
