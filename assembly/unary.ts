@@ -126,7 +126,7 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   if (f == F.Log1p) return f32x4.div(dy, f32x4.add(x, all(1)));
   if (f == F.Sqrt) return f32x4.div(dy, f32x4.add(y, y));
   // factor by factor: what lies between dy and the result cannot overflow where neither does
-  if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(f32x4.mul(f32x4.mul(dy, y), y), y), all(-0.5));
+  if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(f32x4.mul(f32x4.mul(dy, y), all(-0.5)), y), y);
   if (f == F.Reciprocal) return f32x4.neg(f32x4.mul(f32x4.mul(dy, y), y));
   if (f == F.Square) {
     const half = f32x4.mul(dy, x);

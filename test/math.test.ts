@@ -108,6 +108,41 @@ const functions: Line[] = [
   ["ceil", 0, (x) => x.ceil(), Math.ceil, -4, 4],
 ];
 
+/** The bounds of gradients, with the derivatives; 0 where the derivative is below all float32. */
+const derivatives: [string, number, (x: Tensor) => Tensor, (x: number) => number][] = [
+  ["exp", 1, (x) => x.exp(), Math.exp],
+  ["log", 0.5, (x) => x.log(), (x) => 1 / x],
+  ["log1p", 1.5, (x) => x.log1p(), (x) => 1 / (1 + x)],
+  ["sqrt", 1.5, (x) => x.sqrt(), (x) => 0.5 / Math.sqrt(x)],
+  ["rsqrt", 5.5, (x) => x.rsqrt(), (x) => -0.5 / Math.sqrt(x) / x],
+  ["reciprocal", 2, (x) => x.reciprocal(), (x) => -1 / x / x],
+  ["square", 0.5, (x) => x.square(), (x) => 2 * x],
+  ["softplus", 2.5, (x) => F.softplus(x), (x) => (x > 20 ? 1 : 1 / (1 + Math.exp(-x)))],
+  ["elu", 1, (x) => F.elu(x), (x) => (x > 0 ? 1 : Math.exp(x))],
+  ["pow -1.5", 0.51, (x) => x.pow(-1.5), (x) => -1.5 / Math.sqrt(x) / x / x],
+  ["3^x", 0.51, (x) => pow(3, x), (x) => 3 ** x * Math.log(3)],
+];
+
+test.each(derivatives)("the gradient of %s is off by at most %d ulp, everywhere", (_name, bound, run, f) => {
+  const positive = everywhere.filter((x, i) => i % 5 === 0 && x > 0);
+  for (const values of [positive, dense(0.001, 40, 20_001)]) {
+    scope(() => {
+      const x = tensor(values, { requiresGrad: true });
+      run(x).sum().backward();
+      const slopes = (x.grad as Tensor).data();
+      let worst = 0;
+      let where = 0;
+      slopes.forEach((slope, i) => {
+        const off = slope === 0 && Math.fround(f(values[i])) === 0 ? 0 : ulpsOff(slope, f(values[i]));
+        if (off <= worst) return;
+        worst = off;
+        where = i;
+      });
+      expect(worst, `at ${values[where]}: ${slopes[where]}, exactly ${f(values[where])}`).toBeLessThanOrEqual(bound);
+    });
+  }
+});
+
 function roundToEven(x: number): number {
   const low = Math.floor(x);
   if (x - low !== 0.5) return Object.is(Math.round(x), 0) && x < 0 ? -0 : Math.round(x);
