@@ -72,7 +72,7 @@ const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
  * - "auto", the default: whatever is fastest for the sizes. That is Winograd's F(4x4,3x3) for kernels of 3x3 with stride 1 and 32
  *   channels or more on both sides (with fewer, too, before ReLU and pooling).
  * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its error in float32 is within 1e-6 of the root
- *   mean square of the results, where Winograd's is within 4e-6; it does up to four times as many multiplications.
+ *   mean square of the results, where Winograd's is within 2e-6; it does up to four times as many multiplications.
  * - "winograd": Winograd wherever it can be computed, also where "auto" finds that it does not pay; elsewhere "gemm".
  *
  * Results differ in their last bits between the choices, and with each are the same bits in every run and on every machine.
