@@ -1,7 +1,7 @@
 /** A short run of `npm run crash`. */
 import { expect, test, vi } from "vitest";
 import { disks, interrupts, kills, twins } from "./crash/runs.ts";
-import { workers } from "./crash/workers.ts";
+import { stalls, traps, workers } from "./crash/workers.ts";
 
 const quiet = () => {};
 
@@ -28,4 +28,16 @@ test("a full disk and a read-only folder, where they can be mounted", async () =
 
 test("workers that are ended at random", async () => {
   expect((await workers(2, 1)).failures).toEqual([]);
+});
+
+test("workers that stall in the middle of a job", async () => {
+  const { counts, failures } = await stalls(4, 0, 1);
+  expect(failures).toEqual([]);
+  expect(counts["workers that stall"]).toBeGreaterThan(0);
+});
+
+test("workers that trap at every job are replaced a few times, then not", async () => {
+  const { counts, failures } = await traps(2, 1);
+  expect(failures).toEqual([]);
+  expect(counts["workers that trap"]).toBeGreaterThan(0);
 });

@@ -18,8 +18,9 @@ import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
  * the whole job again by itself, which gives the same bits, unless the kernel reads what it writes: then there is an error.
  * That a worker is dead is certain, never a guess from the time it takes: a slow one would later write into memory that
  * may have become something else's. So a slow worker is awaited. Where a kernel fails on a worker, the job is done again likewise, and
- * all workers are replaced. One that does not come back for a long time hangs, or its death cannot be
- * seen (in browsers, where nothing kills workers but the browser): it is stopped, and the result is an error.
+ * all workers are replaced; where that happens time and again, one thread computes alone (see threads.ts). A worker that does not
+ * come back for a long time hangs, or its death cannot be seen (in browsers, where nothing kills workers but the browser): it is
+ * stopped, and the result is an error.
  */
 
 /** How long the caller waits for a worker that is not seen to be dead, before it gives it up. */
@@ -63,6 +64,8 @@ export interface Crew {
   lanes: number;
   /** A kernel failed on one of the workers: they were dismissed, and others are to be started. */
   isBroken?: boolean;
+  /** When they were started, by performance.now(). */
+  startedAt?: number;
 }
 
 /** A worker as the caller sees it. */

@@ -19,6 +19,14 @@ let threads: number | undefined;
 let crew: Crew | undefined;
 /** Why no worker could be started, once none could: then no other is tried, in Node until setNumThreads(). */
 let refusal: string | undefined;
+/** Crews in a row that broke soon after they were started. */
+let broken = 0;
+/** Why no more workers are started after too many such crews, until setNumThreads(). */
+let resignation: string | undefined;
+/** After so many broken crews in a row one thread goes on alone: to start workers takes longer than they could save. */
+const MOST_BROKEN = 3;
+/** A crew that lasted longer than this was not started in vain. */
+const LASTED_MS = 30_000;
 /** What stands in the way of workers wherever this program runs; "" if nothing does, undefined before anybody asked. */
 let hindrance: string | undefined;
 
@@ -33,7 +41,7 @@ function obstacle(): string | undefined {
     );
   }
   if (!isShared) return "WebAssembly memory cannot be shared here";
-  return refusal || (hindrance ??= findHindrance()) || undefined;
+  return refusal || resignation || (hindrance ??= findHindrance()) || undefined;
 }
 
 function findHindrance(): string {
@@ -170,6 +178,8 @@ export function setNumThreads(n: number): void {
   }
   restartWorkers();
   threads = n;
+  broken = 0;
+  resignation = undefined;
   if (nodeModule("node:worker_threads")) refusal = undefined; // the system may give some now; a page's policy stays as it is
 }
 
@@ -193,12 +203,13 @@ export function restartWorkers(): void {
 
 function startWorkers(module: object): Crew {
   const hands: Hand[] = [];
+  const startedAt = performance.now();
   const reason = obstacle();
   if (reason && threads !== 1) {
     threads = 1;
     console.warn(`wasmgrad: one thread, since ${reason}`);
   }
-  if (wantedThreads() === 1) return { hands, lanes: 1 };
+  if (wantedThreads() === 1) return { hands, lanes: 1, startedAt };
   const affordable = affordableWorkers();
   if (affordable < wantedThreads() - 1) goOnWith(affordable, NO_ADDRESS_SPACE);
   const wanted = wantedThreads();
@@ -221,7 +232,7 @@ function startWorkers(module: object): Crew {
       inNode ? `no worker thread could be started (${wordsOf(error)})` : refusedByBrowser(wordsOf(error)),
     );
   }
-  return { hands, lanes: hands.length + 1 };
+  return { hands, lanes: hands.length + 1, startedAt };
 }
 
 /** Not all workers could be started: what there are of them do the work, or the calling thread alone. */
@@ -232,8 +243,16 @@ function goOnWith(workers: number, why: string): void {
   console.warn(`wasmgrad: one thread, since ${why}`);
 }
 
+/** Counts broken crews, and gives workers up where one after the other breaks. */
+function noteBroken({ startedAt = 0 }: Crew): void {
+  broken = performance.now() - startedAt > LASTED_MS ? 1 : broken + 1;
+  if (broken < MOST_BROKEN) return;
+  resignation = `kernels failed on worker threads ${broken} times in a row`;
+}
+
 /** Begins a job on all threads there are; `settle` completes it. */
 export function beginParallel(module: object, job: Job): void {
+  if (crew?.isBroken) noteBroken(crew);
   if (!crew || crew.isBroken) crew = startWorkers(module);
   beginJob(job, crew);
 }

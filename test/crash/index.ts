@@ -1,19 +1,20 @@
 /**
  * Runs that are killed, stopped, starved: they go on to the same bytes, or say what is wrong.
- * usage: npm run crash -- [--kills 50] [--seed 1] [--workers 50]
+ * usage: npm run crash -- [--kills 50] [--seed 1] [--workers 50] [--only PART[,PART]]
  */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { disks, interrupts, kills, type Report, twins } from "./runs.ts";
-import { workers } from "./workers.ts";
+import { stalls, traps, workers } from "./workers.ts";
 
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "50" },
     workers: { type: "string", default: "50" },
     seed: { type: "string", default: "1" },
+    only: { type: "string" },
   },
 });
 const [count, seed] = [Number(values.kills), Number(values.seed)];
@@ -35,9 +36,17 @@ const parts: [string, () => Promise<Report> | Report][] = [
   ["twins", () => twins(2)],
   ["disks", () => disks(log)],
   ["workers", () => workers(Number(values.workers), seed)],
+  ["stalls", () => stalls(Number(values.workers), 2, seed)],
+  ["traps", () => traps(Math.ceil(Number(values.workers) / 4), seed)],
   ["memory", memory],
 ];
-for (const [name, run] of parts) {
+const wanted = values.only?.split(",") ?? parts.map(([name]) => name);
+const unknown = wanted.filter((name) => !parts.some(([part]) => part === name));
+if (unknown.length > 0) {
+  console.error(`crash: expected parts of ${parts.map(([name]) => name).join(", ")}, got ${unknown}`);
+  process.exit(2);
+}
+for (const [name, run] of parts.filter(([part]) => wanted.includes(part))) {
   const { counts, failures } = await run();
   const shown = Object.entries(counts).map(([what, n]) => `${what} ${n}`);
   console.log(`${name}: ${shown.join(", ")}; ${failures.length} failed`);
