@@ -2,7 +2,7 @@ import { WasmgradError } from "../errors.ts";
 import { checkBoolean } from "../ops/options.ts";
 import { addressSpaceLeft } from "../wasm/address_space.ts";
 import { frames } from "../wasm/block.ts";
-import { exhaustion } from "../wasm/memory.ts";
+import { allocatorStatistics, bytesAllocated, exhaustion } from "../wasm/memory.ts";
 import { nodeModule } from "../wasm/node_module.ts";
 import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
@@ -85,13 +85,26 @@ function reachableTensors(): object[] | undefined {
   return Array.isArray(tensors) ? tensors : undefined;
 }
 
+/** A sweep takes a tenth of a second. One that frees less than this share of the memory, … */
+const LITTLE = 1 / 16;
+/** … when less than this share was allocated since the last one, is a vain one: a loop of such takes hours, … */
+const SOON = 1 / 256;
+/** … so after as many in a row memory counts as exhausted. */
+const MOST_VAIN = 20;
+
+let vainSweeps = 0;
+let allocatedBefore = 0;
+let gaveUp = false;
+
 /**
  * Releases tensors outside every scope that nobody can reach. Not those whose memory was asked for in this frame or the one before: an operation
  * may be at work on it, whose tensor is not needed any more.
  */
 function sweep(): boolean {
+  gaveUp = false;
   const found = reachableTensors();
   if (!found) return false;
+  const { liveBytes } = allocatorStatistics();
   const reachable = new Set(found.map(handleOf));
   let released = false;
   for (const handle of [...unscoped]) {
@@ -99,7 +112,15 @@ function sweep(): boolean {
     handle.release("the garbage collector");
     released = true;
   }
-  return released;
+  if (!released) return false;
+  const freed = liveBytes - allocatorStatistics().liveBytes;
+  const allocated = bytesAllocated() - allocatedBefore;
+  allocatedBefore += allocated;
+  vainSweeps = freed < LITTLE * liveBytes && allocated < SOON * liveBytes ? vainSweeps + 1 : 0;
+  if (vainSweeps < MOST_VAIN) return true;
+  vainSweeps = 0;
+  gaveUp = true;
+  return false;
 }
 
 exhaustion.reclaim = sweep;
@@ -141,6 +162,7 @@ function userLine({ stack = "" }: Error): string {
 
 exhaustion.explain = () => {
   const parts: string[] = [];
+  if (gaveUp) parts.push(` The last ${MOST_VAIN} searches for garbage found next to none.`);
   const handles = [...unscoped];
   if (handles.length > 0) {
     const held = handles.reduce((sum, { block }) => sum + block.bytes, 0);

@@ -50,6 +50,7 @@ let growthRefused = "";
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
+let allocatedBytes = 0;
 
 /** The `WebAssembly.Memory` of the program's types, where these know it (all of a page's and of Node's do). */
 export type LinearMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer Memory } } }
@@ -134,7 +135,7 @@ function growTo(end: number): boolean {
 
 /**
  * What can be done where memory is exhausted, by those who know more of it than the allocator: `reclaim` gives back what nobody can reach any
- * more, and says whether there was something; `explain` adds to the error.
+ * more, and says whether to try again; `explain` adds to the error.
  */
 export const exhaustion = { reclaim: () => false, explain: () => "" };
 
@@ -155,6 +156,7 @@ export function allocate(bytes: number): number {
     );
   }
   liveBytes += CLASS_SIZES[index];
+  allocatedBytes += CLASS_SIZES[index];
   liveBlocks++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return address;
@@ -235,6 +237,11 @@ export function setMemoryLimit(bytes: number): void {
     throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE}], got ${bytes}`);
   }
   limit = Math.min(Math.floor(bytes / PAGE), made.maximum) * PAGE;
+}
+
+/** All bytes that were ever allocated. */
+export function bytesAllocated(): number {
+  return allocatedBytes;
 }
 
 /** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */
