@@ -51,6 +51,10 @@ export class RungConvolution extends Op {
     this.#planFor = planFor;
   }
 
+  override get required(): number {
+    return 2;
+  }
+
   forward(x: NDArray, weight: NDArray, bias: NDArray | null): NDArray {
     this.#plan = this.#planFor(x.shape, weight.shape);
     const { geometry, kernels, outShape } = this.#plan;
