@@ -439,8 +439,8 @@ export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
     v128.shuffle<i32>(dy, dy, 2, 3, 2, 3), v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3),
   );
   let slope = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
-  // y - 1 is odd where y is even; of infinities neither is
-  const even = v128.and(isWhole(f32x4.mul(y, all(0.5))), f32x4.lt(f32x4.abs(y), all(Infinity)));
+  // y - 1 is odd where y is even; of infinities neither is, nor is the smallest of all numbers, half of which rounds to 0
+  const even = v128.and(v128.and(isWhole(f32x4.mul(y, all(0.5))), isWhole(y)), f32x4.lt(f32x4.abs(y), all(Infinity)));
   slope = v128.xor(slope, v128.and(even, v128.and(x, i32x4.splat(0x80000000))));
   const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));
   slope = v128.bitselect(all(NaN), slope, v128.andnot(finiteNegative, isWhole(y)));

@@ -163,6 +163,13 @@ describe("gradients of two operands, from 1e-40 to 3e38", () => {
     expect([...(y.grad as Tensor).data()]).toEqual(log);
   });
 
+  test("the smallest exponents are not even, though half of them rounds to 0", () => {
+    const least = 2 ** -149;
+    const x = tensor([-0, -0, -0, -2], { requiresGrad: true });
+    pow(x, tensor([least, -least, 2 ** -148, least])).backward(tensor([1, 1, 1, 1]));
+    expect([...(x.grad as Tensor).data()]).toEqual([Infinity, -Infinity, Infinity, NaN]);
+  });
+
   test("an infinite gradient and a share of 0", () => {
     const dy = tensor([Infinity, Infinity, Infinity, 2, 2]);
     for (const [f, first] of [

@@ -93,6 +93,14 @@ function pow(a: number, b: number): number {
   return a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b;
 }
 
+/** a^(b-1), where b - 1 may not be a float64: whether it is whole, and odd, is seen from b. */
+function powBelow(a: number, b: number): number {
+  const size = pow(Math.abs(a), b - 1);
+  const isNegative = a < 0 || Object.is(a, -0);
+  if (a < 0 && !Number.isInteger(b)) return NaN;
+  return isNegative && Number.isInteger(b) && b % 2 === 0 ? -size : size;
+}
+
 function powInteger(a: number, b: number): number {
   if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
   let result = 1;
@@ -117,6 +125,9 @@ interface BinaryOp {
   /** Derivatives times dy, where they are checked. */
   gradient?: (dy: number, a: number, b: number) => [Expected, Expected];
 }
+
+/** The share of the gradient of an operand that is larger by `difference`: half where both are equal. */
+const shareOf = (difference: number) => (difference > 0 ? 1 : difference < 0 ? 0 : 0.5);
 
 const truth = (f: (a: number, b: number) => boolean): BinaryOp => {
   const number = (a: number, b: number) => Number(f(a, b));
@@ -147,10 +158,33 @@ const BINARY: Record<string, BinaryOp> = {
       { value: dy * a, signed: true },
     ],
   },
-  div: { float: (a, b) => a / b, dtype: "float32", signed: true, gradient: (dy, _, b) => [{ value: dy / b }, ANY] },
-  maximum: { float: greater, integer: greater, bool: greater },
-  minimum: { float: lesser, integer: lesser, bool: lesser },
-  pow: { float: pow, integer: powInteger, ulps: 1 },
+  div: {
+    float: (a, b) => a / b,
+    dtype: "float32",
+    signed: true,
+    gradient: (dy, a, b) => [{ value: dy / b }, { value: -(dy * a) / (b * b) }],
+  },
+  maximum: {
+    float: greater,
+    integer: greater,
+    bool: greater,
+    gradient: (dy, a, b) => [{ value: dy * shareOf(a - b) }, { value: dy * shareOf(b - a) }],
+  },
+  minimum: {
+    float: lesser,
+    integer: lesser,
+    bool: lesser,
+    gradient: (dy, a, b) => [{ value: dy * shareOf(b - a) }, { value: dy * shareOf(a - b) }],
+  },
+  pow: {
+    float: pow,
+    integer: powInteger,
+    ulps: 1,
+    gradient: (dy, a, b) => [
+      { value: b === 0 ? 0 : dy * b * powBelow(a, b), ulps: 1 },
+      { value: a === 0 && b >= 0 ? 0 : dy * pow(a, b) * Math.log(a), ulps: 1 },
+    ],
+  },
   eq: truth((a, b) => a === b),
   ne: truth((a, b) => a !== b),
   lt: truth((a, b) => a < b),
@@ -187,7 +221,7 @@ function binary(random: Random): string {
   const pairs = Array.from({ length: sizeOf(full) }, (_, i) => [round(a.values[fromA(i)]), round(b.values[fromB(i)])]);
   const { ulps, signed } = op;
   const expected = pairs.map(([x, y]) => ({ value: f(x, y), ulps, signed }));
-  const gradient = name === "pow" ? undefined : op.gradient;
+  const { gradient } = op;
   const [x, y] = [a, b].map((drawn) => drawn.make(drawn.dtype === "float32" && gradient !== undefined));
   const result = run(x, y);
   check(what, result, op.dtype ?? kind, full, expected);
@@ -197,7 +231,10 @@ function binary(random: Random): string {
   [x, y].forEach((leaf, k) => {
     // sums of broadcast operands are for the other campaign
     if (!leaf.requiresGrad || String(leaf.shape) !== String(full)) return;
-    const grads = pairs.map(([p, q], i) => gradient(seeds[i], p, q)[k]);
+    // beside infinities and NaN a derivative is a convention, which test/extremes.test.ts holds
+    const grads = pairs.map(([p, q], i) =>
+      Number.isFinite(p) && Number.isFinite(q) ? gradient(seeds[i], p, q)[k] : ANY,
+    );
     check(`${what}, gradient ${k}`, leaf.grad as Tensor, "float32", full, grads);
   });
   return name;
