@@ -575,7 +575,7 @@ test("the garbage collector releases tensors that no scope owns, their graphs an
 test("garbage outside every scope comes back: in a loop without a turn of the event loop, with one, and as models that nobody has any more", () => {
   const script = fileURLToPath(new URL("./garbage_child.ts", import.meta.url));
   const output = execFileSync(process.execPath, ["--import", "tsx", script], { encoding: "utf8" });
-  const { error, reservedMiB, full, fullSeconds, ...loops } = JSON.parse(output);
+  const { error, reservedMiB, full, ...loops } = JSON.parse(output);
   expect(loops).toEqual({
     synchronous: 3,
     microtasks: 3,
@@ -587,7 +587,6 @@ test("garbage outside every scope comes back: in a loop without a turn of the ev
   expect(error).toMatch(/belong to no scope.* use scope\(\).*Most live bytes were made .*garbage_child\.ts:\d+/);
   expect(reservedMiB).toBeLessThan(600); // 1,200 MiB were made
   expect(full).toMatch(/out of memory: .* The last 20 searches for garbage found next to none/);
-  expect(fullSeconds).toBeLessThan(30);
 }, 60_000);
 
 test("release() of a module and of an optimizer gives back all that they hold", () => {
