@@ -51,6 +51,8 @@ export function maxPool2d(
   const reach = <i64>(kernelWidth - 1) * <i64>dilationWidth;
   const down = <i64>kernelHeight * <i64>dilationHeight;
   const last = x + (<usize>end * height * width << 2);
+  // where windows are further apart than the plane is wide, the columns that lie in it for one of four could be all there are
+  const lanes = reach >= FAR && strideWidth > width ? 1 : 4;
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * height * width << 2);
     let to = <usize>p * outHeight * outWidth << 2;
@@ -58,8 +60,8 @@ export function maxPool2d(
       let top = oy * strideHeight - padTop;
       const bottom = <i32>min(<i64>top + down, <i64>height);
       if (top < 0) top += <i32>((<i64>dilationHeight - 1 - top) / dilationHeight * dilationHeight);
-      for (let ox = 0; ox < outWidth; ox += 4) {
-        const count = min(4, outWidth - ox);
+      for (let ox = 0; ox < outWidth; ox += lanes) {
+        const count = min(lanes, outWidth - ox);
         const column = ox * strideWidth - padLeft;
         const starts = windowStarts(column, strideWidth);
         const toY = y + to;
