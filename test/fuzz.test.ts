@@ -1,7 +1,6 @@
 /** A short run of every kind of `npm run fuzz`. */
 import { expect, test } from "vitest";
 import { describeFailure, runKind } from "./fuzz/campaign.ts";
-import { takeLowMemory } from "./fuzz/high.ts";
 import { kinds } from "./fuzz/kinds.ts";
 
 const COUNTS: Record<string, number> = { operations: 700, special: 1000, far: 300, fused: 100, png: 50, tar: 50 };
@@ -10,15 +9,4 @@ test.each(kinds.map((kind) => [kind.name, kind] as const))("%s", async (name, ki
   const { counts, failures } = await runKind(kind, 1, COUNTS[name] ?? 100);
   expect(failures.map(describeFailure)).toEqual([]);
   expect(counts.size).toBeGreaterThan(0);
-});
-
-test.each(["operations", "special", "graphs", "fused", "optimizers"])("%s above 2^31", async (name) => {
-  const giveBack = takeLowMemory();
-  try {
-    const kind = kinds.find((one) => one.name === name) as (typeof kinds)[number];
-    const { failures } = await runKind(kind, 2, 60);
-    expect(failures.map(describeFailure)).toEqual([]);
-  } finally {
-    giveBack();
-  }
 });
