@@ -587,7 +587,7 @@ test("garbage outside every scope comes back: in a loop without a turn of the ev
   expect(error).toMatch(/belong to no scope.* use scope\(\).*Most live bytes were made .*garbage_child\.ts:\d+/);
   expect(reservedMiB).toBeLessThan(600); // 1,200 MiB were made
   expect(full).toMatch(/out of memory: .* The last 20 searches for garbage found next to none/);
-}, 60_000);
+}, 180_000);
 
 test("release() of a module and of an optimizer gives back all that they hold", () => {
   scope(() => {
