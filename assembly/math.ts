@@ -7,6 +7,8 @@
 //
 // f32x4.pmin(x, bound) is `bound < x ? bound : x`: one instruction, and with the variable first a NaN stays a NaN.
 
+import { demote, highLanes, joinLow, promoteHigh } from "./simd";
+
 const LOG2E: f32 = 1.44269504088896341;
 /** ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15. */
 const LN2_HIGH: f32 = 0.693359375;
@@ -228,12 +230,11 @@ function sinOfReduced(r: v128, n: v128): v128 {
 @inline
 function sinShifted(x: v128, quarters: i32): v128 {
   const x01 = f64x2.promote_low_f32x4(x);
-  const x23 = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
+  const x23 = promoteHigh(x);
   const n01 = f64x2.add(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
   const n23 = f64x2.add(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
-  const r01 = f32x4.demote_f64x2_zero(reduceAngle(x01, f64x2.sub(n01, f64x2.splat(WHOLE))));
-  const r23 = f32x4.demote_f64x2_zero(reduceAngle(x23, f64x2.sub(n23, f64x2.splat(WHOLE))));
-  const r = v128.shuffle<i32>(r01, r23, 0, 1, 4, 5);
+  const r01 = reduceAngle(x01, f64x2.sub(n01, f64x2.splat(WHOLE)));
+  const r = demote(r01, reduceAngle(x23, f64x2.sub(n23, f64x2.splat(WHOLE))));
   const turns = v128.shuffle<i32>(n01, n23, 0, 2, 4, 6);
   const y = sinOfReduced(r, i32x4.add(turns, i32x4.splat(quarters)));
   const far = f32x4.gt(f32x4.abs(x), all(FAR));
@@ -367,6 +368,20 @@ function powerOfTwoLanes(x: v128, y: v128): v128 {
   return f32x4.demote_f64x2_zero(exp2OfTwo(f64x2.mul(log, f64x2.promote_low_f32x4(y)), 200));
 }
 
+/** Lanes in which y is a whole number. */
+// @ts-ignore: decorator
+@inline
+function isWhole(y: v128): v128 {
+  return f32x4.eq(f32x4.trunc(y), y);
+}
+
+/** Lanes in which y is an odd number. */
+// @ts-ignore: decorator
+@inline
+function isOdd(y: v128): v128 {
+  return v128.andnot(isWhole(y), isWhole(f32x4.mul(y, all(0.5))));
+}
+
 /**
  * x^y as C's pow: 1 where y = 0 or x = 1 (even with a NaN), NaN for a negative x and a fractional y, the sign of x for odd y.
  * Computed in float64: to 0.51 ulp.
@@ -375,17 +390,14 @@ function powerOfTwoLanes(x: v128, y: v128): v128 {
 @inline
 export function pow4(x: v128, y: v128): v128 {
   const low = powerOfTwoLanes(x, y);
-  const high = powerOfTwoLanes(v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3));
-  let p = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+  const high = powerOfTwoLanes(highLanes(x), highLanes(y));
+  let p = joinLow(low, high);
   const one = all(1);
   // (+-1)^(+-inf) is 1, where the product of logarithm and exponent is NaN
   p = v128.bitselect(one, p, v128.and(f32x4.eq(f32x4.abs(x), one), f32x4.eq(f32x4.abs(y), all(Infinity))));
-  const half = f32x4.mul(y, all(0.5));
-  const whole = f32x4.eq(f32x4.trunc(y), y);
-  const odd = v128.andnot(whole, f32x4.eq(f32x4.trunc(half), half));
-  p = v128.xor(p, v128.and(odd, v128.and(x, i32x4.splat(0x80000000))));
+  p = v128.xor(p, v128.and(isOdd(y), v128.and(x, i32x4.splat(0x80000000))));
   const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));
-  p = v128.bitselect(all(NaN), p, v128.andnot(finiteNegative, v128.or(whole, f32x4.ne(y, y))));
+  p = v128.bitselect(all(NaN), p, v128.andnot(finiteNegative, v128.or(isWhole(y), f32x4.ne(y, y))));
   return v128.bitselect(one, p, v128.or(f32x4.eq(y, all(0)), f32x4.eq(x, one)));
 }
 
@@ -423,22 +435,13 @@ function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
   return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(dy), slope));
 }
 
-/** Lanes in which y is a whole number. */
-// @ts-ignore: decorator
-@inline
-function isWhole(y: v128): v128 {
-  return f32x4.eq(f32x4.trunc(y), y);
-}
-
 /** The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding: what lies between may be beyond float32. */
 // @ts-ignore: decorator
 @inline
 export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
   const low = powGradBaseOfTwo(dy, x, y);
-  const high = powGradBaseOfTwo(
-    v128.shuffle<i32>(dy, dy, 2, 3, 2, 3), v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3),
-  );
-  let slope = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+  const high = powGradBaseOfTwo(highLanes(dy), highLanes(x), highLanes(y));
+  let slope = joinLow(low, high);
   // y - 1 is odd where y is even; of infinities neither is, nor is the smallest of all numbers, half of which rounds to 0
   const even = v128.and(v128.and(isWhole(f32x4.mul(y, all(0.5))), isWhole(y)), f32x4.lt(f32x4.abs(y), all(Infinity)));
   slope = v128.xor(slope, v128.and(even, v128.and(x, i32x4.splat(0x80000000))));
@@ -452,12 +455,10 @@ export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
 @inline
 export function powGradExponent4(dy: v128, x: v128, y: v128): v128 {
   const low = powGradExponentOfTwo(dy, x, y);
-  const high = powGradExponentOfTwo(
-    v128.shuffle<i32>(dy, dy, 2, 3, 2, 3), v128.shuffle<i32>(x, x, 2, 3, 2, 3), v128.shuffle<i32>(y, y, 2, 3, 2, 3),
-  );
-  let slope = v128.shuffle<i32>(low, high, 0, 1, 4, 5);
-  const odd = v128.andnot(isWhole(y), isWhole(f32x4.mul(y, all(0.5)))); // x may be -0
-  slope = v128.xor(slope, v128.and(odd, v128.and(x, i32x4.splat(0x80000000))));
+  const high = powGradExponentOfTwo(highLanes(dy), highLanes(x), highLanes(y));
+  let slope = joinLow(low, high);
+  // x may be -0
+  slope = v128.xor(slope, v128.and(isOdd(y), v128.and(x, i32x4.splat(0x80000000))));
   slope = v128.bitselect(all(NaN), slope, f32x4.lt(x, all(0)));
   return v128.andnot(slope, v128.and(f32x4.eq(x, all(0)), f32x4.ge(y, all(0))));
 }

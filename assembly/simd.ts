@@ -34,11 +34,32 @@ export function lanesBelow(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
+/** Lanes 2 and 3, twice. */
+// @ts-ignore: decorator
+@inline
+export function highLanes(v: v128): v128 {
+  return v128.shuffle<i32>(v, v, 2, 3, 2, 3);
+}
+
 /** Lanes 2 and 3 as float64 (f64x2.promote_low_f32x4 does 0 and 1). */
 // @ts-ignore: decorator
 @inline
 export function promoteHigh(v: v128): v128 {
-  return f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3));
+  return f64x2.promote_low_f32x4(highLanes(v));
+}
+
+/** Lanes 0 and 1 of each of two vectors, one behind the other. */
+// @ts-ignore: decorator
+@inline
+export function joinLow(low: v128, high: v128): v128 {
+  return v128.shuffle<i32>(low, high, 0, 1, 4, 5);
+}
+
+/** Four lanes of float64 in two vectors, rounded to float32. */
+// @ts-ignore: decorator
+@inline
+export function demote(low: v128, high: v128): v128 {
+  return joinLow(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high));
 }
 
 /** Sum of the two lanes of a float64 vector. */

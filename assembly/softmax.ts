@@ -8,14 +8,7 @@
 // outer * ceil(inner / 4).
 
 import { exp4, log4 } from "./math";
-import { lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "./simd";
-
-/** Both halves to float32. */
-// @ts-ignore: decorator
-@inline
-function demote(low: v128, high: v128): v128 {
-  return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-}
+import { demote, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "./simd";
 
 // The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one instruction, f32x4.max eight.)
 

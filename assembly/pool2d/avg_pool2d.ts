@@ -4,7 +4,7 @@
 // The range of all kernels here is planes: windows may overlap, planes do not, so any split gives the same bits.
 // The gradient of a plane is gathered window by window, in row-major order.
 
-import { load4, promoteHigh, storeUpTo } from "../simd";
+import { demote, highLanes, load4, promoteHigh, storeUpTo } from "../simd";
 import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /** From this stride on windows are summed one at a time along their rows, below it four neighbours at a time. */
@@ -124,13 +124,12 @@ function averagesOfWindows(
   }
   const counted = divisorColumns(g, starts);
   const divisorLow = divisorsOfTwo(g, rows, counted);
-  const divisorHigh = divisorsOfTwo(g, rows, v128.shuffle<i32>(counted, counted, 2, 3, 2, 3));
+  const divisorHigh = divisorsOfTwo(g, rows, highLanes(counted));
   // a window of nothing but padding gives 0
   const zero = f64x2.splat(0);
-  const averages = v128.shuffle<f32>(
-    f32x4.demote_f64x2_zero(v128.andnot(f64x2.div(low, divisorLow), f64x2.eq(divisorLow, zero))),
-    f32x4.demote_f64x2_zero(v128.andnot(f64x2.div(high, divisorHigh), f64x2.eq(divisorHigh, zero))),
-    0, 1, 4, 5,
+  const averages = demote(
+    v128.andnot(f64x2.div(low, divisorLow), f64x2.eq(divisorLow, zero)),
+    v128.andnot(f64x2.div(high, divisorHigh), f64x2.eq(divisorHigh, zero)),
   );
   storeUpTo(y, 0, count, averages);
 }
@@ -154,9 +153,7 @@ function averagesOf2x2(upper: usize, lower: usize): v128 {
   low = f64x2.add(low, f64x2.promote_low_f32x4(v128.shuffle<f32>(c, c, 1, 3, 1, 3)));
   high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(d, d, 1, 3, 1, 3)));
   const quarter = f64x2.splat(0.25);
-  return v128.shuffle<f32>(
-    f32x4.demote_f64x2_zero(f64x2.mul(low, quarter)), f32x4.demote_f64x2_zero(f64x2.mul(high, quarter)), 0, 1, 4, 5,
-  );
+  return demote(f64x2.mul(low, quarter), f64x2.mul(high, quarter));
 }
 
 /** Windows of 2x2 that lie side by side in the plane: what networks halve images with. */
@@ -251,11 +248,7 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
       for (let ox = 0; ox < g.outWidth; ox += 4) {
         const starts = windowStarts(ox * g.strideWidth - g.padLeft, g.strideWidth);
         const columns = divisorColumns(g, starts);
-        const divisor = v128.shuffle<f32>(
-          f32x4.demote_f64x2_zero(divisorsOfTwo(g, rows, columns)),
-          f32x4.demote_f64x2_zero(divisorsOfTwo(g, rows, v128.shuffle<i32>(columns, columns, 2, 3, 2, 3))),
-          0, 1, 4, 5,
-        );
+        const divisor = demote(divisorsOfTwo(g, rows, columns), divisorsOfTwo(g, rows, highLanes(columns)));
         const share = f32x4.div(load4(dy + at, ox), divisor);
         storeUpTo(shares + at, ox, g.outWidth, v128.andnot(share, f32x4.eq(divisor, f32x4.splat(0))));
       }
