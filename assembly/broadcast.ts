@@ -10,7 +10,7 @@
 // Results of comparisons are int32 0 and 1.
 
 import { pow4, powGradBase4, powGradExponent4 } from "./math";
-import { load4, promoteHigh, storeUpTo } from "./simd";
+import { demote, load4, promoteHigh, storeUpTo } from "./simd";
 
 const enum F {
   Add, Sub, Mul, MulByInt, Div, Maximum, Minimum, Pow,
@@ -290,19 +290,12 @@ export function leInt(
   combineRows(F.LeInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-// --- gradients: of the result's, dy, and both operands, whatever of the three is broadcast ---------------------------------
+// --- three operands, whatever of them is broadcast: a choice, and gradients from the result's, dy, and both operands -------------
 //
-// One kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or be infinite where the gradient is
-// neither. Quotients and powers go through float64.
+// Gradients are one kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or be infinite where the
+// gradient is neither. Quotients and powers go through float64.
 
-const enum G { MaximumA, MinimumA, DivB, PowA, PowB }
-
-/** Both halves to float32. */
-// @ts-ignore: decorator
-@inline
-function demote(low: v128, high: v128): v128 {
-  return v128.shuffle<i32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-}
+const enum T { Where, MaximumA, MinimumA, DivB, PowA, PowB }
 
 /** -dy a / b^2 of two lanes. */
 // @ts-ignore: decorator
@@ -320,43 +313,45 @@ function shareOfWinner(dy: v128, equal: v128, loses: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function gradient(g: G, dy: v128, a: v128, b: v128): v128 {
-  if (g == G.MaximumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.lt(a, b));
-  if (g == G.MinimumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.gt(a, b));
-  if (g == G.DivB) {
+function combineThree(f: T, first: v128, a: v128, b: v128): v128 {
+  if (f == T.Where) return v128.bitselect(a, b, i32x4.ne(first, i32x4.splat(0)));
+  const dy = first;
+  if (f == T.MaximumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.lt(a, b));
+  if (f == T.MinimumA) return shareOfWinner(dy, f32x4.eq(a, b), f32x4.gt(a, b));
+  if (f == T.DivB) {
     const low = divGrad(f64x2.promote_low_f32x4(dy), f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b));
     return demote(low, divGrad(promoteHigh(dy), promoteHigh(a), promoteHigh(b)));
   }
-  return g == G.PowA ? baseGradient(dy, a, b) : exponentGradient(dy, a, b);
+  return f == T.PowA ? baseGradient(dy, a, b) : exponentGradient(dy, a, b);
 }
 
 // @ts-ignore: decorator
 @inline
-function gradientRows(
-  g: G, begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
-  inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
+function combineThreeRows(
+  f: T, begin: i32, end: i32, first: usize, a: usize, b: usize, out: usize,
+  inner: i32, stepFirst: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
   let i = begin;
   while (i < end) {
     const row = i / inner;
     const column = i - row * inner;
     const n = min(inner - column, end - i);
-    const fromDy = dy + rowStart(row, rank, table, 0, 3) + (<usize>(column * stepDy) << 2);
+    const from = first + rowStart(row, rank, table, 0, 3) + (<usize>(column * stepFirst) << 2);
     const fromA = a + rowStart(row, rank, table, 1, 3) + (<usize>(column * stepA) << 2);
     const fromB = b + rowStart(row, rank, table, 2, 3) + (<usize>(column * stepB) << 2);
     const to = out + (<usize>i << 2);
     let j = 0;
-    if (stepDy && stepA && stepB) {
+    if (stepFirst && stepA && stepB) {
       do {
-        storeUpTo(to, j, n, gradient(g, load4(fromDy, j), load4(fromA, j), load4(fromB, j)));
+        storeUpTo(to, j, n, combineThree(f, load4(from, j), load4(fromA, j), load4(fromB, j)));
         j += 4;
       } while (j < n);
     } else {
       do {
-        const vdy = stepDy ? load4(fromDy, j) : v128.load32_splat(fromDy);
+        const v = stepFirst ? load4(from, j) : v128.load32_splat(from);
         const va = stepA ? load4(fromA, j) : v128.load32_splat(fromA);
         const vb = stepB ? load4(fromB, j) : v128.load32_splat(fromB);
-        storeUpTo(to, j, n, gradient(g, vdy, va, vb));
+        storeUpTo(to, j, n, combineThree(f, v, va, vb));
         j += 4;
       } while (j < n);
     }
@@ -369,7 +364,7 @@ export function maximumGrad(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  gradientRows(G.MaximumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+  combineThreeRows(T.MaximumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** The gradient of a in min(a, b). */
@@ -377,7 +372,7 @@ export function minimumGrad(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  gradientRows(G.MinimumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+  combineThreeRows(T.MinimumA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** The gradient of b in a / b: -dy a / b^2. */
@@ -385,7 +380,7 @@ export function divGradDivisor(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  gradientRows(G.DivB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+  combineThreeRows(T.DivB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** The gradient of a in a^b: dy b a^(b-1), 0 where b = 0. */
@@ -393,7 +388,7 @@ export function powGradBase(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  gradientRows(G.PowA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+  combineThreeRows(T.PowA, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** The gradient of b in a^b: dy a^b log(a), 0 where a = 0 and b >= 0. */
@@ -401,7 +396,7 @@ export function powGradExponent(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  gradientRows(G.PowB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
+  combineThreeRows(T.PowB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
 /** out = condition ? a : b, of int32 0 or 1 condition and any a and b of four bytes an element. */
@@ -409,21 +404,5 @@ export function where(
   begin: i32, end: i32, condition: usize, a: usize, b: usize, out: usize,
   inner: i32, stepCondition: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
-  let i = begin;
-  while (i < end) {
-    const row = i / inner;
-    const column = i - row * inner;
-    const n = min(inner - column, end - i);
-    const from = condition + rowStart(row, rank, table, 0, 3) + (<usize>(column * stepCondition) << 2);
-    const fromA = a + rowStart(row, rank, table, 1, 3) + (<usize>(column * stepA) << 2);
-    const fromB = b + rowStart(row, rank, table, 2, 3) + (<usize>(column * stepB) << 2);
-    const to = out + (<usize>i << 2);
-    for (let j = 0; j < n; j += 4) {
-      const mask = i32x4.ne(stepCondition ? load4(from, j) : v128.load32_splat(from), i32x4.splat(0));
-      const va = stepA ? load4(fromA, j) : v128.load32_splat(fromA);
-      const vb = stepB ? load4(fromB, j) : v128.load32_splat(fromB);
-      storeUpTo(to, j, n, v128.bitselect(va, vb, mask));
-    }
-    i += n;
-  }
+  combineThreeRows(T.Where, begin, end, condition, a, b, out, inner, stepCondition, stepA, stepB, rank, table);
 }

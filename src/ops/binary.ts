@@ -16,7 +16,13 @@ type BinaryKernel = {
     : never;
 }[keyof Kernels];
 
-type GradientKernel = "maximumGrad" | "minimumGrad" | "divGradDivisor" | "powGradBase" | "powGradExponent";
+type ThreeOperandKernel =
+  | "where"
+  | "maximumGrad"
+  | "minimumGrad"
+  | "divGradDivisor"
+  | "powGradBase"
+  | "powGradExponent";
 
 /** Runs a broadcasting kernel. */
 export function combine(op: string, kernel: BinaryKernel, a: NDArray, b: NDArray, dtype: DType): NDArray {
@@ -27,17 +33,14 @@ export function combine(op: string, kernel: BinaryKernel, a: NDArray, b: NDArray
   return out;
 }
 
-/**
- * The gradient of one operand, from `dy` and both operands. Not `dy` times a slope, which may overflow or vanish where the gradient
- * does not.
- */
-function pullBack(op: string, kernel: GradientKernel, dy: NDArray, a: NDArray, b: NDArray): NDArray {
-  const out = empty(broadcastShapes(op, dy.shape, a.shape, b.shape));
+/** Runs a broadcasting kernel of three operands; the result has the dtype of `a`. */
+export function combineThree(op: string, kernel: ThreeOperandKernel, first: NDArray, a: NDArray, b: NDArray): NDArray {
+  const out = empty(broadcastShapes(op, first.shape, a.shape, b.shape), a.dtype);
   if (out.size === 0) return out;
-  const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [dy, a, b]);
-  const [stepDy, stepA, stepB] = steps;
-  const pointers = [dy.ptr, a.ptr, b.ptr, out.ptr] as const;
-  launch(kernel, out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepDy, stepA, stepB, rank, table);
+  const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [first, a, b]);
+  const [stepFirst, stepA, stepB] = steps;
+  const pointers = [first.ptr, a.ptr, b.ptr, out.ptr] as const;
+  launch(kernel, out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepFirst, stepA, stepB, rank, table);
   return out;
 }
 
@@ -151,7 +154,7 @@ export class Div extends Binary {
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "divGradDivisor", dy, a, b);
+    return combineThree(this.name, "divGradDivisor", dy, a, b);
   }
 }
 
@@ -165,11 +168,11 @@ export class Maximum extends Binary {
   }
   protected gradA(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "maximumGrad", dy, a, b);
+    return combineThree(this.name, "maximumGrad", dy, a, b);
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "maximumGrad", dy, b, a);
+    return combineThree(this.name, "maximumGrad", dy, b, a);
   }
 }
 
@@ -183,11 +186,11 @@ export class Minimum extends Binary {
   }
   protected gradA(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "minimumGrad", dy, a, b);
+    return combineThree(this.name, "minimumGrad", dy, a, b);
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "minimumGrad", dy, b, a);
+    return combineThree(this.name, "minimumGrad", dy, b, a);
   }
 }
 
@@ -209,11 +212,11 @@ export class Pow extends Binary {
   }
   protected gradA(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "powGradBase", dy, a, b);
+    return combineThree(this.name, "powGradBase", dy, a, b);
   }
   protected gradB(dy: NDArray): NDArray {
     const [a, b] = this.saved as NDArray[];
-    return pullBack(this.name, "powGradExponent", dy, a, b);
+    return combineThree(this.name, "powGradExponent", dy, a, b);
   }
 }
 

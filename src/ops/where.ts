@@ -1,20 +1,11 @@
 import { DTypeError, formatShape } from "../errors.ts";
-import { launch } from "../wasm/kernels.ts";
-import { ELEMENTWISE_GRAIN, empty, type NDArray } from "./array.ts";
-import { broadcastShapes, rowLayout } from "./broadcast.ts";
+import type { NDArray } from "./array.ts";
+import { combineThree } from "./binary.ts";
 import { type Gradients, Op } from "./op.ts";
 import { type Operand, promote, toArray } from "./promote.ts";
 import { sumTo } from "./sum.ts";
 
-function select(condition: NDArray, a: NDArray, b: NDArray): NDArray {
-  const out = empty(broadcastShapes("where", condition.shape, a.shape, b.shape), a.dtype);
-  if (out.size === 0) return out;
-  const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [condition, a, b]);
-  const [stepCondition, stepA, stepB] = steps;
-  const pointers = [condition.ptr, a.ptr, b.ptr, out.ptr] as const;
-  launch("where", out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepCondition, stepA, stepB, rank, table);
-  return out;
-}
+const select = (condition: NDArray, a: NDArray, b: NDArray) => combineThree("where", "where", condition, a, b);
 
 /** `condition ? a : b`, all three broadcast; `da = dy` where the condition holds, `db = dy` elsewhere. */
 export class Where extends Op {
