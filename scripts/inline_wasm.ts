@@ -3,7 +3,7 @@
  * them. usage: tsx scripts/inline_wasm.ts
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { hashOf, IDENTITY_SECTION } from "../src/wasm/identity.ts";
+import { IDENTITY_SECTION, identityOf } from "../src/wasm/identity.ts";
 import { delta, memoryFlagsAt, withSection } from "./wasm_file.ts";
 
 const header = "// Made by scripts/inline_wasm.ts from build/kernels.wasm: do not edit.\n";
@@ -35,6 +35,6 @@ writeFileSync("src/wasm/kernels.generated.ts", `${header}export interface Kernel
 
 mkdirSync("dist", { recursive: true });
 // the file names its build, by which useKernels() knows it
-writeFileSync("dist/kernels.wasm", withSection(bytes, IDENTITY_SECTION, `reproducible ${hashOf(bytes)}`));
+writeFileSync("dist/kernels.wasm", withSection(bytes, IDENTITY_SECTION, identityOf(bytes)));
 const own = pieces.reduce((sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : 0), 0);
 console.log(`kernels: ${methods.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);

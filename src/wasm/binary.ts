@@ -1,5 +1,5 @@
 import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
-import { hashOf } from "./identity.ts";
+import { identityOf } from "./identity.ts";
 import { isShared } from "./memory.ts";
 
 /** "fast": relaxed SIMD, with fused multiply-add where the processor has it. */
@@ -35,7 +35,7 @@ export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstruc
   return relaxed;
 }
 
-/** How kernels.wasm names its build, in a section of its own. */
+/** How this version's kernels.wasm names its build, in a section of its own. */
 export function identity(): string {
-  return `reproducible ${hashOf(decodeBase64(kernelsBase64))}`;
+  return identityOf(decodeBase64(kernelsBase64));
 }

@@ -7,3 +7,8 @@ export function hashOf(bytes: Uint8Array): string {
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
+
+/** How kernels.wasm names its build. */
+export function identityOf(bytes: Uint8Array): string {
+  return `reproducible ${hashOf(bytes)}`;
+}
