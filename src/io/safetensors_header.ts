@@ -1,5 +1,6 @@
 import { DataError, formatShape } from "../errors.ts";
 import { sizeOf } from "../ops/array.ts";
+import { isObject } from "../ops/options.ts";
 import { ELEMENT_BYTES } from "./elements.ts";
 import { findDuplicateKey } from "./json.ts";
 
@@ -85,10 +86,6 @@ function checkMetadata(metadata: unknown): Metadata {
     throw malformed(`${METADATA} must be an object of strings`);
   }
   return metadata as Metadata;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** JSON can write -0, which is no size. */

@@ -1,7 +1,7 @@
 import { checkStateKind, describeState } from "../tensor/state_kind.ts";
 import "../disposable.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
-import { checkNumber, describe, readOptions } from "../ops/options.ts";
+import { checkNumber, describe, isObject, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
@@ -194,7 +194,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     });
     const entries = Object.entries(dict.state).map(([number, values]): [Tensor, ParamState] => {
       const param = byNumber.get(number) ?? fail(`state of parameter ${number}, which is in no group`);
-      if (typeof values !== "object" || values === null || Array.isArray(values)) {
+      if (!isObject(values)) {
         fail(`state of parameter ${number}: expected an object, got ${describe(values)}`);
       }
       const lacking = Object.keys(this.stateKinds).filter(

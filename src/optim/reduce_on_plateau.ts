@@ -1,7 +1,7 @@
 import { OptionError, StateDictError } from "../errors.ts";
 import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
 import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
-import { type AnyOptimizer, checkScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
+import { type AnyOptimizer, checkOptimizer, checkScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall ("min", the default) or rise ("max"). */
@@ -64,9 +64,7 @@ export class ReduceLROnPlateau {
       minLr: 0,
       eps: 1e-8,
     });
-    if (!Array.isArray(optimizer?.paramGroups)) {
-      throw new OptionError(`${this.name}: expected an optimizer, got ${describe(optimizer)}`);
-    }
+    checkOptimizer(this.name, optimizer);
     this.optimizer = optimizer;
     this.#factor = checkNumber(this.name, "factor", o.factor, 0);
     if (o.factor >= 1) throw new OptionError(`${this.name}: factor expected a number in [0, 1), got ${o.factor}`);

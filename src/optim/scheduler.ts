@@ -11,6 +11,12 @@ export type AnyOptimizer = Optimizer<any>;
 /** What `stateDict()` of a scheduler gives: its name, numbers and lists of numbers, which JSON can hold. */
 export type SchedulerStateDict = Record<string, unknown>;
 
+/** Checks what a scheduler is given to set the rates of. */
+export function checkOptimizer(name: string, optimizer: AnyOptimizer): void {
+  if (Array.isArray(optimizer?.paramGroups)) return;
+  throw new OptionError(`${name}: expected an optimizer, got ${describe(optimizer)}`);
+}
+
 /** Refuses the state of another scheduler: one of another name, or without `key`. States of earlier versions have no names. */
 export function checkScheduler(name: string, state: SchedulerStateDict, key: string): void {
   checkStateKind(name, "scheduler", state);
@@ -53,9 +59,7 @@ export abstract class LRScheduler {
 
   constructor(name: string, optimizer: AnyOptimizer) {
     this.name = name;
-    if (!Array.isArray(optimizer?.paramGroups)) {
-      throw new OptionError(`${name}: expected an optimizer, got ${describe(optimizer)}`);
-    }
+    checkOptimizer(name, optimizer);
     this.optimizer = optimizer;
     this.baseLrs = this.groups.map((group) => (group.initialLr ??= group.lr));
   }

@@ -1,7 +1,7 @@
 import { DataLoader } from "../data/data_loader.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
-import { checkFunction, checkNumber, describe, describeReturned, isPromise } from "../ops/options.ts";
+import { checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { MovingAverage } from "./moving_average.ts";
@@ -65,7 +65,7 @@ export function readLoss(result: unknown): Record<string, Tensor | number> & { l
 /** The numbers of a step or an epoch, by name. A tensor of one element counts as its number. */
 export function readNumbers(maker: string, numbers: unknown): Record<string, number> {
   const expected = "{ name: a number, ... }";
-  if (typeof numbers !== "object" || numbers === null || Array.isArray(numbers) || isPromise(numbers)) {
+  if (!isObject(numbers) || isPromise(numbers)) {
     throw new OptionError(`Trainer: ${maker} expected to return ${expected}, got ${describeReturned(numbers)}`);
   }
   if (numbers instanceof Tensor) {

@@ -1,6 +1,6 @@
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { StateDictError } from "../errors.ts";
-import { describe } from "../ops/options.ts";
+import { describe, isObject } from "../ops/options.ts";
 import type { GeneratorState } from "../tensor/generator.ts";
 import { isLogEntry, type LogEntry } from "./log.ts";
 import type { Place } from "./trainer_options.ts";
@@ -36,8 +36,6 @@ export function means({ count, totals }: Sums): Record<string, number> {
   return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / count]));
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isBoolean = (value: unknown) => typeof value === "boolean";
 
@@ -62,8 +60,6 @@ export function checkTrainerState(state: unknown): asserts state is TrainerState
   const given = isObject(state) ? state : {};
   for (const [name, [expected, is]] of Object.entries(FIELDS)) {
     if (is(given[name])) continue;
-    throw new StateDictError(
-      `Trainer.loadStateDict: ${name} expected ${expected}, got ${describe(given[name])?.slice(0, 200)}`,
-    );
+    throw new StateDictError(`Trainer.loadStateDict: ${name} expected ${expected}, got ${describe(given[name])}`);
   }
 }

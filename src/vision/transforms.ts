@@ -2,8 +2,7 @@ import { DTypeError, OptionError } from "../errors.ts";
 import { NormalizePlanes } from "../ops/normalize_planes.ts";
 import { checkFunction, checkNumber, describe } from "../ops/options.ts";
 import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
-import type { Step } from "./run_steps.ts";
-import { runSteps } from "./run_steps.ts";
+import { runSteps, type Step } from "./run_steps.ts";
 
 /** What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a tensor that returns a tensor. */
 export type Transform = (images: Tensor) => Tensor;
