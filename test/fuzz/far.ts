@@ -160,13 +160,7 @@ function pooling(random: Random): FarCase {
           const divisor = countIncludePad ? counted[0] * counted[1] : window.length;
           if (!max) outputs.push(tape.scale(tape.sum(window), 1 / divisor));
           else if (window.length === 0) outputs.push(tape.leaf(-Infinity));
-          else
-            outputs.push(
-              tape.scale(
-                window.reduce((a, b) => (tape.values[b] > tape.values[a] ? b : a)),
-                1,
-              ),
-            );
+          else outputs.push(tape.max(window));
         }
       }
       return outputs;

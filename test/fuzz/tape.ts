@@ -103,6 +103,14 @@ export class Tape {
     return this.scale(this.sum(nodes), 1 / nodes.length);
   }
 
+  /** The largest of at least one, the first where several are. */
+  max(nodes: readonly Node[]): Node {
+    return this.scale(
+      nodes.reduce((a, b) => (this.values[b] > this.values[a] ? b : a)),
+      1,
+    );
+  }
+
   /** log(sum(exp)), shifted by the largest. */
   logSumExp(nodes: readonly Node[]): Node {
     const largest = Math.max(...nodes.map((node) => this.values[node]));

@@ -116,13 +116,7 @@ const pooling: CaseMaker = (random, tape) => {
         }
         if (!max) outputs.push(tape.scale(tape.sum(window), 1 / divisor));
         else if (window.length === 0) outputs.push(tape.leaf(-Infinity));
-        else
-          outputs.push(
-            tape.scale(
-              window.reduce((a, b) => (tape.values[b] > tape.values[a] ? b : a)),
-              1,
-            ),
-          );
+        else outputs.push(tape.max(window));
       }
     }
   }
