@@ -1,9 +1,9 @@
+export type { Pair } from "./checks.ts";
 export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
 export type { DType, TypedArray } from "./ops/array.ts";
 export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv2d_algorithm.ts";
 export type { Dims, ReduceOptions } from "./ops/dims.ts";
-export type { Pair } from "./ops/options.ts";
 export type { ClampOptions } from "./ops/unary.ts";
 export type { VarianceOptions } from "./ops/variance.ts";
 export * as optim from "./optim/index.ts";

@@ -9,7 +9,8 @@ const byPath = new Map(files.map((file) => [file.path, file]));
 
 /** Lower layers first. A file imports from its own folder and from lower layers only. */
 const LAYERS = [
-  ["errors", "disposable"],
+  ["errors", "disposable", "json_number"],
+  ["checks", "typed_arrays"],
   ["wasm"],
   ["ops"],
   ["tensor"],

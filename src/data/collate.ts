@@ -1,6 +1,6 @@
+import { describe } from "../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkElement } from "../ops/fill.ts";
-import { describe } from "../ops/options.ts";
 import { joinRows } from "../ops/rows.ts";
 import { tensor } from "../tensor/creation.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";

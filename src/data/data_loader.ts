@@ -1,5 +1,5 @@
+import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
-import { checkBoolean, checkFunction, checkInteger, readOptions } from "../ops/options.ts";
 import { Scope, scope } from "../tensor/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";

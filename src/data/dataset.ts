@@ -1,5 +1,5 @@
+import { checkInteger, describe, describeReturned, isPromise } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkInteger, describe, describeReturned, isPromise } from "../ops/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 

@@ -1,5 +1,5 @@
+import { checkInteger, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkInteger, readOptions } from "../ops/options.ts";
 import { Generator } from "../tensor/generator.ts";
 import { randperm } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";

@@ -1,5 +1,5 @@
+import { checkInteger } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
-import { checkInteger } from "../ops/options.ts";
 import { copyRows } from "../ops/rows.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";

@@ -1,8 +1,8 @@
 import { OutOfMemoryError } from "../errors.ts";
 import type { DType, TypedArray } from "../ops/array.ts";
-import { isPlainObject, kindOfTypedArray } from "../ops/typed_arrays.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 import type { Stateful } from "./checkpoint.ts";
 import { DeferredTensors } from "./deferred_tensors.ts";
 

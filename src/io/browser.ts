@@ -1,4 +1,4 @@
-export type { Bytes } from "../ops/typed_arrays.ts";
+export type { Bytes } from "../typed_arrays.ts";
 export type { BlobLike } from "./pieces.ts";
 export { type AnyBlob, readSafetensors, writeSafetensors, writeSafetensorsBlob } from "./safetensors.ts";
 export type { Metadata } from "./safetensors_header.ts";

@@ -1,8 +1,8 @@
+import { readOptions } from "../checks.ts";
 import { OutOfMemoryError } from "../errors.ts";
-import { readOptions } from "../ops/options.ts";
-import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { Scope, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { type BlobLike, bytesSource, isBlob, readFrom, readFromBlob } from "./pieces.ts";
 import type { Metadata } from "./safetensors_header.ts";
 import {

@@ -1,6 +1,6 @@
 import { DataError, OptionError } from "../errors.ts";
-import { isPlainObject, kindOfTypedArray } from "../ops/typed_arrays.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 
 /**
  * State dicts of any form (plain objects, arrays, numbers, strings, booleans, null, bigints, tensors, typed arrays) as JSON and

@@ -1,4 +1,4 @@
-import { checkInteger } from "../ops/options.ts";
+import { checkInteger } from "../checks.ts";
 import { Elu, Gelu, LeakyRelu, Softplus as SoftplusOp } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatGiven } from "./describe.ts";

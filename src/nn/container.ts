@@ -1,5 +1,5 @@
+import { describe } from "../checks.ts";
 import { OptionError, WasmgradError } from "../errors.ts";
-import { describe } from "../ops/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { forwardFused } from "./fusion.ts";
 import { checkOutput, Module } from "./module.ts";

@@ -1,4 +1,4 @@
-import { checkNumber } from "../ops/options.ts";
+import { checkNumber } from "../checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { dropout, dropout2d } from "./functional/dropout.ts";
 import { Module } from "./module.ts";

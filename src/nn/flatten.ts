@@ -1,5 +1,5 @@
+import { checkInteger, describe } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkInteger, describe } from "../ops/options.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { formatPair } from "./describe.ts";
 import { Module } from "./module.ts";

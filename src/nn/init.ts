@@ -1,8 +1,9 @@
 /** `nn.init`: fills tensors in place, `torch.nn.init` in camelCase without the trailing underscore. */
+
+import { checkChoice, checkNumber, readOptions } from "../checks.ts";
 import { AutogradError, formatShape, ShapeError } from "../errors.ts";
 import { ELEMENTWISE_GRAIN, expectFloat, type NDArray } from "../ops/array.ts";
 import { copyInto } from "../ops/copy.ts";
-import { checkChoice, checkNumber, readOptions } from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";

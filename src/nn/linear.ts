@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkInteger, readOptions } from "../checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, initWeightAndBias } from "./default_init.ts";
 import { linear } from "./functional/linear.ts";

@@ -1,4 +1,4 @@
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import type { LossReduction } from "../ops/pair_loss.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {

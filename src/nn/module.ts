@@ -1,5 +1,4 @@
 import "../disposable.ts";
-import { OptionError } from "../errors.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -8,7 +7,8 @@ import {
   isPromise,
   readOptions,
   refusePromise,
-} from "../ops/options.ts";
+} from "../checks.ts";
+import { OptionError } from "../errors.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { describeModule } from "./describe.ts";

@@ -1,5 +1,5 @@
+import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
-import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { full, zeros } from "../tensor/fill.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";

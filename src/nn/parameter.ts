@@ -1,5 +1,5 @@
+import { readOptions } from "../checks.ts";
 import { DTypeError } from "../errors.ts";
-import { readOptions } from "../ops/options.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

@@ -1,4 +1,4 @@
-import { checkInteger, readOptions } from "../ops/options.ts";
+import { checkInteger, readOptions } from "../checks.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { kernels } from "../wasm/kernels.ts";
 import { emptyParameter } from "./default_init.ts";

@@ -1,5 +1,5 @@
+import { readOptions } from "../checks.ts";
 import { formatShape, StateDictError } from "../errors.ts";
-import { readOptions } from "../ops/options.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

@@ -1,10 +1,10 @@
+import { checkBoolean, checkInteger, type Pair, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, intTable, type NDArray } from "./array.ts";
 import { depthwiseGradInput } from "./conv2d_depthwise.ts";
 import { full } from "./fill.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkBoolean, checkInteger, type Pair, readOptions } from "./options.ts";
 import {
   checkPoolWindow,
   expectImages,

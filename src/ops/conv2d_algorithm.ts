@@ -1,3 +1,4 @@
+import { checkChoice } from "../checks.ts";
 import type { NDArray } from "./array.ts";
 import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./conv2d_depthwise.ts";
 import { BLOCK_TAPS, convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
@@ -10,7 +11,6 @@ import {
   winogradGradWeight,
   winogradServes,
 } from "./conv2d_winograd.ts";
-import { checkChoice } from "./options.ts";
 import { reluInPlace } from "./relu.ts";
 
 /** The three passes of a convolution, whatever computes them. */

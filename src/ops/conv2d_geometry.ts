@@ -1,6 +1,6 @@
+import { checkInteger, checkPair, type Pair, readOptions } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { intTable } from "./array.ts";
-import { checkInteger, checkPair, type Pair, readOptions } from "./options.ts";
 
 /** Sizes of a convolution, or of the one whose input gradient a transposed convolution computes. */
 export interface Conv2dGeometry {

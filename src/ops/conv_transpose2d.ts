@@ -1,10 +1,10 @@
+import { checkPair, type Pair, readOptions } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "./array.ts";
 import { asBatch, channelSums, checkBias } from "./conv2d.ts";
 import { convForward, convGradInput, convGradWeight } from "./conv2d_gemm.ts";
 import { type Conv2dGeometry, type Conv2dOptions, checkPadded, Window } from "./conv2d_geometry.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkPair, type Pair, readOptions } from "./options.ts";
 import { beforeRelu } from "./relu.ts";
 
 export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {

@@ -1,6 +1,6 @@
+import { checkBoolean, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { normalizeDim } from "./array.ts";
-import { checkBoolean, readOptions } from "./options.ts";
 
 /** The dimensions an op reduces: one, several, or all where left out (or null, or an empty list, as in PyTorch). */
 export type Dims = number | readonly number[] | null;

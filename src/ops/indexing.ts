@@ -1,3 +1,4 @@
+import { checkInteger } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { kernels, launch } from "../wasm/kernels.ts";
 import {
@@ -15,7 +16,6 @@ import {
 } from "./array.ts";
 import { MOST_CLASSES, refuseLabel } from "./class_count.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkInteger } from "./options.ts";
 import { readRegion, spreadRegion } from "./strided.ts";
 
 /** Checks that `index` is int32 and all its values are in [0, length). */

@@ -1,8 +1,8 @@
+import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptions } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, scratch } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptions } from "./options.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "./pool2d.ts";
 
 export interface InterpolateOptions {

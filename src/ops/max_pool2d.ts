@@ -1,7 +1,7 @@
+import { checkBoolean, type Pair, readOptions } from "../checks.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkBoolean, type Pair, readOptions } from "./options.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "./pool2d.ts";
 
 export interface MaxPool2dOptions {

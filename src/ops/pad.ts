@@ -1,10 +1,10 @@
+import { checkChoice, checkInteger, readOptions } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, type NDArray, replaceAt, stridesOf } from "./array.ts";
 import { checkElement, full } from "./fill.ts";
 import { addRows, lookUp } from "./indexing.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkChoice, checkInteger, readOptions } from "./options.ts";
 import { type Region, readRegion, spreadRegion, writeRegion } from "./strided.ts";
 
 export interface PadOptions {

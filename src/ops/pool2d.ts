@@ -1,6 +1,6 @@
+import { checkPair, type Pair } from "../checks.ts";
 import { formatShape, ShapeError } from "../errors.ts";
 import { expectFloat, type NDArray } from "./array.ts";
-import { checkPair, type Pair } from "./options.ts";
 
 /** Where the windows of a pooling op lie: pairs are (height, width). */
 export interface PoolWindow {

@@ -1,7 +1,7 @@
+import { checkInteger, describe } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, sizeOf } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkInteger, describe } from "./options.ts";
 
 /** Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one. */
 export class Reshape extends Op {

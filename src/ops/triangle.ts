@@ -1,8 +1,8 @@
+import { checkInteger } from "../checks.ts";
 import { formatShape, ShapeError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkInteger } from "./options.ts";
 
 /** Keeps a triangle of each matrix `[..., rows, columns]`: on and below (tril) or above (triu) a diagonal. The rest is 0. */
 export class Triangle extends Op {

@@ -1,3 +1,4 @@
+import { checkChoice, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { launch } from "../wasm/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray, scalar, zeros } from "./array.ts";
@@ -5,7 +6,6 @@ import { combine } from "./binary.ts";
 import { castTo } from "./cast.ts";
 import { cloneArray } from "./copy.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkChoice, checkNumber, readOptions } from "./options.ts";
 import { INT32_MAX, INT32_MIN } from "./promote.ts";
 
 /** What each function's derivative is computed from: its argument x or its result y. */

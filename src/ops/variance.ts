@@ -1,10 +1,10 @@
+import { checkBoolean, checkNumber, readOptions } from "../checks.ts";
 import { launch } from "../wasm/kernels.ts";
 import { empty, expectFloat, type NDArray } from "./array.ts";
 import { combine } from "./binary.ts";
 import { checkDims, type Dims, type ReduceOptions, reducedShape } from "./dims.ts";
 import { moments } from "./moments.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkBoolean, checkNumber, readOptions } from "./options.ts";
 import { CHUNK, roundQuotient } from "./sum.ts";
 
 export interface VarianceOptions extends ReduceOptions {

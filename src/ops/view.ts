@@ -1,7 +1,7 @@
+import { checkInteger } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, stridesOf } from "./array.ts";
 import { type Gradients, Op } from "./op.ts";
-import { checkInteger } from "./options.ts";
 import { type Region, readRegion, spreadRegion } from "./strided.ts";
 
 /**

@@ -1,5 +1,5 @@
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { cosPi } from "./exact_math.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 

@@ -1,7 +1,7 @@
 import { checkStateKind, describeState } from "../tensor/state_kind.ts";
 import "../disposable.ts";
+import { checkNumber, describe, isObject, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
-import { checkNumber, describe, isObject, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,6 @@
+import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
-import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
-import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
+import { readJsonNumber, toJsonNumber } from "../json_number.ts";
 import { type AnyOptimizer, checkOptimizer, checkScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
 
 export interface ReduceLROnPlateauOptions {

@@ -1,5 +1,5 @@
+import { checkInteger, checkNumber, describe, describeReturned, readOptions } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
-import { checkInteger, checkNumber, describe, describeReturned, readOptions } from "../ops/options.ts";
 import { checkStateKind, refuseState } from "../tensor/state_kind.ts";
 import { cosPi } from "./exact_math.ts";
 import type { LearningRate, Optimizer, ParamGroup } from "./optimizer.ts";

@@ -1,5 +1,5 @@
+import { describe, readOptions } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
-import { describe, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "./reduce_on_plateau.ts";
 import {
   type AnyOptimizer,

@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { checkDataset, type Dataset, type Sample } from "../data/dataset.ts";
 import { OptionError } from "../errors.ts";
@@ -6,7 +7,6 @@ import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
 import { checkModule, checkOutput, Module } from "../nn/module.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
 

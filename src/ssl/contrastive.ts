@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError, ShapeError } from "../errors.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Sequential } from "../nn/container.ts";
@@ -5,7 +6,6 @@ import { crossEntropy } from "../nn/functional/loss.ts";
 import { normalize } from "../nn/functional/norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { BatchNorm1d } from "../nn/norm.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import { eye } from "../tensor/fill.ts";
 import { cat } from "../tensor/shape.ts";

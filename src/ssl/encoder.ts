@@ -1,3 +1,4 @@
+import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { ReLU } from "../nn/activation.ts";
 import { ModuleList, Sequential } from "../nn/container.ts";
@@ -6,7 +7,6 @@ import { interpolate } from "../nn/functional/interpolate.ts";
 import { maxPool2d } from "../nn/functional/pooling.ts";
 import { Module } from "../nn/module.ts";
 import { BatchNorm2d } from "../nn/norm.ts";
-import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -1,8 +1,8 @@
+import { checkInteger } from "../checks.ts";
 import { ShapeError } from "../errors.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Sequential } from "../nn/container.ts";
 import { ConvTranspose2d } from "../nn/conv.ts";
-import { checkInteger } from "../ops/options.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 
 /** From features [N,C,H/4,W/4] to pixels [N,3,H,W]: the decoder of the tutorial's autoencoder, without its sigmoid. */

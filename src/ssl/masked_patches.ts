@@ -1,9 +1,9 @@
+import { checkNumber, readOptions } from "../checks.ts";
 import { ReLU } from "../nn/activation.ts";
 import { Sequential } from "../nn/container.ts";
 import { Conv2d } from "../nn/conv.ts";
 import { normal } from "../nn/init.ts";
 import { Parameter } from "../nn/parameter.ts";
-import { checkNumber, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
 import { rand } from "../tensor/random.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";

@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, describe, readOptions } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { checkDataset, type Sample } from "../data/dataset.ts";
 import { formatShape, OptionError } from "../errors.ts";
@@ -7,7 +8,6 @@ import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
 import { checkModule } from "../nn/module.ts";
 import { countClasses } from "../ops/class_count.ts";
-import { checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/scheduler.ts";
 import { tensor } from "../tensor/creation.ts";

@@ -1,6 +1,6 @@
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import type { Sequential } from "../nn/container.ts";
 import { mseLoss } from "../nn/functional/loss.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { randn } from "../tensor/random.ts";
 import { noGrad, type Tensor } from "../tensor/tensor.ts";
 import { type Augmentation, type ImageColumn, masks } from "../vision/browser.ts";

@@ -1,6 +1,6 @@
+import { readOptions } from "../checks.ts";
 import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/linear.ts";
-import { readOptions } from "../ops/options.ts";
 import { randint } from "../tensor/random.ts";
 import { rotateQuarters } from "../vision/augment.ts";
 import type { Augmentation } from "../vision/browser.ts";

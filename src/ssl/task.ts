@@ -1,7 +1,7 @@
+import { checkNumber, describeReturned } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { ModuleDict } from "../nn/container.ts";
 import { checkModule, Module } from "../nn/module.ts";
-import { checkNumber, describeReturned } from "../ops/options.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ImageColumn } from "../vision/browser.ts";

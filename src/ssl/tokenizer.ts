@@ -1,5 +1,5 @@
+import { checkInteger } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkInteger } from "../ops/options.ts";
 
 /** The tokens before all words: padding, unknown words, the word to be guessed. */
 export const SPECIAL = ["[PAD]", "[UNK]", "[MASK]"] as const;

@@ -1,3 +1,4 @@
+import { checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { GELU } from "../nn/activation.ts";
 import { MultiheadAttention } from "../nn/attention.ts";
 import { ModuleList, Sequential } from "../nn/container.ts";
@@ -9,7 +10,6 @@ import { Module } from "../nn/module.ts";
 import { LayerNorm } from "../nn/norm.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { Embedding } from "../nn/sparse.ts";
-import { checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { zeros } from "../tensor/fill.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { PAD } from "./tokenizer.ts";

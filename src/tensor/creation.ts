@@ -1,8 +1,8 @@
+import { checkBoolean, checkChoice, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkShape, type DType, empty, sizeOf } from "../ops/array.ts";
 import { checkElement } from "../ops/fill.ts";
-import { checkBoolean, checkChoice, readOptions } from "../ops/options.ts";
-import { isBuffer, kindOfTypedArray, nameKind } from "../ops/typed_arrays.ts";
+import { isBuffer, kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { leaf, type Tensor } from "./tensor.ts";
 
 export interface TensorOptions {

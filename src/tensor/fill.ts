@@ -1,3 +1,4 @@
+import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { checkShape, type DType, type NDArray, zeros as zerosArray } from "../ops/array.ts";
 import {
@@ -7,7 +8,6 @@ import {
   full as fullArray,
   linspace as linspaceArray,
 } from "../ops/fill.ts";
-import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import { checkDType, type TensorOptions } from "./creation.ts";
 import { expectTensor, leaf, type Tensor } from "./tensor.ts";
 

@@ -1,5 +1,5 @@
+import { checkFunction, checkInteger, describe, refusePromise } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkFunction, checkInteger, describe, refusePromise } from "../ops/options.ts";
 import { countersOf, type Draw } from "../ops/random.ts";
 
 /** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */

@@ -1,6 +1,6 @@
+import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { checkShape, empty, type NDArray, sizeOf } from "../ops/array.ts";
-import { checkBoolean, checkInteger, checkNumber, readOptions } from "../ops/options.ts";
 import {
   bernoulli as bernoulliArray,
   bernoulliEach,

@@ -1,5 +1,5 @@
+import { checkBoolean } from "../checks.ts";
 import { WasmgradError } from "../errors.ts";
-import { checkBoolean } from "../ops/options.ts";
 import { addressSpaceLeft } from "../wasm/address_space.ts";
 import { frames } from "../wasm/block.ts";
 import { allocatorStatistics, bytesAllocated, exhaustion } from "../wasm/memory.ts";

@@ -1,6 +1,6 @@
 import "../disposable.ts";
+import { checkBoolean, checkFunction, readOptions, refusePromise } from "../checks.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
-import { checkBoolean, checkFunction, readOptions, refusePromise } from "../ops/options.ts";
 import { nodeModule } from "../wasm/node_module.ts";
 import { HandleList, type Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";

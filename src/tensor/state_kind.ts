@@ -1,6 +1,6 @@
+import { describe, isPromise } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
-import { describe, isPromise } from "../ops/options.ts";
-import { isPlainObject } from "../ops/typed_arrays.ts";
+import { isPlainObject } from "../typed_arrays.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What a state dict may be the state of. */

@@ -1,4 +1,14 @@
 import "../disposable.ts";
+import {
+  checkBoolean,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  describe,
+  readOptions,
+  refusePromise,
+} from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { addInto } from "../ops/accumulate.ts";
 import {
@@ -22,16 +32,6 @@ import { checkElement, full } from "../ops/fill.ts";
 import { Gather, IndexSelect } from "../ops/indexing.ts";
 import { MatMul } from "../ops/matmul.ts";
 import type { Op } from "../ops/op.ts";
-import {
-  checkBoolean,
-  checkChoice,
-  checkFunction,
-  checkInteger,
-  checkNumber,
-  describe,
-  readOptions,
-  refusePromise,
-} from "../ops/options.ts";
 import { fillNormal, fillUniform } from "../ops/random.ts";
 import {
   flattenedShape,
@@ -44,11 +44,11 @@ import {
 import { LogSoftmax, Softmax } from "../ops/softmax.ts";
 import { Mean, Sum } from "../ops/sum.ts";
 import { Triangle } from "../ops/triangle.ts";
-import { kindOfTypedArray, nameKind } from "../ops/typed_arrays.ts";
 import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../ops/variance.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
 import { Where } from "../ops/where.ts";
+import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { frames, withFrame } from "../wasm/block.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";

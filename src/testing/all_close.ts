@@ -1,5 +1,5 @@
+import { checkBoolean, checkNumber, readOptions } from "../checks.ts";
 import { formatShape, OptionError, WasmgradError } from "../errors.ts";
-import { checkBoolean, checkNumber, readOptions } from "../ops/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Numbers that can be compared: of a tensor, nested arrays or typed arrays, or of any of these by name (a state dict). */

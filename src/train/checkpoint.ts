@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
+import { describe } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint.ts";
-import { describe } from "../ops/options.ts";
 import { Trainer } from "./trainer.ts";
 
 /**

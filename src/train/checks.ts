@@ -1,7 +1,7 @@
+import { checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
-import { checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { MovingAverage } from "./moving_average.ts";

@@ -1,8 +1,8 @@
+import { checkBoolean, checkChoice, checkInteger, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
+import { readJsonNumber, toJsonNumber } from "../json_number.ts";
 import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
-import { readJsonNumber, toJsonNumber } from "../ops/json_number.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { EpochEntry } from "./log.ts";
 import { Snapshot } from "./snapshot.ts";

@@ -1,5 +1,5 @@
+import { describe } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { describe } from "../ops/options.ts";
 import { lossCurve, type Picture, type Series } from "../vision/browser.ts";
 
 /** A line of the log: every so many steps, and at the end of an epoch. All numbers but `seconds` repeat to the bit. */

@@ -1,8 +1,8 @@
+import { checkFunction, checkNumber, describe, readOptions, refusePromise } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
 import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
 import { averageStep } from "../ops/average.ts";
-import { checkFunction, checkNumber, describe, readOptions, refusePromise } from "../ops/options.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Snapshot } from "./snapshot.ts";
 

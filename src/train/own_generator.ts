@@ -1,5 +1,5 @@
+import { describe } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
-import { describe } from "../ops/options.ts";
 import { Generator, type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
 
 /** How many were made so far. */

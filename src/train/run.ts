@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from "node:path";
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
 import { writeFileAtomically } from "../io/files.ts";
-import { toJsonNumber } from "../ops/json_number.ts";
+import { toJsonNumber } from "../json_number.ts";
 import type { Picture } from "../vision/picture.ts";
 import { savePNG } from "../vision/png_file.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";

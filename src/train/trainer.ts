@@ -1,10 +1,10 @@
+import { checkInteger, readOptions } from "../checks.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import { inMode } from "../nn/mode.ts";
 import { clipGradNorm } from "../nn/utils.ts";
-import { checkInteger, readOptions } from "../ops/options.ts";
 import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
 import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { asTask, Scope, scope } from "../tensor/scope.ts";

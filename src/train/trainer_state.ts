@@ -1,6 +1,6 @@
+import { describe, isObject } from "../checks.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { StateDictError } from "../errors.ts";
-import { describe, isObject } from "../ops/options.ts";
 import type { GeneratorState } from "../tensor/generator.ts";
 import { isLogEntry, type LogEntry } from "./log.ts";
 import type { Place } from "./trainer_options.ts";

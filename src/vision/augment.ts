@@ -1,3 +1,4 @@
+import { checkFunction, checkInteger, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import {
   type Chance,
@@ -11,7 +12,6 @@ import {
   rotateQuarters as rotateQuartersArray,
   turnImages,
 } from "../ops/augment.ts";
-import { checkFunction, checkInteger, checkNumber, describe, readOptions } from "../ops/options.ts";
 import { expectTensor, leaf, Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 

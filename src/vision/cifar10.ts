@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { checkBoolean, readOptions } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
-import { checkBoolean, readOptions } from "../ops/options.ts";
 import { CIFAR10_SOURCE, type Cifar10Source, downloadCifar10 } from "./cifar10_download.ts";
 import { readCifar10 } from "./cifar10_files.ts";
 import { CIFAR10_CLASSES } from "./cifar10_format.ts";

@@ -1,12 +1,12 @@
+import { checkChoice, checkInteger, describe, readOptions } from "../checks.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, formatShape, OptionError, ReleasedError, ShapeError } from "../errors.ts";
 import { ByteImages, type ByteLayout } from "../ops/byte_images.ts";
 import { countClasses } from "../ops/class_count.ts";
-import { checkChoice, checkInteger, describe, readOptions } from "../ops/options.ts";
-import { type Bytes, viewBytes } from "../ops/typed_arrays.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
+import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { runSteps } from "./run_steps.ts";
 import { splitTransform, type Transform } from "./transforms.ts";
 

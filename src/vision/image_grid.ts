@@ -1,5 +1,5 @@
+import { checkInteger, describe, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { checkInteger, describe, readOptions } from "../ops/options.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight } from "./picture.ts";

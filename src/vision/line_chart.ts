@@ -1,5 +1,5 @@
+import { checkInteger, describe, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkInteger, describe, readOptions } from "../ops/options.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight, WHITE } from "./picture.ts";
 

@@ -1,5 +1,5 @@
+import { checkFunction, describeReturned } from "../checks.ts";
 import { formatShape, OptionError } from "../errors.ts";
-import { checkFunction, describeReturned } from "../ops/options.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Augmentation, AugmentPlace } from "./augment.ts";
 import type { Transform } from "./transforms.ts";

@@ -1,5 +1,5 @@
+import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { checkBoolean, checkNumber, readOptions } from "../../ops/options.ts";
 import { ones } from "../../tensor/fill.ts";
 import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";

@@ -1,7 +1,7 @@
+import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../../errors.ts";
 import { expectSameShape, isSameShape } from "../../ops/array.ts";
 import { CrossEntropy } from "../../ops/cross_entropy.ts";
-import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../ops/options.ts";
 import { type LossReduction, PairLoss } from "../../ops/pair_loss.ts";
 import { apply, expectTensor, leaf, type Tensor } from "../../tensor/tensor.ts";
 

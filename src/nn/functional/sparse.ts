@@ -1,5 +1,5 @@
+import { readOptions } from "../../checks.ts";
 import { Embedding, OneHot } from "../../ops/indexing.ts";
-import { readOptions } from "../../ops/options.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {

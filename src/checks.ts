@@ -1,4 +1,4 @@
-import { formatShape, OptionError } from "../errors.ts";
+import { formatShape, OptionError } from "./errors.ts";
 import { toJsonNumber } from "./json_number.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { OptionError } from "../errors.ts";
+import { OptionError } from "./errors.ts";
 
 // `instanceof` knows the classes of one realm only. Typed arrays of another (an iframe, `node:vm`, Electron, Jest) have other
 // classes, but the same internal slots: these getters read them.
