@@ -1,6 +1,6 @@
 // Operations on two or three arrays whose shapes broadcast, NumPy's way.
 //
-// TypeScript merges the dimensions first (src/ops/broadcast.ts), so that what is left is a list of rows: along a row of
+// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that what is left is a list of rows: along a row of
 // `inner` elements each operand moves by its `step`, 1 or 0 (0: one element serves the whole row), and `table` says where a
 // row of each operand starts: for each of the `rank` outer dimensions, outermost first, its size and the stride of each
 // operand, in elements. Equal shapes and scalars are one row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows

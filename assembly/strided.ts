@@ -1,6 +1,6 @@
 // Moving elements between two layouts of one index space: all there is to permute, slice, flip, expand, pad and cat.
 //
-// TypeScript orders and merges the dimensions first (src/ops/strided.ts). One or two of them are the kernel's own; `table` has
+// TypeScript orders and merges the dimensions first (src/ops/movement/strided.ts). One or two of them are the kernel's own; `table` has
 // the `rank` others, outermost first: size, stride in the source, stride in the target. Strides are in elements of four bytes of
 // any type; a source stride may be 0 (expand) or negative (flip).
 

@@ -1,11 +1,11 @@
 export type { Pair } from "./checks.ts";
 export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
-export type { DType, TypedArray } from "./ops/array.ts";
-export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv2d_algorithm.ts";
-export type { Dims, ReduceOptions } from "./ops/dims.ts";
-export type { ClampOptions } from "./ops/unary.ts";
-export type { VarianceOptions } from "./ops/variance.ts";
+export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv/choose.ts";
+export type { DType, TypedArray } from "./ops/core/array.ts";
+export type { Dims, ReduceOptions } from "./ops/core/dims.ts";
+export type { ClampOptions } from "./ops/elementwise/unary.ts";
+export type { VarianceOptions } from "./ops/reduce/variance.ts";
 export * as optim from "./optim/index.ts";
 export {
   type Float16Values,

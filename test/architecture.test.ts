@@ -105,8 +105,8 @@ describe("layers", () => {
 const OWN_CHECKS = [
   "src/wasm/block.ts",
   "src/wasm/kernels.ts",
-  "src/ops/op.ts",
-  "src/ops/byte_images.ts",
+  "src/ops/core/op.ts",
+  "src/ops/image/byte_images.ts",
   "src/optim/one_cycle.ts",
 ];
 
@@ -150,8 +150,8 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/wasm/memory.ts": "defines the views",
   "src/wasm/job.ts": "publishes jobs in the control block",
   "src/wasm/kernels.ts": "reads the message of an assert",
-  "src/ops/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
-  "src/ops/byte_images.ts": "the bytes of images come in",
+  "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
+  "src/ops/image/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",
   "src/nn/norm.ts": "reads the number of batches, one integer",
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",

@@ -16,9 +16,9 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
-import type { NDArray } from "../src/ops/array.ts";
-import { cloneArray } from "../src/ops/copy.ts";
-import { type Gradients, Op } from "../src/ops/op.ts";
+import type { NDArray } from "../src/ops/core/array.ts";
+import { type Gradients, Op } from "../src/ops/core/op.ts";
+import { cloneArray } from "../src/ops/movement/copy.ts";
 import { apply } from "../src/tensor/tensor.ts";
 
 const leafOf = (values: number[]) => tensor(values, { requiresGrad: true });

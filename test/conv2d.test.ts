@@ -13,7 +13,7 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv/choose.ts";
 import { testRandom } from "./random.ts";
 
 const { conv2d, convTranspose2d, linear } = nn.functional;

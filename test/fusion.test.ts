@@ -1,10 +1,10 @@
 /** What Sequential computes in one pass: which runs of modules, and that it is what they compute one by one. */
 import { describe, expect, test } from "vitest";
 import { nn, type Tensor, tensor } from "wasmgrad";
-import { ConvTranspose2d } from "../src/ops/conv_transpose2d.ts";
-import { Conv2d } from "../src/ops/conv2d.ts";
-import { forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
-import { Conv2dReluPool } from "../src/ops/conv2d_pool.ts";
+import { forceConvAlgorithm } from "../src/ops/conv/choose.ts";
+import { ConvTranspose2d } from "../src/ops/conv/conv_transpose2d.ts";
+import { Conv2d } from "../src/ops/conv/conv2d.ts";
+import { Conv2dReluPool } from "../src/ops/conv/relu_pool.ts";
 import { expectClose } from "./compare.ts";
 import { testRandom } from "./random.ts";
 

@@ -4,8 +4,8 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { nn, scope, setNumThreads, type Tensor, tensor } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv2d_algorithm.ts";
-import { Conv2dReluPool } from "../src/ops/conv2d_pool.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../src/ops/conv/choose.ts";
+import { Conv2dReluPool } from "../src/ops/conv/relu_pool.ts";
 import { type ConvSizes, eachProduct, pool2x2 } from "./conv_reference.ts";
 import { testRandom } from "./random.ts";
 

@@ -10,7 +10,7 @@ import { maxPool2dLadder } from "../bench/ladder/pool2d.ts";
 import { sumLadder } from "../bench/ladder/reduce.ts";
 import type { Ladder, Rung } from "../bench/ladder/rung.ts";
 import { softmaxLadder } from "../bench/ladder/softmax.ts";
-import { broadcastShapes } from "../src/ops/broadcast.ts";
+import { broadcastShapes } from "../src/ops/core/broadcast.ts";
 import { apply } from "../src/tensor/tensor.ts";
 import type { OpCase } from "./cases/case.ts";
 import { conv2dCasesBy, convTranspose2dCasesBy } from "./cases/conv2d.ts";

@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from "wasmgrad";
-import { describeImages, noiseImages } from "../src/ops/augment.ts";
-import { averageStep } from "../src/ops/average.ts";
-import { ByteImages } from "../src/ops/byte_images.ts";
+import { describeImages, noiseImages } from "../src/ops/image/augment.ts";
+import { ByteImages } from "../src/ops/image/byte_images.ts";
+import { averageStep } from "../src/ops/optim/moving_average.ts";
 import { withFrame } from "../src/wasm/block.ts";
 import { READ_THEIR_OUTPUT } from "../src/wasm/job.ts";
 import { allCases } from "./cases/index.ts";

@@ -1,7 +1,7 @@
 /** What the case tables cannot say about reductions: accuracy on many elements, dtypes, bad input. */
 import { describe, expect, test } from "vitest";
 import { DTypeError, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
-import { sumTo } from "../src/ops/sum.ts";
+import { sumTo } from "../src/ops/reduce/sum.ts";
 import { leaf } from "../src/tensor/tensor.ts";
 import { testRandom } from "./random.ts";
 

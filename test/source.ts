@@ -22,7 +22,7 @@ export interface Import {
 }
 
 export interface SourceFile {
-  /** Relative to the repository: "src/ops/array.ts". */
+  /** Relative to the repository: "src/ops/core/array.ts". */
   path: string;
   text: string;
   nodes: SyntaxNode[];

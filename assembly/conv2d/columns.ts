@@ -12,7 +12,7 @@
 import { transpose4x4 } from "../matmul/pack";
 
 /**
- * The sizes that all kernels here share, an int32 table written by src/ops/conv2d_geometry.ts. A struct without a constructor:
+ * The sizes that all kernels here share, an int32 table written by src/ops/conv/geometry.ts. A struct without a constructor:
  * its fields are read straight from the table.
  */
 @unmanaged

@@ -9,7 +9,7 @@
 //   padded row  0 a b c d e f 0          frame row  | 0 b d f | a c e 0 |     (stride 2: two phases of frameWidth)
 //
 // so that neighbours in `out` read neighbours in the frame, whatever the stride. A tap is then a pair of byte offsets, into the
-// frame and into the kernel's weights (a table from src/ops/conv2d_depthwise.ts). Without padding and stride there is nothing to
+// frame and into the kernel's weights (a table from src/ops/conv/depthwise.ts). Without padding and stride there is nothing to
 // copy: the plane is its own frame.
 
 import { mulAdd } from "../matmul/micro_kernel";

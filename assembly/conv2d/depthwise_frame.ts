@@ -4,7 +4,7 @@
 
 import { load4, storeUpTo } from "../simd";
 
-/** An int32 table written by src/ops/conv2d_depthwise.ts: see Geometry in columns.ts. */
+/** An int32 table written by src/ops/conv/depthwise.ts: see Geometry in columns.ts. */
 @unmanaged
 export class Sizes {
   groups!: i32;

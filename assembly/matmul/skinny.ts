@@ -9,7 +9,7 @@
 import { lanesBelow, storePartial } from "../simd";
 import { mulAdd } from "./micro_kernel";
 
-/** An int32 table written by src/ops/matmul_skinny.ts. Strides in elements. */
+/** An int32 table written by src/ops/matmul/skinny.ts. Strides in elements. */
 @unmanaged
 class Shape {
   /** Size of a product, and length of its sums. */

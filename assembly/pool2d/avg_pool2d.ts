@@ -237,7 +237,7 @@ function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
 
 /**
  * shares[o] = dy[o] / divisor, 0 for windows without elements: what each element of window o gets. Their sum over the windows that
- * hold an element is its gradient: a depthwise convolution's with a kernel of ones (src/ops/avg_pool2d.ts).
+ * hold an element is its gradient: a depthwise convolution's with a kernel of ones (src/ops/pool/avg_pool2d.ts).
  */
 export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
   const g = changetype<Grid>(grid);

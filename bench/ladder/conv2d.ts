@@ -1,6 +1,6 @@
 /** The ladder of conv2d: its rungs as ops, and the layers they are timed on. */
-import { type Conv2dGeometry, type Conv2dOptions, checkWindow, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
-import type { Op } from "../../src/ops/op.ts";
+import { type Conv2dGeometry, type Conv2dOptions, checkWindow, conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import type { Op } from "../../src/ops/core/op.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convReference } from "./reference.ts";
 import type { Ladder, Layer } from "./rung.ts";

@@ -1,7 +1,7 @@
 /** The ladder of convTranspose2d. */
-import { type ConvTranspose2dOptions, TransposedWindow } from "../../src/ops/conv_transpose2d.ts";
-import { type Conv2dGeometry, conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
-import type { Op } from "../../src/ops/op.ts";
+import { type ConvTranspose2dOptions, TransposedWindow } from "../../src/ops/conv/conv_transpose2d.ts";
+import { type Conv2dGeometry, conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import type { Op } from "../../src/ops/core/op.ts";
 import { naive } from "./conv2d.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convTransposeReference } from "./reference.ts";

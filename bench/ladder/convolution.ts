@@ -1,8 +1,9 @@
 /** What the ladders of conv2d and convTranspose2d share: an op from the kernels of a rung. */
-import { empty, intTable, type NDArray } from "../../src/ops/array.ts";
-import { channelSums } from "../../src/ops/conv2d.ts";
-import type { Conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
+
+import { channelSums } from "../../src/ops/conv/conv2d.ts";
+import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import { empty, intTable, type NDArray } from "../../src/ops/core/array.ts";
+import { type Gradients, Op } from "../../src/ops/core/op.ts";
 import { type KernelName, run, workFor } from "./kernels.ts";
 
 export const ALL_CONV_PASSES = ["forward", "gradInput", "gradWeight"] as const;

@@ -1,7 +1,7 @@
 /** The rungs that do not ship: build/ladder.wasm, in the same memory as the library's kernels. */
 import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
-import { scratch } from "../../src/ops/array.ts";
+import { scratch } from "../../src/ops/core/array.ts";
 import { HEAP_START, memory } from "../../src/wasm/memory.ts";
 
 export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;

@@ -1,8 +1,8 @@
 /** The ladder of matmul. */
-import { empty, type NDArray } from "../../src/ops/array.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
-import { readRegion } from "../../src/ops/strided.ts";
-import { permuted } from "../../src/ops/view.ts";
+import { empty, type NDArray } from "../../src/ops/core/array.ts";
+import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { readRegion } from "../../src/ops/movement/strided.ts";
+import { permuted } from "../../src/ops/movement/view.ts";
 import { type KernelName, run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";

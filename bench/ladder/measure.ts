@@ -1,7 +1,7 @@
 /** Checks rungs and times them in turns. */
 import { manualSeed, randn, type Tensor } from "wasmgrad";
-import type { NDArray } from "../../src/ops/array.ts";
-import type { Op } from "../../src/ops/op.ts";
+import type { NDArray } from "../../src/ops/core/array.ts";
+import type { Op } from "../../src/ops/core/op.ts";
 import { withFrame } from "../../src/wasm/block.ts";
 import type { Ceiling } from "../lib/ceiling.ts";
 import type { Plan } from "../lib/measure.ts";

@@ -1,9 +1,9 @@
 /** The ladder of maxPool2d. */
 
-import { empty, type NDArray } from "../../src/ops/array.ts";
-import type { MaxPool2dOptions } from "../../src/ops/max_pool2d.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
-import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool2d.ts";
+import { empty, type NDArray } from "../../src/ops/core/array.ts";
+import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import type { MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
+import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool/window.ts";
 import { launch } from "../../src/wasm/kernels.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";

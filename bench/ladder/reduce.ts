@@ -1,8 +1,8 @@
 /** The ladder of sum. */
-import { empty, type NDArray, zeros } from "../../src/ops/array.ts";
-import { checkDims, type Dims, reducedShape, reductionSteps } from "../../src/ops/dims.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
-import { repeatAlong } from "../../src/ops/sum.ts";
+import { empty, type NDArray, zeros } from "../../src/ops/core/array.ts";
+import { checkDims, type Dims, reducedShape, reductionSteps } from "../../src/ops/core/dims.ts";
+import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { repeatAlong } from "../../src/ops/reduce/sum.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";

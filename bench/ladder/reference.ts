@@ -1,5 +1,5 @@
 /** The definitions in float64, written plainly: what the naive rungs are checked against. */
-import type { Conv2dGeometry } from "../../src/ops/conv2d_geometry.ts";
+import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
 
 type Gradient = (size: number) => Float64Array;
 

@@ -1,4 +1,4 @@
-import type { Op } from "../../src/ops/op.ts";
+import type { Op } from "../../src/ops/core/op.ts";
 
 /** One way to compute an op. */
 export interface Rung<Options = never> {

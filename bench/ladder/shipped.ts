@@ -3,15 +3,15 @@
  * kernel moves, this is the place to say so.
  */
 
-import type { NDArray } from "../../src/ops/array.ts";
-import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../src/ops/conv_transpose2d.ts";
-import { Conv2d } from "../../src/ops/conv2d.ts";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
-import type { Conv2dOptions } from "../../src/ops/conv2d_geometry.ts";
-import { MatMul } from "../../src/ops/matmul.ts";
-import { MaxPool2d, type MaxPool2dOptions } from "../../src/ops/max_pool2d.ts";
-import { LogSoftmax, Softmax } from "../../src/ops/softmax.ts";
-import { Sum } from "../../src/ops/sum.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
+import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../src/ops/conv/conv_transpose2d.ts";
+import { Conv2d } from "../../src/ops/conv/conv2d.ts";
+import type { Conv2dOptions } from "../../src/ops/conv/geometry.ts";
+import type { NDArray } from "../../src/ops/core/array.ts";
+import { LogSoftmax, Softmax } from "../../src/ops/loss/softmax.ts";
+import { MatMul } from "../../src/ops/matmul/matmul.ts";
+import { MaxPool2d, type MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
+import { Sum } from "../../src/ops/reduce/sum.ts";
 
 /** The library's convolution by a given algorithm, where that serves at all. */
 class ForcedConv2d extends Conv2d {

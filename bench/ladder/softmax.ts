@@ -1,7 +1,7 @@
 /** The ladder of softmax. */
-import { emptyLike, type NDArray, normalizeDim } from "../../src/ops/array.ts";
-import { type Gradients, Op } from "../../src/ops/op.ts";
-import { type Axis, axisOf } from "../../src/ops/softmax.ts";
+import { emptyLike, type NDArray, normalizeDim } from "../../src/ops/core/array.ts";
+import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Axis, axisOf } from "../../src/ops/loss/softmax.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";

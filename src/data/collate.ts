@@ -1,7 +1,7 @@
 import { describe } from "../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
-import { checkElement } from "../ops/fill.ts";
-import { joinRows } from "../ops/rows.ts";
+import { checkElement } from "../ops/elementwise/fill.ts";
+import { joinRows } from "../ops/movement/rows.ts";
 import { tensor } from "../tensor/creation.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 import type { Sample } from "./dataset.ts";

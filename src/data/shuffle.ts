@@ -1,4 +1,4 @@
-import { countersOf } from "../ops/random.ts";
+import { countersOf } from "../ops/random/draw.ts";
 import { Generator } from "../tensor/generator.ts";
 import { randint, randperm } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";

@@ -1,6 +1,6 @@
 import { checkInteger } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
-import { copyRows } from "../ops/rows.ts";
+import { copyRows } from "../ops/movement/rows.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";
 

@@ -1,5 +1,5 @@
 import { OutOfMemoryError } from "../errors.ts";
-import type { DType, TypedArray } from "../ops/array.ts";
+import type { DType, TypedArray } from "../ops/core/array.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";

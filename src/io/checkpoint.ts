@@ -1,6 +1,6 @@
 import { checkInteger, describe, readOptions } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
-import type { TypedArray } from "../ops/array.ts";
+import type { TypedArray } from "../ops/core/array.ts";
 import { getRngState, setRngState } from "../tensor/generator.ts";
 import { Scope, scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";

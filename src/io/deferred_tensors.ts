@@ -1,4 +1,4 @@
-import { type DType, NDArray, sizeOf, type TypedArray } from "../ops/array.ts";
+import { type DType, NDArray, sizeOf, type TypedArray } from "../ops/core/array.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
 import { Block } from "../wasm/block.ts";
 import { f32View, i32View } from "../wasm/memory.ts";

@@ -1,5 +1,5 @@
 import { DataError } from "../errors.ts";
-import type { DType, TypedArray } from "../ops/array.ts";
+import type { DType, TypedArray } from "../ops/core/array.ts";
 
 /** How the elements of one dtype of a file are read. All are little-endian. */
 interface Reader {

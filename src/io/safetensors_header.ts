@@ -1,6 +1,6 @@
 import { isObject } from "../checks.ts";
 import { DataError, formatShape } from "../errors.ts";
-import { sizeOf } from "../ops/array.ts";
+import { sizeOf } from "../ops/core/array.ts";
 import { ELEMENT_BYTES } from "./elements.ts";
 import { findDuplicateKey } from "./json.ts";
 

@@ -1,5 +1,5 @@
 import { DataError, OptionError, OutOfMemoryError } from "../errors.ts";
-import { type DType, empty, type NDArray, sizeOf } from "../ops/array.ts";
+import { type DType, empty, type NDArray, sizeOf } from "../ops/core/array.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
 import { decodeElements, ELEMENT_BYTES, KEPT_AS } from "./elements.ts";
 import { PIECE_BYTES, type Reading } from "./pieces.ts";

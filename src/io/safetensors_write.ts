@@ -1,6 +1,6 @@
 import { readOptions } from "../checks.ts";
 import { formatShape, OptionError } from "../errors.ts";
-import type { DType } from "../ops/array.ts";
+import type { DType } from "../ops/core/array.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { PIECE_BYTES } from "./pieces.ts";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA, type Metadata } from "./safetensors_header.ts";

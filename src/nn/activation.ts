@@ -1,5 +1,5 @@
 import { checkInteger } from "../checks.ts";
-import { Elu, Gelu, LeakyRelu, Softplus as SoftplusOp } from "../ops/unary.ts";
+import { Elu, Gelu, LeakyRelu, Softplus as SoftplusOp } from "../ops/elementwise/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatGiven } from "./describe.ts";
 import {

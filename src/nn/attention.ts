@@ -1,6 +1,6 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { expectSameShape } from "../ops/array.ts";
+import { expectSameShape } from "../ops/core/array.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter } from "./default_init.ts";
 import { softmaxOver } from "./functional/attention.ts";

@@ -1,9 +1,9 @@
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../ops/conv_transpose2d.ts";
-import { Conv2d as Conv2dOp } from "../ops/conv2d.ts";
-import { Window } from "../ops/conv2d_geometry.ts";
-import { Conv2dReluPool } from "../ops/conv2d_pool.ts";
+import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../ops/conv/conv_transpose2d.ts";
+import { Conv2d as Conv2dOp } from "../ops/conv/conv2d.ts";
+import { Window } from "../ops/conv/geometry.ts";
+import { Conv2dReluPool } from "../ops/conv/relu_pool.ts";
 import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { emptyParameter, initWeightAndBias } from "./default_init.ts";
 import { formatOptions, formatPair } from "./describe.ts";

@@ -1,4 +1,4 @@
-import { empty } from "../ops/array.ts";
+import { empty } from "../ops/core/array.ts";
 import { leaf } from "../tensor/tensor.ts";
 import { calculateFans, kaimingUniform, uniform } from "./init.ts";
 import { Parameter } from "./parameter.ts";

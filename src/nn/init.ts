@@ -2,9 +2,9 @@
 
 import { checkChoice, checkNumber, readOptions } from "../checks.ts";
 import { AutogradError, formatShape, ShapeError } from "../errors.ts";
-import { ELEMENTWISE_GRAIN, expectFloat, type NDArray } from "../ops/array.ts";
-import { copyInto } from "../ops/copy.ts";
-import { fillNormal, fillUniform } from "../ops/random.ts";
+import { ELEMENTWISE_GRAIN, expectFloat, type NDArray } from "../ops/core/array.ts";
+import { copyInto } from "../ops/movement/copy.ts";
+import { fillNormal, fillUniform } from "../ops/random/draw.ts";
 import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
 import { expectTensor, type Tensor } from "../tensor/tensor.ts";

@@ -1,5 +1,5 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../checks.ts";
-import type { LossReduction } from "../ops/pair_loss.ts";
+import type { LossReduction } from "../ops/loss/pairwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   binaryCrossEntropy,

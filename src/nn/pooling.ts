@@ -1,6 +1,6 @@
 import { type Pair, readOptions } from "../checks.ts";
-import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../ops/avg_pool2d.ts";
-import { MaxPool2d as MaxPool2dOp } from "../ops/max_pool2d.ts";
+import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../ops/pool/avg_pool2d.ts";
+import { MaxPool2d as MaxPool2dOp } from "../ops/pool/max_pool2d.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatGiven } from "./describe.ts";
 import {

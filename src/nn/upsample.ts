@@ -1,4 +1,4 @@
-import { Interpolate, type InterpolateOptions } from "../ops/interpolate.ts";
+import { Interpolate, type InterpolateOptions } from "../ops/image/interpolate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { formatGiven } from "./describe.ts";
 import { interpolate } from "./functional/interpolate.ts";

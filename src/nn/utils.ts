@@ -1,6 +1,6 @@
 import { checkBoolean, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { clampInPlace, scaleInPlace, totalNorm } from "../ops/clip.ts";
+import { clampInPlace, scaleInPlace, totalNorm } from "../ops/optim/clip_gradients.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { withFrame } from "../wasm/block.ts";

@@ -1,5 +1,5 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
-import { adamStep } from "../ops/optimizer_steps.ts";
+import { adamStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { power } from "./exact_math.ts";
 import { checkBetas, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";

@@ -1,5 +1,5 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
-import { rmspropStep } from "../ops/optimizer_steps.ts";
+import { rmspropStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFraction, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 

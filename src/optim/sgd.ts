@@ -1,6 +1,6 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { sgdStep } from "../ops/optimizer_steps.ts";
+import { sgdStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 

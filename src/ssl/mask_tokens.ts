@@ -1,6 +1,6 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { ShapeError } from "../errors.ts";
-import { expectInt32 } from "../ops/array.ts";
+import { expectInt32 } from "../ops/core/array.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { rand, randint } from "../tensor/random.ts";

@@ -7,7 +7,7 @@ import { normalize } from "../nn/functional/norm.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
 import { checkModule } from "../nn/module.ts";
-import { countClasses } from "../ops/class_count.ts";
+import { countClasses } from "../ops/movement/class_count.ts";
 import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/scheduler.ts";
 import { tensor } from "../tensor/creation.ts";

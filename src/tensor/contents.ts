@@ -1,4 +1,4 @@
-import type { NDArray } from "../ops/array.ts";
+import type { NDArray } from "../ops/core/array.ts";
 
 const READ: Record<PropertyKey, (array: NDArray) => unknown> = {
   dtype: (array) => array.dtype,

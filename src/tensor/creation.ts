@@ -1,7 +1,7 @@
 import { checkBoolean, checkChoice, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../errors.ts";
-import { checkShape, type DType, empty, sizeOf } from "../ops/array.ts";
-import { checkElement } from "../ops/fill.ts";
+import { checkShape, type DType, empty, sizeOf } from "../ops/core/array.ts";
+import { checkElement } from "../ops/elementwise/fill.ts";
 import { isBuffer, kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { leaf, type Tensor } from "./tensor.ts";
 

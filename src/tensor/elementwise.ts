@@ -1,5 +1,5 @@
-import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/binary.ts";
-import { Where } from "../ops/where.ts";
+import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/binary.ts";
+import { Where } from "../ops/elementwise/where.ts";
 import { apply, Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that stands for a tensor of any shape. */

@@ -1,13 +1,13 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkShape, type DType, type NDArray, zeros as zerosArray } from "../ops/array.ts";
+import { checkShape, type DType, type NDArray, zeros as zerosArray } from "../ops/core/array.ts";
 import {
   arange as arangeArray,
   checkElement,
   eye as eyeArray,
   full as fullArray,
   linspace as linspaceArray,
-} from "../ops/fill.ts";
+} from "../ops/elementwise/fill.ts";
 import { checkDType, type TensorOptions } from "./creation.ts";
 import { expectTensor, leaf, type Tensor } from "./tensor.ts";
 

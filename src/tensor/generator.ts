@@ -1,6 +1,6 @@
 import { checkFunction, checkInteger, describe, refusePromise } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { countersOf, type Draw } from "../ops/random.ts";
+import { countersOf, type Draw } from "../ops/random/draw.ts";
 
 /** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */
 export interface GeneratorState {

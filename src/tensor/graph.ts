@@ -1,7 +1,7 @@
 import { AutogradError } from "../errors.ts";
-import { addInto } from "../ops/accumulate.ts";
-import type { NDArray } from "../ops/array.ts";
-import type { Op } from "../ops/op.ts";
+import type { NDArray } from "../ops/core/array.ts";
+import type { Op } from "../ops/core/op.ts";
+import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../wasm/block.ts";
 
 /** Where a gradient arrives: the tensor the user made with `requiresGrad`. */

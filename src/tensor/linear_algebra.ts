@@ -1,4 +1,4 @@
-import { MatMul } from "../ops/matmul.ts";
+import { MatMul } from "../ops/matmul/matmul.ts";
 import { apply, type Tensor } from "./tensor.ts";
 
 /**

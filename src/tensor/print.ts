@@ -1,4 +1,4 @@
-import type { DType, TypedArray } from "../ops/array.ts";
+import type { DType, TypedArray } from "../ops/core/array.ts";
 
 // PyTorch's rules: see torch/_tensor_str.py
 /** Digits after the point. */

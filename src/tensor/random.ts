@@ -1,6 +1,6 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkShape, empty, type NDArray, sizeOf } from "../ops/array.ts";
+import { checkShape, empty, type NDArray, sizeOf } from "../ops/core/array.ts";
 import {
   bernoulli as bernoulliArray,
   bernoulliEach,
@@ -9,7 +9,7 @@ import {
   fillUniform,
   integers,
   permutation,
-} from "../ops/random.ts";
+} from "../ops/random/draw.ts";
 import { defaultGenerator, Generator } from "./generator.ts";
 import { expectTensor, leaf, Tensor } from "./tensor.ts";
 

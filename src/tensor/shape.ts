@@ -1,5 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
-import { Cat } from "../ops/cat.ts";
+import { Cat } from "../ops/movement/cat.ts";
 import { apply, Tensor } from "./tensor.ts";
 
 function expectTensors(op: string, tensors: readonly Tensor[]): void {

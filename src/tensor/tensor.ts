@@ -10,7 +10,6 @@ import {
   refusePromise,
 } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { addInto } from "../ops/accumulate.ts";
 import {
   checkShape,
   type DType,
@@ -19,20 +18,22 @@ import {
   type NDArray,
   normalizeDim,
   type TypedArray,
-} from "../ops/array.ts";
-import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../ops/binary.ts";
-import { broadcastShapes } from "../ops/broadcast.ts";
-import { Cast } from "../ops/cast.ts";
-import { splitLengths } from "../ops/cat.ts";
-import { Clone, cloneArray, copyInto } from "../ops/copy.ts";
-import type { Dims, ReduceOptions } from "../ops/dims.ts";
-import { Expand } from "../ops/expand.ts";
-import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../ops/extremum.ts";
-import { checkElement, full } from "../ops/fill.ts";
-import { Gather, IndexSelect } from "../ops/indexing.ts";
-import { MatMul } from "../ops/matmul.ts";
-import type { Op } from "../ops/op.ts";
-import { fillNormal, fillUniform } from "../ops/random.ts";
+} from "../ops/core/array.ts";
+import { broadcastShapes } from "../ops/core/broadcast.ts";
+import type { Dims, ReduceOptions } from "../ops/core/dims.ts";
+import type { Op } from "../ops/core/op.ts";
+import { addInto } from "../ops/elementwise/accumulate.ts";
+import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/binary.ts";
+import { Cast } from "../ops/elementwise/cast.ts";
+import { checkElement, full } from "../ops/elementwise/fill.ts";
+import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/elementwise/unary.ts";
+import { Where } from "../ops/elementwise/where.ts";
+import { LogSoftmax, Softmax } from "../ops/loss/softmax.ts";
+import { MatMul } from "../ops/matmul/matmul.ts";
+import { splitLengths } from "../ops/movement/cat.ts";
+import { Clone, cloneArray, copyInto } from "../ops/movement/copy.ts";
+import { Expand } from "../ops/movement/expand.ts";
+import { Gather, IndexSelect } from "../ops/movement/indexing.ts";
 import {
   flattenedShape,
   Reshape,
@@ -40,14 +41,13 @@ import {
   squeezedShape,
   unflattenedShape,
   unsqueezedShape,
-} from "../ops/reshape.ts";
-import { LogSoftmax, Softmax } from "../ops/softmax.ts";
-import { Mean, Sum } from "../ops/sum.ts";
-import { Triangle } from "../ops/triangle.ts";
-import { Clamp, type ClampOptions, StepFunction, Unary } from "../ops/unary.ts";
-import { StandardDeviation, Variance, type VarianceOptions } from "../ops/variance.ts";
-import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/view.ts";
-import { Where } from "../ops/where.ts";
+} from "../ops/movement/reshape.ts";
+import { Triangle } from "../ops/movement/triangle.ts";
+import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../ops/movement/view.ts";
+import { fillNormal, fillUniform } from "../ops/random/draw.ts";
+import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../ops/reduce/extremum.ts";
+import { Mean, Sum } from "../ops/reduce/sum.ts";
+import { StandardDeviation, Variance, type VarianceOptions } from "../ops/reduce/variance.ts";
 import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { frames, withFrame } from "../wasm/block.ts";
 import { bracketsOf } from "./brackets.ts";

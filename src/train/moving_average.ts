@@ -2,7 +2,7 @@ import { checkFunction, checkNumber, describe, readOptions, refusePromise } from
 import { StateDictError } from "../errors.ts";
 import { checkModule, type Module } from "../nn/module.ts";
 import type { StateDict } from "../nn/state.ts";
-import { averageStep } from "../ops/average.ts";
+import { averageStep } from "../ops/optim/moving_average.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Snapshot } from "./snapshot.ts";
 

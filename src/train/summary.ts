@@ -4,7 +4,7 @@ import { Conv2d, ConvTranspose2d } from "../nn/conv.ts";
 import { Linear } from "../nn/linear.ts";
 import { inMode } from "../nn/mode.ts";
 import { checkOutput, type Module } from "../nn/module.ts";
-import { checkShape, sizeOf } from "../ops/array.ts";
+import { checkShape, sizeOf } from "../ops/core/array.ts";
 import { zeros } from "../tensor/fill.ts";
 import { scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";

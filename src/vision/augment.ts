@@ -11,7 +11,7 @@ import {
   resizeCrops,
   rotateQuarters as rotateQuartersArray,
   turnImages,
-} from "../ops/augment.ts";
+} from "../ops/image/augment.ts";
 import { expectTensor, leaf, Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 

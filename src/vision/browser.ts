@@ -1,4 +1,4 @@
-export type { ByteLayout } from "../ops/byte_images.ts";
+export type { ByteLayout } from "../ops/image/byte_images.ts";
 export type { Augmentation, AugmentPlace } from "./augment.ts";
 export * as augment from "./augment.ts";
 export { checkImages, type ImageReport } from "./check_images.ts";

@@ -1,6 +1,6 @@
 import { checkDataset, type Dataset, partsOf } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
-import { describeImages } from "../ops/augment.ts";
+import { describeImages } from "../ops/image/augment.ts";
 import { scope } from "../tensor/scope.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 

@@ -1,5 +1,5 @@
 import { DataError } from "../errors.ts";
-import { ByteImages } from "../ops/byte_images.ts";
+import { ByteImages } from "../ops/image/byte_images.ts";
 import type { LabelledImages } from "./image_dataset.ts";
 
 /** The classes, by label. */

@@ -1,8 +1,8 @@
 import { checkChoice, checkInteger, describe, readOptions } from "../checks.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, formatShape, OptionError, ReleasedError, ShapeError } from "../errors.ts";
-import { ByteImages, type ByteLayout } from "../ops/byte_images.ts";
-import { countClasses } from "../ops/class_count.ts";
+import { ByteImages, type ByteLayout } from "../ops/image/byte_images.ts";
+import { countClasses } from "../ops/movement/class_count.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";

@@ -1,7 +1,7 @@
 import { checkBoolean, checkInteger, checkNumber, checkPair, type Pair, readOptions } from "../checks.ts";
 import { OptionError, ShapeError } from "../errors.ts";
-import { checkShape } from "../ops/array.ts";
-import { atLeastMask, blocksMask } from "../ops/masks.ts";
+import { checkShape } from "../ops/core/array.ts";
+import { atLeastMask, blocksMask } from "../ops/image/masks.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { rand, randint } from "../tensor/random.ts";

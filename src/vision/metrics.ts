@@ -1,6 +1,6 @@
 import { checkNumber, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError } from "../errors.ts";
-import { expectFloat, expectSameShape } from "../ops/array.ts";
+import { expectFloat, expectSameShape } from "../ops/core/array.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,6 @@
 import { checkFunction, checkNumber, describe } from "../checks.ts";
 import { DTypeError, OptionError } from "../errors.ts";
-import { NormalizePlanes } from "../ops/normalize_planes.ts";
+import { NormalizePlanes } from "../ops/image/normalize_channels.ts";
 import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
 

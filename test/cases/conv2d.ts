@@ -1,9 +1,9 @@
 import { nn, type Tensor } from "wasmgrad";
-import { ConvTranspose2d } from "../../src/ops/conv_transpose2d.ts";
-import { Conv2d } from "../../src/ops/conv2d.ts";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
-import { checkWindow } from "../../src/ops/conv2d_geometry.ts";
-import { Conv2dReluPool } from "../../src/ops/conv2d_pool.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
+import { ConvTranspose2d } from "../../src/ops/conv/conv_transpose2d.ts";
+import { Conv2d } from "../../src/ops/conv/conv2d.ts";
+import { checkWindow } from "../../src/ops/conv/geometry.ts";
+import { Conv2dReluPool } from "../../src/ops/conv/relu_pool.ts";
 import { apply } from "../../src/tensor/tensor.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 

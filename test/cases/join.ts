@@ -1,5 +1,5 @@
 import { cat, nn, stack } from "wasmgrad";
-import type { PadOptions } from "../../src/ops/pad.ts";
+import type { PadOptions } from "../../src/ops/movement/pad.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 function joining(shapes: number[][], dim: number): OpCase {

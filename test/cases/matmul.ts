@@ -1,5 +1,5 @@
 import { nn } from "wasmgrad";
-import { forcePacking } from "../../src/ops/matmul_skinny.ts";
+import { forcePacking } from "../../src/ops/matmul/skinny.ts";
 import { at, build, type OpCase, type Ref } from "./case.ts";
 
 const { functional: F } = nn;

@@ -1,5 +1,5 @@
 import { nn, scope, type Tensor, tensor } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv2d_algorithm.ts";
+import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
 import { CaseError, type Kind } from "./campaign.ts";
 import { type Random, sizeOf } from "./random.ts";
 

@@ -8,7 +8,7 @@ import {
   Softplus,
   type SoftplusOptions,
   Unary,
-} from "../../ops/unary.ts";
+} from "../../ops/elementwise/unary.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export type { EluOptions, GeluOptions, LeakyReluOptions, SoftplusOptions };

@@ -1,6 +1,6 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { Dropout } from "../../ops/dropout.ts";
+import { Dropout } from "../../ops/random/dropout.ts";
 import { ones } from "../../tensor/fill.ts";
 import { defaultGenerator, Generator } from "../../tensor/generator.ts";
 import { apply, expectTensor, type Tensor } from "../../tensor/tensor.ts";

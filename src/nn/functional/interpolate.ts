@@ -1,4 +1,4 @@
-import { Interpolate, type InterpolateOptions } from "../../ops/interpolate.ts";
+import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export type { InterpolateOptions };

@@ -1,4 +1,4 @@
-import { Linear } from "../../ops/matmul.ts";
+import { Linear } from "../../ops/matmul/matmul.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../../errors.ts";
-import { expectSameShape, isSameShape } from "../../ops/array.ts";
-import { CrossEntropy } from "../../ops/cross_entropy.ts";
-import { type LossReduction, PairLoss } from "../../ops/pair_loss.ts";
+import { expectSameShape, isSameShape } from "../../ops/core/array.ts";
+import { CrossEntropy } from "../../ops/loss/cross_entropy.ts";
+import { type LossReduction, PairLoss } from "../../ops/loss/pairwise.ts";
 import { apply, expectTensor, leaf, type Tensor } from "../../tensor/tensor.ts";
 
 export interface LossOptions {

@@ -1,9 +1,9 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { checkShape, normalizeDim } from "../../ops/array.ts";
-import { LayerNorm } from "../../ops/layer_norm.ts";
-import { BatchNorm, GroupNorm } from "../../ops/norm.ts";
-import { Normalize } from "../../ops/normalize.ts";
+import { checkShape, normalizeDim } from "../../ops/core/array.ts";
+import { BatchNorm, GroupNorm } from "../../ops/norm/batch_group.ts";
+import { LayerNorm } from "../../ops/norm/layer.ts";
+import { Normalize } from "../../ops/norm/unit_vectors.ts";
 import { apply, expectTensor, noGrad, type Tensor } from "../../tensor/tensor.ts";
 
 export interface NormOptions {

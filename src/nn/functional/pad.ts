@@ -1,4 +1,4 @@
-import { makePad, type PadOptions } from "../../ops/pad.ts";
+import { makePad, type PadOptions } from "../../ops/movement/pad.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export type { PadOptions };

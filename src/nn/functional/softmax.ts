@@ -1,4 +1,4 @@
-import { LogSoftmax, Softmax } from "../../ops/softmax.ts";
+import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { readOptions } from "../../checks.ts";
-import { Embedding, OneHot } from "../../ops/indexing.ts";
+import { Embedding, OneHot } from "../../ops/movement/indexing.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {

@@ -1,0 +1,160 @@
+import { launch } from "../../wasm/kernels.ts";
+import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
+import type { Conv2dGeometry } from "./geometry.ts";
+
+/**
+ * The three passes of a convolution whose groups have one input channel each (any number of filters a group, any kernel, stride,
+ * padding and dilation): rows are correlated with the taps directly, see assembly/conv2d/depthwise.ts.
+ */
+
+/** Threads share the planes in at most this many chunks, each with scratch of its own. */
+const CHUNKS = 64;
+/** Rows that the kernels compute together. */
+const ROWS = 4;
+/** Frames are followed by what vector loads may read past them. */
+const SLACK = 64;
+
+const grainFor = (units: number) => Math.max(1, Math.ceil(units / CHUNKS));
+const chunksOf = (units: number, grain: number) => Math.ceil(units / grain);
+const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
+
+/** The gradient of the input lists its taps for each phase of the strides: so many at most. */
+const PHASES = 256;
+
+export function depthwiseServes(g: Conv2dGeometry): boolean {
+  return g.inChannels === 1 && g.stride[0] * g.stride[1] <= PHASES;
+}
+
+/** Sizes of frames: see assembly/conv2d/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns. */
+interface Frames {
+  /** Columns of one phase of an input plane's frame. */
+  width: number;
+  /** 0 where the plane itself serves. */
+  bytes: number;
+  grad: { before: number[]; size: number[]; bytes: number };
+}
+
+function framesOf(g: Conv2dGeometry): Frames {
+  const width = Math.ceil(g.paddedWidth / g.stride[1]);
+  const own = g.stride[1] === 1 && g.paddedWidth === g.width && g.paddedHeight === g.height;
+  const out = [g.outHeight, g.outWidth];
+  const before = g.kernel.map((k, d) => Math.floor(((k - 1) * g.dilation[d]) / g.stride[d]));
+  const size = [g.height, g.width].map((length, d) => {
+    const last = Math.floor((length - 1 + g.padding[d]) / g.stride[d]);
+    return before[d] + Math.max(out[d], last + 1);
+  });
+  const gradOwn = size[0] === g.outHeight && size[1] === g.outWidth;
+  return {
+    width,
+    bytes: own ? 0 : roundUp(4 * g.paddedHeight * g.stride[1] * width) + SLACK,
+    grad: { before, size, bytes: gradOwn ? 0 : roundUp(4 * size[0] * size[1]) + SLACK },
+  };
+}
+
+/** Class Sizes of assembly/conv2d/depthwise_frame.ts. */
+function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
+  return intTable([
+    g.groups,
+    g.outChannels,
+    g.kernel[0] * g.kernel[1],
+    g.height,
+    g.width,
+    ...g.stride,
+    ...g.padding,
+    g.outHeight,
+    g.outWidth,
+    g.paddedHeight,
+    width,
+    bytes,
+    ...grad.before,
+    ...grad.size,
+    grad.bytes,
+  ]);
+}
+
+/** Where each tap of the kernel reads, relative to its window, in bytes: in the frame and in the weights. */
+function windowTaps(g: Conv2dGeometry, { width }: Frames): number {
+  const [, strideWidth] = g.stride;
+  const entries: number[] = [];
+  for (let kh = 0; kh < g.kernel[0]; kh++) {
+    for (let kw = 0; kw < g.kernel[1]; kw++) {
+      const column = kw * g.dilation[1];
+      const phase = column % strideWidth;
+      const row = kh * g.dilation[0] * strideWidth + phase;
+      entries.push(4 * (row * width + (column - phase) / strideWidth), 2 * entries.length);
+    }
+  }
+  return intTable(entries);
+}
+
+/** For each phase of the input its taps: how many and the first one, then all of them as above. */
+function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: number; taps: number } {
+  const lists: number[] = [];
+  const entries: number[] = [];
+  const [kernelHeight, kernelWidth] = g.kernel;
+  const filterBytes = grad.bytes || 4 * g.outHeight * g.outWidth;
+  for (let phaseY = 0; phaseY < g.stride[0]; phaseY++) {
+    for (let phaseX = 0; phaseX < g.stride[1]; phaseX++) {
+      const first = entries.length / 2;
+      for (let f = 0; f < g.outChannels; f++) {
+        for (let kh = 0; kh < kernelHeight; kh++) {
+          for (let kw = 0; kw < kernelWidth; kw++) {
+            const [y, x] = [kh * g.dilation[0] - phaseY, kw * g.dilation[1] - phaseX];
+            if (y % g.stride[0] !== 0 || x % g.stride[1] !== 0) continue;
+            const [row, column] = [grad.before[0] - y / g.stride[0], grad.before[1] - x / g.stride[1]];
+            const weight = (f * kernelHeight + kh) * kernelWidth + kw;
+            entries.push(f * filterBytes + 4 * (row * grad.size[1] + column), 4 * weight);
+          }
+        }
+      }
+      lists.push(entries.length / 2 - first, first);
+    }
+  }
+  return { lists: intTable(lists), taps: intTable(entries) };
+}
+
+/** out [N, groups*Co, OH, OW] = bias + weight * x. */
+export function depthwiseForward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray {
+  const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
+  if (out.size === 0) return out;
+  const frames = framesOf(g);
+  const units = g.images * g.groups * g.outChannels;
+  const grain = grainFor(units);
+  const work = scratch(chunksOf(units, grain) * frames.bytes);
+  const [sizes, taps] = [sizesTable(g, frames), windowTaps(g, frames)];
+  launch("depthwiseForward", units, grain, x.ptr, sizes, weight.ptr, bias?.ptr ?? 0, taps, out.ptr, work, grain);
+  return out;
+}
+
+/** dx [N, groups, H, W] from dOut [N, groups*Co, OH, OW]. */
+export function depthwiseGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
+  const dx = empty([g.images, g.groups, g.height, g.width]);
+  if (dx.size === 0) return dx;
+  const frames = framesOf(g);
+  const units = g.images * g.groups;
+  const grain = grainFor(units);
+  const phaseBytes = g.stride[1] === 1 ? 0 : roundUp(4 * Math.ceil(g.width / g.stride[1]));
+  const workBytes = g.outChannels * frames.grad.bytes + ROWS * g.stride[1] * phaseBytes + SLACK;
+  const work = scratch(chunksOf(units, grain) * workBytes);
+  const sizes = sizesTable(g, frames);
+  const { lists, taps } = phaseTaps(g, frames);
+  const from = [dOut.ptr, sizes, weight.ptr, lists, taps, dx.ptr] as const;
+  launch("depthwiseGradInput", units, grain, ...from, work, grain, workBytes, phaseBytes);
+  return dx;
+}
+
+/** dWeight [groups*Co, 1, KH, KW]: images are added in order, whoever computes a filter. */
+export function depthwiseGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
+  const shape = [g.groups * g.outChannels, 1, ...g.kernel];
+  if (dOut.size === 0) return zeros(shape);
+  const dWeight = empty(shape);
+  const frames = framesOf(g);
+  const units = shape[0];
+  const grain = grainFor(units);
+  const workBytes = roundUp(frames.bytes + 8 * g.kernel[0] * g.kernel[1]);
+  const work = scratch(chunksOf(units, grain) * workBytes);
+  const [sizes, taps] = [sizesTable(g, frames), windowTaps(g, frames)];
+  const to = [sizes, taps, dWeight.ptr, work, grain, workBytes] as const;
+  launch("depthwiseGradWeight", units, grain, x.ptr, dOut.ptr, g.images, ...to);
+  return dWeight;
+}

@@ -1,0 +1,11 @@
+import { launch } from "../../wasm/kernels.ts";
+import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
+
+/**
+ * The sum of two gradients of one value. Written over `sum` where nobody else owns its block, else into a new array.
+ */
+export function addInto(sum: NDArray, grad: NDArray): NDArray {
+  const out = sum.block.owners === 1 ? sum : emptyLike(sum);
+  launch("addContiguous", sum.size, ELEMENTWISE_GRAIN, sum.ptr, grad.ptr, out.ptr);
+  return out;
+}

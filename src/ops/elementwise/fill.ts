@@ -1,0 +1,52 @@
+import { OptionError } from "../../errors.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, zeros } from "../core/array.ts";
+
+const INT32_MIN = -(2 ** 31);
+const INT32_MAX = 2 ** 31 - 1;
+
+/** A value of a dtype as a number: int32 takes whole numbers in range only, bool takes truth values, 0 and 1. */
+export function checkElement(op: string, name: string, value: unknown, dtype: DType): number {
+  const number = typeof value === "boolean" ? Number(value) : value;
+  if (typeof number === "number") {
+    if (dtype === "float32") return number;
+    if (dtype === "bool" && (number === 0 || number === 1)) return number;
+    if (dtype === "int32" && Number.isInteger(number) && number >= INT32_MIN && number <= INT32_MAX) return number;
+  }
+  const takes = {
+    float32: "a number",
+    int32: `an integer in [${INT32_MIN}, ${INT32_MAX}] for int32`,
+    bool: "true, false, 0 or 1 for bool",
+  };
+  throw new OptionError(`${op}: ${name} expected ${takes[dtype]}, got ${String(value)}`);
+}
+
+/** Every element is `value`, which fits the dtype. */
+export function full(shape: readonly number[], value: number, dtype: DType): NDArray {
+  const out = empty(shape, dtype);
+  launch(dtype === "float32" ? "fillFloat" : "fillInt", out.size, ELEMENTWISE_GRAIN, out.ptr, value);
+  return out;
+}
+
+/** `start + i * step` for i < length. */
+export function arange(start: number, step: number, length: number, dtype: DType): NDArray {
+  const out = empty([length], dtype);
+  launch(dtype === "float32" ? "arangeFloat" : "arangeInt", length, ELEMENTWISE_GRAIN, out.ptr, start, step);
+  return out;
+}
+
+/** `steps` values from `start` to `end`, both included. */
+export function linspace(start: number, end: number, steps: number): NDArray {
+  const out = empty([steps], "float32");
+  launch("linspace", steps, ELEMENTWISE_GRAIN, out.ptr, start, end, steps);
+  return out;
+}
+
+const FLOAT_ONE = 0x3f800000;
+
+/** Ones where row and column are equal. */
+export function eye(rows: number, columns: number, dtype: DType): NDArray {
+  const out = zeros([rows, columns], dtype);
+  launch("eye", out.size, ELEMENTWISE_GRAIN, out.ptr, columns, dtype === "float32" ? FLOAT_ONE : 1);
+  return out;
+}

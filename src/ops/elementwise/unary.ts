@@ -1,0 +1,192 @@
+import { checkChoice, checkNumber, readOptions } from "../../checks.ts";
+import { OptionError } from "../../errors.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { ELEMENTWISE_GRAIN, emptyLike, type NDArray, scalar, zeros } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { cloneArray } from "../movement/copy.ts";
+import { combine } from "./binary.ts";
+import { castTo } from "./cast.ts";
+import { INT32_MAX, INT32_MIN } from "./promote.ts";
+
+/** What each function's derivative is computed from: its argument x or its result y. */
+const SAVES = {
+  relu: "y",
+  leakyRelu: "x",
+  elu: "x",
+  gelu: "x",
+  geluTanh: "x",
+  silu: "x",
+  softplus: "x",
+  sigmoid: "y",
+  tanh: "y",
+  clamp: "x",
+  exp: "y",
+  expm1: "y",
+  log: "x",
+  log1p: "x",
+  sqrt: "y",
+  rsqrt: "y",
+  reciprocal: "y",
+  square: "x",
+  sin: "x",
+  cos: "x",
+  erf: "x",
+  abs: "x",
+} as const;
+
+export type UnaryName = keyof typeof SAVES;
+
+const zeroInt = () => scalar(0, "int32");
+const intMaximum = (x: NDArray, y: NDArray) => combine("maximum", "maximumInt", x, y, "int32");
+const intMinimum = (x: NDArray, y: NDArray) => combine("minimum", "minimumInt", x, y, "int32");
+
+/** Functions that take int32 to int32; the others make float32 of it first. */
+const ON_INTEGERS: Partial<Record<string, (x: NDArray) => NDArray>> = {
+  relu: (x) => intMaximum(x, zeroInt()),
+  square: (x) => combine("square", "mulInt", x, x, "int32"),
+  abs: (x) => intMaximum(x, combine("abs", "subInt", zeroInt(), x, "int32")),
+  sign: (x) => intMinimum(intMaximum(x, scalar(-1, "int32")), scalar(1, "int32")),
+  floor: cloneArray,
+  ceil: cloneArray,
+  round: cloneArray,
+};
+
+/** `y = f(x)`; `dx = dy f'(x)`. The kernels are named `f` and `fGrad`; parameters come last. */
+export class Unary extends Op {
+  readonly name: UnaryName;
+  readonly #parameters: readonly number[];
+
+  constructor(name: UnaryName, ...parameters: number[]) {
+    super();
+    this.name = name;
+    this.#parameters = parameters;
+  }
+
+  forward(input: NDArray): NDArray {
+    const onIntegers = input.dtype === "float32" ? undefined : ON_INTEGERS[this.name];
+    if (onIntegers) return onIntegers(castTo(input, "int32"));
+    const x = castTo(input, "float32");
+    const y = emptyLike(x);
+    // which function takes which parameters is its constructor's care: to the types here none takes any
+    const parameters = this.#parameters as [];
+    launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr, ...parameters);
+    this.save(SAVES[this.name] === "x" ? x : y);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [saved] = this.saved as [NDArray];
+    const dx = emptyLike(dy);
+    const kernel = `${this.name}Grad` as "expGrad";
+    launch(kernel, dy.size, ELEMENTWISE_GRAIN, dy.ptr, saved.ptr, dx.ptr, ...(this.#parameters as []));
+    return [dx];
+  }
+}
+
+/** A function constant between its steps: the gradient is 0. */
+export class StepFunction extends Op {
+  readonly name: "floor" | "ceil" | "round" | "sign";
+
+  constructor(name: "floor" | "ceil" | "round" | "sign") {
+    super();
+    this.name = name;
+  }
+
+  forward(x: NDArray): NDArray {
+    const onIntegers = ON_INTEGERS[this.name];
+    if (x.dtype !== "float32" && onIntegers) return onIntegers(castTo(x, "int32"));
+    const y = emptyLike(x);
+    launch(this.name, x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    return [zeros(dy.shape)];
+  }
+}
+
+export interface LeakyReluOptions {
+  /** The slope below 0. Default 0.01. */
+  negativeSlope?: number;
+}
+
+/** `x > 0 ? x : negativeSlope x` */
+export class LeakyRelu extends Unary {
+  constructor(options?: LeakyReluOptions) {
+    const { negativeSlope } = readOptions("leakyRelu", options, { negativeSlope: 0.01 });
+    super("leakyRelu", checkNumber("leakyRelu", "negativeSlope", negativeSlope));
+  }
+}
+
+export interface EluOptions {
+  /** The result tends to `-alpha` for large negative x. Default 1. */
+  alpha?: number;
+}
+
+/** `x > 0 ? x : alpha (e^x - 1)` */
+export class Elu extends Unary {
+  constructor(options?: EluOptions) {
+    super("elu", checkNumber("elu", "alpha", readOptions("elu", options, { alpha: 1 }).alpha));
+  }
+}
+
+export interface GeluOptions {
+  /** "none" (the default): the exact normal distribution function; "tanh": the usual approximation of it. */
+  approximate?: "none" | "tanh";
+}
+
+/** `x Φ(x)` */
+export class Gelu extends Unary {
+  constructor(options?: GeluOptions) {
+    const { approximate } = readOptions<Required<GeluOptions>>("gelu", options, { approximate: "none" });
+    super(checkChoice("gelu", "approximate", approximate, ["none", "tanh"]) === "tanh" ? "geluTanh" : "gelu");
+  }
+}
+
+export interface SoftplusOptions {
+  /** Sharpness of the bend. Default 1. */
+  beta?: number;
+  /** Where `beta x` is above it the result is x. Default 20. */
+  threshold?: number;
+}
+
+/** `ln(1 + e^(beta x)) / beta` */
+export class Softplus extends Unary {
+  constructor(options?: SoftplusOptions) {
+    const { beta, threshold } = readOptions("softplus", options, { beta: 1, threshold: 20 });
+    if (beta === 0) throw new OptionError("softplus: beta expected a number other than 0, got 0");
+    super("softplus", checkNumber("softplus", "beta", beta), checkNumber("softplus", "threshold", threshold));
+  }
+}
+
+export interface ClampOptions {
+  /** Lower bound; -Infinity is allowed. Default: none. */
+  min?: number;
+  /** Upper bound, which wins where it is below `min`. Default: none. */
+  max?: number;
+}
+
+/** `min(max(x, options.min), options.max)`. int32 stays int32 where the bounds are int32 as well. */
+export class Clamp extends Unary {
+  readonly #bounds: [number | null, number | null];
+
+  constructor(options: ClampOptions) {
+    const none = null as number | null;
+    const { min, max } = readOptions("clamp", options as { min?: number | null }, { min: none, max: none });
+    for (const bound of [min, max]) {
+      if (bound === null || (typeof bound === "number" && !Number.isNaN(bound))) continue;
+      throw new OptionError(`clamp: min and max expected numbers, got min ${min} and max ${max}`);
+    }
+    if (min === null && max === null) throw new OptionError("clamp: expected min, max or both");
+    super("clamp", min ?? NaN, max ?? NaN); // to the kernels NaN is no bound
+    this.#bounds = [min, max];
+  }
+
+  override forward(x: NDArray): NDArray {
+    const fits = (bound: number | null) => bound === null || bound === (bound | 0);
+    const [min, max] = this.#bounds;
+    if (x.dtype === "float32" || !fits(min) || !fits(max)) return super.forward(x);
+    const raised = intMaximum(castTo(x, "int32"), scalar(min ?? INT32_MIN, "int32"));
+    return intMinimum(raised, scalar(max ?? INT32_MAX, "int32"));
+  }
+}

@@ -1,0 +1,146 @@
+import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
+
+/** What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers. */
+export interface Chance {
+  indices: NDArray;
+  seed: number;
+  epoch: number;
+  /** Which of several augmentations in a row. */
+  step: number;
+  /** Which of several versions of an image. */
+  view: number;
+}
+
+/** Images a thread takes at a time: about 64 KiB. */
+const grain = (x: NDArray) => Math.max(1, Math.ceil((16384 * x.shape[0]) / Math.max(1, x.size)));
+
+function checkImages(op: string, x: NDArray): { images: number; channels: number; height: number; width: number } {
+  expectFloat(op, x);
+  expectRank(op, "images", x, 4, "[B,C,H,W]");
+  const [images, channels, height, width] = x.shape;
+  return { images, channels, height, width };
+}
+
+/** Address of a key for each image: all chance follows from it. */
+function keysOf(op: string, images: number, { indices, seed, epoch, step, view }: Chance): number {
+  expectInt32(op, "indices", indices);
+  if (indices.shape.length !== 1 || indices.size !== images) {
+    throw new ShapeError(`${op}: indices expected [${images}], one an image, got ${formatShape(indices.shape)}`);
+  }
+  const keys = scratch(images * 8);
+  launch("imageKeys", images, 1024, indices.ptr, seed, epoch, step, view, keys);
+  return keys;
+}
+
+export function cropImages(x: NDArray, chance: Chance, padding: number, fill: number): NDArray {
+  const { images, channels, height, width } = checkImages("randomCrop", x);
+  const y = emptyLike(x);
+  const keys = keysOf("randomCrop", images, chance);
+  launch("augmentCrop", images, grain(x), x.ptr, keys, channels, height, width, padding, fill, y.ptr);
+  return y;
+}
+
+export function flipImages(x: NDArray, chance: Chance, p: number): NDArray {
+  const { images, channels, height, width } = checkImages("horizontalFlip", x);
+  const y = emptyLike(x);
+  launch(
+    "augmentFlip",
+    images,
+    grain(x),
+    x.ptr,
+    keysOf("horizontalFlip", images, chance),
+    channels,
+    height,
+    width,
+    p,
+    y.ptr,
+  );
+  return y;
+}
+
+function warp(x: NDArray, maps: number): NDArray {
+  const [images, channels, height, width] = x.shape;
+  const y = emptyLike(x);
+  launch("augmentWarp", images, grain(x), x.ptr, maps, channels, height, width, y.ptr);
+  return y;
+}
+
+export function turnImages(x: NDArray, chance: Chance, degrees: number): NDArray {
+  const { images, height, width } = checkImages("rotation", x);
+  const maps = scratch(images * 24);
+  launch("turnsOf", images, 256, keysOf("rotation", images, chance), degrees, height, width, maps);
+  return warp(x, maps);
+}
+
+/** A part of `area` [least, most] of each image, stretched to its size. */
+export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, number], ratio: number): NDArray {
+  const { images, height, width } = checkImages("resizedCrop", x);
+  const maps = scratch(images * 24);
+  const keys = keysOf("resizedCrop", images, chance);
+  launch("cropsOf", images, 256, keys, area[0], area[1], ratio, height, width, maps);
+  return warp(x, maps);
+}
+
+/** How far colours may go: see assembly/augment.ts. */
+export interface ColorRanges {
+  brightness: number;
+  contrast: number;
+  saturation: number;
+  hue: number;
+  /** Probability of these four. */
+  p: number;
+  /** Probability of grey. */
+  gray: number;
+}
+
+export function colorImages(op: string, x: NDArray, chance: Chance, ranges: ColorRanges): NDArray {
+  const { images, channels, height, width } = checkImages(op, x);
+  if (channels !== 3) throw new ShapeError(`${op}: images expected [B,3,H,W], got ${formatShape(x.shape)}`);
+  const { brightness, contrast, saturation, hue, p, gray } = ranges;
+  const y = emptyLike(x);
+  const keys = keysOf(op, images, chance);
+  const plane = height * width;
+  launch("augmentColor", images, grain(x), x.ptr, keys, plane, brightness, contrast, saturation, hue, p, gray, y.ptr);
+  return y;
+}
+
+export function cutOut(x: NDArray, chance: Chance, size: number, value: number): NDArray {
+  const { images, channels, height, width } = checkImages("cutout", x);
+  const y = emptyLike(x);
+  const keys = keysOf("cutout", images, chance);
+  launch("augmentCutout", images, grain(x), x.ptr, keys, channels, height, width, size, value, y.ptr);
+  return y;
+}
+
+export function noiseImages(x: NDArray, chance: Chance, std: number): NDArray {
+  const { images, channels, height, width } = checkImages("gaussianNoise", x);
+  const y = emptyLike(x);
+  const keys = keysOf("gaussianNoise", images, chance);
+  launch("augmentNoise", images, grain(x), x.ptr, keys, channels * height * width, std, y.ptr);
+  return y;
+}
+
+/** Image b turned to the left by quarters[b] times 90 degrees. */
+export function rotateQuarters(x: NDArray, quarters: NDArray): NDArray {
+  const op = "rotateQuarters";
+  const { images, channels, height, width } = checkImages(op, x);
+  if (height !== width) throw new ShapeError(`${op}: images expected to be square, got ${formatShape(x.shape)}`);
+  expectInt32(op, "quarters", quarters);
+  if (quarters.shape.length !== 1 || quarters.size !== images) {
+    throw new ShapeError(`${op}: quarters expected [${images}], one an image, got ${formatShape(quarters.shape)}`);
+  }
+  const y = emptyLike(x);
+  launch("rotateQuarters", images, grain(x), x.ptr, quarters.ptr, channels, height, y.ptr);
+  return y;
+}
+
+/** int32 [B, 3]: whether each image is constant, and two words of a hash of its elements. */
+export function describeImages(x: NDArray): NDArray {
+  const { images, channels, height, width } = checkImages("checkImages", x);
+  if (height * width === 0) throw new OptionError(`checkImages: images without pixels, ${formatShape(x.shape)}`);
+  const out = empty([images, 3], "int32");
+  launch("describeImages", images, grain(x), x.ptr, channels, height * width, out.ptr);
+  return out;
+}

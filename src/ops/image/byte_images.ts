@@ -1,0 +1,112 @@
+import { allocateBlock, type Block, withFrame } from "../../wasm/block.ts";
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { u8View } from "../../wasm/memory.ts";
+import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";
+
+/** How the bytes of an image lie: planes of one channel each, or the channels of a pixel side by side. */
+export type ByteLayout = "CHW" | "HWC";
+
+const finalizer = new FinalizationRegistry<Block>((block) => block.release());
+
+/**
+ * Images as data sets keep them: uint8 [N, C, H, W] in WebAssembly memory, a quarter of what they take as float32. They become
+ * a float32 batch by `gather`. Whoever makes them releases them; the garbage collector is the backstop.
+ */
+export class ByteImages {
+  readonly count: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly #block: Block;
+  #released = false;
+
+  /** Room for `count` images, contents undefined: see `write`. */
+  constructor(count: number, channels: number, height: number, width: number) {
+    this.count = count;
+    this.channels = channels;
+    this.height = height;
+    this.width = width;
+    this.#block = withFrame(() => {
+      const block = allocateBlock(count * channels * height * width);
+      block.retain();
+      return block;
+    });
+    finalizer.register(this, this.#block, this);
+  }
+
+  /** Elements of one channel of one image. */
+  get plane(): number {
+    return this.height * this.width;
+  }
+
+  /** Bytes of an image. */
+  get imageBytes(): number {
+    return this.channels * this.plane;
+  }
+
+  get released(): boolean {
+    return this.#released;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    finalizer.unregister(this);
+    this.#block.release();
+  }
+
+  /**
+   * Copies whole images in from the outside as images `first`, `first + 1` …
+   *
+   * @param skip bytes before each image that belong to something else (a label).
+   */
+  write(first: number, bytes: Uint8Array, layout: ByteLayout, skip = 0): void {
+    const { imageBytes, channels, plane } = this;
+    const count = bytes.length / (imageBytes + skip);
+    if (!Number.isInteger(count) || first + count > this.count) {
+      throw new Error(`ByteImages.write: ${bytes.length} bytes at image ${first} of ${this.count}`);
+    }
+    withFrame(() => {
+      const to = this.#block.address + first * imageBytes;
+      const from = scratch(bytes.length);
+      u8View(from, bytes.length).set(bytes);
+      if (layout === "CHW") launch("stripRecords", count, IMAGE_GRAIN, from, skip, imageBytes, to);
+      else launch("interleavedToPlanar", count, IMAGE_GRAIN, from, channels, plane, to);
+    });
+  }
+
+  /** float32 [B, C, H, W] `(images[indices[b]] / 255 - mean) / std`, in one pass. Inside a frame. */
+  gather(indices: readonly number[], mean: readonly number[], std: readonly number[]): NDArray {
+    const { channels, height, width, plane } = this;
+    const out = empty([indices.length, channels, height, width]);
+    launch(
+      "gatherImages",
+      indices.length * channels,
+      Math.ceil(16384 / Math.max(1, plane)),
+      this.#block.address,
+      intTable(indices),
+      channels,
+      plane,
+      floatTable(mean),
+      floatTable(std),
+      out.ptr,
+    );
+    return out;
+  }
+
+  /** float32 [2, C]: mean and population standard deviation of each channel, pixels in [0, 1]. Inside a frame. */
+  statistics(): NDArray {
+    const { count, channels, plane } = this;
+    const planes = count * channels;
+    const moments = scratch(2 * planes * 8);
+    launch("planeMoments", planes, Math.ceil(16384 / Math.max(1, plane)), this.#block.address, plane, planes, moments);
+    const sums = scratch(2 * channels * 8);
+    launch("sumPartials", 2 * channels, 1, moments, sums, count, channels);
+    const out = empty([2, channels]);
+    kernels().meanAndStd(sums, channels, count * plane, out.ptr);
+    return out;
+  }
+}
+
+/** Images a thread takes at a time when they come in. */
+const IMAGE_GRAIN = 16;

@@ -1,0 +1,42 @@
+import { launch } from "../../wasm/kernels.ts";
+import { empty, type NDArray } from "../core/array.ts";
+
+const planesAtATime = (plane: number) => Math.ceil(16384 / Math.max(1, plane));
+
+/** bool of `shape` [N,C,H,W] or [C,H,W]: `u >= ratio`. u is [N,C,H,W], or [N,1,H,W] for all channels alike. */
+export function atLeastMask(u: NDArray, ratio: number, shape: readonly number[]): NDArray {
+  const out = empty([...shape], "bool");
+  const [channels, h, w] = shape.slice(-3);
+  const planes = shape.length === 4 ? shape[0] * channels : channels;
+  const shared = u.shape[1] === channels ? 0 : 1;
+  launch("maskAtLeast", planes, planesAtATime(h * w), u.ptr, channels, h * w, shared, ratio, out.ptr);
+  return out;
+}
+
+/** bool of `shape` [N,C,H,W] or [C,H,W]: 0 inside the blocks of [height, width] at tops and lefts int32 [N, count], else 1. */
+export function blocksMask(
+  tops: NDArray,
+  lefts: NDArray,
+  [blockHeight, blockWidth]: readonly [number, number],
+  shape: readonly number[],
+): NDArray {
+  const out = empty([...shape], "bool");
+  const [channels, h, w] = shape.slice(-3);
+  const [n, count] = tops.shape;
+  const grain = planesAtATime(h * w);
+  launch(
+    "maskBlocks",
+    n * channels,
+    grain,
+    tops.ptr,
+    lefts.ptr,
+    count,
+    channels,
+    h,
+    w,
+    blockHeight,
+    blockWidth,
+    out.ptr,
+  );
+  return out;
+}

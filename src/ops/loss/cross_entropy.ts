@@ -1,0 +1,134 @@
+import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { CHUNK, roundQuotient, sumToDouble } from "../reduce/sum.ts";
+import type { LossReduction } from "./pairwise.ts";
+import { type Axis, axisOf, axisRange } from "./softmax.ts";
+
+export interface CrossEntropyOptions {
+  reduction: LossReduction;
+  ignoreIndex: number;
+  labelSmoothing: number;
+}
+
+/**
+ * Cross entropy of class indices: softmax and loss in one. Only the maximum and the logarithm of the sum are kept for each
+ * position; backward makes the probabilities again from the input. For `nllLoss` the input is log-probabilities already.
+ *
+ * A mean divides by the sum of the weights of the targets that are not ignored.
+ */
+export class CrossEntropy extends Op {
+  readonly name: "crossEntropy" | "nllLoss";
+  readonly #options: CrossEntropyOptions;
+  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+
+  constructor(name: "crossEntropy" | "nllLoss", options: CrossEntropyOptions) {
+    super();
+    this.name = name;
+    this.#options = options;
+  }
+
+  override get required(): number {
+    return 2;
+  }
+
+  forward(x: NDArray, target: NDArray, weight: NDArray | null = null): NDArray {
+    if (x.dtype !== "float32" && target.dtype === "float32") {
+      throw new DTypeError(
+        `${this.name}: input expected float32, got ${x.dtype} ${formatShape(x.shape)}, and target int32, got float32 ` +
+          `${formatShape(target.shape)}: is the target the first argument? The order is input, target`,
+      );
+    }
+    expectFloat(this.name, x, weight);
+    expectInt32(this.name, "target, class indices,", target);
+    if (x.shape.length === 0) throw new ShapeError(`${this.name}: input expected [C] or [N,C,...], got []`);
+    const dim = x.shape.length === 1 ? 0 : 1;
+    this.#axis = axisOf(x.shape, dim);
+    const { length: classes, inner } = this.#axis;
+    const positions = x.shape.filter((_, d) => d !== dim);
+    if (formatShape(target.shape) !== formatShape(positions)) {
+      throw new ShapeError(
+        `${this.name}: target expected class indices ${formatShape(positions)} for input ${formatShape(x.shape)}, got ${formatShape(target.shape)}`,
+      );
+    }
+    if (weight) expectSameShape(this.name, "weight, one for each class,", [classes], weight.shape);
+    const { ignoreIndex, labelSmoothing, reduction } = this.#options;
+    const bad = kernels().firstBadClass(target.ptr, target.size, classes, ignoreIndex);
+    if (bad >= 0) {
+      throw new OptionError(
+        `${this.name}: target expected classes in [0, ${classes - 1}] or ignoreIndex ${ignoreIndex}, got ${elementAt(target, bad)} at element ${bad}`,
+      );
+    }
+
+    const stats = this.name === "crossEntropy" ? ([empty(positions), empty(positions)] as const) : null;
+    const [maxima, logSums] = [stats?.[0].ptr ?? 0, stats?.[1].ptr ?? 0];
+    if (stats) {
+      const { total, grain } = axisRange(this.#axis);
+      launch("logSumExp", total, grain, x.ptr, maxima, logSums, classes, inner);
+    }
+    const terms = empty(positions);
+    const counts = empty(positions);
+    const grain = labelSmoothing === 0 ? CHUNK : Math.ceil(CHUNK / Math.max(1, classes));
+    launch(
+      "crossEntropyTerms",
+      target.size,
+      grain,
+      x.ptr,
+      maxima,
+      logSums,
+      target.ptr,
+      weight?.ptr ?? 0,
+      terms.ptr,
+      counts.ptr,
+      classes,
+      inner,
+      ignoreIndex,
+      labelSmoothing,
+    );
+    const divisor = empty([]);
+    this.save(x, target, weight, stats?.[0] ?? null, stats?.[1] ?? null, divisor);
+    if (reduction === "none") return terms;
+    const all = positions.map(() => true);
+    const sum = sumToDouble(terms, all);
+    if (reduction === "sum") {
+      kernels().fillFloat(0, 1, divisor.ptr, 1);
+      return roundQuotient(sum, []);
+    }
+    const mean = empty([]);
+    const count = sumToDouble(counts, all); // before kernels(), which waits for all that was launched
+    kernels().divideSums(sum, count, mean.ptr, divisor.ptr);
+    return mean;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [x, target, weight, maxima, logSums, divisor] = this.saved as [
+      NDArray,
+      NDArray,
+      ...(NDArray | null)[],
+      NDArray,
+    ];
+    const { reduction, ignoreIndex, labelSmoothing } = this.#options;
+    const { total, grain } = axisRange(this.#axis);
+    const dx = emptyLike(x);
+    launch(
+      "crossEntropyGrad",
+      total,
+      grain,
+      x.ptr,
+      maxima?.ptr ?? 0,
+      logSums?.ptr ?? 0,
+      target.ptr,
+      weight?.ptr ?? 0,
+      dy.ptr,
+      reduction === "none" ? 0 : 1,
+      (divisor as NDArray).ptr,
+      dx.ptr,
+      this.#axis.length,
+      this.#axis.inner,
+      ignoreIndex,
+      labelSmoothing,
+    );
+    return [dx, null, null];
+  }
+}

@@ -1,0 +1,108 @@
+import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts";
+
+/** What becomes of the terms of a loss: their mean, their sum, or the terms as they are. */
+export type LossReduction = "mean" | "sum" | "none";
+
+/** Numbers of the kinds in assembly/pair_loss.ts. */
+const KINDS = {
+  mseLoss: 0,
+  l1Loss: 1,
+  smoothL1Loss: 2,
+  binaryCrossEntropy: 3,
+  binaryCrossEntropyWithLogits: 4,
+  klDiv: 5,
+  klDivLogTarget: 6,
+};
+
+export interface PairLossOptions {
+  reduction: LossReduction | "batchmean";
+  /** Where smoothL1Loss turns from square to linear. */
+  beta?: number;
+}
+
+/** A weight of any shape that broadcasts to the input's, repeated to it. */
+function spread(op: string, what: string, weight: NDArray | null, shape: readonly number[]): NDArray | null {
+  if (!weight) return null;
+  const added = shape.length - weight.shape.length;
+  const repeated = shape.map((length, d) => d < added || (weight.shape[d - added] === 1 && length !== 1));
+  if (added < 0 || shape.some((length, d) => !repeated[d] && length !== weight.shape[d - added])) {
+    throw new ShapeError(
+      `${op}: ${what} expected a shape that broadcasts to ${formatShape(shape)}, got ${formatShape(weight.shape)}`,
+    );
+  }
+  return repeatAlong(weight, shape, repeated);
+}
+
+/**
+ * A loss with one term for each element of input and target: forward adds the terms up in float64 in the pass that computes
+ * them, backward computes both gradients in one pass. `weight` and `posWeight` (or null) are broadcast and get no gradient.
+ */
+export class PairLoss extends Op {
+  readonly name: string;
+  readonly #kind: number;
+  readonly #reduction: PairLossOptions["reduction"];
+  readonly #beta: number;
+  #divisor = 1;
+
+  constructor(kind: keyof typeof KINDS, { reduction, beta = 1 }: PairLossOptions) {
+    super();
+    this.name = kind === "klDivLogTarget" ? "klDiv" : kind;
+    this.#kind = KINDS[kind];
+    this.#reduction = reduction;
+    this.#beta = beta;
+  }
+
+  override get required(): number {
+    return 2;
+  }
+
+  forward(x: NDArray, target: NDArray, weights: NDArray | null = null, posWeights: NDArray | null = null): NDArray {
+    expectFloat(this.name, x, target, weights, posWeights);
+    expectSameShape(this.name, "target, as the input,", x.shape, target.shape);
+    const weight = spread(this.name, "weight", weights, x.shape);
+    const posWeight = spread(this.name, "posWeight", posWeights, x.shape);
+    if (this.#kind === KINDS.binaryCrossEntropy) {
+      this.#expectProbabilities("input", x);
+      this.#expectProbabilities("target", target);
+    }
+    const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
+    if (this.#reduction === "none") {
+      const y = emptyLike(x);
+      launch("pairLoss", x.size, CHUNK, ...inputs, y.ptr);
+      this.save(x, target, weight, posWeight, null);
+      return y;
+    }
+    if (this.#reduction === "mean") this.#divisor = x.size;
+    if (this.#reduction === "batchmean") {
+      if (x.shape.length === 0) throw new ShapeError(`${this.name}: "batchmean" expected a batch dimension, got []`);
+      this.#divisor = x.shape[0];
+    }
+    const chunks = Math.ceil(x.size / CHUNK);
+    const partials = scratch(chunks * 8);
+    launch("pairLossSum", chunks, 1, ...inputs, partials, x.size, CHUNK);
+    const loss = roundQuotient(sumPartials(partials, 1, chunks, 1), [], this.#divisor);
+    this.save(x, target, weight, posWeight, loss);
+    return loss;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [x, target, weight, posWeight, loss] = this.saved as [NDArray, NDArray, ...(NDArray | null)[]];
+    const dx = this.needs[0] ? emptyLike(x) : null;
+    const dTarget = this.needs[1] ? emptyLike(target) : null;
+    const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
+    const scale = [dy.ptr, loss ? 1 : 0, this.#divisor, loss?.ptr ?? 0] as const;
+    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.ptr ?? 0, dTarget?.ptr ?? 0);
+    return [dx, dTarget, null, null];
+  }
+
+  #expectProbabilities(what: string, x: NDArray): void {
+    const outside = kernels().firstOutside(x.ptr, x.size, 0, 1);
+    if (outside < 0) return;
+    const value = elementAt(x, outside);
+    throw new OptionError(`${this.name}: ${what} expected probabilities in [0, 1], got ${value} at element ${outside}`);
+  }
+}

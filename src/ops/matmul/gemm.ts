@@ -1,0 +1,149 @@
+import { launch } from "../../wasm/kernels.ts";
+import { getNumThreads } from "../../wasm/threads.ts";
+import { intTable, type NDArray, scratch } from "../core/array.ts";
+
+/**
+ * The packed matrix product behind matmul, linear and all convolutions: operands are packed into panels, then one kernel
+ * multiplies them (see assembly/matmul).
+ */
+
+/** Where the sums of a product start from; the numbers are those of assembly/matmul/micro_kernel.ts. */
+export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
+
+/** Rows of C that a unit of the gemm kernel computes: ROW_BLOCK of assembly/matmul/gemm.ts … */
+const ROW_BLOCK = 64;
+/** … and columns. Each unit fetches its panels of A anew, so more columns are better, where enough units are left to share out. */
+const WIDE_BLOCK = 256;
+const NARROW_BLOCK = 128;
+const MANY_UNITS = 32;
+/** A product of at least so many multiplications is shared out among the threads, though it be a single such block. */
+const WORTH_SHARING = 1 << 18;
+/** Scratch for each unit: EDGE_BYTES there. */
+const EDGE_BYTES = 128;
+/** k-steps of a pass of the gemm kernel over the panels, at most: DEPTH_BLOCK there. */
+const DEPTH_BLOCK = 512;
+/** Panels a thread packs at a time. */
+const PACK_GRAIN = 16;
+
+/** Matrices in memory, in elements: element (line, k) of number b is at ptr + 4 (b batchStride + line lineStride + k kStride). */
+export interface Lines {
+  ptr: number;
+  batches: number;
+  lines: number;
+  depth: number;
+  batchStride: number;
+  lineStride: number;
+  kStride: number;
+}
+
+/** Bytes of one packed matrix: panels of 4 rows, filled up … */
+export function rowPanelBytes(rows: number, depth: number): number {
+  return Math.ceil(rows / 4) * depth * 16;
+}
+
+/** … and panels of 8 columns. */
+export function columnPanelBytes(columns: number, depth: number): number {
+  return Math.ceil(columns / 8) * depth * 32;
+}
+
+/** Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in one). Returns their address. */
+export function packRows(x: Lines, slice?: number): number {
+  return pack("packPanels4", 4, x, slice);
+}
+
+/** Panels of 8 lines: the right operand's columns. */
+export function packColumns(x: Lines, slice?: number): number {
+  return pack("packPanels8", 8, x, slice);
+}
+
+/**
+ * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since what a pass reads should lie together. Only
+ * single matrices can be packed so.
+ */
+export function sliceOf(depth: number): number {
+  return Math.ceil(depth / Math.max(1, Math.ceil(depth / DEPTH_BLOCK)));
+}
+
+/** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
+export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "ptr">): number {
+  const width = kernel === "packPanels4" ? 4 : 8;
+  const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
+  return weight.block.derived(key, panelBytes(width, x, x.depth), (to) =>
+    packInto(kernel, width, x, weight.ptr, x.depth, to),
+  );
+}
+
+function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
+  const panels = scratch(panelBytes(width, x, x.depth));
+  for (let k = 0; k < x.depth; k += slice) {
+    const ptr = x.ptr + 4 * k * x.kStride;
+    packInto(kernel, width, x, ptr, Math.min(slice, x.depth - k), panels + panelBytes(width, x, k));
+  }
+  return panels;
+}
+
+/** Where lines are and how many, whatever part of their depth is meant. */
+type Layout = Omit<Lines, "ptr" | "depth">;
+
+const panelBytes = (width: number, x: Layout, depth: number) =>
+  x.batches * Math.ceil(x.lines / width) * depth * width * 4;
+
+/** `depth` elements from `ptr` on. (The lines are not copied with another ptr and depth: to copy an object takes microseconds.) */
+function packInto(
+  kernel: "packPanels4" | "packPanels8",
+  width: number,
+  x: Layout,
+  ptr: number,
+  depth: number,
+  panels: number,
+): void {
+  const { batches, lines, batchStride, lineStride, kStride } = x;
+  const count = batches * Math.ceil(lines / width);
+  launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
+}
+
+export interface Product {
+  aPanels: number;
+  bPanels: number;
+  /** Number of products. */
+  count: number;
+  /** For each product, the number of its left and right matrix among the packed ones. Default: it has matrices of its own. */
+  aIndex?: readonly number[];
+  bIndex?: readonly number[];
+  /** Address of the result, [products][m][n]. */
+  c: number;
+  m: number;
+  n: number;
+  /** The length of the sums, at least 1. */
+  depth: number;
+  /** k-steps that the panels were packed in slices of. Default: all in one. */
+  slice?: number;
+  /** Bytes from one matrix to the next. Default: they lie close together. */
+  aStride?: number;
+  bStride?: number;
+  cStride?: number;
+  start?: (typeof START)[keyof typeof START];
+  /** m floats for each left matrix, or n for each right one, by `start`. */
+  bias?: number;
+  /** Takes max(., 0) of each element. Default false. */
+  relu?: boolean;
+}
+
+/** C = start + A B for each product. */
+export function multiplyPacked(p: Product): void {
+  const { m, n, depth, slice = depth, start = START.zero, bias = 0, relu = false } = p;
+  const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
+  const unitsOf = (columns: number) => p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / columns);
+  let columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
+  const wanted = p.count * m * n * depth < WORTH_SHARING ? 1 : getNumThreads();
+  while (columnBlock > 8 && unitsOf(columnBlock) < wanted) columnBlock /= 2;
+  const units = unitsOf(columnBlock);
+  const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
+  const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
+  const edge = scratch(units * EDGE_BYTES);
+  const { aPanels, bPanels, c } = p;
+  // biome-ignore format: the kernels' argument list
+  const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride] as const;
+  if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
+  else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
+}

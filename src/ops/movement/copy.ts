@@ -1,0 +1,34 @@
+import { kernels } from "../../wasm/kernels.ts";
+import { emptyLike, type NDArray } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+
+/** A new array with the same elements. */
+export function cloneArray(x: NDArray): NDArray {
+  const out = emptyLike(x);
+  copyContents(out.ptr, x);
+  return out;
+}
+
+/** Overwrites `target` in place. Its version grows, so that graphs and caches notice. */
+export function copyInto(target: NDArray, source: NDArray): void {
+  target.block.version++; // first: a copy of what must be read from elsewhere may end half-way
+  copyContents(target.ptr, source);
+}
+
+function copyContents(address: number, { block, size }: NDArray): void {
+  if (block.deferred) block.deferred(address);
+  else kernels().copyBytes(address, block.address, size * 4);
+}
+
+/** A copy; `dx = dy`. */
+export class Clone extends Op {
+  readonly name = "clone";
+
+  forward(x: NDArray): NDArray {
+    return cloneArray(x);
+  }
+
+  override backward(dy: NDArray): Gradients {
+    return [dy];
+  }
+}

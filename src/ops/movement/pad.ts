@@ -1,0 +1,155 @@
+import { checkChoice, checkInteger, readOptions } from "../../checks.ts";
+import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { empty, type NDArray, replaceAt, stridesOf } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { checkElement, full } from "../elementwise/fill.ts";
+import { addRows, lookUp } from "./indexing.ts";
+import { type Region, readRegion, spreadRegion, writeRegion } from "./strided.ts";
+
+export interface PadOptions {
+  /** What stands beyond the ends: `value`, the mirror image without the edge, the edge, or the other end. Default "constant". */
+  mode?: "constant" | "reflect" | "replicate" | "circular";
+  /** For mode "constant". Default 0. */
+  value?: number;
+}
+
+const MODES = ["constant", "reflect", "replicate", "circular"] as const;
+
+/** How one dimension is padded: elements before and after (negative: taken away), and how many of x are left. */
+interface Margin {
+  before: number;
+  after: number;
+  kept: number;
+}
+
+/** How many elements a mode may add on a side, given the length and what is left of it. */
+const most = {
+  constant: () => Infinity,
+  reflect: (length: number) => Math.max(length - 1, 0),
+  replicate: (length: number) => (length === 0 ? 0 : Infinity),
+  circular: (_length: number, kept: number) => kept,
+};
+
+/** Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first. */
+function readMargins(shape: readonly number[], padding: readonly number[], mode: (typeof MODES)[number]): Margin[] {
+  if (!Array.isArray(padding) || padding.length % 2 !== 0 || padding.length / 2 > shape.length) {
+    const came = JSON.stringify(padding);
+    throw new OptionError(`pad: padding expected [before, after] of at most ${shape.length} dimensions, got ${came}`);
+  }
+  for (const amount of padding) checkInteger("pad", "padding", amount, -(2 ** 31));
+  return shape.map((length, d) => {
+    const k = (shape.length - 1 - d) * 2;
+    const [before, after] = [padding[k] ?? 0, padding[k + 1] ?? 0];
+    const kept = length + Math.min(before, 0) + Math.min(after, 0);
+    if (before === 0 && after === 0) return { before, after, kept };
+    const result = length + before + after;
+    const borders = mode === "reflect" || mode === "replicate"; // these may show what is taken away
+    if (result < (borders ? 1 : 0) || (kept < 0 && !borders)) {
+      throw new ShapeError(`pad: padding ${before} and ${after} leave nothing of dim ${d} of ${formatShape(shape)}`);
+    }
+    const limit = most[mode](length, kept);
+    if (Math.max(before, after) > limit) {
+      const of = kept < length && mode === "circular" ? `the ${kept} that are left of dim ${d}` : `dim ${d}`;
+      throw new ShapeError(
+        `pad: mode ${mode} takes at most ${limit} in ${of} of ${formatShape(shape)}, got ${before} and ${after}`,
+      );
+    }
+    return { before, after, kept };
+  });
+}
+
+/** Adds elements before and after dimensions; negative amounts remove some. */
+export function makePad(padding: readonly number[], options?: PadOptions): Op {
+  const { mode, value } = readOptions("pad", options, { mode: "constant", value: 0 } as Required<PadOptions>);
+  checkChoice("pad", "mode", mode, MODES);
+  return mode === "constant" ? new PadConstant(padding, value) : new PadBorder(padding, mode);
+}
+
+class PadConstant extends Op {
+  readonly name = "pad";
+  readonly #padding: readonly number[];
+  readonly #value: number;
+  #shape: readonly number[] = [];
+  #inside: Region = { offset: 0, shape: [], strides: [] };
+  #outside: Region = this.#inside;
+
+  constructor(padding: readonly number[], value: number) {
+    super();
+    this.#padding = padding;
+    this.#value = value;
+  }
+
+  forward(x: NDArray): NDArray {
+    const margins = readMargins(x.shape, this.#padding, "constant");
+    const value = checkElement(this.name, "value", this.#value, x.dtype);
+    const shape = x.shape.map((length, d) => length + margins[d].before + margins[d].after);
+    // what of x is still in the result, as a region of x and of the result
+    const kept = margins.map((margin) => margin.kept);
+    const region = (strides: number[], side: 1 | -1): Region => ({
+      offset: strides.reduce((sum, stride, d) => sum + Math.max(0, side * margins[d].before) * stride, 0),
+      shape: kept,
+      strides,
+    });
+    this.#shape = x.shape;
+    this.#inside = region(stridesOf(x.shape), -1);
+    this.#outside = region(stridesOf(shape), 1);
+    const out = full(shape, value, x.dtype);
+    writeRegion(out, this.#outside, readRegion(x, this.#inside));
+    return out;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    return [spreadRegion(this.#shape, this.#inside, readRegion(dy, this.#outside))];
+  }
+}
+
+class PadBorder extends Op {
+  readonly name = "pad";
+  readonly #padding: readonly number[];
+  readonly #mode: Exclude<PadOptions["mode"], "constant" | undefined>;
+  #shape: readonly number[] = [];
+  #margins: Margin[] = [];
+
+  constructor(padding: readonly number[], mode: Exclude<PadOptions["mode"], "constant" | undefined>) {
+    super();
+    this.#padding = padding;
+    this.#mode = mode;
+  }
+
+  forward(x: NDArray): NDArray {
+    this.#shape = x.shape;
+    this.#margins = readMargins(x.shape, this.#padding, this.#mode);
+    let out = x;
+    this.#margins.forEach(({ before, after }, d) => {
+      if (before === 0 && after === 0) return;
+      const positions = this.#positions(d);
+      out = lookUp(out, d, positions, replaceAt(out.shape, d, positions.size));
+    });
+    return out;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    let dx = dy;
+    // the shapes between the steps: dimensions before d are padded already
+    for (let d = this.#shape.length - 1; d >= 0; d--) {
+      const { before, after } = this.#margins[d];
+      if (before === 0 && after === 0) continue;
+      dx = addRows(dx, d, this.#positions(d), replaceAt(dx.shape, d, this.#shape[d]));
+    }
+    return [dx];
+  }
+
+  /** For each position of the result along d, the one of x that it shows. */
+  #positions(d: number): NDArray {
+    const { before, after, kept } = this.#margins[d];
+    const length = this.#shape[d];
+    const out = empty([length + before + after], "int32");
+    const border = MODES.indexOf(this.#mode) - 1;
+    // what is taken away is not wrapped, but it may be reflected or repeated
+    const [first, count, added] =
+      this.#mode === "circular" ? [Math.max(-before, 0), kept, Math.max(before, 0)] : [0, length, before];
+    launch("paddedPositions", out.size, out.size, out.ptr, first, count, added, border);
+    return out;
+  }
+}

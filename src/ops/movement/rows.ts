@@ -1,0 +1,26 @@
+import { kernels } from "../../wasm/kernels.ts";
+import { empty, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
+
+// Rows are blocks of memory that are copied whole: a batch of samples needs no kernel of its own.
+
+/** `[rows[0], rows[1] …]` of x along its first dimension; without a gradient. The caller has checked the indices. */
+export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
+  const shape = x.shape.slice(1);
+  const out = empty([rows.length, ...shape], x.dtype);
+  const bytes = sizeOf(shape) * 4;
+  rows.forEach((row, i) => {
+    kernels().copyBytes(out.ptr + i * bytes, x.ptr + row * bytes, bytes);
+  });
+  return out;
+}
+
+/** Arrays of one shape and dtype as the rows of a new one; without a gradient. At least one array. */
+export function joinRows(op: string, arrays: readonly NDArray[]): NDArray {
+  const [{ shape, dtype, size }] = arrays;
+  const out = empty([arrays.length, ...shape], dtype);
+  arrays.forEach((array, i) => {
+    expectSameShape(op, `sample ${i}`, shape, array.shape);
+    kernels().copyBytes(out.ptr + i * size * 4, array.ptr, size * 4);
+  });
+  return out;
+}

@@ -1,0 +1,43 @@
+import { launch } from "../../wasm/kernels.ts";
+import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { type Axis, axisOf } from "../loss/softmax.ts";
+import { doubles } from "../reduce/moments.ts";
+
+/** `y = x / max(‖x‖₂, eps)` along a dimension; `dx = (dy - y (y · dy)) / ‖x‖₂`, or `dy / eps` for shorter vectors. */
+export class Normalize extends Op {
+  readonly name = "normalize";
+  readonly #dim: number;
+  readonly #eps: number;
+  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+
+  constructor(dim: number, eps: number) {
+    super();
+    this.#dim = dim;
+    this.#eps = eps;
+  }
+
+  forward(x: NDArray): NDArray {
+    expectFloat(this.name, x);
+    this.#axis = axisOf(x.shape, normalizeDim(this.name, this.#dim, x.shape.length));
+    const { outer, length, inner } = this.#axis;
+    const y = emptyLike(x);
+    const norms = doubles(outer * inner);
+    launch("normalizeVectors", outer * inner, this.#grain, x.ptr, y.ptr, norms.ptr, length, inner, this.#eps);
+    this.save(y, norms);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [y, norms] = this.saved as [NDArray, NDArray];
+    const { outer, length, inner } = this.#axis;
+    const dx = emptyLike(y);
+    const inputs = [y.ptr, dy.ptr, norms.ptr] as const;
+    launch("normalizeVectorsGrad", outer * inner, this.#grain, ...inputs, dx.ptr, length, inner, this.#eps);
+    return [dx];
+  }
+
+  get #grain(): number {
+    return Math.ceil(4096 / Math.max(1, this.#axis.length));
+  }
+}

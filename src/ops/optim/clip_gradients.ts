@@ -1,0 +1,34 @@
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { ELEMENTWISE_GRAIN, type NDArray, scratch } from "../core/array.ts";
+
+/** Elements of a partial sum. A fixed number, so that the norm's bits are, too. */
+const CHUNK = 16384;
+
+/** Norm of all arrays seen as one vector, in float64: order 1, 2 or Infinity. NaN where any element is. */
+export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infinity): number {
+  const code = order === Infinity ? 0 : order;
+  const counts = arrays.map((x) => Math.ceil(x.size / CHUNK));
+  const count = counts.reduce((a, b) => a + b, 0);
+  const partials = scratch(count * 8);
+  let at = partials;
+  arrays.forEach((x, i) => {
+    launch("normPartials", counts[i], 1, x.ptr, at, x.size, CHUNK, code);
+    at += counts[i] * 8;
+  });
+  return kernels().joinNormPartials(partials, count, code);
+}
+
+/** `x *= factor`, in place. */
+export function scaleInPlace(x: NDArray, factor: number): void {
+  x.block.version++;
+  // float32 keeps only some bits of a factor below 2⁻¹²⁶, or none: then a part of it first, which takes no bit of what will be left
+  const first = !(factor > 0) || factor >= 2 ** -126 ? 1 : factor >= 2 ** -190 ? 2 ** -64 : 2 ** -126;
+  if (first !== 1) launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, first);
+  launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, factor / first);
+}
+
+/** `x = min(max(x, low), high)`, in place. */
+export function clampInPlace(x: NDArray, low: number, high: number): void {
+  x.block.version++;
+  launch("clamp", x.size, ELEMENTWISE_GRAIN, x.ptr, x.ptr, low, high);
+}

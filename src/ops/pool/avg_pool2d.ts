@@ -1,0 +1,148 @@
+import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks.ts";
+import { OptionError } from "../../errors.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { depthwiseGradInput } from "../conv/depthwise.ts";
+import { empty, intTable, type NDArray } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { full } from "../elementwise/fill.ts";
+import {
+  checkPoolWindow,
+  expectImages,
+  type Planes,
+  type PoolWindow,
+  planeGrain,
+  planesOf,
+  pooledPlanes,
+} from "./window.ts";
+
+export interface AvgPool2dOptions {
+  /** Step of the window. Default: the kernel size. */
+  stride?: Pair | null;
+  /** Zeros on each side, at most half the kernel. Default 0. */
+  padding?: Pair;
+  /** Rounds the output size up rather than down. Default false. */
+  ceilMode?: boolean;
+  /** Whether zeros of the padding count in the divisor. Default true. */
+  countIncludePad?: boolean;
+  /** Divides the sums by this instead (an integer, not 0). */
+  divisorOverride?: number | null;
+}
+
+/** WIDE of assembly/pool2d/avg_pool2d.ts. */
+const WIDE = 4;
+
+/** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
+export class AvgPool2d extends Op {
+  readonly name = "avgPool2d";
+  readonly #window: PoolWindow;
+  readonly #countIncludePad: boolean;
+  /** 0 where none is given. */
+  readonly #divisorOverride: number;
+  #planes!: Planes;
+
+  constructor(kernelSize: Pair, options?: AvgPool2dOptions) {
+    super();
+    const { ceilMode, countIncludePad, divisorOverride, ...window } = readOptions(this.name, options, {
+      stride: null as Pair | null,
+      padding: 0 as Pair,
+      ceilMode: false,
+      countIncludePad: true,
+      divisorOverride: null as number | null,
+    });
+    this.#window = {
+      ...checkPoolWindow(this.name, kernelSize, { ...window, dilation: 1 }),
+      ceilMode: checkBoolean(this.name, "ceilMode", ceilMode),
+    };
+    this.#countIncludePad = checkBoolean(this.name, "countIncludePad", countIncludePad);
+    this.#divisorOverride =
+      divisorOverride === null ? 0 : checkInteger(this.name, "divisorOverride", divisorOverride, -(2 ** 31));
+    if (divisorOverride === 0) throw new OptionError(`${this.name}: divisorOverride expected an integer other than 0`);
+  }
+
+  forward(x: NDArray): NDArray {
+    this.#planes = pooledPlanes(this.name, x, this.#window);
+    const y = empty(this.#planes.outShape);
+    launch("avgPool2d", this.#planes.planes, planeGrain(this.#planes), x.ptr, y.ptr, this.#gridTable());
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const { planes, outShape, height, width, outHeight, outWidth } = this.#planes;
+    const { kernel, stride, padding } = this.#window;
+    const dxShape = [...outShape.slice(0, -2), height, width];
+    const grid = this.#gridTable();
+    if (stride[1] >= WIDE || stride[0] > height || kernel[0] > height || kernel[1] > width) {
+      const dx = empty(dxShape);
+      launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.ptr, dx.ptr, grid);
+      return [dx];
+    }
+    // windows that lie closer are many and short: the gradient of a depthwise convolution whose weights are 1
+    const shares = empty(outShape);
+    launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.ptr, shares.ptr, grid);
+    const dx = depthwiseGradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
+      images: planes,
+      groups: 1,
+      inChannels: 1,
+      outChannels: 1,
+      height,
+      width,
+      kernel,
+      stride,
+      padding,
+      dilation: [1, 1],
+      outHeight,
+      outWidth,
+      paddedHeight: height + 2 * padding[0],
+      paddedWidth: width + 2 * padding[1],
+    });
+    return [dx.withShape(dxShape)];
+  }
+
+  /** Class Grid of assembly/pool2d/avg_pool2d.ts. */
+  #gridTable(): number {
+    const { height, width, outHeight, outWidth } = this.#planes;
+    const { kernel, stride, padding } = this.#window;
+    const counts = [Number(this.#countIncludePad), this.#divisorOverride];
+    return intTable([height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...counts]);
+  }
+}
+
+/** A size, or null for the input's. */
+export type AdaptiveSize = number | null | readonly (number | null)[];
+
+/** Averages over windows that divide the plane into outputSize parts as evenly as integers allow; they may overlap by one. */
+export class AdaptiveAvgPool2d extends Op {
+  readonly name = "adaptiveAvgPool2d";
+  readonly #size: readonly (number | null)[];
+  #planes!: Planes;
+
+  constructor(outputSize: AdaptiveSize) {
+    super();
+    this.#size = Array.isArray(outputSize) ? outputSize : [outputSize, outputSize];
+    if (this.#size.length !== 2) {
+      throw new OptionError(`${this.name}: outputSize expected one integer or two, got ${JSON.stringify(outputSize)}`);
+    }
+    for (const size of this.#size) if (size !== null) checkInteger(this.name, "outputSize", size, 0);
+  }
+
+  forward(x: NDArray): NDArray {
+    expectImages(this.name, x);
+    const [height, width] = x.shape.slice(-2);
+    this.#planes = planesOf(x, this.#size[0] ?? height, this.#size[1] ?? width);
+    const y = empty(this.#planes.outShape);
+    this.#launch("adaptiveAvgPool2d", x, y);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const { outShape, height, width } = this.#planes;
+    const dx = empty([...outShape.slice(0, -2), height, width]);
+    this.#launch("adaptiveAvgPool2dGrad", dy, dx);
+    return [dx];
+  }
+
+  #launch(kernelName: "adaptiveAvgPool2d" | "adaptiveAvgPool2dGrad", from: NDArray, to: NDArray): void {
+    const { planes, height, width, outHeight, outWidth } = this.#planes;
+    launch(kernelName, planes, planeGrain(this.#planes), from.ptr, to.ptr, height, width, outHeight, outWidth);
+  }
+}

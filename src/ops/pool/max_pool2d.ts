@@ -1,0 +1,82 @@
+import { checkBoolean, type Pair, readOptions } from "../../checks.ts";
+import { launch } from "../../wasm/kernels.ts";
+import { empty, type NDArray } from "../core/array.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "./window.ts";
+
+export interface MaxPool2dOptions {
+  /** Step of the window. Default: the kernel size. */
+  stride?: Pair | null;
+  /** -Infinity on each side, at most half the kernel. Default 0. */
+  padding?: Pair;
+  /** Distance between a window's elements. Default 1. */
+  dilation?: Pair;
+  /** Rounds the output size up rather than down. Default false. */
+  ceilMode?: boolean;
+  /** Also gives the position of each maximum in its plane, `row * W + column`, as int32. Default false. */
+  returnIndices?: boolean;
+}
+
+/**
+ * `y = max over the window`; `dx = dy` at the maximum (the first, where several are equal), summed over windows.
+ *
+ * Forward notes where each maximum was (4 bytes an output), so that backward need not look at x again. Kernel 2, stride 2 has
+ * kernels of its own: four windows at a time, and a backward that writes each element once.
+ */
+export class MaxPool2d extends Op {
+  readonly name = "maxPool2d";
+  readonly #window: PoolWindow;
+  readonly #returnIndices: boolean;
+  #planes!: Planes;
+  #is2x2 = false;
+
+  constructor(kernelSize: Pair, options?: MaxPool2dOptions) {
+    super();
+    const { ceilMode, returnIndices, ...window } = readOptions(this.name, options, {
+      stride: null as Pair | null,
+      padding: 0 as Pair,
+      dilation: 1 as Pair,
+      ceilMode: false,
+      returnIndices: false,
+    });
+    this.#window = {
+      ...checkPoolWindow(this.name, kernelSize, window),
+      ceilMode: checkBoolean(this.name, "ceilMode", ceilMode),
+    };
+    this.#returnIndices = checkBoolean(this.name, "returnIndices", returnIndices);
+  }
+
+  forward(x: NDArray): NDArray | NDArray[] {
+    const { kernel, stride, padding } = this.#window;
+    this.#planes = pooledPlanes(this.name, x, this.#window);
+    const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
+    // from here on a window's second element is behind the plane, however much further it is
+    const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
+    const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
+    // in ceil mode an odd size has windows that reach out of the plane
+    this.#is2x2 = plain && outHeight === height >> 1 && outWidth === width >> 1;
+    const y = empty(outShape);
+    const index = this.needsAny || this.#returnIndices ? empty(outShape, "int32") : null;
+    const grain = planeGrain(this.#planes);
+    if (this.#is2x2) launch("maxPool2x2", planes, grain, x.ptr, y.ptr, index?.ptr ?? 0, height, width);
+    else {
+      // biome-ignore format: the kernel's argument list
+      launch(
+        "maxPool2d", planes, grain, x.ptr, y.ptr, index?.ptr ?? 0,
+        height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, dilation[0], dilation[1],
+      );
+    }
+    this.save(index);
+    return this.#returnIndices ? [y, index as NDArray] : y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [index] = this.saved as [NDArray];
+    const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
+    const dx = empty([...outShape.slice(0, -2), height, width]);
+    const grain = planeGrain(this.#planes);
+    if (this.#is2x2) launch("maxPool2x2Grad", planes, grain, dy.ptr, index.ptr, dx.ptr, height, width);
+    else launch("maxPool2dGrad", planes, grain, dy.ptr, index.ptr, dx.ptr, outHeight * outWidth, height * width);
+    return [dx];
+  }
+}

@@ -1,0 +1,66 @@
+import { OptionError } from "../../errors.ts";
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { empty, expectFloat, type NDArray } from "../core/array.ts";
+
+/** Where a draw starts in the stream of random numbers: see assembly/random.ts. */
+export interface Draw {
+  seed: number;
+  offset: number;
+}
+
+/** Counters that a draw of `size` elements takes. */
+export function countersOf(size: number): number {
+  return Math.ceil(size / 16) * 4;
+}
+
+/** Elements a thread takes at a time: a multiple of 16. */
+export const RANDOM_GRAIN = 8192;
+
+/** Fills `out` with uniform numbers in [low, low + width). */
+export function fillUniform(out: NDArray, { seed, offset }: Draw, low: number, width: number): NDArray {
+  launch("randomUniform", out.size, RANDOM_GRAIN, out.ptr, seed, offset, low, width);
+  return out;
+}
+
+/** Fills `out` with normal numbers. */
+export function fillNormal(out: NDArray, { seed, offset }: Draw, mean: number, std: number): NDArray {
+  launch("randomNormal", out.size, RANDOM_GRAIN, out.ptr, seed, offset, mean, std);
+  return out;
+}
+
+/** 1 with probability p, else 0. */
+export function bernoulli(shape: readonly number[], p: number, { seed, offset }: Draw): NDArray {
+  const out = empty(shape);
+  launch("randomBernoulli", out.size, RANDOM_GRAIN, out.ptr, seed, offset, p);
+  return out;
+}
+
+/** 1 with the probability that `p` has at the same place, else 0. */
+export function bernoulliEach(p: NDArray, { seed, offset }: Draw): NDArray {
+  expectFloat("bernoulli", p);
+  const bad = kernels().findOutside(p.size, p.ptr, 0, 1);
+  if (bad >= 0) throw new OptionError(`bernoulli: p expected probabilities in [0, 1], element ${bad} is not`);
+  const out = empty(p.shape);
+  launch("randomBernoulliEach", out.size, RANDOM_GRAIN, out.ptr, seed, offset, p.ptr);
+  return out;
+}
+
+function bits(shape: readonly number[], { seed, offset }: Draw): NDArray {
+  const out = empty(shape, "int32");
+  launch("randomBits", out.size, RANDOM_GRAIN, out.ptr, seed, offset);
+  return out;
+}
+
+/** Integers in [low, low + range), all equally likely. */
+export function integers(shape: readonly number[], low: number, range: number, draw: Draw): NDArray {
+  const out = bits(shape, draw);
+  launch("bitsToIntegers", out.size, RANDOM_GRAIN, out.ptr, draw.seed, draw.offset, low, range);
+  return out;
+}
+
+/** 0 to n-1 in an order drawn from all equally likely ones. */
+export function permutation(n: number, draw: Draw): NDArray {
+  const out = bits([n], draw);
+  kernels().bitsToPermutation(n, out.ptr, draw.seed, draw.offset);
+  return out;
+}

@@ -1,0 +1,148 @@
+import { formatShape, ShapeError } from "../../errors.ts";
+import { kernels, launch } from "../../wasm/kernels.ts";
+import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
+import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
+import { type Gradients, Op } from "../core/op.ts";
+import { cloneArray } from "../movement/copy.ts";
+
+/** Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number, so that results are too. */
+export const CHUNK = 16384;
+/** Rows in a chunk of a column sum at least: fewer would write more partials than it saves. */
+const MIN_CHUNK_ROWS = 64;
+
+/**
+ * Sums in float64 over the reduced dimensions: returns the address of `[kept...]` float64 sums.
+ *
+ * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where there are 64 and more. Both
+ * leave partials, which are few, and a plain kernel adds them. Several separate groups of dimensions go one after the other, in float64 all the way.
+ */
+export function sumToDouble(x: NDArray, reduced: readonly boolean[]): number {
+  const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
+  const steps = reductionSteps(x.shape, reduced);
+  if (x.size === 0 || steps.length === 0) {
+    // nothing to add up: a sum over no element is 0; a sum over dimensions of length 1 is x itself
+    if (x.size > 0) return sumRows(x, x.size, 1);
+    const zero = scratch(count * 8);
+    kernels().fillZero(zero, count * 8);
+    return zero;
+  }
+  const [first, ...rest] = steps;
+  let sums = first.inner === 1 ? sumRows(x, first.outer, first.reduce) : sumColumns(x, first);
+  for (const { outer, reduce, inner } of rest) sums = sumPartials(sums, outer, reduce, inner);
+  return sums;
+}
+
+function sumRows(x: NDArray, rows: number, length: number): number {
+  const chunks = Math.ceil(length / CHUNK);
+  const partials = scratch(rows * chunks * 8);
+  const kernel = x.dtype === "float32" ? "sumRows" : "sumRowsInt";
+  launch(kernel, rows * chunks, Math.ceil(CHUNK / length), x.ptr, partials, length, CHUNK);
+  return chunks === 1 ? partials : sumPartials(partials, rows, chunks, 1);
+}
+
+function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduce: number; inner: number }): number {
+  const chunk = Math.max(MIN_CHUNK_ROWS, Math.ceil(CHUNK / inner));
+  const chunks = Math.ceil(reduce / chunk);
+  const partials = scratch(outer * chunks * inner * 8);
+  const kernel = x.dtype === "float32" ? "sumColumns" : "sumColumnsInt";
+  const tile = inner < 64 ? 16 : 1024;
+  const tiles = Math.ceil(inner / tile);
+  const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, reduce)));
+  launch(kernel, outer * chunks * tiles, grain, x.ptr, partials, reduce, inner, chunk, tile);
+  return chunks === 1 ? partials : sumPartials(partials, outer, chunks, inner);
+}
+
+/** Adds `[outer, reduce, inner]` float64 partial sums over the middle. */
+export function sumPartials(partials: number, outer: number, reduce: number, inner: number): number {
+  const sums = scratch(outer * inner * 8);
+  launch("sumPartials", outer * inner, Math.ceil(CHUNK / Math.max(reduce, 1)), partials, sums, reduce, inner);
+  return sums;
+}
+
+/** Rounds float64 `values` divided by `divisor` to a float32 array. */
+export function roundQuotient(values: number, shape: readonly number[], divisor = 1): NDArray {
+  const out = empty(shape);
+  launch("roundQuotient", out.size, CHUNK, values, out.ptr, divisor);
+  return out;
+}
+
+/** The gradient of a sum: `x` (of the reduced shape) repeated along the reduced dimensions of `shape`, divided by `divisor`. */
+export function repeatAlong(x: NDArray, shape: readonly number[], reduced: readonly boolean[], divisor = 1): NDArray {
+  const steps = sizeOf(shape) === 0 ? [] : reductionSteps(shape, reduced);
+  if (steps.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
+  let out = x;
+  // from the first reduced dimensions to the last: all but the last step write little
+  for (const { outer, reduce, inner } of steps.reverse()) {
+    const next = empty([outer, reduce, inner]);
+    launch("repeatDivided", next.size, CHUNK, out.ptr, next.ptr, reduce, inner, out === x ? divisor : 1);
+    out = next;
+  }
+  return out.withShape(shape);
+}
+
+/** Shared by `sum` and `mean`: a sum divided by 1 or by the number of elements added. */
+abstract class SumOrMean extends Op {
+  readonly #dims: Dims | undefined;
+  readonly #options: ReduceOptions | undefined;
+  #shape: readonly number[] = [];
+  #reduced: boolean[] = [];
+  #divisor = 1;
+
+  constructor(dims?: Dims, options?: ReduceOptions) {
+    super();
+    this.#dims = dims;
+    this.#options = options;
+  }
+
+  protected abstract check(x: NDArray): void;
+  protected abstract divisor(elements: number): number;
+
+  forward(x: NDArray): NDArray {
+    this.check(x);
+    this.#shape = x.shape;
+    this.#reduced = checkDims(this.name, this.#dims, x.shape.length);
+    const keepdim = readKeepdim(this.name, this.#options);
+    this.#divisor = this.divisor(sizeOf(x.shape.filter((_, d) => this.#reduced[d])));
+    const shape = reducedShape(x.shape, this.#reduced, keepdim);
+    const sums = sumToDouble(x, this.#reduced);
+    if (x.dtype === "float32") return roundQuotient(sums, shape, this.#divisor);
+    const out = empty(shape, "int32");
+    launch("roundToInt", out.size, CHUNK, sums, out.ptr);
+    return out;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    return [repeatAlong(dy, this.#shape, this.#reduced, this.#divisor)];
+  }
+}
+
+/** `y = Σ x` over dims; `dx = dy`, repeated. int32 and bool give int32. */
+export class Sum extends SumOrMean {
+  readonly name = "sum";
+  protected check(): void {}
+  protected divisor(): number {
+    return 1;
+  }
+}
+
+/** `y = Σ x / n` over dims; `dx = dy / n`, repeated. The mean of no element is NaN. */
+export class Mean extends SumOrMean {
+  readonly name = "mean";
+  protected check(x: NDArray): void {
+    expectFloat(this.name, x);
+  }
+  protected divisor(elements: number): number {
+    return elements;
+  }
+}
+
+/** Sums a gradient down to the shape of an operand that was broadcast to the gradient's shape. */
+export function sumTo(grad: NDArray, shape: readonly number[]): NDArray {
+  const added = grad.shape.length - shape.length;
+  const reduced = grad.shape.map((length, d) => d < added || (shape[d - added] === 1 && length !== 1));
+  if (added < 0 || grad.shape.some((length, d) => !reduced[d] && length !== shape[d - added])) {
+    throw new ShapeError(`sumTo: cannot sum ${formatShape(grad.shape)} to ${formatShape(shape)}`);
+  }
+  if (!reduced.includes(true)) return grad;
+  return roundQuotient(sumToDouble(grad, reduced), shape);
+}
