@@ -4,9 +4,9 @@
  */
 import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
-import { allocateBlock, withFrame } from "../src/wasm/block.ts";
-import { launch } from "../src/wasm/kernels.ts";
-import { settle } from "../src/wasm/pending.ts";
+import { allocateBlock, withFrame } from "../src/runtime/block.ts";
+import { launch } from "../src/runtime/kernels.ts";
+import { settle } from "../src/runtime/parallel/pending.ts";
 import { median } from "./lib/statistics.ts";
 import { percent } from "./lib/table.ts";
 import { trainStep } from "./train_step.ts";

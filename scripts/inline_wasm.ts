@@ -1,9 +1,9 @@
 /**
- * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/wasm, so that the library carries
+ * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/runtime, so that the library carries
  * them. usage: tsx scripts/inline_wasm.ts
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { IDENTITY_SECTION, identityOf } from "../src/wasm/identity.ts";
+import { IDENTITY_SECTION, identityOf } from "../src/runtime/identity.ts";
 import { delta, memoryFlagsAt, withSection } from "./wasm_file.ts";
 
 const header = "// Made by scripts/inline_wasm.ts from build/kernels.wasm: do not edit.\n";
@@ -13,7 +13,7 @@ const pieces = delta(bytes, relaxed);
 if (memoryFlagsAt(bytes) !== memoryFlagsAt(relaxed))
   throw new Error("inline_wasm: the builds import memory differently");
 writeFileSync(
-  "src/wasm/binary.generated.ts",
+  "src/runtime/binary.generated.ts",
   `${header}export const kernelsBase64: string =
   "${bytes.toString("base64")}";
 
@@ -31,7 +31,7 @@ export const relaxedPieces: readonly (string | readonly [begin: number, end: num
 const declarations = readFileSync("build/kernels.d.ts", "utf8");
 const methods = [...declarations.matchAll(/export function (\w+\(.*\): \w+);/g)].map((match) => `  ${match[1]};`);
 if (methods.length === 0) throw new Error("inline_wasm: no function found in build/kernels.d.ts");
-writeFileSync("src/wasm/kernels.generated.ts", `${header}export interface Kernels {\n${methods.join("\n")}\n}\n`);
+writeFileSync("src/runtime/kernels.generated.ts", `${header}export interface Kernels {\n${methods.join("\n")}\n}\n`);
 
 mkdirSync("dist", { recursive: true });
 // the file names its build, by which useKernels() knows it

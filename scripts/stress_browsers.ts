@@ -3,7 +3,7 @@
  * usage: tsx scripts/stress_browsers.ts [runs] [threads] [browser]
  */
 import { execFileSync } from "node:child_process";
-import { CONTROL, LINE, LINES } from "../src/wasm/worker_source.ts";
+import { CONTROL, LINE, LINES } from "../src/runtime/parallel/worker_source.ts";
 import { askPage, type BrowserName, hasBrowser, ISOLATION, withPackage } from "../test/browser/browsers.ts";
 import { failures, type Result, summary } from "./stress_training.mjs";
 

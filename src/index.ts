@@ -7,6 +7,9 @@ export type { Dims, ReduceOptions } from "./ops/core/dims.ts";
 export type { ClampOptions } from "./ops/elementwise/unary.ts";
 export type { VarianceOptions } from "./ops/reduce/variance.ts";
 export * as optim from "./optim/index.ts";
+export { getPrecision, type KernelsModule, type Precision, setPrecision, useKernels } from "./runtime/kernels.ts";
+export { resetPeak as resetPeakMemory, setMemoryLimit } from "./runtime/memory.ts";
+export { getNumThreads, setNumThreads } from "./runtime/parallel/pool.ts";
 export {
   type Float16Values,
   type NestedValues,
@@ -48,6 +51,3 @@ export {
   Tensor,
   type TensorJson,
 } from "./tensor/tensor.ts";
-export { getPrecision, type KernelsModule, type Precision, setPrecision, useKernels } from "./wasm/kernels.ts";
-export { resetPeak as resetPeakMemory, setMemoryLimit } from "./wasm/memory.ts";
-export { getNumThreads, setNumThreads } from "./wasm/threads.ts";

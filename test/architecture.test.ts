@@ -11,7 +11,7 @@ const byPath = new Map(files.map((file) => [file.path, file]));
 const LAYERS = [
   ["errors", "disposable", "json_number"],
   ["checks", "typed_arrays"],
-  ["wasm"],
+  ["runtime"],
   ["ops"],
   ["tensor"],
   ["nn", "optim"],
@@ -87,7 +87,7 @@ describe("layers", () => {
     expect(source('export type { Tensor } from "../tensor/tensor.ts";')).toHaveLength(1);
     expect(source('type T = import("../tensor/tensor.ts").Tensor;')).toHaveLength(1);
     expect(source('// import { Tensor } from "../tensor/tensor.ts";')).toEqual([]);
-    expect(source('import { memory } from "../wasm/memory.ts";')).toEqual([]);
+    expect(source('import { memory } from "../runtime/memory.ts";')).toEqual([]);
   });
 
   test("no two files import each other at run time", () => {
@@ -103,8 +103,8 @@ describe("layers", () => {
 
 /** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
 const OWN_CHECKS = [
-  "src/wasm/block.ts",
-  "src/wasm/kernels.ts",
+  "src/runtime/block.ts",
+  "src/runtime/kernels.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",
   "src/optim/one_cycle.ts",
@@ -147,9 +147,9 @@ describe("browser entries", () => {
 
 /** Files that may touch elements of tensors from TypeScript, and why. No op is among them. */
 const ELEMENT_ACCESS: Record<string, string> = {
-  "src/wasm/memory.ts": "defines the views",
-  "src/wasm/job.ts": "publishes jobs in the control block",
-  "src/wasm/kernels.ts": "reads the message of an assert",
+  "src/runtime/memory.ts": "defines the views",
+  "src/runtime/parallel/job.ts": "publishes jobs in the control block",
+  "src/runtime/kernels.ts": "reads the message of an assert",
   "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/ops/image/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",

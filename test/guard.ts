@@ -1,7 +1,7 @@
-/** Canary bytes around every block of memory. A test file puts them there with vi.mock("../src/wasm/memory.ts", …). */
+/** Canary bytes around every block of memory. A test file puts them there with vi.mock("../src/runtime/memory.ts", …). */
 import { expect } from "vitest";
 
-type Memory = typeof import("../src/wasm/memory.ts");
+type Memory = typeof import("../src/runtime/memory.ts");
 
 /** Bytes of canaries on each side, at least. */
 const MARGIN = 64;

@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope } from "wasmgrad";
-import { allocateBlock, withFrame } from "../src/wasm/block.ts";
-import { kernels } from "../src/wasm/kernels.ts";
-import { free, u8View } from "../src/wasm/memory.ts";
+import { allocateBlock, withFrame } from "../src/runtime/block.ts";
+import { kernels } from "../src/runtime/kernels.ts";
+import { free, u8View } from "../src/runtime/memory.ts";
 import { allCases } from "./cases/index.ts";
 import { checkCase } from "./check_case.ts";
 import { checkFixture } from "./check_fixture.ts";
@@ -16,17 +16,17 @@ import { damageSoFar, undamaged } from "./guard.ts";
 
 const cut = vi.hoisted(() => ({ chunks: 0 }));
 
-vi.mock("../src/wasm/binary.generated.ts", () => ({
+vi.mock("../src/runtime/binary.generated.ts", () => ({
   kernelsBase64: readFileSync(new URL("../build/kernels.debug.wasm", import.meta.url)).toString("base64"),
 }));
 
-vi.mock("../src/wasm/memory.ts", async (importOriginal) => {
+vi.mock("../src/runtime/memory.ts", async (importOriginal) => {
   const { guardMemory } = await import("./guard.ts");
   return guardMemory(await importOriginal());
 });
 
-vi.mock("../src/wasm/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../src/wasm/kernels.ts")>();
+vi.mock("../src/runtime/kernels.ts", async (importOriginal) => {
+  const real = await importOriginal<typeof import("../src/runtime/kernels.ts")>();
   const launch: typeof real.launch = (name, total, grain, ...args) => {
     const kernel = real.kernels()[name] as (...all: readonly number[]) => void;
     for (let begin = Math.floor((total - 1) / grain) * grain; begin >= 0 && total > 0; begin -= grain) {

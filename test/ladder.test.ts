@@ -21,7 +21,7 @@ import { softmaxCasesBy } from "./cases/softmax.ts";
 import { checkCase } from "./check_case.ts";
 import { undamaged } from "./guard.ts";
 
-vi.mock("../src/wasm/memory.ts", async (importOriginal) => {
+vi.mock("../src/runtime/memory.ts", async (importOriginal) => {
   const { guardMemory } = await import("./guard.ts");
   return guardMemory(await importOriginal());
 });

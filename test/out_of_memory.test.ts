@@ -4,8 +4,8 @@ import { manualSeed, memory, nn, OutOfMemoryError, optim, rand, scope, type Tens
 
 const plan = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, made: 0 }));
 
-vi.mock("../src/wasm/memory.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../src/wasm/memory.ts")>();
+vi.mock("../src/runtime/memory.ts", async (importOriginal) => {
+  const real = await importOriginal<typeof import("../src/runtime/memory.ts")>();
   const { OutOfMemoryError } = await import("../src/errors.ts");
   return {
     ...real,

@@ -1,9 +1,9 @@
 /** With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it is settled, and no earlier. */
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
-import { Block } from "../src/wasm/block.ts";
-import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/wasm/memory.ts";
-import { defer, settle, whenSettled } from "../src/wasm/pending.ts";
+import { Block } from "../src/runtime/block.ts";
+import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../src/runtime/memory.ts";
+import { defer, settle, whenSettled } from "../src/runtime/parallel/pending.ts";
 import { IdleWorker } from "./idle_worker.ts";
 
 const workerThreads = process.getBuiltinModule("node:worker_threads");

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { getPrecision, manualSeed, OptionError, randn, scope, setNumThreads, setPrecision } from "wasmgrad";
-import { kernelBytes } from "../src/wasm/binary.ts";
+import { kernelBytes } from "../src/runtime/binary.ts";
 import { allCases } from "./cases/index.ts";
 import { checkCase } from "./check_case.ts";
 

@@ -20,7 +20,7 @@ import {
   withGenerator,
   zeros,
 } from "wasmgrad";
-import { kernels } from "../src/wasm/kernels.ts";
+import { kernels } from "../src/runtime/kernels.ts";
 
 beforeEach(() => {
   manualSeed(1234);

@@ -1,5 +1,5 @@
 /**
- * When a worker dies, the caller runs the kernel again over the whole range (src/wasm/job.ts). So here every kernel is run
+ * When a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So here every kernel is run
  * twice: the second time must not change a byte of the memory, or the kernel must be listed as one that reads what it writes.
  */
 import { readFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from 
 import { describeImages, noiseImages } from "../src/ops/image/augment.ts";
 import { ByteImages } from "../src/ops/image/byte_images.ts";
 import { averageStep } from "../src/ops/optim/moving_average.ts";
-import { withFrame } from "../src/wasm/block.ts";
-import { READ_THEIR_OUTPUT } from "../src/wasm/job.ts";
+import { withFrame } from "../src/runtime/block.ts";
+import { READ_THEIR_OUTPUT } from "../src/runtime/parallel/job.ts";
 import { allCases } from "./cases/index.ts";
 import { checkCase } from "./check_case.ts";
 
@@ -22,10 +22,10 @@ const runs = vi.hoisted(() => ({
   changing: new Set<string>(),
 }));
 
-vi.mock("../src/wasm/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../src/wasm/kernels.ts")>();
-  const { HEAP_START, memory } = await import("../src/wasm/memory.ts");
-  const { settle } = await import("../src/wasm/pending.ts");
+vi.mock("../src/runtime/kernels.ts", async (importOriginal) => {
+  const real = await importOriginal<typeof import("../src/runtime/kernels.ts")>();
+  const { HEAP_START, memory } = await import("../src/runtime/memory.ts");
+  const { settle } = await import("../src/runtime/parallel/pending.ts");
   const launch: typeof real.launch = (name, total, grain, ...args) => {
     const again = () => {
       real.launch(name, total, grain, ...args);
@@ -102,7 +102,7 @@ test("a product that is added to what is there", () => {
 });
 
 test("only the listed kernels change their result when they run again, and all kernels ran", () => {
-  const declared = readFileSync(new URL("../src/wasm/kernels.generated.ts", import.meta.url), "utf8");
+  const declared = readFileSync(new URL("../src/runtime/kernels.generated.ts", import.meta.url), "utf8");
   const kernels = [...declared.matchAll(/^ {2}(\w+)\(begin: number, end: number/gm)].map((match) => match[1]);
   expect(kernels.length).toBeGreaterThan(100);
   expect(kernels.filter((name) => !runs.kernels.has(name))).toEqual([]);

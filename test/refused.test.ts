@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withSection } from "../scripts/wasm_file.ts";
-import { hashOf, IDENTITY_SECTION } from "../src/wasm/identity.ts";
+import { hashOf, IDENTITY_SECTION } from "../src/runtime/identity.ts";
 import { inpaintingWeights } from "./programs/inpainting_weights.ts";
 import { root } from "./source.ts";
 

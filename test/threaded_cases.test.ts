@@ -1,8 +1,8 @@
 /** All cases once more on 2, 3 and 4 threads: each launch that can be is cut into chunks so small that every thread gets some. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ones, scope, setNumThreads } from "wasmgrad";
-import { memory } from "../src/wasm/memory.ts";
-import { CONTROL } from "../src/wasm/worker_source.ts";
+import { memory } from "../src/runtime/memory.ts";
+import { CONTROL } from "../src/runtime/parallel/worker_source.ts";
 import { allCases } from "./cases/index.ts";
 import { checkCase } from "./check_case.ts";
 import { checkFixture } from "./check_fixture.ts";
@@ -10,8 +10,8 @@ import { fixtureFolders, readFixtures } from "./fixture.ts";
 
 const cut = vi.hoisted(() => ({ launches: 0 }));
 
-vi.mock("../src/wasm/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../src/wasm/kernels.ts")>();
+vi.mock("../src/runtime/kernels.ts", async (importOriginal) => {
+  const real = await importOriginal<typeof import("../src/runtime/kernels.ts")>();
   const launch: typeof real.launch = (name, total, grain, ...args) => {
     // kernels that are told the grain have scratch memory for each of its chunks; some others want whole vectors
     const whole = grain % 16 === 0 ? 16 : 1;

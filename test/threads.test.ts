@@ -52,8 +52,8 @@ test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
 });
 
 test("workers do take part", async () => {
-  const { memory } = await import("../src/wasm/memory.ts");
-  const { CONTROL } = await import("../src/wasm/worker_source.ts");
+  const { memory } = await import("../src/runtime/memory.ts");
+  const { CONTROL } = await import("../src/runtime/parallel/worker_source.ts");
   setNumThreads(2);
   compute();
   await pause(300);

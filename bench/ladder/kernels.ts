@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
 import { scratch } from "../../src/ops/core/array.ts";
-import { HEAP_START, memory } from "../../src/wasm/memory.ts";
+import { HEAP_START, memory } from "../../src/runtime/memory.ts";
 
 export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
 

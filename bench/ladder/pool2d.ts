@@ -4,7 +4,7 @@ import { empty, type NDArray } from "../../src/ops/core/array.ts";
 import { type Gradients, Op } from "../../src/ops/core/op.ts";
 import type { MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool/window.ts";
-import { launch } from "../../src/wasm/kernels.ts";
+import { launch } from "../../src/runtime/kernels.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";

@@ -1,6 +1,6 @@
 import { checkInteger, readOptions } from "../checks.ts";
+import { kernels } from "../runtime/kernels.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { kernels } from "../wasm/kernels.ts";
 import { emptyParameter } from "./default_init.ts";
 import { embedding } from "./functional/sparse.ts";
 import { normal } from "./init.ts";

@@ -1,9 +1,9 @@
 import { checkBoolean, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { clampInPlace, scaleInPlace, totalNorm } from "../ops/optim/clip_gradients.ts";
+import { withFrame } from "../runtime/block.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { withFrame } from "../wasm/block.ts";
 
 /** The gradients that there are. */
 function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {

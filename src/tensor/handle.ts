@@ -1,5 +1,5 @@
 import { ReleasedError } from "../errors.ts";
-import type { Block } from "../wasm/block.ts";
+import type { Block } from "../runtime/block.ts";
 import type { Node } from "./graph.ts";
 
 /** Anything that holds a handle: a Tensor. */

@@ -1,4 +1,4 @@
-import { allocatorStatistics } from "../wasm/memory.ts";
+import { allocatorStatistics } from "../runtime/memory.ts";
 import { liveTensorCount } from "./handle.ts";
 
 /** What `memory()` reports. */

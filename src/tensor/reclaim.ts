@@ -1,9 +1,9 @@
 import { checkBoolean } from "../checks.ts";
 import { WasmgradError } from "../errors.ts";
-import { addressSpaceLeft } from "../wasm/address_space.ts";
-import { frames } from "../wasm/block.ts";
-import { allocatorStatistics, bytesAllocated, exhaustion } from "../wasm/memory.ts";
-import { nodeModule } from "../wasm/node_module.ts";
+import { addressSpaceLeft } from "../runtime/address_space.ts";
+import { frames } from "../runtime/block.ts";
+import { allocatorStatistics, bytesAllocated, exhaustion } from "../runtime/memory.ts";
+import { nodeModule } from "../runtime/node_module.ts";
 import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /**

@@ -1,7 +1,7 @@
 import "../disposable.ts";
 import { checkBoolean, checkFunction, readOptions, refusePromise } from "../checks.ts";
 import { OptionError, ReleasedError } from "../errors.ts";
-import { nodeModule } from "../wasm/node_module.ts";
+import { nodeModule } from "../runtime/node_module.ts";
 import { HandleList, type Owned } from "./handle.ts";
 import { handleOf, leaveToCollector } from "./reclaim.ts";
 

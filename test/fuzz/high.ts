@@ -1,5 +1,5 @@
 import { tensor } from "wasmgrad";
-import { allocate } from "../../src/wasm/memory.ts";
+import { allocate } from "../../src/runtime/memory.ts";
 
 const MEBI = 2 ** 20;
 

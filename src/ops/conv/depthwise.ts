@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 

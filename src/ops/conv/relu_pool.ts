@@ -1,4 +1,4 @@
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { choosePooledAlgorithm } from "./choose.ts";

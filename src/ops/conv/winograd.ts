@@ -1,6 +1,6 @@
-import { withFrame } from "../../wasm/block.ts";
-import { launch } from "../../wasm/kernels.ts";
-import { getNumThreads } from "../../wasm/threads.ts";
+import { withFrame } from "../../runtime/block.ts";
+import { launch } from "../../runtime/kernels.ts";
+import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes, multiplyPacked, rowPanelBytes, START } from "../matmul/gemm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";

@@ -1,7 +1,7 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { allocateBlock, type Block } from "../../wasm/block.ts";
-import { kernels } from "../../wasm/kernels.ts";
-import { f32View, i32View, writeNew } from "../../wasm/memory.ts";
+import { allocateBlock, type Block } from "../../runtime/block.ts";
+import { kernels } from "../../runtime/kernels.ts";
+import { f32View, i32View, writeNew } from "../../runtime/memory.ts";
 
 /** `bool` is kept as int32 with values 0 and 1, so that all elements have four bytes. */
 export type DType = "float32" | "int32" | "bool";

@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.ts";
-import { type Kernels, launch } from "../../wasm/kernels.ts";
+import { type Kernels, launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, scalar } from "../core/array.ts";
 import { broadcastShapes, rowLayout } from "../core/broadcast.ts";
 import { type Gradients, Op } from "../core/op.ts";

@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray } from "../core/array.ts";
 import { Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";

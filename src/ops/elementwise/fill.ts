@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, zeros } from "../core/array.ts";
 
 const INT32_MIN = -(2 ** 31);

@@ -1,6 +1,6 @@
 import { checkChoice, checkNumber, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray, scalar, zeros } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";

@@ -1,5 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
 /** What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers. */

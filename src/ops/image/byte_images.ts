@@ -1,6 +1,6 @@
-import { allocateBlock, type Block, withFrame } from "../../wasm/block.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
-import { u8View } from "../../wasm/memory.ts";
+import { allocateBlock, type Block, withFrame } from "../../runtime/block.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
+import { u8View } from "../../runtime/memory.ts";
 import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";
 
 /** How the bytes of an image lie: planes of one channel each, or the channels of a pixel side by side. */

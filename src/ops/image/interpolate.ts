@@ -1,6 +1,6 @@
 import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";

@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 
 const planesAtATime = (plane: number) => Math.ceil(16384 / Math.max(1, plane));

@@ -1,5 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, floatTable, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 

@@ -1,5 +1,5 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { CHUNK, roundQuotient, sumToDouble } from "../reduce/sum.ts";

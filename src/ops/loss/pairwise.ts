@@ -1,5 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts";

@@ -1,5 +1,5 @@
-import { launch } from "../../wasm/kernels.ts";
-import { getNumThreads } from "../../wasm/threads.ts";
+import { launch } from "../../runtime/kernels.ts";
+import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { kernels } from "../../wasm/kernels.ts";
+import { kernels } from "../../runtime/kernels.ts";
 import { emptyLike, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 

@@ -1,6 +1,6 @@
 import { checkInteger } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import {
   ELEMENTWISE_GRAIN,
   empty,

@@ -1,6 +1,6 @@
 import { checkChoice, checkInteger, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, replaceAt, stridesOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { checkElement, full } from "../elementwise/fill.ts";

@@ -1,4 +1,4 @@
-import { kernels } from "../../wasm/kernels.ts";
+import { kernels } from "../../runtime/kernels.ts";
 import { empty, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 
 // Rows are blocks of memory that are copied whole: a batch of samples needs no kernel of its own.

@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
 /** A part of a dense array seen as an array of its own: where its first element is and how far its neighbours are, in elements. */

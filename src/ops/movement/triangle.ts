@@ -1,6 +1,6 @@
 import { checkInteger } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 

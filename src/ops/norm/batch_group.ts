@@ -1,5 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { doubles, type Moments, moments } from "../reduce/moments.ts";

@@ -1,5 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";

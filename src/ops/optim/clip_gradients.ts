@@ -1,4 +1,4 @@
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, type NDArray, scratch } from "../core/array.ts";
 
 /** Elements of a partial sum. A fixed number, so that the norm's bits are, too. */

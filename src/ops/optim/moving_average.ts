@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, expectFloat, expectSameShape, type NDArray } from "../core/array.ts";
 
 /** `mean += (x - mean) · weight`, in place. */

@@ -1,5 +1,5 @@
-import { withFrame } from "../../wasm/block.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { withFrame } from "../../runtime/block.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 
 /** A parameter and its gradient: float32 and of one shape, as a tensor's `grad` is. State has that shape, too. */

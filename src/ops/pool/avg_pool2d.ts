@@ -1,6 +1,6 @@
 import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { depthwiseGradInput } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";

@@ -1,5 +1,5 @@
 import { checkBoolean, type Pair, readOptions } from "../../checks.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "./window.ts";

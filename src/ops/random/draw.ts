@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 
 /** Where a draw starts in the stream of random numbers: see assembly/random.ts. */

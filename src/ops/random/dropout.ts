@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { type Draw, RANDOM_GRAIN } from "./draw.ts";

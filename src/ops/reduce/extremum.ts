@@ -1,5 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, emptyLike, type NDArray, normalizeDim, zeros } from "../core/array.ts";
 import { type ReduceOptions, readKeepdim, reducedShape } from "../core/dims.ts";
 import { type Gradients, Op } from "../core/op.ts";

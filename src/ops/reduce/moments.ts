@@ -1,4 +1,4 @@
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { reductionSteps } from "../core/dims.ts";
 

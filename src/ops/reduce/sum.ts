@@ -1,5 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
-import { kernels, launch } from "../../wasm/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
 import { type Gradients, Op } from "../core/op.ts";

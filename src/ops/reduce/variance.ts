@@ -1,5 +1,5 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
-import { launch } from "../../wasm/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../core/dims.ts";
 import { type Gradients, Op } from "../core/op.ts";

@@ -1,6 +1,6 @@
 import { ReleasedError } from "../errors.ts";
 import { allocate, free } from "./memory.ts";
-import { lostKernels } from "./pending.ts";
+import { lostKernels } from "./parallel/pending.ts";
 
 /** Names what is derived from a block: a word, and the numbers that it depends on. Compared one by one: a joined string would cost more. */
 type Key = readonly [name: string, ...numbers: number[]];

@@ -1,10 +1,10 @@
-import { OptionError } from "../errors.ts";
-import { affordableWorkers } from "./address_space.ts";
+import { OptionError } from "../../errors.ts";
+import { affordableWorkers } from "../address_space.ts";
+import { isShared, type LinearMemory, memory } from "../memory.ts";
+import { isNode, nodeModule } from "../node_module.ts";
+import { hasCompiler, wordsOf } from "../support.ts";
 import { beginJob, type Crew, dismiss, fileOf, type Hand, hasStarted, type Job, takeLine } from "./job.ts";
-import { isShared, type LinearMemory, memory } from "./memory.ts";
-import { isNode, nodeModule } from "./node_module.ts";
 import { settle } from "./pending.ts";
-import { hasCompiler, wordsOf } from "./support.ts";
 import { MAX_WORKERS, workerSource } from "./worker_source.ts";
 
 /** What starts one worker, in Node or in a browser; returns what looks after it. If the worker fails, `lose` is called with the reason. */

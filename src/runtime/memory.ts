@@ -1,5 +1,5 @@
 import { OptionError, OutOfMemoryError } from "../errors.ts";
-import { settle, whenSettled } from "./pending.ts";
+import { settle, whenSettled } from "./parallel/pending.ts";
 import { memoryRefused, wordsOf } from "./support.ts";
 
 /**

@@ -3,10 +3,10 @@ import { identity, kernelBytes, type Precision } from "./binary.ts";
 import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { expectMemory, isShared, memory } from "./memory.ts";
-import { settle } from "./pending.ts";
+import { settle } from "./parallel/pending.ts";
+import { beginParallel, restartWorkers } from "./parallel/pool.ts";
+import { CONTROL_START } from "./parallel/worker_source.ts";
 import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
-import { beginParallel, restartWorkers } from "./threads.ts";
-import { CONTROL_START } from "./worker_source.ts";
 
 export type { Kernels, Precision };
 

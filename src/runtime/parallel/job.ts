@@ -1,5 +1,5 @@
-import { WasmgradError } from "../errors.ts";
-import { isShared, memory } from "./memory.ts";
+import { WasmgradError } from "../../errors.ts";
+import { isShared, memory } from "../memory.ts";
 import { defer } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
 
