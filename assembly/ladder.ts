@@ -7,27 +7,27 @@ export function heapBase(): usize {
 }
 
 export { microKernel4x8 } from "./matmul/micro_kernel"; // ships: here only to look at its machine code
-export { matmulNaive } from "./matmul/1_naive";
-export { matmulLoopOrder } from "./matmul/2_loop_order";
-export { matmulSimd } from "./matmul/3_simd";
-export { matmulRegisterTile } from "./matmul/4_register_tile";
+export { matmulNaive } from "./matmul/ladder/1_naive";
+export { matmulLoopOrder } from "./matmul/ladder/2_loop_order";
+export { matmulSimd } from "./matmul/ladder/3_simd";
+export { matmulRegisterTile } from "./matmul/ladder/4_register_tile";
 
-export { conv2dGradInputNaive, conv2dGradWeightNaive, conv2dNaive } from "./conv2d/1_naive";
-export { conv2dGradInputIm2col, conv2dGradWeightIm2col, conv2dIm2col, conv2dIm2colWork } from "./conv2d/2_im2col";
-export { conv2dDirect, conv2dDirectWork, conv2dGradInputDirect, conv2dGradWeightDirect } from "./conv2d/4_direct_simd";
+export { conv2dGradInputNaive, conv2dGradWeightNaive, conv2dNaive } from "./conv/ladder/1_naive";
+export { conv2dGradInputIm2col, conv2dGradWeightIm2col, conv2dIm2col, conv2dIm2colWork } from "./conv/ladder/2_im2col";
+export { conv2dDirect, conv2dDirectWork, conv2dGradInputDirect, conv2dGradWeightDirect } from "./conv/ladder/4_direct_simd";
 export {
   conv2dGradInputWinograd2, conv2dGradWeightWinograd2, conv2dWinograd2, conv2dWinograd2Work,
-} from "./conv2d/5_winograd_f2";
+} from "./conv/ladder/5_winograd_f2";
 
-export { convTranspose2dGradWeightNaive, convTranspose2dScatter } from "./conv_transpose2d/1_scatter";
+export { convTranspose2dGradWeightNaive, convTranspose2dScatter } from "./conv/ladder/transposed/1_scatter";
 export {
   convTranspose2dByGradient, convTranspose2dGradInputByGradient, convTranspose2dGradWeightByGradient,
-} from "./conv_transpose2d/2_gradient_of_conv2d";
+} from "./conv/ladder/transposed/2_gradient_of_conv2d";
 
-export { maxPool2dGradNaive, maxPool2dNaive } from "./pool2d/1_naive";
+export { maxPool2dGradNaive, maxPool2dNaive } from "./pool/ladder/1_naive";
 
-export { softmaxGradNaive, softmaxNaive } from "./softmax/1_naive";
-export { softmaxGradSimd, softmaxSimd } from "./softmax/2_simd";
+export { softmaxGradNaive, softmaxNaive } from "./loss/ladder/1_naive";
+export { softmaxGradSimd, softmaxSimd } from "./loss/ladder/2_simd";
 
-export { sumNaive } from "./reduce/1_naive";
-export { sumSimd } from "./reduce/2_simd";
+export { sumNaive } from "./reduce/ladder/1_naive";
+export { sumSimd } from "./reduce/ladder/2_simd";

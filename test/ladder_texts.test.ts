@@ -1,6 +1,6 @@
 /** The READMEs of the ladders: they name the rungs that there are, and their tables are those of the recorded run. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ladders } from "../bench/ladder/ladders.ts";
 import { hottestLoop, machineCode, summary } from "../bench/ladder/machine_code.ts";
@@ -11,7 +11,7 @@ import { root } from "./source.ts";
 const results = readLadderResults();
 
 describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, ladder) => {
-  const readme = readFileSync(readmeOf(ladder.folder), "utf8");
+  const readme = readFileSync(readmeOf(ladder), "utf8");
 
   test("rungs are numbered from 1, and their files exist", () => {
     expect(ladder.rungs.map(({ number }) => number)).toEqual(ladder.rungs.map((_, i) => i + 1));
@@ -35,7 +35,7 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
     const described = Array.from(headings, ([, linked, plain]) => linked ?? plain);
     expect(described).toEqual(ladder.rungs.map(({ number, name }) => `${number} ${name}`));
     for (const file of ladder.rungs.flatMap(({ files }) => files)) {
-      expect(readme).toContain(`](${relative(ladder.folder, file)})`);
+      expect(readme).toContain(`](${relative(dirname(ladder.readme), file)})`);
     }
   });
 

@@ -1,5 +1,5 @@
 /**
- * The error bounds that assembly/math.ts states, measured against float64 over all of float32: every 4099th bit pattern
+ * The error bounds that assembly/lib/math.ts states, measured against float64 over all of float32: every 4099th bit pattern
  * (a million values: denormals, both signs, inf, NaN), a dense sweep where the function bends, and its corners.
  */
 import { describe, expect, test } from "vitest";

@@ -1,6 +1,6 @@
 // The matrix product over packed panels: loops and cache blocking around the micro-kernel.
 
-import { storePartial } from "../simd";
+import { storePartial } from "../lib/simd";
 import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
 
 /**

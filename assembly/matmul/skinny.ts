@@ -6,7 +6,7 @@
 // The sum of an element runs in an order that depends on the sizes alone. Index tables as in gemm.ts, or 0 where each product has
 // matrices of its own.
 
-import { lanesBelow, storePartial } from "../simd";
+import { lanesBelow, storePartial } from "../lib/simd";
 import { mulAdd } from "./micro_kernel";
 
 /** An int32 table written by src/ops/matmul/skinny.ts. Strides in elements. */

@@ -62,7 +62,8 @@ function layer(
 
 export const conv2dLadder: Ladder<Conv2dOptions> = {
   op: "conv2d",
-  folder: "conv2d",
+  folder: "conv/ladder",
+  readme: "conv/README.md",
   unit: "GFLOP/s",
   passes: { forward: "forward", gradInput: 0, gradWeight: 1 },
   layers: [
@@ -74,7 +75,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     {
       number: 1,
       name: "naive",
-      files: ["conv2d/1_naive.ts"],
+      files: ["conv/ladder/1_naive.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => naive, options),
@@ -82,7 +83,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     {
       number: 2,
       name: "im2col + matmul",
-      files: ["conv2d/2_im2col.ts"],
+      files: ["conv/ladder/2_im2col.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => im2col, options),
@@ -91,7 +92,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     {
       number: 4,
       name: "direct SIMD",
-      files: ["conv2d/4_direct_simd.ts"],
+      files: ["conv/ladder/4_direct_simd.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => direct, options),
@@ -99,7 +100,7 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     {
       number: 5,
       name: "Winograd F(2x2,3x3)",
-      files: ["conv2d/5_winograd_f2.ts", "conv2d/5_winograd_f2_transforms.ts"],
+      files: ["conv/ladder/5_winograd_f2.ts", "conv/ladder/5_winograd_f2_transforms.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d((g) => (isWinograd(g) ? winograd2 : direct), options),

@@ -55,7 +55,8 @@ function layer(
 
 export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
   op: "conv_transpose2d",
-  folder: "conv_transpose2d",
+  folder: "conv/ladder/transposed",
+  readme: "conv/transposed.md",
   unit: "GFLOP/s",
   passes: { forward: "forward", gradInput: 0, gradWeight: 1 },
   layers: [
@@ -67,7 +68,7 @@ export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
     {
       number: 1,
       name: "scatter",
-      files: ["conv_transpose2d/1_scatter.ts"],
+      files: ["conv/ladder/transposed/1_scatter.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConvTranspose2d(scatter, options),
@@ -75,7 +76,7 @@ export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
     {
       number: 2,
       name: "gradient of conv2d",
-      files: ["conv_transpose2d/2_gradient_of_conv2d.ts"],
+      files: ["conv/ladder/transposed/2_gradient_of_conv2d.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConvTranspose2d(byGradient, options),

@@ -16,7 +16,7 @@ export interface ConvKernels {
   work: Parameters<typeof workFor>[0];
 }
 
-/** The table that class Sizes in assembly/conv2d/sizes.ts reads. */
+/** The table that class Sizes in assembly/conv/ladder/sizes.ts reads. */
 function sizesTable(g: Conv2dGeometry): number {
   return intTable([
     g.images,

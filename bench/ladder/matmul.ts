@@ -69,7 +69,8 @@ const rungs = [
 
 export const matmulLadder: Ladder<unknown> = {
   op: "matmul",
-  folder: "matmul",
+  folder: "matmul/ladder",
+  readme: "matmul/README.md",
   unit: "GFLOP/s",
   passes: { forward: "forward" },
   layers: [layer("512", 512, 512, 512), layer("odd", 127, 129, 131)],
@@ -77,7 +78,7 @@ export const matmulLadder: Ladder<unknown> = {
     ...rungs.map(([name, file, kernel], i) => ({
       number: i + 1,
       name,
-      files: [`matmul/${file}`],
+      files: [`matmul/ladder/${file}`],
       ships: false,
       passes: ["forward"],
       op: () => new RungMatMul(kernel),

@@ -61,7 +61,8 @@ const is2x2 = ({ options: { kernel, stride, padding } }: Layer<PoolOptions>) =>
 
 export const maxPool2dLadder: Ladder<PoolOptions> = {
   op: "pool2d",
-  folder: "pool2d",
+  folder: "pool/ladder",
+  readme: "pool/README.md",
   unit: "GB/s",
   passes: { forward: "forward", gradInput: 0 },
   layers: [
@@ -73,7 +74,7 @@ export const maxPool2dLadder: Ladder<PoolOptions> = {
     {
       number: 1,
       name: "naive",
-      files: ["pool2d/1_naive.ts"],
+      files: ["pool/ladder/1_naive.ts"],
       ships: false,
       passes: ["forward", "gradInput"],
       op: (options) => new RungMaxPool2d(false, options),

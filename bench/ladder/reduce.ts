@@ -54,7 +54,8 @@ function layer(name: string, x: number[], dim?: number[]): Layer<SumOptions> {
 
 export const sumLadder: Ladder<SumOptions> = {
   op: "reduce",
-  folder: "reduce",
+  folder: "reduce/ladder",
+  readme: "reduce/README.md",
   unit: "GB/s",
   passes: { forward: "forward" },
   // the loss over a batch of 64 images, the gradient of conv1's bias, and an odd one
@@ -68,7 +69,7 @@ export const sumLadder: Ladder<SumOptions> = {
     ...(["sumNaive", "sumSimd"] as const).map((kernel, i) => ({
       number: i + 1,
       name: ["naive", "SIMD"][i],
-      files: [`reduce/${["1_naive", "2_simd"][i]}.ts`],
+      files: [`reduce/ladder/${["1_naive", "2_simd"][i]}.ts`],
       ships: false,
       passes: ["forward"],
       op: (options: SumOptions) => new RungSum(kernel, options),

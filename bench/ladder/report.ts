@@ -9,7 +9,7 @@ import type { Ladder } from "./rung.ts";
 
 export type LadderResults = Results<Row>;
 
-export const readmeOf = (folder: string) => join(root, "assembly", folder, "README.md");
+export const readmeOf = ({ readme }: Pick<Ladder, "readme">) => join(root, "assembly", readme);
 
 export const pictureFile = join(root, "docs/ladder.svg");
 
@@ -72,7 +72,7 @@ export function withTable(readme: string, results: LadderResults, { op, unit }: 
 export function writeReport(results: LadderResults, ladders: Ladder[]): void {
   writeFileSync(pictureFile, picture(results));
   for (const ladder of ladders) {
-    const readme = readmeOf(ladder.folder);
+    const readme = readmeOf(ladder);
     writeFileSync(readme, withTable(readFileSync(readme, "utf8"), results, ladder));
   }
 }

@@ -31,6 +31,8 @@ export interface Ladder<Options = never> {
   op: string;
   /** Below assembly/. */
   folder: string;
+  /** The chapter that has its table, in assembly/. */
+  readme: string;
   unit: "GFLOP/s" | "GB/s";
   /** "forward", or the gradient of an input: its position among the inputs. */
   passes: Record<string, "forward" | number>;

@@ -38,30 +38,30 @@ export const shipped = {
     op: () => new MatMul(),
   },
   implicitGemm: {
-    files: ["conv2d/columns.ts"],
+    files: ["conv/implicit_gemm.ts"],
     op: (options: Conv2dOptions) => new ForcedConv2d("gemm", options),
   },
   winograd: {
-    files: ["transforms", "images", "kernels", "output"].map((name) => `conv2d/winograd/${name}.ts`),
+    files: ["transforms", "images", "kernels", "output"].map((name) => `conv/winograd/${name}.ts`),
     op: (options: Conv2dOptions) => new ForcedConv2d("winograd", options),
   },
   convTranspose2d: {
-    files: ["conv_transpose2d/upsample.ts"],
+    files: ["conv/upsample.ts"],
     op: (options: ConvTranspose2dOptions) => new ConvTranspose2d(options),
   },
   maxPool2d: {
-    files: ["pool2d/max_pool2d.ts"],
+    files: ["pool/max_pool2d.ts"],
     // for 2x2 windows of stride 2; others are the general kernel's
     op: ({ kernel, ...options }: MaxPool2dOptions & { kernel: [number, number] }) => new MaxPool2d(kernel, options),
   },
   /** Any windows; its kernel is launched as the op does it, since the op itself takes the other one for 2x2. */
-  maxWindows: { files: ["pool2d/max_windows.ts", "pool2d/window.ts"], kernel: "maxPool2d" as const },
+  maxWindows: { files: ["pool/max_windows.ts", "pool/window.ts"], kernel: "maxPool2d" as const },
   softmax: {
-    files: ["softmax.ts"],
+    files: ["loss/softmax.ts"],
     op: ({ dim, log }: { dim: number; log: boolean }) => (log ? new LogSoftmax(dim) : new Softmax(dim)),
   },
   sum: {
-    files: ["reduce.ts"],
+    files: ["reduce/sum.ts"],
     op: ({ dim, keepdim }: { dim?: number | number[]; keepdim?: boolean }) => new Sum(dim, { keepdim }),
   },
 };

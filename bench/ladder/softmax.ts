@@ -51,7 +51,8 @@ function layer(name: string, x: number[], dim: number): Layer<SoftmaxOptions> {
 
 export const softmaxLadder: Ladder<SoftmaxOptions> = {
   op: "softmax",
-  folder: "softmax",
+  folder: "loss/ladder",
+  readme: "loss/README.md",
   unit: "GB/s",
   passes: { forward: "forward", gradInput: 0 },
   // no layer of the autoencoder: the rows of an attention over 256 positions, the classes of a large classifier
@@ -60,7 +61,7 @@ export const softmaxLadder: Ladder<SoftmaxOptions> = {
     ...(["Naive", "Simd"] as const).map((rung, i) => ({
       number: i + 1,
       name: ["naive", "SIMD"][i],
-      files: [`softmax/${["1_naive", "2_simd"][i]}.ts`],
+      files: [`loss/ladder/${["1_naive", "2_simd"][i]}.ts`],
       ships: false,
       passes: ["forward", "gradInput"],
       op: (options: SoftmaxOptions) => new RungSoftmax(rung, options),

@@ -4,7 +4,7 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /**
  * The three passes of a convolution whose groups have one input channel each (any number of filters a group, any kernel, stride,
- * padding and dilation): rows are correlated with the taps directly, see assembly/conv2d/depthwise.ts.
+ * padding and dilation): rows are correlated with the taps directly, see assembly/conv/depthwise.ts.
  */
 
 /** Threads share the planes in at most this many chunks, each with scratch of its own. */
@@ -25,7 +25,7 @@ export function depthwiseServes(g: Conv2dGeometry): boolean {
   return g.inChannels === 1 && g.stride[0] * g.stride[1] <= PHASES;
 }
 
-/** Sizes of frames: see assembly/conv2d/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns. */
+/** Sizes of frames: see assembly/conv/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns. */
 interface Frames {
   /** Columns of one phase of an input plane's frame. */
   width: number;
@@ -51,7 +51,7 @@ function framesOf(g: Conv2dGeometry): Frames {
   };
 }
 
-/** Class Sizes of assembly/conv2d/depthwise_frame.ts. */
+/** Class Sizes of assembly/conv/depthwise_frame.ts. */
 function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
   return intTable([
     g.groups,

@@ -126,7 +126,7 @@ export function conv2dGeometry(
   };
 }
 
-/** Writes the table that the kernels read (class Geometry in assembly/conv2d/columns.ts) and returns its address. */
+/** Writes the table that the kernels read (class Geometry in assembly/conv/implicit_gemm.ts) and returns its address. */
 export function geometryTable(g: Conv2dGeometry): number {
   return intTable([
     g.inChannels,

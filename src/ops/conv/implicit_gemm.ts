@@ -7,7 +7,7 @@ import { multiplyPacked, packColumns, packWeight, START } from "../matmul/gemm.t
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 
 /**
- * The three passes of a convolution as matrix products over packed panels (implicit GEMM, see assembly/conv2d/columns.ts).
+ * The three passes of a convolution as matrix products over packed panels (implicit GEMM, see assembly/conv/implicit_gemm.ts).
  * Serves every size, stride, padding, dilation and number of groups. Images go in chunks, so that a chunk's panels stay in
  * the cache; a chunk's frame frees its panels, and the next chunk takes the same memory.
  */
@@ -20,7 +20,7 @@ const GRAIN = 8;
 const taps = (g: Conv2dGeometry) => g.inChannels * g.kernel[0] * g.kernel[1];
 const pixels = (g: Conv2dGeometry) => g.outHeight * g.outWidth;
 
-/** A 2x2 kernel of stride 2 that covers each pixel of its input once, in one group: see assembly/conv_transpose2d/upsample.ts. */
+/** A 2x2 kernel of stride 2 that covers each pixel of its input once, in one group: see assembly/conv/upsample.ts. */
 function isUpsampling(g: Conv2dGeometry): boolean {
   const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
   const covers = !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
@@ -130,7 +130,7 @@ const POOLED_GRAIN = 4;
 
 /**
  * out [N, Co, OH >> 1, OW >> 1]: the same with ReLU and max pooling 2x2 in the pass (one group); `codes` has a byte for each
- * element, or is null. See assembly/conv2d/pooled_gemm.ts.
+ * element, or is null. See assembly/conv/pooled_gemm.ts.
  */
 export function convForwardPooled(
   x: NDArray,
@@ -161,7 +161,7 @@ export function convForwardPooled(
   });
 }
 
-/** Taps of a block of gradWeightPooled, whole rows of the kernel: BLOCK_TAPS in assembly/conv2d/pooled_gemm.ts … */
+/** Taps of a block of gradWeightPooled, whole rows of the kernel: BLOCK_TAPS in assembly/conv/pooled_gemm.ts … */
 export const BLOCK_TAPS = 28;
 /** … and its scratch: TABLE_BYTES there. */
 const TABLE_BYTES = 16384;

@@ -75,7 +75,7 @@ const algorithms = {
 
 /**
  * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: what comes between is never written, and backward starts from
- * a code of one byte a result, which says where the maximum was (assembly/conv2d/pooled.ts). What it computes is what the three
+ * a code of one byte a result, which says where the maximum was (assembly/conv/relu_pool.ts). What it computes is what the three
  * ops compute one after the other.
  */
 export class Conv2dReluPool extends Op {

@@ -7,13 +7,13 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /**
  * The three passes of a 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications (see
- * assembly/conv2d/winograd). Relative error about 1e-6, ten times that of a direct sum.
+ * assembly/conv/winograd). Relative error about 1e-6, ten times that of a direct sum.
  */
 
 const POSITIONS = 36;
 /** Position planes lie this much further apart than they need, so that they do not fall on the same cache sets. */
 const STAGGER = 64;
-/** Bytes of scratch a call of a transform takes: the most is OUTPUT_WORK in assembly/conv2d/winograd/output.ts. */
+/** Bytes of scratch a call of a transform takes: the most is OUTPUT_WORK in assembly/conv/winograd/output.ts. */
 const WORK_BYTES = 40 * 16;
 /** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
@@ -208,7 +208,7 @@ export function winogradForwardPooled(
   convolve(imagesOf(x), weight, forwardPass(g), false, { out, bias, pool: { codes } });
 }
 
-/** Input channels up to which the products are computed in place: FEW in assembly/conv2d/winograd/few_channels.ts. */
+/** Input channels up to which the products are computed in place: FEW in assembly/conv/winograd/few_channels.ts. */
 const FEW_CHANNELS = 3;
 /** WORK there. */
 const FEW_WORK_BYTES = (POSITIONS * (FEW_CHANNELS + 1 + 4) + 40) * 16;

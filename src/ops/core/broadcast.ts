@@ -18,7 +18,7 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
   });
 }
 
-/** How broadcasting kernels walk over operands: see assembly/broadcast.ts. */
+/** How broadcasting kernels walk over operands: see assembly/elementwise/binary.ts. */
 export interface RowLayout {
   /** Elements of a row. */
   inner: number;

@@ -7,7 +7,7 @@ import { sumTo } from "../reduce/sum.ts";
 import { castTo } from "./cast.ts";
 import { type Operand, promote, refuseBool } from "./promote.ts";
 
-/** The kernels of assembly/broadcast.ts that take two operands: known by their ten parameters. */
+/** The kernels of assembly/elementwise/binary.ts that take two operands: known by their ten parameters. */
 type BinaryKernel = {
   [Name in keyof Kernels]: Kernels[Name] extends Kernels["addFloat"]
     ? Parameters<Kernels[Name]>["length"] extends 10

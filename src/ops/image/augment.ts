@@ -83,7 +83,7 @@ export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, 
   return warp(x, maps);
 }
 
-/** How far colours may go: see assembly/augment.ts. */
+/** How far colours may go: see assembly/image/augment.ts. */
 export interface ColorRanges {
   brightness: number;
   contrast: number;

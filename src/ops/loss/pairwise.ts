@@ -7,7 +7,7 @@ import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts
 /** What becomes of the terms of a loss: their mean, their sum, or the terms as they are. */
 export type LossReduction = "mean" | "sum" | "none";
 
-/** Numbers of the kinds in assembly/pair_loss.ts. */
+/** Numbers of the kinds in assembly/loss/pairwise.ts. */
 const KINDS = {
   mseLoss: 0,
   l1Loss: 1,

@@ -17,7 +17,7 @@ export function axisOf(shape: readonly number[], dim: number): Axis {
   };
 }
 
-/** How the kernels in assembly/softmax.ts are launched: their range, and the work a thread takes at a time. */
+/** How the kernels in assembly/loss/softmax.ts are launched: their range, and the work a thread takes at a time. */
 export function axisRange({ outer, length, inner }: Axis): { total: number; grain: number } {
   const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / 4));
   return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, 4))) };

@@ -27,7 +27,7 @@ export function sgdStep(
   );
 }
 
-/** Elements of a parameter that a thread takes at a time: ADAM_CHUNK in assembly/optim.ts. */
+/** Elements of a parameter that a thread takes at a time: ADAM_CHUNK in assembly/optim/steps.ts. */
 const ADAM_CHUNK = 4096;
 
 export interface AdamUpdate extends Update {

@@ -28,7 +28,7 @@ export interface AvgPool2dOptions {
   divisorOverride?: number | null;
 }
 
-/** WIDE of assembly/pool2d/avg_pool2d.ts. */
+/** WIDE of assembly/pool/avg_pool2d.ts. */
 const WIDE = 4;
 
 /** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
@@ -98,7 +98,7 @@ export class AvgPool2d extends Op {
     return [dx.withShape(dxShape)];
   }
 
-  /** Class Grid of assembly/pool2d/avg_pool2d.ts. */
+  /** Class Grid of assembly/pool/avg_pool2d.ts. */
   #gridTable(): number {
     const { height, width, outHeight, outWidth } = this.#planes;
     const { kernel, stride, padding } = this.#window;

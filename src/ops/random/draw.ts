@@ -2,7 +2,7 @@ import { OptionError } from "../../errors.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 
-/** Where a draw starts in the stream of random numbers: see assembly/random.ts. */
+/** Where a draw starts in the stream of random numbers: see assembly/random/draw.ts. */
 export interface Draw {
   seed: number;
   offset: number;

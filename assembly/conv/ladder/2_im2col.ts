@@ -1,0 +1,145 @@
+// Rung 2: a convolution is a matrix product. Every window is copied into a column of a matrix (im2col), and a product that
+// somebody made fast does the rest: here the register tile of matmul.
+//
+//   out[co][p] = sum over t of weight[co][t] column[t][p]      t = (ci, kh, kw): one of T = Ci KH KW taps
+//                                                              p = (oy, ox): one of P = OH OW output pixels
+//
+// The price is the matrix: each pixel of x stands in it up to KH KW times.
+
+import { matmulRegisterTile } from "../../matmul/ladder/4_register_tile";
+import { offset, Sizes } from "./sizes";
+
+/** The position in x of an output position and a tap. */
+// @ts-ignore: decorator
+@inline
+function source(o: i32, tap: i32, stride: i32, padding: i32, dilation: i32): i32 {
+  return o * stride + tap * dilation - padding;
+}
+
+/**
+ * columns[t tStep + p pStep] = the pixel of one group of one image that tap t meets for output pixel p; 0 in the padding. Steps in
+ * bytes: the matrix or its transpose, as the product wants it.
+ */
+function im2col(x: usize, s: Sizes, columns: usize, tStep: usize, pStep: usize): void {
+  for (let ci = 0; ci < s.Ci; ci++) {
+    for (let kh = 0; kh < s.KH; kh++) {
+      for (let kw = 0; kw < s.KW; kw++, columns += tStep) {
+        let to = columns;
+        for (let oy = 0; oy < s.OH; oy++) {
+          const y = source(oy, kh, s.strideH, s.paddingH, s.dilationH);
+          for (let ox = 0; ox < s.OW; ox++, to += pStep) {
+            const column = source(ox, kw, s.strideW, s.paddingW, s.dilationW);
+            const inside = y >= 0 && y < s.H && column >= 0 && column < s.W;
+            store<f32>(to, inside ? load<f32>(x + offset(ci, s.H, s.W, y, column)) : 0);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The way back: adds each element of columns [T][P] to the pixel that im2col took it from. */
+function col2im(columns: usize, s: Sizes, dx: usize): void {
+  for (let ci = 0; ci < s.Ci; ci++) {
+    for (let kh = 0; kh < s.KH; kh++) {
+      for (let kw = 0; kw < s.KW; kw++) {
+        for (let oy = 0; oy < s.OH; oy++) {
+          const y = source(oy, kh, s.strideH, s.paddingH, s.dilationH);
+          for (let ox = 0; ox < s.OW; ox++, columns += 4) {
+            const column = source(ox, kw, s.strideW, s.paddingW, s.dilationW);
+            if (y < 0 || y >= s.H || column < 0 || column >= s.W) continue;
+            const to = dx + offset(ci, s.H, s.W, y, column);
+            store<f32>(to, load<f32>(to) + load<f32>(columns));
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Adds values[plane] to each of the `size` elements of plane 0, 1, …; values may be 0: none. */
+// @ts-ignore: decorator
+@inline
+function addToPlanes(values: usize, planes: i32, size: i32, to: usize): void {
+  if (!values) return;
+  for (let plane = 0; plane < planes; plane++, values += 4) {
+    const value = load<f32>(values);
+    for (let i = 0; i < size; i++, to += 4) store<f32>(to, load<f32>(to) + value);
+  }
+}
+
+/** Bytes of work that each pass here takes: the matrix of all images, and dOut or the weight in another order. */
+export function conv2dIm2colWork(sizes: usize): i32 {
+  const s = changetype<Sizes>(sizes);
+  const taps = s.Ci * s.KH * s.KW;
+  return (max(s.N, 1) * s.OH * s.OW * (taps + s.Co) + s.G * taps * s.Co) << 2;
+}
+
+/** conv2dNaive by im2col and a product a group and image. work: conv2dIm2colWork(sizes) bytes. Any sizes. */
+export function conv2dIm2col(x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize): void {
+  const s = changetype<Sizes>(sizes);
+  const taps = s.Ci * s.KH * s.KW;
+  const pixels = s.OH * s.OW;
+  for (let n = 0; n < s.N; n++) {
+    for (let g = 0; g < s.G; g++) {
+      const group = n * s.G + g;
+      im2col(x + offset(group * s.Ci, s.H, s.W, 0, 0), s, work, <usize>pixels << 2, 4);
+      const to = out + (<usize>(group * s.Co * pixels) << 2);
+      matmulRegisterTile(weight + (<usize>(g * s.Co * taps) << 2), work, to, s.Co, pixels, taps);
+    }
+    addToPlanes(bias, s.G * s.Co, pixels, out + (<usize>(n * s.G * s.Co * pixels) << 2));
+  }
+}
+
+/** conv2dGradInputNaive: dColumn [T][P] = weight' dOut (' transposes), then col2im. work: conv2dIm2colWork(sizes) bytes. Any sizes. */
+export function conv2dGradInputIm2col(
+  dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
+): void {
+  const s = changetype<Sizes>(sizes);
+  const taps = s.Ci * s.KH * s.KW;
+  const pixels = s.OH * s.OW;
+  const transposed = work + (<usize>(taps * pixels) << 2);
+  let to = transposed;
+  for (let g = 0; g < s.G; g++) {
+    for (let t = 0; t < taps; t++) {
+      for (let co = g * s.Co; co < (g + 1) * s.Co; co++, to += 4) {
+        store<f32>(to, load<f32>(weight + (<usize>(co * taps + t) << 2)));
+      }
+    }
+  }
+  memory.fill(dx, 0, offset(s.N * s.G * s.Ci, s.H, s.W, 0, 0));
+  for (let n = 0; n < s.N; n++) {
+    for (let g = 0; g < s.G; g++) {
+      const group = n * s.G + g;
+      const from = dOut + (<usize>(group * s.Co * pixels) << 2);
+      matmulRegisterTile(transposed + (<usize>(g * taps * s.Co) << 2), from, work, taps, pixels, s.Co);
+      col2im(work, s, dx + offset(group * s.Ci, s.H, s.W, 0, 0));
+    }
+    addToPlanes(bias, s.G * s.Ci, s.H * s.W, dx + offset(n * s.G * s.Ci, s.H, s.W, 0, 0));
+  }
+}
+
+/**
+ * conv2dGradWeightNaive: dWeight [Co][T] = dOut column', one product a group, whose sums run over the pixels of all images.
+ * work: conv2dIm2colWork(sizes) bytes. Any sizes.
+ */
+export function conv2dGradWeightIm2col(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {
+  const s = changetype<Sizes>(sizes);
+  const taps = s.Ci * s.KH * s.KW;
+  const pixels = s.OH * s.OW;
+  const depth = s.N * pixels;
+  const rows = work + (<usize>(depth * taps) << 2); // dOut as [Co][N P]
+  for (let g = 0; g < s.G; g++) {
+    for (let n = 0; n < s.N; n++) {
+      const group = n * s.G + g;
+      im2col(x + offset(group * s.Ci, s.H, s.W, 0, 0), s, work + (<usize>(n * pixels * taps) << 2), 4, <usize>taps << 2);
+      for (let co = 0; co < s.Co; co++) {
+        memory.copy(
+          rows + (<usize>(co * depth + n * pixels) << 2), dOut + (<usize>((group * s.Co + co) * pixels) << 2),
+          <usize>pixels << 2,
+        );
+      }
+    }
+    matmulRegisterTile(rows, work, dWeight + (<usize>(g * s.Co * taps) << 2), s.Co, taps, depth);
+  }
+}

@@ -1,0 +1,27 @@
+// Rung 2: nothing new. What a transposed convolution computes is the gradient of a convolution's input, and its own gradients are
+// that convolution and the gradient of its weight. So whatever made conv2d fast serves here: the direct SIMD kernels.
+//
+// The sizes are those of the convolution that maps the output back to the input, as in 1_scatter.ts.
+
+import { conv2dDirect, conv2dGradInputDirect, conv2dGradWeightDirect } from "../4_direct_simd";
+
+/** convTranspose2dScatter. With a stride, most of what is multiplied are the zeros between the pixels of x. */
+export function convTranspose2dByGradient(
+  x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize,
+): void {
+  conv2dGradInputDirect(x, weight, bias, sizes, out, work);
+}
+
+/** dx, the gradient of x: the convolution. */
+export function convTranspose2dGradInputByGradient(
+  dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
+): void {
+  conv2dDirect(dOut, weight, bias, sizes, dx, work);
+}
+
+/** The gradient of the weight: the convolution's, with its input and its output exchanged. */
+export function convTranspose2dGradWeightByGradient(
+  x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize,
+): void {
+  conv2dGradWeightDirect(dOut, x, sizes, dWeight, work);
+}

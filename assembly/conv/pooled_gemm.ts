@@ -1,0 +1,225 @@
+// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product (columns.ts): those of few
+// channels above all, whose large output would cost more to write and read again than to compute.
+
+import { microKernel4x8, START_ROW_BIAS, START_ZERO } from "../matmul/micro_kernel";
+import { storePartial, storeUpTo } from "../lib/simd";
+import { Geometry } from "./implicit_gemm";
+import { poolCodes, poolCorners } from "./relu_pool";
+
+/**
+ * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[co] in each of them.
+ *
+ * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels, [images][PH][ceil(PW/2)][K][8]
+ * (packPixelPanels): 4 pixels of an even row and the 4 below. codes: a byte for each element of out (pooled.ts), or 0.
+ * bias may be 0. Unit: one row of pooled pixels of an image, all channels.
+ * tiles: scratch of 2 x ceil(Co/4) x 128 bytes for each call's `begin / grain`.
+ */
+export function convolvePooled(
+  begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
+  out: usize, codes: usize, pooledHeight: i32, pooledWidth: i32, tiles: usize, grain: i32,
+): void {
+  const rowsOfTiles = (channels + 3) >> 2;
+  const half = <usize>rowsOfTiles << 7;
+  const left = tiles + <usize>(begin / grain) * 2 * half;
+  const right = left + half;
+  const start = bias ? START_ROW_BIAS : START_ZERO;
+  const panelBytes = <usize>depth << 5;
+  const panelsPerRow = (pooledWidth + 1) >> 1;
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit / pooledHeight;
+    const py = unit - image * pooledHeight;
+    let panel = bPanels + <usize>(unit * panelsPerRow) * panelBytes;
+    for (let px = 0; px < pooledWidth; px += 4, panel += 2 * panelBytes) {
+      // channel co's outputs are row co of 8 floats: 4 of the even row, then the 4 below
+      microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel, left, 32, start, bias, 0);
+      if (px + 2 < pooledWidth) {
+        microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel + panelBytes, right, 32, start, bias, 0);
+      }
+      let at = <usize>((image * channels * pooledHeight + py) * pooledWidth + px);
+      for (let co = 0; co < channels; co++, at += <usize>(pooledHeight * pooledWidth)) {
+        const row = left + (<usize>co << 5);
+        const upper0123 = v128.load(row);
+        const lower0123 = v128.load(row, 16);
+        const upper4567 = v128.load(row + half);
+        const lower4567 = v128.load(row + half, 16);
+        const corner0 = v128.shuffle<f32>(upper0123, upper4567, 0, 2, 4, 6);
+        const corner1 = v128.shuffle<f32>(upper0123, upper4567, 1, 3, 5, 7);
+        const corner2 = v128.shuffle<f32>(lower0123, lower4567, 0, 2, 4, 6);
+        const corner3 = v128.shuffle<f32>(lower0123, lower4567, 1, 3, 5, 7);
+        const best = poolCorners(corner0, corner1, corner2, corner3);
+        const code = poolCodes(corner0, corner1, corner2, corner3, best);
+        const code8 = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(code, code), code);
+        const count = pooledWidth - px;
+        if (count >= 4) {
+          v128.store(out + (at << 2), best);
+          if (codes) v128.store32_lane(codes + at, code8, 0);
+        } else {
+          storePartial(out + (at << 2), best, count);
+          if (codes) {
+            v128.store8_lane(codes + at, code8, 0);
+            if (count > 1) v128.store8_lane(codes + at, code8, 1, 1);
+            if (count > 2) v128.store8_lane(codes + at, code8, 2, 2);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. */
+const BLOCK_TAPS = 28;
+/** Bytes of their sums. */
+const SUM_BYTES: usize = BLOCK_TAPS * 4;
+/** Windows whose taps are gathered at a time, for all output channels: the table of them, 16 KiB, stays in the L1 cache. */
+const WINDOWS = 32;
+/** Bytes of a block of taps in the table: two cache lines. Four of them, one for each corner, are a window. */
+const CORNER_BYTES: usize = 128;
+const WINDOW_BYTES: usize = 4 * CORNER_BYTES;
+const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
+
+/**
+ * dWeight before ReLU and pooling, of each image by itself. Only one output in four has a gradient, at most, and the codes say which:
+ * so the sum runs over windows rather than over outputs, a quarter of the multiplications, and the large gradient is never written.
+ *
+ *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code points, t = (ci, kh, kw)
+ *
+ * What a window may be multiplied by, all of its taps in one piece for each of the four corners, is gathered first, and all output
+ * channels read it:
+ *
+ *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
+ *
+ * padded: [images][Ci][paddedHeight][paddedWidth]; dy, codes: [images][Co][PH][PW]. Taps go in blocks of whole rows of the kernel, as many
+ * as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1 along the row. Unit: `group` channels of an image (the last ones
+ * fewer), groups fastest. tables: scratch of TABLE_BYTES for each call's `begin / grain`.
+ */
+export function gradWeightPooled(
+  begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, codes: usize, channels: i32, group: i32,
+  pooledHeight: i32, pooledWidth: i32, tables: usize, grain: i32, sums: usize,
+): void {
+  const g = changetype<Geometry>(geometry);
+  assert(g.kernelWidth <= BLOCK_TAPS && g.dilationWidth == 1, "gradWeightPooled: a row of taps is one piece of a block");
+  const rows = g.channels * g.kernelHeight;
+  const rowsOfBlock = BLOCK_TAPS / g.kernelWidth;
+  const groups = (channels + group - 1) / group;
+  const windows = pooledHeight * pooledWidth;
+  const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
+  const blocks = (rows + rowsOfBlock - 1) / rowsOfBlock;
+  const table = tables + <usize>(begin / grain) * TABLE_BYTES;
+  memory.fill(table, 0, TABLE_BYTES); // a block of less than 28 taps multiplies what is there
+  let ahead = 0;
+  for (let unit = begin; unit < end; unit++) {
+    const image = unit / groups;
+    const first = (unit - image * groups) * group;
+    const last = min(channels, first + group);
+    for (let block = 0; block < blocks; block++) {
+      const row = block * rowsOfBlock;
+      const blockRows = min(rowsOfBlock, rows - row);
+      const blockSums = sums + <usize>((image * blocks + block) * channels) * SUM_BYTES;
+      memory.fill(blockSums + <usize>first * SUM_BYTES, 0, <usize>(last - first) * SUM_BYTES);
+      for (let window = 0; window < windows; window += WINDOWS) {
+        const count = min(WINDOWS, windows - window);
+        gatherTaps(g, padded + <usize>image * imageBytes, row, blockRows, window, count, pooledWidth, table);
+        for (let co = first; co < last; co++) {
+          const at = <usize>((image * channels + co) * windows + window);
+          // the next channel's gradients, a plane further on, are asked for while this one computes: it saves a quarter of the time
+          const next = co + 1 < last ? at + <usize>windows : at;
+          ahead |= i32.load(dy + (next << 2)) | i32.load(dy + (next << 2), 64) | i32.load(codes + next);
+          addWindows(table, count, dy + (at << 2), codes + at, blockSums + <usize>co * SUM_BYTES);
+        }
+      }
+    }
+  }
+  i32.store(table, ahead); // to nobody: a load whose value is not used would be left out
+}
+
+/** dWeight[co][t] = sum over images of sums[image][co][t], in order; `taps`: Ci KH KW. Unit: one output channel. */
+export function sumPooledGradWeights(
+  begin: i32, end: i32, sums: usize, images: i32, channels: i32, taps: i32, kernelWidth: i32, dWeight: usize,
+): void {
+  const tapsOfBlock = (BLOCK_TAPS / kernelWidth) * kernelWidth;
+  const blocks = (taps + tapsOfBlock - 1) / tapsOfBlock;
+  const imageBytes = <usize>(blocks * channels) * SUM_BYTES;
+  for (let co = begin; co < end; co++) {
+    for (let block = 0; block < blocks; block++) {
+      const from = sums + <usize>(block * channels + co) * SUM_BYTES;
+      const to = dWeight + (<usize>(co * taps + block * tapsOfBlock) << 2);
+      const count = min(tapsOfBlock, taps - block * tapsOfBlock);
+      for (let t = 0; t < count; t += 4) {
+        let sum = f32x4.splat(0);
+        let at = from + (<usize>t << 2);
+        for (let image = 0; image < images; image++, at += imageBytes) sum = f32x4.add(sum, v128.load(at));
+        storeUpTo(to, t, count, sum);
+      }
+    }
+  }
+}
+
+/** table[window][corner][t] of `count` windows from number `first` on, and of `rows` rows of taps, from `firstRow` on. */
+function gatherTaps(
+  g: Geometry, image: usize, firstRow: i32, rows: i32, first: i32, count: i32, pooledWidth: i32, table: usize,
+): void {
+  const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
+  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2;
+  const right = <usize>g.strideWidth << 2;
+  const down = <usize>(g.strideHeight * g.paddedWidth) << 2;
+  const firstY = first / pooledWidth;
+  const firstX = first - firstY * pooledWidth;
+  for (let row = 0; row < rows; row++) {
+    const ci = (firstRow + row) / g.kernelHeight;
+    const kh = firstRow + row - ci * g.kernelHeight;
+    let line = image + <usize>ci * planeBytes + <usize>kh * rowBytes + 2 * <usize>firstY * down;
+    let x = firstX;
+    let to = table + (<usize>(row * g.kernelWidth) << 2);
+    for (let window = 0; window < count; window++, to += WINDOW_BYTES) {
+      const upper = line + 2 * <usize>x * right;
+      const lower = upper + down;
+      // vectors of four taps: what they hold beyond the row is overwritten by the next one, or is no tap of the block
+      for (let kw: usize = 0; kw < <usize>g.kernelWidth << 2; kw += 16) {
+        v128.store(to + kw, v128.load(upper + kw));
+        v128.store(to + kw, v128.load(upper + right + kw), CORNER_BYTES);
+        v128.store(to + kw, v128.load(lower + kw), 2 * CORNER_BYTES);
+        v128.store(to + kw, v128.load(lower + right + kw), 3 * CORNER_BYTES);
+      }
+      if (++x == pooledWidth) {
+        x = 0;
+        line += 2 * down;
+      }
+    }
+  }
+}
+
+/** sums[t] += sum over `windows` of dy * table[window][code][t]. */
+function addWindows(table: usize, windows: i32, dy: usize, codes: usize, sums: usize): void {
+  let acc0123 = v128.load(sums);
+  let acc4567 = v128.load(sums, 16);
+  let acc89ab = v128.load(sums, 32);
+  let acccdef = v128.load(sums, 48);
+  let accghij = v128.load(sums, 64);
+  let accklmn = v128.load(sums, 80);
+  let accopqr = v128.load(sums, 96);
+  const end = codes + <usize>windows;
+  do {
+    // arithmetic rather than choices: a select is a branch to V8, and nobody can predict these. A window that is nobody's (code
+    // 4) adds 0 times its first corner
+    const code = <i32>load<u8>(codes);
+    const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));
+    const taps = table + <usize>(code & 3) * CORNER_BYTES;
+    acc0123 = f32x4.add(acc0123, f32x4.mul(gradient, v128.load(taps)));
+    acc4567 = f32x4.add(acc4567, f32x4.mul(gradient, v128.load(taps, 16)));
+    acc89ab = f32x4.add(acc89ab, f32x4.mul(gradient, v128.load(taps, 32)));
+    acccdef = f32x4.add(acccdef, f32x4.mul(gradient, v128.load(taps, 48)));
+    accghij = f32x4.add(accghij, f32x4.mul(gradient, v128.load(taps, 64)));
+    accklmn = f32x4.add(accklmn, f32x4.mul(gradient, v128.load(taps, 80)));
+    accopqr = f32x4.add(accopqr, f32x4.mul(gradient, v128.load(taps, 96)));
+    table += WINDOW_BYTES;
+    dy += 4;
+    codes++;
+  } while (codes != end);
+  v128.store(sums, acc0123);
+  v128.store(sums, acc4567, 16);
+  v128.store(sums, acc89ab, 32);
+  v128.store(sums, acccdef, 48);
+  v128.store(sums, accghij, 64);
+  v128.store(sums, accklmn, 80);
+  v128.store(sums, accopqr, 96);
+}

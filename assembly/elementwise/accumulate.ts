@@ -1,0 +1,10 @@
+// Elementwise kernels beside those of unary.ts and broadcast.ts. Each works on elements [begin, end) of contiguous arrays;
+// begin is a multiple of 4.
+// The tail runs through the same vector code, so a value does not depend on its position.
+
+import { load4, storeUpTo } from "../lib/simd";
+
+/** out[i] = a[i] + b[i]; out may be a. */
+export function addContiguous(begin: i32, end: i32, a: usize, b: usize, out: usize): void {
+  for (let i = begin; i < end; i += 4) storeUpTo(out, i, end, f32x4.add(load4(a, i), load4(b, i)));
+}

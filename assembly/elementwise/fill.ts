@@ -1,0 +1,58 @@
+// Filling and copying.
+
+import { storeUpTo } from "../lib/simd";
+
+/** Sets `bytes` bytes at `to` to zero. */
+export function fillZero(to: usize, bytes: usize): void {
+  memory.fill(to, 0, bytes);
+}
+
+/** Copies `bytes` bytes; the ranges may overlap. */
+export function copyBytes(to: usize, from: usize, bytes: usize): void {
+  memory.copy(to, from, bytes);
+}
+
+/** y[i] = value for begin <= i < end; begin is a multiple of 4. */
+export function fillFloat(begin: i32, end: i32, y: usize, value: f32): void {
+  const v = f32x4.splat(value);
+  for (let i = begin; i < end; i += 4) storeUpTo(y, i, end, v);
+}
+
+/** y[i] = value for begin <= i < end; begin is a multiple of 4. */
+export function fillInt(begin: i32, end: i32, y: usize, value: i32): void {
+  const v = i32x4.splat(value);
+  for (let i = begin; i < end; i += 4) storeUpTo(y, i, end, v);
+}
+
+/** y[i] = start + i * step, computed in f64. */
+export function arangeFloat(begin: i32, end: i32, y: usize, start: f64, step: f64): void {
+  for (let i = begin; i < end; i++) store<f32>(y + (<usize>i << 2), <f32>(start + step * <f64>i));
+}
+
+/** y[i] = start + i * step. */
+export function arangeInt(begin: i32, end: i32, y: usize, start: i32, step: i32): void {
+  for (let i = begin; i < end; i++) store<i32>(y + (<usize>i << 2), start + step * i);
+}
+
+/** `steps` values from first to last in equal steps; the second half is counted from `last`, so that both ends are exact. */
+export function linspace(begin: i32, end: i32, y: usize, first: f64, last: f64, steps: i32): void {
+  const step = (last - first) / <f64>max(steps - 1, 1);
+  for (let i = begin; i < end; i++) {
+    const value = i < (steps + 1) / 2 ? first + step * <f64>i : last - step * <f64>(steps - 1 - i);
+    store<f32>(y + (<usize>i << 2), <f32>value);
+  }
+}
+
+/** y[i] = one where row i / columns is column i mod columns, else 0: ones on the diagonal. */
+export function eye(begin: i32, end: i32, y: usize, columns: i32, one: i32): void {
+  for (let i = begin; i < end; i++) store<i32>(y + (<usize>i << 2), i / columns == i % columns ? one : 0);
+}
+
+/** The first i with x[i] outside [low, high] (or NaN), else -1. */
+export function findOutside(n: i32, x: usize, low: f32, high: f32): i32 {
+  for (let i = 0; i < n; i++) {
+    const value = load<f32>(x + (<usize>i << 2));
+    if (!(value >= low && value <= high)) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,322 @@
+// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass, both gradients in
+// one pass.
+//
+//   MSE       (x - t)^2
+//   L1        |x - t|
+//   SMOOTH_L1 d^2 / (2 beta) for d = |x - t| < beta, else d - beta / 2
+//   BCE       -(t log x + (1 - t) log(1 - x)), logarithms not below -100
+//   LOGITS    (1 - t) x + (1 + (p - 1) t) log(1 + e^-x), p the weight of positive answers
+//   KL        t (log t - x), 0 where t = 0
+//   KL_LOG    e^t (t - x)
+//
+// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may be null
+// as well. All arrays have `size` elements and may be read up to 12 bytes past.
+
+import { exp4, log1pOfPositive, log4, sigmoid4 } from "../lib/math";
+import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
+
+const MSE = 0;
+const L1 = 1;
+const SMOOTH_L1 = 2;
+const BCE = 3;
+const LOGITS = 4;
+const KL = 5;
+const KL_LOG = 6;
+
+// @ts-ignore: decorator
+@inline
+function all(value: f32): v128 {
+  return f32x4.splat(value);
+}
+
+/** log x, not below -100: a certain and wrong answer costs 100, not infinity. */
+// @ts-ignore: decorator
+@inline
+function boundedLog(x: v128): v128 {
+  return f32x4.max(log4(x), all(-100));
+}
+
+/** log(1 - x), not below -100. Not by 1 - x, which is 1 for a small x. */
+// @ts-ignore: decorator
+@inline
+function boundedLogOfRest(x: v128): v128 {
+  return f32x4.max(log1pOfPositive(f32x4.neg(x)), all(-100));
+}
+
+/** -1, 0 or 1 */
+// @ts-ignore: decorator
+@inline
+function sign(x: v128): v128 {
+  return f32x4.sub(v128.and(f32x4.gt(x, all(0)), all(1)), v128.and(f32x4.lt(x, all(0)), all(1)));
+}
+
+/** log(1 + e^-x) = max(-x, 0) + log(1 + e^-|x|) */
+// @ts-ignore: decorator
+@inline
+function softplusOfNegative(x: v128): v128 {
+  const tail = log1pOfPositive(exp4(f32x4.neg(f32x4.abs(x))));
+  return f32x4.add(f32x4.max(f32x4.neg(x), all(0)), tail);
+}
+
+// @ts-ignore: decorator
+@inline
+function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
+  const d = f32x4.sub(x, t);
+  if (kind == MSE) return f32x4.mul(d, d);
+  if (kind == L1) return f32x4.abs(d);
+  if (kind == SMOOTH_L1) {
+    const a = f32x4.abs(d);
+    const near = f32x4.mul(f32x4.mul(a, all(0.5)), f32x4.div(a, beta)); // a * a could overflow
+    return v128.bitselect(near, f32x4.sub(a, f32x4.mul(beta, all(0.5))), f32x4.lt(a, beta));
+  }
+  if (kind == BCE) {
+    const no = f32x4.mul(f32x4.sub(t, all(1)), boundedLogOfRest(x));
+    return f32x4.sub(no, f32x4.mul(t, boundedLog(x)));
+  }
+  if (kind == LOGITS) {
+    const factor = f32x4.add(all(1), f32x4.mul(f32x4.sub(positive, all(1)), t));
+    return f32x4.add(f32x4.mul(f32x4.sub(all(1), t), x), f32x4.mul(factor, softplusOfNegative(x)));
+  }
+  if (kind == KL) {
+    const v = f32x4.mul(t, f32x4.sub(log4(t), x));
+    // 0 log 0 is 0, and so is 0 times an infinite x; a NaN stays
+    return v128.andnot(v, v128.and(f32x4.eq(t, all(0)), f32x4.eq(x, x)));
+  }
+  return f32x4.mul(exp4(t), f32x4.neg(d));
+}
+
+/** d term / dx */
+// @ts-ignore: decorator
+@inline
+function slope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
+  const d = f32x4.sub(x, t);
+  if (kind == MSE) return f32x4.add(d, d);
+  if (kind == L1) return sign(d);
+  // a NaN is not beyond beta, and stays
+  if (kind == SMOOTH_L1) return v128.bitselect(sign(d), f32x4.div(d, beta), f32x4.ge(f32x4.abs(d), beta));
+  if (kind == BCE) return f32x4.div(d, f32x4.max(f32x4.mul(x, f32x4.sub(all(1), x)), all(1e-12)));
+  if (kind == LOGITS) {
+    const yes = f32x4.mul(positive, t);
+    return f32x4.sub(f32x4.mul(f32x4.add(yes, f32x4.sub(all(1), t)), sigmoid4(x)), yes);
+  }
+  return f32x4.neg(kind == KL ? t : exp4(t));
+}
+
+/** d term / dt */
+// @ts-ignore: decorator
+@inline
+function targetSlope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
+  if (kind == BCE) return f32x4.sub(boundedLogOfRest(x), boundedLog(x));
+  if (kind == LOGITS) {
+    const extra = f32x4.mul(f32x4.sub(positive, all(1)), softplusOfNegative(x));
+    return f32x4.sub(v128.andnot(extra, f32x4.eq(positive, all(1))), x); // 0 times infinity
+  }
+  if (kind == KL) {
+    const v = f32x4.add(f32x4.sub(log4(t), x), all(1));
+    return v128.andnot(v, f32x4.eq(t, all(0)));
+  }
+  if (kind == KL_LOG) return f32x4.mul(exp4(t), f32x4.add(f32x4.sub(t, x), all(1)));
+  return f32x4.neg(slope(kind, x, t, positive, beta));
+}
+
+/** g d term / dx. For MSE the factor 2 comes last: 2 d alone could overflow. */
+// @ts-ignore: decorator
+@inline
+function pulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
+  if (kind != MSE) return f32x4.mul(slope(kind, x, t, positive, beta), g);
+  const half = f32x4.mul(f32x4.sub(x, t), g);
+  return f32x4.add(half, half);
+}
+
+/** g d term / dt */
+// @ts-ignore: decorator
+@inline
+function targetPulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
+  if (kind == MSE) return f32x4.neg(pulled(kind, x, t, positive, beta, g));
+  return f32x4.mul(targetSlope(kind, x, t, positive, beta), g);
+}
+
+/** The weighted terms at i to i + 3. */
+// @ts-ignore: decorator
+@inline
+function termAt(kind: i32, i: i32, x: usize, t: usize, weight: usize, positive: usize, beta: v128): v128 {
+  const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
+  const v = term(kind, load4(x, i), load4(t, i), p, beta);
+  return weight ? f32x4.mul(v, load4(weight, i)) : v;
+}
+
+// @ts-ignore: decorator
+@inline
+function terms(
+  kind: i32, begin: i32, end: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32, y: usize,
+): void {
+  let i = begin;
+  do {
+    storeUpTo(y, i, end, termAt(kind, i, x, t, weight, positive, all(beta)));
+    i += 4;
+  } while (i < end);
+}
+
+/** y[i] = term i; range: elements, from a multiple of 4. */
+export function pairLoss(
+  begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32, y: usize,
+): void {
+  switch (kind) {
+    case MSE: return terms(MSE, begin, end, x, t, weight, positive, beta, y);
+    case L1: return terms(L1, begin, end, x, t, weight, positive, beta, y);
+    case SMOOTH_L1: return terms(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y);
+    case BCE: return terms(BCE, begin, end, x, t, weight, positive, beta, y);
+    case LOGITS: return terms(LOGITS, begin, end, x, t, weight, positive, beta, y);
+    case KL: return terms(KL, begin, end, x, t, weight, positive, beta, y);
+    default: return terms(KL_LOG, begin, end, x, t, weight, positive, beta, y);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function sums(
+  kind: i32, begin: i32, end: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
+  y: usize, size: i32, chunk: i32,
+): void {
+  for (let c = begin; c < end; c++) {
+    const stop = min((c + 1) * chunk, size);
+    // two vectors at a time: four independent chains of additions
+    let low0 = f64x2.splat(0);
+    let high0 = low0;
+    let low1 = low0;
+    let high1 = low0;
+    let i = c * chunk;
+    if (i + 8 <= stop) {
+      do {
+        const v = termAt(kind, i, x, t, weight, positive, all(beta));
+        const w = termAt(kind, i + 4, x, t, weight, positive, all(beta));
+        low0 = f64x2.add(low0, f64x2.promote_low_f32x4(v));
+        high0 = f64x2.add(high0, promoteHigh(v));
+        low1 = f64x2.add(low1, f64x2.promote_low_f32x4(w));
+        high1 = f64x2.add(high1, promoteHigh(w));
+        i += 8;
+      } while (i + 8 <= stop);
+    }
+    for (; i < stop; i += 4) {
+      const v = v128.and(termAt(kind, i, x, t, weight, positive, all(beta)), lanesBelow(stop - i));
+      low0 = f64x2.add(low0, f64x2.promote_low_f32x4(v));
+      high0 = f64x2.add(high0, promoteHigh(v));
+    }
+    store<f64>(y + (<usize>c << 3), sumLanes(f64x2.add(f64x2.add(low0, high0), f64x2.add(low1, high1))));
+  }
+}
+
+// What overflows in float32 though the result would not: found after the loops, which it shall not slow, and done again in float64.
+// These kinds have no weights.
+
+// @ts-ignore: decorator
+@inline
+function wide(from: usize, i: i32): f64 {
+  return <f64>load<f32>(from + (<usize>i << 2));
+}
+
+/** Chunks whose sum is infinite or NaN once more: a term, or a difference, may be beyond float32 where the mean is not. */
+function wideSums(
+  begin: i32, end: i32, kind: i32, x: usize, t: usize, beta: f32, y: usize, size: i32, chunk: i32,
+): void {
+  const b = <f64>beta;
+  for (let c = begin; c < end; c++) {
+    if (isFinite(loadDouble(y, c))) continue;
+    let sum: f64 = 0;
+    for (let i = c * chunk, stop = min((c + 1) * chunk, size); i < stop; i++) {
+      const d = abs(wide(x, i) - wide(t, i));
+      sum += kind == MSE ? d * d : kind == L1 ? d : d < b ? d * d / (2 * b) : d - b / 2;
+    }
+    store<f64>(y + (<usize>c << 3), sum);
+  }
+}
+
+/** Infinite gradients dx of MSE (`sign` -1: dt) once more. */
+function wideGradients(
+  begin: i32, end: i32, x: usize, t: usize, dy: usize, single: i32, divisor: f32, dx: usize, sign: f64,
+): void {
+  for (let i = begin; i < end; i++) {
+    const at = dx + (<usize>i << 2);
+    if (abs(load<f32>(at)) != Infinity) continue;
+    const g = single ? wide(dy, 0) / divisor : wide(dy, i);
+    store<f32>(at, <f32>(sign * 2 * (wide(x, i) - wide(t, i)) * g));
+  }
+}
+
+/** float64 y[c] = sum of the terms [c * chunk, (c + 1) * chunk); range: chunks. */
+export function pairLossSum(
+  begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
+  y: usize, size: i32, chunk: i32,
+): void {
+  switch (kind) {
+    case MSE: sums(MSE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case L1: sums(L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case SMOOTH_L1: sums(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case BCE: sums(BCE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case LOGITS: sums(LOGITS, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case KL: sums(KL, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    default: sums(KL_LOG, begin, end, x, t, weight, positive, beta, y, size, chunk);
+  }
+  if (kind <= SMOOTH_L1) wideSums(begin, end, kind, x, t, beta, y, size, chunk);
+}
+
+// @ts-ignore: decorator
+@inline
+function gradients(
+  kind: i32, begin: i32, end: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
+  dy: usize, single: i32, divisor: f32, dx: usize, dt: usize,
+): void {
+  const b = all(beta);
+  const one = f32x4.div(v128.load32_splat(dy), all(divisor));
+  let i = begin;
+  if (single && dx && !dt && !weight && !positive) {
+    // what training asks for: the gradient of a mean or a sum, without weights
+    do {
+      storeUpTo(dx, i, end, pulled(kind, load4(x, i), load4(t, i), all(1), b, one));
+      i += 4;
+    } while (i < end);
+    return;
+  }
+  do {
+    const xs = load4(x, i);
+    const ts = load4(t, i);
+    const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
+    let g = single ? one : load4(dy, i);
+    if (weight) g = f32x4.mul(g, load4(weight, i));
+    if (dx) storeUpTo(dx, i, end, pulled(kind, xs, ts, p, b, g));
+    if (dt) storeUpTo(dt, i, end, targetPulled(kind, xs, ts, p, b, g));
+    i += 4;
+  } while (i < end);
+}
+
+/**
+ * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where `single`,
+ * dy[0] / divisor, and `loss` where the loss is. Range: elements, from a multiple of 4.
+ */
+export function pairLossGrad(
+  begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
+  dy: usize, single: i32, divisor: f32, loss: usize, dx: usize, dt: usize,
+): void {
+  switch (kind) {
+    case MSE: gradients(MSE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case L1: gradients(L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case SMOOTH_L1: gradients(SMOOTH_L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case BCE: gradients(BCE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case LOGITS: gradients(LOGITS, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case KL: gradients(KL, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    default: gradients(KL_LOG, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
+  }
+  // a difference beyond float32 makes its loss infinite
+  if (kind != MSE || (single && abs(load<f32>(loss)) != Infinity)) return;
+  if (dx) wideGradients(begin, end, x, t, dy, single, divisor, dx, 1);
+  if (dt) wideGradients(begin, end, x, t, dy, single, divisor, dt, -1);
+}
+
+/** Index of the first x[i] outside [low, high] (a NaN is not), or -1. */
+export function firstOutside(x: usize, size: i32, low: f32, high: f32): i32 {
+  for (let i = 0; i < size; i++) {
+    const value = load<f32>(x + (<usize>i << 2));
+    if (value < low || value > high) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,114 @@
+// Reading and adding at positions that an int32 tensor names. The positions were checked before: see findIndexOutside.
+//
+// x [outer, length, inner] is indexed in its middle dimension. Sums go over the positions in their order, one column (o, i) at a
+// time or several: so they are the same for any partition.
+
+import { load4, storeUpTo } from "../lib/simd";
+
+/** The first value of x outside [low, high), or NaN if there is none. */
+export function findIndexOutside(n: i32, x: usize, low: i32, high: i32): f64 {
+  for (let i = 0; i < n; i++) {
+    const value = load<i32>(x + (<usize>i << 2));
+    if (value < low || value >= high) return <f64>value;
+  }
+  return NaN;
+}
+
+/** The largest of x and -1. */
+export function largestIndex(n: i32, x: usize): i32 {
+  let largest = -1;
+  for (let i = 0; i < n; i++) largest = max(largest, load<i32>(x + (<usize>i << 2)));
+  return largest;
+}
+
+// @ts-ignore: decorator
+@inline
+function indexAt(index: usize, i: i32): i32 {
+  return load<i32>(index + (<usize>i << 2));
+}
+
+/** out[o, j, :] = x[o, index[j], :] for j < count. Range: rows of out. */
+export function lookUpRows(
+  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
+): void {
+  const bytes = <usize>inner << 2;
+  for (let row = begin; row < end; row++) {
+    const source = (row / count) * length + indexAt(index, row % count);
+    memory.copy(out + <usize>row * bytes, x + <usize>source * bytes, bytes);
+  }
+}
+
+/** dx[o, index[j], i] += dy[o, j, i] for all j < count but those with index `skip`, into what dx holds. Range: columns (o, i). */
+export function addToRows(
+  begin: i32, end: i32, dy: usize, index: usize, dx: usize, length: i32, count: i32, inner: i32, skip: i32,
+): void {
+  for (let column = begin; column < end; ) {
+    const o = column / inner;
+    const first = column - o * inner;
+    const last = min(inner, first + end - column);
+    for (let j = 0; j < count; j++) {
+      const position = indexAt(index, j);
+      if (position == skip) continue;
+      const source = dy + (<usize>(o * count + j) * <usize>inner << 2);
+      const target = dx + (<usize>(o * length + position) * <usize>inner << 2);
+      for (let i = first; i < last; i += 4) storeUpTo(target, i, last, f32x4.add(load4(target, i), load4(source, i)));
+    }
+    column += last - first;
+  }
+}
+
+/** out[o, j, i] = x[o, index[o, j, i], i] for j < count. Range: elements of out. */
+export function gather(
+  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
+): void {
+  for (let e = begin; e < end; e++) {
+    const source = ((e / (count * inner)) * length + indexAt(index, e)) * inner + (e % inner);
+    store<i32>(out + (<usize>e << 2), load<i32>(x + (<usize>source << 2)));
+  }
+}
+
+/** dx[o, index[o, j, i], i] += dy[o, j, i], into what dx holds. Range: columns (o, i). */
+export function scatterAdd(
+  begin: i32, end: i32, dy: usize, index: usize, dx: usize, length: i32, count: i32, inner: i32,
+): void {
+  for (let column = begin; column < end; column++) {
+    const o = column / inner;
+    const i = column % inner;
+    for (let j = 0; j < count; j++) {
+      const e = (o * count + j) * inner + i;
+      const target = dx + (<usize>((o * length + indexAt(index, e)) * inner + i) << 2);
+      store<f32>(target, load<f32>(target) + load<f32>(dy + (<usize>e << 2)));
+    }
+  }
+}
+
+/** out[i] holds 1 at index[i], and 0 elsewhere, `classes` elements each. Range: positions i. */
+export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: i32): void {
+  for (let i = begin; i < end; i++) {
+    const row = out + (<usize>i * <usize>classes << 2);
+    memory.fill(row, 0, <usize>classes << 2);
+    store<i32>(row + (<usize>indexAt(index, i) << 2), 1);
+  }
+}
+
+const enum Border { Reflect, Replicate, Circular }
+
+/**
+ * out[i] = first + which of `length` elements stands at place i - before: beyond the ends reflected, repeated, or from the other end.
+ * What is reflected or from the other end is at most one length away.
+ */
+export function paddedPositions(
+  begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,
+): void {
+  for (let i = begin; i < end; i++) {
+    const distance = <i64>i - before; // which may be far behind the last element, where replicated
+    let place = <i32>min<i64>(distance, i32.MAX_VALUE);
+    if (border == Border.Reflect) {
+      place = abs(place);
+      if (place >= length) place = 2 * (length - 1) - place;
+    } else if (border == Border.Replicate) place = min(max(place, 0), length - 1);
+    else if (place < 0) place += length;
+    else if (place >= length) place -= length;
+    store<i32>(out + (<usize>i << 2), first + place);
+  }
+}

@@ -1,0 +1,12 @@
+// A running mean of weights, for the optimizer's companion: float32, elements [begin, end), begin a multiple of 4.
+
+import { load4, storeUpTo } from "../lib/simd";
+
+/** mean[i] += (x[i] - mean[i]) weight */
+export function averageStep(begin: i32, end: i32, mean: usize, x: usize, weight: f32): void {
+  const weights = f32x4.splat(weight);
+  for (let i = begin; i < end; i += 4) {
+    const old = load4(mean, i);
+    storeUpTo(mean, i, end, f32x4.add(old, f32x4.mul(f32x4.sub(load4(x, i), old), weights)));
+  }
+}

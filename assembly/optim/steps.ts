@@ -1,0 +1,152 @@
+// Optimizer steps: each reads a parameter p and its gradient g once and writes p and the state in place. float32, contiguous,
+// elements [begin, end), begin a multiple of 4. What does not depend on the element (bias corrections, 1 - beta …) comes
+// ready-made, computed in float64.
+
+import { load4, storeUpTo } from "../lib/simd";
+
+/**
+ * d = g + weightDecay p; with a momentum buffer b (0: none): b = momentum b + gradScale d, and d = b, with nesterov d + momentum b;
+ * p -= lr d.
+ */
+export function sgdStep(
+  begin: i32, end: i32, p: usize, g: usize, b: usize,
+  lr: f32, momentum: f32, gradScale: f32, nesterov: i32, weightDecay: f32,
+): void {
+  for (let i = begin; i < end; i += 4) {
+    const param = load4(p, i);
+    let update = decayed(load4(g, i), weightDecay, param);
+    if (b) {
+      const scaled = f32x4.mul(f32x4.splat(gradScale), update);
+      const buffer = f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), scaled);
+      storeUpTo(b, i, end, buffer);
+      update = nesterov ? f32x4.add(update, f32x4.mul(f32x4.splat(momentum), buffer)) : buffer;
+    }
+    storeUpTo(p, i, end, f32x4.sub(param, f32x4.mul(f32x4.splat(lr), update)));
+  }
+}
+
+/** g + weightDecay p; g where weightDecay is 0, even if p is infinite. */
+// @ts-ignore: decorator
+@inline
+function decayed(g: v128, weightDecay: f32, p: v128): v128 {
+  return weightDecay == 0 ? g : f32x4.add(g, f32x4.mul(f32x4.splat(weightDecay), p));
+}
+
+/** Elements of a parameter that are a unit of adamStep's range. */
+const ADAM_CHUNK = 4096;
+
+/** One parameter of adamStep, a row of its table: a struct without a constructor, whose fields are read straight from there. */
+@unmanaged
+class AdamRow {
+  p!: usize;
+  g!: usize;
+  m!: usize;
+  v!: usize;
+  most!: usize;
+  size!: i32;
+  /** Units up to the end of this parameter. */
+  endUnit!: i32;
+}
+
+/**
+ * All parameters of a group in one call: most are so small that a call each would cost more than their elements.
+ *
+ * d = g + weightDecay p; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; with `most` (0: none) most = max(most, v)
+ * takes the place of v; p = shrink p - stepSize m / (sqrt(v) correction + eps).
+ * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t) of each, float32.
+ * Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
+ * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
+ */
+export function adamStep(
+  begin: i32, end: i32, rows: usize, scales: usize,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32, weightDecay: f32, shrink: f32, eps: f32,
+): void {
+  let number = 0;
+  for (let unit = begin; unit < end; unit++) {
+    while (changetype<AdamRow>(rows + <usize>number * offsetof<AdamRow>()).endUnit <= unit) number++;
+    const row = changetype<AdamRow>(rows + <usize>number * offsetof<AdamRow>());
+    const scale = scales + (<usize>number << 3);
+    const firstUnit = row.endUnit - (row.size + ADAM_CHUNK - 1) / ADAM_CHUNK;
+    const first = (unit - firstUnit) * ADAM_CHUNK;
+    adamElements(
+      first, min(first + ADAM_CHUNK, row.size), row.p, row.g, row.m, row.v, row.most,
+      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, f32.load(scale), f32.load(scale, 4), eps,
+    );
+  }
+}
+
+function adamElements(
+  begin: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
+  weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
+): void {
+  let i = begin;
+  for (; i + 4 <= end; i += 4) {
+    adamVector(
+      i, i + 4, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+    );
+  }
+  if (i < end) {
+    adamVector(
+      i, end, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+    );
+  }
+}
+
+/** Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `most`. */
+// @ts-ignore: decorator
+@inline
+function adamVector(
+  i: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
+  beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
+  weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
+): void {
+  const param = load4(p, i);
+  const grad = decayed(load4(g, i), weightDecay, param);
+  const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
+  const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(m, i)), newPart);
+  storeUpTo(m, i, end, mean);
+  const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusBeta2), grad), grad);
+  let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(v, i)), newSquare);
+  storeUpTo(v, i, end, square);
+  if (most) {
+    square = f32x4.max(load4(most, i), square);
+    storeUpTo(most, i, end, square);
+  }
+  const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
+  const step = f32x4.div(f32x4.mul(f32x4.splat(stepSize), mean), root);
+  storeUpTo(p, i, end, f32x4.sub(f32x4.mul(f32x4.splat(shrink), param), step));
+}
+
+/**
+ * d = g + weightDecay p; s = alpha s + (1 - alpha) d²; variance = s, or, with a mean gradient a (0: none),
+ * a = alpha a + (1 - alpha) d and variance = max(s - a², 0); d = d / (sqrt(variance) + eps); with a momentum buffer b (0: none)
+ * b = momentum b + d and d = b; p -= lr d.
+ */
+export function rmspropStep(
+  begin: i32, end: i32, p: usize, g: usize, s: usize, a: usize, b: usize,
+  lr: f32, alpha: f32, oneMinusAlpha: f32, eps: f32, momentum: f32, weightDecay: f32,
+): void {
+  for (let i = begin; i < end; i += 4) {
+    const param = load4(p, i);
+    const grad = decayed(load4(g, i), weightDecay, param);
+    const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusAlpha), grad), grad);
+    let variance = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(s, i)), newSquare);
+    storeUpTo(s, i, end, variance);
+    if (a) {
+      const newPart = f32x4.mul(f32x4.splat(oneMinusAlpha), grad);
+      const mean = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(a, i)), newPart);
+      storeUpTo(a, i, end, mean);
+      // rounding can take the difference below 0
+      const about = f32x4.max(f32x4.sub(variance, f32x4.mul(mean, mean)), f32x4.splat(0));
+      // both may be infinite, and their difference NaN
+      variance = v128.bitselect(variance, about, f32x4.eq(variance, f32x4.splat(Infinity)));
+    }
+    let update = f32x4.div(grad, f32x4.add(f32x4.sqrt(variance), f32x4.splat(eps)));
+    if (b) {
+      update = f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), update);
+      storeUpTo(b, i, end, update);
+    }
+    storeUpTo(p, i, end, f32x4.sub(param, f32x4.mul(f32x4.splat(lr), update)));
+  }
+}

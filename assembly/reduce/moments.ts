@@ -1,0 +1,139 @@
+// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass over x:
+// values are taken relative to the first of their slice, so that a large mean does not cancel the variance away.
+
+import { load4, promoteHigh, sumLanes } from "../lib/simd";
+
+/** Writes the mean and the squared deviations of n values from their sum and their squares' sum relative to `pivot`. */
+// @ts-ignore: decorator
+@inline
+function storeMoments(mean: usize, squares: usize, n: i32, pivot: f64, sum: f64, sumOfSquares: f64): void {
+  store<f64>(mean, pivot + sum / n);
+  store<f64>(squares, max<f64>(sumOfSquares - sum * sum / n, 0));
+}
+
+// @ts-ignore: decorator
+@inline
+function first(v: v128): f64 {
+  return f64x2.extract_lane(v, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function second(v: v128): f64 {
+  return f64x2.extract_lane(v, 1);
+}
+
+/** mean[row] and squares[row] of rows of `length` > 0; range: rows. */
+export function momentsRows(begin: i32, end: i32, x: usize, mean: usize, squares: usize, length: i32): void {
+  for (let row = begin; row < end; row++) {
+    const from = x + (<usize>row * length << 2);
+    const pivot = <f64>load<f32>(from);
+    const pivots = f64x2.splat(pivot);
+    let sumLow = f64x2.splat(0);
+    let sumHigh = f64x2.splat(0);
+    let squaresLow = f64x2.splat(0);
+    let squaresHigh = f64x2.splat(0);
+    let i = 0;
+    for (; i + 4 <= length; i += 4) {
+      const v = load4(from, i);
+      const low = f64x2.sub(f64x2.promote_low_f32x4(v), pivots);
+      const high = f64x2.sub(promoteHigh(v), pivots);
+      sumLow = f64x2.add(sumLow, low);
+      sumHigh = f64x2.add(sumHigh, high);
+      squaresLow = f64x2.add(squaresLow, f64x2.mul(low, low));
+      squaresHigh = f64x2.add(squaresHigh, f64x2.mul(high, high));
+    }
+    let sum = sumLanes(f64x2.add(sumLow, sumHigh));
+    let sumOfSquares = sumLanes(f64x2.add(squaresLow, squaresHigh));
+    for (; i < length; i++) {
+      const d = <f64>load<f32>(from + (<usize>i << 2)) - pivot;
+      sum += d;
+      sumOfSquares += d * d;
+    }
+    storeMoments(mean + (<usize>row << 3), squares + (<usize>row << 3), length, pivot, sum, sumOfSquares);
+  }
+}
+
+/** mean[o, i] and squares[o, i]; range: outer * ceil(inner / 4). Reads up to 12 bytes past x. */
+export function momentsColumns(
+  begin: i32, end: i32, x: usize, mean: usize, squares: usize, reduce: i32, inner: i32,
+): void {
+  const tiles = (inner + 3) / 4;
+  const stride = <usize>inner << 2;
+  for (let p = begin; p < end; p++) {
+    const o = p / tiles;
+    const column = (p - o * tiles) * 4;
+    const count = inner - column;
+    let from = x + ((<usize>o * reduce * inner + column) << 2);
+    const top = v128.load(from);
+    const pivotLow = f64x2.promote_low_f32x4(top);
+    const pivotHigh = promoteHigh(top);
+    let sumLow = f64x2.splat(0);
+    let sumHigh = f64x2.splat(0);
+    let squaresLow = f64x2.splat(0);
+    let squaresHigh = f64x2.splat(0);
+    for (let r = 0; r < reduce; r++, from += stride) {
+      const v = v128.load(from);
+      const low = f64x2.sub(f64x2.promote_low_f32x4(v), pivotLow);
+      const high = f64x2.sub(promoteHigh(v), pivotHigh);
+      sumLow = f64x2.add(sumLow, low);
+      sumHigh = f64x2.add(sumHigh, high);
+      squaresLow = f64x2.add(squaresLow, f64x2.mul(low, low));
+      squaresHigh = f64x2.add(squaresHigh, f64x2.mul(high, high));
+    }
+    const at = (<usize>o * inner + column) << 3;
+    const m = mean + at;
+    const s = squares + at;
+    storeMoments(m, s, reduce, first(pivotLow), first(sumLow), first(squaresLow));
+    if (count > 1) storeMoments(m + 8, s + 8, reduce, second(pivotLow), second(sumLow), second(squaresLow));
+    if (count > 2) storeMoments(m + 16, s + 16, reduce, first(pivotHigh), first(sumHigh), first(squaresHigh));
+    if (count > 3) storeMoments(m + 24, s + 24, reduce, second(pivotHigh), second(sumHigh), second(squaresHigh));
+  }
+}
+
+/**
+ * Joins the moments of `reduce` sets of `count` values each: mean and squares [outer, reduce, inner] to [outer, inner].
+ * see: Chan, Golub, LeVeque 1983. Range: outer * inner.
+ */
+export function joinMoments(
+  begin: i32, end: i32, mean: usize, squares: usize, meanOut: usize, squaresOut: usize,
+  reduce: i32, inner: i32, count: f64,
+): void {
+  const stride = <usize>inner << 3;
+  for (let p = begin; p < end; p++) {
+    const o = p / inner;
+    const from = (<usize>o * reduce * inner + (p - o * inner)) << 3;
+    let joint: f64 = 0;
+    for (let r = 0; r < reduce; r++) joint += load<f64>(mean + from + <usize>r * stride);
+    joint /= reduce;
+    let sum: f64 = 0;
+    for (let r = 0; r < reduce; r++) {
+      const d = load<f64>(mean + from + <usize>r * stride) - joint;
+      sum += load<f64>(squares + from + <usize>r * stride) + count * d * d;
+    }
+    store<f64>(meanOut + (<usize>p << 3), joint);
+    store<f64>(squaresOut + (<usize>p << 3), sum);
+  }
+}
+
+/** float32 y[i] = sqrt(squares[i] / divisor) of float64 squares. */
+export function deviation(begin: i32, end: i32, squares: usize, y: usize, divisor: f64): void {
+  for (let i = begin; i < end; i++) {
+    store<f32>(y + (<usize>i << 2), <f32>sqrt(load<f64>(squares + (<usize>i << 3)) / divisor));
+  }
+}
+
+/**
+ * What d var or d std multiplies a deviation with: scale[i] = dy[i] * 2 / divisor, or, where `std` is not null,
+ * dy[i] / (divisor * std[i]), 0 where std[i] is 0.
+ */
+export function varianceScale(begin: i32, end: i32, dy: usize, std: usize, scale: usize, divisor: f64): void {
+  for (let i = begin; i < end; i++) {
+    const at = <usize>i << 2;
+    const g = <f64>load<f32>(dy + at);
+    if (std) {
+      const s = <f64>load<f32>(std + at);
+      store<f32>(scale + at, s == 0 ? 0 : <f32>(g / (divisor * s)));
+    } else store<f32>(scale + at, <f32>(g * 2 / divisor));
+  }
+}
