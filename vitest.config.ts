@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^wasmgrad$/, replacement: source("index.ts") },
-      { find: /^wasmgrad\/(\w+)$/, replacement: source("$1/index.ts") },
+      { find: /^wasmgrad\/([\w-]+)$/, replacement: source("$1/index.ts") },
     ],
   },
   // no test times anything: the limit is for hangs, with room for slow and shared machines

@@ -27,8 +27,10 @@ export {
   setRngState,
   withGenerator,
 } from "./tensor/generator.ts";
+export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
+export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
+export { keep, Scope, scope } from "./tensor/lifetime/scope.ts";
 export { matmul } from "./tensor/linear_algebra.ts";
-export { type MemoryStatistics, memory } from "./tensor/memory.ts";
 export {
   bernoulli,
   type DrawOptions,
@@ -39,8 +41,6 @@ export {
   randnLike,
   randperm,
 } from "./tensor/random.ts";
-export { setMemoryDebug } from "./tensor/reclaim.ts";
-export { keep, Scope, scope } from "./tensor/scope.ts";
 export { cat, stack } from "./tensor/shape.ts";
 export {
   type Extrema,

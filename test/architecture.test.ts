@@ -13,12 +13,14 @@ const LAYERS = [
   ["checks", "typed_arrays"],
   ["runtime"],
   ["ops"],
+  ["autograd"],
   ["tensor"],
   ["nn", "optim"],
   ["data", "io", "testing"],
+  ["plot"],
   ["vision"],
   ["train"],
-  ["ssl"],
+  ["self-supervised"],
   ["index"],
 ];
 
@@ -107,7 +109,7 @@ const OWN_CHECKS = [
   "src/runtime/kernels.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",
-  "src/optim/one_cycle.ts",
+  "src/optim/schedulers/one_cycle.ts",
 ];
 
 /** Errors that are thrown and are no WasmgradError. */
@@ -153,7 +155,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/ops/image/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",
-  "src/nn/norm.ts": "reads the number of batches, one integer",
+  "src/nn/layers/norm.ts": "reads the number of batches, one integer",
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
   "src/tensor/contents.ts": "values go out, to comparisons",
   "src/io/safetensors_read.ts": "values come in from files, piece by piece",

@@ -11,9 +11,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DataError, memory, OptionError, ReleasedError, scope } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { CIFAR10, transforms } from "wasmgrad/vision";
-import { loadCifar10 } from "../src/vision/cifar10.ts";
-import type { Cifar10Source } from "../src/vision/cifar10_download.ts";
-import { downloadFile } from "../src/vision/download.ts";
+import { loadCifar10 } from "../src/vision/datasets/cifar10/cifar10.ts";
+import type { Cifar10Source } from "../src/vision/datasets/cifar10/package_download.ts";
+import { downloadFile } from "../src/vision/datasets/download.ts";
 import { expectClose } from "./compare.ts";
 import { testRandom } from "./random.ts";
 

@@ -3,7 +3,7 @@ import { deflateSync, inflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { DataError } from "wasmgrad";
-import { decodeSheet } from "../src/vision/cifar10_sheet.ts";
+import { decodeSheet } from "../src/vision/datasets/cifar10/sheet.ts";
 import { chunkBytes } from "./fuzz/mutations.ts";
 import { type Chunk, readChunks } from "./fuzz/readers/png.ts";
 

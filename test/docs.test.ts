@@ -13,7 +13,7 @@ import { testRandom } from "./random.ts";
 import { readSources, root } from "./source.ts";
 
 interface Example {
-  /** Where it stands: "src/tensor/scope.ts:35". */
+  /** Where it stands: "src/tensor/lifetime/scope.ts:35". */
   name: string;
   code: string;
   file: string;

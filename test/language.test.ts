@@ -12,7 +12,7 @@ import {
   type Tensor,
   tensor,
 } from "wasmgrad";
-import { MASK, MaskedLanguageModel, maskTokens, PAD, UNK, WordTokenizer } from "wasmgrad/ssl";
+import { MASK, MaskedLanguageModel, maskTokens, PAD, UNK, WordTokenizer } from "wasmgrad/self-supervised";
 import { expectClose } from "./compare.ts";
 
 const int = (rows: number[][]) => tensor(rows, { dtype: "int32" });

@@ -9,7 +9,7 @@ import * as core from "wasmgrad";
 import { DTypeError, nn, OptionError, optim, ShapeError, Tensor, tensor, WasmgradError } from "wasmgrad";
 import * as data from "wasmgrad/data";
 import * as io from "wasmgrad/io";
-import * as ssl from "wasmgrad/ssl";
+import * as ssl from "wasmgrad/self-supervised";
 import * as train from "wasmgrad/train";
 import * as vision from "wasmgrad/vision";
 

@@ -38,7 +38,7 @@ import {
   Rotation,
   recalibrate,
   unpatchify,
-} from "wasmgrad/ssl";
+} from "wasmgrad/self-supervised";
 import { augment, CIFAR10 } from "wasmgrad/vision";
 import { expectClose } from "./compare.ts";
 import { testRandom } from "./random.ts";

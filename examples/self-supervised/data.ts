@@ -1,5 +1,5 @@
 import { scope, tensor } from "wasmgrad";
-import { contrastiveAugmentation } from "wasmgrad/ssl";
+import { contrastiveAugmentation } from "wasmgrad/self-supervised";
 import { type Augmentation, augment, checkImages, imageGrid } from "wasmgrad/vision";
 import { experiment, firstImages, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";
 

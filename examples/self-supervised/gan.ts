@@ -1,6 +1,6 @@
 import { Generator, manualSeed, nn, noGrad, onesLike, optim, randn, scope, type Tensor, zerosLike } from "wasmgrad";
 import { DataLoader, withIndices } from "wasmgrad/data";
-import { inEvalMode } from "wasmgrad/ssl";
+import { inEvalMode } from "wasmgrad/self-supervised";
 import { MovingAverage, Trainer } from "wasmgrad/train";
 import { augment, imageGrid } from "wasmgrad/vision";
 import { countParameters, experiment, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";

@@ -1,6 +1,6 @@
 import { cat, Generator, manualSeed, nn, noGrad, rand, type Tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
-import { inEvalMode, meanWhere } from "wasmgrad/ssl";
+import { inEvalMode, meanWhere } from "wasmgrad/self-supervised";
 import { MovingAverage, summary, Trainer } from "wasmgrad/train";
 import { imageGrid, mse } from "wasmgrad/vision";
 import { InpaintingAutoencoder } from "../inpainting/model.ts";

@@ -1,7 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Generator, manualSeed, nn, type Tensor, tensor } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
-import { inEvalMode, MASK, MaskedLanguageModel, maskTokens, PAD, SPECIAL, WordTokenizer } from "wasmgrad/ssl";
+import {
+  inEvalMode,
+  MASK,
+  MaskedLanguageModel,
+  maskTokens,
+  PAD,
+  SPECIAL,
+  WordTokenizer,
+} from "wasmgrad/self-supervised";
 import { Trainer } from "wasmgrad/train";
 import { adamWithSchedule, countParameters, experiment } from "./experiment.ts";
 

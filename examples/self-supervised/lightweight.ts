@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { manualSeed, nn, noGrad, scope } from "wasmgrad";
 import { DataLoader, withIndices } from "wasmgrad/data";
-import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
+import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/self-supervised";
 import { summary, Trainer } from "wasmgrad/train";
 import { adamWithSchedule, experiment, firstImages, IMAGES, loadImages, QUICK_IMAGES, shift } from "./experiment.ts";
 

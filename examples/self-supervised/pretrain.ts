@@ -15,7 +15,7 @@ import {
   type PretextTask,
   Rotation,
   recalibrate,
-} from "wasmgrad/ssl";
+} from "wasmgrad/self-supervised";
 import { summary, Trainer } from "wasmgrad/train";
 import { imageGrid } from "wasmgrad/vision";
 import {

@@ -1,6 +1,6 @@
 import { manualSeed, nn } from "wasmgrad";
 import { DataLoader, fewLabels, withIndices } from "wasmgrad/data";
-import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
+import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/self-supervised";
 import { EarlyStopping, MovingAverage, Trainer } from "wasmgrad/train";
 import { augment } from "wasmgrad/vision";
 import { adamWithSchedule, chosenImages, experiment, IMAGES, loadImages, QUICK_IMAGES } from "./experiment.ts";

@@ -1,7 +1,7 @@
 import { manualSeed, nn, optim } from "wasmgrad";
 import { DataLoader, fewLabels, withIndices } from "wasmgrad/data";
 import { loadSafetensors } from "wasmgrad/io";
-import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/ssl";
+import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/self-supervised";
 import { type Run, Trainer } from "wasmgrad/train";
 import { chosenImages, experiment, IMAGES, type Images, loadImages, QUICK_IMAGES, shift } from "./experiment.ts";
 import { probe } from "./pretrain.ts";

@@ -1,6 +1,6 @@
 import { full, Generator, manualSeed, nn, randn, scope, type Tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
-import { inEvalMode } from "wasmgrad/ssl";
+import { inEvalMode } from "wasmgrad/self-supervised";
 import { Trainer } from "wasmgrad/train";
 import { imageGrid } from "wasmgrad/vision";
 import {

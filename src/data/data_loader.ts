@@ -1,6 +1,6 @@
 import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
-import { Scope, scope } from "../tensor/scope.ts";
+import { Scope, scope } from "../tensor/lifetime/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";

@@ -1,8 +1,8 @@
 import { checkInteger, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { Generator } from "../tensor/generator.ts";
+import { scope } from "../tensor/lifetime/scope.ts";
 import { randperm } from "../tensor/random.ts";
-import { scope } from "../tensor/scope.ts";
 import { MAX_SEED } from "./shuffle.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { countersOf } from "../ops/random/draw.ts";
 import { Generator } from "../tensor/generator.ts";
+import { scope } from "../tensor/lifetime/scope.ts";
 import { randint, randperm } from "../tensor/random.ts";
-import { scope } from "../tensor/scope.ts";
 
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 

@@ -2,7 +2,7 @@ import { checkInteger, describe, readOptions } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
 import type { TypedArray } from "../ops/core/array.ts";
 import { getRngState, setRngState } from "../tensor/generator.ts";
-import { Scope, scope } from "../tensor/scope.ts";
+import { Scope, scope } from "../tensor/lifetime/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { allOrNothing } from "./all_or_nothing.ts";
 import { DeferredTensors } from "./deferred_tensors.ts";

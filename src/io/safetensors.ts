@@ -1,6 +1,6 @@
 import { readOptions } from "../checks.ts";
 import { OutOfMemoryError } from "../errors.ts";
-import { Scope, scope } from "../tensor/scope.ts";
+import { Scope, scope } from "../tensor/lifetime/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { type BlobLike, bytesSource, isBlob, readFrom, readFromBlob } from "./pieces.ts";

@@ -1,3 +1,5 @@
+export * as functional from "./functional/index.ts";
+export * as init from "./init.ts";
 export {
   ELU,
   GELU,
@@ -9,15 +11,14 @@ export {
   Softmax,
   Softplus,
   Tanh,
-} from "./activation.ts";
-export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./attention.ts";
-export { ModuleDict, ModuleList, Sequential } from "./container.ts";
-export { Conv2d, type Conv2dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from "./conv.ts";
-export { Dropout, Dropout2d } from "./dropout.ts";
-export { Flatten, Unflatten } from "./flatten.ts";
-export * as functional from "./functional/index.ts";
-export * as init from "./init.ts";
-export { Identity, Linear, type LinearOptions } from "./linear.ts";
+} from "./layers/activation.ts";
+export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./layers/attention.ts";
+export { ModuleDict, ModuleList, Sequential } from "./layers/container.ts";
+export { Conv2d, type Conv2dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from "./layers/conv.ts";
+export { Dropout, Dropout2d } from "./layers/dropout.ts";
+export { Embedding } from "./layers/embedding.ts";
+export { Flatten, Unflatten } from "./layers/flatten.ts";
+export { Identity, Linear, type LinearOptions } from "./layers/linear.ts";
 export {
   BCELoss,
   type BCELossOptions,
@@ -32,8 +33,7 @@ export {
   type NLLLossOptions,
   SmoothL1Loss,
   type SmoothL1LossOptions,
-} from "./loss.ts";
-export { Module } from "./module.ts";
+} from "./layers/loss.ts";
 export {
   BatchNorm1d,
   BatchNorm2d,
@@ -41,10 +41,10 @@ export {
   GroupNorm,
   LayerNorm,
   type LayerNormOptions,
-} from "./norm.ts";
+} from "./layers/norm.ts";
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./layers/pooling.ts";
+export { Upsample } from "./layers/upsample.ts";
+export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
-export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./pooling.ts";
-export { Embedding } from "./sparse.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state.ts";
-export { Upsample } from "./upsample.ts";
 export * as utils from "./utils.ts";

@@ -9,9 +9,9 @@ import {
   refusePromise,
 } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { keep } from "../tensor/scope.ts";
+import { keep } from "../tensor/lifetime/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { describeModule } from "./describe.ts";
+import { describeModule } from "./internal/describe.ts";
 import { Parameter } from "./parameter.ts";
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./state.ts";
 

@@ -1,6 +1,5 @@
 /** Optimizers and learning rate schedulers: `torch.optim` in camelCase. */
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
-export { OneCycleLR, type OneCycleLROptions } from "./one_cycle.ts";
 export {
   type LearningRate,
   Optimizer,
@@ -9,8 +8,9 @@ export {
   type ParamState,
   type Params,
 } from "./optimizer.ts";
-export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./reduce_on_plateau.ts";
 export { RMSprop, type RMSpropOptions } from "./rmsprop.ts";
+export { OneCycleLR, type OneCycleLROptions } from "./schedulers/one_cycle.ts";
+export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from "./schedulers/reduce_on_plateau.ts";
 export {
   CosineAnnealingLR,
   LambdaLR,
@@ -19,6 +19,6 @@ export {
   MultiStepLR,
   type SchedulerStateDict,
   StepLR,
-} from "./scheduler.ts";
-export { SequentialLR } from "./sequential.ts";
+} from "./schedulers/scheduler.ts";
+export { SequentialLR } from "./schedulers/sequential.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";

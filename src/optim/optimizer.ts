@@ -3,7 +3,7 @@ import "../disposable.ts";
 import { checkNumber, describe, isObject, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { zeros } from "../tensor/fill.ts";
-import { keep, scope } from "../tensor/scope.ts";
+import { keep, scope } from "../tensor/lifetime/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
 
 /** What every optimizer's options have: schedulers change it. */

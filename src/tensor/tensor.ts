@@ -1,4 +1,5 @@
 import "../disposable.ts";
+import { type Edge, type Leaf, Node, runBackward } from "../autograd/graph.ts";
 import {
   checkBoolean,
   checkChoice,
@@ -53,11 +54,10 @@ import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
-import { type Edge, type Leaf, Node, runBackward } from "./graph.ts";
-import { Handle } from "./handle.ts";
+import { Handle } from "./lifetime/handle.ts";
+import { noteOrigin, setTensorClass } from "./lifetime/reclaim.ts";
+import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
 import { formatTensor } from "./print.ts";
-import { noteOrigin, setTensorClass } from "./reclaim.ts";
-import { adoptIntoCurrentScope } from "./scope.ts";
 
 /** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
 export type NestedArray = number | NestedArray[];

@@ -2,7 +2,7 @@ import { checkFunction, checkNumber, describe, describeReturned, isObject, isPro
 import { DataLoader } from "../data/data_loader.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
-import { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
+import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { MovingAverage } from "./moving_average.ts";
 import type { TrainerOptions } from "./trainer_options.ts";

@@ -1,6 +1,7 @@
 import { describe } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { lossCurve, type Picture, type Series } from "../vision/browser.ts";
+import { lossCurve, type Series } from "../plot/line_chart.ts";
+import type { Picture } from "../plot/picture.ts";
 
 /** A line of the log: every so many steps, and at the end of an epoch. All numbers but `seconds` repeat to the bit. */
 export interface LogEntry {

@@ -1,12 +1,12 @@
 import { OptionError, ShapeError } from "../errors.ts";
-import { MultiheadAttention } from "../nn/attention.ts";
-import { Conv2d, ConvTranspose2d } from "../nn/conv.ts";
-import { Linear } from "../nn/linear.ts";
-import { inMode } from "../nn/mode.ts";
+import { inMode } from "../nn/internal/mode.ts";
+import { MultiheadAttention } from "../nn/layers/attention.ts";
+import { Conv2d, ConvTranspose2d } from "../nn/layers/conv.ts";
+import { Linear } from "../nn/layers/linear.ts";
 import { checkOutput, type Module } from "../nn/module.ts";
 import { checkShape, sizeOf } from "../ops/core/array.ts";
 import { zeros } from "../tensor/fill.ts";
-import { scope } from "../tensor/scope.ts";
+import { scope } from "../tensor/lifetime/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
 
 /** One layer of a summary: a module without modules below it. */

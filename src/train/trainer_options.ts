@@ -1,8 +1,8 @@
 import type { DataLoader } from "../data/data_loader.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import type { Module } from "../nn/module.ts";
-import type { ReduceLROnPlateau } from "../optim/reduce_on_plateau.ts";
-import type { AnyOptimizer } from "../optim/scheduler.ts";
+import type { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
+import type { AnyOptimizer } from "../optim/schedulers/scheduler.ts";
 import type { Generator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";

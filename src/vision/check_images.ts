@@ -1,7 +1,7 @@
 import { checkDataset, type Dataset, partsOf } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { describeImages } from "../ops/image/augment.ts";
-import { scope } from "../tensor/scope.ts";
+import { scope } from "../tensor/lifetime/scope.ts";
 import { leaf, Tensor } from "../tensor/tensor.ts";
 
 /** What `checkImages` found, by index. */

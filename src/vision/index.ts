@@ -1,3 +1,3 @@
+export { savePNG } from "../plot/png_file.ts";
 export * from "./browser.ts";
-export { CIFAR10, type CIFAR10Options } from "./cifar10.ts";
-export { savePNG } from "./png_file.ts";
+export { CIFAR10, type CIFAR10Options } from "./datasets/cifar10/cifar10.ts";

@@ -4,8 +4,8 @@ import { checkShape } from "../ops/core/array.ts";
 import { atLeastMask, blocksMask } from "../ops/image/masks.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
+import { scope } from "../tensor/lifetime/scope.ts";
 import { rand, randint } from "../tensor/random.ts";
-import { scope } from "../tensor/scope.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
 
 /** The shape of what is masked: [N,C,H,W], or one image [C,H,W]. */

@@ -210,7 +210,7 @@ const pooledWinograd: ConvCase[] = [
   { x: [3, 2, 9, 19], filters: 3, kernel: [3, 3], padding: [1, 1], bias: true },
 ];
 
-/** What Sequential runs in one pass (src/nn/fusion.ts). */
+/** What Sequential runs in one pass (src/nn/internal/fusion.ts). */
 function fusedTable(
   list: ConvCase[],
   op: "conv2d" | "convTranspose2d",

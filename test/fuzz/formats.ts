@@ -9,13 +9,13 @@ import { Header } from "tar";
 import { getRngState, memory, nn, optim, resetPeakMemory, scope, tensor, WasmgradError } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { loadCheckpoint, type SafetensorsFile, saveCheckpoint, writeSafetensors } from "wasmgrad/io";
-import { WordTokenizer } from "wasmgrad/ssl";
+import { WordTokenizer } from "wasmgrad/self-supervised";
 import { curves, Run, resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
 import { bytesSource, readFrom } from "../../src/io/pieces.ts";
 import { readingSafetensors } from "../../src/io/safetensors_read.ts";
 import { leaf } from "../../src/tensor/tensor.ts";
-import { readCifar10 } from "../../src/vision/cifar10_files.ts";
-import { decodeSheet } from "../../src/vision/cifar10_sheet.ts";
+import { readCifar10 } from "../../src/vision/datasets/cifar10/files.ts";
+import { decodeSheet } from "../../src/vision/datasets/cifar10/sheet.ts";
 import { CaseError, type Kind } from "./campaign.ts";
 import {
   makeSafetensors,

@@ -16,6 +16,7 @@ export {
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
+export { type EmbeddingOptions, embedding, oneHot } from "./embedding.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { linear } from "./linear.ts";
 export {
@@ -41,4 +42,3 @@ export {
   maxPool2d,
 } from "./pooling.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
-export { type EmbeddingOptions, embedding, oneHot } from "./sparse.ts";

@@ -1,0 +1,148 @@
+import { describe } from "../../checks.ts";
+import { OptionError, WasmgradError } from "../../errors.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { forwardFused } from "../internal/fusion.ts";
+import { checkOutput, Module } from "../module.ts";
+
+/** Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are no part of the sequence. */
+abstract class ModuleSequence extends Module implements Iterable<Module> {
+  [index: number]: Module;
+
+  constructor(modules: readonly Module[]) {
+    super();
+    for (const module of modules) this.append(module);
+  }
+
+  get length(): number {
+    let length = 0;
+    while (this[length] !== undefined) length++;
+    return length;
+  }
+
+  /** The module at a position; negative positions count from the end. */
+  at(index: number): Module {
+    const { length } = this;
+    const module = this[index < 0 ? index + length : index];
+    if (!module || !Number.isInteger(index)) {
+      throw new OptionError(
+        `${this.constructor.name}.at: index expected an integer in [${-length}, ${length - 1}], got ${index}`,
+      );
+    }
+    return module;
+  }
+
+  /** Adds a module at the end. Returns this. */
+  append(module: Module): this {
+    if (!(module instanceof Module)) {
+      const came = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
+      throw new OptionError(`${this.constructor.name}: expected modules, got ${came}`);
+    }
+    this[this.length] = module;
+    return this;
+  }
+
+  *[Symbol.iterator](): Iterator<Module> {
+    for (let i = 0; this[i] !== undefined; i++) yield this[i];
+  }
+}
+
+/**
+ * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`, but that modules which a
+ * subclass keeps in fields of its own do not run with them.
+ *
+ * Where a faster pass computes several of them at once (a convolution, its ReLU and its max pooling), it is taken.
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * const net = new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2));
+ * console.log(net.forward(zeros([3, 4])).shape); // [3, 2]
+ * console.log(`${net}`);
+ * ```
+ */
+export class Sequential extends ModuleSequence {
+  constructor(...modules: Module[]) {
+    super(modules);
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = x;
+    for (let i = 0; this[i] !== undefined; ) {
+      const fused = forwardFused(this, i, y);
+      const module = this[i];
+      y = fused ? fused.y : module.forward(y);
+      if (!(y instanceof Tensor)) checkOutput(`${this.constructor.name}: module ${i}`, module, y);
+      i += fused ? fused.modules : 1;
+    }
+    return y;
+  }
+}
+
+function listOf(modules: Iterable<Module>): Module[] {
+  if (typeof modules?.[Symbol.iterator] === "function" && typeof modules !== "string") return [...modules];
+  throw new OptionError(`ModuleList: expected an array of modules, got ${describe(modules)}`);
+}
+
+/**
+ * A list of modules whose parameters are found; it has no `forward` of its own. Matches `torch.nn.ModuleList`.
+ *
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * const layers = new nn.ModuleList([new nn.Linear(4, 4), new nn.Linear(4, 4)]);
+ * console.log(layers.length, Object.keys(layers.stateDict())); // 2 ["0.weight", "0.bias", "1.weight", "1.bias"]
+ * ```
+ */
+export class ModuleList extends ModuleSequence {
+  constructor(modules: Iterable<Module> = []) {
+    super(listOf(modules));
+  }
+
+  override forward(): never {
+    throw new WasmgradError("ModuleList: has no forward(): call its modules");
+  }
+}
+
+/**
+ * Modules under names of one's own; it has no `forward`. Matches `torch.nn.ModuleDict`.
+ *
+ * @example
+ * ```ts
+ * import { nn } from "wasmgrad";
+ * const heads = new nn.ModuleDict({ digit: new nn.Linear(8, 10), parity: new nn.Linear(8, 2) });
+ * console.log(heads.get("parity").stateDict().weight.shape); // [2, 8]
+ * ```
+ */
+export class ModuleDict extends Module {
+  constructor(modules: Record<string, Module> = {}) {
+    super();
+    if (typeof modules !== "object" || modules === null) {
+      throw new OptionError(`ModuleDict: expected an object of modules by name, got ${describe(modules)}`);
+    }
+    for (const [name, module] of Object.entries(modules)) this.set(name, module);
+  }
+
+  override forward(): never {
+    throw new WasmgradError("ModuleDict: has no forward(): call its modules");
+  }
+
+  get(name: string): Module {
+    const found = this.ownModules().find(([key]) => key === name);
+    if (!found) throw new OptionError(`ModuleDict.get: no module "${name}" (known: ${this.keys().join(", ")})`);
+    return found[1];
+  }
+
+  set(name: string, module: Module): this {
+    if (name in Module.prototype || name in ModuleDict.prototype || name === "training" || name.includes(".")) {
+      throw new OptionError(`ModuleDict.set: "${name}" is a name of Module itself or has a dot`);
+    }
+    if (!(module instanceof Module))
+      throw new OptionError(`ModuleDict.set: "${name}" expected a module, got ${describe(module)}`);
+    (this as unknown as Record<string, Module>)[name] = module;
+    return this;
+  }
+
+  keys(): string[] {
+    return this.ownModules().map(([name]) => name);
+  }
+}

@@ -1,0 +1,188 @@
+import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../../checks.ts";
+import { OptionError } from "../../errors.ts";
+import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../../ops/conv/conv_transpose2d.ts";
+import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
+import { Window } from "../../ops/conv/geometry.ts";
+import { Conv2dReluPool } from "../../ops/conv/relu_pool.ts";
+import { apply, expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import { conv2d, convTranspose2d } from "../functional/conv.ts";
+import { emptyParameter, initWeightAndBias } from "../internal/default_init.ts";
+import { formatOptions, formatPair } from "../internal/describe.ts";
+import { Module } from "../module.ts";
+import type { Parameter } from "../parameter.ts";
+
+export interface Conv2dOptions {
+  /** An integer or [height, width]. */
+  kernelSize: Pair;
+  /** Step of the window. Default 1. */
+  stride?: Pair;
+  /** Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only). */
+  padding?: Pair | "same" | "valid";
+  /** Distance between the kernel's taps. Default 1. */
+  dilation?: Pair;
+  /** Channels are split into this many groups, which do not see each other. Default 1. */
+  groups?: number;
+  /** Whether there is a bias. Default true. */
+  bias?: boolean;
+}
+
+export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
+  /** How much of the result is cut off at each side. Default 0. */
+  padding?: Pair;
+  /** Rows and columns added below and to the right. Default 0; less than stride or dilation. */
+  outputPadding?: Pair;
+}
+
+/** The `options` must name a kernel size: without one there is no layer. */
+function requireKernelSize(op: string, options: { kernelSize: Pair }): void {
+  if (typeof options !== "object" || options === null || options.kernelSize === undefined) {
+    throw new OptionError(`${op}: options expected { kernelSize, ... }, got ${JSON.stringify(options)}`);
+  }
+}
+
+/** What convolutions in both directions share: sizes, parameters, their start and their description. */
+abstract class Convolution extends Module {
+  weight: Parameter;
+  /** [outChannels] */
+  bias: Parameter | null;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [number, number];
+  protected readonly window: Window;
+
+  constructor(
+    op: string,
+    inChannels: number,
+    outChannels: number,
+    { kernelSize, bias }: { kernelSize: Pair; bias: boolean },
+    window: Window,
+    weightChannels: (groups: number) => [number, number],
+  ) {
+    super();
+    this.inChannels = checkInteger(op, "inChannels", inChannels, 1);
+    this.outChannels = checkInteger(op, "outChannels", outChannels, 1);
+    this.kernelSize = checkPair(op, "kernelSize", kernelSize, 1);
+    this.window = window;
+    const { groups } = window;
+    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+      throw new OptionError(
+        `${op}: inChannels and outChannels expected multiples of groups, got ${inChannels}, ${outChannels} and groups ${groups}`,
+      );
+    }
+    this.weight = emptyParameter([...weightChannels(groups), ...this.kernelSize]);
+    this.bias = checkBoolean(op, "bias", bias) ? emptyParameter([outChannels]) : null;
+    this.resetParameters();
+  }
+
+  /** Draws the parameters anew. */
+  resetParameters(): void {
+    initWeightAndBias(this.weight, this.bias);
+  }
+
+  protected describe(outputPadding: readonly number[]): string {
+    const { stride, padding, dilation, groups } = this.window;
+    const differs = (pair: readonly number[], from: number) => pair.some((value) => value !== from);
+    return formatOptions(
+      `${this.inChannels}, ${this.outChannels}`,
+      `kernelSize=${formatPair(this.kernelSize)}`,
+      `stride=${formatPair(stride)}`,
+      padding === "same" ? "padding=same" : differs(padding, 0) && `padding=${formatPair(padding)}`,
+      differs(dilation, 1) && `dilation=${formatPair(dilation)}`,
+      differs(outputPadding, 0) && `outputPadding=${formatPair(outputPadding)}`,
+      groups !== 1 && `groups=${groups}`,
+      this.bias === null && "bias=false",
+    );
+  }
+}
+
+const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
+
+/**
+ * 2-D convolution: [N, inChannels, H, W] to [N, outChannels, H', W']; see `functional.conv2d` for the formula. Weight and bias
+ * start uniform in ±1/√(inChannels/groups · kernel area). Matches `torch.nn.Conv2d`.
+ *
+ * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * const conv = new nn.Conv2d(3, 16, { kernelSize: 3, padding: 1 });
+ * console.log(conv.forward(zeros([8, 3, 32, 32])).shape); // [8, 16, 32, 32]
+ * ```
+ */
+export class Conv2d extends Convolution {
+  constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
+    const op = "Conv2d";
+    requireKernelSize(op, options);
+    const { kernelSize, bias, ...rest } = readOptions<Required<Conv2dOptions>>(op, options, {
+      kernelSize: 1,
+      padding: 0,
+      ...WINDOW_DEFAULTS,
+    });
+    const window = new Window(op, rest);
+    super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [outChannels, inChannels / groups]);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, this.window);
+  }
+
+  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
+  forwardRelu(x: Tensor): Tensor {
+    return apply(new Conv2dOp(this.window, true), x, this.weight, this.bias);
+  }
+
+  /** Not for users: the 2x2 max pooling of that, or null where there is no such pass for sizes like these. */
+  forwardReluPool(x: Tensor): Tensor | null {
+    expectTensor("conv2d", "x", x);
+    const op = Conv2dReluPool.for(x.shape, this.weight.shape, this.window);
+    return op && apply(op, x, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return this.describe([0, 0]);
+  }
+}
+
+/**
+ * 2-D transposed convolution: each input pixel paints the kernel into the output; see `functional.convTranspose2d` for the
+ * formula. The weight is [inChannels, outChannels/groups, KH, KW]. Matches `torch.nn.ConvTranspose2d`.
+ *
+ * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * const up = new nn.ConvTranspose2d(16, 3, { kernelSize: 2, stride: 2 });
+ * console.log(up.forward(zeros([8, 16, 16, 16])).shape); // [8, 3, 32, 32]
+ * ```
+ */
+export class ConvTranspose2d extends Convolution {
+  readonly outputPadding: readonly [number, number];
+  declare protected readonly window: TransposedWindow;
+
+  constructor(inChannels: number, outChannels: number, options: ConvTranspose2dOptions) {
+    const op = "ConvTranspose2d";
+    requireKernelSize(op, options);
+    const { kernelSize, bias, ...rest } = readOptions<Required<ConvTranspose2dOptions>>(op, options, {
+      kernelSize: 1,
+      padding: 0,
+      outputPadding: 0,
+      ...WINDOW_DEFAULTS,
+    });
+    const window = new TransposedWindow(op, rest);
+    super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [inChannels, outChannels / groups]);
+    this.outputPadding = window.outputPadding;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return convTranspose2d(x, this.weight, this.bias, this.window);
+  }
+
+  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
+  forwardRelu(x: Tensor): Tensor {
+    return apply(new ConvTranspose2dOp(this.window, true), x, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return this.describe(this.outputPadding);
+  }
+}

@@ -1,0 +1,59 @@
+import { checkInteger, readOptions } from "../../checks.ts";
+import { kernels } from "../../runtime/kernels.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { embedding } from "../functional/embedding.ts";
+import { normal } from "../init.ts";
+import { emptyParameter } from "../internal/default_init.ts";
+import { Module } from "../module.ts";
+import type { Parameter } from "../parameter.ts";
+
+/**
+ * A table of `numEmbeddings` learnt vectors: int32 indices [...] give [..., embeddingDim]. Starts normal(0, 1). Matches
+ * `torch.nn.Embedding`.
+ *
+ * @param options `paddingIdx`: a row that starts as zeros and gets no gradient (negative counts from the end). Default none.
+ * @example
+ * ```ts
+ * import { nn, tensor } from "wasmgrad";
+ * const words = new nn.Embedding(10, 3);
+ * console.log(words.forward(tensor(Int32Array.of(1, 5, 1))).shape); // [3, 3]
+ * ```
+ */
+export class Embedding extends Module {
+  /** [numEmbeddings, embeddingDim] */
+  weight: Parameter;
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly paddingIdx: number | null;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options?: { paddingIdx?: number | null }) {
+    super();
+    const op = "Embedding";
+    this.numEmbeddings = checkInteger(op, "numEmbeddings", numEmbeddings, 1);
+    this.embeddingDim = checkInteger(op, "embeddingDim", embeddingDim, 1);
+    const { paddingIdx } = readOptions(op, options, { paddingIdx: null as number | null });
+    if (paddingIdx !== null) checkInteger(op, "paddingIdx", paddingIdx, -numEmbeddings, numEmbeddings - 1);
+    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.weight = emptyParameter([numEmbeddings, embeddingDim]);
+    this.resetParameters();
+  }
+
+  /** Draws the vectors anew. */
+  resetParameters(): void {
+    normal(this.weight);
+    const { paddingIdx } = this;
+    if (paddingIdx === null) return;
+    const { array } = this.weight;
+    kernels().fillZero(array.ptr + paddingIdx * this.embeddingDim * 4, this.embeddingDim * 4);
+    array.block.version++;
+  }
+
+  override forward(index: Tensor): Tensor {
+    return embedding(index, this.weight, { paddingIdx: this.paddingIdx });
+  }
+
+  override extraRepr(): string {
+    const padding = this.paddingIdx === null ? "" : `, paddingIdx=${this.paddingIdx}`;
+    return `${this.numEmbeddings}, ${this.embeddingDim}${padding}`;
+  }
+}

@@ -1,0 +1,90 @@
+import { type Pair, readOptions } from "../../checks.ts";
+import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../../ops/pool/avg_pool2d.ts";
+import { MaxPool2d as MaxPool2dOp } from "../../ops/pool/max_pool2d.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import {
+  type AdaptiveSize,
+  type AvgPool2dOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  type MaxPool2dOptions as MaxPool2dFunctionOptions,
+  maxPool2d,
+} from "../functional/pooling.ts";
+import { formatGiven } from "../internal/describe.ts";
+import { Module } from "../module.ts";
+
+/** `returnIndices` is the function's only: a module gives one tensor. */
+export type MaxPool2dOptions = Omit<MaxPool2dFunctionOptions, "returnIndices">;
+
+const MAX_POOL_DEFAULTS: Required<MaxPool2dOptions> = { stride: null, padding: 0, dilation: 1, ceilMode: false };
+
+// the ops made and dropped in these constructors check the options: a bad one is refused here, not at the first forward()
+
+/**
+ * The maximum of each window. See `functional.maxPool2d`. Matches `torch.nn.MaxPool2d`.
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * console.log(new nn.MaxPool2d(2, { stride: 2 }).forward(zeros([1, 3, 8, 8])).shape); // [1, 3, 4, 4]
+ * ```
+ */
+export class MaxPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: Readonly<MaxPool2dOptions>;
+
+  constructor(kernelSize: Pair, options?: MaxPool2dOptions) {
+    super();
+    new MaxPool2dOp(kernelSize, readOptions("MaxPool2d", options, MAX_POOL_DEFAULTS));
+    this.kernelSize = kernelSize;
+    this.options = { ...options };
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, { ...this.options, returnIndices: false });
+  }
+
+  override extraRepr(): string {
+    return formatGiven({ kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
+/** The mean of each window. See `functional.avgPool2d`. Matches `torch.nn.AvgPool2d`. */
+export class AvgPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: Readonly<AvgPool2dOptions>;
+
+  constructor(kernelSize: Pair, options?: AvgPool2dOptions) {
+    super();
+    new AvgPool2dOp(kernelSize, options);
+    this.kernelSize = kernelSize;
+    this.options = { ...options };
+  }
+
+  override forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernelSize, this.options);
+  }
+
+  override extraRepr(): string {
+    return formatGiven({ kernelSize: this.kernelSize, ...this.options });
+  }
+}
+
+/** The mean of windows chosen so that the result has a given size. Matches `torch.nn.AdaptiveAvgPool2d`. */
+export class AdaptiveAvgPool2d extends Module {
+  readonly outputSize: AdaptiveSize;
+
+  constructor(outputSize: AdaptiveSize) {
+    super();
+    new AdaptiveAvgPool2dOp(outputSize);
+    this.outputSize = outputSize;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.outputSize);
+  }
+
+  override extraRepr(): string {
+    return formatGiven({ outputSize: this.outputSize });
+  }
+}

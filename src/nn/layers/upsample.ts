@@ -1,0 +1,33 @@
+import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { interpolate } from "../functional/interpolate.ts";
+import { formatGiven } from "../internal/describe.ts";
+import { Module } from "../module.ts";
+
+/**
+ * Resizes [N, C, H, W] to a `size` or by a `scaleFactor`, `mode` "nearest" (the default) or "bilinear". Matches
+ * `torch.nn.Upsample`; see `functional.interpolate`.
+ *
+ * @example
+ * ```ts
+ * import { nn, zeros } from "wasmgrad";
+ * console.log(new nn.Upsample({ scaleFactor: 2 }).forward(zeros([1, 3, 4, 5])).shape); // [1, 3, 8, 10]
+ * ```
+ */
+export class Upsample extends Module {
+  readonly options: Readonly<InterpolateOptions>;
+
+  constructor(options: InterpolateOptions) {
+    super();
+    new Interpolate(options);
+    this.options = { ...options };
+  }
+
+  override forward(x: Tensor): Tensor {
+    return interpolate(x, this.options);
+  }
+
+  override extraRepr(): string {
+    return formatGiven(this.options);
+  }
+}

@@ -1,0 +1,2 @@
+export * from "./browser.ts";
+export { savePNG } from "./png_file.ts";

@@ -1,0 +1,184 @@
+import { checkBoolean } from "../../checks.ts";
+import { WasmgradError } from "../../errors.ts";
+import { addressSpaceLeft } from "../../runtime/address_space.ts";
+import { frames } from "../../runtime/block.ts";
+import { allocatorStatistics, bytesAllocated, exhaustion } from "../../runtime/memory.ts";
+import { nodeModule } from "../../runtime/node_module.ts";
+import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
+
+/**
+ * Tensors outside every scope are the garbage collector's to find, but it does not see WebAssembly memory. So it is told of the pressure: for
+ * each PRESSURE_BYTES of such tensors one of them holds an array buffer of that size. Nobody touches the buffers, so they take address
+ * space only. Where memory is exhausted all the same, as in a loop that never lets the event loop turn, what is unreachable is asked
+ * for and released at once, where the engine can tell (Node, by its inspector).
+ */
+
+/** Above 32 MiB, which malloc always takes from the system and gives back to it. */
+const PRESSURE_BYTES = 33 * 2 ** 20;
+/** Where address space is limited, JavaScript's heap needs it more. */
+const ADDRESS_SPACE_TO_LEAVE = 2 ** 30;
+
+/** The backstop for tensors that no scope owns: they are released when the garbage collector finds them. */
+const finalizer = new FinalizationRegistry<Handle>((handle) => handle.release("the garbage collector"));
+const pressure = new WeakMap<Owned, ArrayBuffer>();
+let bytes = 0;
+let prototype: object | undefined;
+
+/** Puts a tensor into the garbage collector's care. */
+export function leaveToCollector(tensor: Owned): void {
+  const { handle } = tensor;
+  finalizer.register(tensor, handle);
+  unscoped.add(handle);
+  bytes += handle.block.bytes;
+  if (bytes < PRESSURE_BYTES) return;
+  try {
+    const size = Math.min(bytes, 2 ** 31);
+    if (addressSpaceLeft() > size + ADDRESS_SPACE_TO_LEAVE) pressure.set(tensor, new ArrayBuffer(size));
+  } catch {
+    // no address space is left for it
+  }
+  bytes = 0;
+}
+
+/** The handle of a tensor; undefined for any other object. */
+export let handleOf: (value: object) => Handle | undefined;
+
+/** Told by the class itself: this file is below it. */
+export function setTensorClass(of: object, handle: typeof handleOf): void {
+  prototype = of;
+  handleOf = handle;
+}
+
+/** All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the engine cannot tell. */
+function reachableTensors(): object[] | undefined {
+  const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
+  let tensors: object[] | undefined;
+  let session: import("node:inspector").Session | undefined;
+  try {
+    const inspector = nodeModule("node:inspector");
+    if (!inspector) return undefined;
+    session = new inspector.Session();
+    session.connect();
+    const post = (method: string, parameters: object) => {
+      let result: { result?: { objectId?: string }; objects?: { objectId?: string } } = {};
+      session?.post(method, parameters, (_error: Error | null, answer: object = {}) => {
+        result = answer;
+      });
+      return result;
+    };
+    meeting.__wasmgrad = {
+      prototype,
+      take(found) {
+        tensors = found;
+      },
+    };
+    const { result } = post("Runtime.evaluate", { expression: "__wasmgrad.prototype" });
+    const { objects } = post("Runtime.queryObjects", { prototypeObjectId: result?.objectId });
+    const functionDeclaration = "function () { __wasmgrad.take(this); }";
+    post("Runtime.callFunctionOn", { objectId: objects?.objectId, functionDeclaration });
+  } catch {
+    // no inspector, or it is not allowed
+  } finally {
+    session?.disconnect();
+    delete meeting.__wasmgrad;
+  }
+  return Array.isArray(tensors) ? tensors : undefined;
+}
+
+/** A sweep takes a tenth of a second. One that frees less than this share of the memory, … */
+const LITTLE = 1 / 16;
+/** … when less than this share was allocated since the last one, is a vain one: a loop of such takes hours, … */
+const SOON = 1 / 256;
+/** … so after as many in a row memory counts as exhausted. */
+const MOST_VAIN = 20;
+
+let vainSweeps = 0;
+let allocatedBefore = 0;
+let gaveUp = false;
+
+/**
+ * Releases tensors outside every scope that nobody can reach. Not those whose memory was asked for in this frame or the one before: an operation
+ * may be at work on it, whose tensor is not needed any more.
+ */
+function sweep(): boolean {
+  gaveUp = false;
+  const found = reachableTensors();
+  if (!found) return false;
+  const { liveBytes } = allocatorStatistics();
+  const reachable = new Set(found.map(handleOf));
+  let released = false;
+  for (const handle of [...unscoped]) {
+    if (reachable.has(handle) || handle.usedIn >= frames - 1) continue;
+    handle.release("the garbage collector");
+    released = true;
+  }
+  if (!released) return false;
+  const freed = liveBytes - allocatorStatistics().liveBytes;
+  const allocated = bytesAllocated() - allocatedBefore;
+  allocatedBefore += allocated;
+  vainSweeps = freed < LITTLE * liveBytes && allocated < SOON * liveBytes ? vainSweeps + 1 : 0;
+  if (vainSweeps < MOST_VAIN) return true;
+  vainSweeps = 0;
+  gaveUp = true;
+  return false;
+}
+
+exhaustion.reclaim = sweep;
+
+let debug = false;
+
+/**
+ * With `true`, tensors remember from now on where they were made, and an OutOfMemoryError names the lines that made the most bytes which
+ * are still live. It makes tensors slow: for finding out only.
+ *
+ * @throws OptionError unless it is given a boolean.
+ * @example
+ * ```ts
+ * import { setMemoryDebug, zeros } from "wasmgrad";
+ * setMemoryDebug(true);
+ * console.log(zeros([4]).shape); // an OutOfMemoryError would name this line
+ * setMemoryDebug(false);
+ * ```
+ */
+export function setMemoryDebug(value: boolean): void {
+  debug = checkBoolean("setMemoryDebug", "value", value);
+}
+
+/** Notes where a tensor is made, with setMemoryDebug(true). */
+export function noteOrigin(handle: Handle): void {
+  if (!debug) return;
+  origins.set(handle, new WasmgradError());
+}
+
+/** Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers, bundles that are no modules). */
+const ownFolder = ((import.meta.url as string | undefined) ?? "").replace(/tensor\/[^/]*$/, "").replace(/[^/]*$/, "");
+
+/** The first line of a stack that is not this library's. */
+function userLine({ stack = "" }: Error): string {
+  const lines = stack.split("\n").slice(1);
+  const path = ownFolder.replace(/^file:\/\//, "");
+  return (lines.find((line) => !line.includes(path)) ?? lines.at(-1) ?? "").trim();
+}
+
+exhaustion.explain = () => {
+  const parts: string[] = [];
+  if (gaveUp) parts.push(` The last ${MOST_VAIN} searches for garbage found next to none.`);
+  const handles = [...unscoped];
+  if (handles.length > 0) {
+    const held = handles.reduce((sum, { block }) => sum + block.bytes, 0);
+    parts.push(
+      ` ${handles.length} live tensors of ${held} bytes belong to no scope (parameters and optimizer state included). JavaScript finds garbage among them ` +
+        "only when the event loop turns: in a loop without a turn, use scope(), or await a timer now and then.",
+    );
+  }
+  if (origins.size > 0) {
+    const byLine = new Map<string, number>();
+    for (const [handle, origin] of origins) {
+      const line = userLine(origin);
+      byLine.set(line, (byLine.get(line) ?? 0) + handle.block.bytes);
+    }
+    const most = [...byLine].sort((a, b) => b[1] - a[1]).slice(0, 3);
+    parts.push(` Most live bytes were made ${most.map(([line, size]) => `${line} (${size} bytes)`).join(", ")}.`);
+  } else if (!debug) parts.push(" setMemoryDebug(true) finds the lines that make them.");
+  return parts.join("");
+};

@@ -1,0 +1,369 @@
+import "../../disposable.ts";
+import { checkBoolean, checkFunction, readOptions, refusePromise } from "../../checks.ts";
+import { OptionError, ReleasedError } from "../../errors.ts";
+import { nodeModule } from "../../runtime/node_module.ts";
+import { HandleList, type Owned } from "./handle.ts";
+import { handleOf, leaveToCollector } from "./reclaim.ts";
+
+/** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
+let current: Scope | null = null;
+
+/** Whether a synchronous scope() is running. No other task can come in between, so its scopes are in `current`, which is quicker to ask than `tasks`. */
+let synchronous = false;
+
+type Storage = import("node:async_hooks").AsyncLocalStorage<Scope | null>;
+
+/**
+ * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened that an `await` may
+ * find open: a program without such scopes does not pay for it.
+ */
+let tasks: Storage | undefined;
+
+/** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
+function followTasks(): Storage | undefined {
+  if (tasks) return tasks;
+  const hooks = nodeModule("node:async_hooks");
+  if (!hooks?.AsyncLocalStorage) return undefined;
+  const storage = new hooks.AsyncLocalStorage<Scope | null>();
+  try {
+    storage.enterWith(null);
+  } catch {
+    return undefined; // some runtimes for servers have run() only
+  }
+  tasks = storage;
+  return tasks;
+}
+
+/**
+ * Counts stretches of code that run without an `await` in between. A scope that an asynchronous function opens before its first `await` is open for
+ * its caller as well, and nothing tells whose tensors are whose. So where the end of the stretch finds such a scope open, its tensors go to the
+ * scope around, or into the garbage collector's care, and it gets no more.
+ */
+let stretch = 1;
+const EVERYWHERE = 0;
+const NOWHERE = -1;
+let stretchEnds = false;
+/** Scopes of this stretch that are open, perhaps for a caller too. */
+const doubtful = new Set<Scope>();
+
+function beginStretch(): number {
+  if (stretchEnds) return stretch;
+  stretchEnds = true;
+  queueMicrotask(() => {
+    stretchEnds = false;
+    stretch++;
+    current = null;
+    for (const scope of doubtful) scope.handOver();
+    doubtful.clear();
+  });
+  return stretch;
+}
+
+/** The innermost scope that is open for the running task. */
+function openScope(): Scope | null {
+  return tasks && !synchronous ? Scope.innermostOpen(tasks.getStore() ?? null) : current;
+}
+
+function enter(scope: Scope | null): void {
+  if (tasks && !synchronous) tasks.enterWith(scope);
+  else current = scope;
+}
+
+/** Runs `body` with scopes in `current` (true) or in `tasks`, and puts both back as they were. */
+function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T {
+  const [outerMode, outer] = [synchronous, current];
+  synchronous = mode;
+  current = scope;
+  try {
+    return body();
+  } finally {
+    synchronous = outerMode;
+    current = Scope.innermostOpen(outer);
+  }
+}
+
+/**
+ * Runs a function as a task of its own: scopes that it leaves open across an `await` are not open for the caller, who goes on meanwhile.
+ */
+export function asTask<T>(body: () => T): T {
+  const scope = openScope();
+  const storage = followTasks();
+  return storage ? inMode(false, null, () => storage.run(scope, body)) : body();
+}
+
+/**
+ * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
+ * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
+ *
+ * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other tasks. A task begins with
+ * `scope(async () => …)`. A `new Scope()`, and the first turn of a loader's loop, own tensors only where they close before the next `await`: at that, nothing
+ * tells their function's tensors from its caller's, and all go to the scope around, or, where there is none, into the garbage collector's care.
+ *
+ * In browsers no scope is open after an `await`; a `new Scope(name, { enter: false })` is open inside its `run(() => …)`, up to the next one.
+ *
+ * @throws OptionError for an unknown option.
+ * @example
+ * ```ts
+ * import { Scope, rand } from "wasmgrad";
+ * {
+ *   using batch = new Scope("batch");
+ *   console.log(rand([2, 2]).sum().item());
+ * } // released here
+ * ```
+ */
+export class Scope implements Disposable {
+  readonly name: string;
+  readonly handles = new HandleList();
+  #parent: Scope | null;
+  #open = true;
+  /** In which stretch it gets tensors. */
+  #stretch = EVERYWHERE;
+  /** Its tensors, as long as some may be a caller's. */
+  #tensors: Owned[] | null = null;
+
+  /**
+   * @param name for messages
+   * @param options `enter` (default true): whether the scope is open from now on; else only inside of `run`.
+   */
+  constructor(name = "a scope", options?: { enter?: boolean }) {
+    this.name = name;
+    const entered =
+      options === undefined || checkBoolean("Scope", "enter", readOptions("Scope", options, { enter: true }).enter);
+    if (entered && !synchronous) {
+      followTasks();
+      this.#stretch = beginStretch();
+      this.#tensors = [];
+      doubtful.add(this);
+    }
+    this.#parent = openScope();
+    if (entered) enter(this);
+  }
+
+  /**
+   * Runs `body` inside this scope and returns what it returns. In Node, Deno and Bun an asynchronous body stays inside across each `await`; in
+   * browsers only up to the first one: there, call `run` again after it.
+   *
+   * @throws ReleasedError where the scope is closed.
+   * @example
+   * ```ts
+   * import { Scope, rand } from "wasmgrad";
+   * const request = new Scope("a request", { enter: false });
+   * const image = request.run(() => rand([3, 8, 8]));
+   * await new Promise((resolve) => setTimeout(resolve)); // other requests may run meanwhile
+   * console.log(request.run(() => image.mean().shape)); // []
+   * request.close();
+   * ```
+   */
+  run<T>(body: () => T): T {
+    checkFunction("Scope.run", "body", body);
+    if (!this.#open) throw new ReleasedError(`Scope.run: ${this.name} is closed`);
+    const storage = followTasks();
+    return storage ? inMode(false, null, () => storage.run(this, body)) : inMode(synchronous, this, body);
+  }
+
+  /** Whether an `await` found it open; then it gets no more tensors. */
+  get awaited(): boolean {
+    return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
+  }
+
+  /** Says that it is not open for a caller: that its function has come back from an `await` before, or that the caller waits. */
+  settle(): void {
+    this.#tensors = null;
+    doubtful.delete(this);
+    this.#stretch = tasks ? EVERYWHERE : beginStretch();
+  }
+
+  /** Gives away what may be a caller's. */
+  handOver(): void {
+    const outer = Scope.adopting(this.#parent);
+    for (const tensor of this.#tensors ?? []) if (tensor.handle.list === this.handles) adopt(tensor, outer);
+    this.#tensors = null;
+  }
+
+  take(tensor: Owned): void {
+    this.handles.add(tensor.handle);
+    this.#tensors?.push(tensor);
+  }
+
+  get closed(): boolean {
+    return !this.#open;
+  }
+
+  /** Releases what the scope owns. Closing twice is harmless. */
+  close(): void {
+    if (!this.#open) return;
+    // scopes opened inside this one and still open were abandoned: they close with it
+    let inner = openScope();
+    if (this.#isAround(inner)) {
+      for (; inner !== null && inner !== this; inner = openScope()) {
+        inner.#end(`the end of ${this.name}, inside of which ${inner.name} was opened and not closed`);
+      }
+    }
+    this.#end(`the end of ${this.name}`);
+  }
+
+  #isAround(scope: Scope | null): boolean {
+    for (let inner = scope; inner; inner = inner.#parent) if (inner === this) return true;
+    return false;
+  }
+
+  #end(reason: string): void {
+    this.#open = false;
+    if (this.#tensors) {
+      this.#tensors = null;
+      doubtful.delete(this);
+    }
+    enter(Scope.innermostOpen(openScope()));
+    for (let handle = this.handles.oldest; handle; handle = this.handles.oldest) {
+      this.handles.delete(handle);
+      handle.release(reason);
+    }
+  }
+
+  /** `scope`, or the nearest around it that is open. */
+  static innermostOpen(scope: Scope | null): Scope | null {
+    let found = scope;
+    while (found && !found.#open) found = found.#parent;
+    return found;
+  }
+
+  /** `scope`, or the nearest around it that gets new tensors. */
+  static adopting(scope: Scope | null): Scope | null {
+    let found = Scope.innermostOpen(scope);
+    while (found?.awaited) found = Scope.innermostOpen(found.#parent);
+    return found;
+  }
+
+  /** Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
+  static async outside<T>(wait: () => Promise<T>): Promise<T> {
+    const inside = openScope();
+    const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);
+    inside?.settle();
+    if (inside) inside.#stretch = NOWHERE;
+    try {
+      const storage = tasks;
+      if (storage) return await inMode(false, null, () => storage.run(null, wait));
+      current = null;
+      return await wait();
+    } finally {
+      if (inside) inside.#stretch = everywhere ? EVERYWHERE : beginStretch();
+      if (!tasks) current = Scope.innermostOpen(inside);
+    }
+  }
+
+  /** Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the scope around this one. */
+  moveToParent(value: unknown): void {
+    const outer = Scope.adopting(this.#parent);
+    forEachTensor(value, (tensor) => {
+      const { handle } = tensor;
+      const tensorOf = handle.gradOf?.list === this.handles && !handle.kept ? handle.gradOf : null;
+      if (handle.releasedBy !== null || (handle.list !== this.handles && !tensorOf)) return;
+      tensorOf?.disownGrad();
+      adopt(tensor, outer);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function adopt(tensor: Owned, scope: Scope | null): void {
+  if (scope) scope.take(tensor);
+  else leaveToCollector(tensor);
+}
+
+/** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
+export function adoptIntoCurrentScope(tensor: Owned): void {
+  adopt(tensor, Scope.adopting(openScope()));
+}
+
+function isTensor(value: unknown): value is Owned {
+  return typeof value === "object" && value !== null && handleOf(value) !== undefined;
+}
+
+/** Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however deep. Cycles are no harm. */
+function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
+  const seen = new Set<unknown>();
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value !== "object" || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (isTensor(value)) visit(value);
+    else if (Array.isArray(value) || value instanceof Set) for (const item of value) pending.push(item);
+    else if (value instanceof Map) for (const entry of value) pending.push(...entry);
+    else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) pending.push(item);
+  }
+}
+
+/**
+ * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects, Maps
+ * and Sets of them, however deep): these belong to the scope around.
+ *
+ * An `async` function has a scope of its own as well, which follows it across each `await` (in Node, Deno and Bun): tasks that overlap do not
+ * release each other's tensors, and loops over a DataLoader in them neither. In browsers that is an OptionError; see `Scope.run`.
+ *
+ * @example
+ * ```ts
+ * import { rand, scope } from "wasmgrad";
+ * const mean = scope(() => rand([1000]).sub(0.5).square().mean());
+ * console.log(mean.item());
+ * ```
+ */
+export function scope<T>(body: () => T): T {
+  checkFunction("scope", "body", body);
+  if (isAsyncFunction(body)) return taskScope(body) as T;
+  return inMode(true, openScope(), () => {
+    const own = new Scope("scope()");
+    try {
+      const result = body();
+      if (!isTensor(result)) {
+        refusePromise("scope", result, "; write scope(async () => ...), whose scope follows it across each await");
+      }
+      own.moveToParent(result);
+      return result;
+    } finally {
+      own.close();
+    }
+  });
+}
+
+function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
+  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
+}
+
+/** scope() of an asynchronous function: the scope follows it, and closes when it ends. */
+function taskScope<T>(body: () => Promise<T>): Promise<T> {
+  if (!followTasks()) {
+    throw new OptionError(
+      "scope: expected a function that is not async, since a scope cannot follow a task in this runtime; " +
+        "use new Scope(name, { enter: false }) and its run(() => ...) between the awaits",
+    );
+  }
+  const own = new Scope("scope()", { enter: false });
+  return own.run(async () => {
+    try {
+      const result = await body();
+      own.moveToParent(result);
+      return result;
+    } finally {
+      own.close();
+    }
+  });
+}
+
+/**
+ * Keeps a tensor beyond the scope that owns it: it lives until it is released by hand or no longer reachable.
+ * Returns the tensor.
+ */
+export function keep<T extends Owned>(tensor: T): T {
+  if (!isTensor(tensor))
+    throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
+  const { handle } = tensor as T;
+  handle.check("keep: a tensor");
+  // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's
+  if (!handle.kept) adopt(tensor, null);
+  handle.kept = true;
+  return tensor;
+}

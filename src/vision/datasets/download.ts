@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
+import { DataError } from "../../errors.ts";
+
+const MIB = 1024 * 1024;
+
+interface Progress {
+  update(bytes: number): void;
+  stop(): void;
+}
+
+/** A bar on a terminal, else a line at every quarter, on standard error. */
+async function startProgress(label: string, total: number): Promise<Progress> {
+  const size = total > 0 ? `${(total / MIB).toFixed(1)} MiB` : "unknown size";
+  if (!process.stderr.isTTY || total === 0) {
+    console.error(`${label}: ${size}`);
+    let quarter = 1;
+    return {
+      update(bytes) {
+        for (; total > 0 && bytes >= (total * quarter) / 4; quarter++) console.error(`${label}: ${quarter * 25} %`);
+      },
+      stop() {},
+    };
+  }
+  const { default: progress } = await import("cli-progress");
+  const bar = new progress.SingleBar(
+    { format: `${label} {bar} {percentage} % of ${size}, {eta_formatted} left`, hideCursor: true },
+    progress.Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  return { update: (bytes) => bar.update(bytes), stop: () => bar.stop() };
+}
+
+/** What went wrong with a request, down to the cause that `fetch` hides. */
+function reason(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message ? `${message} (${cause.message})` : message;
+}
+
+/**
+ * Downloads a file to `path` and checks its MD5. The caller removes what a failure left there.
+ *
+ * @throws DataError when the server cannot be reached or answers anything but the whole file.
+ */
+export async function downloadFile(url: string, path: string, md5: string, signal?: AbortSignal): Promise<void> {
+  const hash = createHash("md5");
+  let bytes = 0;
+  try {
+    const response = await fetch(url, { signal });
+    if (!response.ok || !response.body) {
+      throw new DataError(`expected status 200, got ${response.status} ${response.statusText}`);
+    }
+    const progress = await startProgress(url, Number(response.headers.get("content-length") ?? 0));
+    try {
+      await pipeline(
+        Readable.fromWeb(response.body as ReadableStream<Uint8Array>),
+        async function* (chunks: AsyncIterable<Uint8Array>) {
+          for await (const chunk of chunks) {
+            hash.update(chunk);
+            bytes += chunk.length;
+            progress.update(bytes);
+            yield chunk;
+          }
+        },
+        createWriteStream(path, { flush: true }),
+        { signal },
+      );
+    } finally {
+      progress.stop();
+    }
+  } catch (cause) {
+    throw new DataError(`${url} to ${path}: ${reason(cause)}`, { cause });
+  }
+  const came = hash.digest("hex");
+  if (came !== md5) throw new DataError(`${url}: expected MD5 ${md5}, got ${came} after ${bytes} bytes`);
+}
