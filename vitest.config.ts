@@ -11,5 +11,10 @@ export default defineConfig({
     ],
   },
   // no test times anything: the limit is for hangs, with room for slow and shared machines
-  test: { include: ["test/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/product/browser/**"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
 });

@@ -66,13 +66,13 @@ export function installInto(project: string, tarball: Tarball): void {
   });
 }
 
-/** Runs test/package/program.mjs in a project and returns what it printed. */
+/** Runs test/product/package/program.mjs in a project and returns what it printed. */
 export function runProgram(project: string, node = process.execPath): string {
-  copyFileSync(join(root, "test/package/program.mjs"), join(project, "program.mjs"));
+  copyFileSync(join(root, "test/product/package/program.mjs"), join(project, "program.mjs"));
   return execFileSync(node, ["program.mjs"], { cwd: project, encoding: "utf8" }).trim();
 }
 
-/** What test/programs/node_weights.ts prints. */
+/** What test/support/programs/node_weights.ts prints. */
 interface Weights {
   node: string;
   /** With 1, 2, 3 and 4 threads. */
@@ -83,7 +83,7 @@ interface Weights {
 /** Trains the inpainting autoencoder in a project under some Node, with 1 to 4 threads. */
 export async function runWeights(project: string, node: string, steps: number): Promise<Weights> {
   await build({
-    entryPoints: [join(root, "test/programs/node_weights.ts")],
+    entryPoints: [join(root, "test/support/programs/node_weights.ts")],
     outfile: join(project, "weights.mjs"),
     bundle: true,
     format: "esm",
@@ -98,7 +98,7 @@ export async function runWeights(project: string, node: string, steps: number): 
 export const LIBS = [["es2022", "dom"], ["es2022", "esnext.disposable", "dom"], ["es2022"]];
 
 /**
- * Type-checks test/package/consumer.ts, and every declaration that it reaches, in a project under one kind of module resolution, without
+ * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project under one kind of module resolution, without
  * Node's types; returns the errors. `tsc` is the compiler (default: this repository's).
  */
 export function typeCheck(
@@ -107,7 +107,7 @@ export function typeCheck(
   lib: readonly string[],
   tsc = join(root, "node_modules/typescript/bin/tsc"),
 ): string {
-  copyFileSync(join(root, "test/package/consumer.ts"), join(project, "consumer.ts"));
+  copyFileSync(join(root, "test/product/package/consumer.ts"), join(project, "consumer.ts"));
   const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
   const compilerOptions = {
     target: "es2022",

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { CONTROL, LINE, LINES } from "../src/runtime/parallel/worker_source.ts";
-import { askPage, type BrowserName, hasBrowser, ISOLATION, withPackage } from "../test/browser/browsers.ts";
+import { askPage, type BrowserName, hasBrowser, ISOLATION, withPackage } from "../test/product/browser/browsers.ts";
 import { failures, type Result, summary } from "./stress_training.mjs";
 
 const runs = Number(process.argv[2] ?? 15);

@@ -1,5 +1,5 @@
 // Elementary functions of four float32 lanes: polynomials and bit tricks only, so that every machine computes the same
-// bits. Error bounds are in ulp of the float32 result, over the whole range where none is named; test/math.test.ts measures
+// bits. Error bounds are in ulp of the float32 result, over the whole range where none is named; test/unit/ops/math.test.ts measures
 // them against float64.
 // All keep NaN, and inf where the limit exists; results below 2^-126 are rounded as denormals, not flushed.
 //

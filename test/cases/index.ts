@@ -1,19 +1,16 @@
-import { augmentCases } from "./augment.ts";
-import { binaryCases } from "./binary.ts";
 import type { OpCase } from "./case.ts";
-import { conv2dCases, convTranspose2dCases, fusedConvCases } from "./conv2d.ts";
-import { crossEntropyCases } from "./cross_entropy.ts";
-import { gatherImagesCases, maskCases, normalizeCases } from "./image.ts";
-import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./indexing.ts";
-import { interpolateCases } from "./interpolate.ts";
-import { catCases, padCases, stackCases } from "./join.ts";
-import { linearCases, matmulCases } from "./matmul.ts";
-import { normCases } from "./norm.ts";
-import { pairLossCases } from "./pair_loss.ts";
-import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool2d.ts";
-import { extremumCases, meanCases, sumCases, varianceCases } from "./reduce.ts";
-import { softmaxCases } from "./softmax.ts";
-import { unaryCases } from "./unary.ts";
+import { conv2dCases, convTranspose2dCases, fusedConvCases } from "./conv/conv2d.ts";
+import { binaryCases } from "./elementwise/binary.ts";
+import { unaryCases } from "./elementwise/unary.ts";
+import { augmentCases } from "./image/augment.ts";
+import { gatherImagesCases, maskCases, normalizeCases } from "./image/images.ts";
+import { interpolateCases } from "./image/interpolate.ts";
+import { crossEntropyCases } from "./loss/cross_entropy.ts";
+import { pairLossCases } from "./loss/pairwise.ts";
+import { softmaxCases } from "./loss/softmax.ts";
+import { linearCases, matmulCases } from "./matmul/matmul.ts";
+import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./movement/indexing.ts";
+import { catCases, padCases, stackCases } from "./movement/join.ts";
 import {
   expandCases,
   flipCases,
@@ -22,7 +19,10 @@ import {
   reshapeCases,
   sliceCases,
   triangleCases,
-} from "./view.ts";
+} from "./movement/view.ts";
+import { normCases } from "./norm/norm.ts";
+import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool/pool2d.ts";
+import { extremumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
 
 /** Every op's cases. */
 export const allCases: Record<string, OpCase[]> = {

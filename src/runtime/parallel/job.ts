@@ -33,7 +33,7 @@ const LONGEST_NAP_MS = 10;
 /** How often a waiting caller looks whether a worker is dead. */
 const LOOK_EVERY_MS = 2;
 
-/** Kernels that read what they write: to run one again changes the result. test/redo.test.ts finds them all. */
+/** Kernels that read what they write: to run one again changes the result. test/suspicion/redo.test.ts finds them all. */
 export const READ_THEIR_OUTPUT: ReadonlySet<string> = new Set([
   "adamStep",
   "addContiguous",

@@ -151,7 +151,9 @@ export function noteOrigin(handle: Handle): void {
 }
 
 /** Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers, bundles that are no modules). */
-const ownFolder = ((import.meta.url as string | undefined) ?? "").replace(/tensor\/[^/]*$/, "").replace(/[^/]*$/, "");
+const ownFolder = ((import.meta.url as string | undefined) ?? "")
+  .replace(/tensor\/lifetime\/[^/]*$/, "")
+  .replace(/[^/]*$/, "");
 
 /** The first line of a stack that is not this library's. */
 function userLine({ stack = "" }: Error): string {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { checkBoolean, readOptions } from "../../../checks.ts";
 import { DataError, OptionError } from "../../../errors.ts";
+import { SAMPLE } from "../../sample_folder.ts";
 import type { Transform } from "../../transforms.ts";
 import { ImageDataset } from "../image_dataset.ts";
 import { readCifar10 } from "./files.ts";
@@ -20,9 +20,6 @@ export interface CIFAR10Options {
   /** Another place of the authors' archive `cifar-10-binary.tar.gz`. */
   url?: string;
 }
-
-/** The sample's folder, seen from src/vision and from dist/vision. */
-const SAMPLE = fileURLToPath(new URL("../../../../examples/data/cifar10-sample", import.meta.url));
 
 /**
  * CIFAR-10: 60,000 colour images of 32 x 32 pixels in ten classes. Matches `torchvision.datasets.CIFAR10`.
@@ -44,7 +41,7 @@ export class CIFAR10 extends ImageDataset {
    * ```ts
    * import { CIFAR10 } from "wasmgrad/vision";
    * try {
-   *   const trainset = await CIFAR10.load({ root: "../../nowhere" });
+   *   const trainset = await CIFAR10.load({ root: "./nowhere" });
    *   console.log(trainset.length); // 50000
    * } catch (error) {
    *   console.log((error as Error).message); // says what was looked for, and that download: true gets it
@@ -69,7 +66,7 @@ export class CIFAR10 extends ImageDataset {
     if (!existsSync(SAMPLE)) {
       throw new DataError(
         `CIFAR10.sample: ${SAMPLE} is not there: the sample comes with the repository, not with the npm package. ` +
-          'Use CIFAR10.load({ root: "../../data", download: true }) for the whole set.',
+          'Use CIFAR10.load({ root: "./data", download: true }) for the whole set.',
       );
     }
     return loadCifar10({ root: SAMPLE, train, transform }, CIFAR10_SOURCE);

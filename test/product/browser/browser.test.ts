@@ -1,0 +1,141 @@
+/**
+ * The package in headless Chromium: bundled without configuration, it trains to the same bits as in Node, with threads on a
+ * cross-origin isolated page and without them elsewhere. CHROMIUM names the browser (default: the system's chromium).
+ */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { build } from "esbuild";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { inpaintingWeights } from "../../support/programs/inpainting_weights.ts";
+
+const STEPS = 200;
+
+let browser: Browser;
+let server: Server;
+let expected: string;
+
+beforeAll(async () => {
+  const bundle = await build({
+    entryPoints: [new URL("page.ts", import.meta.url).pathname],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    minify: true,
+    logLevel: "error",
+    tsconfigRaw: {}, // not ours: "wasmgrad" is to be found through the package's exports
+  });
+  const isolation = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+  };
+  server = createServer((request, response) => {
+    const headers = request.url?.startsWith("/isolated/") ? isolation : {};
+    if (request.url?.endsWith(".js")) {
+      response.writeHead(200, { "Content-Type": "text/javascript", ...headers }).end(bundle.outputFiles[0].text);
+    } else {
+      const page = '<!doctype html><title>test</title><script type="module" src="page.js"></script>';
+      response.writeHead(200, { "Content-Type": "text/html", ...headers }).end(page);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
+  });
+  expected = (await inpaintingWeights(STEPS, 1)).digest;
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+async function open(path: string, before = ""): Promise<{ page: Page; said: string[] }> {
+  const page = await browser.newPage();
+  await page.addInitScript(before);
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", (error) => said.push(String(error)));
+  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}/`);
+  await page.waitForFunction("globalThis.inpaintingWeights");
+  return { page, said };
+}
+
+test.each([1, 2, 3])("an isolated page with %i threads gives Node's bits", async (threads) => {
+  const { page, said } = await open("isolated");
+  expect(await page.evaluate("crossOriginIsolated")).toBe(true);
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, ${threads})`)).toEqual({ digest: expected, threads });
+  expect(page.workers()).toHaveLength(threads - 1);
+  expect(said).toEqual([]);
+});
+
+test("a page that is not isolated gives Node's bits on one thread, and says once why", async () => {
+  const { page, said } = await open("plain");
+  expect(await page.evaluate("crossOriginIsolated")).toBe(false);
+  expect(await page.evaluate(`inpaintingWeights(${STEPS})`)).toEqual({ digest: expected, threads: 1 });
+  expect(page.workers()).toEqual([]);
+  expect(said).toEqual([expect.stringMatching(/one thread.*Cross-Origin-Opener-Policy: same-origin/)]);
+});
+
+test("where shared memory is refused, and SharedArrayBuffer missing, the bits are the same on one thread", async () => {
+  const { page, said } = await open(
+    "isolated",
+    `{
+      const { Memory } = WebAssembly;
+      WebAssembly.Memory = class extends Memory {
+        constructor(descriptor) {
+          if (descriptor.shared) throw new RangeError("no shared memory");
+          super(descriptor);
+        }
+      };
+      delete globalThis.SharedArrayBuffer;
+    }`,
+  );
+  expect(await page.evaluate(`inpaintingWeights(${STEPS})`)).toEqual({ digest: expected, threads: 1 });
+  expect(page.workers()).toEqual([]);
+  expect(said).toEqual([expect.stringMatching(/one thread, since WebAssembly memory cannot be shared/)]);
+});
+
+test("fast kernels run, and the bits do not depend on the threads", async () => {
+  const { page } = await open("isolated");
+  expect(await page.evaluate('setPrecision("fast")')).toBe("fast");
+  const { digest } = (await page.evaluate(`inpaintingWeights(${STEPS}, 1)`)) as { digest: string };
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 2)`)).toEqual({ digest, threads: 2 });
+  expect(await page.evaluate('setPrecision("reproducible")')).toBe("reproducible");
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 2)`)).toEqual({ digest: expected, threads: 2 });
+});
+
+test("workers that end during the training cost speed only", async () => {
+  const { page } = await open(
+    "isolated",
+    `{
+      const { Worker } = globalThis;
+      globalThis.ended = 0;
+      globalThis.Worker = class extends Worker {
+        constructor(...args) {
+          super(...args);
+          setTimeout(() => {
+            this.terminate();
+            globalThis.ended++;
+          }, 100);
+        }
+      };
+    }`,
+  );
+  expect(await page.evaluate(`inpaintingWeights(${STEPS}, 3)`)).toEqual({ digest: expected, threads: 3 });
+  expect(await page.evaluate("ended")).toBe(2);
+});
+
+test("the entries for browsers have what needs no files", async () => {
+  const { page } = await open("plain");
+  const names = async (module: string) => (await page.evaluate(`Object.keys(${module})`)) as string[];
+  expect(await names("io")).toContain("readSafetensors");
+  expect(await names("io")).not.toContain("saveCheckpoint");
+  expect(await names("vision")).toContain("transforms");
+  expect(await names("vision")).not.toContain("CIFAR10");
+  expect(await names("train")).toContain("Trainer");
+  expect(await names("train")).not.toContain("Run");
+  expect(await names("ssl")).toContain("Encoder");
+});

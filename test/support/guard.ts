@@ -1,0 +1,68 @@
+/** Canary bytes around every block of memory. A test file puts them there with vi.mock("../../src/runtime/memory.ts", …). */
+import { expect } from "vitest";
+
+type Memory = typeof import("../../src/runtime/memory.ts");
+
+/** Bytes of canaries on each side, at least. */
+const MARGIN = 64;
+
+/**
+ * Seen as a float a canary is a NaN, so that a result which depends on one shows. A signalling one: an addition that loads it and
+ * stores it again quiets it, which can be seen. And each address has its own, so that a copy of one to another can be seen.
+ */
+const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
+/** What memory holds that nobody wrote. */
+const UNDEFINED = 0x7f80beef;
+
+const live = new Map<number, number>();
+
+/** What was found so far: writes outside a block, blocks freed twice. */
+export const damageSoFar: string[] = [];
+
+let check = (_address: number, _bytes: number): void => {
+  throw new Error("guard: the memory is not guarded");
+};
+
+/** The memory module with an allocator that surrounds each block, and fills it, with canaries. */
+export function guardMemory(real: Memory): Memory {
+  const words = (bytes: number) => Math.ceil(bytes / 4);
+  const margin = (address: number) => real.i32View(address, MARGIN / 4);
+  const intact = (address: number) => margin(address).every((word, i) => word === canaryAt(address + 4 * i));
+  const surround = (address: number) =>
+    margin(address).forEach((_, i, words) => {
+      words[i] = canaryAt(address + 4 * i);
+    });
+  check = (address, bytes) => {
+    if (!intact(address - MARGIN)) damageSoFar.push(`a write before a block of ${bytes} bytes`);
+    if (!intact(address + words(bytes) * 4)) damageSoFar.push(`a write behind a block of ${bytes} bytes`);
+  };
+  return {
+    ...real,
+    allocate(bytes: number): number {
+      const address = real.allocate(words(bytes) * 4 + 2 * MARGIN) + MARGIN;
+      real.i32View(address, words(bytes)).fill(UNDEFINED);
+      surround(address - MARGIN);
+      surround(address + words(bytes) * 4);
+      live.set(address, bytes);
+      return address;
+    },
+    free(address: number, bytes: number): void {
+      if (live.get(address) !== bytes) {
+        damageSoFar.push(`free of ${bytes} bytes that were not allocated`);
+        return;
+      }
+      check(address, bytes);
+      live.delete(address);
+      real.i32View(address, words(bytes)).fill(UNDEFINED);
+      real.free(address - MARGIN, words(bytes) * 4 + 2 * MARGIN);
+    },
+  };
+}
+
+/** Runs `body`, which keeps nothing, and fails when it wrote outside its blocks. */
+export function undamaged(body: () => void): void {
+  damageSoFar.length = 0;
+  body();
+  for (const [address, bytes] of live) check(address, bytes);
+  expect(damageSoFar).toEqual([]);
+}

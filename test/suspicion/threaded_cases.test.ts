@@ -1,0 +1,60 @@
+/** All cases once more on 2, 3 and 4 threads: each launch that can be is cut into chunks so small that every thread gets some. */
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { ones, scope, setNumThreads } from "wasmgrad";
+import { memory } from "../../src/runtime/memory.ts";
+import { CONTROL } from "../../src/runtime/parallel/worker_source.ts";
+import { allCases } from "../cases/index.ts";
+import { checkCase } from "../support/check_case.ts";
+import { checkFixture } from "../support/check_fixture.ts";
+import { fixtureFolders, readFixtures } from "../support/fixture.ts";
+
+const cut = vi.hoisted(() => ({ launches: 0 }));
+
+vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
+  const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
+  const launch: typeof real.launch = (name, total, grain, ...args) => {
+    // kernels that are told the grain have scratch memory for each of its chunks; some others want whole vectors
+    const whole = grain % 16 === 0 ? 16 : 1;
+    const small = Math.ceil(total / (8 * whole)) * whole;
+    const chosen = (args as readonly number[]).includes(grain) ? grain : Math.min(grain, Math.max(1, small));
+    if (total > chosen) cut.launches++;
+    real.launch(name, total, chosen, ...args);
+  };
+  return { ...real, launch };
+});
+
+/** Workers start while the event loop runs; once idle, they sleep where the next job wakes them. */
+async function workersAreUp(count: number): Promise<void> {
+  const control = new Int32Array(memory.buffer);
+  const until = Date.now() + 30_000;
+  while (Date.now() < until) {
+    scope(() => void ones([100_000]).add(1));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (Atomics.notify(control, CONTROL.generation) === count) return;
+  }
+  throw new Error(`${count} workers did not start`);
+}
+
+/** ops.test.ts compares more; here results of threads that get in each other's way are looked for. */
+const GRADIENT_SAMPLES = 4;
+
+describe.each([2, 3, 4])("%i threads", (threads) => {
+  beforeAll(async () => {
+    setNumThreads(threads);
+    await workersAreUp(threads - 1);
+    cut.launches = 0;
+  }, 60_000);
+  afterAll(() => {
+    setNumThreads(1);
+    expect(cut.launches).toBeGreaterThan(1000);
+  });
+
+  for (const [op, cases] of Object.entries(allCases)) {
+    for (const testCase of cases)
+      test(`${op}: ${testCase.name}`, () => scope(() => checkCase(testCase, GRADIENT_SAMPLES)));
+  }
+  for (const folder of fixtureFolders()) {
+    for (const [name, fixture] of readFixtures(folder))
+      test(`${folder}: ${name}`, () => scope(() => checkFixture(fixture)));
+  }
+});

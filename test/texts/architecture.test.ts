@@ -1,0 +1,312 @@
+/** What must hold of the sources as a whole: see "Layout" in the README. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  position,
+  readSource,
+  readSources,
+  resolveImport,
+  root,
+  type SourceFile,
+  type SyntaxNode,
+} from "../support/source.ts";
+
+const files = readSources("src");
+const byPath = new Map(files.map((file) => [file.path, file]));
+
+/** Lower layers first. A file imports from its own folder and from lower layers only. */
+const LAYERS = [
+  ["errors", "disposable", "json_number"],
+  ["checks", "typed_arrays"],
+  ["runtime"],
+  ["ops"],
+  ["autograd"],
+  ["tensor"],
+  ["nn", "optim"],
+  ["data", "io", "testing"],
+  ["plot"],
+  ["vision"],
+  ["train"],
+  ["self-supervised"],
+  ["index"],
+];
+
+function folderOf(path: string): string {
+  return path.split("/")[1].replace(/\.ts$/, "");
+}
+
+function layerOf(path: string): number {
+  const layer = LAYERS.findIndex((folders) => folders.includes(folderOf(path)));
+  if (layer < 0) throw new Error(`${path}: belongs to no layer`);
+  return layer;
+}
+
+/** Imports that go up or sideways. */
+function violations(file: SourceFile): string[] {
+  return file.imports.flatMap(({ specifier }) => {
+    const target = resolveImport(file.path, specifier);
+    if (target === null || target.endsWith(".generated.ts") || folderOf(target) === folderOf(file.path)) return [];
+    return layerOf(target) < layerOf(file.path) ? [] : [`${file.path} imports ${target}`];
+  });
+}
+
+/** A path of run-time imports that leads back to its start, or null. */
+function findCycle(sources: Map<string, SourceFile>): string[] | null {
+  const done = new Set<string>();
+  const visit = (path: string, trail: string[]): string[] | null => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    const file = sources.get(path);
+    if (!file || done.has(path)) return null;
+    for (const { specifier, typeOnly } of file.imports) {
+      const target = typeOnly ? null : resolveImport(path, specifier);
+      const cycle = target && visit(target, [...trail, path]);
+      if (cycle) return cycle;
+    }
+    done.add(path);
+    return null;
+  };
+  for (const path of sources.keys()) {
+    const cycle = visit(path, []);
+    if (cycle) return cycle;
+  }
+  return null;
+}
+
+/** Packages and node: modules that a file reaches at run time. */
+function packagesReachedFrom(entry: string, reached = new Map<string, string>(), seen = new Set<string>()) {
+  if (seen.has(entry)) return reached;
+  seen.add(entry);
+  for (const { specifier, typeOnly } of byPath.get(entry)?.imports ?? []) {
+    if (typeOnly) continue;
+    const target = resolveImport(entry, specifier);
+    if (target) packagesReachedFrom(target, reached, seen);
+    else reached.set(specifier, entry);
+  }
+  return reached;
+}
+
+describe("layers", () => {
+  test("imports go down only", () => {
+    expect(files.flatMap(violations)).toEqual([]);
+  });
+
+  test("an import that goes up is noticed, a commented one is not", () => {
+    const source = (text: string) => violations(readSource("src/ops/made_up.ts", text));
+    expect(source('import { Tensor } from "../tensor/tensor.ts";')).toHaveLength(1);
+    expect(source('export type { Tensor } from "../tensor/tensor.ts";')).toHaveLength(1);
+    expect(source('type T = import("../tensor/tensor.ts").Tensor;')).toHaveLength(1);
+    expect(source('// import { Tensor } from "../tensor/tensor.ts";')).toEqual([]);
+    expect(source('import { memory } from "../runtime/memory.ts";')).toEqual([]);
+  });
+
+  test("no two files import each other at run time", () => {
+    expect(findCycle(byPath)).toBeNull();
+  });
+
+  test("a cycle is noticed", () => {
+    const one = readSource("src/errors.ts", 'import "./index.ts";');
+    const two = readSource("src/index.ts", 'export * from "./errors.ts";');
+    expect(findCycle(new Map([one, two].map((file) => [file.path, file])))).toHaveLength(3);
+  });
+});
+
+/** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
+const OWN_CHECKS = [
+  "src/runtime/block.ts",
+  "src/runtime/kernels.ts",
+  "src/ops/core/op.ts",
+  "src/ops/image/byte_images.ts",
+  "src/optim/schedulers/one_cycle.ts",
+];
+
+/** Errors that are thrown and are no WasmgradError. */
+function plainErrors(file: SourceFile): string[] {
+  return file.nodes
+    .filter((node) => node.type === "NewExpression" && /^(Type|Range|Syntax)?Error$/.test(node.callee.name ?? ""))
+    .map((node) => position(file, node));
+}
+
+describe("errors", () => {
+  test("all that a call can cause are WasmgradErrors", () => {
+    expect(files.filter((file) => !OWN_CHECKS.includes(file.path)).flatMap(plainErrors)).toEqual([]);
+  });
+
+  test("the list of files with others has no idle line", () => {
+    expect(OWN_CHECKS.filter((path) => plainErrors(byPath.get(path)!).length === 0)).toEqual([]);
+  });
+});
+
+describe("browser entries", () => {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    exports: Record<string, string | { browser?: string; default: string }>;
+  };
+  const entries = Object.entries(exports).flatMap(([name, target]) =>
+    typeof target === "string"
+      ? []
+      : [[name, (target.browser ?? target.default).replace("./dist/", "src/").replace(/js$/, "ts")] as const],
+  );
+
+  test.each(entries)("%s reaches nothing of Node", (_name, entry) => {
+    expect([...byPath.keys()]).toContain(entry);
+    const packages = packagesReachedFrom(entry);
+    const allowed = ["fast-png"];
+    expect([...packages].filter(([name]) => !allowed.includes(name))).toEqual([]);
+  });
+});
+
+/** Files that may touch elements of tensors from TypeScript, and why. No op is among them. */
+const ELEMENT_ACCESS: Record<string, string> = {
+  "src/runtime/memory.ts": "defines the views",
+  "src/runtime/parallel/job.ts": "publishes jobs in the control block",
+  "src/runtime/kernels.ts": "reads the message of an assert",
+  "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
+  "src/ops/image/byte_images.ts": "the bytes of images come in",
+  "src/tensor/creation.ts": "the user's values come in",
+  "src/nn/layers/norm.ts": "reads the number of batches, one integer",
+  "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
+  "src/tensor/contents.ts": "values go out, to comparisons",
+  "src/io/safetensors_read.ts": "values come in from files, piece by piece",
+  "src/io/safetensors_write.ts": "values go out to files, piece by piece",
+  "src/io/deferred_tensors.ts": "values come in, straight to where they are wanted",
+  "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
+};
+
+const VIEW_FUNCTIONS = ["f32View", "i32View", "u8View"];
+const READERS = ["data", "toArray", "item"];
+
+/** Where a file reads or writes elements: views of the memory, `array.view()`, and in the layers below nn `tensor.data()` and the like. */
+function elementAccesses(file: SourceFile): string[] {
+  const isAccess = (node: SyntaxNode): boolean => {
+    if (node.type === "Identifier") return VIEW_FUNCTIONS.includes(node.name);
+    if (node.type === "MemberExpression" && node.object.name === "memory") return node.property.name === "buffer";
+    if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return false;
+    const name: string = node.callee.property.name;
+    if (node.arguments.length > 0) return false;
+    return name === "view" || (/^src\/(ops|nn|optim)\//.test(file.path) && READERS.includes(name));
+  };
+  return file.nodes.filter(isAccess).map((node) => position(file, node));
+}
+
+/** Functions of Math whose result the standard fixes to the last bit. */
+const EXACT_MATH = ["abs", "ceil", "clz32", "floor", "fround", "imul", "max", "min", "round", "sign", "sqrt", "trunc"];
+
+/** Uses of host-defined functions, whose last bits differ from engine to engine. */
+function inexactMath(file: SourceFile): string[] {
+  const isInexact = (node: SyntaxNode): boolean => {
+    if (node.type === "MemberExpression" && node.object.name === "Math") {
+      const name: string = node.property.name ?? "?";
+      return !EXACT_MATH.includes(name) && !/^[A-Z0-9_]+$/.test(name);
+    }
+    // a power of the literal two is exact; others are not
+    return (node.type === "BinaryExpression" || node.type === "AssignmentExpression") && /^\*\*=?$/.test(node.operator)
+      ? !(node.left.type === "Literal" && node.left.value === 2)
+      : node.type === "VariableDeclarator" && node.init?.name === "Math";
+  };
+  return file.nodes.filter(isInexact).map((node) => position(file, node));
+}
+
+describe("numbers are computed in kernels", () => {
+  test("only these files touch elements from TypeScript", () => {
+    const accesses = files.filter((file) => !(file.path in ELEMENT_ACCESS)).flatMap(elementAccesses);
+    expect(accesses).toEqual([]);
+  });
+
+  test("the list of these files has no idle line", () => {
+    const idle = Object.keys(ELEMENT_ACCESS).filter((path) => elementAccesses(byPath.get(path)!).length === 0);
+    expect(idle).toEqual([]);
+  });
+
+  test("an access is noticed", () => {
+    const source = (text: string) => elementAccesses(readSource("src/ops/made_up.ts", text));
+    expect(source("for (const v of x.view()) sum += v;")).toHaveLength(1);
+    expect(source("new Float32Array(memory.buffer, 0, 1)")).toHaveLength(1);
+    expect(source("y.data()[0]")).toHaveLength(1);
+    expect(source("x.view([2, 3]); // f32View")).toEqual([]);
+  });
+
+  test("no function that differs from engine to engine", () => {
+    expect(files.flatMap(inexactMath)).toEqual([]);
+  });
+
+  test("such a function is noticed", () => {
+    const source = (text: string) => inexactMath(readSource("src/ops/made_up.ts", text));
+    expect(source("Math.exp(1)")).toHaveLength(1);
+    expect(source("const { exp } = Math;")).toHaveLength(1);
+    expect(source("0.9 ** step")).toHaveLength(1);
+    expect(source("Math.max(2 ** 31, Math.PI); // Math.exp")).toEqual([]);
+  });
+});
+
+/** Reads LEB128 numbers and sections of a WebAssembly binary. */
+function sectionsOf(bytes: Uint8Array): Map<number, Uint8Array> {
+  const sections = new Map<number, Uint8Array>();
+  for (let at = 8; at < bytes.length; ) {
+    const id = bytes[at++];
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      length |= (bytes[at] & 0x7f) << shift;
+      if (bytes[at++] < 0x80) break;
+    }
+    if (id !== 0) sections.set(id, bytes.subarray(at, at + length));
+    at += length;
+  }
+  return sections;
+}
+
+/** Counts mutable globals in a global section: each entry is a type, a mutability and an initial value. */
+function mutableGlobals(section: Uint8Array): number {
+  const [CONST_I32, CONST_I64, END] = [0x41, 0x42, 0x0b];
+  let mutable = 0;
+  let at = 1;
+  for (let left = section[0]; left > 0; left--) {
+    mutable += section[at + 1];
+    const opcode = section[at + 2];
+    if (opcode !== CONST_I32 && opcode !== CONST_I64) throw new Error(`global: initial value of kind ${opcode}`);
+    at += 3;
+    while (section[at++] >= 0x80);
+    if (section[at++] !== END) throw new Error("global: no end");
+  }
+  return mutable;
+}
+
+test("a mutable global is noticed", () => {
+  const [I32, CONST, END] = [0x7f, 0x41, 0x0b];
+  expect(mutableGlobals(Uint8Array.of(2, I32, 0, CONST, 0x0b, END, I32, 1, CONST, 0x80, 0x01, END))).toBe(1);
+});
+
+describe.each(["kernels.wasm", "kernels.debug.wasm"])("%s", (name) => {
+  const bytes = readFileSync(join(root, "build", name));
+  const module = new WebAssembly.Module(bytes);
+
+  test("imports the memory and nothing else that could hold state", () => {
+    const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
+    expect(imports.filter((entry) => entry !== "env.abort")).toEqual(["env.memory"]);
+  });
+
+  test("exports functions and the memory only", () => {
+    const others = WebAssembly.Module.exports(module).filter(({ kind }) => kind !== "function" && kind !== "memory");
+    expect(others).toEqual([]);
+  });
+
+  test("has no mutable global and no start function: every instance over the shared memory is the same", () => {
+    const START = 8;
+    const GLOBAL = 6;
+    const sections = sectionsOf(bytes);
+    expect(sections.has(START)).toBe(false);
+    expect(mutableGlobals(sections.get(GLOBAL) ?? Uint8Array.of(0))).toBe(0);
+  });
+});
+
+test("the READMEs in assembly/ link to every kernel file, and to none that is not there", () => {
+  const folder = join(root, "assembly");
+  const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const kernels = all.filter((file) => file.endsWith(".ts") && file !== "index.ts").sort();
+  const linked = all
+    .filter((file) => file.endsWith(".md"))
+    .flatMap((file) => {
+      const links = readFileSync(join(folder, file), "utf8").matchAll(/\]\(([^)]+?\.ts)\)/g);
+      return Array.from(links, ([, link]) => normalize(join(dirname(file), link)));
+    });
+  expect([...new Set(linked)].filter((file) => !file.startsWith("..")).sort()).toEqual(kernels);
+});

@@ -1,0 +1,131 @@
+/** Threads: the same bits for any number of them, and no hang when workers die, fail or never start. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import { getNumThreads, manualSeed, nn, OptionError, randn, scope, setNumThreads } from "wasmgrad";
+import { IdleWorker } from "../../support/idle_worker.ts";
+
+type WorkerThreads = typeof import("node:worker_threads");
+const workerThreads = (process as unknown as { getBuiltinModule(id: string): WorkerThreads }).getBuiltinModule(
+  "node:worker_threads",
+);
+const RealWorker = workerThreads.Worker;
+
+afterEach(() => {
+  workerThreads.Worker = RealWorker;
+  setNumThreads(1);
+});
+
+/** Bytes of results and gradients of convolutions and products with many chunks. */
+function compute(): string {
+  return scope(() => {
+    manualSeed(5);
+    const x = randn([3, 33, 19, 18], { requiresGrad: true });
+    const weight = randn([34, 33, 3, 3], { requiresGrad: true });
+    const up = randn([34, 5, 2, 2], { requiresGrad: true });
+    const y = nn.functional.convTranspose2d(nn.functional.conv2d(x, weight, null, { padding: 1 }).relu(), up, null, {
+      stride: 2,
+    });
+    const z = y
+      .matmul(randn([36, 200]))
+      .square()
+      .mean();
+    z.backward();
+    const parts = [y, z, x.grad, weight.grad, up.grad].map((t) => Buffer.from(t!.data().buffer));
+    return Buffer.concat(parts).toString("base64");
+  });
+}
+
+const expected = compute();
+
+/** Waits until the workers are up: they start while the event loop runs. */
+async function pause(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
+  setNumThreads(threads);
+  expect(getNumThreads()).toBe(threads);
+  expect(compute()).toBe(expected);
+  await pause(200);
+  for (let round = 0; round < 5; round++) expect(compute()).toBe(expected);
+});
+
+test("workers do take part", async () => {
+  const { memory } = await import("../../../src/runtime/memory.ts");
+  const { CONTROL } = await import("../../../src/runtime/parallel/worker_source.ts");
+  setNumThreads(2);
+  compute();
+  await pause(300);
+  // idle for that long, the worker sleeps where the next job would wake it
+  expect(Atomics.notify(new Int32Array(memory.buffer), CONTROL.generation)).toBe(1);
+});
+
+test("workers that never start cost nothing but speed", () => {
+  workerThreads.Worker = IdleWorker as never;
+  setNumThreads(3);
+  expect(compute()).toBe(expected);
+});
+
+test("a worker that cannot be made costs nothing but speed", () => {
+  workerThreads.Worker = class {
+    constructor() {
+      throw new Error("no threads here");
+    }
+  } as never;
+  setNumThreads(3);
+  expect(compute()).toBe(expected);
+});
+
+test("workers killed at any time: a right result or a clear error, and no hang", async () => {
+  const workers: InstanceType<typeof RealWorker>[] = [];
+  workerThreads.Worker = class extends RealWorker {
+    constructor(...args: ConstructorParameters<typeof RealWorker>) {
+      super(...args);
+      workers.push(this);
+    }
+  };
+  for (let round = 0; round < 4; round++) {
+    setNumThreads(3);
+    compute();
+    await pause(100 + 3 * round);
+    const killed = workers.splice(0).map((worker) => worker.terminate());
+    try {
+      for (let i = 0; i < 5; i++) expect(compute()).toBe(expected);
+    } catch (error) {
+      expect(String(error)).toMatch(/a worker thread died or hung in the middle of its part/);
+    }
+    await Promise.all(killed);
+    expect(compute()).toBe(expected);
+  }
+}, 60_000);
+
+describe("setNumThreads refuses", () => {
+  test.each([0, -1, 1.5, Number.NaN, 65, "2" as never])("%s", (n) => {
+    expect(() => setNumThreads(n)).toThrow(OptionError);
+  });
+});
+
+test("the process exits within a second of the program's end, awake workers or not", () => {
+  const program = `
+    import { randn, setNumThreads } from "wasmgrad";
+    setNumThreads(3);
+    const x = randn([300, 300]);
+    const work = () => { for (let i = 0; i < 20; i++) x.matmul(x).release(); };
+    work();
+    setTimeout(() => {
+      work();
+      const end = performance.now();
+      process.on("exit", () => console.log(x.shape.join("x"), performance.now() - end < 1000));
+    }, 200);
+  `;
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
+  const run = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+    cwd: root,
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  expect(run.stderr).toBe("");
+  expect(run.stdout.trim()).toBe("300x300 true");
+  expect(run.status).toBe(0);
+}, 40_000);
