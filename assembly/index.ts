@@ -44,5 +44,6 @@ export * from "./pool/max_windows";
 export * from "./random/draw";
 export * from "./reduce/sum";
 export * from "./loss/softmax";
+export * from "./movement/copy";
 export * from "./movement/strided";
 export * from "./elementwise/unary";

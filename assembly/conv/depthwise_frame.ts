@@ -4,7 +4,7 @@
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** An int32 table written by src/ops/conv/depthwise.ts: see Geometry in columns.ts. */
+/** An int32 table written by src/ops/conv/depthwise.ts: see Geometry in implicit_gemm.ts. */
 @unmanaged
 export class Sizes {
   groups!: i32;

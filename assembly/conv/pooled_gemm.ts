@@ -1,4 +1,4 @@
-// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product (columns.ts): those of few
+// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product (implicit_gemm.ts): those of few
 // channels above all, whose large output would cost more to write and read again than to compute.
 
 import { microKernel4x8, START_ROW_BIAS, START_ZERO } from "../matmul/micro_kernel";
@@ -10,7 +10,7 @@ import { poolCodes, poolCorners } from "./relu_pool";
  * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[co] in each of them.
  *
  * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels, [images][PH][ceil(PW/2)][K][8]
- * (packPixelPanels): 4 pixels of an even row and the 4 below. codes: a byte for each element of out (pooled.ts), or 0.
+ * (packPixelPanels): 4 pixels of an even row and the 4 below. codes: a byte for each element of out (relu_pool.ts), or 0.
  * bias may be 0. Unit: one row of pooled pixels of an image, all channels.
  * tiles: scratch of 2 x ceil(Co/4) x 128 bytes for each call's `begin / grain`.
  */

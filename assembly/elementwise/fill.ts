@@ -1,15 +1,10 @@
-// Filling and copying.
+// Filling.
 
 import { storeUpTo } from "../lib/simd";
 
 /** Sets `bytes` bytes at `to` to zero. */
 export function fillZero(to: usize, bytes: usize): void {
   memory.fill(to, 0, bytes);
-}
-
-/** Copies `bytes` bytes; the ranges may overlap. */
-export function copyBytes(to: usize, from: usize, bytes: usize): void {
-  memory.copy(to, from, bytes);
 }
 
 /** y[i] = value for begin <= i < end; begin is a multiple of 4. */
@@ -46,13 +41,4 @@ export function linspace(begin: i32, end: i32, y: usize, first: f64, last: f64, 
 /** y[i] = one where row i / columns is column i mod columns, else 0: ones on the diagonal. */
 export function eye(begin: i32, end: i32, y: usize, columns: i32, one: i32): void {
   for (let i = begin; i < end; i++) store<i32>(y + (<usize>i << 2), i / columns == i % columns ? one : 0);
-}
-
-/** The first i with x[i] outside [low, high] (or NaN), else -1. */
-export function findOutside(n: i32, x: usize, low: f32, high: f32): i32 {
-  for (let i = 0; i < n; i++) {
-    const value = load<f32>(x + (<usize>i << 2));
-    if (!(value >= low && value <= high)) return i;
-  }
-  return -1;
 }

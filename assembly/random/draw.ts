@@ -238,3 +238,12 @@ export function bitsToPermutation(n: i32, out: usize, seed: f64, offset: f64): v
     store<i32>(other, i);
   }
 }
+
+/** The first i with x[i] outside [low, high] (or NaN), else -1. */
+export function findOutside(n: i32, x: usize, low: f32, high: f32): i32 {
+  for (let i = 0; i < n; i++) {
+    const value = load<f32>(x + (<usize>i << 2));
+    if (!(value >= low && value <= high)) return i;
+  }
+  return -1;
+}

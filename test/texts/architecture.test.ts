@@ -111,6 +111,82 @@ describe("layers", () => {
   });
 });
 
+/** The families: folders of the same name hold the operations (src/ops), their kernels (assembly) and their cases (test/cases). */
+const FAMILIES = [
+  "conv",
+  "elementwise",
+  "image",
+  "loss",
+  "matmul",
+  "movement",
+  "norm",
+  "optim",
+  "pool",
+  "random",
+  "reduce",
+];
+
+/** Families without case tables, and where their tests are. */
+const WITHOUT_CASES: Record<string, string> = {
+  optim: "test/unit/optim, test/unit/nn/clip.test.ts",
+  random: "test/unit/ops/random.test.ts",
+};
+
+describe("families", () => {
+  const foldersOf = (path: string) =>
+    readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [entry.name] : [],
+    );
+
+  /** Names that code calls or hands on: `kernels().name`, `launch("name", …)`, keys of tables, and those of `${name}Grad`. */
+  const usedNames = (nodes: SyntaxNode[]) => {
+    const names = nodes.flatMap((node): string[] => {
+      if (node.type === "MemberExpression" && !node.computed) return [node.property.name];
+      if (node.type === "Property" && node.key.type === "Identifier") return [node.key.name];
+      return node.type === "Literal" && typeof node.value === "string" ? [node.value] : [];
+    });
+    const gradients = nodes.some((node) => node.type === "TemplateElement" && node.value.raw === "Grad");
+    return new Set([...names, ...(gradients ? names.map((name) => `${name}Grad`) : [])]);
+  };
+
+  test("operations, kernels and cases are in folders of the same names", () => {
+    expect(foldersOf("src/ops").sort()).toEqual(["core", ...FAMILIES].sort());
+    expect(foldersOf("assembly").sort()).toEqual(["lib", ...FAMILIES].sort());
+    expect(foldersOf("test/cases").sort()).toEqual(FAMILIES.filter((family) => !(family in WITHOUT_CASES)));
+  });
+
+  /** Kernels that another folder launches. */
+  const LAUNCHED_ELSEWHERE: Record<string, string> = {
+    fillZero: "src/ops/core",
+    packImageRows: "src/ops/conv",
+    philoxWord: "test/cases/image",
+  };
+
+  test("the list of kernels that another folder launches has no idle line", () => {
+    const idle = Object.entries(LAUNCHED_ELSEWHERE).filter(
+      ([name, folder]) => !readSources(folder).some(({ nodes }) => usedNames(nodes).has(name)),
+    );
+    expect(idle).toEqual([]);
+  });
+
+  test.each(FAMILIES)("the kernels of %s are launched by its operations", (family) => {
+    const declared = readFileSync(join(root, "src/runtime/kernels.generated.ts"), "utf8");
+    const kernels = new Set(Array.from(declared.matchAll(/^ {2}(\w+)\(/gm), ([, name]) => name));
+    const exported = readdirSync(join(root, "assembly", family), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !file.startsWith("ladder"))
+      .flatMap((file) => {
+        const text = readFileSync(join(root, "assembly", family, file), "utf8");
+        return Array.from(text.matchAll(/^export function (\w+)/gm), ([, name]) => name);
+      })
+      .filter((name) => kernels.has(name));
+    expect(exported).not.toEqual([]);
+    const used = usedNames(
+      files.filter(({ path }) => path.startsWith(`src/ops/${family}/`)).flatMap(({ nodes }) => nodes),
+    );
+    expect(exported.filter((name) => !used.has(name) && !(name in LAUNCHED_ELSEWHERE))).toEqual([]);
+  });
+});
+
 /** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
 const OWN_CHECKS = [
   "src/runtime/block.ts",

@@ -112,7 +112,7 @@ export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
 }
 
 /**
- * Chooses what computes a convolution, its ReLU and its 2x2 max pooling in one pass (conv2d_pool.ts); null where nothing does.
+ * Chooses what computes a convolution, its ReLU and its 2x2 max pooling in one pass (relu_pool.ts); null where nothing does.
  * With few input channels Winograd pays, too, once its products need not be written; its backward then sums over windows.
  */
 export function choosePooledAlgorithm(g: Conv2dGeometry): "winograd" | "fewChannels" | "gemm" | null {

@@ -18,7 +18,7 @@ import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
  * the whole job again by itself, which gives the same bits, unless the kernel reads what it writes: then there is an error.
  * That a worker is dead is certain, never a guess from the time it takes: a slow one would later write into memory that
  * may have become something else's. So a slow worker is awaited. Where a kernel fails on a worker, the job is done again likewise, and
- * all workers are replaced; where that happens time and again, one thread computes alone (see threads.ts). A worker that does not
+ * all workers are replaced; where that happens time and again, one thread computes alone (see pool.ts). A worker that does not
  * come back for a long time hangs, or its death cannot be seen (in browsers, where nothing kills workers but the browser): it is
  * stopped, and the result is an error.
  */
