@@ -62,7 +62,15 @@ export class RungConvolution extends Op {
     this.save(x, weight);
     const out = empty(outShape);
     const sizes = sizesTable(geometry);
-    run(kernels.forward, x.ptr, weight.ptr, bias?.ptr ?? 0, sizes, out.ptr, workFor(kernels.work, sizes));
+    run(
+      kernels.forward,
+      x.address,
+      weight.address,
+      bias?.address ?? 0,
+      sizes,
+      out.address,
+      workFor(kernels.work, sizes),
+    );
     return out;
   }
 
@@ -72,9 +80,9 @@ export class RungConvolution extends Op {
     const sizes = sizesTable(this.#plan.geometry);
     const workspace = workFor(work, sizes);
     const dx = this.needs[0] ? empty(x.shape) : null;
-    if (dx) run(gradInput, dOut.ptr, weight.ptr, 0, sizes, dx.ptr, workspace);
+    if (dx) run(gradInput, dOut.address, weight.address, 0, sizes, dx.address, workspace);
     const dWeight = this.needs[1] ? empty(weight.shape) : null;
-    if (dWeight) run(gradWeight, x.ptr, dOut.ptr, sizes, dWeight.ptr, workspace);
+    if (dWeight) run(gradWeight, x.address, dOut.address, sizes, dWeight.address, workspace);
     return [dx, dWeight, this.needs[2] ? channelSums(dOut) : null];
   }
 }

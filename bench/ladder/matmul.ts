@@ -36,7 +36,15 @@ export class RungMatMul extends Op {
     const stack = a.shape.slice(0, -2);
     const c = empty([...stack, m, n]);
     for (let i = 0; i < (stack[0] ?? 1); i++) {
-      run(this.#kernel, a.ptr + 4 * i * m * depth, b.ptr + 4 * i * depth * n, c.ptr + 4 * i * m * n, m, n, depth);
+      run(
+        this.#kernel,
+        a.address + 4 * i * m * depth,
+        b.address + 4 * i * depth * n,
+        c.address + 4 * i * m * n,
+        m,
+        n,
+        depth,
+      );
     }
     return c;
   }

@@ -30,12 +30,12 @@ class RungMaxPool2d extends Op {
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
     const y = empty(outShape);
     const index = this.needsAny ? empty(outShape, "int32") : null;
-    const indexPtr = index?.ptr ?? 0;
+    const indexAddress = index?.address ?? 0;
     const { kernel, stride, padding, dilation } = this.#window;
     const sizes = [height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...dilation] as const;
     if (this.#ships)
-      launch(shipped.maxWindows.kernel, planes, planeGrain(this.#planes), x.ptr, y.ptr, indexPtr, ...sizes);
-    else run("maxPool2dNaive", planes, x.ptr, y.ptr, indexPtr, ...sizes);
+      launch(shipped.maxWindows.kernel, planes, planeGrain(this.#planes), x.address, y.address, indexAddress, ...sizes);
+    else run("maxPool2dNaive", planes, x.address, y.address, indexAddress, ...sizes);
     this.save(index);
     return y;
   }
@@ -44,7 +44,7 @@ class RungMaxPool2d extends Op {
     const [index] = this.saved as [NDArray];
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
     const dx = empty([...outShape.slice(0, -2), height, width]);
-    run("maxPool2dGradNaive", planes, dy.ptr, index.ptr, dx.ptr, outHeight * outWidth, height * width);
+    run("maxPool2dGradNaive", planes, dy.address, index.address, dx.address, outHeight * outWidth, height * width);
     return [dx];
   }
 }

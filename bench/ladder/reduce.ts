@@ -35,7 +35,7 @@ class RungSum extends Op {
     const steps = reductionSteps(x.shape, this.#reduced);
     for (const { outer, reduce, inner } of steps.length > 0 ? steps : [{ outer: 1, reduce: 1, inner: x.size }]) {
       const to = empty([outer * inner]);
-      run(this.#kernel, from.ptr, to.ptr, outer, reduce, inner);
+      run(this.#kernel, from.address, to.address, outer, reduce, inner);
       from = to;
     }
     return from.withShape(shape);

@@ -27,7 +27,7 @@ class RungSoftmax extends Op {
   forward(x: NDArray): NDArray {
     this.#axis = axisOf(x.shape, normalizeDim(this.name, this.#options.dim, x.shape.length));
     const y = emptyLike(x);
-    if (x.size > 0) run(`softmax${this.#rung}`, x.ptr, y.ptr, ...this.#sizes());
+    if (x.size > 0) run(`softmax${this.#rung}`, x.address, y.address, ...this.#sizes());
     this.save(y);
     return y;
   }
@@ -35,7 +35,7 @@ class RungSoftmax extends Op {
   override backward(dy: NDArray): Gradients {
     const [y] = this.saved as [NDArray];
     const dx = emptyLike(y);
-    if (y.size > 0) run(`softmaxGrad${this.#rung}`, y.ptr, dy.ptr, dx.ptr, ...this.#sizes());
+    if (y.size > 0) run(`softmaxGrad${this.#rung}`, y.address, dy.address, dx.address, ...this.#sizes());
     return [dx];
   }
 

@@ -53,7 +53,7 @@ export function normal(tensor: Tensor, mean = 0, std = 1): Tensor {
 /** The same value everywhere. Matches `torch.nn.init.constant_`. */
 export function constant(tensor: Tensor, value: number): Tensor {
   checkNumber("constant", "value", value);
-  return fillWith("constant", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.ptr, value));
+  return fillWith("constant", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.address, value));
 }
 
 /** Zeros. Matches `torch.nn.init.zeros_`. */

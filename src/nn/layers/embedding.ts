@@ -44,7 +44,7 @@ export class Embedding extends Module {
     const { paddingIdx } = this;
     if (paddingIdx === null) return;
     const { array } = this.weight;
-    kernels().fillZero(array.ptr + paddingIdx * this.embeddingDim * 4, this.embeddingDim * 4);
+    kernels().fillZero(array.address + paddingIdx * this.embeddingDim * 4, this.embeddingDim * 4);
     array.block.version++;
   }
 

@@ -122,7 +122,19 @@ export function depthwiseForward(x: NDArray, weight: NDArray, bias: NDArray | nu
   const grain = grainFor(units);
   const work = scratch(chunksOf(units, grain) * frames.bytes);
   const [sizes, taps] = [sizesTable(g, frames), windowTaps(g, frames)];
-  launch("depthwiseForward", units, grain, x.ptr, sizes, weight.ptr, bias?.ptr ?? 0, taps, out.ptr, work, grain);
+  launch(
+    "depthwiseForward",
+    units,
+    grain,
+    x.address,
+    sizes,
+    weight.address,
+    bias?.address ?? 0,
+    taps,
+    out.address,
+    work,
+    grain,
+  );
   return out;
 }
 
@@ -138,7 +150,7 @@ export function depthwiseGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeom
   const work = scratch(chunksOf(units, grain) * workBytes);
   const sizes = sizesTable(g, frames);
   const { lists, taps } = phaseTaps(g, frames);
-  const from = [dOut.ptr, sizes, weight.ptr, lists, taps, dx.ptr] as const;
+  const from = [dOut.address, sizes, weight.address, lists, taps, dx.address] as const;
   launch("depthwiseGradInput", units, grain, ...from, work, grain, workBytes, phaseBytes);
   return dx;
 }
@@ -154,7 +166,7 @@ export function depthwiseGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry
   const workBytes = roundUp(frames.bytes + 8 * g.kernel[0] * g.kernel[1]);
   const work = scratch(chunksOf(units, grain) * workBytes);
   const [sizes, taps] = [sizesTable(g, frames), windowTaps(g, frames)];
-  const to = [sizes, taps, dWeight.ptr, work, grain, workBytes] as const;
-  launch("depthwiseGradWeight", units, grain, x.ptr, dOut.ptr, g.images, ...to);
+  const to = [sizes, taps, dWeight.address, work, grain, workBytes] as const;
+  launch("depthwiseGradWeight", units, grain, x.address, dOut.address, g.images, ...to);
   return dWeight;
 }

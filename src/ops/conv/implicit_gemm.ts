@@ -37,7 +37,7 @@ function upsample(dOut: NDArray, aPanels: number, bias: NDArray | null, g: Conv2
   const n = height * width;
   forChunks(g, (first, count) => {
     const bPanels = packColumns({
-      ptr: dOut.ptr + 4 * first * inChannels * n,
+      address: dOut.address + 4 * first * inChannels * n,
       batches: count,
       lines: n,
       depth: inChannels,
@@ -49,8 +49,8 @@ function upsample(dOut: NDArray, aPanels: number, bias: NDArray | null, g: Conv2
     const tiles = scratch(Math.ceil(units / UPSAMPLE_GRAIN) * outChannels * 128);
     // biome-ignore format: the kernel's argument list
     launch(
-      "upsample2x2", units, UPSAMPLE_GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.ptr ?? 0, Number(relu),
-      out.ptr + 4 * first * outChannels * 4 * n, height, width, tiles, UPSAMPLE_GRAIN,
+      "upsample2x2", units, UPSAMPLE_GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? 0, Number(relu),
+      out.address + 4 * first * outChannels * 4 * n, height, width, tiles, UPSAMPLE_GRAIN,
     );
   });
   return out;
@@ -67,7 +67,7 @@ function forChunks(g: Conv2dGeometry, body: (first: number, count: number) => vo
 /** Address of images first … first+count-1 of x with zeros around them. */
 function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: number): number {
   const planes = g.groups * g.inChannels;
-  const from = x.ptr + 4 * first * planes * g.height * g.width;
+  const from = x.address + 4 * first * planes * g.height * g.width;
   if (g.paddedHeight === g.height && g.paddedWidth === g.width) return from;
   const padded = scratch(4 * count * planes * g.paddedHeight * g.paddedWidth);
   const to = [padded, g.paddedHeight, g.paddedWidth] as const;
@@ -113,12 +113,12 @@ export function convForward(
       bPanels,
       count: products,
       aIndex: groupOfProduct(g, count),
-      c: out.ptr + 4 * first * g.groups * m * n,
+      c: out.address + 4 * first * g.groups * m * n,
       m,
       n,
       depth,
       start: bias ? START.rowBias : START.zero,
-      bias: bias?.ptr,
+      bias: bias?.address,
       relu,
     });
   });
@@ -155,8 +155,8 @@ export function convForwardPooled(
     const before = first * channels * pooledHeight * pooledWidth;
     // biome-ignore format: the kernel's argument list
     launch(
-      "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.ptr ?? 0,
-      out.ptr + 4 * before, codes ? codes.ptr + before : 0, pooledHeight, pooledWidth, tiles, POOLED_GRAIN,
+      "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.address ?? 0,
+      out.address + 4 * before, codes ? codes.address + before : 0, pooledHeight, pooledWidth, tiles, POOLED_GRAIN,
     );
   });
 }
@@ -182,10 +182,10 @@ export function convGradWeightPooled(x: NDArray, dy: NDArray, codes: NDArray, g:
   const grain = Math.ceil(units / (4 * threads));
   // biome-ignore format: the kernel's argument list
   launch(
-    "gradWeightPooled", units, grain, padImages(x, g, 0, images), geometryTable(g), dy.ptr, codes.ptr, channels, group,
+    "gradWeightPooled", units, grain, padImages(x, g, 0, images), geometryTable(g), dy.address, codes.address, channels, group,
     pooledHeight, pooledWidth, scratch(Math.ceil(units / grain) * TABLE_BYTES), grain, sums,
   );
-  launch("sumPooledGradWeights", channels, GRAIN, sums, images, channels, taps(g), g.kernel[1], dWeight.ptr);
+  launch("sumPooledGradWeights", channels, GRAIN, sums, images, channels, taps(g), g.kernel[1], dWeight.address);
   return dWeight;
 }
 
@@ -215,7 +215,7 @@ export function convGradInput(
     multiplyPacked({
       aPanels,
       bPanels: packColumns({
-        ptr: dOut.ptr + 4 * first * g.groups * depth * n,
+        address: dOut.address + 4 * first * g.groups * depth * n,
         batches: products,
         lines: n,
         depth,
@@ -231,8 +231,8 @@ export function convGradInput(
       depth,
     });
     const planes = g.groups * g.inChannels;
-    const to = dx.ptr + 4 * first * planes * g.height * g.width;
-    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.ptr ?? 0, planes, to);
+    const to = dx.address + 4 * first * planes * g.height * g.width;
+    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? 0, planes, to);
   });
   return relu ? reluInPlace(dx) : dx;
 }
@@ -252,13 +252,13 @@ export function convGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): ND
     launch("packTapPanels", panels * count, GRAIN, padded, table, count, g.groups, bPanels);
     const rowPanels = g.groups * Math.ceil(m / 4);
     const aPanels = scratch(rowPanels * depth * 16);
-    const from = dOut.ptr + 4 * first * g.groups * m * pixels(g);
+    const from = dOut.address + 4 * first * g.groups * m * pixels(g);
     launch("packImageRows", rowPanels * count, GRAIN, from, m, pixels(g), count, g.groups, aPanels);
     multiplyPacked({
       aPanels,
       bPanels,
       count: g.groups,
-      c: dWeight.ptr,
+      c: dWeight.address,
       m,
       n,
       depth,

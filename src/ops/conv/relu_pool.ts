@@ -36,7 +36,7 @@ class UnpooledImages implements PaddedImages {
     const before = first * channels * pooledHeight * pooledWidth;
     // biome-ignore format: the kernel's argument list
     launch(
-      "unpool", count * channels, 8, this.#dy.ptr + 4 * before, this.#codes.ptr + before, pooledHeight, pooledWidth,
+      "unpool", count * channels, 8, this.#dy.address + 4 * before, this.#codes.address + before, pooledHeight, pooledWidth,
       to, height, width, ...padding,
     );
   }
@@ -45,7 +45,7 @@ class UnpooledImages implements PaddedImages {
 /** The whole gradient before ReLU and pooling. */
 function unpool(dy: NDArray, codes: NDArray, g: Conv2dGeometry): NDArray {
   const dOut = empty([g.images, g.outChannels, g.outHeight, g.outWidth]);
-  new UnpooledImages(dy, codes).write(0, g.images, dOut.ptr, [0, 0], g.outHeight, g.outWidth);
+  new UnpooledImages(dy, codes).write(0, g.images, dOut.address, [0, 0], g.outHeight, g.outWidth);
   return dOut;
 }
 
@@ -55,7 +55,7 @@ const byWindows = {
     convGradInput(unpool(dy, codes, g), weight, null, g),
   gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) =>
     // a sum over windows leaves out products with a gradient of 0: those with an infinity or NaN are NaN, and belong to it
-    kernels().allFinite(x.ptr, x.size)
+    kernels().allFinite(x.address, x.size)
       ? convGradWeightPooled(x, dy, codes, g)
       : convGradWeight(x, unpool(dy, codes, g), g),
 };
@@ -126,6 +126,6 @@ export class Conv2dReluPool extends Op {
 function gradBias(dy: NDArray, codes: NDArray): NDArray {
   const [images, channels, height, width] = dy.shape;
   const sums = empty([channels]);
-  launch("pooledChannelSums", channels, 8, dy.ptr, codes.ptr, images, channels, height * width, sums.ptr);
+  launch("pooledChannelSums", channels, 8, dy.address, codes.address, images, channels, height * width, sums.address);
   return sums;
 }

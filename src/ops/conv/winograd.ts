@@ -67,7 +67,7 @@ export function imagesOf(x: NDArray): PaddedImages {
   return {
     channels,
     pad(first, count, padding, paddedHeight, paddedWidth) {
-      const from = x.ptr + 4 * first * channels * height * width;
+      const from = x.address + 4 * first * channels * height * width;
       if (paddedHeight === height && paddedWidth === width) return from;
       const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
       launch("padPlanes", count * channels, 8, from, height, width, ...padding, padded, paddedHeight, paddedWidth);
@@ -89,7 +89,7 @@ function kernelPanels(weight: NDArray, pass: Pass, rotated: boolean, keep: boole
   const transform = (first: number, count: number, to: number, step: number) => {
     const units = Math.ceil(count / 4);
     const sizes = [count, filterBytes, channels, channelBytes, Number(rotated), to, step, channels * 16] as const;
-    launch("winogradKernels", units, GRAIN, weight.ptr + first * filterBytes, ...sizes, workFor(units), GRAIN);
+    launch("winogradKernels", units, GRAIN, weight.address + first * filterBytes, ...sizes, workFor(units), GRAIN);
   };
   const key = ["winograd", filters, channels, Number(rotated)] as const;
   if (weight.block.isAskedAgain(key) || keep) {
@@ -148,14 +148,14 @@ function convolve(x: PaddedImages, weight: NDArray, pass: Pass, rotated: boolean
           bStride: patchStep,
           cStride: productStep,
         });
-        const biasOf = bias ? bias.ptr + 4 * filter : 0;
+        const biasOf = bias ? bias.address + 4 * filter : 0;
         const outShape = [count, filters, tilesY, tilesX, productStep, biasOf] as const;
         const before = (first * filters + filter) * outPlane;
         const work = workFor(blockFilters);
         const sizes = [outHeight, outWidth, work, GRAIN] as const;
-        const to = out.ptr + before;
+        const to = out.address + before;
         if (pool) {
-          const codes = pool.codes ? pool.codes.ptr + before / 4 : 0;
+          const codes = pool.codes ? pool.codes.address + before / 4 : 0;
           launch("winogradOutputPool", blockFilters, GRAIN, products, ...outShape, to, codes, ...sizes);
         } else launch("winogradOutput", blockFilters, GRAIN, products, ...outShape, Number(relu), to, ...sizes);
       });
@@ -233,7 +233,7 @@ export function winogradFewForwardPooled(
   const panelBytes = POSITIONS * channels * 16;
   const kernels = weight.block.derived(["few channels", filters, channels], panels * panelBytes, (to) => {
     const sizes = [filters, channels * 36, channels, 36, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
-    launch("winogradKernels", panels, GRAIN, weight.ptr, ...sizes, GRAIN);
+    launch("winogradKernels", panels, GRAIN, weight.address, ...sizes, GRAIN);
   });
   const { tilesY, tilesX } = tilesOf(outHeight, outWidth);
   const padded = imagesOf(x).pad(0, images, g.padding, 4 * tilesY + 2, 4 * tilesX + 2);
@@ -242,7 +242,7 @@ export function winogradFewForwardPooled(
   // biome-ignore format: the kernel's argument list
   launch(
     "winogradFewPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,
-    bias?.ptr ?? 0, out.ptr, codes?.ptr ?? 0, outHeight, outWidth, work, GRAIN,
+    bias?.address ?? 0, out.address, codes?.address ?? 0, outHeight, outWidth, work, GRAIN,
   );
 }
 
@@ -307,7 +307,7 @@ export function winogradGradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeom
         start: first === 0 ? START.zero : START.c,
       });
       if (first + count < images) return;
-      const to = dWeight.ptr + 36 * filter * channels;
+      const to = dWeight.address + 36 * filter * channels;
       launch("winogradGradKernels", blockFilters, GRAIN, blockSums, channels, step, to, workFor(blockFilters), GRAIN);
     });
   });

@@ -29,7 +29,7 @@ export class NDArray {
   }
 
   /** Address of the first element. */
-  get ptr(): number {
+  get address(): number {
     return this.block.address;
   }
 
@@ -46,7 +46,7 @@ export class NDArray {
 
   /** A short-lived view of the elements: no allocation may happen while it is in use. */
   view(): TypedArray {
-    return this.dtype === "float32" ? f32View(this.ptr, this.size) : i32View(this.ptr, this.size);
+    return this.dtype === "float32" ? f32View(this.address, this.size) : i32View(this.address, this.size);
   }
 }
 
@@ -84,14 +84,14 @@ export function emptyLike(x: NDArray): NDArray {
 
 export function zeros(shape: readonly number[], dtype: DType = "float32"): NDArray {
   const out = empty(shape, dtype);
-  kernels().fillZero(out.ptr, out.size * 4);
+  kernels().fillZero(out.address, out.size * 4);
   return out;
 }
 
 /** An array without dimensions that holds `value`. */
 export function scalar(value: number, dtype: DType = "float32"): NDArray {
   const out = empty([], dtype);
-  writeNew(out.ptr, [value], dtype === "float32" ? "float32" : "int32");
+  writeNew(out.address, [value], dtype === "float32" ? "float32" : "int32");
   return out;
 }
 

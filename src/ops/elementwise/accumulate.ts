@@ -6,6 +6,6 @@ import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
  */
 export function addInto(sum: NDArray, grad: NDArray): NDArray {
   const out = sum.block.owners === 1 ? sum : emptyLike(sum);
-  launch("addContiguous", sum.size, ELEMENTWISE_GRAIN, sum.ptr, grad.ptr, out.ptr);
+  launch("addContiguous", sum.size, ELEMENTWISE_GRAIN, sum.address, grad.address, out.address);
   return out;
 }

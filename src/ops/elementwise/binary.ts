@@ -29,7 +29,19 @@ export function combine(op: string, kernel: BinaryKernel, a: NDArray, b: NDArray
   const out = empty(broadcastShapes(op, a.shape, b.shape), dtype);
   if (out.size === 0) return out;
   const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [a, b]);
-  launch(kernel, out.size, ELEMENTWISE_GRAIN, a.ptr, b.ptr, out.ptr, inner, steps[0], steps[1], rank, table);
+  launch(
+    kernel,
+    out.size,
+    ELEMENTWISE_GRAIN,
+    a.address,
+    b.address,
+    out.address,
+    inner,
+    steps[0],
+    steps[1],
+    rank,
+    table,
+  );
   return out;
 }
 
@@ -39,8 +51,8 @@ export function combineThree(op: string, kernel: ThreeOperandKernel, first: NDAr
   if (out.size === 0) return out;
   const { inner, steps, rank, table } = rowLayout(out.shape, out.size, [first, a, b]);
   const [stepFirst, stepA, stepB] = steps;
-  const pointers = [first.ptr, a.ptr, b.ptr, out.ptr] as const;
-  launch(kernel, out.size, ELEMENTWISE_GRAIN, ...pointers, inner, stepFirst, stepA, stepB, rank, table);
+  const addresses = [first.address, a.address, b.address, out.address] as const;
+  launch(kernel, out.size, ELEMENTWISE_GRAIN, ...addresses, inner, stepFirst, stepA, stepB, rank, table);
   return out;
 }
 

@@ -15,7 +15,7 @@ export function castTo(x: NDArray, dtype: DType): NDArray {
   const kernel = (CASTS[x.dtype] as Partial<Record<DType, "intToFloat">>)[dtype];
   if (!kernel) return cloneArray(x).withShape(x.shape, dtype); // bool to int32: the same bits
   const out = empty(x.shape, dtype);
-  launch(kernel, x.size, ELEMENTWISE_GRAIN, x.ptr, out.ptr);
+  launch(kernel, x.size, ELEMENTWISE_GRAIN, x.address, out.address);
   return out;
 }
 

@@ -24,21 +24,21 @@ export function checkElement(op: string, name: string, value: unknown, dtype: DT
 /** Every element is `value`, which fits the dtype. */
 export function full(shape: readonly number[], value: number, dtype: DType): NDArray {
   const out = empty(shape, dtype);
-  launch(dtype === "float32" ? "fillFloat" : "fillInt", out.size, ELEMENTWISE_GRAIN, out.ptr, value);
+  launch(dtype === "float32" ? "fillFloat" : "fillInt", out.size, ELEMENTWISE_GRAIN, out.address, value);
   return out;
 }
 
 /** `start + i * step` for i < length. */
 export function arange(start: number, step: number, length: number, dtype: DType): NDArray {
   const out = empty([length], dtype);
-  launch(dtype === "float32" ? "arangeFloat" : "arangeInt", length, ELEMENTWISE_GRAIN, out.ptr, start, step);
+  launch(dtype === "float32" ? "arangeFloat" : "arangeInt", length, ELEMENTWISE_GRAIN, out.address, start, step);
   return out;
 }
 
 /** `steps` values from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number): NDArray {
   const out = empty([steps], "float32");
-  launch("linspace", steps, ELEMENTWISE_GRAIN, out.ptr, start, end, steps);
+  launch("linspace", steps, ELEMENTWISE_GRAIN, out.address, start, end, steps);
   return out;
 }
 
@@ -47,6 +47,6 @@ const FLOAT_ONE = 0x3f800000;
 /** Ones where row and column are equal. */
 export function eye(rows: number, columns: number, dtype: DType): NDArray {
   const out = zeros([rows, columns], dtype);
-  launch("eye", out.size, ELEMENTWISE_GRAIN, out.ptr, columns, dtype === "float32" ? FLOAT_ONE : 1);
+  launch("eye", out.size, ELEMENTWISE_GRAIN, out.address, columns, dtype === "float32" ? FLOAT_ONE : 1);
   return out;
 }

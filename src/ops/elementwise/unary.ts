@@ -69,7 +69,7 @@ export class Unary extends Op {
     const y = emptyLike(x);
     // which function takes which parameters is its constructor's care: to the types here none takes any
     const parameters = this.#parameters as [];
-    launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr, ...parameters);
+    launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.address, y.address, ...parameters);
     this.save(SAVES[this.name] === "x" ? x : y);
     return y;
   }
@@ -78,7 +78,7 @@ export class Unary extends Op {
     const [saved] = this.saved as [NDArray];
     const dx = emptyLike(dy);
     const kernel = `${this.name}Grad` as "expGrad";
-    launch(kernel, dy.size, ELEMENTWISE_GRAIN, dy.ptr, saved.ptr, dx.ptr, ...(this.#parameters as []));
+    launch(kernel, dy.size, ELEMENTWISE_GRAIN, dy.address, saved.address, dx.address, ...(this.#parameters as []));
     return [dx];
   }
 }
@@ -96,7 +96,7 @@ export class StepFunction extends Op {
     const onIntegers = ON_INTEGERS[this.name];
     if (x.dtype !== "float32" && onIntegers) return onIntegers(castTo(x, "int32"));
     const y = emptyLike(x);
-    launch(this.name, x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr);
+    launch(this.name, x.size, ELEMENTWISE_GRAIN, x.address, y.address);
     return y;
   }
 

@@ -30,7 +30,7 @@ function keysOf(op: string, images: number, { indices, seed, epoch, step, view }
     throw new ShapeError(`${op}: indices expected [${images}], one an image, got ${formatShape(indices.shape)}`);
   }
   const keys = scratch(images * 8);
-  launch("imageKeys", images, 1024, indices.ptr, seed, epoch, step, view, keys);
+  launch("imageKeys", images, 1024, indices.address, seed, epoch, step, view, keys);
   return keys;
 }
 
@@ -38,7 +38,7 @@ export function cropImages(x: NDArray, chance: Chance, padding: number, fill: nu
   const { images, channels, height, width } = checkImages("randomCrop", x);
   const y = emptyLike(x);
   const keys = keysOf("randomCrop", images, chance);
-  launch("augmentCrop", images, grain(x), x.ptr, keys, channels, height, width, padding, fill, y.ptr);
+  launch("augmentCrop", images, grain(x), x.address, keys, channels, height, width, padding, fill, y.address);
   return y;
 }
 
@@ -49,13 +49,13 @@ export function flipImages(x: NDArray, chance: Chance, p: number): NDArray {
     "augmentFlip",
     images,
     grain(x),
-    x.ptr,
+    x.address,
     keysOf("horizontalFlip", images, chance),
     channels,
     height,
     width,
     p,
-    y.ptr,
+    y.address,
   );
   return y;
 }
@@ -63,7 +63,7 @@ export function flipImages(x: NDArray, chance: Chance, p: number): NDArray {
 function warp(x: NDArray, maps: number): NDArray {
   const [images, channels, height, width] = x.shape;
   const y = emptyLike(x);
-  launch("augmentWarp", images, grain(x), x.ptr, maps, channels, height, width, y.ptr);
+  launch("augmentWarp", images, grain(x), x.address, maps, channels, height, width, y.address);
   return y;
 }
 
@@ -102,7 +102,21 @@ export function colorImages(op: string, x: NDArray, chance: Chance, ranges: Colo
   const y = emptyLike(x);
   const keys = keysOf(op, images, chance);
   const plane = height * width;
-  launch("augmentColor", images, grain(x), x.ptr, keys, plane, brightness, contrast, saturation, hue, p, gray, y.ptr);
+  launch(
+    "augmentColor",
+    images,
+    grain(x),
+    x.address,
+    keys,
+    plane,
+    brightness,
+    contrast,
+    saturation,
+    hue,
+    p,
+    gray,
+    y.address,
+  );
   return y;
 }
 
@@ -110,7 +124,7 @@ export function cutOut(x: NDArray, chance: Chance, size: number, value: number):
   const { images, channels, height, width } = checkImages("cutout", x);
   const y = emptyLike(x);
   const keys = keysOf("cutout", images, chance);
-  launch("augmentCutout", images, grain(x), x.ptr, keys, channels, height, width, size, value, y.ptr);
+  launch("augmentCutout", images, grain(x), x.address, keys, channels, height, width, size, value, y.address);
   return y;
 }
 
@@ -118,7 +132,7 @@ export function noiseImages(x: NDArray, chance: Chance, std: number): NDArray {
   const { images, channels, height, width } = checkImages("gaussianNoise", x);
   const y = emptyLike(x);
   const keys = keysOf("gaussianNoise", images, chance);
-  launch("augmentNoise", images, grain(x), x.ptr, keys, channels * height * width, std, y.ptr);
+  launch("augmentNoise", images, grain(x), x.address, keys, channels * height * width, std, y.address);
   return y;
 }
 
@@ -132,7 +146,7 @@ export function rotateQuarters(x: NDArray, quarters: NDArray): NDArray {
     throw new ShapeError(`${op}: quarters expected [${images}], one an image, got ${formatShape(quarters.shape)}`);
   }
   const y = emptyLike(x);
-  launch("rotateQuarters", images, grain(x), x.ptr, quarters.ptr, channels, height, y.ptr);
+  launch("rotateQuarters", images, grain(x), x.address, quarters.address, channels, height, y.address);
   return y;
 }
 
@@ -141,6 +155,6 @@ export function describeImages(x: NDArray): NDArray {
   const { images, channels, height, width } = checkImages("checkImages", x);
   if (height * width === 0) throw new OptionError(`checkImages: images without pixels, ${formatShape(x.shape)}`);
   const out = empty([images, 3], "int32");
-  launch("describeImages", images, grain(x), x.ptr, channels, height * width, out.ptr);
+  launch("describeImages", images, grain(x), x.address, channels, height * width, out.address);
   return out;
 }

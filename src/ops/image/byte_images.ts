@@ -89,7 +89,7 @@ export class ByteImages {
       plane,
       floatTable(mean),
       floatTable(std),
-      out.ptr,
+      out.address,
     );
     return out;
   }
@@ -103,7 +103,7 @@ export class ByteImages {
     const sums = scratch(2 * channels * 8);
     launch("sumPartials", 2 * channels, 1, moments, sums, count, channels);
     const out = empty([2, channels]);
-    kernels().meanAndStd(sums, channels, count * plane, out.ptr);
+    kernels().meanAndStd(sums, channels, count * plane, out.address);
     return out;
   }
 }

@@ -67,7 +67,7 @@ export class Interpolate extends Op {
     this.#planes = planesOf(x, outHeight, outWidth);
     const y = empty(this.#planes.outShape);
     const { planes, height, width } = this.#planes;
-    const args = [x.ptr, y.ptr, ...this.#tables(), height, width, outHeight, outWidth] as const;
+    const args = [x.address, y.address, ...this.#tables(), height, width, outHeight, outWidth] as const;
     if (this.#mode === "bilinear") {
       const { grain, work } = this.#scratch();
       launch("bilinear2d", planes, grain, ...args, ...work);
@@ -79,7 +79,7 @@ export class Interpolate extends Op {
     const { planes, outShape, height, width, outHeight, outWidth } = this.#planes;
     const dx = empty([...outShape.slice(0, -2), height, width]);
     const { grain, work } = this.#scratch();
-    const args = [dy.ptr, dx.ptr, ...this.#tables(), height, width, outHeight, outWidth] as const;
+    const args = [dy.address, dx.address, ...this.#tables(), height, width, outHeight, outWidth] as const;
     const doubled = this.#mode === "nearest" && outWidth === 2 * width;
     launch("interpolate2dGrad", planes, grain, ...args, ...work, Number(doubled));
     return [dx];

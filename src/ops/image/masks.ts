@@ -9,7 +9,7 @@ export function atLeastMask(u: NDArray, ratio: number, shape: readonly number[])
   const [channels, h, w] = shape.slice(-3);
   const planes = shape.length === 4 ? shape[0] * channels : channels;
   const shared = u.shape[1] === channels ? 0 : 1;
-  launch("maskAtLeast", planes, planesAtATime(h * w), u.ptr, channels, h * w, shared, ratio, out.ptr);
+  launch("maskAtLeast", planes, planesAtATime(h * w), u.address, channels, h * w, shared, ratio, out.address);
   return out;
 }
 
@@ -28,15 +28,15 @@ export function blocksMask(
     "maskBlocks",
     n * channels,
     grain,
-    tops.ptr,
-    lefts.ptr,
+    tops.address,
+    lefts.address,
     count,
     channels,
     h,
     w,
     blockHeight,
     blockWidth,
-    out.ptr,
+    out.address,
   );
   return out;
 }

@@ -37,7 +37,7 @@ export class NormalizePlanes extends Op {
     if (plane === 0) return y;
     const grain = Math.ceil(16384 / plane);
     const [means, stds] = [floatTable(mean), floatTable(this.#std)];
-    launch("normalizePlanes", x.size / plane, grain, x.ptr, mean.length, plane, means, stds, y.ptr);
+    launch("normalizePlanes", x.size / plane, grain, x.address, mean.length, plane, means, stds, y.address);
     return y;
   }
 }

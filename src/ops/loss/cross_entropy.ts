@@ -54,7 +54,7 @@ export class CrossEntropy extends Op {
     }
     if (weight) expectSameShape(this.name, "weight, one for each class,", [classes], weight.shape);
     const { ignoreIndex, labelSmoothing, reduction } = this.#options;
-    const bad = kernels().firstBadClass(target.ptr, target.size, classes, ignoreIndex);
+    const bad = kernels().firstBadClass(target.address, target.size, classes, ignoreIndex);
     if (bad >= 0) {
       throw new OptionError(
         `${this.name}: target expected classes in [0, ${classes - 1}] or ignoreIndex ${ignoreIndex}, got ${elementAt(target, bad)} at element ${bad}`,
@@ -62,10 +62,10 @@ export class CrossEntropy extends Op {
     }
 
     const stats = this.name === "crossEntropy" ? ([empty(positions), empty(positions)] as const) : null;
-    const [maxima, logSums] = [stats?.[0].ptr ?? 0, stats?.[1].ptr ?? 0];
+    const [maxima, logSums] = [stats?.[0].address ?? 0, stats?.[1].address ?? 0];
     if (stats) {
       const { total, grain } = axisRange(this.#axis);
-      launch("logSumExp", total, grain, x.ptr, maxima, logSums, classes, inner);
+      launch("logSumExp", total, grain, x.address, maxima, logSums, classes, inner);
     }
     const terms = empty(positions);
     const counts = empty(positions);
@@ -74,13 +74,13 @@ export class CrossEntropy extends Op {
       "crossEntropyTerms",
       target.size,
       grain,
-      x.ptr,
+      x.address,
       maxima,
       logSums,
-      target.ptr,
-      weight?.ptr ?? 0,
-      terms.ptr,
-      counts.ptr,
+      target.address,
+      weight?.address ?? 0,
+      terms.address,
+      counts.address,
       classes,
       inner,
       ignoreIndex,
@@ -92,12 +92,12 @@ export class CrossEntropy extends Op {
     const all = positions.map(() => true);
     const sum = sumToDouble(terms, all);
     if (reduction === "sum") {
-      kernels().fillFloat(0, 1, divisor.ptr, 1);
+      kernels().fillFloat(0, 1, divisor.address, 1);
       return roundQuotient(sum, []);
     }
     const mean = empty([]);
     const count = sumToDouble(counts, all); // before kernels(), which waits for all that was launched
-    kernels().divideSums(sum, count, mean.ptr, divisor.ptr);
+    kernels().divideSums(sum, count, mean.address, divisor.address);
     return mean;
   }
 
@@ -115,15 +115,15 @@ export class CrossEntropy extends Op {
       "crossEntropyGrad",
       total,
       grain,
-      x.ptr,
-      maxima?.ptr ?? 0,
-      logSums?.ptr ?? 0,
-      target.ptr,
-      weight?.ptr ?? 0,
-      dy.ptr,
+      x.address,
+      maxima?.address ?? 0,
+      logSums?.address ?? 0,
+      target.address,
+      weight?.address ?? 0,
+      dy.address,
       reduction === "none" ? 0 : 1,
-      (divisor as NDArray).ptr,
-      dx.ptr,
+      (divisor as NDArray).address,
+      dx.address,
       this.#axis.length,
       this.#axis.inner,
       ignoreIndex,

@@ -69,10 +69,17 @@ export class PairLoss extends Op {
       this.#expectProbabilities("input", x);
       this.#expectProbabilities("target", target);
     }
-    const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
+    const inputs = [
+      this.#kind,
+      x.address,
+      target.address,
+      weight?.address ?? 0,
+      posWeight?.address ?? 0,
+      this.#beta,
+    ] as const;
     if (this.#reduction === "none") {
       const y = emptyLike(x);
-      launch("pairLoss", x.size, CHUNK, ...inputs, y.ptr);
+      launch("pairLoss", x.size, CHUNK, ...inputs, y.address);
       this.save(x, target, weight, posWeight, null);
       return y;
     }
@@ -93,14 +100,21 @@ export class PairLoss extends Op {
     const [x, target, weight, posWeight, loss] = this.saved as [NDArray, NDArray, ...(NDArray | null)[]];
     const dx = this.needs[0] ? emptyLike(x) : null;
     const dTarget = this.needs[1] ? emptyLike(target) : null;
-    const inputs = [this.#kind, x.ptr, target.ptr, weight?.ptr ?? 0, posWeight?.ptr ?? 0, this.#beta] as const;
-    const scale = [dy.ptr, loss ? 1 : 0, this.#divisor, loss?.ptr ?? 0] as const;
-    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.ptr ?? 0, dTarget?.ptr ?? 0);
+    const inputs = [
+      this.#kind,
+      x.address,
+      target.address,
+      weight?.address ?? 0,
+      posWeight?.address ?? 0,
+      this.#beta,
+    ] as const;
+    const scale = [dy.address, loss ? 1 : 0, this.#divisor, loss?.address ?? 0] as const;
+    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.address ?? 0, dTarget?.address ?? 0);
     return [dx, dTarget, null, null];
   }
 
   #expectProbabilities(what: string, x: NDArray): void {
-    const outside = kernels().firstOutside(x.ptr, x.size, 0, 1);
+    const outside = kernels().firstOutside(x.address, x.size, 0, 1);
     if (outside < 0) return;
     const value = elementAt(x, outside);
     throw new OptionError(`${this.name}: ${what} expected probabilities in [0, 1], got ${value} at element ${outside}`);

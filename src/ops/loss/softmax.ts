@@ -39,7 +39,7 @@ abstract class SoftmaxOp extends Op {
     this.#axis = axisOf(x.shape, normalizeDim(this.name, this.#dim, x.shape.length));
     const { total, grain } = axisRange(this.#axis);
     const y = emptyLike(x);
-    launch("softmax", total, grain, x.ptr, y.ptr, this.#axis.length, this.#axis.inner, this.#log);
+    launch("softmax", total, grain, x.address, y.address, this.#axis.length, this.#axis.inner, this.#log);
     this.save(y);
     return y;
   }
@@ -48,7 +48,17 @@ abstract class SoftmaxOp extends Op {
     const [y] = this.saved as [NDArray];
     const { total, grain } = axisRange(this.#axis);
     const dx = emptyLike(y);
-    launch("softmaxGrad", total, grain, y.ptr, dy.ptr, dx.ptr, this.#axis.length, this.#axis.inner, this.#log);
+    launch(
+      "softmaxGrad",
+      total,
+      grain,
+      y.address,
+      dy.address,
+      dx.address,
+      this.#axis.length,
+      this.#axis.inner,
+      this.#log,
+    );
     return [dx];
   }
 }

@@ -25,9 +25,9 @@ const DEPTH_BLOCK = 512;
 /** Panels a thread packs at a time. */
 const PACK_GRAIN = 16;
 
-/** Matrices in memory, in elements: element (line, k) of number b is at ptr + 4 (b batchStride + line lineStride + k kStride). */
+/** Matrices in memory, in elements: element (line, k) of number b is at address + 4 (b batchStride + line lineStride + k kStride). */
 export interface Lines {
-  ptr: number;
+  address: number;
   batches: number;
   lines: number;
   depth: number;
@@ -65,41 +65,41 @@ export function sliceOf(depth: number): number {
 }
 
 /** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
-export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "ptr">): number {
+export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): number {
   const width = kernel === "packPanels4" ? 4 : 8;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
   return weight.block.derived(key, panelBytes(width, x, x.depth), (to) =>
-    packInto(kernel, width, x, weight.ptr, x.depth, to),
+    packInto(kernel, width, x, weight.address, x.depth, to),
   );
 }
 
 function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
   const panels = scratch(panelBytes(width, x, x.depth));
   for (let k = 0; k < x.depth; k += slice) {
-    const ptr = x.ptr + 4 * k * x.kStride;
-    packInto(kernel, width, x, ptr, Math.min(slice, x.depth - k), panels + panelBytes(width, x, k));
+    const address = x.address + 4 * k * x.kStride;
+    packInto(kernel, width, x, address, Math.min(slice, x.depth - k), panels + panelBytes(width, x, k));
   }
   return panels;
 }
 
 /** Where lines are and how many, whatever part of their depth is meant. */
-type Layout = Omit<Lines, "ptr" | "depth">;
+type Layout = Omit<Lines, "address" | "depth">;
 
 const panelBytes = (width: number, x: Layout, depth: number) =>
   x.batches * Math.ceil(x.lines / width) * depth * width * 4;
 
-/** `depth` elements from `ptr` on. (The lines are not copied with another ptr and depth: to copy an object takes microseconds.) */
+/** `depth` elements from `address` on. (The lines are not copied with another address and depth: to copy an object takes microseconds.) */
 function packInto(
   kernel: "packPanels4" | "packPanels8",
   width: number,
   x: Layout,
-  ptr: number,
+  address: number,
   depth: number,
   panels: number,
 ): void {
   const { batches, lines, batchStride, lineStride, kStride } = x;
   const count = batches * Math.ceil(lines / width);
-  launch(kernel, count, PACK_GRAIN, ptr, lines, depth, batchStride, lineStride, kStride, panels);
+  launch(kernel, count, PACK_GRAIN, address, lines, depth, batchStride, lineStride, kStride, panels);
 }
 
 export interface Product {

@@ -8,7 +8,7 @@ import { multiplySkinny, skinnyKernel } from "./skinny.ts";
 
 /** A stack of matrices, perhaps to be read transposed: element (row, column) is at row rowStride + column columnStride. */
 interface Matrices {
-  ptr: number;
+  address: number;
   /** Shape of the stack: the dimensions before the last two. */
   batch: readonly number[];
   rows: number;
@@ -19,7 +19,7 @@ interface Matrices {
 
 function matrices(x: NDArray): Matrices {
   const [rows, columns] = x.shape.slice(-2);
-  return { ptr: x.ptr, batch: x.shape.slice(0, -2), rows, columns, rowStride: columns, columnStride: 1 };
+  return { address: x.address, batch: x.shape.slice(0, -2), rows, columns, rowStride: columns, columnStride: 1 };
 }
 
 /** The same memory read with rows and columns exchanged: nothing is copied, the packing sees to it. */
@@ -58,14 +58,14 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
       aIndex: sizeOf(a.batch) === products ? null : broadcastIndex(a.batch, batch),
       bIndex: sizeOf(b.batch) === products ? null : broadcastIndex(b.batch, batch),
       bCount: sizeOf(b.batch),
-      c: out.ptr,
-      columnBias: columnBias?.ptr ?? 0,
+      c: out.address,
+      columnBias: columnBias?.address ?? 0,
     });
     return out;
   }
   const slice = sizeOf(a.batch) === 1 && sizeOf(b.batch) === 1 ? sliceOf(depth) : depth;
   const left = {
-    ptr: a.ptr,
+    address: a.address,
     batches: sizeOf(a.batch),
     lines: m,
     depth,
@@ -74,7 +74,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     kStride: a.columnStride,
   };
   const right = {
-    ptr: b.ptr,
+    address: b.address,
     batches: sizeOf(b.batch),
     lines: n,
     depth,
@@ -89,12 +89,12 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     count: sizeOf(batch),
     aIndex: broadcastIndex(a.batch, batch),
     bIndex: broadcastIndex(b.batch, batch),
-    c: out.ptr,
+    c: out.address,
     m,
     n,
     depth,
     start: columnBias ? START.columnBias : START.zero,
-    bias: columnBias?.ptr,
+    bias: columnBias?.address,
   });
   return out;
 }

@@ -7,9 +7,9 @@ import { intTable, scratch } from "../core/array.ts";
  * a few times.
  */
 
-/** Matrices in memory, in elements: element (row, column) of number p is at ptr + 4 (p size + row rowStride + column columnStride). */
+/** Matrices in memory, in elements: element (row, column) of number p is at address + 4 (p size + row rowStride + column columnStride). */
 export interface Operand {
-  ptr: number;
+  address: number;
   rows: number;
   columns: number;
   rowStride: number;
@@ -73,8 +73,19 @@ function turnColumns(b: Operand, count: number): Operand {
   const size = rows * columns;
   const turned = scratch(4 * count * size);
   const outer = [1, intTable([count, size, size])] as const;
-  launch("copyTransposed", count * Math.ceil(columns / 16), 1, b.ptr, turned, columns, rows, columns, rows, ...outer);
-  return { ptr: turned, rows, columns, rowStride: 1, columnStride: rows };
+  launch(
+    "copyTransposed",
+    count * Math.ceil(columns / 16),
+    1,
+    b.address,
+    turned,
+    columns,
+    rows,
+    columns,
+    rows,
+    ...outer,
+  );
+  return { address: turned, rows, columns, rowStride: 1, columnStride: rows };
 }
 
 export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
@@ -89,7 +100,7 @@ export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
     ]);
     const units = products * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
     const work = Math.min(m, ROW_BLOCK) * Math.min(n, COLUMN_BLOCK) * depth;
-    launch(kernel, units, Math.ceil(GRAIN / work), a.ptr, b.ptr, ...indices, c, shape);
+    launch(kernel, units, Math.ceil(GRAIN / work), a.address, b.address, ...indices, c, shape);
     return;
   }
   // the kernel's units are columns of C: the longer side becomes that of the columns
@@ -105,5 +116,5 @@ export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
   const units = products * Math.ceil(columns / DOT_COLUMNS);
   const grain = Math.ceil(GRAIN / (rows * DOT_COLUMNS * Math.max(depth, 1)));
   const [leftIndex, rightIndex] = turned ? [indices[1], indices[0]] : indices;
-  launch(kernel, units, grain, left.ptr, right.ptr, leftIndex, rightIndex, c, shape, columnBias);
+  launch(kernel, units, grain, left.address, right.address, leftIndex, rightIndex, c, shape, columnBias);
 }

@@ -5,14 +5,14 @@ import { type Gradients, Op } from "../core/op.ts";
 /** A new array with the same elements. */
 export function cloneArray(x: NDArray): NDArray {
   const out = emptyLike(x);
-  copyContents(out.ptr, x);
+  copyContents(out.address, x);
   return out;
 }
 
 /** Overwrites `target` in place. Its version grows, so that graphs and caches notice. */
 export function copyInto(target: NDArray, source: NDArray): void {
   target.block.version++; // first: a copy of what must be read from elsewhere may end half-way
-  copyContents(target.ptr, source);
+  copyContents(target.address, source);
 }
 
 function copyContents(address: number, { block, size }: NDArray): void {

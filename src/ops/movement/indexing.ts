@@ -21,7 +21,7 @@ import { readRegion, spreadRegion } from "./strided.ts";
 /** Checks that `index` is int32 and all its values are in [0, length). */
 export function checkIndex(op: string, index: NDArray, length: number): void {
   expectInt32(op, "index", index);
-  const bad = kernels().findIndexOutside(index.size, index.ptr, 0, length);
+  const bad = kernels().findIndexOutside(index.size, index.address, 0, length);
   if (Number.isNaN(bad)) return;
   throw new OptionError(
     `${op}: index ${bad} is out of range [0, ${length - 1}], at element ${placeOf(index, bad)} of index ${formatShape(index.shape)}`,
@@ -44,7 +44,7 @@ export function lookUp(x: NDArray, d: number, index: NDArray, shape: readonly nu
   const { outer, length, inner } = around(x.shape, d);
   const out = empty(shape, x.dtype);
   const grain = Math.ceil(ELEMENTWISE_GRAIN / Math.max(inner, 1));
-  launch("lookUpRows", outer * index.size, grain, x.ptr, index.ptr, out.ptr, length, index.size, inner);
+  launch("lookUpRows", outer * index.size, grain, x.address, index.address, out.address, length, index.size, inner);
   return out;
 }
 
@@ -55,7 +55,7 @@ export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly 
   const { outer, length, inner } = around(shape, d);
   const dx = zeros(shape);
   const sizes = [length, index.size, inner, skip] as const;
-  launch("addToRows", outer * inner, COLUMN_GRAIN, dy.ptr, index.ptr, dx.ptr, ...sizes);
+  launch("addToRows", outer * inner, COLUMN_GRAIN, dy.address, index.address, dx.address, ...sizes);
   return dx;
 }
 
@@ -146,7 +146,7 @@ export class Gather extends Op {
     const part = readRegion(x, this.#part(index));
     const { outer, length, inner } = around(part.shape, d);
     const count = out.size / outer / inner;
-    launch("gather", out.size, ELEMENTWISE_GRAIN, part.ptr, index.ptr, out.ptr, length, count, inner);
+    launch("gather", out.size, ELEMENTWISE_GRAIN, part.address, index.address, out.address, length, count, inner);
     return out;
   }
 
@@ -157,7 +157,7 @@ export class Gather extends Op {
     const { outer, length, inner } = around(part.shape, this.#d);
     const dx = zeros(part.shape);
     const sizes = [length, dy.size / outer / inner, inner] as const;
-    launch("scatterAdd", outer * inner, COLUMN_GRAIN, dy.ptr, index.ptr, dx.ptr, ...sizes);
+    launch("scatterAdd", outer * inner, COLUMN_GRAIN, dy.address, index.address, dx.address, ...sizes);
     return [spreadRegion(this.#shape, part, dx), null];
   }
 
@@ -184,13 +184,20 @@ export class OneHot extends Op {
     const classes = this.#classes === -1 ? this.#countClasses(index) : this.#classes;
     checkIndex(this.name, index, classes);
     const out = empty([...index.shape, classes], "int32");
-    launch("oneHot", index.size, Math.ceil(ELEMENTWISE_GRAIN / Math.max(classes, 1)), index.ptr, out.ptr, classes);
+    launch(
+      "oneHot",
+      index.size,
+      Math.ceil(ELEMENTWISE_GRAIN / Math.max(classes, 1)),
+      index.address,
+      out.address,
+      classes,
+    );
     return out;
   }
 
   #countClasses(index: NDArray): number {
     expectInt32(this.name, "index", index);
-    const largest = kernels().largestIndex(index.size, index.ptr);
+    const largest = kernels().largestIndex(index.size, index.address);
     if (largest >= MOST_CLASSES) {
       refuseLabel(this.name, largest, `element ${placeOf(index, largest)}`, "pass numClasses if that is meant");
     }

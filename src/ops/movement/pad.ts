@@ -149,7 +149,7 @@ class PadBorder extends Op {
     // what is taken away is not wrapped, but it may be reflected or repeated
     const [first, count, added] =
       this.#mode === "circular" ? [Math.max(-before, 0), kept, Math.max(before, 0)] : [0, length, before];
-    launch("paddedPositions", out.size, out.size, out.ptr, first, count, added, border);
+    launch("paddedPositions", out.size, out.size, out.address, first, count, added, border);
     return out;
   }
 }

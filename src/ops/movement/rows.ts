@@ -9,7 +9,7 @@ export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
   const out = empty([rows.length, ...shape], x.dtype);
   const bytes = sizeOf(shape) * 4;
   rows.forEach((row, i) => {
-    kernels().copyBytes(out.ptr + i * bytes, x.ptr + row * bytes, bytes);
+    kernels().copyBytes(out.address + i * bytes, x.address + row * bytes, bytes);
   });
   return out;
 }
@@ -20,7 +20,7 @@ export function joinRows(op: string, arrays: readonly NDArray[]): NDArray {
   const out = empty([arrays.length, ...shape], dtype);
   arrays.forEach((array, i) => {
     expectSameShape(op, `sample ${i}`, shape, array.shape);
-    kernels().copyBytes(out.ptr + i * size * 4, array.ptr, size * 4);
+    kernels().copyBytes(out.address + i * size * 4, array.address, size * 4);
   });
   return out;
 }

@@ -35,7 +35,7 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   if (size === 0) return;
   const outer = mergeDimensions(from.shape, from.strides, to.strides);
   const row = outer.pop() ?? { length: 1, from: 1, to: 1 };
-  const pointers = [source.ptr + from.offset * 4, target.ptr + to.offset * 4] as const;
+  const addresses = [source.address + from.offset * 4, target.address + to.offset * 4] as const;
   const table = (dimensions: Dimension[]) =>
     [dimensions.length, intTable(dimensions.flatMap(({ length, from, to }) => [length, from, to]))] as const;
   // where the source runs along another dimension than the target, a transposition reads and writes whole vectors
@@ -45,10 +45,10 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
     const strips = Math.ceil(column.length / 16) * (size / row.length / column.length);
     const grain = Math.ceil(ELEMENTWISE_GRAIN / (16 * row.length));
     const sizes = [column.length, row.length, row.from, column.to] as const;
-    launch("copyTransposed", strips, grain, ...pointers, ...sizes, ...table(outer));
+    launch("copyTransposed", strips, grain, ...addresses, ...sizes, ...table(outer));
   } else {
     const grain = Math.ceil(ELEMENTWISE_GRAIN / row.length);
-    launch("copyRows", size / row.length, grain, ...pointers, row.length, row.from, row.to, ...table(outer));
+    launch("copyRows", size / row.length, grain, ...addresses, row.length, row.from, row.to, ...table(outer));
   }
 }
 

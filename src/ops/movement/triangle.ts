@@ -20,7 +20,7 @@ export class Triangle extends Op {
     const [rows, columns] = x.shape.slice(-2);
     const out = emptyLike(x);
     const upper = Number(this.name === "triu");
-    launch("triangle", x.size, ELEMENTWISE_GRAIN, x.ptr, out.ptr, rows, columns, this.#diagonal, upper);
+    launch("triangle", x.size, ELEMENTWISE_GRAIN, x.address, out.address, rows, columns, this.#diagonal, upper);
     return out;
   }
 

@@ -9,7 +9,7 @@ const GRAIN = 16384;
 /** `1 / sqrt(squares / count + eps)` of each group, in float64. */
 function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArray {
   const inverse = doubles(mean.shape[0]);
-  launch("inverseDeviation", mean.shape[0], GRAIN, squares.ptr, inverse.ptr, count, eps);
+  launch("inverseDeviation", mean.shape[0], GRAIN, squares.address, inverse.address, count, eps);
   return inverse;
 }
 
@@ -46,19 +46,29 @@ abstract class GroupedNorm extends Op {
       "normCoefficients",
       rows,
       GRAIN,
-      own.mean.ptr,
-      inverse.ptr,
-      weight?.ptr ?? 0,
-      bias?.ptr ?? 0,
-      center.ptr,
-      scale.ptr,
-      shift.ptr,
+      own.mean.address,
+      inverse.address,
+      weight?.address ?? 0,
+      bias?.address ?? 0,
+      center.address,
+      scale.address,
+      shift.address,
       this.#channels,
       this.groups,
     );
     const y = emptyLike(x);
     if (y.size > 0) {
-      launch("normApply", rows, this.#grain, x.ptr, center.ptr, scale.ptr, shift.ptr, y.ptr, this.#length);
+      launch(
+        "normApply",
+        rows,
+        this.#grain,
+        x.address,
+        center.address,
+        scale.address,
+        shift.address,
+        y.address,
+        this.#length,
+      );
     }
     this.save(x, weight, own.mean, inverse, center);
     return y;
@@ -74,13 +84,23 @@ abstract class GroupedNorm extends Op {
     const [channels, length, groups] = [this.#channels, this.#length, this.groups];
     const rows = x.shape[0] * channels;
     const [sums, dots] = [doubles(rows), doubles(rows)];
-    launch("normGradSums", rows, this.#grain, x.ptr, dy.ptr, center.ptr, sums.ptr, dots.ptr, length);
+    launch(
+      "normGradSums",
+      rows,
+      this.#grain,
+      x.address,
+      dy.address,
+      center.address,
+      sums.address,
+      dots.address,
+      length,
+    );
 
     const dWeight = this.needs[1] ? empty([channels]) : null;
     const dBias = this.needs[2] ? empty([channels]) : null;
-    const statistics = [mean.ptr, inverse.ptr, sums.ptr, dots.ptr] as const;
+    const statistics = [mean.address, inverse.address, sums.address, dots.address] as const;
     if (dWeight || dBias) {
-      const targets = [dWeight?.ptr ?? 0, dBias?.ptr ?? 0] as const;
+      const targets = [dWeight?.address ?? 0, dBias?.address ?? 0] as const;
       launch("normGradAffine", channels, GRAIN, ...statistics, ...targets, rows, channels, groups);
     }
     if (!this.needs[0]) return [null, dWeight, dBias];
@@ -88,34 +108,34 @@ abstract class GroupedNorm extends Op {
     const slices = mean.shape[0];
     const [groupSums, groupDots] = [doubles(slices), doubles(slices)];
     if (this.fromInput) {
-      const targets = [weight?.ptr ?? 0, groupSums.ptr, groupDots.ptr] as const;
+      const targets = [weight?.address ?? 0, groupSums.address, groupDots.address] as const;
       launch("normGroupSums", slices, GRAIN, ...statistics, ...targets, rows, channels, groups);
     } else {
-      launch("fillFloat", 2 * slices, GRAIN, groupSums.ptr, 0);
-      launch("fillFloat", 2 * slices, GRAIN, groupDots.ptr, 0);
+      launch("fillFloat", 2 * slices, GRAIN, groupSums.address, 0);
+      launch("fillFloat", 2 * slices, GRAIN, groupDots.address, 0);
     }
     const [a, unit, b, c] = [empty([rows]), empty([rows]), empty([rows]), empty([rows])];
     launch(
       "normGradCoefficients",
       rows,
       GRAIN,
-      mean.ptr,
-      inverse.ptr,
-      weight?.ptr ?? 0,
-      groupSums.ptr,
-      groupDots.ptr,
-      a.ptr,
-      unit.ptr,
-      b.ptr,
-      c.ptr,
+      mean.address,
+      inverse.address,
+      weight?.address ?? 0,
+      groupSums.address,
+      groupDots.address,
+      a.address,
+      unit.address,
+      b.address,
+      c.address,
       channels,
       groups,
       this.#count,
     );
     const dx = emptyLike(x);
     if (dx.size > 0) {
-      const coefficients = [center.ptr, a.ptr, unit.ptr, b.ptr, c.ptr] as const;
-      launch("normGradApply", rows, this.#grain, x.ptr, dy.ptr, ...coefficients, dx.ptr, length);
+      const coefficients = [center.address, a.address, unit.address, b.address, c.address] as const;
+      launch("normGradApply", rows, this.#grain, x.address, dy.address, ...coefficients, dx.address, length);
     }
     return [dx, dWeight, dBias];
   }
@@ -183,14 +203,14 @@ export class BatchNorm extends GroupedNorm {
 
   #running(mean: NDArray, variance: NDArray): Moments {
     const own = { mean: doubles(mean.size), squares: doubles(mean.size), count: 1 };
-    launch("widen", mean.size, GRAIN, mean.ptr, own.mean.ptr);
-    launch("widen", mean.size, GRAIN, variance.ptr, own.squares.ptr);
+    launch("widen", mean.size, GRAIN, mean.address, own.mean.address);
+    launch("widen", mean.size, GRAIN, variance.address, own.squares.address);
     return own;
   }
 
   #update(running: NDArray, batch: NDArray, divisor: number): void {
     running.block.version++;
-    launch("updateRunning", running.size, GRAIN, running.ptr, batch.ptr, this.#options.momentum, divisor);
+    launch("updateRunning", running.size, GRAIN, running.address, batch.address, this.#options.momentum, divisor);
   }
 }
 

@@ -36,8 +36,19 @@ export class LayerNorm extends Op {
     const { length, rows, grain } = this.#rows(x);
     const [mean, inverse] = [doubles(rows), doubles(rows)];
     if (x.size > 0) {
-      const affine = [weight?.ptr ?? 0, bias?.ptr ?? 0] as const;
-      launch("layerNorm", rows, grain, x.ptr, ...affine, y.ptr, mean.ptr, inverse.ptr, length, this.#eps);
+      const affine = [weight?.address ?? 0, bias?.address ?? 0] as const;
+      launch(
+        "layerNorm",
+        rows,
+        grain,
+        x.address,
+        ...affine,
+        y.address,
+        mean.address,
+        inverse.address,
+        length,
+        this.#eps,
+      );
     }
     this.save(x, weight, mean, inverse);
     return y;
@@ -49,9 +60,9 @@ export class LayerNorm extends Op {
     const dx = this.needs[0] ? emptyLike(x) : null;
     const products = this.needs[1] ? emptyLike(x) : null;
     if (dx || products) {
-      const targets = [dx?.ptr ?? 0, products?.ptr ?? 0] as const;
-      const saved = [mean.ptr, inverse.ptr, weight?.ptr ?? 0] as const;
-      launch("layerNormGrad", rows, grain, x.ptr, dy.ptr, ...saved, ...targets, length);
+      const targets = [dx?.address ?? 0, products?.address ?? 0] as const;
+      const saved = [mean.address, inverse.address, weight?.address ?? 0] as const;
+      launch("layerNormGrad", rows, grain, x.address, dy.address, ...saved, ...targets, length);
     }
     const sumRows = (values: NDArray) =>
       roundQuotient(sumToDouble(values.withShape([rows, length]), [true, false]), this.#shape);

@@ -23,7 +23,17 @@ export class Normalize extends Op {
     const { outer, length, inner } = this.#axis;
     const y = emptyLike(x);
     const norms = doubles(outer * inner);
-    launch("normalizeVectors", outer * inner, this.#grain, x.ptr, y.ptr, norms.ptr, length, inner, this.#eps);
+    launch(
+      "normalizeVectors",
+      outer * inner,
+      this.#grain,
+      x.address,
+      y.address,
+      norms.address,
+      length,
+      inner,
+      this.#eps,
+    );
     this.save(y, norms);
     return y;
   }
@@ -32,8 +42,8 @@ export class Normalize extends Op {
     const [y, norms] = this.saved as [NDArray, NDArray];
     const { outer, length, inner } = this.#axis;
     const dx = emptyLike(y);
-    const inputs = [y.ptr, dy.ptr, norms.ptr] as const;
-    launch("normalizeVectorsGrad", outer * inner, this.#grain, ...inputs, dx.ptr, length, inner, this.#eps);
+    const inputs = [y.address, dy.address, norms.address] as const;
+    launch("normalizeVectorsGrad", outer * inner, this.#grain, ...inputs, dx.address, length, inner, this.#eps);
     return [dx];
   }
 

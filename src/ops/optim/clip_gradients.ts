@@ -12,7 +12,7 @@ export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infi
   const partials = scratch(count * 8);
   let at = partials;
   arrays.forEach((x, i) => {
-    launch("normPartials", counts[i], 1, x.ptr, at, x.size, CHUNK, code);
+    launch("normPartials", counts[i], 1, x.address, at, x.size, CHUNK, code);
     at += counts[i] * 8;
   });
   return kernels().joinNormPartials(partials, count, code);
@@ -23,12 +23,12 @@ export function scaleInPlace(x: NDArray, factor: number): void {
   x.block.version++;
   // float32 keeps only some bits of a factor below 2⁻¹²⁶, or none: then a part of it first, which takes no bit of what will be left
   const first = !(factor > 0) || factor >= 2 ** -126 ? 1 : factor >= 2 ** -190 ? 2 ** -64 : 2 ** -126;
-  if (first !== 1) launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, first);
-  launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.ptr, factor / first);
+  if (first !== 1) launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, first);
+  launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, factor / first);
 }
 
 /** `x = min(max(x, low), high)`, in place. */
 export function clampInPlace(x: NDArray, low: number, high: number): void {
   x.block.version++;
-  launch("clamp", x.size, ELEMENTWISE_GRAIN, x.ptr, x.ptr, low, high);
+  launch("clamp", x.size, ELEMENTWISE_GRAIN, x.address, x.address, low, high);
 }

@@ -6,5 +6,5 @@ export function averageStep(mean: NDArray, x: NDArray, weight: number): void {
   expectFloat("average", mean, x);
   expectSameShape("average", "new value", mean.shape, x.shape);
   mean.block.version++;
-  launch("averageStep", x.size, ELEMENTWISE_GRAIN, mean.ptr, x.ptr, weight);
+  launch("averageStep", x.size, ELEMENTWISE_GRAIN, mean.address, x.address, weight);
 }

@@ -22,7 +22,7 @@ export function sgdStep(
   changing(param, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.ptr, grad.ptr, buffer?.ptr ?? 0,
+    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, buffer?.address ?? 0,
     o.lr, o.momentum, o.gradScale, Number(o.nesterov), o.weightDecay,
   );
 }
@@ -49,7 +49,7 @@ export function adamStep(
   const scales: number[] = [];
   for (const { param, grad, mean, square, maxSquare, stepSize, correction } of updates) {
     units += Math.ceil(param.size / ADAM_CHUNK);
-    rows.push(param.ptr, grad.ptr, mean.ptr, square.ptr, maxSquare?.ptr ?? 0, param.size, units);
+    rows.push(param.address, grad.address, mean.address, square.address, maxSquare?.address ?? 0, param.size, units);
     scales.push(stepSize, correction);
     changing(param, mean, square, maxSquare);
   }
@@ -71,7 +71,7 @@ export function rmspropStep(
   changing(param, square, mean, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.ptr, grad.ptr, square.ptr, mean?.ptr ?? 0, buffer?.ptr ?? 0,
+    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, square.address, mean?.address ?? 0, buffer?.address ?? 0,
     o.lr, o.alpha, 1 - o.alpha, o.eps, o.momentum, o.weightDecay,
   );
 }

@@ -62,7 +62,7 @@ export class AvgPool2d extends Op {
   forward(x: NDArray): NDArray {
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const y = empty(this.#planes.outShape);
-    launch("avgPool2d", this.#planes.planes, planeGrain(this.#planes), x.ptr, y.ptr, this.#gridTable());
+    launch("avgPool2d", this.#planes.planes, planeGrain(this.#planes), x.address, y.address, this.#gridTable());
     return y;
   }
 
@@ -73,12 +73,12 @@ export class AvgPool2d extends Op {
     const grid = this.#gridTable();
     if (stride[1] >= WIDE || stride[0] > height || kernel[0] > height || kernel[1] > width) {
       const dx = empty(dxShape);
-      launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.ptr, dx.ptr, grid);
+      launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.address, dx.address, grid);
       return [dx];
     }
     // windows that lie closer are many and short: the gradient of a depthwise convolution whose weights are 1
     const shares = empty(outShape);
-    launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.ptr, shares.ptr, grid);
+    launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.address, shares.address, grid);
     const dx = depthwiseGradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
       images: planes,
       groups: 1,
@@ -143,6 +143,6 @@ export class AdaptiveAvgPool2d extends Op {
 
   #launch(kernelName: "adaptiveAvgPool2d" | "adaptiveAvgPool2dGrad", from: NDArray, to: NDArray): void {
     const { planes, height, width, outHeight, outWidth } = this.#planes;
-    launch(kernelName, planes, planeGrain(this.#planes), from.ptr, to.ptr, height, width, outHeight, outWidth);
+    launch(kernelName, planes, planeGrain(this.#planes), from.address, to.address, height, width, outHeight, outWidth);
   }
 }

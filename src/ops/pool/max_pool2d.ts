@@ -58,11 +58,11 @@ export class MaxPool2d extends Op {
     const y = empty(outShape);
     const index = this.needsAny || this.#returnIndices ? empty(outShape, "int32") : null;
     const grain = planeGrain(this.#planes);
-    if (this.#is2x2) launch("maxPool2x2", planes, grain, x.ptr, y.ptr, index?.ptr ?? 0, height, width);
+    if (this.#is2x2) launch("maxPool2x2", planes, grain, x.address, y.address, index?.address ?? 0, height, width);
     else {
       // biome-ignore format: the kernel's argument list
       launch(
-        "maxPool2d", planes, grain, x.ptr, y.ptr, index?.ptr ?? 0,
+        "maxPool2d", planes, grain, x.address, y.address, index?.address ?? 0,
         height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, dilation[0], dilation[1],
       );
     }
@@ -75,8 +75,18 @@ export class MaxPool2d extends Op {
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
     const dx = empty([...outShape.slice(0, -2), height, width]);
     const grain = planeGrain(this.#planes);
-    if (this.#is2x2) launch("maxPool2x2Grad", planes, grain, dy.ptr, index.ptr, dx.ptr, height, width);
-    else launch("maxPool2dGrad", planes, grain, dy.ptr, index.ptr, dx.ptr, outHeight * outWidth, height * width);
+    if (this.#is2x2) launch("maxPool2x2Grad", planes, grain, dy.address, index.address, dx.address, height, width);
+    else
+      launch(
+        "maxPool2dGrad",
+        planes,
+        grain,
+        dy.address,
+        index.address,
+        dx.address,
+        outHeight * outWidth,
+        height * width,
+      );
     return [dx];
   }
 }

@@ -18,49 +18,49 @@ export const RANDOM_GRAIN = 8192;
 
 /** Fills `out` with uniform numbers in [low, low + width). */
 export function fillUniform(out: NDArray, { seed, offset }: Draw, low: number, width: number): NDArray {
-  launch("randomUniform", out.size, RANDOM_GRAIN, out.ptr, seed, offset, low, width);
+  launch("randomUniform", out.size, RANDOM_GRAIN, out.address, seed, offset, low, width);
   return out;
 }
 
 /** Fills `out` with normal numbers. */
 export function fillNormal(out: NDArray, { seed, offset }: Draw, mean: number, std: number): NDArray {
-  launch("randomNormal", out.size, RANDOM_GRAIN, out.ptr, seed, offset, mean, std);
+  launch("randomNormal", out.size, RANDOM_GRAIN, out.address, seed, offset, mean, std);
   return out;
 }
 
 /** 1 with probability p, else 0. */
 export function bernoulli(shape: readonly number[], p: number, { seed, offset }: Draw): NDArray {
   const out = empty(shape);
-  launch("randomBernoulli", out.size, RANDOM_GRAIN, out.ptr, seed, offset, p);
+  launch("randomBernoulli", out.size, RANDOM_GRAIN, out.address, seed, offset, p);
   return out;
 }
 
 /** 1 with the probability that `p` has at the same place, else 0. */
 export function bernoulliEach(p: NDArray, { seed, offset }: Draw): NDArray {
   expectFloat("bernoulli", p);
-  const bad = kernels().findOutside(p.size, p.ptr, 0, 1);
+  const bad = kernels().findOutside(p.size, p.address, 0, 1);
   if (bad >= 0) throw new OptionError(`bernoulli: p expected probabilities in [0, 1], element ${bad} is not`);
   const out = empty(p.shape);
-  launch("randomBernoulliEach", out.size, RANDOM_GRAIN, out.ptr, seed, offset, p.ptr);
+  launch("randomBernoulliEach", out.size, RANDOM_GRAIN, out.address, seed, offset, p.address);
   return out;
 }
 
 function bits(shape: readonly number[], { seed, offset }: Draw): NDArray {
   const out = empty(shape, "int32");
-  launch("randomBits", out.size, RANDOM_GRAIN, out.ptr, seed, offset);
+  launch("randomBits", out.size, RANDOM_GRAIN, out.address, seed, offset);
   return out;
 }
 
 /** Integers in [low, low + range), all equally likely. */
 export function integers(shape: readonly number[], low: number, range: number, draw: Draw): NDArray {
   const out = bits(shape, draw);
-  launch("bitsToIntegers", out.size, RANDOM_GRAIN, out.ptr, draw.seed, draw.offset, low, range);
+  launch("bitsToIntegers", out.size, RANDOM_GRAIN, out.address, draw.seed, draw.offset, low, range);
   return out;
 }
 
 /** 0 to n-1 in an order drawn from all equally likely ones. */
 export function permutation(n: number, draw: Draw): NDArray {
   const out = bits([n], draw);
-  kernels().bitsToPermutation(n, out.ptr, draw.seed, draw.offset);
+  kernels().bitsToPermutation(n, out.address, draw.seed, draw.offset);
   return out;
 }

@@ -20,7 +20,7 @@ export class Dropout extends Op {
     const { seed, offset } = this.#draw;
     const y = emptyLike(x);
     const scale = this.#p === 1 ? 0 : 1 / (1 - this.#p);
-    launch("dropout", x.size, RANDOM_GRAIN, y.ptr, seed, offset, x.ptr, this.#p, scale);
+    launch("dropout", x.size, RANDOM_GRAIN, y.address, seed, offset, x.address, this.#p, scale);
     return y;
   }
 

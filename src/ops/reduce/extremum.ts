@@ -23,8 +23,8 @@ function findAlong(
     throw new ShapeError(`${op}: expected at least one element to choose from, got shape ${formatShape(x.shape)}`);
   }
   const kernel = x.dtype === "float32" ? "extremum" : "extremumInt";
-  const targets = [values?.ptr ?? 0, indices?.ptr ?? 0] as const;
-  launch(kernel, total, grain, x.ptr, ...targets, length, inner, kind === "max" ? 1 : -1);
+  const targets = [values?.address ?? 0, indices?.address ?? 0] as const;
+  launch(kernel, total, grain, x.address, ...targets, length, inner, kind === "max" ? 1 : -1);
 }
 
 const wholeAxis = (x: NDArray): Axis => ({ outer: 1, length: x.size, inner: 1 });
@@ -48,8 +48,8 @@ export class ExtremumOfAll extends Op {
   override backward(dy: NDArray): Gradients {
     const [x, y] = this.saved as [NDArray, NDArray];
     const dx = emptyLike(x);
-    const count = kernels().countEqual(x.ptr, y.ptr, x.size);
-    launch("shareAmongEqual", x.size, ELEMENTWISE_GRAIN, x.ptr, y.ptr, dy.ptr, dx.ptr, count);
+    const count = kernels().countEqual(x.address, y.address, x.size);
+    launch("shareAmongEqual", x.size, ELEMENTWISE_GRAIN, x.address, y.address, dy.address, dx.address, count);
     return [dx];
   }
 }
@@ -85,7 +85,7 @@ export class Extremum extends Op {
     const [indices] = this.saved as [NDArray];
     const dx = zeros(this.#shape);
     const { length, inner } = this.#axis;
-    launch("scatterToIndices", dy.size, ELEMENTWISE_GRAIN, dy.ptr, indices.ptr, dx.ptr, length, inner);
+    launch("scatterToIndices", dy.size, ELEMENTWISE_GRAIN, dy.address, indices.address, dx.address, length, inner);
     return [dx];
   }
 }

@@ -30,10 +30,19 @@ export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   let mean = doubles(outer * inner);
   let squares = doubles(outer * inner);
   if (inner === 1) {
-    launch("momentsRows", outer, Math.ceil(GRAIN / reduce), x.ptr, mean.ptr, squares.ptr, reduce);
+    launch("momentsRows", outer, Math.ceil(GRAIN / reduce), x.address, mean.address, squares.address, reduce);
   } else {
     const tiles = outer * Math.ceil(inner / 4);
-    launch("momentsColumns", tiles, Math.ceil(GRAIN / (4 * reduce)), x.ptr, mean.ptr, squares.ptr, reduce, inner);
+    launch(
+      "momentsColumns",
+      tiles,
+      Math.ceil(GRAIN / (4 * reduce)),
+      x.address,
+      mean.address,
+      squares.address,
+      reduce,
+      inner,
+    );
   }
   let count = reduce;
   for (const step of rest) {
@@ -43,10 +52,10 @@ export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
       "joinMoments",
       size,
       Math.ceil(GRAIN / step.reduce),
-      mean.ptr,
-      squares.ptr,
-      jointMean.ptr,
-      jointSquares.ptr,
+      mean.address,
+      squares.address,
+      jointMean.address,
+      jointSquares.address,
       step.reduce,
       step.inner,
       count,

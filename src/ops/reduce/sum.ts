@@ -36,7 +36,7 @@ function sumRows(x: NDArray, rows: number, length: number): number {
   const chunks = Math.ceil(length / CHUNK);
   const partials = scratch(rows * chunks * 8);
   const kernel = x.dtype === "float32" ? "sumRows" : "sumRowsInt";
-  launch(kernel, rows * chunks, Math.ceil(CHUNK / length), x.ptr, partials, length, CHUNK);
+  launch(kernel, rows * chunks, Math.ceil(CHUNK / length), x.address, partials, length, CHUNK);
   return chunks === 1 ? partials : sumPartials(partials, rows, chunks, 1);
 }
 
@@ -48,7 +48,7 @@ function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduc
   const tile = inner < 64 ? 16 : 1024;
   const tiles = Math.ceil(inner / tile);
   const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, reduce)));
-  launch(kernel, outer * chunks * tiles, grain, x.ptr, partials, reduce, inner, chunk, tile);
+  launch(kernel, outer * chunks * tiles, grain, x.address, partials, reduce, inner, chunk, tile);
   return chunks === 1 ? partials : sumPartials(partials, outer, chunks, inner);
 }
 
@@ -62,7 +62,7 @@ export function sumPartials(partials: number, outer: number, reduce: number, inn
 /** Rounds float64 `values` divided by `divisor` to a float32 array. */
 export function roundQuotient(values: number, shape: readonly number[], divisor = 1): NDArray {
   const out = empty(shape);
-  launch("roundQuotient", out.size, CHUNK, values, out.ptr, divisor);
+  launch("roundQuotient", out.size, CHUNK, values, out.address, divisor);
   return out;
 }
 
@@ -74,7 +74,7 @@ export function repeatAlong(x: NDArray, shape: readonly number[], reduced: reado
   // from the first reduced dimensions to the last: all but the last step write little
   for (const { outer, reduce, inner } of steps.reverse()) {
     const next = empty([outer, reduce, inner]);
-    launch("repeatDivided", next.size, CHUNK, out.ptr, next.ptr, reduce, inner, out === x ? divisor : 1);
+    launch("repeatDivided", next.size, CHUNK, out.address, next.address, reduce, inner, out === x ? divisor : 1);
     out = next;
   }
   return out.withShape(shape);
@@ -107,7 +107,7 @@ abstract class SumOrMean extends Op {
     const sums = sumToDouble(x, this.#reduced);
     if (x.dtype === "float32") return roundQuotient(sums, shape, this.#divisor);
     const out = empty(shape, "int32");
-    launch("roundToInt", out.size, CHUNK, sums, out.ptr);
+    launch("roundToInt", out.size, CHUNK, sums, out.address);
     return out;
   }
 

@@ -42,19 +42,19 @@ abstract class VarianceOp extends Op {
     this.#divisor = Math.max(0, count - checkNumber(this.name, "correction", correction ?? removed));
     const shape = reducedShape(x.shape, this.#reduced, keepdim);
     if (!this.root) {
-      this.save(x, this.#kept(x, roundQuotient(mean.ptr, shape)), null);
-      return roundQuotient(squares.ptr, shape, this.#divisor);
+      this.save(x, this.#kept(x, roundQuotient(mean.address, shape)), null);
+      return roundQuotient(squares.address, shape, this.#divisor);
     }
     const y = empty(shape);
-    launch("deviation", y.size, CHUNK, squares.ptr, y.ptr, this.#divisor);
-    this.save(x, this.#kept(x, roundQuotient(mean.ptr, shape)), y);
+    launch("deviation", y.size, CHUNK, squares.address, y.address, this.#divisor);
+    this.save(x, this.#kept(x, roundQuotient(mean.address, shape)), y);
     return y;
   }
 
   override backward(dy: NDArray): Gradients {
     const [x, mean, std] = this.saved as [NDArray, NDArray, NDArray | null];
     const scale = empty(dy.shape);
-    launch("varianceScale", dy.size, CHUNK, dy.ptr, std?.ptr ?? 0, scale.ptr, this.#divisor);
+    launch("varianceScale", dy.size, CHUNK, dy.address, std?.address ?? 0, scale.address, this.#divisor);
     const deviations = combine(this.name, "subFloat", x, mean, "float32");
     return [combine(this.name, "mulFloat", deviations, this.#kept(x, scale), "float32")];
   }

@@ -8,5 +8,5 @@ export function takeLowMemory(): void {
   while (allocate(64 * MEBI) < 2 ** 31);
   // blocks that were freed below are given out again first
   for (let bytes = 64; bytes < 64 * MEBI; bytes *= 1.1) while (allocate(bytes) < 2 ** 31);
-  if (tensor([1]).array.ptr < 2 ** 31) throw new Error("the fuzzer's tensors do not lie above 2^31");
+  if (tensor([1]).array.address < 2 ** 31) throw new Error("the fuzzer's tensors do not lie above 2^31");
 }

@@ -24,7 +24,7 @@ afterAll(() => {
 
 /** The last element as it lies in memory now. */
 function last(x: Tensor): number {
-  return new Float32Array(memory.buffer)[x.array.ptr / 4 + x.array.size - 1];
+  return new Float32Array(memory.buffer)[x.array.address / 4 + x.array.size - 1];
 }
 
 /** A sum that is pending: its last element is to be 3. */
