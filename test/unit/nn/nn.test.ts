@@ -236,6 +236,7 @@ describe("loadStateDict", () => {
     expect(() => net.loadStateDict({ gain: zeros([3]) }, { strict: false })).toThrow(StateDictError);
   });
 
+  // cspell:ignore strickt
   test("refuses what is no object, and unknown options", () => {
     expect(() => new Small().loadStateDict(null as unknown as nn.StateDict)).toThrow(StateDictError);
     expect(() => new Small().loadStateDict({}, { strickt: false } as object)).toThrow(OptionError);

@@ -196,6 +196,7 @@ describe("bad input", () => {
     const x = zeros([1]);
     expect(() => F.leakyRelu(x, { negativeSlope: NaN })).toThrow(OptionError);
     expect(() => F.elu(x, { alpha: Infinity })).toThrow(OptionError);
+    // cspell:ignore apha
     expect(() => F.elu(x, untyped({ apha: 1 }))).toThrow('elu: unknown option "apha" (known: alpha)');
     expect(() => F.gelu(x, { approximate: untyped("erf") })).toThrow("gelu: approximate expected one of none, tanh");
     expect(() => F.softplus(x, { beta: 0 })).toThrow(OptionError);

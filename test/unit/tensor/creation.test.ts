@@ -114,6 +114,7 @@ describe("tensor", () => {
 
   test("refuses bad options", () => {
     expect(() => tensor([1], { dtype: "float64" as never })).toThrow(OptionError);
+    // cspell:ignore requiresgrad
     expect(() => tensor([1], { requiresgrad: true } as never)).toThrow('unknown option "requiresgrad"');
     expect(() => tensor([1], { requiresGrad: 1 as never })).toThrow(OptionError);
     expect(() => tensor([1], { dtype: "int32", requiresGrad: true })).toThrow(DTypeError);

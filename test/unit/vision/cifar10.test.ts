@@ -1,4 +1,5 @@
 /** CIFAR10 from tiny files of each form it reads, from a local server, and the sample of the real set. */
+// cspell:ignore lables
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";

