@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
-import { allocateBlock, withFrame } from "../src/runtime/block.ts";
+import { allocateBlock, withFrame } from "../src/runtime/frame.ts";
 import { launch } from "../src/runtime/kernels.ts";
 import { settle } from "../src/runtime/parallel/pending.ts";
 import { median } from "./lib/statistics.ts";

@@ -2,7 +2,7 @@
 import { manualSeed, randn, type Tensor } from "wasmgrad";
 import type { NDArray } from "../../src/ops/core/array.ts";
 import type { Op } from "../../src/ops/core/op.ts";
-import { withFrame } from "../../src/runtime/block.ts";
+import { withFrame } from "../../src/runtime/frame.ts";
 import type { Ceiling } from "../lib/ceiling.ts";
 import type { Plan } from "../lib/measure.ts";
 import { ratesOf } from "../lib/rate.ts";

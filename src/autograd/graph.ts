@@ -2,7 +2,7 @@ import { AutogradError } from "../errors.ts";
 import type { NDArray } from "../ops/core/array.ts";
 import type { Op } from "../ops/core/op.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
-import { withFrame } from "../runtime/block.ts";
+import { withFrame } from "../runtime/frame.ts";
 
 /** Where a gradient arrives: the tensor the user made with `requiresGrad`. */
 export interface Leaf {

@@ -1,7 +1,7 @@
 import { checkBoolean, checkNumber, describe, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { clampInPlace, scaleInPlace, totalNorm } from "../ops/optim/clip_gradients.ts";
-import { withFrame } from "../runtime/block.ts";
+import { withFrame } from "../runtime/frame.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 

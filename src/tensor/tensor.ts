@@ -49,7 +49,7 @@ import { fillNormal, fillUniform } from "../ops/random/draw.ts";
 import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../ops/reduce/extremum.ts";
 import { Mean, Sum } from "../ops/reduce/sum.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../ops/reduce/variance.ts";
-import { frames, withFrame } from "../runtime/block.ts";
+import { frameCount, withFrame } from "../runtime/frame.ts";
 import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
@@ -165,7 +165,7 @@ export class Tensor implements Leaf, Disposable {
   get array(): NDArray {
     const { handle } = this;
     if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
-    handle.usedIn = frames;
+    handle.usedIn = frameCount;
     return this.#array;
   }
 

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope } from "wasmgrad";
-import { allocateBlock, withFrame } from "../../src/runtime/block.ts";
+import { allocateBlock, withFrame } from "../../src/runtime/frame.ts";
 import { kernels } from "../../src/runtime/kernels.ts";
 import { free, u8View } from "../../src/runtime/memory.ts";
 import { allCases } from "../cases/index.ts";

@@ -8,7 +8,7 @@ import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from 
 import { describeImages, noiseImages } from "../../src/ops/image/augment.ts";
 import { ByteImages } from "../../src/ops/image/byte_images.ts";
 import { averageStep } from "../../src/ops/optim/moving_average.ts";
-import { withFrame } from "../../src/runtime/block.ts";
+import { withFrame } from "../../src/runtime/frame.ts";
 import { READ_THEIR_OUTPUT } from "../../src/runtime/parallel/job.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";

@@ -190,6 +190,7 @@ describe("families", () => {
 /** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
 const OWN_CHECKS = [
   "src/runtime/block.ts",
+  "src/runtime/frame.ts",
   "src/runtime/kernels.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",

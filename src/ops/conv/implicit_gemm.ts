@@ -1,4 +1,4 @@
-import { withFrame } from "../../runtime/block.ts";
+import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, sizeOf, zeros } from "../core/array.ts";

@@ -1,4 +1,4 @@
-import { withFrame } from "../../runtime/block.ts";
+import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
@@ -92,9 +92,9 @@ function kernelPanels(weight: NDArray, pass: Pass, rotated: boolean, keep: boole
     launch("winogradKernels", units, GRAIN, weight.address + first * filterBytes, ...sizes, workFor(units), GRAIN);
   };
   const key = ["winograd", filters, channels, Number(rotated)] as const;
-  if (weight.block.isAskedAgain(key) || keep) {
+  if (weight.block.wasRequested(key) || keep) {
     const step = rowPanelBytes(filters, channels) + STAGGER;
-    const all = weight.block.derived(key, POSITIONS * step, (to) => transform(0, filters, to, step));
+    const all = weight.block.cached(key, POSITIONS * step, (to) => transform(0, filters, to, step));
     return (first) => ({ panels: all + rowPanelBytes(first, channels), step });
   }
   const step = rowPanelBytes(filtersOfBlock(filters), channels) + STAGGER;
@@ -231,7 +231,7 @@ export function winogradFewForwardPooled(
   const { images, inChannels: channels, outChannels: filters, outHeight, outWidth } = g;
   const panels = Math.ceil(filters / 4);
   const panelBytes = POSITIONS * channels * 16;
-  const kernels = weight.block.derived(["few channels", filters, channels], panels * panelBytes, (to) => {
+  const kernels = weight.block.cached(["few channels", filters, channels], panels * panelBytes, (to) => {
     const sizes = [filters, channels * 36, channels, 36, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
     launch("winogradKernels", panels, GRAIN, weight.address, ...sizes, GRAIN);
   });

@@ -1,5 +1,6 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { allocateBlock, type Block } from "../../runtime/block.ts";
+import type { Block } from "../../runtime/block.ts";
+import { allocateBlock } from "../../runtime/frame.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { f32View, i32View, writeNew } from "../../runtime/memory.ts";
 

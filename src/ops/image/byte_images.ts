@@ -1,4 +1,5 @@
-import { allocateBlock, type Block, withFrame } from "../../runtime/block.ts";
+import type { Block } from "../../runtime/block.ts";
+import { allocateBlock, withFrame } from "../../runtime/frame.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { u8View } from "../../runtime/memory.ts";
 import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";

@@ -68,7 +68,7 @@ export function sliceOf(depth: number): number {
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): number {
   const width = kernel === "packPanels4" ? 4 : 8;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
-  return weight.block.derived(key, panelBytes(width, x, x.depth), (to) =>
+  return weight.block.cached(key, panelBytes(width, x, x.depth), (to) =>
     packInto(kernel, width, x, weight.address, x.depth, to),
   );
 }

@@ -1,4 +1,4 @@
-import { withFrame } from "../../runtime/block.ts";
+import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 

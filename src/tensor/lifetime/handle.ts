@@ -58,7 +58,7 @@ export class Handle {
   gradOf: Handle | null = null;
   /** True once the user called keep(): then its tensor's zeroGrad() leaves it alone. */
   kept = false;
-  /** The frame (see `frames`) in which its memory was last asked for. */
+  /** The frame (see `frameCount`) in which its memory was last asked for. */
   usedIn = 0;
   /** Set at release: what released it. */
   releasedBy: string | null = null;

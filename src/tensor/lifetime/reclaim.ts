@@ -1,7 +1,7 @@
 import { checkBoolean } from "../../checks.ts";
 import { WasmgradError } from "../../errors.ts";
 import { addressSpaceLeft } from "../../runtime/address_space.ts";
-import { frames } from "../../runtime/block.ts";
+import { frameCount } from "../../runtime/frame.ts";
 import { allocatorStatistics, bytesAllocated, exhaustion } from "../../runtime/memory.ts";
 import { nodeModule } from "../../runtime/node_module.ts";
 import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
@@ -108,7 +108,7 @@ function sweep(): boolean {
   const reachable = new Set(found.map(handleOf));
   let released = false;
   for (const handle of [...unscoped]) {
-    if (reachable.has(handle) || handle.usedIn >= frames - 1) continue;
+    if (reachable.has(handle) || handle.usedIn >= frameCount - 1) continue;
     handle.release("the garbage collector");
     released = true;
   }

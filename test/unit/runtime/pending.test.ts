@@ -136,7 +136,7 @@ test("what a lost kernel was to derive from a block is computed again when it is
   block.retain();
   const kernels = [() => {}, () => {}];
   const fill = vi.fn(() => defer(kernels.pop() as () => void));
-  const ask = () => void block.derived(["packed"], 64, fill);
+  const ask = () => void block.cached(["packed"], 64, fill);
   kernels.push(() => {
     throw new Error("lost");
   });
