@@ -1,8 +1,9 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
 import { adamStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkBetas } from "./checks.ts";
 import { power } from "./exact_math.ts";
-import { checkBetas, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 
 export interface AdamOptions {
   /** Learning rate. Default 1e-3. */
@@ -11,15 +12,17 @@ export interface AdamOptions {
   betas: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** Adam: L2 penalty added to the gradient, default 0. AdamW: share of the parameter taken off at a step, times lr; default 0.01. */
+  /**
+   * Adam: factor of the L2 penalty, default 0. AdamW: each step subtracts lr · weightDecay · p; default 0.01.
+   */
   weightDecay: number;
-  /** Divides by the largest running mean of squares so far. Default false. */
+  /** Whether to divide by the largest running mean of squares so far. Default false. */
   amsgrad: boolean;
 }
 
 const DEFAULTS: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
 
-/** What Adam and AdamW share: they differ in where the weight decay goes. */
+/** Base of Adam and AdamW, which differ in how they apply the weight decay. */
 abstract class AdamBase extends Optimizer<AdamOptions> {
   protected readonly stateKinds = {
     step: "count",
@@ -36,14 +39,14 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     checkBoolean(this.name, "amsgrad", o.amsgrad);
   }
 
-  /** What the gradient and the parameter get of the weight decay. */
+  /** The L2 factor for the gradient, and the factor by which a parameter shrinks. */
   protected abstract decay(group: AdamOptions): { weightDecay: number; shrink: number };
 
   protected update(params: readonly Tensor[], group: ParamGroup<AdamOptions>): void {
     const { lr, eps, amsgrad } = group;
     const [beta1, beta2] = group.betas;
     const states = params.map((param) => this.stateOf(param));
-    // mostly all parameters have seen as many steps
+    // usually every parameter has taken the same number of steps
     const scalesByStep = new Map<number, { stepSize: number; correction: number }>();
     const updates = params.map((param, i) => {
       const state = states[i];
@@ -71,9 +74,9 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
 /**
  * Adam. Matches `torch.optim.Adam`.
  *
- * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + eps)`; with amsgrad
- * the largest v so far takes the place of v. State is float32, as in PyTorch: squares of gradients beyond about 1e20 are infinite (no step),
- * and those of gradients below about 1e-21 are 0.
+ * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) +
+ * eps)`. With amsgrad the largest v so far replaces v. State is float32, as in PyTorch: the squares of
+ * gradients above about 1e20 are infinite (no step), and those of gradients below about 1e-21 are 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Kingma & Ba, Adam: a method for stochastic optimization, 2015
@@ -98,7 +101,8 @@ export class Adam extends AdamBase {
 }
 
 /**
- * Adam with decoupled weight decay: `p = (1 − lr·weightDecay)·p` before each step of Adam. Matches `torch.optim.AdamW`.
+ * Adam with decoupled weight decay: `p = (1 − lr·weightDecay)·p` before each step of Adam. Matches
+ * `torch.optim.AdamW`.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Loshchilov & Hutter, Decoupled weight decay regularization, 2019

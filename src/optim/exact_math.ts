@@ -1,19 +1,26 @@
 /**
- * Functions whose last bits JavaScript leaves to the engine (`Math.pow`, `Math.cos`), written in additions and multiplications,
- * which it does not: a learning rate must be the same number on every machine, or the weights would not be.
+ * `Math.pow` and `Math.cos` may differ between JavaScript engines in their last bits. The functions here use
+ * only additions and multiplications, which are exact to specification: learning rates, and with them
+ * weights, are the same on every machine.
  */
 
-/** `base ** exponent` for an integer exponent >= 0, by squaring: a relative error of about exponent · 2⁻⁵³. */
+/**
+ * `base ** exponent` for an integer exponent >= 0, by squaring: a relative error of about exponent · 2⁻⁵³.
+ */
 export function power(base: number, exponent: number): number {
   let result = 1;
-  for (let square = base, rest = exponent; rest > 0; square *= square) {
-    if (rest % 2 === 1) result *= square;
-    rest = Math.floor(rest / 2);
+  for (let square = base, remaining = exponent; remaining > 0; square *= square) {
+    if (remaining % 2 === 1) result *= square;
+    remaining = Math.floor(remaining / 2);
   }
   return result;
 }
 
-/** Coefficients of sin(x) = x + x³(S0 + S1 x² …) and cos(x) = 1 − x²/2 + x⁴(C0 + C1 x² …) on |x| <= π/4, see: fdlibm k_sin.c, k_cos.c */
+/**
+ * Coefficients of sin(x) = x + x³(S0 + S1 x² …) and cos(x) = 1 − x²/2 + x⁴(C0 + C1 x² …) on |x| <= π/4.
+ *
+ * see: fdlibm k_sin.c, k_cos.c
+ */
 const SINE = [
   -0.16666666666666632, 0.00833333333332249, -0.0001984126982985795, 2.7557313707070068e-6, -2.5050760253406863e-8,
   1.58969099521155e-10,
@@ -27,17 +34,19 @@ function polynomial(coefficients: readonly number[], x: number): number {
   return coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0);
 }
 
-/** `cos(π t)` for any finite t, with an absolute error below 3e-16. Multiples of 1/2 give exactly −1, 0 or 1. */
+/**
+ * `cos(π t)` for any finite t, with an absolute error below 3e-16. Multiples of 1/2 give exactly −1, 0 or 1.
+ */
 export function cosPi(t: number): number {
-  let turn = Math.abs(t) % 2; // exact: cos has period 2 in t and is even
-  if (turn > 1) turn = 2 - turn;
-  const sign = turn > 0.5 ? -1 : 1;
-  if (turn > 0.5) turn = 1 - turn;
-  if (turn <= 0.25) {
-    const x = Math.PI * turn;
+  let phase = Math.abs(t) % 2; // exact: cos has period 2 in t and is even
+  if (phase > 1) phase = 2 - phase;
+  const sign = phase > 0.5 ? -1 : 1;
+  if (phase > 0.5) phase = 1 - phase;
+  if (phase <= 0.25) {
+    const x = Math.PI * phase;
     const square = x * x;
     return sign * (1 - (square / 2 - square * square * polynomial(COSINE, square)));
   }
-  const x = Math.PI * (0.5 - turn);
+  const x = Math.PI * (0.5 - phase);
   return sign * (x + x * x * x * polynomial(SINE, x * x));
 }

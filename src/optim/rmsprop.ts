@@ -1,7 +1,8 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
 import { rmspropStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkFraction, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+import { checkFraction } from "./checks.ts";
+import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 
 export interface RMSpropOptions {
   /** Learning rate. Default 1e-2. */
@@ -10,20 +11,21 @@ export interface RMSpropOptions {
   alpha: number;
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** L2 penalty: this times the parameter is added to the gradient. Default 0. */
+  /** Factor of the L2 penalty: weightDecay · p is added to the gradient. Default 0. */
   weightDecay: number;
-  /** Share of the previous update in the next. Default 0. */
+  /** Momentum factor. Default 0. */
   momentum: number;
-  /** Divides by the standard deviation (about the mean gradient) instead. Default false. */
+  /** Whether to divide by the standard deviation of the gradient instead. Default false. */
   centered: boolean;
 }
 
 /**
  * RMSprop. Matches `torch.optim.RMSprop`.
  *
- * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; centered: `√(s − a²)` with `a = α·a + (1−α)·d`;
- * with momentum the quotient goes through a buffer `b = momentum·b + …` first. State is float32, as in PyTorch: squares of gradients beyond
- * about 1e20 are infinite (no step), and those of gradients below about 1e-21 are 0.
+ * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; with `centered`, `√(s − a²)`
+ * replaces `√s`, where `a = α·a + (1−α)·d`. With momentum, `b = momentum·b + d / (√s + eps)` and `p -= lr ·
+ * b`. State is float32, as in PyTorch: the squares of gradients above about 1e20 are infinite (no step), and
+ * those of gradients below about 1e-21 are 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

@@ -7,21 +7,21 @@ import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 export interface SGDOptions {
   /** Learning rate. Default 1e-3. */
   lr: number;
-  /** Share of the previous update in the next. Default 0. */
+  /** Momentum factor. Default 0. */
   momentum: number;
-  /** Damps the gradient's share in the momentum. Default 0. */
+  /** Damping of the gradient in the momentum buffer. Default 0. */
   dampening: number;
-  /** L2 penalty: this times the parameter is added to the gradient. Default 0. */
+  /** Factor of the L2 penalty: weightDecay · p is added to the gradient. Default 0. */
   weightDecay: number;
-  /** Looks ahead along the momentum (momentum > 0, dampening 0). Default false. */
+  /** Whether to use Nesterov momentum, which needs momentum > 0 and dampening 0. Default false. */
   nesterov: boolean;
 }
 
 /**
  * Stochastic gradient descent. Matches `torch.optim.SGD`.
  *
- * `d = g + weightDecay·p`; `b = momentum·b + (1 − dampening)·d` (at first `b = d`); `p -= lr·b`, with nesterov
- * `p -= lr·(d + momentum·b)`.
+ * `d = g + weightDecay·p`; `b = momentum·b + (1 − dampening)·d` (at first `b = d`); `p -= lr·b`, with
+ * nesterov `p -= lr·(d + momentum·b)`.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

@@ -9,7 +9,7 @@ import { Linear } from "../nn/layers/linear.ts";
 import { checkModule } from "../nn/module.ts";
 import { countClasses } from "../ops/movement/class_count.ts";
 import { AdamW } from "../optim/adam.ts";
-import { CosineAnnealingLR } from "../optim/schedulers/scheduler.ts";
+import { CosineAnnealingLR } from "../optim/schedulers/cosine_annealing.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Generator } from "../tensor/generator.ts";
 import { keep, scope } from "../tensor/lifetime/scope.ts";

@@ -4,7 +4,7 @@ import { cosPi } from "../exact_math.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 
 export interface OneCycleLROptions {
-  /** The highest learning rate; one for all groups, or one each. */
+  /** The highest learning rate; one number for all groups, or one per group. */
   maxLr: number | readonly number[];
   /** Number of steps of the cycle; or `epochs` and `stepsPerEpoch`. */
   totalSteps?: number | null;
@@ -14,7 +14,7 @@ export interface OneCycleLROptions {
   pctStart?: number;
   /** "cos" (the default) or "linear". */
   annealStrategy?: "cos" | "linear";
-  /** Whether momentum (or beta1) goes the other way. Default true. */
+  /** Whether momentum (or beta1) is cycled inversely to the rate. Default true. */
   cycleMomentum?: boolean;
   /** Momentum at the highest rate. Default 0.85. */
   baseMomentum?: number;
@@ -24,12 +24,15 @@ export interface OneCycleLROptions {
   divFactor?: number;
   /** It ends at maxLr / divFactor / finalDivFactor. Default 1e4. */
   finalDivFactor?: number;
-  /** Falls to the first rate as long as it rose, then to the last. Default false. */
+  /**
+   * Adds a phase: the rate first falls back to the initial one as fast as it rose, then to the last. Default
+   * false.
+   */
   threePhase?: boolean;
 }
 
 interface Phase {
-  /** Step at which it ends. */
+  /** The step at which the phase ends. */
   end: number;
   lr: [from: Level, to: Level];
   momentum: [from: "base" | "max", to: "base" | "max"];
@@ -37,21 +40,22 @@ interface Phase {
 
 type Level = "initial" | "max" | "min";
 
-/** Options of the optimizers whose momentum is cycled: all groups are alike. */
+/** Options of optimizers whose momentum is cycled. All groups have the same ones. */
 interface Momentum {
   momentum?: number;
   betas?: readonly [number, number];
 }
 
 /**
- * The 1cycle policy: up from maxLr / divFactor to maxLr, down to nearly nothing, momentum the other way. One `step()` a batch.
- * Matches `torch.optim.lr_scheduler.OneCycleLR`.
+ * The 1cycle policy: the rate rises from maxLr / divFactor to maxLr, then falls to almost 0; momentum is
+ * cycled inversely. Call `step()` once per batch. Matches `torch.optim.lr_scheduler.OneCycleLR`.
  *
- * The rates are those of `totalSteps` batches: the last one is reached before the last batch. The `step()` after that batch sets a
- * rate that no batch of the cycle is trained with: with "cos" it is PyTorch's, with "linear" the last rate stays (PyTorch's is negative).
+ * The cycle covers `totalSteps` batches: the last batch is trained with the last rate. The `step()` after
+ * that batch sets a rate that no batch of the cycle uses: with "cos" it is PyTorch's, with "linear" the last
+ * rate stays (PyTorch's would be negative).
  *
- * @throws OptionError for bad or unknown options, where `step()` is called more than `totalSteps` times, and for a group added to the
- * optimizer since.
+ * @throws OptionError for bad or unknown options, when `step()` is called more than `totalSteps` times, and
+ * when a group was added to the optimizer.
  * see: Smith & Topin, Super-convergence, 2018
  * @example
  * ```ts
@@ -127,7 +131,7 @@ export class OneCycleLR extends LRScheduler {
   #maxLrs(maxLr: number | readonly number[]): number[] {
     const given: readonly number[] = typeof maxLr === "number" ? this.groups.map(() => maxLr) : maxLr;
     if (!Array.isArray(given) || given.length !== this.groups.length) {
-      throw new OptionError(`${this.name}: maxLr expected a number, or ${this.groups.length} (one a group)`);
+      throw new OptionError(`${this.name}: maxLr expected a number, or ${this.groups.length} (one per group)`);
     }
     return given.map((value) => checkNumber(this.name, "maxLr", value, 0));
   }
@@ -154,14 +158,14 @@ export class OneCycleLR extends LRScheduler {
     return this.#anneal(this.#lrs[i][phase.lr[0]], this.#lrs[i][phase.lr[1]], share);
   }
 
-  /** The phase of the present step and how much of it has passed. */
+  /** The phase of the current step, and the fraction of it that has passed. */
   #position(): { phase: Phase; share: number } {
     let start = 0;
     for (const [i, phase] of this.#phases.entries()) {
       if (this.lastEpoch <= phase.end || i === this.#phases.length - 1) {
         const length = phase.end - start;
         const share = length === 0 ? 1 : (this.lastEpoch - start) / length;
-        // a line that goes on past its end would give a rate below zero
+        // beyond its end a line would give a rate below zero
         return { phase, share: this.#cosine ? share : Math.min(share, 1) };
       }
       start = phase.end;

@@ -1,32 +1,33 @@
 import { checkChoice, checkInteger, checkNumber, describe, readOptions } from "../../checks.ts";
 import { OptionError, StateDictError } from "../../errors.ts";
 import { readJsonNumber, toJsonNumber } from "../../json_number.ts";
-import { type AnyOptimizer, checkOptimizer, checkScheduler, type SchedulerStateDict, savedCount } from "./scheduler.ts";
+import { checkOptimizer, checkScheduler, savedCount } from "./checks.ts";
+import type { AnyOptimizer, SchedulerStateDict } from "./scheduler.ts";
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall ("min", the default) or rise ("max"). */
   mode?: "min" | "max";
   /** The rate is multiplied by this. Default 0.1. */
   factor?: number;
-  /** Steps without improvement that are let pass. Default 10. */
+  /** Steps without improvement that are tolerated. Default 10. */
   patience?: number;
-  /** What counts as an improvement. Default 1e-4. */
+  /** The smallest change that counts as an improvement. Default 1e-4. */
   threshold?: number;
-  /** Whether the threshold is a share of the best value ("rel", the default) or a difference ("abs"). */
+  /** Whether the threshold is relative to the best value ("rel", the default) or a difference ("abs"). */
   thresholdMode?: "rel" | "abs";
-  /** Steps after a reduction during which nothing is counted. Default 0. */
+  /** Steps after a reduction in which bad steps are not counted. Default 0. */
   cooldown?: number;
-  /** Lower bound of the rate; one for all groups, or one each. Default 0. */
+  /** Lower bound of the rate; one number for all groups, or one per group. Default 0. */
   minLr?: number | readonly number[];
-  /** A smaller reduction than this is left out. Default 1e-8. */
+  /** Reductions smaller than this are skipped. Default 1e-8. */
   eps?: number;
 }
 
 /**
- * Multiplies the learning rate by `factor` when a metric has stopped improving for more than `patience` steps. Matches
- * `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+ * Multiplies the learning rate by `factor` when a metric has stopped improving for more than `patience`
+ * steps. Matches `torch.optim.lr_scheduler.ReduceLROnPlateau`.
  *
- * @throws OptionError for bad or unknown options, and for a metric that is no number.
+ * @throws OptionError for bad or unknown options, and for a metric that is not a number.
  * @example
  * ```ts
  * import { optim, zeros } from "wasmgrad";
@@ -82,20 +83,23 @@ export class ReduceLROnPlateau {
     this.best = this.#noBest;
   }
 
-  /** One a group: groups may have been added to the optimizer. */
+  /** The lower bounds, one per group: groups may have been added to the optimizer. */
   #minLrs(): readonly number[] {
     const groups = this.optimizer.paramGroups;
     const minLr = this.#minLr;
     if (!Array.isArray(minLr)) return groups.map(() => minLr as number);
     if (minLr.length !== groups.length) {
       throw new OptionError(
-        `${this.name}: minLr expected a number, or ${groups.length} (one a group), got ${minLr.length}`,
+        `${this.name}: minLr expected a number, or ${groups.length} (one per group), got ${minLr.length}`,
       );
     }
     return minLr;
   }
 
-  /** Takes the metric of an epoch (a number: `loss.item()`), and reduces the rates where it is time. */
+  /**
+   * Takes the metric of an epoch (a number, such as `loss.item()`) and reduces the rates if it has stopped
+   * improving.
+   */
   step(metric: number): void {
     if (typeof metric !== "number") {
       throw new OptionError(
@@ -104,7 +108,7 @@ export class ReduceLROnPlateau {
     }
     const minLrs = this.#minLrs();
     this.lastEpoch++;
-    // a NaN is no improvement
+    // NaN is not an improvement
     if (this.#better(metric, this.best)) {
       this.best = metric;
       this.numBadEpochs = 0;
@@ -123,12 +127,15 @@ export class ReduceLROnPlateau {
     }
   }
 
-  /** The learning rates in use, one a group. */
+  /** The current learning rates, one per group. */
   getLastLr(): number[] {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
-  /** What is needed to go on later. JSON has no infinity: `best` is null while there is none, and an infinite one is a string. */
+  /**
+   * What is needed to resume. JSON has no infinity: `best` is null before the first step, and an infinite one
+   * is a string.
+   */
   stateDict(): SchedulerStateDict {
     const { best, numBadEpochs, cooldownCounter, lastEpoch } = this;
     return {
@@ -140,7 +147,7 @@ export class ReduceLROnPlateau {
     };
   }
 
-  /** Restores what `stateDict()` gave. Load the optimizer's, too. */
+  /** Restores what `stateDict()` returned. Load the optimizer's state as well. */
   loadStateDict(state: SchedulerStateDict): void {
     checkScheduler(this.name, state, "numBadEpochs");
     const [numBadEpochs, cooldownCounter, lastEpoch] = ["numBadEpochs", "cooldownCounter", "lastEpoch"].map((key) =>

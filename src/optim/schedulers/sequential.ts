@@ -1,21 +1,16 @@
 import { describe, readOptions } from "../../checks.ts";
 import { OptionError, StateDictError } from "../../errors.ts";
+import { checkMilestones, checkScheduler, savedCount } from "./checks.ts";
 import { ReduceLROnPlateau } from "./reduce_on_plateau.ts";
-import {
-  type AnyOptimizer,
-  checkMilestones,
-  checkScheduler,
-  LRScheduler,
-  type SchedulerStateDict,
-  savedCount,
-} from "./scheduler.ts";
+import { type AnyOptimizer, LRScheduler, type SchedulerStateDict } from "./scheduler.ts";
 
 /**
- * One scheduler after another: `milestones[i]` is the step at which scheduler i + 1 takes over, from its own step 0. Matches
- * `torch.optim.lr_scheduler.SequentialLR`. A scheduler may be a `SequentialLR` itself; `ReduceLROnPlateau` cannot take part, since its
- * `step` wants a metric.
+ * Runs schedulers one after the other: at step `milestones[i]` scheduler i + 1 takes over, from its own step
+ * 0. Matches `torch.optim.lr_scheduler.SequentialLR`. A scheduler may itself be a `SequentialLR`, but not a
+ * `ReduceLROnPlateau`, whose `step` needs a metric.
  *
- * @throws OptionError for anything that is no scheduler of this optimizer, and where there is not one more of them than milestones.
+ * @throws OptionError for anything but schedulers of this optimizer, and unless there is one scheduler more
+ * than milestones.
  * @example
  * ```ts
  * import { optim, zeros } from "wasmgrad";
@@ -80,13 +75,13 @@ export class SequentialLR {
     this.lastEpoch = next;
   }
 
-  /** Starts again at step 0 of the first scheduler: for a `SequentialLR` around this one. */
+  /** Restarts at step 0 of the first scheduler: for a `SequentialLR` that contains this one. */
   restart(): void {
     this.#schedulers[0].restart();
     this.lastEpoch = 0;
   }
 
-  /** The learning rates in use, one a group. */
+  /** The current learning rates, one per group. */
   getLastLr(): number[] {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
@@ -95,7 +90,7 @@ export class SequentialLR {
     return { name: this.name, lastEpoch: this.lastEpoch, schedulers: this.#schedulers.map((item) => item.stateDict()) };
   }
 
-  /** Restores what `stateDict()` gave. Nothing changes when it throws. */
+  /** Restores what `stateDict()` returned. Changes nothing if it throws. */
   loadStateDict(state: SchedulerStateDict): void {
     checkScheduler(this.name, state, "schedulers");
     const lastEpoch = savedCount(this.name, state, "lastEpoch");
