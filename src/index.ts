@@ -51,3 +51,12 @@ export {
   Tensor,
   type TensorJson,
 } from "./tensor/tensor.ts";
+export {
+  type KernelTotal,
+  Trace,
+  type TracedArray,
+  type TracedKernel,
+  type TraceEntry,
+  type TraceOptions,
+  trace,
+} from "./tensor/trace.ts";

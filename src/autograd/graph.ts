@@ -1,6 +1,7 @@
 import { AutogradError } from "../errors.ts";
 import type { NDArray } from "../ops/core/array.ts";
 import type { Op } from "../ops/core/op.ts";
+import { recorder } from "../ops/core/recorder.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
 
@@ -79,7 +80,7 @@ export class Node {
     this.grad = null;
     try {
       withFrame(() => {
-        const gradients = op.backward(gradOutput);
+        const gradients = recorder ? recorder.backward(op, gradOutput) : op.backward(gradOutput);
         this.edges.forEach((edge, i) => {
           const grad = gradients[i];
           if (edge && grad) accumulate(edge, grad);

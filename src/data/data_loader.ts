@@ -1,5 +1,6 @@
 import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
+import { section } from "../ops/core/recorder.ts";
 import { Scope, scope } from "../tensor/lifetime/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -151,6 +152,6 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   #load(indices: readonly number[]): B {
-    return batchOf(this.dataset, indices, this.#collate);
+    return section("DataLoader", () => batchOf(this.dataset, indices, this.#collate));
   }
 }

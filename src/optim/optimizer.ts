@@ -1,6 +1,7 @@
 import "../disposable.ts";
 import { checkNumber, describe, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
+import { section } from "../ops/core/recorder.ts";
 import { zeros } from "../tensor/fill.ts";
 import { keep } from "../tensor/lifetime/scope.ts";
 import { checkStateKind, describeState } from "../tensor/state_kind.ts";
@@ -117,12 +118,14 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
       this.checkOptions(group);
       for (const param of group.params) if (param.grad) this.#expectLive(param, param.grad);
     }
-    for (const group of this.paramGroups) {
-      this.update(
-        group.params.filter((param) => param.grad),
-        group,
-      );
-    }
+    section(`${this.name}.step`, () => {
+      for (const group of this.paramGroups) {
+        this.update(
+          group.params.filter((param) => param.grad),
+          group,
+        );
+      }
+    });
   }
 
   #expectLive(param: Tensor, grad: Tensor): void {

@@ -3,6 +3,8 @@ import { identity, kernelBytes, type Precision } from "./binary.ts";
 import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { expectMemory, isShared, memory } from "./memory.ts";
+import { type KernelObserver, observer } from "./observer.ts";
+import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
 import { beginParallel, restartWorkers } from "./parallel/pool.ts";
 import { CONTROL_START } from "./parallel/worker_source.ts";
@@ -73,7 +75,19 @@ function currentBuild(): Build {
  */
 export function kernels(): Kernels {
   settle();
-  return (build ?? currentBuild()).kernels;
+  const current = (build ?? currentBuild()).kernels;
+  return observer ? observed(current, observer) : current;
+}
+
+/** The same kernels, each call of which the observer sees. */
+function observed(current: Kernels, by: KernelObserver): Kernels {
+  // the target is another object: a proxy of the exports, which are constant, may return nothing else for them
+  return new Proxy({} as Kernels, {
+    get(_, name: keyof Kernels & string) {
+      const kernel = current[name] as (...args: Numbers) => unknown;
+      return (...args: Numbers) => by.kernel(name, 1, () => kernel(...args));
+    },
+  });
 }
 
 /**
@@ -214,6 +228,19 @@ export function launch<Name extends keyof RangeKernels>(
   const current = currentBuild();
   settle();
   const kernel = current.kernels[name] as (...all: Numbers) => void;
-  if (total <= grain) kernel(0, total, ...args);
+  if (observer) launchObserved(observer, current, { name, kernel, number: 0, total, grain, args });
+  else if (total <= grain) kernel(0, total, ...args);
   else beginParallel(current.module, { name, kernel, number: numbersOf(current)[name], total, grain, args });
+}
+
+/** Runs a kernel to its end, so that its time can be taken. A function apart: closures in `launch` would cost at every launch. */
+function launchObserved(by: KernelObserver, current: Build, job: Job): void {
+  const { name, kernel, total, grain, args } = job;
+  by.kernel(name, Math.ceil(total / grain), () => {
+    if (total <= grain) kernel(0, total, ...args);
+    else {
+      beginParallel(current.module, { ...job, number: numbersOf(current)[name] });
+      settle();
+    }
+  });
 }

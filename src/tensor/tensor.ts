@@ -23,6 +23,7 @@ import {
 import { broadcastShapes } from "../ops/core/broadcast.ts";
 import type { Dims, ReduceOptions } from "../ops/core/dims.ts";
 import type { Op } from "../ops/core/op.ts";
+import { recorder, section } from "../ops/core/recorder.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/binary.ts";
 import { Cast } from "../ops/elementwise/cast.ts";
@@ -365,11 +366,13 @@ export class Tensor implements Leaf, Disposable {
     } else if (this.numel() !== 1) {
       throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
     }
-    withFrame(() => {
-      const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
-      if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
-      else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf takes over what it is given
-    });
+    section("backward", () =>
+      withFrame(() => {
+        const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
+        if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
+        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf takes over what it is given
+      }),
+    );
   }
 
   /** The same values (sharing memory) cut off from the graph. */
@@ -976,7 +979,7 @@ function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
     }
   }
   op.needs = needs;
-  return op.forward(...arrays);
+  return recorder ? recorder.forward(op, arrays) : op.forward(...arrays);
 }
 
 /** Says what came where a tensor was expected, and what stands beside it. */

@@ -15,6 +15,7 @@ import {
 
 /** The three passes of a convolution, whatever computes them. */
 export interface ConvAlgorithm {
+  readonly name: string;
   /** bias + weight * x, and max(., 0) of it with `relu`. */
   forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray;
   gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
@@ -24,18 +25,21 @@ export interface ConvAlgorithm {
 const algorithms = {
   /** Any sizes: panels packed from the images, one matrix product. */
   gemm: {
+    name: "gemm",
     forward: convForward,
     gradInput: (dOut, weight, g) => convGradInput(dOut, weight, null, g),
     gradWeight: convGradWeight,
   },
   /** 3x3, stride 1: a quarter of the multiplications, in exchange for transforms of images, kernels and results. */
   winograd: {
+    name: "winograd",
     forward: winogradForward,
     gradInput: (dOut, weight, g) => winogradGradInput(imagesOf(dOut), weight, g),
     gradWeight: (x, dOut, g) => winogradGradWeight(x, imagesOf(dOut), g),
   },
   /** One input channel a group: rows correlated with the taps, no panels. */
   depthwise: {
+    name: "depthwise",
     forward(x, weight, bias, g, relu) {
       const out = depthwiseForward(x, weight, bias, g);
       return relu ? reluInPlace(out) : out;

@@ -1,6 +1,7 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
+import { noteAlgorithm } from "../core/recorder.ts";
 import { beforeRelu } from "../elementwise/relu.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { type ConvAlgorithm, convAlgorithm } from "./choose.ts";
@@ -51,6 +52,7 @@ export class Conv2d extends Op {
     this.#inputShape = x.shape;
     this.#geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.#window);
     this.#algorithm = convAlgorithm(this.#geometry);
+    noteAlgorithm(this.#algorithm.name);
     const out = this.#algorithm.forward(input, weight, bias, this.#geometry, this.#relu);
     this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.#relu ? out : null);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
@@ -60,7 +62,8 @@ export class Conv2d extends Op {
     const [input, weight, out] = this.saved;
     const after = asBatch(this.name, dOut);
     const dy = out ? beforeRelu(after, out) : after;
-    const { gradInput, gradWeight } = this.#algorithm;
+    const { name, gradInput, gradWeight } = this.#algorithm;
+    noteAlgorithm(name);
     return [
       this.needs[0] ? gradInput(dy, weight!, this.#geometry).withShape(this.#inputShape) : null,
       this.needs[1] ? gradWeight(input!, dy, this.#geometry) : null,

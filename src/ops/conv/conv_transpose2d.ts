@@ -2,6 +2,7 @@ import { checkPair, type Pair, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
+import { noteAlgorithm } from "../core/recorder.ts";
 import { beforeRelu } from "../elementwise/relu.ts";
 import { asBatch, channelSums, checkBias } from "./conv2d.ts";
 import { type Conv2dGeometry, type Conv2dOptions, checkPadded, Window } from "./geometry.ts";
@@ -72,6 +73,7 @@ export class ConvTranspose2d extends Op {
     checkBias(this.name, bias, weight.shape[1] * this.#window.groups);
     this.#inputShape = x.shape;
     this.#geometry = this.#geometryOf(input.shape, weight.shape);
+    noteAlgorithm("gemm");
     const out = convGradInput(input, weight, bias, this.#geometry, this.#relu);
     this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.#relu ? out : null);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
@@ -81,6 +83,7 @@ export class ConvTranspose2d extends Op {
     const [input, weight, out] = this.saved;
     const after = asBatch(this.name, dOut);
     const dy = out ? beforeRelu(after, out) : after;
+    noteAlgorithm("gemm");
     return [
       this.needs[0] ? convForward(dy, weight!, null, this.#geometry, false).withShape(this.#inputShape) : null,
       this.needs[1] ? convGradWeight(dy, input!, this.#geometry) : null,

@@ -1,6 +1,7 @@
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
+import { noteAlgorithm } from "../core/recorder.ts";
 import { choosePooledAlgorithm } from "./choose.ts";
 import { checkBias } from "./conv2d.ts";
 import { type Conv2dGeometry, conv2dGeometry, type Window } from "./geometry.ts";
@@ -63,14 +64,15 @@ const byWindows = {
 /** See choosePooledAlgorithm. */
 const algorithms = {
   winograd: {
+    name: "winograd pooled",
     forward: winogradForwardPooled,
     gradInput: (dy: NDArray, codes: NDArray, weight: NDArray, g: Conv2dGeometry) =>
       winogradGradInput(new UnpooledImages(dy, codes), weight, g),
     gradWeight: (x: NDArray, dy: NDArray, codes: NDArray, g: Conv2dGeometry) =>
       winogradGradWeight(x, new UnpooledImages(dy, codes), g),
   },
-  fewChannels: { forward: winogradFewForwardPooled, ...byWindows },
-  gemm: { forward: convForwardPooled, ...byWindows },
+  fewChannels: { name: "fewChannels pooled", forward: winogradFewForwardPooled, ...byWindows },
+  gemm: { name: "gemm pooled", forward: convForwardPooled, ...byWindows },
 };
 
 /**
@@ -107,6 +109,7 @@ export class Conv2dReluPool extends Op {
     const g = this.#geometry;
     const out = empty([g.images, g.outChannels, g.outHeight >> 1, g.outWidth >> 1]);
     const codes = this.needsAny ? empty([Math.ceil(out.size / 4)], "int32") : null;
+    noteAlgorithm(this.#algorithm.name);
     this.#algorithm.forward(x, weight, bias, g, out, codes);
     this.save(this.needs[1] ? x : null, this.needs[0] ? weight : null, codes);
     return out;
@@ -114,7 +117,8 @@ export class Conv2dReluPool extends Op {
 
   override backward(dy: NDArray): Gradients {
     const [x, weight, codes] = this.saved as [NDArray | null, NDArray | null, NDArray];
-    const { gradInput, gradWeight } = this.#algorithm;
+    const { name, gradInput, gradWeight } = this.#algorithm;
+    noteAlgorithm(name);
     return [
       weight && gradInput(dy, codes, weight, this.#geometry),
       x && gradWeight(x, dy, codes, this.#geometry),

@@ -2,6 +2,7 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { broadcastShapes } from "../core/broadcast.ts";
 import { type Gradients, Op } from "../core/op.ts";
+import { noteAlgorithm } from "../core/recorder.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { multiplyPacked, packColumns, packRows, START, sliceOf } from "./gemm.ts";
 import { multiplySkinny, skinnyKernel } from "./skinny.ts";
@@ -50,6 +51,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
   const out = empty(shape);
   const products = sizeOf(batch);
   const skinny = skinnyKernel(a, b, Boolean(columnBias));
+  noteAlgorithm(skinny ? "skinny" : "packed");
   if (skinny) {
     multiplySkinny(skinny, {
       a,

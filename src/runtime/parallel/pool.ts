@@ -191,6 +191,11 @@ export function getNumThreads(): number {
   return threads === 1 || obstacle() ? 1 : wantedThreads();
 }
 
+/** How many threads take chunks now: the calling one, and the workers that have started. */
+export function runningThreads(): number {
+  return 1 + (crew?.hands.filter(hasStarted).length ?? 0);
+}
+
 /** Ends the workers there are; the next parallel job starts others. */
 export function restartWorkers(): void {
   try {

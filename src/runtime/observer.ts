@@ -1,0 +1,13 @@
+/** Watches kernels while a trace is on: see src/ops/core/recorder.ts. */
+export interface KernelObserver {
+  /** Calls `run`, which runs kernel `name` over `chunks` chunks of its range to its end. */
+  kernel<T>(name: string, chunks: number, run: () => T): T;
+}
+
+/** Undefined while no trace is on: then a launch costs one test of this variable more. */
+export let observer: KernelObserver | undefined;
+
+/** Sets the observer of all kernels from now on, or none. */
+export function observeKernels(next: KernelObserver | undefined): void {
+  observer = next;
+}
