@@ -1,7 +1,11 @@
 // Table of contents of the kernels: what is exported here is what TypeScript can call.
-// A kernel is a pure function of pointers and integers: it allocates nothing, owns nothing and writes only its output.
+// A kernel is a pure function of pointers and integers: it allocates nothing, owns nothing
+// and writes only its output.
 
-/** First address behind the module's own data: must lie below where the allocator in src/runtime/memory.ts starts. */
+/**
+ * First address behind the module's own data: must lie below where the allocator in
+ * src/runtime/memory.ts starts.
+ */
 export function heapBase(): usize {
   return __heap_base;
 }

@@ -1,5 +1,5 @@
-// The rungs that do not ship: built into a module of their own (build/ladder.wasm), which `npm run ladder` and the tests load
-// beside the library's kernels. Each folder's README says what each rung is there for.
+// The rungs that do not ship: built into a module of their own (build/ladder.wasm), which `npm run ladder`
+// and the tests load beside the library's kernels. Each folder's README says what each rung is there for.
 
 /** First address behind the module's own data: must lie below where the tensors begin. */
 export function heapBase(): usize {

@@ -10,7 +10,10 @@ export interface Sum {
 
 const SAMPLES = 200;
 
-/** Relative to the size of a sum's terms. Winograd's transforms cost the most: some 1e-6 in the root mean square, 3e-5 at worst. */
+/**
+ * Relative to the size of a sum's terms. Winograd's transforms cost the most: some 1e-6 in the root
+ * mean square, 3e-5 at worst.
+ */
 const TOLERANCE = 1e-4;
 
 function demand(what: string, actual: number, { sum, size }: Sum): void {
@@ -35,7 +38,9 @@ function dot(a: Tensor, b: Tensor): Sum {
   return sumOf(Float64Array.from(a.data(), (value, i) => value * factors[i]));
 }
 
-/** Compares elements spread over all of `values`, the first and the last among them, with what they should be. */
+/**
+ * Compares elements spread over all of `values`, the first and the last among them, with what they should be.
+ */
 export function checkSamples(what: string, values: ArrayLike<number>, expected: (at: number) => Sum): void {
   const count = Math.min(SAMPLES, values.length);
   for (let s = 0; s < count; s++) {
@@ -45,8 +50,8 @@ export function checkSamples(what: string, values: ArrayLike<number>, expected: 
 }
 
 /**
- * Checks sampled elements of the output against the definition, and the gradients by adjointness: with L linear in x,
- * <dy, L x> = <dx, x> for every x, and the same for the weight.
+ * Checks sampled elements of the output against the definition, and the gradients by adjointness: with L
+ * linear in x, <dy, L x> = <dx, x> for every x, and the same for the weight.
  */
 export function checkConv(layer: ConvLayer, input: Tensor, weight: Tensor, bias: Tensor): void {
   const output = forward(layer, input, weight, bias);

@@ -1,6 +1,7 @@
 /**
- * What threads cost: an empty fork and join, with the workers awake and after a pause in which they fell asleep; and the share
- * of a training step that runs on one thread. usage: npx tsx bench/fork_join.ts [--threads 2] [--batch 4]
+ * What threads cost: an empty fork and join, with the workers awake and after a pause in which they fell
+ * asleep; and the share of a training step that runs on one thread.
+ * usage: npx tsx bench/fork_join.ts [--threads 2] [--batch 4]
  */
 import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
@@ -58,7 +59,10 @@ async function forkAndJoin(): Promise<void> {
   });
 }
 
-/** Median milliseconds of a step on one thread and on `threads`, in turns; and what Amdahl's law makes of the two. */
+/**
+ * Median milliseconds of a step on one thread and on `threads`, in turns; and what
+ * Amdahl's law makes of the two.
+ */
 async function serialShare(): Promise<void> {
   const step = trainStep(batch);
   const [one, all, ratios]: number[][] = [[], [], []];

@@ -6,8 +6,8 @@ import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 export const PHASES = ["mask and forward", "loss", "backward", "optimizer"] as const;
 
 /**
- * A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and falls.
- * `mark` is called at the end of each of the PHASES.
+ * A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and
+ * falls. `mark` is called at the end of each of the PHASES.
  */
 export function trainStep(batch: number, mark = () => {}): () => number {
   manualSeed(1);

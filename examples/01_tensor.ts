@@ -10,7 +10,8 @@ console.log("a matrix of shape", m.shape);
 console.log(String(m));
 console.log("its columns' sums:", m.sum(0).toArray(), "its mean:", m.mean().item());
 
-// A column of shape [15, 1] and a row of shape [1, 31] broadcast to [15, 31]: the distance of each point from the centre.
+// A column of shape [15, 1] and a row of shape [1, 31] broadcast to [15, 31]: the distance of
+// each point from the centre.
 const y = arange(15).sub(7).reshape([15, 1]);
 const x = arange(31).sub(15).div(2).reshape([1, 31]);
 const distance = x.square().add(y.square()).sqrt();

@@ -5,7 +5,8 @@ import { manualSeed, nn, noGrad, randn, type Tensor, tensor, zeros } from "wasmg
 const { conv2d, mseLoss } = nn.functional;
 manualSeed(4);
 
-// One product: the gradient of out[oy][ox] with respect to a tap is the pixel that the tap met, and the other way round.
+// One product: the gradient of out[oy][ox] with respect to a tap is the pixel that the tap met,
+// and the other way round.
 const pixel = tensor([[[[3]]]], { requiresGrad: true });
 const tap = tensor([[[[5]]]], { requiresGrad: true });
 conv2d(pixel, tap).backward(tensor([[[[1]]]]));

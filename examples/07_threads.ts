@@ -1,4 +1,5 @@
-// Lesson 7: threads. Large operations use all cores, and the bits of the result do not depend on how many there are.
+// Lesson 7: threads. Large operations use all cores, and the bits of the result do not
+// depend on how many there are.
 // npx tsx examples/07_threads.ts
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";

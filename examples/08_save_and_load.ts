@@ -1,4 +1,5 @@
-// Lesson 8: saving and loading. A state dict is names and tensors; safetensors is a file that PyTorch reads as well.
+// Lesson 8: saving and loading. A state dict is names and tensors; safetensors is a file
+// that PyTorch reads as well.
 // npx tsx examples/08_save_and_load.ts
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +35,8 @@ try {
   console.log("a model of another kind:", error instanceof StateDictError);
 }
 
-// A checkpoint: for going on with training, to the same bits. It holds the optimizer and the random numbers, too.
+// A checkpoint: for going on with training, to the same bits. It holds the optimizer and
+// the random numbers, too.
 const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 });
 const step = (m: nn.Sequential, o: optim.Adam) => {
   const loss = m

@@ -20,7 +20,10 @@ const criterion = new nn.MSELoss();
 const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
 const trainloader = new DataLoader(trainset, { batchSize: 4, shuffle: true });
 
-/** PSNR of the hidden elements of 100 test images, whose masks are always the same; their picture goes to `path`. */
+/**
+ * PSNR of the hidden elements of 100 test images, whose masks are always the same;
+ * their picture goes to `path`.
+ */
 function evaluate(path?: string): number {
   return noGrad(() => {
     for (const [images] of new DataLoader(testset, { batchSize: 100 })) {

@@ -23,8 +23,9 @@ export function makeClassifier(): nn.Sequential {
 }
 
 /**
- * The answer to one request: probabilities, for a body that is a JSON array of numbers. It waits for the body, and after each layer it
- * lets other requests have their turn. The scope follows it through all of that, and then releases what it made.
+ * The answer to one request: probabilities, for a body that is a JSON array of numbers. It waits for the
+ * body, and after each layer it lets other requests have their turn. The scope follows it through all of
+ * that, and then releases what it made.
  */
 function infer(model: nn.Sequential, request: IncomingMessage): Promise<number[]> {
   return scope(async () => {

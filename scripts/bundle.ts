@@ -1,6 +1,7 @@
 /**
- * Bundles each entry of the package into dist. Most of the time that an import takes is the number of files, so all that
- * the main entry needs goes into one, which the others share. Names and lines stay; tsc writes the declarations.
+ * Bundles each entry of the package into dist. Most of the time that an import takes is the number of
+ * files, so all that the main entry needs goes into one, which the others share. Names and lines stay; tsc
+ * writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync } from "node:fs";

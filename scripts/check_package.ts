@@ -1,7 +1,8 @@
 /**
- * Installs the packed library in a scratch project and runs it there under several versions of Node: on each, a training run must
- * end with the same weights, bit for bit, whatever the number of threads.
- * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one only; others come from npm)
+ * Installs the packed library in a scratch project and runs it there under several versions of Node: on each,
+ * a training run must end with the same weights, bit for bit, whatever the number of threads.
+ * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one
+ * only; others come from npm)
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/runtime, so that the library carries
- * them. usage: tsx scripts/inline_wasm.ts
+ * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/runtime, so that
+ * the library carries them.
+ * usage: tsx scripts/inline_wasm.ts
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { IDENTITY_SECTION, identityOf } from "../src/runtime/identity.ts";
@@ -27,7 +28,8 @@ export const relaxedPieces: readonly (string | readonly [begin: number, end: num
 `,
 );
 
-// asc describes the exports in build/kernels.d.ts, one `export declare function` a kernel, with its doc comment
+// asc describes the exports in build/kernels.d.ts, one `export declare function` a
+// kernel, with its doc comment
 const declarations = readFileSync("build/kernels.d.ts", "utf8");
 const methods = [...declarations.matchAll(/export function (\w+\(.*\): \w+);/g)].map((match) => `  ${match[1]};`);
 if (methods.length === 0) throw new Error("inline_wasm: no function found in build/kernels.d.ts");

@@ -1,6 +1,7 @@
 /**
- * Ten thousand training steps of the inpainting autoencoder: memory must be flat from the first hundred steps on, and the
- * process must end within a second of the program. usage: tsx scripts/long_run.ts [--steps 10000] [--threads N]
+ * Ten thousand training steps of the inpainting autoencoder: memory must be flat from the first hundred steps
+ * on, and the process must end within a second of the program.
+ * usage: tsx scripts/long_run.ts [--steps 10000] [--threads N]
  */
 import { parseArgs } from "node:util";
 import { memory, scope, setNumThreads } from "wasmgrad";

@@ -1,6 +1,7 @@
 /**
- * Makes examples/data/cifar10-sample from the whole set: the first 100 training and the first 25 test images of each class, in
- * the set's order. usage: tsx scripts/make_sample.ts [FOLDER of the set, default data; it is downloaded there if need be]
+ * Makes examples/data/cifar10-sample from the whole set: the first 100 training and the first 25 test images
+ * of each class, in the set's order.
+ * usage: tsx scripts/make_sample.ts [FOLDER of the set, default data; it is downloaded there if need be]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

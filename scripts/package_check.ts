@@ -1,4 +1,7 @@
-/** What a user gets: the packed tarball, its contents, and projects that import it. Used by a test and by check_package.ts. */
+/**
+ * What a user gets: the packed tarball, its contents, and projects that import it. Used by a test
+ * and by check_package.ts.
+ */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -44,7 +47,10 @@ export function strayFiles(files: string[]): string[] {
   );
 }
 
-/** A project without a package.json "dependencies": the tarball is unpacked, and its dependencies are those of this repository. */
+/**
+ * A project without a package.json "dependencies": the tarball is unpacked, and its dependencies are
+ * those of this repository.
+ */
 export async function linkInto(project: string, tarball: Tarball): Promise<void> {
   const target = join(project, "node_modules/wasmgrad");
   mkdirSync(target, { recursive: true });
@@ -94,12 +100,16 @@ export async function runWeights(project: string, node: string, steps: number): 
   return JSON.parse(execFileSync(node, ["weights.mjs", String(steps)], { cwd: project, encoding: "utf8" })) as Weights;
 }
 
-/** Libraries of types that a program may have: in a page, in a page with `using`, and in neither page nor Node. */
+/**
+ * Libraries of types that a program may have: in a page, in a page with `using`, and
+ * in neither page nor Node.
+ */
 export const LIBS = [["es2022", "dom"], ["es2022", "esnext.disposable", "dom"], ["es2022"]];
 
 /**
- * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project under one kind of module resolution, without
- * Node's types; returns the errors. `tsc` is the compiler (default: this repository's).
+ * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project under
+ * one kind of module resolution, without Node's types; returns the errors. `tsc` is the compiler
+ * (default: this repository's).
  */
 export function typeCheck(
   project: string,

@@ -1,5 +1,6 @@
 /**
- * Whether memory stays flat: `node --import tsx scripts/soak.ts [seconds] [program …]`, by default 60 seconds of each program:
+ * Whether memory stays flat: `node --import tsx scripts/soak.ts [seconds] [program …]`, by default 60
+ * seconds of each program:
  * - `server`: examples/server.ts under 200 concurrent requests,
  * - `unscoped`: the same, its answers made outside every scope,
  * - `loop`: a plain training loop without scopes that awaits a timer in each turn.

@@ -1,5 +1,6 @@
 /**
- * Whether memory stays flat in a browser (see soak_page.mjs). usage: tsx scripts/soak_browsers.ts [seconds] [browser] [program …]
+ * Whether memory stays flat in a browser (see soak_page.mjs).
+ * usage: tsx scripts/soak_browsers.ts [seconds] [browser] [program …]
  */
 import { askPage, type BrowserName, ISOLATION, withPackage } from "../test/product/browser/browsers.ts";
 import { isFlat, SAMPLES, type Sample, shown } from "./soak_samples.ts";

@@ -1,5 +1,6 @@
 /**
- * stress_training.mjs on a cross-origin isolated page in Chromium and Firefox, whose bits are compared with Node's.
+ * stress_training.mjs on a cross-origin isolated page in Chromium and Firefox, whose bits
+ * are compared with Node's.
  * usage: tsx scripts/stress_browsers.ts [runs] [threads] [browser]
  */
 import { execFileSync } from "node:child_process";
@@ -13,7 +14,10 @@ const browsers = process.argv[4] ? [process.argv[4] as BrowserName] : (["chromiu
 /** A hang ends with an error: a run takes less than a second. */
 const LIMIT_MS = 60_000 + runs * 10_000;
 
-/** Browsers start workers when the event loop turns: the page counts the runs in which some came, by their words in the memory. */
+/**
+ * Browsers start workers when the event loop turns: the page counts the runs in which some came, by
+ * their words in the memory.
+ */
 const page = `<!doctype html>
 <script type="module">
   const { Memory } = WebAssembly;

@@ -1,4 +1,7 @@
-/** Installs Deno and Bun in build/runtimes and runs scripts/stress.mjs in both. usage: tsx scripts/stress_runtimes.ts [runs] */
+/**
+ * Installs Deno and Bun in build/runtimes and runs scripts/stress.mjs in both.
+ * usage: tsx scripts/stress_runtimes.ts [runs]
+ */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

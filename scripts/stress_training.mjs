@@ -1,12 +1,16 @@
 /**
- * Trains a small network on one thread, then again and again with new workers, whose start falls into the training: the weights must be
- * the same bits each time. Runs wherever there are threads, on the built package.
+ * Trains a small network on one thread, then again and again with new workers, whose start falls
+ * into the training: the weights must be the same bits each time. Runs wherever there are
+ * threads, on the built package.
  */
 import { manualSeed, nn, optim, rand, scope, setNumThreads } from "../dist/index.js";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Weights after some steps, as a hash of their bits. Once, before step `turn`, the event loop turns for `turnMs`. */
+/**
+ * Weights after some steps, as a hash of their bits. Once, before step `turn`, the event
+ * loop turns for `turnMs`.
+ */
 async function train(threads, steps, turn = -1, turnMs = 0) {
   setNumThreads(threads);
   manualSeed(1);
@@ -41,9 +45,9 @@ async function train(threads, steps, turn = -1, turnMs = 0) {
 const STEPS = 12;
 
 /**
- * Runs with 2 to `most` threads. Returns how many gave other bits, the texts of errors with their numbers and the hash of the right bits.
- * With `slow` the pauses between steps are longer, and more: browsers start workers in pauses only. `atEnd` is called after each run,
- * while its workers are there.
+ * Runs with 2 to `most` threads. Returns how many gave other bits, the texts of errors with their numbers and
+ * the hash of the right bits. With `slow` the pauses between steps are longer, and more: browsers start
+ * workers in pauses only. `atEnd` is called after each run, while its workers are there.
  */
 export async function stress(runs, most, slow = 1, atEnd = () => {}) {
   const expected = await train(1, STEPS);
@@ -53,7 +57,8 @@ export async function stress(runs, most, slow = 1, atEnd = () => {}) {
     try {
       const threads = 2 + (run % (most - 1));
       await train(threads, 2); // the workers are asked for
-      if (run % 2) await pause(10 * slow * (run % 7)); // … and here, or in the middle of the training, they start
+      // … and here, or in the middle of the training, they start
+      if (run % 2) await pause(10 * slow * (run % 7));
       if ((await train(threads, STEPS, slow > 1 ? run % STEPS : -1, 10 * slow * (run % 5))) !== expected) wrong++;
       atEnd();
       setNumThreads(threads);

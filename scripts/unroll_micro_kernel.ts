@@ -1,13 +1,15 @@
 /**
- * Writes the unrolled loop of assembly/matmul/micro_kernel.ts, between its two marks: AssemblyScript has no macros, and 16 times the same
- * six lines are better written by a program. usage: tsx scripts/unroll_micro_kernel.ts
+ * Writes the unrolled loop of assembly/matmul/micro_kernel.ts, between its two marks: AssemblyScript has no
+ * macros, and 16 times the same six lines are better written by a program.
+ * usage: tsx scripts/unroll_micro_kernel.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
- * More of them hide the loop's own instructions better, but a processor that keeps few decoded instructions (2,048 on AMD Zen 1, half of
- * them where two threads share a core) has to decode a long loop again at each turn: 64 steps take 1.5 times as long there.
+ * More of them hide the loop's own instructions better, but a processor that keeps few decoded instructions
+ * (2,048 on AMD Zen 1, half of them where two threads share a core) has to decode a long loop again at each
+ * turn: 64 steps take 1.5 times as long there.
  */
 const STEPS = 16;
 const FILE = fileURLToPath(new URL("../assembly/matmul/micro_kernel.ts", import.meta.url));
@@ -30,7 +32,10 @@ function step(k: number): string {
   return [b.join(" "), ...rows, `${exit} a += 16;`.trim()].map((line) => `    ${line}\n`).join("");
 }
 
-/** At the end of a turn, never executed: for the code that V8 makes of the rest, see assembly/matmul/machine_code.md. */
+/**
+ * At the end of a turn, never executed: for the code that V8 makes of the rest, see
+ * assembly/matmul/machine_code.md.
+ */
 const pairs = [0, 1, 2, 3].map((row) => `        v128.store(c, v128.or(acc${row}x0123, acc${row}x4567));\n`);
 const NEVER = `    if (k == NEVER) {\n      do {\n${pairs.join("")}      } while (--k);\n      break;\n    }\n`;
 

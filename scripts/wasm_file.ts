@@ -1,4 +1,7 @@
-/** As much of the WebAssembly binary format as inline_wasm.ts needs. see: WebAssembly core specification, 5.5 (modules). */
+/**
+ * As much of the WebAssembly binary format as inline_wasm.ts needs. see: WebAssembly core
+ * specification, 5.5 (modules).
+ */
 
 const CUSTOM_SECTION = 0;
 const IMPORT_SECTION = 2;
@@ -61,7 +64,10 @@ export function memoryFlagsAt(bytes: Uint8Array): number {
   throw new Error("no shared memory among the imports");
 }
 
-/** The file with a custom section at its end, whose name and contents are ASCII of less than 100 characters together. */
+/**
+ * The file with a custom section at its end, whose name and contents are ASCII of less than
+ * 100 characters together.
+ */
 export function withSection(bytes: Uint8Array, name: string, contents: string): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(name + contents, "latin1");
   return Uint8Array.from([...bytes, CUSTOM_SECTION, text.length + 1, name.length, ...text]);

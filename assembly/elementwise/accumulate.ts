@@ -1,5 +1,5 @@
-// Elementwise kernels beside those of unary.ts and binary.ts. Each works on elements [begin, end) of contiguous arrays;
-// begin is a multiple of 4.
+// Elementwise kernels beside those of unary.ts and binary.ts. Each works on elements [begin, end) of
+// contiguous arrays; begin is a multiple of 4.
 // The tail runs through the same vector code, so a value does not depend on its position.
 
 import { load4, storeUpTo } from "../lib/simd";

@@ -1,13 +1,13 @@
 // Operations on two or three arrays whose shapes broadcast, NumPy's way.
 //
-// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that what is left is a list of rows: along a row of
-// `inner` elements each operand moves by its `step`, 1 or 0 (0: one element serves the whole row), and `table` says where a
-// row of each operand starts: for each of the `rank` outer dimensions, outermost first, its size and the stride of each
-// operand, in elements. Equal shapes and scalars are one row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows
-// of H*W with step 0.
+// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that what is left is a list of rows:
+// along a row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element serves the whole
+// row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
+// outermost first, its size and the stride of each operand, in elements. Equal shapes and scalars are one
+// row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows of H*W with step 0.
 //
-// All kernels: out is contiguous, the range is elements of out, and up to 12 bytes past each operand may be read.
-// Results of comparisons are int32 0 and 1.
+// All kernels: out is contiguous, the range is elements of out, and up to 12 bytes past each operand may be
+// read. Results of comparisons are int32 0 and 1.
 
 import { pow4, powGradBase4, powGradExponent4 } from "../lib/math";
 import { demote, load4, promoteHigh, storeUpTo } from "../lib/simd";
@@ -290,10 +290,11 @@ export function leInt(
   combineRows(F.LeInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-// --- three operands, whatever of them is broadcast: a choice, and gradients from the result's, dy, and both operands -------------
+// --- three operands, whatever of them is broadcast: a choice, and gradients from the result's, dy, and
+// both operands -------------
 //
-// Gradients are one kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or be infinite where the
-// gradient is neither. Quotients and powers go through float64.
+// Gradients are one kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or
+// be infinite where the gradient is neither. Quotients and powers go through float64.
 
 const enum T { Where, MaximumA, MinimumA, DivB, PowA, PowB }
 
@@ -304,7 +305,9 @@ function divGrad(dy: v128, a: v128, b: v128): v128 {
   return f64x2.neg(f64x2.div(f64x2.mul(dy, a), f64x2.mul(b, b)));
 }
 
-/** dy's share of an operand that wins: all where it is larger, half where both are equal; all beside a NaN. */
+/**
+ * dy's share of an operand that wins: all where it is larger, half where both are equal; all beside a NaN.
+ */
 // @ts-ignore: decorator
 @inline
 function shareOfWinner(dy: v128, equal: v128, loses: v128): v128 {

@@ -29,7 +29,10 @@ export function arangeInt(begin: i32, end: i32, y: usize, start: i32, step: i32)
   for (let i = begin; i < end; i++) store<i32>(y + (<usize>i << 2), start + step * i);
 }
 
-/** `steps` values from first to last in equal steps; the second half is counted from `last`, so that both ends are exact. */
+/**
+ * `steps` values from first to last in equal steps; the second half is counted from `last`, so
+ * that both ends are exact.
+ */
 export function linspace(begin: i32, end: i32, y: usize, first: f64, last: f64, steps: i32): void {
   const step = (last - first) / <f64>max(steps - 1, 1);
   for (let i = begin; i < end; i++) {

@@ -1,7 +1,9 @@
-// Functions of one array and their derivatives. A new one is one formula in `apply`, one in `slope`, and their two exports.
+// Functions of one array and their derivatives. A new one is one formula in `apply`, one in
+// `slope`, and their two exports.
 //
-// All kernels work on elements [begin, end) of contiguous arrays; begin is a multiple of 4; up to 12 bytes past an input may
-// be read. The tail runs through the same vector code, so a value does not depend on its position.
+// All kernels work on elements [begin, end) of contiguous arrays; begin is a multiple of 4; up to
+// 12 bytes past an input may be read. The tail runs through the same vector code, so a value does
+// not depend on its position.
 
 import { cos4, erf4, exp4, expm14, log1p4, log1pOfPositive, log4, sigmoid4, sin4, tanh4 } from "../lib/math";
 import { load4, storeUpTo } from "../lib/simd";
@@ -50,7 +52,8 @@ function geluInnerTanh(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function apply(f: F, x: v128, p: f32, q: f32): v128 {
-  if (f == F.Relu) return f32x4.pmax(x, all(0)); // NaN stays: pmax takes its first argument unless it is smaller
+  // NaN stays: pmax takes its first argument unless it is smaller
+  if (f == F.Relu) return f32x4.pmax(x, all(0));
   if (f == F.LeakyRelu) return v128.bitselect(x, f32x4.mul(x, all(p)), f32x4.gt(x, all(0)));
   if (f == F.Elu) return v128.bitselect(x, f32x4.mul(expm14(x), all(p)), f32x4.gt(x, all(0)));
   if (f == F.Gelu) return f32x4.mul(x, normalCdf(x));
@@ -101,7 +104,8 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   }
   if (f == F.GeluTanh) {
     const t = geluInnerTanh(x);
-    const near = f32x4.pmax(f32x4.pmin(x, all(20)), all(-20)); // beyond, 1 - t^2 is 0, and must not meet an infinity
+    // beyond, 1 - t^2 is 0, and must not meet an infinity
+    const near = f32x4.pmax(f32x4.pmin(x, all(20)), all(-20));
     const inner = f32x4.add(f32x4.mul(f32x4.mul(near, near), all(3 * GELU_CUBIC)), all(1));
     const bend = f32x4.mul(f32x4.mul(near, f32x4.sub(all(1), f32x4.mul(t, t))), f32x4.mul(inner, all(SQRT_2_OVER_PI)));
     return f32x4.mul(dy, f32x4.mul(f32x4.add(f32x4.add(t, all(1)), bend), all(0.5)));
@@ -138,15 +142,18 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   return f32x4.mul(dy, sign4(x)); // Abs
 }
 
-// `do … while` rather than `for`: only where a loop's body runs at least once does V8 build the vectors of constants before the
-// loop, and not in each turn (1.3 to 1.5 times as fast). A launch's range is never empty.
+// `do … while` rather than `for`: only where a loop's body runs at least once does V8 build the
+// vectors of constants before the loop, and not in each turn (1.3 to 1.5 times as fast). A
+// launch's range is never empty.
 
 // @ts-ignore: decorator
 @inline
 function forward(f: F, begin: i32, end: i32, x: usize, y: usize, p: f32, q: f32): void {
   let i = begin;
   if (i + 8 <= end) {
-    do { // two vectors in a turn: what one waits for, the other computes; and the constants are fetched once for both
+    // two vectors in a turn: what one waits for, the other computes; and the constants
+    // are fetched once for both
+    do {
       const value = apply(f, load4(x, i), p, q);
       const next = apply(f, load4(x, i + 4), p, q);
       v128.store(y + (<usize>i << 2), value);
@@ -167,7 +174,7 @@ function backward(f: F, begin: i32, end: i32, dy: usize, saved: usize, dx: usize
   } while (i < end);
 }
 
-// --- exports: y = f(x), and dx = dy f'(x), whose third argument is the x or y that it takes --------------------------------
+// --- exports: y = f(x), and dx = dy f'(x), whose third argument is the x or y that it takes ----------------
 
 /** max(x, 0) */
 export function relu(begin: i32, end: i32, x: usize, y: usize): void {

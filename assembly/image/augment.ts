@@ -1,13 +1,18 @@
-// Augmentation: batches of images float32 [B, C, H, W], each changed by chance in its own way. Range of all kernels: images b.
+// Augmentation: batches of images float32 [B, C, H, W], each changed by chance in its own way. Range
+// of all kernels: images b.
 //
-// Chance comes from a key for each image (float64 keys[B], 53 bits): Philox of (index in the data set, epoch, step, view) under the
-// seed. So what happens to an image does not depend on its batch, its place in it, the threads, or the images before it.
+// Chance comes from a key for each image (float64 keys[B], 53 bits): Philox of (index in the data set, epoch,
+// step, view) under the seed. So what happens to an image does not depend on its batch, its place in it, the
+// threads, or the images before it.
 
 import { cos4, exp4, log4, sin4 } from "../lib/math";
 import { philoxWord, randomNormal } from "../random/draw";
 import { load4, storeUpTo } from "../lib/simd";
 
-/** keys[b] of the image indices[b] (int32). `step` numbers the augmentations that follow each other, `view` the versions of an image. */
+/**
+ * keys[b] of the image indices[b] (int32). `step` numbers the augmentations that follow each other, `view`
+ * the versions of an image.
+ */
 export function imageKeys(
   begin: i32, end: i32, indices: usize, seed: f64, epoch: u32, step: u32, view: u32, keys: usize,
 ): void {
@@ -34,7 +39,10 @@ function choose(u: f32, range: i32): i32 {
   return min(<i32>(u * <f32>range), range - 1);
 }
 
-/** y[b, c, r, q] = x[b, c, r + dr, q + dq], `fill` outside; dr and dq integers in [-padding, padding]: a crop of the padded image. */
+/**
+ * y[b, c, r, q] = x[b, c, r + dr, q + dq], `fill` outside; dr and dq integers in [-padding, padding]: a
+ * crop of the padded image.
+ */
 export function augmentCrop(
   begin: i32, end: i32, x: usize, keys: usize, channels: i32, height: i32, width: i32, padding: i32, fill: f32, y: usize,
 ): void {
@@ -77,8 +85,8 @@ export function augmentFlip(
 }
 
 /**
- * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d r + e q + f. A turn about the
- * middle by an angle in [-degrees, degrees].
+ * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d
+ * r + e q + f. A turn about the middle by an angle in [-degrees, degrees].
  */
 export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height: i32, width: i32, out: usize): void {
   const middleRow = <f32>(height - 1) * 0.5;
@@ -98,8 +106,8 @@ export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height:
 }
 
 /**
- * The same for a part of the image, stretched to its size: of minArea to maxArea of its area, its sides in a ratio of 1 / ratio to ratio
- * (each side at most the image's), anywhere.
+ * The same for a part of the image, stretched to its size: of minArea to maxArea of its area, its sides in a
+ * ratio of 1 / ratio to ratio (each side at most the image's), anywhere.
  */
 export function cropsOf(
   begin: i32, end: i32, keys: usize, minArea: f32, maxArea: f32, ratio: f32, height: i32, width: i32, out: usize,
@@ -122,7 +130,8 @@ export function cropsOf(
 }
 
 /**
- * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see turnsOf) gives, between pixels bilinear. Outside the image its edge goes on.
+ * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see turnsOf) gives, between pixels bilinear.
+ * Outside the image its edge goes on.
  */
 export function augmentWarp(
   begin: i32, end: i32, x: usize, maps: usize, channels: i32, height: i32, width: i32, y: usize,
@@ -174,7 +183,8 @@ function factor(u: f32, width: f32): f32 {
  *   contrast    v = f v + (1 - f) mean(grey)
  *   saturation  v = f v + (1 - f) grey(v)          grey = 0.299 r + 0.587 g + 0.114 b
  *   hue         v turned about the grey axis by an angle in [-hue, hue] of a whole turn
- * and then with probability grayP v = grey(v). All this is one affine map of the three channels; the result is clamped to [0, 1].
+ * and then with probability grayP v = grey(v). All this is one affine map of the three channels; the
+ * result is clamped to [0, 1].
  */
 export function augmentColor(
   begin: i32, end: i32, x: usize, keys: usize, plane: i32,
@@ -215,7 +225,8 @@ export function augmentColor(
         fromGreen = RED * after + GREEN * same + BLUE * before;
         fromBlue = RED * before + GREEN * after + BLUE * same;
       }
-      // the turn keeps grey, so its rows' sums are 1 and the grey part of the saturation goes through it unchanged
+      // the turn keeps grey, so its rows' sums are 1 and the grey part of the saturation
+      // goes through it unchanged
       const scale: f32 = light * strength;
       const weightRed = f32x4.splat(scale * (colour * fromRed + (1 - colour) * RED));
       const weightGreen = f32x4.splat(scale * (colour * fromGreen + (1 - colour) * GREEN));
@@ -231,7 +242,10 @@ export function augmentColor(
   }
 }
 
-/** y = x, but `value` in a square of `size` about a pixel of the image, in all channels; what lies outside the image is cut off. */
+/**
+ * y = x, but `value` in a square of `size` about a pixel of the image, in all channels; what lies
+ * outside the image is cut off.
+ */
 export function augmentCutout(
   begin: i32, end: i32, x: usize, keys: usize, channels: i32, height: i32, width: i32, size: i32, value: f32, y: usize,
 ): void {
@@ -281,8 +295,8 @@ export function rotateQuarters(
 }
 
 /**
- * int32 out[b] = (constant, hash, hash): what a look at the images' elements tells. constant: 1 where each channel has one value only.
- * Two images with the same elements have the same hashes; others hardly ever.
+ * int32 out[b] = (constant, hash, hash): what a look at the images' elements tells. constant: 1 where each
+ * channel has one value only. Two images with the same elements have the same hashes; others hardly ever.
  */
 export function describeImages(begin: i32, end: i32, x: usize, channels: i32, plane: i32, out: usize): void {
   for (let b = begin; b < end; b++) {

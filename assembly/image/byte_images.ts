@@ -1,9 +1,12 @@
-// Images as data sets keep them: uint8, planar [N, C, H, W], turned into float32 batches on the way out; masks; statistics.
-// A plane is one channel of one image: `plane` = H * W elements.
+// Images as data sets keep them: uint8, planar [N, C, H, W], turned into float32 batches on the way out;
+// masks; statistics. A plane is one channel of one image: `plane` = H * W elements.
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** y[i] = (x[i] / 255 - mean) / std of four bytes held as int32 lanes: torchvision's ToTensor and Normalize, to the bit. */
+/**
+ * y[i] = (x[i] / 255 - mean) / std of four bytes held as int32 lanes: torchvision's ToTensor
+ * and Normalize, to the bit.
+ */
 // @ts-ignore: decorator
 @inline
 function toUnit(bytes: v128, mean: v128, std: v128): v128 {
@@ -38,7 +41,10 @@ export function gatherImages(
   }
 }
 
-/** y[p, i] = (x[p, i] - mean[c]) / std[c], p = n * C + c; the gradient is the same with mean 0. Range: planes p. */
+/**
+ * y[p, i] = (x[p, i] - mean[c]) / std[c], p = n * C + c; the gradient is the same with
+ * mean 0. Range: planes p.
+ */
 export function normalizePlanes(
   begin: i32, end: i32, x: usize, channels: i32, plane: i32, mean: usize, std: usize, y: usize,
 ): void {
@@ -65,12 +71,18 @@ export function interleavedToPlanar(begin: i32, end: i32, x: usize, channels: i3
   }
 }
 
-/** y[n, 0 .. bytes) = x[n, skip .. skip + bytes) of rows of skip + bytes bytes: records without their heads. Range: rows n. */
+/**
+ * y[n, 0 .. bytes) = x[n, skip .. skip + bytes) of rows of skip + bytes bytes: records without
+ * their heads. Range: rows n.
+ */
 export function stripRecords(begin: i32, end: i32, x: usize, skip: i32, bytes: i32, y: usize): void {
   for (let n = begin; n < end; n++) memory.copy(y + <usize>n * bytes, x + <usize>n * (skip + bytes) + skip, bytes);
 }
 
-/** float64 sums[p] = Σ x[p, i] and sums[planes + p] = Σ x[p, i]², both exact, of bytes x[planes, plane]. Range: planes p. */
+/**
+ * float64 sums[p] = Σ x[p, i] and sums[planes + p] = Σ x[p, i]², both exact, of bytes
+ * x[planes, plane]. Range: planes p.
+ */
 export function planeMoments(begin: i32, end: i32, x: usize, plane: i32, planes: i32, sums: usize): void {
   for (let p = begin; p < end; p++) {
     const from = x + <usize>p * plane;
@@ -110,8 +122,8 @@ function addLanes(v: v128): i64 {
 }
 
 /**
- * float32 out[0, c] and out[1, c]: mean and standard deviation (divided by n, not n - 1) of values / 255, from float64
- * sums[2, C] of `count` values and their squares.
+ * float32 out[0, c] and out[1, c]: mean and standard deviation (divided by n, not n - 1) of values / 255,
+ * from float64 sums[2, C] of `count` values and their squares.
  */
 export function meanAndStd(sums: usize, channels: i32, count: f64, out: usize): void {
   for (let c = 0; c < channels; c++) {
@@ -123,7 +135,8 @@ export function meanAndStd(sums: usize, channels: i32, count: f64, out: usize): 
 }
 
 /**
- * int32 out[n, c, i] = 1 where u[n, c, i] >= ratio, else 0. With shared = 1 all channels of an image take the same u[n, i].
+ * int32 out[n, c, i] = 1 where u[n, c, i] >= ratio, else 0. With shared = 1 all channels of an
+ * image take the same u[n, i].
  * Range: planes n * C + c.
  */
 export function maskAtLeast(

@@ -1,9 +1,11 @@
 // Resizing planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW].
 //
-// Where each output row and column comes from is worked out once, in tables of 12 bytes an entry: the first source (int32), the
-// second (int32) and the share of the second (float32). Nearest neighbours use the first source alone.
+// Where each output row and column comes from is worked out once, in tables of 12 bytes an entry: the
+// first source (int32), the second (int32) and the share of the second (float32). Nearest neighbours
+// use the first source alone.
 //
-// The range of the kernels over planes is planes: outputs may share a source, planes do not, so any split gives the same bits.
+// The range of the kernels over planes is planes: outputs may share a source, planes do not, so any
+// split gives the same bits.
 
 import { load4, storeUpTo } from "../lib/simd";
 
@@ -11,7 +13,8 @@ import { load4, storeUpTo } from "../lib/simd";
 const ENTRY: usize = 12;
 
 /**
- * table[o] = (source, source, 0): source = floor(o * length / outLength), exactly. With a `scale` other than 0, PyTorch's for a scale
+ * table[o] = (source, source, 0): source = floor(o * length / outLength), exactly. With a `scale` other than
+ * 0, PyTorch's for a scale
  * factor: min(floor(o * scale), length - 1), the product rounded to float32.
  */
 export function nearestSources(begin: i32, end: i32, table: usize, length: i32, outLength: i32, scale: f32): void {
@@ -27,9 +30,10 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
 }
 
 /**
- * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of pixel centres,
- * max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice. Where the share is 0 the second is the first,
- * and what shares of 0 are of is not added: what does not show (an infinity, a NaN) does not matter. Positions are float64.
+ * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of
+ * pixel centres, max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice. Where the
+ * share is 0 the second is the first, and what shares of 0 are of is not added: what does not show
+ * (an infinity, a NaN) does not matter. Positions are float64.
  */
 export function linearSources(begin: i32, end: i32, table: usize, length: i32, scale: f64, alignCorners: i32): void {
   for (let o = begin; o < end; o++) {
@@ -121,9 +125,9 @@ function stretchRow(row: usize, columns: usize, out: usize, outWidth: i32): void
 }
 
 /**
- * y[oy][ox] = (1 - a)((1 - b) x[r0][c0] + b x[r0][c1]) + a((1 - b) x[r1][c0] + b x[r1][c1]) with shares a of r1 and b of c1.
- * Rows are resized along themselves first, each once: work holds the last two, row r at r modulo 2. work: 2 outWidth floats for
- * each chunk of `grain` planes, `workBytes` apart.
+ * y[oy][ox] = (1 - a)((1 - b) x[r0][c0] + b x[r0][c1]) + a((1 - b) x[r1][c0] + b x[r1][c1]) with shares a of
+ * r1 and b of c1. Rows are resized along themselves first, each once: work holds the last two, row r at r
+ * modulo 2. work: 2 outWidth floats for each chunk of `grain` planes, `workBytes` apart.
  */
 export function bilinear2d(
   begin: i32, end: i32, x: usize, y: usize, rows: usize, columns: usize,
@@ -207,9 +211,10 @@ function addShare(row: usize, dy: usize, share: v128, outWidth: i32): void {
 }
 
 /**
- * dx = 0, then each dy[oy][ox] is added to its sources by their shares: the gradient of both, since the two sources of a nearest
- * neighbour are one. Rows of dy are added up first, as long as their sources are open (two at a time, in work as above), then
- * gathered along themselves. Sources never go back. `doubled`: column c is the source of outputs 2 c and 2 c + 1 alone.
+ * dx = 0, then each dy[oy][ox] is added to its sources by their shares: the gradient of both, since the two
+ * sources of a nearest neighbour are one. Rows of dy are added up first, as long as their sources are open
+ * (two at a time, in work as above), then gathered along themselves. Sources never go back. `doubled`: column
+ * c is the source of outputs 2 c and 2 c + 1 alone.
  */
 export function interpolate2dGrad(
   begin: i32, end: i32, dy: usize, dx: usize, rows: usize, columns: usize,

@@ -1,11 +1,12 @@
-// Elementary functions of four float32 lanes: polynomials and bit tricks only, so that every machine computes the same
-// bits. Error bounds are in ulp of the float32 result, over the whole range where none is named; test/unit/ops/math.test.ts measures
-// them against float64.
+// Elementary functions of four float32 lanes: polynomials and bit tricks only, so that every machine computes
+// the same bits. Error bounds are in ulp of the float32 result, over the whole range where none is named;
+// test/unit/ops/math.test.ts measures them against float64.
 // All keep NaN, and inf where the limit exists; results below 2^-126 are rounded as denormals, not flushed.
 //
 // Minimax polynomials: Cephes (S. Moshier, single/expf.c, logf.c, sinf.c); erf: N. Juffa.
 //
-// f32x4.pmin(x, bound) is `bound < x ? bound : x`: one instruction, and with the variable first a NaN stays a NaN.
+// f32x4.pmin(x, bound) is `bound < x ? bound : x`: one instruction, and with the variable
+// first a NaN stays a NaN.
 
 import { demote, highLanes, joinLow, promoteHigh } from "./simd";
 
@@ -123,7 +124,8 @@ export function log4(x: v128): v128 {
 }
 
 /**
- * log(1 + x), without cancellation near 0, to 1.5 ulp, but 0 of -0: log(u) + (1 + x - u) / u for u = 1 + x as rounded.
+ * log(1 + x), without cancellation near 0, to 1.5 ulp, but 0 of -0: log(u) + (1 + x - u) / u
+ * for u = 1 + x as rounded.
  * see: Goldberg, What every computer scientist should know about floating-point arithmetic (1991), theorem 4
  */
 // @ts-ignore: decorator
@@ -187,7 +189,7 @@ export function erf4(x: v128): v128 {
   return withSignOf(v128.bitselect(large, small, f32x4.gt(t, all(0.927734375))), x);
 }
 
-// --- sine and cosine ------------------------------------------------------------------------------------------------------
+// --- sine and cosine ---------------------------------------------------------------------------------------
 
 const TWO_OVER_PI: f64 = 0.63661977236758134308;
 /** pi/2 in two parts: n * PI_2_HIGH is exact for |n| < 2^20. */
@@ -202,7 +204,9 @@ function reduceAngle(x: v128, n: v128): v128 {
   return f64x2.sub(high, f64x2.mul(n, f64x2.splat(PI_2_LOW)));
 }
 
-/** 1.5 2^52: added to a float64 it rounds it to a whole number, whose lower bits are then those of the sum. */
+/**
+ * 1.5 2^52: added to a float64 it rounds it to a whole number, whose lower bits are then those of the sum.
+ */
 const WHOLE: f64 = 6755399441055744;
 
 /** Up to here the parts of pi/2 serve: n stays below 2^20. */
@@ -215,7 +219,8 @@ function sinOfReduced(r: v128, n: v128): v128 {
   const r2 = f32x4.mul(r, r);
   let sine = mulAdd(all(-1.9515295891e-4), r2, 8.3321608736e-3);
   sine = mulAdd(sine, r2, -1.6666654611e-1);
-  sine = withSignOf(f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r), r); // it has that sign already, but for -0
+  // it has that sign already, but for -0
+  sine = withSignOf(f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r), r);
   let cosine = mulAdd(all(2.443315711809948e-5), r2, -1.388731625493765e-3);
   cosine = mulAdd(cosine, r2, 4.166664568298827e-2);
   cosine = f32x4.add(f32x4.sub(f32x4.mul(cosine, f32x4.mul(r2, r2)), f32x4.mul(r2, all(0.5))), all(1));
@@ -225,7 +230,10 @@ function sinOfReduced(r: v128, n: v128): v128 {
   return v128.xor(v128.bitselect(cosine, sine, odd), sign);
 }
 
-/** sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; what lies too far out for that, by integers. */
+/**
+ * sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; what lies too far
+ * out for that, by integers.
+ */
 // @ts-ignore: decorator
 @inline
 function sinShifted(x: v128, quarters: i32): v128 {
@@ -242,8 +250,8 @@ function sinShifted(x: v128, quarters: i32): v128 {
 }
 
 /**
- * 32 zero bits, then 2/pi's first 224 behind the point. Not a table: the module would get static data, and the ladder's module, which
- * shares the memory, might lay its own over it.
+ * 32 zero bits, then 2/pi's first 224 behind the point. Not a table: the module would get static data, and
+ * the ladder's module, which shares the memory, might lay its own over it.
  */
 function twoOverPiBits(word: u32): u64 {
   switch (word) {
@@ -259,8 +267,8 @@ function twoOverPiBits(word: u32): u64 {
 }
 
 /**
- * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is its mantissa, a whole number, times a power of two: bits of 2/pi whose products
- * are multiples of 4 are left out, and so are those behind the next 96.
+ * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is its mantissa, a whole number, times a power of two:
+ * bits of 2/pi whose products are multiples of 4 are left out, and so are those behind the next 96.
  * see: Payne and Hanek 1983; ARM optimized-routines, math/sinf.h, reduce_large
  */
 function farQuarters(x: f32): i64 {
@@ -313,9 +321,11 @@ export function cos4(x: v128): v128 {
   return sinShifted(x, 1);
 }
 
-// --- powers ---------------------------------------------------------------------------------------------------------------
+// --- powers ------------------------------------------------------------------------------------------------
 
-/** log2 of two lanes x >= 0, to 2^-40: 2 atanh((m - 1) / (m + 1)) / ln 2 of the mantissa m, plus the exponent. */
+/**
+ * log2 of two lanes x >= 0, to 2^-40: 2 atanh((m - 1) / (m + 1)) / ln 2 of the mantissa m, plus the exponent.
+ */
 // @ts-ignore: decorator
 @inline
 function log2OfTwo(x: v128): v128 {
@@ -383,8 +393,8 @@ function isOdd(y: v128): v128 {
 }
 
 /**
- * x^y as C's pow: 1 where y = 0 or x = 1 (even with a NaN), NaN for a negative x and a fractional y, the sign of x for odd y.
- * Computed in float64: to 0.51 ulp.
+ * x^y as C's pow: 1 where y = 0 or x = 1 (even with a NaN), NaN for a negative x and a fractional y, the sign
+ * of x for odd y. Computed in float64: to 0.51 ulp.
  */
 // @ts-ignore: decorator
 @inline
@@ -403,7 +413,9 @@ export function pow4(x: v128, y: v128): v128 {
 
 const LN2: f64 = 0.6931471805599453;
 
-/** |x|^y of two lanes of float64, where 0 and infinities are beyond 2^-1000 and 2^1000: factors are to come. `log` is log2 |x|. */
+/**
+ * |x|^y of two lanes of float64, where 0 and infinities are beyond 2^-1000 and 2^1000: factors are to come. `log` is log2 |x|.
+ */
 // @ts-ignore: decorator
 @inline
 function powerOfLog(log: v128, y: v128): v128 {
@@ -435,14 +447,18 @@ function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
   return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(dy), slope));
 }
 
-/** The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding: what lies between may be beyond float32. */
+/**
+ * The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding: what lies
+ * between may be beyond float32.
+ */
 // @ts-ignore: decorator
 @inline
 export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
   const low = powGradBaseOfTwo(dy, x, y);
   const high = powGradBaseOfTwo(highLanes(dy), highLanes(x), highLanes(y));
   let slope = joinLow(low, high);
-  // y - 1 is odd where y is even; of infinities neither is, nor is the smallest of all numbers, half of which rounds to 0
+  // y - 1 is odd where y is even; of infinities neither is, nor is the smallest of all numbers,
+  // half of which rounds to 0
   const even = v128.and(v128.and(isWhole(f32x4.mul(y, all(0.5))), isWhole(y)), f32x4.lt(f32x4.abs(y), all(Infinity)));
   slope = v128.xor(slope, v128.and(even, v128.and(x, i32x4.splat(0x80000000))));
   const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));

@@ -1,6 +1,8 @@
 // Helpers that every kernel shares. They inline: no call remains.
 
-/** Stores the first `count` (1 to 3) lanes of v: the tail of an array, whose neighbours must stay as they are. */
+/**
+ * Stores the first `count` (1 to 3) lanes of v: the tail of an array, whose neighbours must stay as they are.
+ */
 // @ts-ignore: decorator
 @inline
 export function storePartial(to: usize, v: v128, count: i32): void {

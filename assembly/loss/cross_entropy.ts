@@ -1,6 +1,6 @@
-// Cross entropy of x[outer, classes, inner] and class indices target[outer, inner]. With the log-probabilities
-// q = x - maxima - logSums (see logSumExp; both null: x is q itself) and the weights w of classes (null: 1), the
-// term of a position is
+// Cross entropy of x[outer, classes, inner] and class indices target[outer, inner]. With the
+// log-probabilities q = x - maxima - logSums (see logSumExp; both null: x is q itself) and the weights w of
+// classes (null: 1), the term of a position is
 //   (1 - smoothing) w[t] (-q[t]) + smoothing / classes * sum over c of w[c] (-q[c]), and 0 where t = ignored.
 
 import { exp4 } from "../lib/math";
@@ -60,9 +60,9 @@ export function divideSums(sums: usize, counts: usize, y: usize, divisor: usize)
 
 /**
  * dx[o, c, i] = g (h e^q[c] - (1 - smoothing) w[t] [c = t] - smoothing / classes w[c]),
- * h = (1 - smoothing) w[t] + smoothing / classes sum of w; without the e^q term where maxima and logSums are null.
- * g = dy[o, i], or, where `single`, dy[0] / divisor[0]; 0 where ignored. Range: inner = 1: rows, else outer *
- * ceil(inner / 4). Reads up to 12 bytes past the arrays.
+ * h = (1 - smoothing) w[t] + smoothing / classes sum of w; without the e^q term where maxima and logSums are
+ * null. g = dy[o, i], or, where `single`, dy[0] / divisor[0]; 0 where ignored. Range: inner = 1: rows, else
+ * outer * ceil(inner / 4). Reads up to 12 bytes past the arrays.
  */
 export function crossEntropyGrad(
   begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, target: usize, weight: usize,

@@ -1,5 +1,5 @@
-// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass, both gradients in
-// one pass.
+// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass,
+// both gradients in one pass.
 //
 //   MSE       (x - t)^2
 //   L1        |x - t|
@@ -9,8 +9,8 @@
 //   KL        t (log t - x), 0 where t = 0
 //   KL_LOG    e^t (t - x)
 //
-// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may be null
-// as well. All arrays have `size` elements and may be read up to 12 bytes past.
+// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may
+// be null as well. All arrays have `size` elements and may be read up to 12 bytes past.
 
 import { exp4, log1pOfPositive, log4, sigmoid4 } from "../lib/math";
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
@@ -206,8 +206,8 @@ function sums(
   }
 }
 
-// What overflows in float32 though the result would not: found after the loops, which it shall not slow, and done again in float64.
-// These kinds have no weights.
+// What overflows in float32 though the result would not: found after the loops, which it shall not slow, and
+// done again in float64. These kinds have no weights.
 
 // @ts-ignore: decorator
 @inline
@@ -215,7 +215,10 @@ function wide(from: usize, i: i32): f64 {
   return <f64>load<f32>(from + (<usize>i << 2));
 }
 
-/** Chunks whose sum is infinite or NaN once more: a term, or a difference, may be beyond float32 where the mean is not. */
+/**
+ * Chunks whose sum is infinite or NaN once more: a term, or a difference, may be beyond
+ * float32 where the mean is not.
+ */
 function wideSums(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, beta: f32, y: usize, size: i32, chunk: i32,
 ): void {
@@ -290,8 +293,8 @@ function gradients(
 }
 
 /**
- * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where `single`,
- * dy[0] / divisor, and `loss` where the loss is. Range: elements, from a multiple of 4.
+ * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where
+ * `single`, dy[0] / divisor, and `loss` where the loss is. Range: elements, from a multiple of 4.
  */
 export function pairLossGrad(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,

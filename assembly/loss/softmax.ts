@@ -1,16 +1,17 @@
-// Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of e^(x - m),
-// which cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to 12 bytes past the inputs are
-// read.
+// Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of
+// e^(x - m), which cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to
+// 12 bytes past the inputs are read.
 //
 // Loops with exponentials are `do` loops: see unary.ts.
 //
-// inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the range is
-// outer * ceil(inner / 4).
+// inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the
+// range is outer * ceil(inner / 4).
 
 import { exp4, log4 } from "../lib/math";
 import { demote, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
-// The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one instruction, f32x4.max eight.)
+// The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one
+// instruction, f32x4.max eight.)
 
 /** The largest of a row. */
 // @ts-ignore: decorator

@@ -4,8 +4,8 @@ import { storePartial } from "../lib/simd";
 import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
 
 /**
- * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1 cache, of 32 KiB on most, while
- * those of A stream by from L2. Each pass but the first has to fetch C again.
+ * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1
+ * cache, of 32 KiB on most, while those of A stream by from L2. Each pass but the first has to fetch C again.
  */
 const DEPTH_BLOCK = 512;
 /** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. */
@@ -16,12 +16,13 @@ const EDGE_BYTES = 128;
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
- * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so many k-steps, one
- * after the other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all that a pass reads lies together.
- * For batch n the matrices number aIndex[n] and bIndex[n] of them are taken (int32 tables: a broadcast operand is packed once;
- * 0: matrix n for each). c: [batch][M][N]. K >= 1.
+ * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so
+ * many k-steps, one after the other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all
+ * that a pass reads lies together. For batch n the matrices number aIndex[n] and bIndex[n] of them are taken
+ * (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
  * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
- * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for each A, or N for each B.
+ * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for
+ * each A, or N for each B.
  * relu: 1 takes max(., 0) of each finished sum. columnBlock: columns of a unit, a multiple of 8.
  * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */

@@ -1,4 +1,5 @@
-// The micro-kernel: one 4 x 8 tile of C += A B from packed panels. All matrix products and convolutions end up here.
+// The micro-kernel: one 4 x 8 tile of C += A B from packed panels. All matrix products and
+// convolutions end up here.
 
 /** acc + a * b: fused where the build has relaxed SIMD, else rounded twice. */
 // @ts-ignore: decorator
@@ -30,20 +31,22 @@ function biasStep(start: i32): usize {
 }
 
 /**
- * A column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of a[k][i] * b[k][j]), for 4 rows i and
- * 8 columns j a tile; f is max(., 0) with `relu` 1, nothing with 0.
+ * A column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of
+ * a[k][i] * b[k][j]), for 4 rows i and 8 columns j a tile; f is max(., 0) with `relu` 1, nothing with 0.
  *
- * a: panels [depth][4], `aStep` bytes from tile to tile; b: panel [depth][8], for all tiles; c: row stride `rowBytes` bytes;
- * tiles, depth >= 1. `bias` points at the first tile's first row or column. The sum over k runs in order of k.
+ * a: panels [depth][4], `aStep` bytes from tile to tile; b: panel [depth][8], for all tiles; c: row
+ * stride `rowBytes` bytes; tiles, depth >= 1. `bias` points at the first tile's first row or column. The
+ * sum over k runs in order of k.
  *
- * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b and 4 splats
- * of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all loads of a basic block to its
- * top, so a plainly unrolled loop would want more: the `if (k == …) break` between steps are real exits, which keep the
- * steps apart (and handle depths that are no multiple of 16 as well). And V8 folds the constant offset of a plain load into the
- * instruction, but not that of a splat, which then costs an addition: so `a` moves on at each step, and the four offsets that are
- * left are computed once, outside the loop. 16 steps a turn hide what the loop itself takes and fit into a small cache of decoded
- * instructions. The loop of stores at the end of a turn is never executed; it is there for the code that V8 makes of all that
- * comes before (machine_code.md, for all of this).
+ * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b
+ * and 4 splats of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all
+ * loads of a basic block to its top, so a plainly unrolled loop would want more: the `if (k == …) break`
+ * between steps are real exits, which keep the steps apart (and handle depths that are no multiple of 16 as
+ * well). And V8 folds the constant offset of a plain load into the instruction, but not that of a splat,
+ * which then costs an addition: so `a` moves on at each step, and the four offsets that are left are computed
+ * once, outside the loop. 16 steps a turn hide what the loop itself takes and fit into a small cache of
+ * decoded instructions. The loop of stores at the end of a turn is never executed; it is there for the code
+ * that V8 makes of all that comes before (machine_code.md, for all of this).
  */
 export function microKernel4x8(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,

@@ -1,4 +1,5 @@
-// Packing: operands of a matrix product are copied into panels, in the order in which the micro-kernel reads them.
+// Packing: operands of a matrix product are copied into panels, in the order in which the
+// micro-kernel reads them.
 //
 //   A [M][K] in panels of 4 rows              B [K][N] in panels of 8 columns
 //
@@ -7,14 +8,17 @@
 //   panel 1: a40 a50 a60 a70 | a41 a51 …      panel 1: b08 b09 … b0f | b18 …
 //
 // so each k-step reads 4 + 8 neighbouring floats and every cache line it touches is used whole.
-// The last panel is filled up with zeros. See: Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008).
+// The last panel is filled up with zeros. See: Goto & van de Geijn, Anatomy of High-Performance
+// Matrix Multiplication (2008).
 
 /** Rows of A that a tile of C takes: each is splatted over a vector. */
 export const TILE_ROWS = 4;
 /** Columns of B that a tile of C takes: two vectors. */
 export const TILE_COLUMNS = 8;
 
-/** Four rows of four floats become four columns: panel[k + i][0..3] = (row0[i], row1[i], row2[i], row3[i]). */
+/**
+ * Four rows of four floats become four columns: panel[k + i][0..3] = (row0[i], row1[i], row2[i], row3[i]).
+ */
 // @ts-ignore: decorator
 @inline
 export function transpose4x4(row0: v128, row1: v128, row2: v128, row3: v128, to: usize, stride: usize): void {
@@ -29,8 +33,8 @@ export function transpose4x4(row0: v128, row1: v128, row2: v128, row3: v128, to:
 }
 
 /**
- * Packs four lines of a panel that is `width` lines wide. Line r, element k is at from + 4 (r lineStride + k kStride).
- * `lines` of the four exist (the rest become zeros).
+ * Packs four lines of a panel that is `width` lines wide. Line r, element k is at from + 4
+ * (r lineStride + k kStride). `lines` of the four exist (the rest become zeros).
  */
 // @ts-ignore: decorator
 @inline
@@ -86,8 +90,9 @@ export function packPanels4(
 }
 
 /**
- * Four panels of 8 neighbouring columns at once, or one: of each row of B 128 bytes, so that a cache line is fetched once and not once
- * for each half of two panels (rows that lie a power of two apart push each other out of the cache).
+ * Four panels of 8 neighbouring columns at once, or one: of each row of B 128 bytes, so that a cache line
+ * is fetched once and not once for each half of two panels (rows that lie a power of two apart push each
+ * other out of the cache).
  */
 function copyColumns(from: usize, kStride: usize, depth: i32, to: usize, panels: i32): void {
   const rowBytes = kStride << 2;
@@ -137,9 +142,9 @@ export function packPanels8(
 }
 
 /**
- * Panels of 4 channels along the pixels of all images: panels[group][c >> 2][image * P + p][c & 3] = x[image][group][c][p],
- * zero past the last of the `channels` of a group. x: [images][groups][channels][P = pixels]. Unit: one panel of one image,
- * images fastest.
+ * Panels of 4 channels along the pixels of all images:
+ * panels[group][c >> 2][image * P + p][c & 3] = x[image][group][c][p], zero past the last of the `channels`
+ * of a group. x: [images][groups][channels][P = pixels]. Unit: one panel of one image, images fastest.
  */
 export function packImageRows(
   begin: i32, end: i32, x: usize, channels: i32, pixels: i32, images: i32, groups: i32, panels: usize,

@@ -1,10 +1,11 @@
-// Matrix products that are not worth packing: few rows or columns, short sums, small matrices. Operands are read where they lie.
+// Matrix products that are not worth packing: few rows or columns, short sums, small matrices. Operands
+// are read where they lie.
 //
 //   multiplyDots    sums run along both operands (A's rows, B's columns): vectors run along k, lanes are added at the end
 //   multiplyRows    B's rows are read along: vectors run along a row of C, and A's elements are splatted
 //
-// The sum of an element runs in an order that depends on the sizes alone. Index tables as in gemm.ts, or 0 where each product has
-// matrices of its own.
+// The sum of an element runs in an order that depends on the sizes alone. Index tables as in gemm.ts, or 0
+// where each product has matrices of its own.
 
 import { lanesBelow, storePartial } from "../lib/simd";
 import { mulAdd } from "./micro_kernel";
@@ -61,8 +62,10 @@ function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
 const DOT_COLUMNS = 4;
 
 /**
- * C[i][j] = bias + sum over k of A[i][k] B[k][j], where aStep = bStep = 1. Each sum has four lanes, k modulo 4.
- * a, b: matrices number aIndex[p], bIndex[p] for product p; bias may be 0. Unit: four columns of a product: best where N >= M.
+ * C[i][j] = bias + sum over k of A[i][k] B[k][j], where aStep = bStep = 1. Each sum
+ * has four lanes, k modulo 4.
+ * a, b: matrices number aIndex[p], bIndex[p] for product p; bias may be 0. Unit: four columns of a
+ * product: best where N >= M.
  */
 export function multiplyDots(
   begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, shape: usize, bias: usize,
@@ -155,15 +158,18 @@ function storeDots(to: usize, step: i32, sums: v128, columns: i32, bias: usize, 
 
 /** A unit of multiplyRows: a block of C of this many rows … */
 const ROW_BLOCK = 64;
-/** … by this many columns. Of B a strip of DEPTH_BLOCK rows is read at a time: 32 KiB, whose cache lines are used whole. */
+/**
+ * … by this many columns. Of B a strip of DEPTH_BLOCK rows is read at a time: 32 KiB, whose
+ * cache lines are used whole.
+ */
 const COLUMN_BLOCK = 128;
 const DEPTH_BLOCK = 64;
 /** For one tile of rows: no more than the L1 cache keeps where B's rows lie a power of two apart. */
 const SHORT_DEPTH_BLOCK = 8;
 
 /**
- * C[i][j] = sum over k of A[i][k] B[k][j], where bColumn = cColumn = 1; sums run in order of k. Unit: one block of C, row blocks
- * fastest. Reads up to 28 bytes past B.
+ * C[i][j] = sum over k of A[i][k] B[k][j], where bColumn = cColumn = 1; sums run in order of k. Unit: one
+ * block of C, row blocks fastest. Reads up to 28 bytes past B.
  */
 export function multiplyRows(
   begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, shape: usize,

@@ -1,7 +1,8 @@
-// Reading and adding at positions that an int32 tensor names. The positions were checked before: see findIndexOutside.
+// Reading and adding at positions that an int32 tensor names. The positions were checked
+// before: see findIndexOutside.
 //
-// x [outer, length, inner] is indexed in its middle dimension. Sums go over the positions in their order, one column (o, i) at a
-// time or several: so they are the same for any partition.
+// x [outer, length, inner] is indexed in its middle dimension. Sums go over the positions in their order, one
+// column (o, i) at a time or several: so they are the same for any partition.
 
 import { load4, storeUpTo } from "../lib/simd";
 
@@ -38,7 +39,10 @@ export function lookUpRows(
   }
 }
 
-/** dx[o, index[j], i] += dy[o, j, i] for all j < count but those with index `skip`, into what dx holds. Range: columns (o, i). */
+/**
+ * dx[o, index[j], i] += dy[o, j, i] for all j < count but those with index `skip`, into what dx
+ * holds. Range: columns (o, i).
+ */
 export function addToRows(
   begin: i32, end: i32, dy: usize, index: usize, dx: usize, length: i32, count: i32, inner: i32, skip: i32,
 ): void {
@@ -94,8 +98,8 @@ export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: 
 const enum Border { Reflect, Replicate, Circular }
 
 /**
- * out[i] = first + which of `length` elements stands at place i - before: beyond the ends reflected, repeated, or from the other end.
- * What is reflected or from the other end is at most one length away.
+ * out[i] = first + which of `length` elements stands at place i - before: beyond the ends reflected,
+ * repeated, or from the other end. What is reflected or from the other end is at most one length away.
  */
 export function paddedPositions(
   begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,

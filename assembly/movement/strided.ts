@@ -1,8 +1,10 @@
-// Moving elements between two layouts of one index space: all there is to permute, slice, flip, expand, pad and cat.
+// Moving elements between two layouts of one index space: all there is to permute, slice,
+// flip, expand, pad and cat.
 //
-// TypeScript orders and merges the dimensions first (src/ops/movement/strided.ts). One or two of them are the kernel's own; `table` has
-// the `rank` others, outermost first: size, stride in the source, stride in the target. Strides are in elements of four bytes of
-// any type; a source stride may be 0 (expand) or negative (flip).
+// TypeScript orders and merges the dimensions first (src/ops/movement/strided.ts). One or two of them
+// are the kernel's own; `table` has the `rank` others, outermost first: size, stride in the source,
+// stride in the target. Strides are in elements of four bytes of any type; a source stride may be 0
+// (expand) or negative (flip).
 
 import { load4, storeUpTo } from "../lib/simd";
 
@@ -76,16 +78,18 @@ function transposeTile(
 }
 
 /**
- * to[.., r * toStride + c] = from[.., c * fromStride + r] for r < rows, c < columns: a transposition, in tiles of 4x4.
- * The range counts strips of 16 rows, ceil(rows / 16) of them for each position of the outer dimensions.
+ * to[.., r * toStride + c] = from[.., c * fromStride + r] for r < rows, c < columns: a
+ * transposition, in tiles of 4x4. The range counts strips of 16 rows, ceil(rows / 16) of them for
+ * each position of the outer dimensions.
  */
 export function copyTransposed(
   begin: i32, end: i32, from: usize, to: usize, rows: i32, columns: i32, fromStride: i32, toStride: i32, rank: i32,
   table: usize,
 ): void {
   const strips = (rows + STRIP - 1) / STRIP;
-  // In blocks of 16 by 16 a line of the target is filled before the next one. But lines a power of two apart fall out of the cache
-  // after a few: where only the source's do, each of them is read whole before the next one.
+  // In blocks of 16 by 16 a line of the target is filled before the next one. But lines a power of
+  // two apart fall out of the cache after a few: where only the source's do, each of them is read
+  // whole before the next one.
   const byColumns = toStride < fromStride && (fromStride & 511) == 0;
   const fromBytes = <isize>fromStride << 2;
   const toBytes = <isize>toStride << 2;
@@ -122,7 +126,10 @@ export function copyTransposed(
   }
 }
 
-/** y = x where column - row <= diagonal (upper = 0) or >= diagonal (upper = 1), else 0, in matrices of `rows` by `columns`. */
+/**
+ * y = x where column - row <= diagonal (upper = 0) or >= diagonal (upper = 1), else 0, in
+ * matrices of `rows` by `columns`.
+ */
 export function triangle(
   begin: i32, end: i32, x: usize, y: usize, rows: i32, columns: i32, diagonal: i32, upper: i32,
 ): void {

@@ -1,10 +1,10 @@
-// Batch and group normalization of x[rows, length], where a row is one channel of one image: row = n * channels + c.
-// The rows of a group share mean and variance. `groups` > 0: group normalization, group n * groups + c / (channels /
-// groups); `groups` = 0: batch normalization, group c.
+// Batch and group normalization of x[rows, length], where a row is one channel of one image:
+// row = n * channels + c. The rows of a group share mean and variance. `groups` > 0: group normalization,
+// group n * groups + c / (channels / groups); `groups` = 0: batch normalization, group c.
 //
-// The mean is split: `center` is its float32 part, which is subtracted from x exactly as a rule, and the rest goes into
-// the shift. Coefficients are computed in float64, one set a row, so the passes over x are one multiply-add or two per
-// element.
+// The mean is split: `center` is its float32 part, which is subtracted from x exactly as a rule, and the rest
+// goes into the shift. Coefficients are computed in float64, one set a row, so the passes over x are one
+// multiply-add or two per element.
 
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
 
@@ -52,8 +52,8 @@ export function normCoefficients(
 }
 
 /**
- * y[row, i] = (x[row, i] - center[row]) * scale[row] + shift[row]; range: rows, or elements from a multiple of 4 where
- * length = 1.
+ * y[row, i] = (x[row, i] - center[row]) * scale[row] + shift[row]; range: rows, or elements from a
+ * multiple of 4 where length = 1.
  */
 export function normApply(
   begin: i32, end: i32, x: usize, center: usize, scale: usize, shift: usize, y: usize, length: i32,
@@ -112,8 +112,8 @@ function normalizedDot(row: i32, g: i32, mean: usize, inverse: usize, sums: usiz
 }
 
 /**
- * The sums over a group's rows that its gradient needs: groupSums = sum of w dy, groupDots = sum of w dy xhat. Range:
- * groups. `rows` = images * channels.
+ * The sums over a group's rows that its gradient needs: groupSums = sum of w dy, groupDots = sum of w dy
+ * xhat. Range: groups. `rows` = images * channels.
  */
 export function normGroupSums(
   begin: i32, end: i32, mean: usize, inverse: usize, sums: usize, dots: usize, weight: usize,
@@ -137,8 +137,9 @@ export function normGroupSums(
 
 /**
  * Per row, float32: dx = dy * a + (x - center) * unit * b + c, from
- * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. unit is 1 where b is a float32, as almost always; where
- * that factor, which has the deviation in it twice, would overflow or vanish, unit is 1 / deviation. Range: rows.
+ * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. unit is 1 where b is a float32, as
+ * almost always; where that factor, which has the deviation in it twice, would overflow or vanish, unit is
+ * 1 / deviation. Range: rows.
  */
 export function normGradCoefficients(
   begin: i32, end: i32, mean: usize, inverse: usize, weight: usize, groupSums: usize, groupDots: usize,
@@ -160,8 +161,8 @@ export function normGradCoefficients(
 }
 
 /**
- * dx = dy * a + (x - center) * unit * b + c, without x (which may be NaN) where b = 0; range: rows, or elements from a multiple of 4
- * where length = 1.
+ * dx = dy * a + (x - center) * unit * b + c, without x (which may be NaN) where b = 0; range: rows, or
+ * elements from a multiple of 4 where length = 1.
  */
 export function normGradApply(
   begin: i32, end: i32, x: usize, dy: usize, center: usize, a: usize, unit: usize, b: usize, c: usize, dx: usize,

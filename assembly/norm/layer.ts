@@ -5,7 +5,10 @@ import { momentsRows } from "../reduce/moments";
 import { inverseDeviation } from "./batch_group";
 import { lanesBelow, load4, loadDouble, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
-/** (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what is left of it / deviation. */
+/**
+ * (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what
+ * is left of it / deviation.
+ */
 // @ts-ignore: decorator
 @inline
 function normalized(x: v128, center: v128, inverse: v128, rest: v128): v128 {
@@ -21,8 +24,8 @@ function affine(xhat: v128, weight: usize, bias: usize, i: i32): v128 {
 }
 
 /**
- * y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. mean and inverse are written: a row is read for its moments, and
- * again while it is in the cache. length > 0. Range: rows.
+ * y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. mean and inverse are written: a row is
+ * read for its moments, and again while it is in the cache. length > 0. Range: rows.
  */
 export function layerNorm(
   begin: i32, end: i32, x: usize, weight: usize, bias: usize, y: usize, mean: usize, inverse: usize, length: i32, eps: f64,
@@ -49,8 +52,8 @@ export function layerNorm(
 }
 
 /**
- * dx = (g - mean of g - xhat * mean of (g xhat)) / deviation of g = dy * weight, and products = dy * xhat, whose column
- * sums are the gradient of weight. dx or products may be null. Range: rows.
+ * dx = (g - mean of g - xhat * mean of (g xhat)) / deviation of g = dy * weight, and products = dy * xhat,
+ * whose column sums are the gradient of weight. dx or products may be null. Range: rows.
  */
 export function layerNormGrad(
   begin: i32, end: i32, x: usize, dy: usize, mean: usize, inverse: usize, weight: usize, dx: usize, products: usize,

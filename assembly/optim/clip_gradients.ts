@@ -1,5 +1,5 @@
-// Gradient clipping: the norm of many arrays together, accumulated in float64 over chunks of a fixed size, so that neither the
-// number of elements nor the split of the work shows in the result.
+// Gradient clipping: the norm of many arrays together, accumulated in float64 over chunks of a fixed size, so
+// that neither the number of elements nor the split of the work shows in the result.
 
 import { load4, storeUpTo } from "../lib/simd";
 
@@ -17,7 +17,10 @@ function join(a: v128, b: v128, order: i32): v128 {
   return order == 0 ? f64x2.max(a, b) : f64x2.add(a, b);
 }
 
-/** float64 partials[c] = sum of |x|^order over x[c * chunk .. (c + 1) * chunk], or max |x| for order 0; order is 0, 1 or 2. */
+/**
+ * float64 partials[c] = sum of |x|^order over x[c * chunk .. (c + 1) * chunk], or max |x| for
+ * order 0; order is 0, 1 or 2.
+ */
 export function normPartials(
   begin: i32, end: i32, x: usize, partials: usize, length: i32, chunk: i32, order: i32,
 ): void {

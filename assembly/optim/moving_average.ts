@@ -1,4 +1,5 @@
-// A running mean of weights, for the optimizer's companion: float32, elements [begin, end), begin a multiple of 4.
+// A running mean of weights, for the optimizer's companion: float32, elements
+// [begin, end), begin a multiple of 4.
 
 import { load4, storeUpTo } from "../lib/simd";
 

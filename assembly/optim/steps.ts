@@ -1,12 +1,12 @@
-// Optimizer steps: each reads a parameter p and its gradient g once and writes p and the state in place. float32, contiguous,
-// elements [begin, end), begin a multiple of 4. What does not depend on the element (bias corrections, 1 - beta …) comes
-// ready-made, computed in float64.
+// Optimizer steps: each reads a parameter p and its gradient g once and writes p and the state in place.
+// float32, contiguous, elements [begin, end), begin a multiple of 4. What does not depend on the element
+// (bias corrections, 1 - beta …) comes ready-made, computed in float64.
 
 import { load4, storeUpTo } from "../lib/simd";
 
 /**
- * d = g + weightDecay p; with a momentum buffer b (0: none): b = momentum b + gradScale d, and d = b, with nesterov d + momentum b;
- * p -= lr d.
+ * d = g + weightDecay p; with a momentum buffer b (0: none): b = momentum b + gradScale d, and d = b, with
+ * nesterov d + momentum b; p -= lr d.
  */
 export function sgdStep(
   begin: i32, end: i32, p: usize, g: usize, b: usize,
@@ -35,7 +35,10 @@ function decayed(g: v128, weightDecay: f32, p: v128): v128 {
 /** Elements of a parameter that are a unit of adamStep's range. */
 const ADAM_CHUNK = 4096;
 
-/** One parameter of adamStep, a row of its table: a struct without a constructor, whose fields are read straight from there. */
+/**
+ * One parameter of adamStep, a row of its table: a struct without a constructor, whose fields are
+ * read straight from there.
+ */
 @unmanaged
 class AdamRow {
   p!: usize;
@@ -49,12 +52,13 @@ class AdamRow {
 }
 
 /**
- * All parameters of a group in one call: most are so small that a call each would cost more than their elements.
+ * All parameters of a group in one call: most are so small that a call each would cost
+ * more than their elements.
  *
- * d = g + weightDecay p; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; with `most` (0: none) most = max(most, v)
- * takes the place of v; p = shrink p - stepSize m / (sqrt(v) correction + eps).
- * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t) of each, float32.
- * Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
+ * d = g + weightDecay p; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; with `most` (0: none)
+ * most = max(most, v) takes the place of v; p = shrink p - stepSize m / (sqrt(v) correction + eps).
+ * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t)
+ * of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
  */
 export function adamStep(
@@ -120,8 +124,8 @@ function adamVector(
 
 /**
  * d = g + weightDecay p; s = alpha s + (1 - alpha) d²; variance = s, or, with a mean gradient a (0: none),
- * a = alpha a + (1 - alpha) d and variance = max(s - a², 0); d = d / (sqrt(variance) + eps); with a momentum buffer b (0: none)
- * b = momentum b + d and d = b; p -= lr d.
+ * a = alpha a + (1 - alpha) d and variance = max(s - a², 0); d = d / (sqrt(variance) + eps); with a momentum
+ * buffer b (0: none) b = momentum b + d and d = b; p -= lr d.
  */
 export function rmspropStep(
   begin: i32, end: i32, p: usize, g: usize, s: usize, a: usize, b: usize,

@@ -1,13 +1,16 @@
-// Average pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW], with windows on a regular grid
-// (avgPool2d) or dividing the plane as evenly as integers allow (adaptiveAvgPool2d). Sums are float64.
+// Average pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW], with windows
+// on a regular grid (avgPool2d) or dividing the plane as evenly as integers allow
+// (adaptiveAvgPool2d). Sums are float64.
 //
-// The range of all kernels here is planes: windows may overlap, planes do not, so any split gives the same bits.
-// The gradient of a plane is gathered window by window, in row-major order.
+// The range of all kernels here is planes: windows may overlap, planes do not, so any split gives the same
+// bits. The gradient of a plane is gathered window by window, in row-major order.
 
 import { demote, highLanes, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
-/** From this stride on windows are summed one at a time along their rows, below it four neighbours at a time. */
+/**
+ * From this stride on windows are summed one at a time along their rows, below it four neighbours at a time.
+ */
 const WIDE = 4;
 
 /** Sum of rows [top, bottom) and columns [left, right) of a plane. */
@@ -61,10 +64,14 @@ class Grid {
   divisorOverride!: i32;
 }
 
-// Windows may reach as far as int32 goes and divide by more than it holds: ends are never computed, only what is left of the plane,
-// and products are float64. A window starts in [-padLeft, width + padLeft), so that its distance to the end is below 2^32.
+// Windows may reach as far as int32 goes and divide by more than it holds: ends are never computed, only what
+// is left of the plane, and products are float64. A window starts in [-padLeft, width + padLeft), so that its
+// distance to the end is below 2^32.
 
-/** Columns that count for the divisors of four windows of a row that start at `starts`, int32; 0 for a window without elements. */
+/**
+ * Columns that count for the divisors of four windows of a row that start at `starts`, int32; 0 for a
+ * window without elements.
+ */
 // @ts-ignore: decorator
 @inline
 function divisorColumns(g: Grid, starts: v128): v128 {
@@ -85,7 +92,10 @@ function divisorRows(g: Grid, startY: i32): i32 {
   return g.countPadding ? <i32>min(<u32>g.kernelHeight, <u32>(g.height + g.padTop - startY)) : inside;
 }
 
-/** The divisors of two windows with `rows` rows that count, and the columns of lanes 0 and 1; 0 for a window without elements. */
+/**
+ * The divisors of two windows with `rows` rows that count, and the columns of lanes 0 and 1; 0 for a
+ * window without elements.
+ */
 // @ts-ignore: decorator
 @inline
 function divisorsOfTwo(g: Grid, rows: i32, columns: v128): v128 {
@@ -94,7 +104,10 @@ function divisorsOfTwo(g: Grid, rows: i32, columns: v128): v128 {
   return v128.and(f64x2.splat(<f64>g.divisorOverride), f64x2.ne(both, f64x2.splat(0)));
 }
 
-/** Sums of four windows over rows [top, bottom) of a plane, divided, to y. INSIDE and STEP: see max_windows.ts. */
+/**
+ * Sums of four windows over rows [top, bottom) of a plane, divided, to y. INSIDE and
+ * STEP: see max_windows.ts.
+ */
 // @ts-ignore: decorator
 @inline
 function averagesOfWindows(
@@ -134,7 +147,10 @@ function averagesOfWindows(
   storeUpTo(y, 0, count, averages);
 }
 
-/** Averages of four neighbouring windows of 2x2 pixels from `upper` and `lower` on; the sums are those of averagesOfWindows. */
+/**
+ * Averages of four neighbouring windows of 2x2 pixels from `upper` and `lower` on; the sums are
+ * those of averagesOfWindows.
+ */
 // @ts-ignore: decorator
 @inline
 function averagesOf2x2(upper: usize, lower: usize): v128 {
@@ -175,8 +191,9 @@ function halve(g: Grid, plane: usize, y: usize): void {
 }
 
 /**
- * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if not 0, else the elements of the window inside the
- * plane, with countPadding also those in the padding (but not what ceil mode adds beyond it).
+ * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if not 0, else the
+ * elements of the window inside the plane, with countPadding also those in the padding (but not
+ * what ceil mode adds beyond it).
  */
 export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
@@ -236,8 +253,9 @@ function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
 }
 
 /**
- * shares[o] = dy[o] / divisor, 0 for windows without elements: what each element of window o gets. Their sum over the windows that
- * hold an element is its gradient: a depthwise convolution's with a kernel of ones (src/ops/pool/avg_pool2d.ts).
+ * shares[o] = dy[o] / divisor, 0 for windows without elements: what each element of window o gets. Their sum
+ * over the windows that hold an element is its gradient: a depthwise convolution's with a kernel of ones
+ * (src/ops/pool/avg_pool2d.ts).
  */
 export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
@@ -257,8 +275,8 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
 }
 
 /**
- * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart or large: whole vectors of dx at a
- * time.
+ * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart or large:
+ * whole vectors of dx at a time.
  */
 export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {
   const g = changetype<Grid>(grid);

@@ -1,17 +1,19 @@
 // Max pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW].
-// The position of each maximum in its plane, row * W + column, goes to `index` (int32, shaped as y) where index is not 0.
+// The position of each maximum in its plane, row * W + column, goes to `index`
+// (int32, shaped as y) where index is not 0.
 //
-// PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last NaN an earlier one);
-// what lies outside the plane is left out. A window with nothing inside gives -Infinity and index -1.
+// PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last
+// NaN an earlier one); what lies outside the plane is left out. A window with nothing inside
+// gives -Infinity and index -1.
 //
-// The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits. Forward for any
-// kernel, stride and padding: max_windows.ts.
+// The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits.
+// Forward for any kernel, stride and padding: max_windows.ts.
 
 import { storePartial } from "../lib/simd";
 
 /**
- * The maximum of a plane's 2x2 window from row top and column left on, to y; its position to index, if index is not 0. Selects rather
- * than branches: which element wins is not predictable.
+ * The maximum of a plane's 2x2 window from row top and column left on, to y; its position to index, if index
+ * is not 0. Selects rather than branches: which element wins is not predictable.
  */
 // @ts-ignore: decorator
 @inline
@@ -32,7 +34,10 @@ function maxOfWindow(plane: usize, width: i32, top: i32, left: i32, y: usize, in
   if (index) store<i32>(index, at);
 }
 
-/** dx = 0 but for dx[index[o]] += dy[o], in the order of o: the gradient of maxPool2d. outputs = OH*OW, inputs = H*W. */
+/**
+ * dx = 0 but for dx[index[o]] += dy[o], in the order of o: the gradient of maxPool2d.
+ * outputs = OH*OW, inputs = H*W.
+ */
 export function maxPool2dGrad(
   begin: i32, end: i32, dy: usize, index: usize, dx: usize, outputs: i32, inputs: i32,
 ): void {
@@ -49,8 +54,9 @@ export function maxPool2dGrad(
 }
 
 /**
- * Kernel 2x2, stride 2, no padding: OH = H >> 1, OW = W >> 1; a last odd row or column is not looked at. Four windows at a time,
- * their corners split into even and odd columns; windows with a NaN go one at a time. Reads up to 24 bytes past the last plane.
+ * Kernel 2x2, stride 2, no padding: OH = H >> 1, OW = W >> 1; a last odd row or column is not looked at. Four
+ * windows at a time, their corners split into even and odd columns; windows with a NaN go one at a time.
+ * Reads up to 24 bytes past the last plane.
  */
 export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usize, height: i32, width: i32): void {
   const outHeight = height >> 1;

@@ -1,12 +1,14 @@
-// Max pooling with any kernel, stride, padding and dilation, by the rules of max_pool2d.ts, four windows at a time.
+// Max pooling with any kernel, stride, padding and dilation, by the rules of
+// max_pool2d.ts, four windows at a time.
 
 import { storeUpTo } from "../lib/simd";
 import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /**
- * Maxima of four windows whose first columns are `starts`, over rows top, top + dilationHeight … < bottom (all in the plane).
- * INSIDE: all columns are in the plane, too. STEP: the stride where it is 1 or 2, else 0. Columns are those from `first` to `kernelWidth`
- * of the window: `column` and `starts` are where the first of them is.
+ * Maxima of four windows whose first columns are `starts`, over rows top, top + dilationHeight
+ * … < bottom (all in the plane).
+ * INSIDE: all columns are in the plane, too. STEP: the stride where it is 1 or 2, else 0. Columns are those
+ * from `first` to `kernelWidth` of the window: `column` and `starts` are where the first of them is.
  */
 // @ts-ignore: decorator
 @inline
@@ -38,7 +40,10 @@ function maxOfWindows(
   if (index) storeUpTo(index, 0, count, at);
 }
 
-/** Windows that reach this far pass over the columns outside the plane; for shorter ones the divisions cost more. */
+/**
+ * Windows that reach this far pass over the columns outside the plane; for shorter ones
+ * the divisions cost more.
+ */
 const FAR: i64 = 16;
 
 /** y[o] = the largest of window o, index[o] = where it is (where index is not 0). Range: planes. */
@@ -51,7 +56,8 @@ export function maxPool2d(
   const reach = <i64>(kernelWidth - 1) * <i64>dilationWidth;
   const down = <i64>kernelHeight * <i64>dilationHeight;
   const last = x + (<usize>end * height * width << 2);
-  // where windows are further apart than the plane is wide, the columns that lie in it for one of four could be all there are
+  // where windows are further apart than the plane is wide, the columns that lie in it for one of
+  // four could be all there are
   const lanes = reach >= FAR && strideWidth > width ? 1 : 4;
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * height * width << 2);

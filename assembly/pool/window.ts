@@ -4,8 +4,8 @@
 export const REACH: usize = 32;
 
 /**
- * Elements 0, step, 2 step, 3 step from an address, of which the first `count` exist. Step 1 and 2 read whole vectors, up to REACH
- * bytes from `from`; larger steps read what exists.
+ * Elements 0, step, 2 step, 3 step from an address, of which the first `count` exist. Step 1 and 2 read whole
+ * vectors, up to REACH bytes from `from`; larger steps read what exists.
  */
 // @ts-ignore: decorator
 @inline
@@ -20,7 +20,10 @@ export function loadSteps(from: usize, step: i32, count: i32): v128 {
   return v;
 }
 
-/** The same at a plane's edge: of the columns only those in [0, width) exist, the other lanes are anything. `last`: the array's end. */
+/**
+ * The same at a plane's edge: of the columns only those in [0, width) exist, the other lanes are anything.
+ * `last`: the array's end.
+ */
 // @ts-ignore: decorator
 @inline
 export function loadInside(row: usize, columns: v128, step: i32, width: i32, last: usize): v128 {

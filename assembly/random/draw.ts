@@ -1,15 +1,15 @@
 // Counter-based random numbers: Philox 4x32-10 turns (key, counter) into four 32-bit words.
 // see: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 //
-// The key is the seed. A draw of n elements takes 4 * ceil(n / 16) counters from `offset` (a multiple of 4) on, and 16 elements
-// from each four of them, in vectors that run across the counters:
+// The key is the seed. A draw of n elements takes 4 * ceil(n / 16) counters from `offset` (a multiple of 4)
+// on, and 16 elements from each four of them, in vectors that run across the counters:
 //
 //   element   16 g +            0  1  2  3    4  5  6  7    8  9 10 11   12 13 14 15
 //   counter   offset + 4 g +    0  1  2  3    0  1  2  3    0  1  2  3    0  1  2  3
 //   word                        0             1             2             3
 //
-// So an element depends on seed, offset and its place only, never on who draws it. `seed` and `offset` come as f64: integers
-// up to 2^53. Range kernels start at multiples of 16.
+// So an element depends on seed, offset and its place only, never on who draws it. `seed` and `offset` come
+// as f64: integers up to 2^53. Range kernels start at multiples of 16.
 
 import { cos4, log4, sin4 } from "../lib/math";
 import { load4, storeUpTo } from "../lib/simd";
@@ -92,7 +92,9 @@ function finish(KIND: i32, bits: v128, i: i32, x: usize, a: v128, b: v128): v128
   return bits;
 }
 
-/** Turns the four words of sixteen elements into what is drawn, and stores them at i to i+15, or up to `end`. */
+/**
+ * Turns the four words of sixteen elements into what is drawn, and stores them at i to i+15, or up to `end`.
+ */
 // @ts-ignore: decorator
 @inline
 function finishWords(
@@ -116,8 +118,8 @@ function finishWords(
 }
 
 /**
- * The loop of all draws: elements [begin, end) of `out`, twice sixteen at a time, c0 to c3 and d0 to d3: a round waits for the one
- * before, and two independent chains fill each other's gaps.
+ * The loop of all draws: elements [begin, end) of `out`, twice sixteen at a time, c0 to c3 and d0 to d3: a
+ * round waits for the one before, and two independent chains fill each other's gaps.
  */
 // @ts-ignore: decorator
 @inline
@@ -197,15 +199,18 @@ export function randomBernoulliEach(begin: i32, end: i32, out: usize, seed: f64,
   draw(BERNOULLI_EACH, begin, end, out, seed, offset, p, 0, 0);
 }
 
-/** y[i] = 0 with probability p, else x[i] * scale. The same draw over dy gives dx: the mask is never stored. */
+/**
+ * y[i] = 0 with probability p, else x[i] * scale. The same draw over dy gives dx: the mask is never stored.
+ */
 export function dropout(begin: i32, end: i32, y: usize, seed: f64, offset: f64, x: usize, p: f32, scale: f32): void {
   draw(DROPOUT, begin, end, y, seed, offset, x, p, scale);
 }
 
 /**
  * An integer in [0, range), each as likely as any other, from the bits of element i of a draw.
- * see: Lemire, "Fast random integer generation in an interval", 2019. Bits that would favour some values are refused and replaced by
- * the same place of the generator's next plane (c2 = attempt), so that a draw's length stays fixed.
+ * see: Lemire, "Fast random integer generation in an interval", 2019. Bits that would favour some values
+ * are refused and replaced by the same place of the generator's next plane (c2 = attempt), so that a
+ * draw's length stays fixed.
  */
 function bounded(bits: u32, range: u32, i: i32, seed: f64, offset: f64): u32 {
   let product = <u64>bits * <u64>range;
@@ -229,7 +234,10 @@ export function bitsToIntegers(begin: i32, end: i32, out: usize, seed: f64, offs
   }
 }
 
-/** out[0 .. n), which holds the bits of a draw, becomes a permutation of 0 .. n-1: Fisher and Yates's shuffle, inside out. */
+/**
+ * out[0 .. n), which holds the bits of a draw, becomes a permutation of 0 .. n-1: Fisher and
+ * Yates's shuffle, inside out.
+ */
 export function bitsToPermutation(n: i32, out: usize, seed: f64, offset: f64): void {
   for (let i = 0; i < n; i++) {
     const to = out + (<usize>i << 2);

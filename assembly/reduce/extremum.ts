@@ -1,7 +1,8 @@
-// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with the index of the first of equals. A
-// NaN beats every number. Inputs may be read up to 12 bytes past. `sign` 1: largest, -1: smallest.
+// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with the index of the first of
+// equals. A NaN beats every number. Inputs may be read up to 12 bytes past. `sign` 1: largest, -1: smallest.
 //
-// inner = 1: four lanes run along a row and are compared at its end; range: rows. inner > 1: lanes are 4 columns;
+// inner = 1: four lanes run along a row and are compared at its end; range: rows.
+// inner > 1: lanes are 4 columns;
 // range: outer * ceil(inner / 4).
 
 import { lanesBelow, load4, storeUpTo } from "../lib/simd";

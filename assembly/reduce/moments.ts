@@ -1,9 +1,13 @@
-// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass over x:
-// values are taken relative to the first of their slice, so that a large mean does not cancel the variance away.
+// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one
+// pass over x: values are taken relative to the first of their slice, so that a large mean does not
+// cancel the variance away.
 
 import { load4, promoteHigh, sumLanes } from "../lib/simd";
 
-/** Writes the mean and the squared deviations of n values from their sum and their squares' sum relative to `pivot`. */
+/**
+ * Writes the mean and the squared deviations of n values from their sum and their squares'
+ * sum relative to `pivot`.
+ */
 // @ts-ignore: decorator
 @inline
 function storeMoments(mean: usize, squares: usize, n: i32, pivot: f64, sum: f64, sumOfSquares: f64): void {
@@ -92,7 +96,8 @@ export function momentsColumns(
 }
 
 /**
- * Joins the moments of `reduce` sets of `count` values each: mean and squares [outer, reduce, inner] to [outer, inner].
+ * Joins the moments of `reduce` sets of `count` values each: mean and squares
+ * [outer, reduce, inner] to [outer, inner].
  * see: Chan, Golub, LeVeque 1983. Range: outer * inner.
  */
 export function joinMoments(
@@ -124,8 +129,8 @@ export function deviation(begin: i32, end: i32, squares: usize, y: usize, diviso
 }
 
 /**
- * What d var or d std multiplies a deviation with: scale[i] = dy[i] * 2 / divisor, or, where `std` is not null,
- * dy[i] / (divisor * std[i]), 0 where std[i] is 0.
+ * What d var or d std multiplies a deviation with: scale[i] = dy[i] * 2 / divisor, or, where `std` is not
+ * null, dy[i] / (divisor * std[i]), 0 where std[i] is 0.
  */
 export function varianceScale(begin: i32, end: i32, dy: usize, std: usize, scale: usize, divisor: f64): void {
   for (let i = begin; i < end; i++) {

@@ -1,7 +1,7 @@
-// Sums over one dimension of x[outer, reduce, inner] (row-major): y[o, i] = sum over r of x[o, r, i].
-// All of them add up in float64: a float32 sum of 10^7 elements loses three digits, and widening costs less than
-// the memory traffic does. Long reductions are cut into chunks whose size depends on the shape alone; their partial
-// sums are stored as float64 and added in order, so the bits do not depend on how the work was split.
+// Sums over one dimension of x[outer, reduce, inner] (row-major): y[o, i] = sum over r of x[o, r, i]. All of
+// them add up in float64: a float32 sum of 10^7 elements loses three digits, and widening costs less than the
+// memory traffic does. Long reductions are cut into chunks whose size depends on the shape alone; their
+// partial sums are stored as float64 and added in order, so the bits do not depend on how the work was split.
 
 import { load4, storeUpTo, sumLanes } from "../lib/simd";
 
@@ -54,7 +54,10 @@ function sumRowsOf<T>(begin: i32, end: i32, x: usize, y: usize, length: i32, chu
   }
 }
 
-/** float64 y[row, c] = sum of x[row, c * chunk .. (c + 1) * chunk], rows of `length` > 0; range: row * chunks + c. */
+/**
+ * float64 y[row, c] = sum of x[row, c * chunk .. (c + 1) * chunk], rows of `length` > 0;
+ * range: row * chunks + c.
+ */
 export function sumRows(begin: i32, end: i32, x: usize, y: usize, length: i32, chunk: i32): void {
   sumRowsOf<f32>(begin, end, x, y, length, chunk);
 }
@@ -117,8 +120,8 @@ function sumSixteenColumns<T>(x: usize, y: usize, rows: i32, stride: usize): voi
 }
 
 /**
- * The same with the sums in memory, which stay in the L1 cache: rows are read from end to end, four at a time, where a strip of 16 columns
- * would fetch a line from each of many pages. `columns` is a multiple of 4.
+ * The same with the sums in memory, which stay in the L1 cache: rows are read from end to end, four at a
+ * time, where a strip of 16 columns would fetch a line from each of many pages. `columns` is a multiple of 4.
  */
 // @ts-ignore: decorator
 @inline
@@ -175,8 +178,8 @@ function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, 
 }
 
 /**
- * float64 y[o, c, i] = sum of x[o, r, i] over c * chunk <= r < (c + 1) * chunk; range: (o, c, tiles of `tile` columns, 16 or more).
- * Reads up to 12 bytes past x.
+ * float64 y[o, c, i] = sum of x[o, r, i] over c * chunk <= r < (c + 1) * chunk; range: (o, c, tiles of `tile`
+ * columns, 16 or more). Reads up to 12 bytes past x.
  */
 export function sumColumns(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32, chunk: i32, tile: i32): void {
   sumColumnsOf<f32>(begin, end, x, y, reduce, inner, chunk, tile);
@@ -187,7 +190,9 @@ export function sumColumnsInt(begin: i32, end: i32, x: usize, y: usize, reduce: 
   sumColumnsOf<i32>(begin, end, x, y, reduce, inner, chunk, tile);
 }
 
-/** y[o, i] = sum over r of x[o, r, i], both float64: partial sums are added in order; range: o * inner + i. */
+/**
+ * y[o, i] = sum over r of x[o, r, i], both float64: partial sums are added in order; range: o * inner + i.
+ */
 export function sumPartials(begin: i32, end: i32, x: usize, y: usize, reduce: i32, inner: i32): void {
   const stride = <usize>inner << 3;
   for (let p = begin; p < end; ) {
@@ -234,8 +239,8 @@ export function roundToInt(begin: i32, end: i32, x: usize, y: usize): void {
 }
 
 /**
- * The gradient of a sum: y[o, r, i] = x[o, i] / divisor for 0 <= r < repeat; range: elements of y, from a multiple of
- * 4. Reads up to 12 bytes past x.
+ * The gradient of a sum: y[o, r, i] = x[o, i] / divisor for 0 <= r < repeat; range: elements of y, from a
+ * multiple of 4. Reads up to 12 bytes past x.
  */
 export function repeatDivided(
   begin: i32, end: i32, x: usize, y: usize, repeat: i32, inner: i32, divisor: f32,

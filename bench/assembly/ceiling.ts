@@ -1,13 +1,14 @@
-// What the machine can do at most: the arithmetic of a matrix product with nothing to load, and the plainest copy. A share of
-// these, measured in the same rounds, says more than a number of GFLOP/s on an unnamed, busy processor.
+// What the machine can do at most: the arithmetic of a matrix product with nothing to load, and the
+// plainest copy. A share of these, measured in the same rounds, says more than a number of GFLOP/s on an
+// unnamed, busy processor.
 
 /**
- * `steps` steps of a 3 x 8 tile, acc[i][j] += row[i] * b[j], as in assembly/matmul but with all operands in registers. Returns the
- * sum of the accumulators, those of the right half twice.
+ * `steps` steps of a 3 x 8 tile, acc[i][j] += row[i] * b[j], as in assembly/matmul but with all operands in
+ * registers. Returns the sum of the accumulators, those of the right half twice.
  *
- * b's two vectors have opposite signs and change places at each step. So the accumulators stay small (0 after an even number of
- * steps), and no compiler can take a product out of the loop. 6 accumulators are what two additions a cycle of 3 cycles latency
- * need; with 8, V8 has no registers left for the products and spills.
+ * b's two vectors have opposite signs and change places at each step. So the accumulators stay small (0 after
+ * an even number of steps), and no compiler can take a product out of the loop. 6 accumulators are what two
+ * additions a cycle of 3 cycles latency need; with 8, V8 has no registers left for the products and spills.
  */
 export function mulAddSteps(steps: i32, a: f32, b: f32): f32 {
   const row0 = f32x4.splat(a);
@@ -33,7 +34,10 @@ export function mulAddSteps(steps: i32, a: f32, b: f32): f32 {
   return sumOfLanes(f32x4.add(left, f32x4.mul(right, f32x4.splat(2))));
 }
 
-/** The same with fused multiply-adds, whose 4 cycles of latency want 8 accumulators: a 4 x 8 tile. Only in the relaxed build. */
+/**
+ * The same with fused multiply-adds, whose 4 cycles of latency want 8 accumulators: a 4 x 8 tile.
+ * Only in the relaxed build.
+ */
 export function fusedSteps(steps: i32, a: f32, b: f32): f32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return NaN;
   const row0 = f32x4.splat(a);

@@ -19,7 +19,9 @@ function geometryOf(x: readonly number[], weight: readonly number[], options: Co
   return { ...conv2dGeometry("convTranspose2d", out, weight, window), outHeight, outWidth };
 }
 
-/** Forward is the gradient of a convolution's input, and the gradients are that convolution's other passes. */
+/**
+ * Forward is the gradient of a convolution's input, and the gradients are that convolution's other passes.
+ */
 function rungConvTranspose2d(kernels: ConvKernels, options: ConvTranspose2dOptions): Op {
   return new RungConvolution("convTranspose2d", (x, weight) => {
     const g = geometryOf(x, weight, options);
@@ -27,7 +29,10 @@ function rungConvTranspose2d(kernels: ConvKernels, options: ConvTranspose2dOptio
   });
 }
 
-/** The definition forward; backward the definitions of conv2d, whose weight gradient takes its operands the other way round. */
+/**
+ * The definition forward; backward the definitions of conv2d, whose weight gradient takes its
+ * operands the other way round.
+ */
 const scatter: ConvKernels = {
   forward: "convTranspose2dScatter",
   gradInput: naive.forward,

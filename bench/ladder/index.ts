@@ -2,7 +2,8 @@
  * Climbs the ladders: checks every rung against the naive one, then times all in turns.
  * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 7]
  *
- * A whole run, with the usual number of rounds, writes bench/results/ladder.json, docs/ladder.svg and the tables of the READMEs in assembly/.
+ * A whole run, with the usual number of rounds, writes bench/results/ladder.json, docs/ladder.svg and the
+ * tables of the READMEs in assembly/.
  */
 import { parseArgs } from "node:util";
 import { scope, setNumThreads } from "wasmgrad";

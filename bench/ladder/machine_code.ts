@@ -1,5 +1,6 @@
 /**
- * Prints the machine code that V8 makes of a kernel's hottest loop: its innermost loop with the most multiplications of vectors.
+ * Prints the machine code that V8 makes of a kernel's hottest loop: its innermost loop with the most
+ * multiplications of vectors.
  * usage: npx tsx bench/ladder/machine_code.ts matmulRegisterTile [build/ladder.wasm]
  *
  * x64 only: it looks for x64's names of instructions.

@@ -7,7 +7,10 @@ import { type KernelName, run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
-/** C = A B for A [M, K] and B [K, N], or for stacks of as many of both. dA = dC B' and dB = A' dC: the same product. */
+/**
+ * C = A B for A [M, K] and B [K, N], or for stacks of as many of both. dA = dC B' and
+ * dB = A' dC: the same product.
+ */
 export class RungMatMul extends Op {
   readonly name = "matmul";
   readonly #kernel: KernelName;

@@ -41,7 +41,10 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
   return Math.sqrt(differences / squares);
 }
 
-/** One pass of a rung on given inputs: `run` computes it and keeps nothing, `result` hands out a copy of what it computes. */
+/**
+ * One pass of a rung on given inputs: `run` computes it and keeps nothing, `result` hands out a
+ * copy of what it computes.
+ */
 export class Pass {
   readonly #op: Op;
   readonly #input: number | "forward";
@@ -57,7 +60,8 @@ export class Pass {
     if (input === "forward") return;
     withFrame(() => {
       op.forward(...this.#arguments());
-      for (const array of op.saved) array?.block.retain(); // for as long as the process runs: it is one layer's
+      // for as long as the process runs: it is one layer's
+      for (const array of op.saved) array?.block.retain();
     });
   }
 

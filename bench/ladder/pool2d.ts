@@ -11,7 +11,10 @@ import { shipped } from "./shipped.ts";
 
 export type PoolOptions = MaxPool2dOptions & { kernel: [number, number] };
 
-/** Max pooling that notes where each maximum was, by the definition or by the general kernel that ships; the gradient is the definition's. */
+/**
+ * Max pooling that notes where each maximum was, by the definition or by the general kernel that ships; the
+ * gradient is the definition's.
+ */
 class RungMaxPool2d extends Op {
   readonly name = "maxPool2d";
   readonly #ships: boolean;

@@ -12,7 +12,9 @@ export interface SumOptions {
   keepdim?: boolean;
 }
 
-/** Sums over dimensions, group after group of neighbouring ones. The gradient, a repetition, is the library's. */
+/**
+ * Sums over dimensions, group after group of neighbouring ones. The gradient, a repetition, is the library's.
+ */
 class RungSum extends Op {
   readonly name = "sum";
   readonly #kernel: "sumNaive" | "sumSimd";

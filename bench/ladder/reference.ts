@@ -3,7 +3,10 @@ import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
 
 type Gradient = (size: number) => Float64Array;
 
-/** A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut. Each product of a pixel, a tap and an output goes into all three. */
+/**
+ * A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut. Each product of a pixel, a tap and
+ * an output goes into all three.
+ */
 export function convReference(
   g: Conv2dGeometry,
   x: Float64Array,
@@ -40,7 +43,9 @@ function passesOf(
   return [out, dx, dWeight];
 }
 
-/** Calls `visit` with the positions of an output pixel, an input pixel and a tap that meet, for all of them. */
+/**
+ * Calls `visit` with the positions of an output pixel, an input pixel and a tap that meet, for all of them.
+ */
 function visitProducts(g: Conv2dGeometry, visit: (out: number, x: number, tap: number) => void): void {
   const [kh, kw] = g.kernel;
   for (let n = 0; n < g.images; n++)

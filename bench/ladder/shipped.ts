@@ -1,6 +1,6 @@
 /**
- * The last rungs: which files hold what ships, and which of the library's ops run it. The ladder times these and no copies; when a
- * kernel moves, this is the place to say so.
+ * The last rungs: which files hold what ships, and which of the library's ops run it. The ladder times these
+ * and no copies; when a kernel moves, this is the place to say so.
  */
 
 import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
@@ -54,7 +54,9 @@ export const shipped = {
     // for 2x2 windows of stride 2; others are the general kernel's
     op: ({ kernel, ...options }: MaxPool2dOptions & { kernel: [number, number] }) => new MaxPool2d(kernel, options),
   },
-  /** Any windows; its kernel is launched as the op does it, since the op itself takes the other one for 2x2. */
+  /**
+   * Any windows; its kernel is launched as the op does it, since the op itself takes the other one for 2x2.
+   */
   maxWindows: { files: ["pool/max_windows.ts", "pool/window.ts"], kernel: "maxPool2d" as const },
   softmax: {
     files: ["loss/softmax.ts"],

@@ -1,4 +1,6 @@
-/** The ceilings that shares refer to, measured in the same rounds as the op. See bench/assembly/ceiling.ts. */
+/**
+ * The ceilings that shares refer to, measured in the same rounds as the op. See bench/assembly/ceiling.ts.
+ */
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import asc from "assemblyscript/asc";
@@ -48,7 +50,8 @@ export class Ceiling {
     const rows = ROWS[build];
     this.flops = STEPS * rows * 8 * 2;
     const [a, b] = [0.5, 0.25];
-    // an odd number of steps leaves one step's products: rows a, 2a …, 4 columns of b and 4 of -b, which count twice
+    // an odd number of steps leaves one step's products: rows a, 2a …, 4 columns of b and 4
+    // of -b, which count twice
     const expected = ((rows * (rows + 1)) / 2) * a * 4 * (b - 2 * b);
     const sum = this.#steps(3, a, b);
     if (sum !== expected) throw new Error(`ceiling: expected ${expected}, got ${sum}: nothing is timed`);

@@ -1,6 +1,7 @@
 /**
- * A clock around every kernel that the library launches, put in place from outside: import it before the first kernel runs, since
- * the library instantiates its kernels then. While no clock runs, it costs some nanoseconds a launch.
+ * A clock around every kernel that the library launches, put in place from outside: import it before
+ * the first kernel runs, since the library instantiates its kernels then. While no clock runs, it costs
+ * some nanoseconds a launch.
  */
 
 export type KernelTimes = Map<string, { calls: number; ms: number }>;

@@ -11,7 +11,9 @@ export interface Machine {
   date: string;
 }
 
-/** "AMD EPYC, family 23, model 1": in a virtual machine the name alone may stand for ten years of processors. */
+/**
+ * "AMD EPYC, family 23, model 1": in a virtual machine the name alone may stand for ten years of processors.
+ */
 function processor(): string {
   const name = cpus()[0]?.model.trim() ?? "unknown";
   const details = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";

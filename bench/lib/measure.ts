@@ -20,10 +20,16 @@ export interface Plan {
   time: number;
 }
 
-/** Until V8 has replaced its quick first translation of a kernel by the optimised one, which it makes in the background. */
+/**
+ * Until V8 has replaced its quick first translation of a kernel by the optimised one, which it
+ * makes in the background.
+ */
 const WARMUP_MS = 200;
 
-/** Median milliseconds of each body in each round, after a warm-up: A B C A B C …, so that all of them see the same machine. */
+/**
+ * Median milliseconds of each body in each round, after a warm-up: A B C A B C …, so that all of
+ * them see the same machine.
+ */
 export function alternate(bodies: readonly (() => unknown)[], { rounds, time }: Plan): number[][] {
   const results: number[][] = bodies.map(() => []);
   for (const body of bodies) sample(body, WARMUP_MS);

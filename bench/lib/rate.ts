@@ -10,11 +10,16 @@ export interface Rate {
   ms: number;
   rate: number;
   unit: "GFLOP/s" | "GB/s";
-  /** Of the ceiling, measured in the same rounds: arithmetic in registers, or a plain copy of as many bytes. */
+  /**
+   * Of the ceiling, measured in the same rounds: arithmetic in registers, or a plain copy of as many bytes.
+   */
   share: Ratio;
 }
 
-/** `body` as many times as take about as long as `other`: then what interrupts the one interrupts the other as often. */
+/**
+ * `body` as many times as take about as long as `other`: then what interrupts the one
+ * interrupts the other as often.
+ */
 function asLongAs(other: () => unknown, body: () => void, time: number): { run: () => void; times: number } {
   const times = Math.max(1, Math.round(sample(other, time) / sample(body, time)));
   const run = () => {
@@ -28,7 +33,9 @@ export function rateOf(body: () => unknown, work: Work, ceiling: Ceiling, plan: 
   return ratesOf([body], work, ceiling, plan)[0].rate;
 }
 
-/** Alternates several ways to do the same work, each with the ceiling; with the milliseconds of each round. */
+/**
+ * Alternates several ways to do the same work, each with the ceiling; with the milliseconds of each round.
+ */
 export function ratesOf(
   bodies: readonly (() => unknown)[],
   work: Work,

@@ -1,4 +1,7 @@
-/** Results are kept as JSON, one file a run of a suite; the tables in the docs are written from these files alone. */
+/**
+ * Results are kept as JSON, one file a run of a suite; the tables in the docs are
+ * written from these files alone.
+ */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

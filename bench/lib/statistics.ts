@@ -13,7 +13,10 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** How two alternating measurements relate: medians of per-round ratios, since a shared machine drifts from round to round. */
+/**
+ * How two alternating measurements relate: medians of per-round ratios, since a shared machine
+ * drifts from round to round.
+ */
 export interface Ratio {
   median: number;
   /** Half of the rounds lie between these. */

@@ -1,4 +1,7 @@
-/** Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only what stands between them is written. */
+/**
+ * Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only what stands
+ * between them is written.
+ */
 
 import type { Cells } from "../lib/table.ts";
 

@@ -87,7 +87,10 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
-/** The bars beside what was measured, and beside what an earlier version reached on another machine, whose results stay in `zen4`. */
+/**
+ * The bars beside what was measured, and beside what an earlier version reached on another machine,
+ * whose results stay in `zen4`.
+ */
 function barsTable(folder: string): string {
   const runs = [folder, join(folder, "zen4")].map((from) => ({
     machine: readResults(from, "step")?.machine,

@@ -20,7 +20,8 @@ export interface StepRow {
 const BATCHES = [4, 64];
 
 /**
- * In a process of its own, since the clocks stay in place; on one thread, since with more a launch returns before its kernel is done.
+ * In a process of its own, since the clocks stay in place; on one thread, since with more a launch returns
+ * before its kernel is done.
  */
 function measure(batch: number, { rounds, time }: Context): StepRow {
   const args = [batch, rounds, 2 * time].map(String);

@@ -1,4 +1,7 @@
-/** Measures one training step and its kernels, and prints a StepRow. usage: tsx step_process.ts BATCH ROUNDS TIME */
+/**
+ * Measures one training step and its kernels, and prints a StepRow.
+ * usage: tsx step_process.ts BATCH ROUNDS TIME
+ */
 import { scope, setNumThreads } from "wasmgrad";
 import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
 import { sample } from "../lib/measure.ts";
@@ -6,7 +9,10 @@ import { median, ratioOfRounds } from "../lib/statistics.ts";
 import { PHASES, trainStep } from "../train_step.ts";
 import type { StepRow } from "./step.ts";
 
-/** Until V8 has optimised the JavaScript between the kernels as well, which is called only once a step: some hundreds of steps. */
+/**
+ * Until V8 has optimised the JavaScript between the kernels as well, which is called only once a
+ * step: some hundreds of steps.
+ */
 const WARMUP_MS = 4000;
 
 const totalOf = (kernels: KernelTimes) => [...kernels.values()].reduce((sum, { ms }) => sum + ms, 0);

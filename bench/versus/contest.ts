@@ -1,11 +1,17 @@
-/** One comparison: all sides compute the same, then take turns, A B A B; what counts is the median of per-round ratios. */
+/**
+ * One comparison: all sides compute the same, then take turns, A B A B; what counts is the
+ * median of per-round ratios.
+ */
 import { median, type Ratio, ratioOfRounds } from "../lib/statistics.ts";
 import type { PeerProcess } from "./peer_process.ts";
 import type { Contest } from "./peers.ts";
 import type { RunRequest, Task } from "./protocol.ts";
 
 export interface ContestRow extends Contest {
-  /** How its threads wait for each other, where it was measured in several ways: the way in which it is fastest. */
+  /**
+   * How its threads wait for each other, where it was measured in several ways: the
+   * way in which it is fastest.
+   */
   waitPolicy?: string;
   /** Median milliseconds of a repetition. */
   ours?: number;
@@ -49,13 +55,16 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
 
 type RunPlan = Omit<RunRequest, "do">;
 
-/** What one side does in a round: as many repetitions as fit, known after a turn that also lets V8 optimise. */
+/**
+ * What one side does in a round: as many repetitions as fit, known after a turn that also lets V8 optimise.
+ */
 async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
   const iterations = fitting(once);
-  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it, uncounted, on every side
+  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it,
+  // uncounted, on every side
   return { iterations, warmup: Math.ceil(iterations / 5) };
 }
 

@@ -3,9 +3,14 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Failed, Hello, Prepared, PrepareRequest, RunRequest, Timed } from "./protocol.ts";
 
-/** Long enough for the slowest peer's slowest task, so that a peer that hangs ends the row and not the bench. */
+/**
+ * Long enough for the slowest peer's slowest task, so that a peer that hangs ends the row and not the bench.
+ */
 const PATIENCE_MS = 150_000;
-/** Threads that wait for work spin at first: after this long they sleep, and the other side has the cores to itself. */
+/**
+ * Threads that wait for work spin at first: after this long they sleep, and the other side
+ * has the cores to itself.
+ */
 const SETTLE_MS = 40;
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));

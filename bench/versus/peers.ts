@@ -22,7 +22,10 @@ export interface PeerDefinition {
   /** What to say then. */
   missing: string;
   contests: readonly Contest[];
-  /** Ways for its threads to wait, as environment variables: with more than one thread it is measured in each, and the fastest counts. */
+  /**
+   * Ways for its threads to wait, as environment variables: with more than one thread it is measured in
+   * each, and the fastest counts.
+   */
   waitPolicies?: readonly WaitPolicy[];
 }
 
@@ -86,7 +89,8 @@ export const peers: readonly PeerDefinition[] = [
       forward(4, 1),
       forward(64, 1),
     ],
-    // OpenMP's threads spin where they wait for each other; where they have to share cores, that can cost more than the work
+    // OpenMP's threads spin where they wait for each other; where they have to share cores, that
+    // can cost more than the work
     waitPolicies: [
       { name: "default", variables: {} },
       { name: "passive", variables: { OMP_WAIT_POLICY: "PASSIVE" } },

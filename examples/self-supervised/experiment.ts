@@ -37,7 +37,10 @@ export function chosenImages(set: Images, indices: readonly number[]): Images {
   return Object.assign(new Subset(set, indices), { targets: Int32Array.from(indices, (i) => set.targets[i]) });
 }
 
-/** CIFAR-10, pixels in [0, 1], and the statistics of its training images: the sample in the repository, or "cifar10" (./data, downloaded once), or another folder. */
+/**
+ * CIFAR-10, pixels in [0, 1], and the statistics of its training images: the sample in the repository, or
+ * "cifar10" (./data, downloaded once), or another folder.
+ */
 export async function loadImages(config: {
   data: string;
   trainImages: number;

@@ -10,9 +10,11 @@ const up = (from: number, to: number) =>
   new nn.ConvTranspose2d(from, to, { kernelSize: 4, stride: 2, padding: 1, bias: false });
 
 /**
- * Two networks: one paints images from noise, the other tells them from real ones. Images are in [-1, 1] between them.
+ * Two networks: one paints images from noise, the other tells them from real ones. Images are
+ * in [-1, 1] between them.
  *
- * see: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative adversarial networks", 2016
+ * see: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative
+ *   adversarial networks", 2016
  */
 class Gan extends nn.Module {
   painter: nn.Sequential;

@@ -32,8 +32,9 @@ function channelsToSquares(x: Tensor): Tensor {
 }
 
 /**
- * Fills in from the neighbourhood. It is told the mask and a first guess (the mean of what is seen in a 3x3 window), and learns what to add to
- * it. All layers run on 16 x 16 squares of 2 x 2 pixels: no detail is pooled away, as it is in the tutorial's network, and little is computed.
+ * Fills in from the neighbourhood. It is told the mask and a first guess (the mean of what is seen in a 3x3
+ * window), and learns what to add to it. All layers run on 16 x 16 squares of 2 x 2 pixels: no detail is
+ * pooled away, as it is in the tutorial's network, and little is computed.
  */
 export class ResidualPainter extends nn.Module {
   first: nn.Conv2d;
@@ -46,7 +47,8 @@ export class ResidualPainter extends nn.Module {
     const block = () => new nn.Sequential(conv(width, width), new nn.ReLU(), conv(width, width));
     this.blocks = new nn.ModuleList(Array.from({ length: blocks }, block));
     this.last = conv(width, 12);
-    noGrad(() => this.last.weight.copy_(this.last.weight.mul(0.1))); // at first the guess stands almost as it is
+    // at first the guess stands almost as it is
+    noGrad(() => this.last.weight.copy_(this.last.weight.mul(0.1)));
   }
 
   /** @param masked images in [0, 1], 0 where hidden; @param mask ones and zeros, 1 where seen */

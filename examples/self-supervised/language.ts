@@ -16,7 +16,10 @@ import { adamWithSchedule, countParameters, experiment } from "./experiment.ts";
 const readText = (name: string) => readFileSync(new URL(`../data/texts/${name}`, import.meta.url), "utf8");
 const sentences = (text: string) => text.replace(/\s+/g, " ").match(/[^.!?]+[.!?]+["”’)]*/g) ?? [];
 
-/** Sentences as rows of `length` numbers, longer ones cut into pieces, shorter ones padded; pieces of less than four words are left out. */
+/**
+ * Sentences as rows of `length` numbers, longer ones cut into pieces, shorter ones padded; pieces of less
+ * than four words are left out.
+ */
 function toRows(tokenizer: WordTokenizer, text: readonly string[], length: number): Tensor {
   const rows = text.flatMap((sentence) => {
     const numbers = tokenizer.encode(sentence);
@@ -32,7 +35,10 @@ function toRows(tokenizer: WordTokenizer, text: readonly string[], length: numbe
   return tensor(flat, { shape: [rows.length, length] });
 }
 
-/** Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always saying the most frequent word. */
+/**
+ * Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always
+ * saying the most frequent word.
+ */
 function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, frequent: number) {
   const generator = new Generator(20_091);
   let [right, baseline, count, loss] = [0, 0, 0, 0];

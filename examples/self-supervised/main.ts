@@ -22,7 +22,10 @@ function optionFor(name: string, value: Config[string]): Option {
   });
 }
 
-/** runs/NAME, and after it the options that differ from their defaults: the same command finds the same folder. */
+/**
+ * runs/NAME, and after it the options that differ from their defaults: the same
+ * command finds the same folder.
+ */
 export function folderOf({ name, defaults }: Experiment, config: Config): string {
   const changed = Object.entries(config).filter(([key, value]) => value !== defaults[key]);
   const parts = changed.map(([key, value]) => `${key}=${String(value).replace(/[^\w.,-]+/g, "_")}`);

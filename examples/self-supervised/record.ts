@@ -1,5 +1,6 @@
 /**
- * Writes down what runs gave, to be kept in the repository: RESULTS.md with its tables and pictures, from results.json beside it.
+ * Writes down what runs gave, to be kept in the repository: RESULTS.md with its tables and pictures,
+ * from results.json beside it.
  * usage: npm run report:record -- [folder of runs]
  */
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -38,7 +39,10 @@ const percent = (values: number[]) =>
     (value) => value.toFixed(1),
   );
 
-/** What each set of tasks is worth: its encoder probed, and fine-tuned with few labels, against the same network untrained. */
+/**
+ * What each set of tasks is worth: its encoder probed, and fine-tuned with few labels, against
+ * the same network untrained.
+ */
 function taskTable(runs: readonly RecordedRun[]): string {
   const of = (name: string) => runs.filter(({ experiment }) => experiment === name);
   const rows = bySeed(of("pretrain")).map((group) => {

@@ -74,7 +74,10 @@ function cell(group: readonly RecordedRun[], name: string): string {
   return values.length > 0 ? spread(values) : "";
 }
 
-/** An experiment's groups side by side, a number a row; where numbers are named "row_column" (as in the ablation), a table a group. */
+/**
+ * An experiment's groups side by side, a number a row; where numbers are named "row_column" (as in the
+ * ablation), a table a group.
+ */
 export function resultTables(groups: readonly RecordedRun[][], label: (group: RecordedRun[]) => string): string[][][] {
   const names = [...new Set(groups.flatMap((group) => group.flatMap(({ results }) => Object.keys(results))))];
   if (!names.every((name) => name.includes("_"))) {

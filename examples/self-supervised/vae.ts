@@ -18,10 +18,11 @@ const down = (from: number, to: number) => new nn.Conv2d(from, to, { kernelSize:
 const up = (from: number, to: number) => new nn.ConvTranspose2d(from, to, { kernelSize: 4, stride: 2, padding: 1 });
 
 /**
- * A variational autoencoder: z ~ N(mu(x), sigma(x)²), x ~ N(decoder(z), s²), with one learnt s for all pixels.
+ * A variational autoencoder: z ~ N(mu(x), sigma(x)²), x ~ N(decoder(z), s²), with one
+ * learnt s for all pixels.
  *
- * see: Kingma & Welling, "Auto-encoding variational Bayes", 2014; Rybkin et al., "Simple and effective VAE training with calibrated
- * decoders", 2021, for the learnt s
+ * see: Kingma & Welling, "Auto-encoding variational Bayes", 2014; Rybkin et al., "Simple and effective VAE
+ * training with calibrated decoders", 2021, for the learnt s
  */
 class Vae extends nn.Module {
   encoder: nn.Sequential;
@@ -63,7 +64,10 @@ class Vae extends nn.Module {
     return { painted: this.decoder.forward(mean.add(logVar.mul(0.5).exp().mul(noise))), mean, logVar };
   }
 
-  /** Both parts of the negative ELBO, in nats an image: minus the log density of the pixels, and the divergence from N(0, 1). */
+  /**
+   * Both parts of the negative ELBO, in nats an image: minus the log density of the pixels, and the
+   * divergence from N(0, 1).
+   */
   loss(x: Tensor, generator?: Generator): { loss: Tensor; reconstructionLoss: Tensor; klLoss: Tensor; mse: Tensor } {
     const { painted, mean, logVar } = this.forward(x, generator);
     const elements = x.numel() / x.shape[0];
@@ -84,7 +88,10 @@ class Vae extends nn.Module {
   }
 }
 
-/** The negative ELBO of a set in nats an image and, for pixels of 256 values, in bits an element; PSNR of what is decoded. */
+/**
+ * The negative ELBO of a set in nats an image and, for pixels of 256 values, in bits an element;
+ * PSNR of what is decoded.
+ */
 function evaluate(model: Vae, set: Images) {
   const generator = new Generator(20_091);
   const sums = { elbo: 0, kl: 0, mse: 0 };
@@ -97,7 +104,8 @@ function evaluate(model: Vae, set: Images) {
     }
   });
   const [elbo, kl, mse] = Object.values(sums).map((sum) => sum / set.length);
-  const bits = 8 - elbo / (3072 * Math.LN2); // a density of pixels in [0, 1] is 256 times that of whole numbers
+  // a density of pixels in [0, 1] is 256 times that of whole numbers
+  const bits = 8 - elbo / (3072 * Math.LN2);
   return { testElbo: elbo, testKl: kl, testPsnr: -10 * Math.log10(mse), testBits: bits };
 }
 

@@ -23,11 +23,12 @@ function stackTensors(parts: readonly Tensor[]): Tensor {
 }
 
 /**
- * A batch of samples: for each of their parts a tensor, tensors stacked along a new first dimension, integers as int32.
+ * A batch of samples: for each of their parts a tensor, tensors stacked along a new first
+ * dimension, integers as int32.
  *
  * @param name a sample in the words of an error
- * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers; OptionError for an integer that
- * int32 cannot hold.
+ * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers;
+ *   OptionError for an integer that int32 cannot hold.
  */
 export function defaultCollate(samples: readonly Sample[], name = (i: number) => `sample ${i}`): Tensor[] {
   const count = Array.isArray(samples[0]) ? samples[0].length : -1;

@@ -14,7 +14,9 @@ export interface DataLoaderOptions<S, B> {
   shuffle?: boolean;
   /** Whether a last, smaller batch is left out. Default false. */
   dropLast?: boolean;
-  /** Fixes the orders of all epochs. Default: drawn from the default generator, so that `manualSeed` fixes it. */
+  /**
+   * Fixes the orders of all epochs. Default: drawn from the default generator, so that `manualSeed` fixes it.
+   */
   seed?: number;
   /** Makes a batch of samples. Default: tensors are stacked, integers become int32 tensors. */
   collate?: (samples: S[]) => B;
@@ -34,12 +36,12 @@ export interface DataLoaderState {
 /**
  * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
  *
- * Each iteration is a scope: what the body makes is released by the next iteration, by `break` or by an exception, but for
- * what it `keep()`s (and parameters, gradients, optimizer state). The body may `await`; see `Scope`. A loader driven by hand, or two loaders in step, take
- * `scoped: false`.
+ * Each iteration is a scope: what the body makes is released by the next iteration, by `break` or by an
+ * exception, but for what it `keep()`s (and parameters, gradients, optimizer state). The body may `await`;
+ * see `Scope`. A loader driven by hand, or two loaders in step, take `scoped: false`.
  *
- * The order of an epoch depends on `seed` and the epoch's number only. `stateDict()` and `loadStateDict()` go on at a given
- * batch without reading those before it.
+ * The order of an epoch depends on `seed` and the epoch's number only. `stateDict()` and `loadStateDict()` go
+ * on at a given batch without reading those before it.
  *
  * @throws OptionError for bad options.
  * @example
@@ -62,7 +64,10 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   #seed: number;
   #epoch = 0;
   #position = 0;
-  /** The iterator that counts: the one begun last. Null where the next one goes on from `#epoch` and `#position`. */
+  /**
+   * The iterator that counts: the one begun last. Null where the next one goes on from
+   * `#epoch` and `#position`.
+   */
   #running: object | null = null;
 
   constructor(dataset: Dataset<S, B>, options?: DataLoaderOptions<S, B>) {
@@ -98,7 +103,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   /**
-   * Goes on where `stateDict()` was called: the next iteration over the loader begins with the batch after that one.
+   * Goes on where `stateDict()` was called: the next iteration over the loader begins with
+   * the batch after that one.
    *
    * @throws StateDictError for a state that no loader over this data set can be in.
    */

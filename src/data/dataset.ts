@@ -7,15 +7,17 @@ import { defaultCollate } from "./collate.ts";
 export type Sample = readonly (Tensor | number)[];
 
 /**
- * Anything with a length and samples by index. Matches `torch.utils.data.Dataset`. `S` is the type of a sample, `B` that of a
- * batch.
+ * Anything with a length and samples by index. Matches `torch.utils.data.Dataset`. `S` is the type of a
+ * sample, `B` that of a batch.
  */
 export interface Dataset<S = Sample, B = Tensor[]> {
   /** Number of samples. */
   readonly length: number;
   /** Sample `index`, `0 <= index < length`. */
   get(index: number): S;
-  /** The samples of `indices` as a batch, for data sets that are faster at it than one sample after the other. */
+  /**
+   * The samples of `indices` as a batch, for data sets that are faster at it than one sample after the other.
+   */
   batch?(indices: readonly number[]): B;
 }
 

@@ -8,8 +8,8 @@ import type { Dataset } from "./dataset.ts";
 type Tensors<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
 
 /**
- * Tensors whose first dimension counts samples: sample i is row i of each. Matches `torch.utils.data.TensorDataset`. Rows are
- * copies and carry no gradient.
+ * Tensors whose first dimension counts samples: sample i is row i of each. Matches
+ * `torch.utils.data.TensorDataset`. Rows are copies and carry no gradient.
  *
  * @throws ShapeError for tensors of different lengths; OptionError without any tensor.
  * @example

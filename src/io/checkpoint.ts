@@ -51,11 +51,12 @@ const FORMAT = "wasmgrad checkpoint 1";
 const PARTS = ["model", "optimizer", "scheduler", "loader"] as const;
 
 /**
- * Writes everything that training needs to go on exactly where it stands: the states of the parts given, and of the default random
- * generator. It is one safetensors file (weights are called `model.…` in it; what is no tensor is JSON in its metadata),
- * written atomically: on failure the old file stays as it was. Node only.
+ * Writes everything that training needs to go on exactly where it stands: the states of the parts given, and
+ * of the default random generator. It is one safetensors file (weights are called `model.…` in it; what is no
+ * tensor is JSON in its metadata), written atomically: on failure the old file stays as it was. Node only.
  *
- * @throws OptionError for an unknown option or a value in `extra` that cannot be saved; DataError when the file cannot be written.
+ * @throws OptionError for an unknown option or a value in `extra` that cannot be saved; DataError when
+ *   the file cannot be written.
  * @example
  * ```ts
  * import { tmpdir } from "node:os";
@@ -79,12 +80,13 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
 }
 
 /**
- * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random generator. Either everything is
- * loaded or nothing is changed. Returns where training stood. The file is read in pieces; what it takes besides the parts is a copy of their
- * present state, outside of WebAssembly memory, until loading is done. Node only.
+ * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random generator.
+ * Either everything is loaded or nothing is changed. Returns where training stood. The file is read in
+ * pieces; what it takes besides the parts is a copy of their present state, outside of WebAssembly memory,
+ * until loading is done. Node only.
  *
- * @throws DataError when the file is missing, damaged, no checkpoint, or lacks the state of a part; StateDictError when a state
- * does not fit its part.
+ * @throws DataError when the file is missing, damaged, no checkpoint, or lacks the state of a part;
+ *   StateDictError when a state does not fit its part.
  * @example
  * ```ts
  * import { nn } from "wasmgrad";

@@ -4,13 +4,17 @@ import { f32View, i32View } from "../runtime/memory.ts";
 import { leaf, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * Tensors whose elements come from elsewhere (a file, a copy) and take memory only where somebody works with them: `copy_` and
- * `clone` read them straight into their target. So a state can be loaded that would not fit beside the present one.
+ * Tensors whose elements come from elsewhere (a file, a copy) and take memory only where somebody works with
+ * them: `copy_` and `clone` read them straight into their target. So a state can be loaded that would not
+ * fit beside the present one.
  */
 export class DeferredTensors {
   readonly #blocks: Block[] = [];
 
-  /** @param read fills the view that its argument gives, which is to be asked for anew whenever memory may have grown */
+  /**
+   * @param read fills the view that its argument gives, which is to be asked for anew
+   *   whenever memory may have grown
+   */
   make(shape: readonly number[], dtype: DType, read: (view: () => TypedArray) => void): Tensor {
     const size = sizeOf(shape);
     const block = new Block(size * 4, (address) =>

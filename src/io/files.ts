@@ -19,8 +19,8 @@ let written = 0;
 const MOST_PER_CALL = 2 ** 30;
 
 /**
- * Writes a whole file or leaves the one that was there: the bytes go to a temporary name in the same folder, to the disk, and
- * only then to their name.
+ * Writes a whole file or leaves the one that was there: the bytes go to a temporary name in the same folder,
+ * to the disk, and only then to their name.
  *
  * @param pieces of the file, in order
  * @throws DataError when the folder is missing or not writable, or the disk is full.
@@ -55,7 +55,10 @@ function removeQuietly(path: string): void {
   } catch {}
 }
 
-/** So that the new name survives a power cut. Not every system can sync a folder; the file itself is whole without it. */
+/**
+ * So that the new name survives a power cut. Not every system can sync a folder; the file
+ * itself is whole without it.
+ */
 function syncFolder(path: string): void {
   try {
     const folder = openSync(path, "r");

@@ -1,5 +1,6 @@
 /**
- * The first key that an object of a valid JSON text has twice, or null. `JSON.parse` would take the last one silently.
+ * The first key that an object of a valid JSON text has twice, or null. `JSON.parse` would
+ * take the last one silently.
  */
 export function findDuplicateKey(text: string): string | null {
   const open: Set<string>[] = [];

@@ -1,6 +1,9 @@
 import { DataError } from "../errors.ts";
 
-/** Bytes that are read or written in one step: many at a time, but few beside what a model takes. A multiple of every element's size. */
+/**
+ * Bytes that are read or written in one step: many at a time, but few beside what a model takes. A multiple
+ * of every element's size.
+ */
 export const PIECE_BYTES = 2 ** 24;
 
 /** The bytes from `begin` up to `end`. */
@@ -9,7 +12,10 @@ export interface Range {
   end: number;
 }
 
-/** Something that reads bytes piece by piece: it yields what it wants next and is given it. What it is given is its own until then. */
+/**
+ * Something that reads bytes piece by piece: it yields what it wants next and is given it. What it is
+ * given is its own until then.
+ */
 export type Reading<T> = Generator<Range, T, Uint8Array>;
 
 /** Bytes that can be had in pieces: those of an array, or of an open file. */

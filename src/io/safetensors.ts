@@ -17,14 +17,16 @@ import { layOut } from "./safetensors_write.ts";
 export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } } ? B : BlobLike;
 
 /**
- * Tensors as the bytes of a safetensors file, the same bytes that the reference implementation writes: float32 as F32, int32 as
- * I32, bool as BOOL; sorted by dtype (in this order), then by name. Matches `safetensors.torch.save`.
+ * Tensors as the bytes of a safetensors file, the same bytes that the reference implementation writes:
+ * float32 as F32, int32 as I32, bool as BOOL; sorted by dtype (in this order), then by name. Matches
+ * `safetensors.torch.save`.
  *
- * The bytes are a second copy of the tensors: `saveSafetensors` (Node) and `writeSafetensorsBlob` (browsers) need none.
+ * The bytes are a second copy of the tensors: `saveSafetensors` (Node) and
+ * `writeSafetensorsBlob` (browsers) need none.
  *
  * @param options `metadata`: text to keep beside the tensors (default none).
- * @throws OptionError for a name or text that is not valid Unicode, and for a tensor called `__metadata__`; OutOfMemoryError where
- * the engine has no array of that size.
+ * @throws OptionError for a name or text that is not valid Unicode, and for a tensor called `__metadata__`;
+ *   OutOfMemoryError where the engine has no array of that size.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -61,8 +63,8 @@ function allocateBytes(size: number) {
 }
 
 /**
- * Tensors as a safetensors file (see `writeSafetensors`) in a Blob, for a download or for IndexedDB. It is made in pieces, so it can be larger
- * than an array, and browsers keep it outside of the page's memory.
+ * Tensors as a safetensors file (see `writeSafetensors`) in a Blob, for a download or for IndexedDB. It is
+ * made in pieces, so it can be larger than an array, and browsers keep it outside of the page's memory.
  *
  * @throws OptionError as `writeSafetensors` does.
  * @example
@@ -84,16 +86,17 @@ export function writeSafetensorsBlob(
 }
 
 /**
- * Reads a safetensors file: its bytes at once, or a Blob (a File of an `<input>`, a `fetch`ed one, `openAsBlob` of Node) in pieces, so that it may
- * be larger than an array. Matches `safetensors.torch.load`.
+ * Reads a safetensors file: its bytes at once, or a Blob (a File of an `<input>`, a `fetch`ed one,
+ * `openAsBlob` of Node) in pieces, so that it may be larger than an array. Matches `safetensors.torch.load`.
  *
- * F32, F16 and BF16 become float32 without loss, F64 becomes float32 rounded to the nearest; I8, U8, I16, U16, I32, U32, I64 and
- * U64 become int32; BOOL becomes bool.
+ * F32, F16 and BF16 become float32 without loss, F64 becomes float32 rounded to the nearest; I8, U8, I16,
+ * U16, I32, U32, I64 and U64 become int32; BOOL becomes bool.
  *
  * @param given the bytes: a Uint8Array (also a Buffer), an ArrayBuffer, or what else has bytes; or a Blob.
  * @param options `names`: the tensors to read (default all).
- * @throws DataError for anything that is not a whole, valid file, for other dtypes, for values that float32 (F64) or
- * int32 (U32, I64, U64) cannot hold, and where one of `names` is not there. No tensor is made then. OutOfMemoryError where the tensors do not fit.
+ * @throws DataError for anything that is not a whole, valid file, for other dtypes, for values that float32
+ *   (F64) or int32 (U32, I64, U64) cannot hold, and where one of `names` is not there. No tensor is made
+ *   then. OutOfMemoryError where the tensors do not fit.
  * @example
  * ```ts
  * import { zeros } from "wasmgrad";

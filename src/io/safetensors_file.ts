@@ -9,8 +9,9 @@ import { type ReadSafetensorsOptions, readingSafetensors, type SafetensorsFile }
 import { layOut } from "./safetensors_write.ts";
 
 /**
- * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure the old file stays as it was.
- * It is written in pieces, without a second copy of the tensors. Node only. Matches `safetensors.torch.save_file`.
+ * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure the old file stays as
+ * it was. It is written in pieces, without a second copy of the tensors. Node only. Matches
+ * `safetensors.torch.save_file`.
  *
  * @throws DataError when the file cannot be written.
  * @example
@@ -33,11 +34,12 @@ export function saveSafetensors(
 }
 
 /**
- * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Node only. Matches `safetensors.torch.load_file`.
+ * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Node
+ * only. Matches `safetensors.torch.load_file`.
  *
  * @param options `names`: the tensors to read (default all). The others take neither time nor memory.
- * @throws DataError when the file is missing, cannot be read, is not a whole, valid safetensors file, or lacks one of `names`;
- * OutOfMemoryError where the tensors do not fit.
+ * @throws DataError when the file is missing, cannot be read, is not a whole, valid safetensors file, or
+ *   lacks one of `names`; OutOfMemoryError where the tensors do not fit.
  * @example
  * ```ts
  * import { loadSafetensors } from "wasmgrad/io";

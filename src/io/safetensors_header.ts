@@ -5,7 +5,8 @@ import { ELEMENT_BYTES } from "./elements.ts";
 import { findDuplicateKey } from "./json.ts";
 
 /**
- * The safetensors format: 8 bytes little-endian header length, a JSON header, then the elements of all tensors without holes.
+ * The safetensors format: 8 bytes little-endian header length, a JSON header, then the elements of
+ * all tensors without holes.
  * see: https://github.com/huggingface/safetensors#format
  */
 
@@ -70,7 +71,8 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let text: string;
   let header: Record<string, unknown>;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice()); // browsers refuse to decode shared memory
+    // browsers refuse to decode shared memory
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice());
     header = JSON.parse(text);
   } catch (cause) {
     throw new DataError("readSafetensors: the header is not valid JSON in UTF-8", { cause });

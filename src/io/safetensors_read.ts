@@ -18,7 +18,9 @@ export interface SafetensorsFile {
 }
 
 export interface ReadSafetensorsOptions {
-  /** The tensors to read. Default all: of a large file, those that are wanted can be read without the others. */
+  /**
+   * The tensors to read. Default all: of a large file, those that are wanted can be read without the others.
+   */
   names?: readonly string[];
 }
 
@@ -36,7 +38,10 @@ export function* readingHeader(fileBytes: number): Reading<Header> {
   return readHeader(yield { begin: LENGTH_BYTES, end: dataStart }, fileBytes - dataStart);
 }
 
-/** Reads the elements of one tensor into `target()`, which is asked for anew after each piece: memory may grow meanwhile. */
+/**
+ * Reads the elements of one tensor into `target()`, which is asked for anew after each piece:
+ * memory may grow meanwhile.
+ */
 export function* readingElements(
   { name, dtype, begin, end }: Entry,
   dataStart: number,

@@ -22,7 +22,10 @@ export interface FilePieces {
   pieces: Iterable<Uint8Array<ArrayBuffer>>;
 }
 
-/** Checks the arguments of `writeSafetensors` and lays the file out. The elements are only copied as the pieces are taken. */
+/**
+ * Checks the arguments of `writeSafetensors` and lays the file out. The elements are only copied
+ * as the pieces are taken.
+ */
 export function layOut(
   tensors: Readonly<Record<string, Tensor>>,
   options?: { metadata?: Metadata },

@@ -3,8 +3,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 
 /**
- * State dicts of any form (plain objects, arrays, numbers, strings, booleans, null, bigints, tensors, typed arrays) as JSON and
- * tensors by name, so that one safetensors file can hold them. Every number comes back as it was.
+ * State dicts of any form (plain objects, arrays, numbers, strings, booleans, null, bigints,
+ * tensors, typed arrays) as JSON and tensors by name, so that one safetensors file can hold them.
+ * Every number comes back as it was.
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

@@ -76,8 +76,9 @@ export function eye(tensor: Tensor): Tensor {
 }
 
 /**
- * Elements that feed one output (`fanIn`) and that one input feeds (`fanOut`) of a weight [out, in, ...kernel], as PyTorch
- * counts them (also for transposed convolutions, whose weights are [in, out, ...kernel]).
+ * Elements that feed one output (`fanIn`) and that one input feeds (`fanOut`) of a weight
+ * [out, in, ...kernel], as PyTorch counts them (also for transposed convolutions, whose weights
+ * are [in, out, ...kernel]).
  */
 export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number } {
   expectTensor("init", "weight", tensor);
@@ -109,13 +110,18 @@ function xavierStd(op: string, tensor: Tensor, gain: number): number {
   return gain * Math.sqrt(2 / Math.max(fanIn + fanOut, 1));
 }
 
-/** Uniform in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches `torch.nn.init.xavier_uniform_`. */
+/**
+ * Uniform in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches
+ * `torch.nn.init.xavier_uniform_`.
+ */
 export function xavierUniform(tensor: Tensor, gain = 1): Tensor {
   const bound = Math.sqrt(3) * xavierStd("xavierUniform", tensor, gain);
   return uniform(tensor, -bound, bound);
 }
 
-/** Normal with standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches `torch.nn.init.xavier_normal_`. */
+/**
+ * Normal with standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches `torch.nn.init.xavier_normal_`.
+ */
 export function xavierNormal(tensor: Tensor, gain = 1): Tensor {
   return normal(tensor, 0, xavierStd("xavierNormal", tensor, gain));
 }

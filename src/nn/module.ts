@@ -16,10 +16,11 @@ import { Parameter } from "./parameter.ts";
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./state.ts";
 
 /**
- * Base class of all networks and layers. Parameters, modules and registered buffers that are fields of the class are found by
- * themselves; `forward` is called directly. Matches `torch.nn.Module`.
+ * Base class of all networks and layers. Parameters, modules and registered buffers that are fields of the
+ * class are found by themselves; `forward` is called directly. Matches `torch.nn.Module`.
  *
- * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are the fields' paths: "encoder.0.weight".
+ * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are the fields'
+ * paths: "encoder.0.weight".
  *
  * @example
  * ```ts
@@ -35,12 +36,15 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
  */
 export abstract class Module {
   /**
-   * Names of fields in `stateDict()` and the other named lists, where they differ from the fields' own. The layers use it for
-   * PyTorch's spelling: `{ runningMean: "running_mean" }`.
+   * Names of fields in `stateDict()` and the other named lists, where they differ from the fields' own. The
+   * layers use it for PyTorch's spelling: `{ runningMean: "running_mean" }`.
    */
   static readonly stateNames: Readonly<Record<string, string>> = {};
 
-  /** True (the default) while training: dropout drops and batch norm uses the batch's statistics. See `train`, `eval`. */
+  /**
+   * True (the default) while training: dropout drops and batch norm uses the batch's
+   * statistics. See `train`, `eval`.
+   */
   training = true;
 
   /** Registered buffers' fields, and whether `stateDict` holds them. */
@@ -51,8 +55,9 @@ export abstract class Module {
   abstract forward(...inputs: any[]): any;
 
   /**
-   * Makes a tensor part of the module's state without being learnt (running statistics, masks). It is kept beyond the scope
-   * that made it. Returns it, so that a class field can hold it: `mean = this.registerBuffer("mean", zeros([3]))`.
+   * Makes a tensor part of the module's state without being learnt (running statistics, masks). It is kept
+   * beyond the scope that made it. Returns it, so that a class field can hold it:
+   * `mean = this.registerBuffer("mean", zeros([3]))`.
    *
    * @param options `persistent` (default true): whether `stateDict()` holds it
    */
@@ -149,10 +154,11 @@ export abstract class Module {
   }
 
   /**
-   * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share the module's
-   * memory, so clone what should stay as it is while training goes on.
+   * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share
+   * the module's memory, so clone what should stay as it is while training goes on.
    *
-   * @throws OptionError where a module contains itself: a child must not keep its parent in a field that is not private.
+   * @throws OptionError where a module contains itself: a child must not keep its parent in a
+   *   field that is not private.
    */
   stateDict(): StateDict {
     this.#expectTree();
@@ -160,24 +166,31 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters and buffers of the same paths. Everything is checked before anything is written.
+   * Copies values into the parameters and buffers of the same paths. Everything is checked
+   * before anything is written.
    *
-   * @param options `strict` (default true): missing and unexpected names are errors; else they are only returned.
-   * @throws StateDictError that lists all missing and unexpected names and all tensors of another shape or dtype.
+   * @param options `strict` (default true): missing and unexpected names are errors;
+   *   else they are only returned.
+   * @throws StateDictError that lists all missing and unexpected names and all tensors
+   *   of another shape or dtype.
    */
   loadStateDict(state: StateDict, options?: LoadOptions): LoadResult {
     this.#expectTree();
     return loadInto(this.constructor.name, this.#state(""), state, options);
   }
 
-  /** The module itself, as comparisons that know no more of it than `toString()` would call modules of other weights equal. */
+  /**
+   * The module itself, as comparisons that know no more of it than `toString()` would call
+   * modules of other weights equal.
+   */
   valueOf(): this {
     return this;
   }
 
   /**
-   * Releases all parameters and buffers, with their gradients: for models that are made one after another. `using model = …` does so at the end of
-   * the block. A module that is only dropped is found by the garbage collector, later.
+   * Releases all parameters and buffers, with their gradients: for models that are made one after another.
+   * `using model = …` does so at the end of the block. A module that is only dropped is found by the
+   * garbage collector, later.
    */
   release(): void {
     for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.release();
@@ -243,7 +256,8 @@ export abstract class Module {
   }
 }
 
-// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a plain tensor is told first
+// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a
+// plain tensor is told first
 function isParameter(value: unknown): value is Parameter {
   const isTensor = value instanceof Tensor && Object.getPrototypeOf(value) !== Tensor.prototype;
   return isTensor && value instanceof Parameter;

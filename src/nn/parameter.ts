@@ -4,8 +4,8 @@ import { keep } from "../tensor/lifetime/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * A tensor that a module learns. As a field of a module it is one of its `parameters()`. No scope owns it: made inside one, it
- * outlives it. Matches `torch.nn.Parameter`.
+ * A tensor that a module learns. As a field of a module it is one of its `parameters()`. No scope owns it:
+ * made inside one, it outlives it. Matches `torch.nn.Parameter`.
  *
  * @param data the values; the parameter shares their memory and is cut off from their graph.
  * @param options `requiresGrad` (default true)

@@ -19,7 +19,9 @@ export interface LoadResult {
 
 const describe = (tensor: Tensor) => `${tensor.dtype} ${formatShape(tensor.shape)}`;
 
-/** Copies `state` into the `targets` of the same names, or throws one error that lists all that does not fit. */
+/**
+ * Copies `state` into the `targets` of the same names, or throws one error that lists all that does not fit.
+ */
 export function loadInto(
   what: string,
   targets: Iterable<readonly [string, Tensor]>,

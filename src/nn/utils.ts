@@ -22,8 +22,8 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
 }
 
 /**
- * Scales all gradients, in place, by the same factor so that their norm together is at most `maxNorm`. Matches
- * `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)` where that is below 1.
+ * Scales all gradients, in place, by the same factor so that their norm together is at most `maxNorm`.
+ * Matches `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)` where that is below 1.
  *
  * @param options `normType` 2 (or 1, or Infinity), `errorIfNonfinite` false
  * @returns the norm before clipping, accumulated in float64 (a tensor without dimensions; beyond 3.4e38 it is
@@ -62,7 +62,8 @@ export function clipGradNorm(
 }
 
 /**
- * Clamps every element of the gradients to [-clipValue, clipValue], in place. Matches `torch.nn.utils.clip_grad_value_`.
+ * Clamps every element of the gradients to [-clipValue, clipValue], in place. Matches
+ * `torch.nn.utils.clip_grad_value_`.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * A bitmap font of 5x8 pixels for pictures: the seven upper rows stand on the baseline, the eighth is for descenders.
- * The sheet is the font as it looks, eight characters a strip, in the order of their codes from 32 (space) to 126 (~).
+ * A bitmap font of 5x8 pixels for pictures: the seven upper rows stand on the baseline, the eighth is for
+ * descenders. The sheet is the font as it looks, eight characters a strip, in the order of their codes
+ * from 32 (space) to 126 (~).
  */
 const SHEET = `
 ..... ..#.. .#.#. .#.#. ..#.. ##..# .##.. ..#..

@@ -24,8 +24,8 @@ const GROUP_GAP = 22;
 const LABEL_SCALE = 2;
 
 /**
- * A labelled grid: the columns stand side by side, each row shows the same image of every column
- * (original | masked | reconstructed). Pixels are repeated, so that small images can be seen as they are. Values outside
+ * A labelled grid: the columns stand side by side, each row shows the same image of every column (original |
+ * masked | reconstructed). Pixels are repeated, so that small images can be seen as they are. Values outside
  * [0,1] are clamped; NaN shows in magenta.
  *
  * @throws ShapeError when the columns differ in shape or are no images.

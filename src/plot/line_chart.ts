@@ -146,8 +146,9 @@ function makeAxis([least, most]: [number, number], maxTicks: number, widen: bool
 }
 
 /**
- * A polyline with smooth edges: a pixel is covered by how far the nearest segment reaches into it. Coverage is gathered for the
- * whole line before it is mixed in, so that joints are no darker. A point without neighbours becomes a dot.
+ * A polyline with smooth edges: a pixel is covered by how far the nearest segment reaches into it. Coverage
+ * is gathered for the whole line before it is mixed in, so that joints are no darker. A point without
+ * neighbours becomes a dot.
  */
 function drawLine(picture: Picture, points: readonly (readonly [number, number] | null)[], color: Color): void {
   const { width, height } = picture;

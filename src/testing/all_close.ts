@@ -2,7 +2,10 @@ import { checkBoolean, checkNumber, readOptions } from "../checks.ts";
 import { formatShape, OptionError, WasmgradError } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Numbers that can be compared: of a tensor, nested arrays or typed arrays, or of any of these by name (a state dict). */
+/**
+ * Numbers that can be compared: of a tensor, nested arrays or typed arrays, or of any of
+ * these by name (a state dict).
+ */
 export type Comparable =
   | number
   | boolean
@@ -27,7 +30,10 @@ export interface MatcherResult {
   message: () => string;
 }
 
-/** For the types of a test runner: `declare module "vitest" { interface Matchers<T> extends AllCloseMatchers<T> {} }` */
+/**
+ * For the types of a test runner: `declare module "vitest" { interface Matchers<T> extends
+ * AllCloseMatchers<T> {} }`
+ */
 export interface AllCloseMatchers<R = unknown> {
   toBeAllClose(expected: Comparable, tolerance?: Tolerance): R;
 }
@@ -168,8 +174,9 @@ function check(op: string, actual: unknown, expected: unknown, given: Tolerance 
 }
 
 /**
- * Matchers for Vitest and Jest: `expect.extend(matchers)` once, then `expect(x).toBeAllClose(expected, { rtol, atol })` compares shapes
- * and numbers as `torch.allclose` does. dtypes are not compared. State dicts and arrays of tensors are compared name by name.
+ * Matchers for Vitest and Jest: `expect.extend(matchers)` once, then
+ * `expect(x).toBeAllClose(expected, { rtol, atol })` compares shapes and numbers as `torch.allclose` does.
+ * dtypes are not compared. State dicts and arrays of tensors are compared name by name.
  *
  * @example
  * ```ts

@@ -81,8 +81,8 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
 }
 
 /**
- * Moves each image by up to `padding` pixels in both directions: a crop of its own size from the image with a border of `fill`.
- * Matches `torchvision.transforms.RandomCrop(size, padding)`.
+ * Moves each image by up to `padding` pixels in both directions: a crop of its own size from the image with a
+ * border of `fill`. Matches `torchvision.transforms.RandomCrop(size, padding)`.
  *
  * @param options `padding` (default 4), `fill` (default 0).
  * @throws OptionError
@@ -102,7 +102,8 @@ export function randomCrop(options?: { padding?: number; fill?: number }): Augme
 }
 
 /**
- * Exchanges left and right with probability `p` (default 0.5). Matches `torchvision.transforms.RandomHorizontalFlip`.
+ * Exchanges left and right with probability `p` (default 0.5). Matches
+ * `torchvision.transforms.RandomHorizontalFlip`.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -118,7 +119,8 @@ export function horizontalFlip(options?: { p?: number }): Augmentation {
 }
 
 /**
- * Turns each image about its middle by an angle in [-degrees, degrees], bilinear between pixels; where nothing is, the edge goes on.
+ * Turns each image about its middle by an angle in [-degrees, degrees], bilinear between pixels; where
+ * nothing is, the edge goes on.
  *
  * @param options `degrees` (default 10).
  * @example
@@ -136,11 +138,12 @@ export function rotation(options?: { degrees?: number }): Augmentation {
 }
 
 /**
- * A part of each image, anywhere, stretched to the image's size, bilinear. After `torchvision.transforms.RandomResizedCrop`, with
- * one try: a side that would be longer than the image's is cut to it.
+ * A part of each image, anywhere, stretched to the image's size, bilinear. After
+ * `torchvision.transforms.RandomResizedCrop`, with one try: a side that would be longer than
+ * the image's is cut to it.
  *
- * @param options `area`: least and most share of the image's area (default [0.2, 1]); `ratio`: the sides' ratio lies in [1/ratio, ratio]
- *   (default 4/3).
+ * @param options `area`: least and most share of the image's area (default [0.2, 1]); `ratio`: the sides'
+ *   ratio lies in [1/ratio, ratio] (default 4/3).
  * @throws OptionError
  * @example
  * ```ts
@@ -161,12 +164,13 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
 }
 
 /**
- * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by factors in [1 - s, 1 + s] (hue:
- * a turn about the grey axis by up to that share of a whole one), and clamps to [0, 1] at the end. After
- * `torchvision.transforms.ColorJitter`, which draws an order, clamps in between and turns hue in HSV.
+ * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by
+ * factors in [1 - s, 1 + s] (hue: a turn about the grey axis by up to that share of a whole one), and
+ * clamps to [0, 1] at the end. After `torchvision.transforms.ColorJitter`, which draws an order, clamps in
+ * between and turns hue in HSV.
  *
- * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`: probability that an image
- *   changes at all (default 0.8).
+ * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`:
+ *   probability that an image changes at all (default 0.8).
  * @throws OptionError, ShapeError
  * @example
  * ```ts
@@ -186,7 +190,8 @@ export function colorJitter(options?: Partial<Omit<ColorRanges, "gray">>): Augme
 }
 
 /**
- * All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches `torchvision.transforms.RandomGrayscale`.
+ * All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches
+ * `torchvision.transforms.RandomGrayscale`.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

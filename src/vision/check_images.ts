@@ -15,8 +15,9 @@ export interface ImageReport {
 }
 
 /**
- * Looks for images that spoil training: constant ones, copies of others, and those of another size than the first. A sample's first part
- * is its image, float32 [C,H,W]. Reads every image once, and those with equal hashes again.
+ * Looks for images that spoil training: constant ones, copies of others, and those of another size than
+ * the first. A sample's first part is its image, float32 [C,H,W]. Reads every image once, and those
+ * with equal hashes again.
  *
  * @throws DataError for a sample whose first part is no image.
  * @example

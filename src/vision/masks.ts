@@ -37,7 +37,8 @@ function checkBlock(op: string, size: Pair | undefined, { h, w }: Dimensions): [
 }
 
 /**
- * Hides single pixels at random: each is 0 with probability `ratio`, else 1 (kept). bool, of the given shape; multiply images by it.
+ * Hides single pixels at random: each is 0 with probability `ratio`, else 1 (kept). bool, of the given
+ * shape; multiply images by it.
  *
  * @param options `ratio` (default 0.5); `perChannel` (default true): each channel of a pixel on its own, as
  *   `rand(shape).gt(0.5)` does; false: whole pixels; `generator`.
@@ -69,7 +70,8 @@ export function randomPixels(
 }
 
 /**
- * Hides a block in the middle: 0 inside, 1 (kept) outside. Where it cannot be exactly in the middle it lies up and left of it.
+ * Hides a block in the middle: 0 inside, 1 (kept) outside. Where it cannot be exactly in the middle
+ * it lies up and left of it.
  *
  * @param options `size`: the block's side, or `[height, width]`.
  * @throws ShapeError, OptionError
@@ -93,8 +95,8 @@ export function centerBlock(shape: ImageShape, options: { size: Pair }): Tensor 
 }
 
 /**
- * Hides `count` blocks of each image, each anywhere inside it with the same probability: 0 inside, 1 (kept) outside. Blocks may
- * overlap. All channels are hidden alike.
+ * Hides `count` blocks of each image, each anywhere inside it with the same probability: 0 inside, 1 (kept)
+ * outside. Blocks may overlap. All channels are hidden alike.
  *
  * @param options `size`: a block's side, or `[height, width]`; `count` (default 1); `generator`.
  * @throws ShapeError, OptionError

@@ -6,11 +6,12 @@ import { scope } from "../tensor/lifetime/scope.ts";
 import { noGrad, Tensor } from "../tensor/tensor.ts";
 
 /**
- * The mean squared error `Σ (a - b)² / n` of two float32 tensors of one shape, as a number. It carries no gradient: the loss is
- * `nn.functional.mseLoss`.
+ * The mean squared error `Σ (a - b)² / n` of two float32 tensors of one shape, as a number. It carries no
+ * gradient: the loss is `nn.functional.mseLoss`.
  *
- * @param options `mask` (bool, broadcastable to the shape): only where it is 1 do elements count. For the hidden part of an image pass
- *   `mask.logicalNot()` of the mask that says what was kept. Without any element the result is NaN.
+ * @param options `mask` (bool, broadcastable to the shape): only where it is 1 do elements count. For the
+ *   hidden part of an image pass `mask.logicalNot()` of the mask that says what was kept. Without any
+ *   element the result is NaN.
  * @throws ShapeError, DTypeError, OptionError
  * @example
  * ```ts
@@ -47,9 +48,11 @@ function meanSquaredError(op: string, a: Tensor, b: Tensor, mask: Tensor | undef
 }
 
 /**
- * The peak signal-to-noise ratio `10 log10(range² / mse)` in decibels, as a number; infinite where a and b are equal.
+ * The peak signal-to-noise ratio `10 log10(range² / mse)` in decibels, as a number; infinite
+ * where a and b are equal.
  *
- * @param options `range`: between the smallest and the largest value a pixel can have (default 1); `mask`: see `mse`.
+ * @param options `range`: between the smallest and the largest value a pixel can have
+ *   (default 1); `mask`: see `mse`.
  * @throws ShapeError, DTypeError, OptionError
  * @example
  * ```ts

@@ -4,10 +4,16 @@ import { NormalizePlanes } from "../ops/image/normalize_channels.ts";
 import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
 
-/** What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a tensor that returns a tensor. */
+/**
+ * What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a
+ * tensor that returns a tensor.
+ */
 export type Transform = (images: Tensor) => Tensor;
 
-/** The arguments of `normalize`, kept on the function so that a data set can do its work while it gathers the batch. */
+/**
+ * The arguments of `normalize`, kept on the function so that a data set can do its work
+ * while it gathers the batch.
+ */
 export interface Normalization {
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -24,8 +30,8 @@ const normalizations = new WeakMap<Transform, Normalization>();
 const parts = new WeakMap<Transform, readonly Step[]>();
 
 /**
- * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Data sets of images hand
- * out such tensors in any case, so it only says so; on float32 tensors it does nothing.
+ * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Data
+ * sets of images hand out such tensors in any case, so it only says so; on float32 tensors it does nothing.
  *
  * @throws DTypeError for a tensor that is not float32.
  */
@@ -34,12 +40,14 @@ export function toTensor(): Transform {
 }
 
 /**
- * `y[c] = (x[c] - mean[c]) / std[c]` for images [N,C,H,W] or [C,H,W]. Matches `torchvision.transforms.Normalize`. As the first
- * step after `toTensor` of a data set's transform it costs nothing: it is done while the batch is gathered.
+ * `y[c] = (x[c] - mean[c]) / std[c]` for images [N,C,H,W] or [C,H,W]. Matches
+ * `torchvision.transforms.Normalize`. As the first step after `toTensor` of a data set's transform it costs
+ * nothing: it is done while the batch is gathered.
  *
  * @param mean one number a channel.
  * @param std one number a channel, not 0.
- * @throws OptionError for lists of different lengths, NaN or a deviation of 0; ShapeError for another number of channels.
+ * @throws OptionError for lists of different lengths, NaN or a deviation of 0; ShapeError for
+ *   another number of channels.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -70,7 +78,8 @@ function checkList(name: string, values: readonly number[]): number[] {
 }
 
 /**
- * Several transforms, one after the other. Matches `torchvision.transforms.Compose`; the steps see whole batches.
+ * Several transforms, one after the other. Matches `torchvision.transforms.Compose`; the
+ * steps see whole batches.
  *
  * @throws OptionError for anything that is not a function.
  * @example
@@ -105,7 +114,10 @@ function named(transform: Transform): string {
   return transform.name === "" ? "" : ` (${transform.name})`;
 }
 
-/** Splits a transform into what `ByteImages.gather` does for `channels` channels and what is left to do on its batch. */
+/**
+ * Splits a transform into what `ByteImages.gather` does for `channels` channels and what is
+ * left to do on its batch.
+ */
 export function splitTransform(
   transform: Transform | undefined,
   channels: number,

@@ -1,4 +1,7 @@
-/** The benchmarks' own honesty: what is wrong is not timed, and the docs say what the results say. Nothing here looks at a clock. */
+/**
+ * The benchmarks' own honesty: what is wrong is not timed, and the docs say what the results say.
+ * Nothing here looks at a clock.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";

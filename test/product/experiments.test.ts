@@ -1,4 +1,7 @@
-/** A short version of each experiment; that a run is recorded, goes on where it stopped, and repeats to the bit. */
+/**
+ * A short version of each experiment; that a run is recorded, goes on where it
+ * stopped, and repeats to the bit.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

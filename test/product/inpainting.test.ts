@@ -1,4 +1,7 @@
-/** The main job as a user runs it, on a small data set: what it leaves, that it resumes exactly, and what it says of bad input. */
+/**
+ * The main job as a user runs it, on a small data set: what it leaves, that it resumes exactly, and
+ * what it says of bad input.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

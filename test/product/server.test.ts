@@ -1,4 +1,7 @@
-/** examples/server.ts: 200 requests at once, each answered with its own numbers, and none leaves a tensor behind. */
+/**
+ * examples/server.ts: 200 requests at once, each answered with its own numbers, and
+ * none leaves a tensor behind.
+ */
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";

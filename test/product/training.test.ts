@@ -1,4 +1,7 @@
-/** What must hold of a training loop however long it runs: flat memory, nothing leaked on the way out, the same bits again. */
+/**
+ * What must hold of a training loop however long it runs: flat memory, nothing leaked on the way
+ * out, the same bits again.
+ */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

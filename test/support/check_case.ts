@@ -21,8 +21,8 @@ function toTensor(spec: InputSpec, ref: Ref): Tensor {
 }
 
 /**
- * Elements whose gradient is checked: all of a small input; of a large one (where the reference takes long) some, spread from
- * the first to the last.
+ * Elements whose gradient is checked: all of a small input; of a large one (where the reference takes long)
+ * some, spread from the first to the last.
  */
 function checkedElements(size: number, referenceSize: number, most: number): number[] {
   const count = Math.min(size, most, Math.max(8, Math.min(64, Math.floor(20000 / referenceSize))));
@@ -50,8 +50,8 @@ function numericGradient(
 }
 
 /**
- * Compares an op with its float64 reference: the result, and each gradient, in at most `most` elements, with central differences
- * of the reference.
+ * Compares an op with its float64 reference: the result, and each gradient, in at most `most` elements, with
+ * central differences of the reference.
  */
 export function checkCase(testCase: OpCase, most = Infinity): void {
   const random = testRandom(7);

@@ -1,6 +1,9 @@
 import { expect } from "vitest";
 
-/** Fails with the position of the worst element when one is further than `tolerance` * max(1, |expected|) from what is expected. */
+/**
+ * Fails with the position of the worst element when one is further than
+ * `tolerance` * max(1, |expected|) from what is expected.
+ */
 export function expectClose(
   what: string,
   actual: ArrayLike<number>,

@@ -1,4 +1,7 @@
-/** Convolutions, ReLU and 2x2 max pooling with their gradients, in float64 and by the formula: loops over every product. */
+/**
+ * Convolutions, ReLU and 2x2 max pooling with their gradients, in float64 and by the formula:
+ * loops over every product.
+ */
 
 export interface ConvSizes {
   images: number;
@@ -6,7 +9,10 @@ export interface ConvSizes {
   /** Channels of one group of the input and of the output. */
   inChannels: number;
   outChannels: number;
-  /** [height, width] of the input, the kernel and the output, and what lies above and to the left of the input. */
+  /**
+   * [height, width] of the input, the kernel and the output, and what lies above and
+   * to the left of the input.
+   */
   size: readonly [number, number];
   kernel: readonly [number, number];
   stride: readonly [number, number];

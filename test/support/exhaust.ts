@@ -1,6 +1,9 @@
 import { OutOfMemoryError, scope, zeros } from "wasmgrad";
 
-/** Runs out of memory once, so that the garbage outside all scopes is released: what a test counts afterwards is its own. */
+/**
+ * Runs out of memory once, so that the garbage outside all scopes is released: what a test
+ * counts afterwards is its own.
+ */
 export function exhaust(): void {
   try {
     scope(() => {

@@ -1,4 +1,7 @@
-/** Run by memory.test.ts with --expose-gc: drops tensors made outside any scope and reports what is still alive. */
+/**
+ * Run by memory.test.ts with --expose-gc: drops tensors made outside any scope and
+ * reports what is still alive.
+ */
 import { keep, memory, type Tensor, tensor } from "../../src/index.ts";
 
 function makeGarbage(): void {

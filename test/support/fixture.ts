@@ -50,7 +50,10 @@ export interface ModelFixture {
 
 export type Fixture = OpFixture | OptimFixture | ModelFixture;
 
-/** Python writes NaN and infinities bare, which JSON does not allow: they become strings, which typed arrays read as numbers. */
+/**
+ * Python writes NaN and infinities bare, which JSON does not allow: they become strings, which
+ * typed arrays read as numbers.
+ */
 function parse(text: string): Fixture {
   return JSON.parse(text.replace(/([[,]\s*)(NaN|-?Infinity)/g, '$1"$2"')) as Fixture;
 }

@@ -4,7 +4,10 @@ import type { FixtureOptions } from "./fixture.ts";
 
 const F = nn.functional;
 
-/** By name; null where the file says null (a bias that is not there), which the ops that have such inputs take. */
+/**
+ * By name; null where the file says null (a bias that is not there), which the ops
+ * that have such inputs take.
+ */
 export type Inputs = Record<string, Tensor>;
 
 interface FixtureOp {

@@ -1,4 +1,7 @@
-/** Run by memory.test.ts: loops that make garbage outside every scope, under a limit of memory. Prints what each of them came to. */
+/**
+ * Run by memory.test.ts: loops that make garbage outside every scope, under a limit of memory. Prints
+ * what each of them came to.
+ */
 import {
   memory,
   nn,

@@ -1,4 +1,7 @@
-/** Canary bytes around every block of memory. A test file puts them there with vi.mock("../../src/runtime/memory.ts", …). */
+/**
+ * Canary bytes around every block of memory. A test file puts them there with
+ * vi.mock("../../src/runtime/memory.ts", …).
+ */
 import { expect } from "vitest";
 
 type Memory = typeof import("../../src/runtime/memory.ts");
@@ -7,8 +10,9 @@ type Memory = typeof import("../../src/runtime/memory.ts");
 const MARGIN = 64;
 
 /**
- * Seen as a float a canary is a NaN, so that a result which depends on one shows. A signalling one: an addition that loads it and
- * stores it again quiets it, which can be seen. And each address has its own, so that a copy of one to another can be seen.
+ * Seen as a float a canary is a NaN, so that a result which depends on one shows. A signalling one: an
+ * addition that loads it and stores it again quiets it, which can be seen. And each address has its own, so
+ * that a copy of one to another can be seen.
  */
 const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
 /** What memory holds that nobody wrote. */

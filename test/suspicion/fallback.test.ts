@@ -22,7 +22,10 @@ const REFUSED = `
   };
 `;
 
-/** What an engine without threads lacks: its validation would refuse the flag of the import, and every atomic instruction. */
+/**
+ * What an engine without threads lacks: its validation would refuse the flag of the import, and
+ * every atomic instruction.
+ */
 const NO_THREADS = `${REFUSED}
   delete globalThis.SharedArrayBuffer;
   delete globalThis.Atomics;

@@ -1,6 +1,7 @@
 /**
- * Every fused pass (convolution or transposed convolution and ReLU, and 2x2 pooling after them) against the modules one by one and
- * against float64, for random geometries, forward and backward. FUSION_CASES and FUSION_SEED choose more or other cases.
+ * Every fused pass (convolution or transposed convolution and ReLU, and 2x2 pooling after them) against the
+ * modules one by one and against float64, for random geometries, forward and backward. FUSION_CASES and
+ * FUSION_SEED choose more or other cases.
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { nn, scope, setNumThreads, type Tensor, tensor } from "wasmgrad";
@@ -96,8 +97,8 @@ function counts({ sizes: s, pool }: Case) {
 }
 
 /**
- * What comes out, and the gradients of input, weight and bias; with each the sum of the absolute values of what was added up, which
- * bounds the error.
+ * What comes out, and the gradients of input, weight and bias; with each the sum of the absolute values of
+ * what was added up, which bounds the error.
  */
 type Results = Record<"y" | "dx" | "dWeight" | "dBias", ArrayLike<number>>;
 
@@ -181,7 +182,10 @@ function mayTransform({ sizes: s, transposed }: Case, algorithm: ConvAlgorithmNa
 
 const describeCase = (c: Case) => JSON.stringify(c);
 
-/** Compares all results; an element may be off by `relative` of the size of what was added up, or (`ofWhole`) of the largest such. */
+/**
+ * Compares all results; an element may be off by `relative` of the size of what was added up, or
+ * (`ofWhole`) of the largest such.
+ */
 function compare(
   c: Case,
   what: string,

@@ -1,4 +1,6 @@
-/** A short run of `npm run fuzz -- --high`: in a process of its own, where few blocks were freed below 2^31. */
+/**
+ * A short run of `npm run fuzz -- --high`: in a process of its own, where few blocks were freed below 2^31.
+ */
 import { expect, test } from "vitest";
 import { describeFailure, runKind } from "./fuzz/campaign.ts";
 import { takeLowMemory } from "./fuzz/high.ts";

@@ -1,6 +1,7 @@
 /**
- * All cases once more under suspicion: on the debug build of the kernels (asserts on), with canary bytes
- * around every block, with all undefined memory full of NaN, and with every launch cut into its chunks, last one first.
+ * All cases once more under suspicion: on the debug build of the kernels (asserts on), with canary
+ * bytes around every block, with all undefined memory full of NaN, and with every launch cut into
+ * its chunks, last one first.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";

@@ -1,4 +1,7 @@
-/** Every rung of every ladder on all cases of its op, with canary bytes around each block: the rungs as built, and with asserts. */
+/**
+ * Every rung of every ladder on all cases of its op, with canary bytes around each block: the rungs as
+ * built, and with asserts.
+ */
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope, type Tensor } from "wasmgrad";
 import { convTranspose2dLadder } from "../../bench/ladder/conv_transpose2d.ts";
@@ -26,7 +29,10 @@ vi.mock("../../src/runtime/memory.ts", async (importOriginal) => {
   return guardMemory(await importOriginal());
 });
 
-/** torch.matmul by a rung that takes stacks of as many matrices on both sides: vectors and broadcasting come from other ops. */
+/**
+ * torch.matmul by a rung that takes stacks of as many matrices on both sides: vectors and
+ * broadcasting come from other ops.
+ */
 function matmulBy(rung: Rung<unknown>, a: Tensor, b: Tensor): Tensor {
   const left = a.dim() === 1 ? a.unsqueeze(0) : a;
   const right = b.dim() === 1 ? b.unsqueeze(1) : b;

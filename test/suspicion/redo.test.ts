@@ -1,6 +1,8 @@
 /**
- * When a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So here every kernel is run
- * twice: the second time must not change a byte of the memory, or the kernel must be listed as one that reads what it writes.
+ * When a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So
+ * here every kernel is run
+ * twice: the second time must not change a byte of the memory, or the kernel must be listed as one
+ * that reads what it writes.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";

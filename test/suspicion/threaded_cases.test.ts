@@ -1,4 +1,7 @@
-/** All cases once more on 2, 3 and 4 threads: each launch that can be is cut into chunks so small that every thread gets some. */
+/**
+ * All cases once more on 2, 3 and 4 threads: each launch that can be is cut into chunks so small
+ * that every thread gets some.
+ */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ones, scope, setNumThreads } from "wasmgrad";
 import { memory } from "../../src/runtime/memory.ts";
@@ -13,7 +16,8 @@ const cut = vi.hoisted(() => ({ launches: 0 }));
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
   const launch: typeof real.launch = (name, total, grain, ...args) => {
-    // kernels that are told the grain have scratch memory for each of its chunks; some others want whole vectors
+    // kernels that are told the grain have scratch memory for each of its chunks; some
+    // others want whole vectors
     const whole = grain % 16 === 0 ? 16 : 1;
     const small = Math.ceil(total / (8 * whole)) * whole;
     const chosen = (args as readonly number[]).includes(grain) ? grain : Math.min(grain, Math.max(1, small));

@@ -111,7 +111,10 @@ describe("layers", () => {
   });
 });
 
-/** The families: folders of the same name hold the operations (src/ops), their kernels (assembly) and their cases (test/cases). */
+/**
+ * The families: folders of the same name hold the operations (src/ops), their kernels (assembly) and
+ * their cases (test/cases).
+ */
 const FAMILIES = [
   "conv",
   "elementwise",
@@ -138,7 +141,10 @@ describe("families", () => {
       entry.isDirectory() ? [entry.name] : [],
     );
 
-  /** Names that code calls or hands on: `kernels().name`, `launch("name", …)`, keys of tables, and those of `${name}Grad`. */
+  /**
+   * Names that code calls or hands on: `kernels().name`, `launch("name", …)`, keys of tables,
+   * and those of `${name}Grad`.
+   */
   const usedNames = (nodes: SyntaxNode[]) => {
     const names = nodes.flatMap((node): string[] => {
       if (node.type === "MemberExpression" && !node.computed) return [node.property.name];
@@ -187,7 +193,10 @@ describe("families", () => {
   });
 });
 
-/** Files with checks of what the library does itself, which no call from outside can fail. They throw plain errors. */
+/**
+ * Files with checks of what the library does itself, which no call from outside can fail.
+ * They throw plain errors.
+ */
 const OWN_CHECKS = [
   "src/runtime/block.ts",
   "src/runtime/frame.ts",
@@ -252,7 +261,10 @@ const ELEMENT_ACCESS: Record<string, string> = {
 const VIEW_FUNCTIONS = ["f32View", "i32View", "u8View"];
 const READERS = ["data", "toArray", "item"];
 
-/** Where a file reads or writes elements: views of the memory, `array.view()`, and in the layers below nn `tensor.data()` and the like. */
+/**
+ * Where a file reads or writes elements: views of the memory, `array.view()`, and in the layers below nn
+ * `tensor.data()` and the like.
+ */
 function elementAccesses(file: SourceFile): string[] {
   const isAccess = (node: SyntaxNode): boolean => {
     if (node.type === "Identifier") return VIEW_FUNCTIONS.includes(node.name);

@@ -1,6 +1,7 @@
 /**
- * The ts blocks of all texts and every @example in src: each is a program of its own, is type-checked, runs, prints something, and
- * prints what the comment beside console.log says where that is a value. And the other blocks: commands that exist, excerpts to the letter.
+ * The ts blocks of all texts and every @example in src: each is a program of its own, is type-checked, runs,
+ * prints something, and prints what the comment beside console.log says where that is a value. And the other
+ * blocks: commands that exist, excerpts to the letter.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -66,7 +67,10 @@ function promises(code: string): (string | null)[] {
 
 const NUMBER = /-?\d+(\.\d+)?(e[+-]?\d+)?/g;
 
-/** True when the printed text is what the comment says, white space and the digits that the comment leaves out aside. */
+/**
+ * True when the printed text is what the comment says, white space and the digits that the
+ * comment leaves out aside.
+ */
 function keeps(printed: string, promised: string): boolean {
   const frame = (text: string) => text.replace(/\s/g, "").replace(NUMBER, "#");
   const numbers = (text: string) => [...text.matchAll(NUMBER)];
@@ -80,7 +84,10 @@ function keeps(printed: string, promised: string): boolean {
   );
 }
 
-/** What `CIFAR10.load({ root: "./data" })` finds in place of a download: eight images, one a row, and their labels. */
+/**
+ * What `CIFAR10.load({ root: "./data" })` finds in place of a download: eight images, one
+ * a row, and their labels.
+ */
 function writeTinyCifar10(data: string): void {
   const [images, pixels, channels] = [8, 32 * 32, 3];
   const random = testRandom(5);

@@ -1,4 +1,7 @@
-/** The READMEs of the ladders: they name the rungs that there are, and their tables are those of the recorded run. */
+/**
+ * The READMEs of the ladders: they name the rungs that there are, and their tables are
+ * those of the recorded run.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** Mistakes that users make: each gets one of the library's own errors, which names the cause, and never one from its inside. */
+/**
+ * Mistakes that users make: each gets one of the library's own errors, which names the cause, and
+ * never one from its inside.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -59,7 +62,10 @@ describe("arguments of another kind", () => {
   type Call = (...args: unknown[]) => unknown;
   const isClass = (f: unknown) => typeof f === "function" && /^class\b/.test(Function.prototype.toString.call(f));
 
-  /** What `run` throws for each value, but for the library's errors, as text. A class is called by nobody who means it. */
+  /**
+   * What `run` throws for each value, but for the library's errors, as text. A class is
+   * called by nobody who means it.
+   */
   async function foreignErrors(run: (value: unknown) => unknown): Promise<string[]> {
     const found: string[] = [];
     for (const [kind, value] of Object.entries(values)) {

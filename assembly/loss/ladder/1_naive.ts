@@ -1,8 +1,8 @@
 // Rung 1: the definition, in three loops over each row.
 
 /**
- * y = e^(x - m) / s along the middle of [outer][n][inner], with m the largest x and s the sum of e^(x - m); where `log`, its
- * logarithm x - m - log s. Without m the exponentials would overflow from x = 89 on. n > 0.
+ * y = e^(x - m) / s along the middle of [outer][n][inner], with m the largest x and s the sum of e^(x - m);
+ * where `log`, its logarithm x - m - log s. Without m the exponentials would overflow from x = 89 on. n > 0.
  */
 export function softmaxNaive(x: usize, y: usize, outer: i32, n: i32, inner: i32, log: i32): void {
   for (let row = 0; row < outer * inner; row++) {

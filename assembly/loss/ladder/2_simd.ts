@@ -1,12 +1,14 @@
 // Rung 2: four elements at a time, with an exponential of four lanes; each is computed once and kept in y.
 //
-// Where the axis is the last one (inner = 1) four neighbours of a row make a vector, and its lanes are added up at the end; else
-// four neighbouring rows do, each in a lane of its own.
+// Where the axis is the last one (inner = 1) four neighbours of a row make a vector, and its lanes are added
+// up at the end; else four neighbouring rows do, each in a lane of its own.
 
 import { exp4, log4 } from "../../lib/math";
 import { lanesBelow, load4, storeUpTo, sumFloats } from "../../lib/simd";
 
-/** The steps of a row, or of four neighbouring ones: the lanes that take part, and where the next vector is. */
+/**
+ * The steps of a row, or of four neighbouring ones: the lanes that take part, and where the next vector is.
+ */
 // @ts-ignore: decorator
 @inline
 function lanesAt(i: i32, n: i32, inner: i32): v128 {

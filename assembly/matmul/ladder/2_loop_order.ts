@@ -3,8 +3,8 @@
 /**
  * C = A B as in 1_naive.ts. c is zeroed here.
  *
- * With k outside j, the inner loop walks along a row of B and a row of C: neighbouring floats, whole cache lines, and additions
- * that do not wait for each other. The price: C is loaded and stored for each k.
+ * With k outside j, the inner loop walks along a row of B and a row of C: neighbouring floats, whole cache
+ * lines, and additions that do not wait for each other. The price: C is loaded and stored for each k.
  */
 export function matmulLoopOrder(a: usize, b: usize, c: usize, m: i32, n: i32, depth: i32): void {
   memory.fill(c, 0, (<usize>m * <usize>n) << 2);

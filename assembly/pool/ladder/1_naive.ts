@@ -1,8 +1,9 @@
 // Rung 1 of max pooling: the definition.
 
 /**
- * The largest x in one window of a plane, to y; its position row * W + column to index where that is not 0. The first of equal
- * ones wins, and a NaN beats every number. A window with nothing inside gives -Infinity and -1.
+ * The largest x in one window of a plane, to y; its position row * W + column to index where that
+ * is not 0. The first of equal ones wins, and a NaN beats every number. A window with nothing
+ * inside gives -Infinity and -1.
  */
 export function maxOfWindow(
   plane: usize, height: i32, width: i32, top: i32, left: i32, kernelH: i32, kernelW: i32, dilationH: i32, dilationW: i32,
@@ -27,7 +28,10 @@ export function maxOfWindow(
   if (index) store<i32>(index, at);
 }
 
-/** y[plane][oy][ox] = max over kh, kw of x[plane][oy stride + kh dilation - padding][…], and where it was. Any sizes. */
+/**
+ * y[plane][oy][ox] = max over kh, kw of x[plane][oy stride + kh dilation - padding][…], and
+ * where it was. Any sizes.
+ */
 export function maxPool2dNaive(
   planes: i32, x: usize, y: usize, index: usize, height: i32, width: i32, outH: i32, outW: i32,
   kernelH: i32, kernelW: i32, strideH: i32, strideW: i32, paddingH: i32, paddingW: i32, dilationH: i32, dilationW: i32,

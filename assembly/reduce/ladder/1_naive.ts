@@ -1,7 +1,8 @@
 // Rung 1: the definition.
 
 /**
- * y[o][i] = sum over r of x[o][r][i] for x [outer][reduce][inner], one element after the other in one float32. Any sizes.
+ * y[o][i] = sum over r of x[o][r][i] for x [outer][reduce][inner], one element after the other
+ * in one float32. Any sizes.
  *
  * Each addition rounds to the 24 bits of the sum so far: the longer the sum, the more of each term is lost.
  */

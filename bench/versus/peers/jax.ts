@@ -1,9 +1,10 @@
 /**
  * jax-js's side, on its wasm backend: it trains only. usage: tsx jax.ts INPUTS THREADS VARIANT
  *
- * "as its docs say": lax.conv, lax.reduceWindow, valueAndGrad, all of it in jit or ("…, no jit") not. "im2col and dot": the same
- * network out of shifted slices and matrix products, the form that its compiler is fastest at. All are given the mask before the
- * clock starts. Every use of an array but the last is `.ref`: jax-js counts references by hand.
+ * "as its docs say": lax.conv, lax.reduceWindow, valueAndGrad, all of it in jit or ("…, no jit") not. "im2col
+ * and dot": the same network out of shifted slices and matrix products, the form that its compiler is fastest
+ * at. All are given the mask before the clock starts. Every use of an array but the last is `.ref`: jax-js
+ * counts references by hand.
  */
 import { createRequire } from "node:module";
 import {
@@ -22,7 +23,10 @@ import { first, type Input, type Inputs, serve } from "./serve.ts";
 
 export type Weights = Record<string, JaxArray>;
 
-/** The layers that the two variants write differently; both return [N, C, H, W] and consume what they are given. */
+/**
+ * The layers that the two variants write differently; both return [N, C, H, W] and
+ * consume what they are given.
+ */
 interface Layers {
   conv(x: JaxArray, weight: JaxArray): JaxArray;
   convTranspose(x: JaxArray, weight: JaxArray): JaxArray;

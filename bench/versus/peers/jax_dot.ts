@@ -1,7 +1,12 @@
-/** The layers out of shifted slices and matrix products: forty times faster in jax-js than its own convolution. */
+/**
+ * The layers out of shifted slices and matrix products: forty times faster in jax-js
+ * than its own convolution.
+ */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 
-/** A 3x3 convolution with padding 1: nine shifted copies side by side, [C 9, N H W], then one matrix product. */
+/**
+ * A 3x3 convolution with padding 1: nine shifted copies side by side, [C 9, N H W], then one matrix product.
+ */
 export function convPatches(x: JaxArray, weight: JaxArray): JaxArray {
   const [batch, channels, height, width] = x.shape;
   const filters = weight.shape[0];

@@ -1,4 +1,7 @@
-/** A peer's side of the conversation. usage of every peer: tsx PEER.ts [OWN ARGUMENTS] INPUTS.safetensors THREADS VARIANT */
+/**
+ * A peer's side of the conversation. usage of every peer: tsx PEER.ts [OWN ARGUMENTS]
+ * INPUTS.safetensors THREADS VARIANT
+ */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Hello, Prepared, Request, Task, Timed } from "../protocol.ts";

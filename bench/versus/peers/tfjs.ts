@@ -1,9 +1,9 @@
 /**
  * TensorFlow.js's side. usage: tsx tfjs.ts wasm|cpu INPUTS THREADS VARIANT
  *
- * "as its docs say" differentiates the loss with tf.variableGrads. "gradients by hand" is what its wasm backend needs in order to
- * train a convolution at all: see tfjs_gradients.ts. The mask is ready before the clock starts, since tf.randomUniform draws its
- * numbers in plain JavaScript.
+ * "as its docs say" differentiates the loss with tf.variableGrads. "gradients by hand" is what its wasm
+ * backend needs in order to train a convolution at all: see tfjs_gradients.ts. The mask is ready before the
+ * clock starts, since tf.randomUniform draws its numbers in plain JavaScript.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
@@ -16,7 +16,10 @@ export type Weights = Record<string, tf.Variable>;
 const toNhwc = ({ data, shape }: Input) =>
   tf.tidy(() => tf.transpose(tf.tensor(data, shape as [number, number, number, number]), [0, 2, 3, 1]) as tf.Tensor4D);
 
-/** PyTorch's layouts to tfjs's: [out, in, h, w] to [h, w, in, out]; transposed ones are [in, out, h, w], to [h, w, out, in]. */
+/**
+ * PyTorch's layouts to tfjs's: [out, in, h, w] to [h, w, in, out]; transposed ones are
+ * [in, out, h, w], to [h, w, out, in].
+ */
 function toWeights(inputs: Inputs): Weights {
   const names = Object.keys(inputs).filter((name) => name.endsWith(".weight") || name.endsWith(".bias"));
   return Object.fromEntries(

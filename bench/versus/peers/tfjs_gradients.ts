@@ -1,11 +1,12 @@
 /**
- * The training step's gradients by hand in tfjs's own operations, as fast as its wasm backend can be made to compute them: that
- * backend has no gradient of a convolution's filter. What is fast there is conv2d and a matrix product without transposed
- * operands (XNNPACK), so everything heavy is put into these forms:
+ * The training step's gradients by hand in tfjs's own operations, as fast as its wasm backend can be made to
+ * compute them: that backend has no gradient of a convolution's filter. What is fast there is conv2d and a
+ * matrix product without transposed operands (XNNPACK), so everything heavy is put into these forms:
  *
  * - gradient of a convolution's input: a convolution with the turned filter;
  * - gradient of its filter: a convolution of x with dy as the filter, images and channels exchanged;
- * - the transposed convolutions of stride 2 and kernel 2 do not overlap: matrix products, and a transposition of the pixels.
+ * - the transposed convolutions of stride 2 and kernel 2 do not overlap: matrix products, and a
+ *   transposition of the pixels.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Weights } from "./tfjs.ts";

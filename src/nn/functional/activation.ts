@@ -52,8 +52,9 @@ export function elu(x: Tensor, options?: EluOptions): Tensor {
 }
 
 /**
- * Gaussian error linear unit: `x Φ(x)` of the normal distribution function Φ. Matches `torch.nn.functional.gelu`.
- * Off by at most 3e-7; so below -5, where it comes near 0, few digits are left, as in PyTorch.
+ * Gaussian error linear unit: `x Φ(x)` of the normal distribution function Φ. Matches
+ * `torch.nn.functional.gelu`. Off by at most 3e-7; so below -5, where it comes near 0, few digits
+ * are left, as in PyTorch.
  * @param options `approximate`: "none" (default), or "tanh" for `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`
  * @see Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
  * @example

@@ -16,14 +16,15 @@ export interface AttentionOptions {
 }
 
 /**
- * `softmax(q kᵀ · scale + mask) v`: each query's mean of the values, weighted by how well their keys match. Matches
- * `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives 0, and no gradient, as in PyTorch from 2.5
- * on (NaN before).
+ * `softmax(q kᵀ · scale + mask) v`: each query's mean of the values, weighted by how well their keys match.
+ * Matches `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives 0, and
+ * no gradient, as in PyTorch from 2.5 on (NaN before).
  *
  * @param q [..., L, E]
  * @param k [..., S, E]
  * @param v [..., S, Ev]
- * @param options `attnMask` null, `dropoutP` 0 (not only in training: pass 0 for evaluation), `isCausal` false, `scale` 1 / √E
+ * @param options `attnMask` null, `dropoutP` 0 (not only in training: pass 0 for evaluation),
+ *   `isCausal` false, `scale` 1 / √E
  * @returns [..., L, Ev]
  * @throws ShapeError when shapes do not fit; OptionError for bad options.
  * see: Vaswani et al., Attention is all you need, 2017
@@ -73,8 +74,8 @@ function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
 }
 
 /**
- * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). Where none of a row is, its weights are 0: the
- * quotient 0 / 0 would carry NaN into all gradients.
+ * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). Where none of a row
+ * is, its weights are 0: the quotient 0 / 0 would carry NaN into all gradients.
  */
 export function softmaxOver(visible: Tensor, scores: Tensor): Tensor {
   const masked = scores.where(visible, -Infinity);

@@ -24,8 +24,8 @@ function readDropout(op: string, options: DropoutOptions | undefined): Required<
 }
 
 /**
- * Each element becomes 0 with probability `p`; the others are divided by `1 - p`. Matches `torch.nn.functional.dropout`,
- * but what is dropped is 0 even if it was NaN or infinite.
+ * Each element becomes 0 with probability `p`; the others are divided by `1 - p`. Matches
+ * `torch.nn.functional.dropout`, but what is dropped is 0 even if it was NaN or infinite.
  *
  * @throws OptionError for p outside [0, 1].
  * @example

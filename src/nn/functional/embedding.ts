@@ -3,13 +3,15 @@ import { Embedding, OneHot } from "../../ops/movement/indexing.ts";
 import { apply, type Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {
-  /** A row of `weight` that gets no gradient; negative counts from the end. Default null: every row gets one. */
+  /**
+   * A row of `weight` that gets no gradient; negative counts from the end. Default null: every row gets one.
+   */
   paddingIdx?: number | null;
 }
 
 /**
- * Rows of `weight` `[V,D]` named by `index` `[...]` (int32): `[...,D]`. Gradients of a row named several times are added in the
- * order of the index. Matches `torch.nn.functional.embedding`.
+ * Rows of `weight` `[V,D]` named by `index` `[...]` (int32): `[...,D]`. Gradients of a row named several
+ * times are added in the order of the index. Matches `torch.nn.functional.embedding`.
  *
  * @throws OptionError for an index outside [0, V), DTypeError where it is not int32.
  * @example
@@ -25,8 +27,8 @@ export function embedding(index: Tensor, weight: Tensor, options?: EmbeddingOpti
 }
 
 /**
- * For each index (int32) a vector of `numClasses` int32 zeros with a one at that place: `[...,numClasses]`. Matches
- * `torch.nn.functional.one_hot`.
+ * For each index (int32) a vector of `numClasses` int32 zeros with a one at that place: `[...,numClasses]`.
+ * Matches `torch.nn.functional.one_hot`.
  *
  * @param numClasses default -1: one more than the largest index.
  * @throws OptionError for an index outside [0, numClasses).

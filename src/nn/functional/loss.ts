@@ -19,7 +19,8 @@ function readReduction(op: string, options: LossOptions | undefined): { reductio
 }
 
 /**
- * Mean squared error, `(input - target)²`. Matches `torch.nn.functional.mse_loss`, but shapes must be equal (no broadcasting).
+ * Mean squared error, `(input - target)²`. Matches `torch.nn.functional.mse_loss`, but shapes must be
+ * equal (no broadcasting).
  *
  * @throws ShapeError when the shapes differ.
  * @example
@@ -48,8 +49,8 @@ export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Te
 }
 
 /**
- * `d² / (2 beta)` where `d = |input - target| < beta`, else `d - beta / 2`. Matches `torch.nn.functional.smooth_l1_loss`,
- * but shapes must be equal.
+ * `d² / (2 beta)` where `d = |input - target| < beta`, else `d - beta / 2`. Matches
+ * `torch.nn.functional.smooth_l1_loss`, but shapes must be equal.
  *
  * @param options `reduction`; `beta` >= 0 (default 1; 0 is `l1Loss`).
  * @throws ShapeError when the shapes differ.
@@ -72,9 +73,9 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
 }
 
 /**
- * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, logarithms not below -100. Matches
- * `torch.nn.functional.binary_cross_entropy`. With logits use `binaryCrossEntropyWithLogits`, which is stable. The
- * bound holds for the target's gradient as well (PyTorch's is infinite there).
+ * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, logarithms not below -100.
+ * Matches `torch.nn.functional.binary_cross_entropy`. With logits use `binaryCrossEntropyWithLogits`, which
+ * is stable. The bound holds for the target's gradient as well (PyTorch's is infinite there).
  *
  * @param input probabilities in [0, 1]; @param target of the same shape, in [0, 1]
  * @param options `reduction`; `weight` of the terms, broadcast to the input's shape.
@@ -100,7 +101,8 @@ export function binaryCrossEntropy(
  * Binary cross entropy of logits, `w ((1 - t) x + (1 + (p - 1) t) log(1 + e^-x))`, stable for any x. Matches
  * `torch.nn.functional.binary_cross_entropy_with_logits`.
  *
- * @param options `reduction`; `weight` w of the terms and `posWeight` p of positive answers, each broadcast to the input's shape.
+ * @param options `reduction`; `weight` w of the terms and `posWeight` p of positive answers, each
+ *   broadcast to the input's shape.
  * @throws ShapeError when the shapes of input and target differ.
  * @example
  * ```ts
@@ -124,12 +126,12 @@ export function binaryCrossEntropyWithLogits(
 }
 
 /**
- * Kullback-Leibler divergence, `t (log t - x)` for log-probabilities x = `input`. Matches `torch.nn.functional.kl_div`,
- * but beside a target of 0 term and gradient are 0 for an infinite x too.
+ * Kullback-Leibler divergence, `t (log t - x)` for log-probabilities x = `input`. Matches
+ * `torch.nn.functional.kl_div`, but beside a target of 0 term and gradient are 0 for an infinite x too.
  *
  * @param target probabilities, or their logarithms where `logTarget`
- * @param options `reduction`: `"mean"` (the default, over all elements), `"batchmean"` (the mathematical divergence: the sum
- *   divided by the first dimension), `"sum"` or `"none"`; `logTarget` (default false).
+ * @param options `reduction`: `"mean"` (the default, over all elements), `"batchmean"` (the mathematical
+ *   divergence: the sum divided by the first dimension), `"sum"` or `"none"`; `logTarget` (default false).
  * @throws ShapeError when the shapes differ.
  * @example
  * ```ts
@@ -167,8 +169,9 @@ export interface CrossEntropyLossOptions extends LossOptions {
  *
  * @param input logits [N,C], [N,C,d1,...] or [C]
  * @param target int32 class indices [N], [N,d1,...] or []; or float32 probabilities of the input's shape
- * @param options `weight` [C]; `ignoreIndex` (default -100; for class indices only); `labelSmoothing` (default 0);
- *   `reduction`: `"mean"` divides by the sum of the weights of the targets counted (with probabilities: by their number).
+ * @param options `weight` [C]; `ignoreIndex` (default -100; for class indices only); `labelSmoothing`
+ *   (default 0); `reduction`: `"mean"` divides by the sum of the weights of the targets counted (with
+ *   probabilities: by their number).
  * @throws ShapeError when the shapes do not fit; OptionError for a class outside [0, C).
  * @example
  * ```ts

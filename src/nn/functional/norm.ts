@@ -38,8 +38,8 @@ export function layerNorm(x: Tensor, normalizedShape: readonly number[], options
 }
 
 /**
- * `(x - mean) / √(var + eps) * weight + bias`, mean and (biased) variance of each group of channels of each image. Matches
- * `torch.nn.functional.group_norm`.
+ * `(x - mean) / √(var + eps) * weight + bias`, mean and (biased) variance of each group of channels of each
+ * image. Matches `torch.nn.functional.group_norm`.
  *
  * @param x [N,C,...]
  * @param numGroups divides C; with C groups it is instance normalization
@@ -60,13 +60,16 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): 
 /**
  * `(x - mean) / √(var + eps) * weight + bias` for each channel. Matches `torch.nn.functional.batch_norm`.
  *
- * In training, mean and (biased) variance are those of the batch, and `runningMean` and `runningVar`, where given, are updated in
- * place: `running = (1 - momentum) running + momentum batch`, with the unbiased variance. Otherwise they are used.
+ * In training, mean and (biased) variance are those of the batch, and `runningMean` and `runningVar`,
+ * where given, are updated in
+ * place: `running = (1 - momentum) running + momentum batch`, with the unbiased variance.
+ * Otherwise they are used.
  *
  * @param x [N,C], [N,C,L], [N,C,H,W] …
- * @param options `weight` and `bias` [C]; `training` (default false); `momentum` (default 0.1); `eps` (default 1e-5).
- * @throws ShapeError when the shapes do not fit, or for one value a channel in training; OptionError without running statistics
- *   outside training.
+ * @param options `weight` and `bias` [C]; `training` (default false); `momentum`
+ *   (default 0.1); `eps` (default 1e-5).
+ * @throws ShapeError when the shapes do not fit, or for one value a channel in training; OptionError without
+ *   running statistics outside training.
  * @example
  * ```ts
  * import { nn, tensor, zeros } from "wasmgrad";
@@ -98,8 +101,8 @@ export function batchNorm(
 }
 
 /**
- * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`; powers do not over- or underflow on the way, where
- * PyTorch's do.
+ * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`; powers do not over- or
+ * underflow on the way, where PyTorch's do.
  *
  * @param options `p` > 0 (default 2); `dim` (default 1); `eps` (default 1e-12).
  * @throws OptionError when `dim` is out of range or p is not positive.
@@ -129,7 +132,9 @@ function largestMagnitude(x: Tensor, dim: number): Tensor {
   return size.where(size.gt(0).logicalAnd(size.isFinite()), 1);
 }
 
-/** `x ^ p` for x >= 0, with the gradient 0 at 0, where a root's is infinite and would give NaN further down. */
+/**
+ * `x ^ p` for x >= 0, with the gradient 0 at 0, where a root's is infinite and would give NaN further down.
+ */
 function powerFlatAtZero(x: Tensor, p: number): Tensor {
   if (p >= 1) return p === 1 ? x : x.pow(p);
   const nonzero = x.ne(0);

@@ -4,13 +4,18 @@ import { apply, type Tensor } from "../../tensor/tensor.ts";
 export type { PadOptions };
 
 /**
- * Elements added before and after dimensions; negative amounts take some away. Matches `torch.nn.functional.pad`, for any dimensions.
+ * Elements added before and after dimensions; negative amounts take some away. Matches
+ * `torch.nn.functional.pad`, for any dimensions.
  *
- * "circular" takes away first and wraps what is left; "reflect" and "replicate" show what x holds beside the end, taken away or not.
+ * "circular" takes away first and wraps what is left; "reflect" and "replicate" show what x holds beside
+ * the end, taken away or not.
  *
- * @param padding `[before, after]` of the last dimension, then of the one before it, and so on: `[left, right, top, bottom]`.
- * @param options `mode` ("constant", "reflect", "replicate" or "circular"; default "constant") and, for constant, `value` (default 0).
- * @throws ShapeError where more is taken away, reflected or wrapped than there is; OptionError for bad `padding`.
+ * @param padding `[before, after]` of the last dimension, then of the one before it, and so on:
+ *   `[left, right, top, bottom]`.
+ * @param options `mode` ("constant", "reflect", "replicate" or "circular"; default "constant") and, for
+ *   constant, `value` (default 0).
+ * @throws ShapeError where more is taken away, reflected or wrapped than there is;
+ *   OptionError for bad `padding`.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

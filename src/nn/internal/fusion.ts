@@ -27,7 +27,10 @@ function isPooling2x2(module: Module | undefined): boolean {
   return is(module.kernelSize, 2) && is(stride ?? 2, 2) && is(padding, 0) && is(dilation, 1) && !ceilMode;
 }
 
-/** Runs modules from number `first` on as one pass where there is one that gives what they give one after the other. */
+/**
+ * Runs modules from number `first` on as one pass where there is one that gives what they
+ * give one after the other.
+ */
 export function forwardFused(modules: Readonly<Record<number, Module>>, first: number, x: Tensor): Fused | null {
   const module = modules[first];
   if (!isPlain(modules[first + 1], ReLU)) return null;

@@ -19,7 +19,8 @@ import { logSoftmax, softmax } from "../functional/softmax.ts";
 import { formatGiven } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 
-// the ops made and dropped in these constructors check the options: a bad one is refused here, not at the first forward()
+// the ops made and dropped in these constructors check the options: a bad one is refused here,
+// not at the first forward()
 
 /** `max(x, 0)`. Matches `torch.nn.ReLU`. */
 export class ReLU extends Module {
@@ -106,7 +107,10 @@ export class Tanh extends Module {
   }
 }
 
-/** `ln(1 + e^(beta x)) / beta`, and x itself above `threshold`. Matches `torch.nn.Softplus`: `beta` 1, `threshold` 20. */
+/**
+ * `ln(1 + e^(beta x)) / beta`, and x itself above `threshold`. Matches `torch.nn.Softplus`:
+ * `beta` 1, `threshold` 20.
+ */
 export class Softplus extends Module {
   readonly options: Readonly<SoftplusOptions>;
 

@@ -32,9 +32,9 @@ export interface AttendOptions {
 }
 
 /**
- * Attention of several heads (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ` with Q, K, V projected by thirds of
- * one weight. Matches `torch.nn.MultiheadAttention`, but that a query for which all keys are masked gets the value 0 before the last
- * projection, and passes no gradient on; there it gets NaN.
+ * Attention of several heads (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ` with Q, K, V
+ * projected by thirds of one weight. Matches `torch.nn.MultiheadAttention`, but that a query for which all
+ * keys are masked gets the value 0 before the last projection, and passes no gradient on; there it gets NaN.
  *
  * @example
  * ```ts
@@ -90,8 +90,10 @@ export class MultiheadAttention extends Module {
   }
 
   /**
-   * @param query [L, N, E], and `key`, `value` [S, N, E] ([N, L, E] and [N, S, E] with `batchFirst`), or without a batch [L, E], [S, E]
-   * @returns the result in the query's shape, and the weights ([N, L, S], or [N, heads, L, S] where not averaged) or null.
+   * @param query [L, N, E], and `key`, `value` [S, N, E] ([N, L, E] and [N, S, E] with `batchFirst`), or
+   *   without a batch [L, E], [S, E]
+   * @returns the result in the query's shape, and the weights ([N, L, S], or [N, heads, L, S]
+   *   where not averaged) or null.
    */
   override forward(query: Tensor, key: Tensor, value: Tensor, options?: AttendOptions): [Tensor, Tensor | null] {
     const { attnMask, keyPaddingMask, needWeights, averageAttnWeights } = readOptions(

@@ -4,7 +4,10 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { forwardFused } from "../internal/fusion.ts";
 import { checkOutput, Module } from "../module.ts";
 
-/** Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are no part of the sequence. */
+/**
+ * Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are
+ * no part of the sequence.
+ */
 abstract class ModuleSequence extends Module implements Iterable<Module> {
   [index: number]: Module;
 
@@ -47,10 +50,11 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 }
 
 /**
- * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`, but that modules which a
- * subclass keeps in fields of its own do not run with them.
+ * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`, but
+ * that modules which a subclass keeps in fields of its own do not run with them.
  *
- * Where a faster pass computes several of them at once (a convolution, its ReLU and its max pooling), it is taken.
+ * Where a faster pass computes several of them at once (a convolution, its ReLU and its
+ * max pooling), it is taken.
  *
  * @example
  * ```ts
@@ -84,7 +88,8 @@ function listOf(modules: Iterable<Module>): Module[] {
 }
 
 /**
- * A list of modules whose parameters are found; it has no `forward` of its own. Matches `torch.nn.ModuleList`.
+ * A list of modules whose parameters are found; it has no `forward` of its own.
+ * Matches `torch.nn.ModuleList`.
  *
  * @example
  * ```ts

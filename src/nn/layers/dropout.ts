@@ -18,8 +18,8 @@ abstract class DropoutBase extends Module {
 }
 
 /**
- * While training, zeroes each element with probability p and divides the others by 1 − p; after `eval()` gives its input.
- * Matches `torch.nn.Dropout`.
+ * While training, zeroes each element with probability p and divides the others by 1 − p; after `eval()`
+ * gives its input. Matches `torch.nn.Dropout`.
  *
  * @example
  * ```ts

@@ -8,10 +8,11 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
 /**
- * A table of `numEmbeddings` learnt vectors: int32 indices [...] give [..., embeddingDim]. Starts normal(0, 1). Matches
- * `torch.nn.Embedding`.
+ * A table of `numEmbeddings` learnt vectors: int32 indices [...] give [..., embeddingDim]. Starts
+ * normal(0, 1). Matches `torch.nn.Embedding`.
  *
- * @param options `paddingIdx`: a row that starts as zeros and gets no gradient (negative counts from the end). Default none.
+ * @param options `paddingIdx`: a row that starts as zeros and gets no gradient (negative counts
+ *   from the end). Default none.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

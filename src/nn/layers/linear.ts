@@ -11,8 +11,8 @@ export interface LinearOptions {
 }
 
 /**
- * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias start uniform in ±1/√inFeatures. Matches
- * `torch.nn.Linear`.
+ * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias start uniform in
+ * ±1/√inFeatures. Matches `torch.nn.Linear`.
  *
  * @example
  * ```ts

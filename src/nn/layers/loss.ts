@@ -62,7 +62,10 @@ export class L1Loss extends Loss<Required<LossOptions>> {
 
 export type SmoothL1LossOptions = LossOptions & { beta?: number };
 
-/** Squares of small differences, magnitudes of large ones. Matches `torch.nn.SmoothL1Loss`; see `functional.smoothL1Loss`. */
+/**
+ * Squares of small differences, magnitudes of large ones. Matches `torch.nn.SmoothL1Loss`; see
+ * `functional.smoothL1Loss`.
+ */
 export class SmoothL1Loss extends Loss<Required<SmoothL1LossOptions>> {
   constructor(options?: SmoothL1LossOptions) {
     super("SmoothL1Loss", options, { ...MEAN, beta: 1 });
@@ -76,7 +79,10 @@ export class SmoothL1Loss extends Loss<Required<SmoothL1LossOptions>> {
 
 export type BCELossOptions = LossOptions & { weight?: Tensor | null };
 
-/** Cross entropy of probabilities and 0/1 targets. Matches `torch.nn.BCELoss`; see `functional.binaryCrossEntropy`. */
+/**
+ * Cross entropy of probabilities and 0/1 targets. Matches `torch.nn.BCELoss`; see
+ * `functional.binaryCrossEntropy`.
+ */
 export class BCELoss extends Loss<Required<BCELossOptions>> {
   weight: Tensor | null;
 
@@ -92,7 +98,10 @@ export class BCELoss extends Loss<Required<BCELossOptions>> {
 
 export type BCEWithLogitsLossOptions = BCELossOptions & { posWeight?: Tensor | null };
 
-/** Sigmoid and cross entropy in one. Matches `torch.nn.BCEWithLogitsLoss`; see `functional.binaryCrossEntropyWithLogits`. */
+/**
+ * Sigmoid and cross entropy in one. Matches `torch.nn.BCEWithLogitsLoss`; see
+ * `functional.binaryCrossEntropyWithLogits`.
+ */
 export class BCEWithLogitsLoss extends Loss<Required<BCEWithLogitsLossOptions>> {
   static override readonly stateNames = { posWeight: "pos_weight" };
   weight: Tensor | null;

@@ -12,7 +12,10 @@ import type { Parameter } from "../parameter.ts";
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Weight of a batch in the running statistics, in [0, 1]; null makes them the plain mean over all batches. Default 0.1. */
+  /**
+   * Weight of a batch in the running statistics, in [0, 1]; null makes them the plain mean over
+   * all batches. Default 0.1.
+   */
   momentum?: number | null;
   /** Whether there are a weight and a bias for each channel. Default true. */
   affine?: boolean;
@@ -101,8 +104,8 @@ abstract class BatchNorm extends Module {
 }
 
 /**
- * Normalizes each channel of [N, C, H, W] over the batch while training, by running statistics after `eval()`. Matches
- * `torch.nn.BatchNorm2d`; see `functional.batchNorm`.
+ * Normalizes each channel of [N, C, H, W] over the batch while training, by running statistics after
+ * `eval()`. Matches `torch.nn.BatchNorm2d`; see `functional.batchNorm`.
  *
  * @example
  * ```ts

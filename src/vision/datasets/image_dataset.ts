@@ -24,9 +24,9 @@ export interface ChannelStatistics {
 }
 
 /**
- * A data set of labelled images, kept as uint8 [N,C,H,W] in WebAssembly memory. A batch is gathered, converted to float32 in
- * [0, 1] and normalised by one kernel; other transforms run on the batch afterwards. `CIFAR10` is one; `fromBytes` makes
- * others.
+ * A data set of labelled images, kept as uint8 [N,C,H,W] in WebAssembly memory. A batch is gathered,
+ * converted to float32 in [0, 1] and normalised by one kernel; other transforms run on the batch afterwards.
+ * `CIFAR10` is one; `fromBytes` makes others.
  */
 export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]> {
   /** Names of the classes, by label. */
@@ -62,8 +62,9 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
    * A data set of your own images.
    *
    * @param pixels all pixels, image after image: a Uint8Array, an ArrayBuffer, or what else has bytes.
-   * @param options `shape` [N,C,H,W]; `labels`, one an image; `classes`, their names (default: none, labels are 0 and more);
-   *   `layout` of an image's bytes: "CHW" (default) or "HWC", channels side by side; `transform`, as for `CIFAR10`.
+   * @param options `shape` [N,C,H,W]; `labels`, one an image; `classes`, their names (default: none, labels
+   *   are 0 and more); `layout` of an image's bytes: "CHW" (default) or "HWC", channels side by side;
+   *   `transform`, as for `CIFAR10`.
    * @throws DataError for a number of bytes or labels that does not fit the shape.
    * @example
    * ```ts
@@ -151,8 +152,8 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 
   /**
-   * Mean and standard deviation of each channel over all pixels in [0, 1], before any transform: what `transforms.normalize`
-   * takes. Exact sums, in one pass.
+   * Mean and standard deviation of each channel over all pixels in [0, 1], before any transform: what
+   * `transforms.normalize` takes. Exact sums, in one pass.
    */
   statistics(): ChannelStatistics {
     this.#checkReleased();
@@ -162,7 +163,9 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     });
   }
 
-  /** Gives the memory back. Not needed at the end of a program or where the data set is no longer reachable. */
+  /**
+   * Gives the memory back. Not needed at the end of a program or where the data set is no longer reachable.
+   */
   release(): void {
     this.#images.release();
   }

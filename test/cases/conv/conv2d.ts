@@ -44,7 +44,10 @@ function conv2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
   });
 }
 
-/** Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no panel, blocks of filters. */
+/**
+ * Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no
+ * panel, blocks of filters.
+ */
 const winograd: ConvCase[] = [
   { x: [2, 32, 5, 6], filters: 32, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 17, 9, 5], filters: 18, kernel: [3, 3], padding: [1, 1], bias: true },
@@ -53,14 +56,18 @@ const winograd: ConvCase[] = [
   { x: [1, 2, 1, 2], filters: 9, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [70, 2, 4, 4], filters: 3, kernel: [3, 3], padding: [1, 1] },
   { x: [2, 3, 6, 13], filters: 4, kernel: [3, 3], padding: [0, 2], bias: true },
-  // more than one block of filters, forward and for either gradient, the last one cut; in one chunk of images and in two
+  // more than one block of filters, forward and for either gradient, the last one cut; in one
+  // chunk of images and in two
   { x: [1, 3, 5, 6], filters: 70, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 70, 4, 5], filters: 3, kernel: [3, 3], padding: [1, 1] },
   { x: [33, 2, 8, 8], filters: 34, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [17, 34, 8, 8], filters: 2, kernel: [3, 3], padding: [1, 1] },
 ];
 
-/** One input channel a group: strides that sort columns by phase, rows and columns that fill no block, padding beyond the kernel. */
+/**
+ * One input channel a group: strides that sort columns by phase, rows and columns that fill no block,
+ * padding beyond the kernel.
+ */
 const depthwise: ConvCase[] = [
   { x: [2, 3, 9, 11], filters: 3, kernel: [3, 3], padding: [1, 1], groups: 3, bias: true },
   { x: [2, 3, 9, 12], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], groups: 3, bias: true },
@@ -119,8 +126,10 @@ const cases: ConvCase[] = [
   { x: [3, 8, 6, 6], filters: 16, kernel: [1, 1] },
   { x: [2, 6, 7, 7], filters: 4, kernel: [5, 5], padding: [2, 2], groups: 2, bias: true },
   { x: [2, 4, 9, 7], filters: 4, kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 4, bias: true },
-  { x: [2, 3, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1], groups: 3 }, // depthwise, two filters a channel
-  { x: [1, 2, 10, 6], filters: 3, kernel: [2, 3], stride: [3, 4], padding: [0, 1], bias: true }, // stride over kernel
+  // depthwise, two filters a channel
+  { x: [2, 3, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1], groups: 3 },
+  // stride over kernel
+  { x: [1, 2, 10, 6], filters: 3, kernel: [2, 3], stride: [3, 4], padding: [0, 1], bias: true },
   { x: [1, 2, 11, 13], filters: 3, kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [2, 0] },
   { x: [1, 1, 5, 17], filters: 9, kernel: [1, 5], padding: [0, 2], bias: true },
   { x: [0, 3, 5, 5], filters: 4, kernel: [3, 3], bias: true },
@@ -141,7 +150,8 @@ const transposed: ConvCase[] = [
   { x: [1, 2, 5, 12], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
   { x: [1, 2, 3, 5], filters: 1, kernel: [2, 2], stride: [2, 2], outputPadding: [1, 0] },
   { x: [2, 4, 3, 5], filters: 6, kernel: [3, 3], stride: [1, 2], groups: 2, padding: [0, 1], bias: true },
-  { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true }, // holes
+  // holes
+  { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true },
   { x: [1, 2, 3, 4], filters: 3, kernel: [3, 2], dilation: [2, 3], outputPadding: [1, 2], padding: [1, 1] },
   { x: [0, 3, 5, 5], filters: 4, kernel: [2, 2], stride: [2, 2], bias: true },
 ];
@@ -171,8 +181,8 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
       inputs: [{ shape: x }, { shape: weight, low: -1, high: 1 }, ...(bias ? [{ shape: [filters] }] : [])],
       run: (input, w, b) => forcing(algorithm, () => F[op](input, w, b ?? null, options)),
       reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
-      // F(4x4,3x3) multiplies by up to 8 and divides again: its error is about ten times that of a direct sum. It goes with the terms,
-      // and where many are added single sums come out small
+      // F(4x4,3x3) multiplies by up to 8 and divides again: its error is about ten times that of a direct
+      // sum. It goes with the terms, and where many are added single sums come out small
       tolerance: algorithm === "winograd" || algorithm === "fewChannels" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
       gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
     };
@@ -190,7 +200,10 @@ function maxPool2x2(x: Ref): Ref {
   });
 }
 
-/** For the passes that pool: odd sizes, rows of windows that fill no vector, more windows than are gathered at a time, taps in one block and several. */
+/**
+ * For the passes that pool: odd sizes, rows of windows that fill no vector, more windows than are gathered at
+ * a time, taps in one block and several.
+ */
 const pooled: ConvCase[] = [
   { x: [2, 3, 8, 8], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 1, 2, 2], filters: 1, kernel: [1, 1], bias: true },

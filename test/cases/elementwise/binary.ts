@@ -1,7 +1,10 @@
 import { maximum, minimum, pow, type Tensor, where } from "wasmgrad";
 import { at, build, type InputSpec, type OpCase, type Ref } from "../case.ts";
 
-/** Pairs of shapes that reach every path: equal, scalar, row, column, channel, general, odd sizes, nothing at all. */
+/**
+ * Pairs of shapes that reach every path: equal, scalar, row, column, channel, general,
+ * odd sizes, nothing at all.
+ */
 const SHAPES: [number[], number[]][] = [
   [[], []],
   [[1], []],

@@ -23,7 +23,10 @@ const positive = { low: 0.3, high: 5 };
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-/** The error function, by the series 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (2n+1)!!, whose terms are all of one sign. */
+/**
+ * The error function, by the series 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (2n+1)!!, whose
+ * terms are all of one sign.
+ */
 export function erf(x: number): number {
   if (Number.isNaN(x) || Math.abs(x) > 6) return x > 0 ? 1 : x < 0 ? -1 : x;
   let term = x;

@@ -5,7 +5,10 @@ import { at, build, type OpCase, type Ref } from "../case.ts";
 
 const [SEED, EPOCH, VIEW] = [2 ** 40 + 3, 5, 1];
 
-/** The numbers of image `index`: Philox under a key that is itself drawn from Philox. (random.test.ts checks Philox's own answers.) */
+/**
+ * The numbers of image `index`: Philox under a key that is itself drawn from Philox. (random.test.ts
+ * checks Philox's own answers.)
+ */
 export function chances(index: number, step = 0) {
   const philox = (counter: number[], low: number, high: number, word: number) => {
     const [c0, c1, c2, c3] = counter;

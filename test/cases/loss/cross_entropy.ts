@@ -33,7 +33,10 @@ const lines: Line[] = [
   { shape: [0, 3] },
 ];
 
-/** PyTorch's definition: terms of class indices, divided by the weights of the targets counted where the mean is asked for. */
+/**
+ * PyTorch's definition: terms of class indices, divided by the weights of the targets counted
+ * where the mean is asked for.
+ */
 function reference(logP: Ref, target: Ref, weight: Ref, line: Line): Ref {
   const { shape, labelSmoothing = 0, ignoreIndex, reduction = "mean" } = line;
   const dim = shape.length === 1 ? 0 : 1;

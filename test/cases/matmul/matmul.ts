@@ -94,7 +94,8 @@ const pairs: [number[], number[]][] = [
     [1, 4, 3],
     [5, 3, 2],
   ],
-  // read where they lie: one row, few rows, few columns that are turned, short sums, more than one block of depth
+  // read where they lie: one row, few rows, few columns that are turned, short sums,
+  // more than one block of depth
   [
     [1, 70],
     [70, 75],

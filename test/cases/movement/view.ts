@@ -1,7 +1,9 @@
 import type { Tensor } from "wasmgrad";
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
-/** A case of an op that moves elements: element `index` of the result is element `source(index)` of the input. */
+/**
+ * A case of an op that moves elements: element `index` of the result is element `source(index)` of the input.
+ */
 function moving(
   name: string,
   shape: number[],

@@ -4,7 +4,10 @@ import type { InputSpec, OpCase, Ref } from "../case.ts";
 const F = nn.functional;
 const EPS = 1e-5;
 
-/** Normalizes elements that have the same `group`, then applies the weight and bias of their `part`; all by element number. */
+/**
+ * Normalizes elements that have the same `group`, then applies the weight and bias of their
+ * `part`; all by element number.
+ */
 function reference(x: Ref, group: (i: number) => number, part: (i: number) => number, weight?: Ref, bias?: Ref): Ref {
   const members = new Map<number, number[]>();
   x.data.forEach((_, i) => {

@@ -12,7 +12,10 @@ interface Window {
   ceilMode?: boolean;
 }
 
-/** Calls `reduce` with the positions of each window (row, column; also those outside) and what is in the plane there. */
+/**
+ * Calls `reduce` with the positions of each window (row, column; also those outside) and
+ * what is in the plane there.
+ */
 function pool(x: Ref, w: Window, reduce: (inside: number[], top: number, left: number) => number): Ref {
   const { kernel, stride = kernel, padding = [0, 0], dilation = [1, 1], ceilMode = false } = w;
   const rank = x.shape.length;

@@ -35,7 +35,10 @@ const asList = (dim: number | number[] | undefined, rank: number): number[] => {
   return (Array.isArray(dim) ? dim : [dim]).map((d) => (d < 0 ? d + Math.max(rank, 1) : d));
 };
 
-/** Gathers, for each element of the result, the values that are reduced to it, and reduces them with `combine`. */
+/**
+ * Gathers, for each element of the result, the values that are reduced to it, and
+ * reduces them with `combine`.
+ */
 export function referenceReduce(
   x: Ref,
   dim: number | number[] | undefined,

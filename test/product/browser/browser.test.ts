@@ -1,6 +1,7 @@
 /**
- * The package in headless Chromium: bundled without configuration, it trains to the same bits as in Node, with threads on a
- * cross-origin isolated page and without them elsewhere. CHROMIUM names the browser (default: the system's chromium).
+ * The package in headless Chromium: bundled without configuration, it trains to the same bits as in Node,
+ * with threads on a cross-origin isolated page and without them elsewhere. CHROMIUM names the browser
+ * (default: the system's chromium).
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,6 +1,6 @@
 /**
- * Pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server that it came from. CHROMIUM and
- * FIREFOX name the browsers (default: the system's).
+ * Pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server that
+ * it came from. CHROMIUM and FIREFOX name the browsers (default: the system's).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -57,7 +57,10 @@ function startBrowser(name: BrowserName, profile: string, url: string): ChildPro
   return spawn(COMMANDS[name], [...args, url], { stdio: "ignore", detached: true });
 }
 
-/** Opens a page whose files `serve` gives, with these headers, and resolves to what it posts to /answer (as JSON). */
+/**
+ * Opens a page whose files `serve` gives, with these headers, and resolves to what it
+ * posts to /answer (as JSON).
+ */
 export async function askPage(
   name: BrowserName,
   headers: Record<string, string>,

@@ -1,4 +1,5 @@
-// Run in a project that installed the package: trains a small network with what every entry offers, and prints its loss.
+// Run in a project that installed the package: trains a small network with what every entry
+// offers, and prints its loss.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { manualSeed, memory, nn, optim, rand, tensor } from "wasmgrad";

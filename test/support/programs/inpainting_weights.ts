@@ -1,8 +1,9 @@
 import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads } from "wasmgrad";
 
 /**
- * Trains the inpainting autoencoder for some steps and returns the SHA-256 of its weights, and how many threads there may
- * be. For Node and browsers: between steps the event loop may run, since browsers start workers only then.
+ * Trains the inpainting autoencoder for some steps and returns the SHA-256 of its weights, and how many
+ * threads there may be. For Node and browsers: between steps the event loop may run, since browsers
+ * start workers only then.
  */
 export async function inpaintingWeights(steps: number, threads?: number): Promise<{ digest: string; threads: number }> {
   if (threads !== undefined) setNumThreads(threads);

@@ -1,4 +1,7 @@
-/** Bundled, for other versions of Node: the weights with each number of threads, and whether fast kernels run. usage: STEPS */
+/**
+ * Bundled, for other versions of Node: the weights with each number of threads, and whether fast kernels run.
+ * usage: STEPS
+ */
 import { getNumThreads, setPrecision } from "wasmgrad";
 import { inpaintingWeights } from "./inpainting_weights.ts";
 

@@ -27,7 +27,9 @@ function train(steps: number, before: (step: number) => void): Buffer {
 
 const quiet = () => {};
 
-/** Runs `run` with workers that are made by `source` from the library's own text; `onWorker` is told of each. */
+/**
+ * Runs `run` with workers that are made by `source` from the library's own text; `onWorker` is told of each.
+ */
 async function withWorkers<T>(
   source: (text: string) => string,
   onWorker: (worker: Worker) => void,
@@ -67,8 +69,8 @@ function oneThread(): Buffer {
 const isLost = (error: unknown) => error instanceof WasmgradError && /worker thread/.test(error.message);
 
 /**
- * Workers that are ended at random moments of training, or never start: the bits of one thread, or an error that says that a worker
- * died where a kernel cannot be run again.
+ * Workers that are ended at random moments of training, or never start: the bits of one thread, or an error
+ * that says that a worker died where a kernel cannot be run again.
  */
 export async function workers(count: number, seed: number): Promise<Report> {
   const report: Report = {
@@ -112,8 +114,8 @@ function beforeChunk(text: string, statement: string): string {
 }
 
 /**
- * Workers that stall in the middle of a job, asleep or busy: for a while, which costs time only; or for ever, which gives an error that says so
- * after 15 seconds. What is computed afterwards is right again.
+ * Workers that stall in the middle of a job, asleep or busy: for a while, which costs time only; or for ever,
+ * which gives an error that says so after 15 seconds. What is computed afterwards is right again.
  */
 export async function stalls(count: number, forever: number, seed: number): Promise<Report> {
   const counts = { "workers that stall": 0, "stalled training runs": 0, "clear errors": 0, "workers that hang": 0 };
@@ -162,7 +164,10 @@ export async function stalls(count: number, forever: number, seed: number): Prom
   return report;
 }
 
-/** Workers whose kernels trap, all or from some chunk on: right bits or clear errors, few workers, and one line on the console. */
+/**
+ * Workers whose kernels trap, all or from some chunk on: right bits or clear errors, few workers, and
+ * one line on the console.
+ */
 export async function traps(count: number, seed: number): Promise<Report> {
   const counts = { "workers that trap": 0, "clear errors": 0 };
   const report: Report = { counts, failures: [] };

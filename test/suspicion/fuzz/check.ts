@@ -76,7 +76,8 @@ export function checkAgainst(
     const actual = grad ? grad.data() : new Float32Array(input.data.length);
     if (grad && String(grad.shape) !== String(input.shape))
       throw new CaseError(`${what}: gradient ${i} of another shape`);
-    // where terms of the derivative cancel, as in 1 - tanh², an error is as large as one of the larger elements
+    // where terms of the derivative cancel, as in 1 - tanh², an error is as large as
+    // one of the larger elements
     const largest = input.nodes.reduce((most, node) => Math.max(most, errors[node]), floor * largestSeed);
     checkClose(
       `${what}, gradient of input ${i} [${input.shape}]`,

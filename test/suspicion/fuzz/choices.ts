@@ -1,4 +1,7 @@
-/** Operations that choose among elements (where, gather, embedding, clamp, extrema), powers, and joined or cut shapes. */
+/**
+ * Operations that choose among elements (where, gather, embedding, clamp, extrema), powers,
+ * and joined or cut shapes.
+ */
 import { nn, stack, type Tensor, tensor, where } from "wasmgrad";
 import { makeInput } from "./check.ts";
 import { type CaseMaker, smaller, sourceOf } from "./operations.ts";

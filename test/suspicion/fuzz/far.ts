@@ -1,5 +1,6 @@
 /**
- * Windows, steps, distances, paddings and sizes up to what an int32 holds: the right value or a typed error, in little time and memory.
+ * Windows, steps, distances, paddings and sizes up to what an int32 holds: the right value or a typed error,
+ * in little time and memory.
  */
 import { memory, nn, scope, setMemoryLimit, type Tensor, tensor, WasmgradError } from "wasmgrad";
 import { CaseError, type Kind } from "./campaign.ts";
@@ -12,7 +13,10 @@ type Two = [number, number];
 
 /** More than the tensors that are made before the limit is felt. */
 const ROOM_BYTES = 2 ** 26;
-/** Time of the processor: a case that takes more loops over what it need not. The slowest take some tenths of a second. */
+/**
+ * Time of the processor: a case that takes more loops over what it need not. The slowest take
+ * some tenths of a second.
+ */
 const MOST_MS = 5000;
 
 function processorMs(): number {

@@ -97,10 +97,11 @@ function expectSame(what: string, actual: unknown, expected: unknown): void {
 }
 
 /**
- * Loads a file that an independent reader has read, or refused (null). When the library refuses it, nothing may have changed, and when it
- * loads it, `check` compares what came with what the reader has.
+ * Loads a file that an independent reader has read, or refused (null). When the library refuses it, nothing
+ * may have changed, and when it loads it, `check` compares what came with what the reader has.
  *
- * @param strict whether the library must load all that the reader has: not where states must fit what they are loaded into
+ * @param strict whether the library must load all that the reader has: not where states must fit
+ *   what they are loaded into
  */
 function loadAndCompare<T, L>(
   expected: T | null,
@@ -169,7 +170,8 @@ const FORMATS: Record<string, Format> = {
         expectSame("metadata", metadata, Object.fromEntries(expected.metadata));
       };
       const checkMemory = () => {
-        // U8 takes four times as much as int32; a small block takes 320 bytes, and its entry of the header at least 50
+        // U8 takes four times as much as int32; a small block takes 320 bytes, and its entry
+        // of the header at least 50
         const grown = memory().peakBytes - liveBytes;
         if (grown > 8 * bytes.length + 320) throw new CaseError(`${grown} bytes taken for a file of ${bytes.length}`);
       };
@@ -364,7 +366,10 @@ const FORMATS: Record<string, Format> = {
   },
 };
 
-/** Labels and pixels of the last batch in an archive, all of which must have two records. Null for archives that the reader does not know. */
+/**
+ * Labels and pixels of the last batch in an archive, all of which must have two records. Null for archives
+ * that the reader does not know.
+ */
 function expectedRecords(archive: Uint8Array): { labels: number[]; pixels: number[] } {
   const batches = readTar(archive).filter(({ name }) => /(^|\/)test_batch\.bin$/.test(name));
   const last = batches.at(-1);

@@ -32,7 +32,10 @@ function drawGeometry(random: Random): Geometry {
   };
 }
 
-/** The upper gradients: none where the largest two of a window, or the largest and 0, are too near to be told apart. */
+/**
+ * The upper gradients: none where the largest two of a window, or the largest and 0, are
+ * too near to be told apart.
+ */
 function seedsFor(
   random: Random,
   before: Tensor,
@@ -69,7 +72,10 @@ function closeTo(what: string, a: ArrayLike<number>, b: ArrayLike<number>): void
   }
 }
 
-/** Sequential against its modules one by one, for every algorithm; the separate ones always by the matrix product. */
+/**
+ * Sequential against its modules one by one, for every algorithm; the separate ones
+ * always by the matrix product.
+ */
 function runFused(random: Random): string {
   const g = drawGeometry(random);
   const what = JSON.stringify(g);

@@ -3,7 +3,10 @@ import { allocate } from "../../../src/runtime/memory.ts";
 
 const MEBI = 2 ** 20;
 
-/** Takes addresses, not memory, until all that is made later lies above 2^31, where an address's sign bit is set. */
+/**
+ * Takes addresses, not memory, until all that is made later lies above 2^31, where an
+ * address's sign bit is set.
+ */
 export function takeLowMemory(): void {
   while (allocate(64 * MEBI) < 2 ** 31);
   // blocks that were freed below are given out again first

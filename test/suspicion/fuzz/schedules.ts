@@ -116,8 +116,8 @@ function makeOptimizer(name: Name, groups: readonly Learner[][]): optim.SGD {
 const taken = (name: Name, options: Options) => Object.fromEntries(TAKES[name].map((key) => [key, options[key]]));
 
 /**
- * Many steps of groups with options of their own: parameters that have no gradient now and then, options that change, a group that comes
- * later, and another optimizer that goes on from the state dict.
+ * Many steps of groups with options of their own: parameters that have no gradient now and then, options that
+ * change, a group that comes later, and another optimizer that goes on from the state dict.
  */
 function runOptimizer(random: Random): string {
   const name = random.pick(NAMES);

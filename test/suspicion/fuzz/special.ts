@@ -1,6 +1,7 @@
 /**
- * Elementwise operations and reductions on special values of all dtypes, with shapes that broadcast and shapes of no element: NaN where NaN
- * is due, infinities where a result is infinite or beyond float32, the sign of zeros where the operation defines it.
+ * Elementwise operations and reductions on special values of all dtypes, with shapes that broadcast and
+ * shapes of no element: NaN where NaN is due, infinities where a result is infinite or beyond float32, the
+ * sign of zeros where the operation defines it.
  */
 import { scope, type Tensor, tensor, where } from "wasmgrad";
 import { CaseError, type Kind } from "./campaign.ts";

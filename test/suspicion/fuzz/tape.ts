@@ -1,6 +1,7 @@
 /**
- * Scalars in float64 with reverse-mode gradients: the reference of the fuzzer, independent of the library. Each node also carries how
- * far a float32 evaluation may be off, in units of the last place: errors of the operands go through the derivatives.
+ * Scalars in float64 with reverse-mode gradients: the reference of the fuzzer, independent of the library.
+ * Each node also carries how far a float32 evaluation may be off, in units of the last place: errors of the
+ * operands go through the derivatives.
  */
 
 /** Half the distance of two float32 near 1. */
@@ -117,7 +118,10 @@ export class Tape {
     return this.shift(this.log(this.sum(nodes.map((node) => this.exp(this.shift(node, -largest))))), largest);
   }
 
-  /** Gradients of `sum(seed[i] * outputs[i])` at all nodes, and how far a float32 evaluation may be off, in units of ULP. */
+  /**
+   * Gradients of `sum(seed[i] * outputs[i])` at all nodes, and how far a float32 evaluation may
+   * be off, in units of ULP.
+   */
   gradients(outputs: readonly Node[], seeds: ArrayLike<number>): { gradients: Float64Array; errors: Float64Array } {
     const [gradients, errors] = [0, 0].map(() => new Float64Array(this.values.length));
     outputs.forEach((node, i) => {

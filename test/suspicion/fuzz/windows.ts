@@ -180,7 +180,8 @@ function places(
   alignCorners: boolean,
   factor: number | null,
 ): [number, number, number][] {
-  // PyTorch's rules: a given factor counts, but not where the length stays, nor, for the nearest, where it doubles
+  // PyTorch's rules: a given factor counts, but not where the length stays, nor, for the
+  // nearest, where it doubles
   const scale = factor === null || from === to ? from / to : 1 / factor;
   return Array.from({ length: to }, (_, i) => {
     if (mode === "nearest") {

@@ -24,7 +24,10 @@ import { apply } from "../../../src/tensor/tensor.ts";
 const leafOf = (values: number[]) => tensor(values, { requiresGrad: true });
 const gradOf = (x: Tensor) => x.grad?.toArray() ?? null;
 
-/** y = a, with dy as the gradient of both inputs; it notes what it was asked for and how often it ran backward. */
+/**
+ * y = a, with dy as the gradient of both inputs; it notes what it was asked for and
+ * how often it ran backward.
+ */
 class Spy extends Op {
   readonly name = "spy";
   backwardRuns = 0;

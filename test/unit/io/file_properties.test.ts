@@ -100,7 +100,10 @@ function headerText(
   return `{${order.map(({ field }) => field).join(" ,\n")}}`;
 }
 
-/** Reads with the library and with the small reader, which must agree on whether they take it, and on all that is in it. */
+/**
+ * Reads with the library and with the small reader, which must agree on whether they take it,
+ * and on all that is in it.
+ */
 function compareReaders(bytes: Uint8Array): void {
   let expected: ReadFile | null = null;
   try {
@@ -383,7 +386,8 @@ describe("states of JSON", () => {
           part.loadStateDict(changed as never);
         } catch (error) {
           expect(error, JSON.stringify(changed)).toBeInstanceOf(WasmgradError);
-          if (name !== "trainer") expect(shown()).toBe(before); // a trainer's parts load one by one: resumeTrainer undoes it
+          // a trainer's parts load one by one: resumeTrainer undoes it
+          if (name !== "trainer") expect(shown()).toBe(before);
         }
         part.loadStateDict(originals[name] as never);
       }),

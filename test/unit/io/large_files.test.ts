@@ -1,4 +1,6 @@
-/** Files larger than one array, and pieces smaller than a tensor: what is read and written never is one piece. */
+/**
+ * Files larger than one array, and pieces smaller than a tensor: what is read and written never is one piece.
+ */
 import {
   closeSync,
   mkdtempSync,
@@ -339,7 +341,8 @@ describe("checkpoints", () => {
     resetPeakMemory();
     loadCheckpoint(path, { model: learner.model });
     expect(memory().peakBytes - memory().liveBytes).toBeLessThan(MODEL_BYTES / 10);
-    expect(Buffer.from(learner.model.weight.data().buffer).equals(Buffer.from(saved.buffer))).toBe(true); // toEqual would take seconds
+    // toEqual would take seconds
+    expect(Buffer.from(learner.model.weight.data().buffer).equals(Buffer.from(saved.buffer))).toBe(true);
     // an optimizer's new state is made before the old one goes
     resetPeakMemory();
     loadCheckpoint(path, learner);

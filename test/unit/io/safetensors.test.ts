@@ -7,8 +7,8 @@ import { DataError, memory, OptionError, ReleasedError, scope, type Tensor, tens
 import { loadSafetensors, readSafetensors, saveCheckpoint, saveSafetensors, writeSafetensors } from "wasmgrad/io";
 
 /**
- * Written by the reference implementation (Python, safetensors 0.8.0) from the tensors of `goldenTensors` in another order:
- * `safetensors.numpy.save(tensors, {"note\n": "grüße \u0001\u007f\u2028/<"})`.
+ * Written by the reference implementation (Python, safetensors 0.8.0) from the tensors of `goldenTensors` in
+ * another order: `safetensors.numpy.save(tensors, {"note\n": "grüße \u0001\u007f\u2028/<"})`.
  */
 const golden = Buffer.from(
   "0AEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJub3RlXG4iOiJncsO8w59lIFx1MDAwMX/igKgvPCJ9LCIxMCI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbM10sImRhdGFfb2Zmc2V0cyI6WzAsMTJdfSwiw6lcIlxuIjp7ImR0eXBlIjoiRjMyIiwic2hhcGUiOltdLCJkYXRhX29mZnNldHMiOlsxMiwxNl19LCLvv64iOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6WzFdLCJkYXRhX29mZnNldHMiOlsxNiwyMF19LCLwn5iAIjp7ImR0eXBlIjoiRjMyIiwic2hhcGUiOlsyLDAsM10sImRhdGFfb2Zmc2V0cyI6WzIwLDIwXX0sIjkiOnsiZHR5cGUiOiJJMzIiLCJzaGFwZSI6WzEsM10sImRhdGFfb2Zmc2V0cyI6WzIwLDMyXX0sImEuYmlhcyI6eyJkdHlwZSI6IkkzMiIsInNoYXBlIjpbMV0sImRhdGFfb2Zmc2V0cyI6WzMyLDM2XX0sIm1hc2siOnsiZHR5cGUiOiJCT09MIiwic2hhcGUiOlszXSwiZGF0YV9vZmZzZXRzIjpbMzYsMzldfX0gICAgIAAAwD8AAACAAACAfwAA8MAAAMB/AQAAAP7///////9/AAAAgAEAAQ==",

@@ -1,4 +1,6 @@
-/** What Sequential computes in one pass: which runs of modules, and that it is what they compute one by one. */
+/**
+ * What Sequential computes in one pass: which runs of modules, and that it is what they compute one by one.
+ */
 import { describe, expect, test } from "vitest";
 import { nn, type Tensor, tensor } from "wasmgrad";
 import { forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";

@@ -184,7 +184,10 @@ describe("Winograd F(4x4,3x3)", () => {
 describe("setConvAlgorithm", () => {
   afterEach(() => void setConvAlgorithm("auto"));
 
-  /** Relative root mean square differences from float64, of the result and of both gradients, of the 3x3 convolution of one image. */
+  /**
+   * Relative root mean square differences from float64, of the result and of both gradients, of the 3x3
+   * convolution of one image.
+   */
   function errors(): number[] {
     const [channels, size] = [32, 10];
     const random = testRandom(9);

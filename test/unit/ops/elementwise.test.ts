@@ -1,4 +1,7 @@
-/** What elementwise ops do with dtypes, NaN, ties and bad arguments; their values are checked by the case tables. */
+/**
+ * What elementwise ops do with dtypes, NaN, ties and bad arguments; their values are
+ * checked by the case tables.
+ */
 import { describe, expect, test } from "vitest";
 import {
   add,

@@ -1,4 +1,7 @@
-/** Results and gradients that float32 holds, though a factor on the way would not fit; and what NaN and infinities do to gradients. */
+/**
+ * Results and gradients that float32 holds, though a factor on the way would not fit; and what NaN and
+ * infinities do to gradients.
+ */
 import { describe, expect, test } from "vitest";
 import { div, maximum, minimum, nn, optim, pow, type Tensor, tensor } from "wasmgrad";
 

@@ -1,4 +1,6 @@
-/** Interpolation: what it refuses, and where each output comes from: by the formula and by PyTorch's numbers. */
+/**
+ * Interpolation: what it refuses, and where each output comes from: by the formula and by PyTorch's numbers.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { DTypeError, nn, OptionError, ShapeError, scope, tensor, zeros } from "wasmgrad";

@@ -1,6 +1,7 @@
 /**
- * The error bounds that assembly/lib/math.ts states, measured against float64 over all of float32: every 4099th bit pattern
- * (a million values: denormals, both signs, inf, NaN), a dense sweep where the function bends, and its corners.
+ * The error bounds that assembly/lib/math.ts states, measured against float64 over all of float32: every
+ * 4099th bit pattern (a million values: denormals, both signs, inf, NaN), a dense sweep where the
+ * function bends, and its corners.
  */
 import { describe, expect, test } from "vitest";
 import { nn, pow, scope, type Tensor, tensor } from "wasmgrad";
@@ -50,7 +51,10 @@ const corners = Float32Array.from([
   Math.PI / 2,
 ]);
 
-/** Errors in ulp of the exact result; 0 where both are NaN, the same infinity or the same zero, infinite where only one is. */
+/**
+ * Errors in ulp of the exact result; 0 where both are NaN, the same infinity or the same zero,
+ * infinite where only one is.
+ */
 function ulpsOff(y: number, exact: number): number {
   const expected = Math.fround(exact);
   if (Object.is(y, expected)) return 0;

@@ -1,4 +1,7 @@
-/** Padding by every mode with mixed positive and negative amounts, against what the modes say, element by element. */
+/**
+ * Padding by every mode with mixed positive and negative amounts, against what the modes
+ * say, element by element.
+ */
 import { describe, expect, test } from "vitest";
 import { nn, ShapeError, scope, tensor } from "wasmgrad";
 import { testRandom } from "../../support/random.ts";
@@ -7,7 +10,10 @@ const { pad } = nn.functional;
 const modes = ["constant", "reflect", "replicate", "circular"] as const;
 type Mode = (typeof modes)[number];
 
-/** Which element of a dimension stands at each place of the result, -1 for none; null where PyTorch refuses (or reads what it never wrote). */
+/**
+ * Which element of a dimension stands at each place of the result, -1 for none; null where PyTorch refuses
+ * (or reads what it never wrote).
+ */
 function sources(mode: Mode, length: number, before: number, after: number): number[] | null {
   const places = Array.from({ length: Math.max(length + before + after, 0) }, (_, i) => i - before);
   const kept = Array.from({ length }, (_, i) => i).filter((i) => i >= -before && i < length + after);

@@ -1,4 +1,7 @@
-/** Pooling with windows, steps, paddings and distances up to what an int32 holds, against float64; all sizes are exact in it. */
+/**
+ * Pooling with windows, steps, paddings and distances up to what an int32 holds, against float64;
+ * all sizes are exact in it.
+ */
 import { describe, expect, test } from "vitest";
 import { nn, ShapeError, scope, tensor, zeros } from "wasmgrad";
 import { expectClose } from "../../support/compare.ts";
@@ -16,7 +19,10 @@ interface Window {
   ceilMode: boolean;
 }
 
-/** The windows of one dimension: which elements they hold, and how many places they count with the padding; null where there are none. */
+/**
+ * The windows of one dimension: which elements they hold, and how many places they count with the padding;
+ * null where there are none.
+ */
 function windows(w: Window, d: 0 | 1, length: number) {
   const [k, s, p, gap] = [w.kernel[d], w.stride[d], w.padding[d], w.dilation[d]];
   const room = length + 2 * p - gap * (k - 1) - 1;
@@ -121,7 +127,8 @@ test("far windows far apart: what lies between them is not walked through", () =
       [2, 2],
     ],
   ]);
-  expect(process.cpuUsage(start).user / 1e6).toBeLessThan(1); // s; it took as long for a row as for 2^30 columns
+  // s; it took as long for a row as for 2^30 columns
+  expect(process.cpuUsage(start).user / 1e6).toBeLessThan(1);
 });
 
 test("a window over 2^62 places averages to what is left of it", () => {

@@ -1,4 +1,7 @@
-/** Random numbers: known answers, distributions on fixed seeds (so that these tests cannot fail by chance), state. */
+/**
+ * Random numbers: known answers, distributions on fixed seeds (so that these tests
+ * cannot fail by chance), state.
+ */
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   bernoulli,
@@ -183,7 +186,8 @@ describe("randn", () => {
     const count = 400_000;
     const x = randn([count]).data();
     const scale = 1 / Math.sqrt(count);
-    // mean and standard deviation of the k-th power of a normal variable: 0, 1, 0, 3 and 1, sqrt 2, sqrt 15, sqrt 96
+    // mean and standard deviation of the k-th power of a normal variable: 0, 1, 0, 3 and 1,
+    // sqrt 2, sqrt 15, sqrt 96
     expect(Math.abs(moment(x, 1)) / scale).toBeLessThan(4);
     expect(Math.abs(moment(x, 2) - 1) / (scale * Math.SQRT2)).toBeLessThan(4);
     expect(Math.abs(moment(x, 3)) / (scale * Math.sqrt(15))).toBeLessThan(4);

@@ -1,4 +1,7 @@
-/** What the case tables cannot say about shape ops, indexing and dropout: dtypes, sharing, statistics, bad input. */
+/**
+ * What the case tables cannot say about shape ops, indexing and dropout: dtypes,
+ * sharing, statistics, bad input.
+ */
 import { describe, expect, test } from "vitest";
 import {
   arange,

@@ -353,7 +353,8 @@ describe("bad input", () => {
     expect(data(0)).toEqual([8, 9]);
     expect(optimizer.stateDict().state[0].exp_avg).toBe(present);
     expect(Object.keys(optimizer.stateDict().state)).toEqual(["0"]);
-    expect(memory().liveTensors).toBe(liveTensors + 3 - 2); // three are the test's own, two went with the state of parameter 1
+    // three are the test's own, two went with the state of parameter 1
+    expect(memory().liveTensors).toBe(liveTensors + 3 - 2);
     expect(() => optimizer.loadStateDict({ state: { "00": plain } as never, paramGroups })).toThrow(
       /state of parameter 00, which is in no group/,
     );
@@ -368,7 +369,8 @@ describe("bad input", () => {
       optimizer.step();
       return optimizer;
     };
-    // the state of parameter 0 could be overwritten, that of 1 is new. Held to the end: what is garbage would make room
+    // the state of parameter 0 could be overwritten, that of 1 is new. Held to the end: what
+    // is garbage would make room
     const [source, into] = [make(1, 0, 1), make(2, 0)];
     const from = source.stateDict();
     into.paramGroups[0].lr = 0.25;

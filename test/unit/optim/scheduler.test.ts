@@ -5,7 +5,10 @@ import { expectClose } from "../../support/compare.ts";
 
 const parameter = () => zeros([1], { requiresGrad: true });
 
-/** Two groups, with learning rates 0.5 and 0.1: what the PyTorch program had that gave the numbers of this file. */
+/**
+ * Two groups, with learning rates 0.5 and 0.1: what the PyTorch program had that gave
+ * the numbers of this file.
+ */
 function twoGroups(): optim.SGD {
   return new optim.SGD([{ params: [parameter()] }, { params: [parameter()], lr: 0.1 }], { lr: 0.5, momentum: 0.9 });
 }
@@ -135,7 +138,8 @@ schedulers.push(
       const inner = new optim.SequentialLR(o, [linear(o, 2), halved(o)], { milestones: [3] });
       return new optim.SequentialLR(o, [inner, new optim.LambdaLR(o, (t) => 1 / (t + 1))], { milestones: [6] });
     },
-    // by hand: 2 steps of warm-up from a half, from step 3 halved every second step, from step 6 over 1, 2 ...
+    // by hand: 2 steps of warm-up from a half, from step 3 halved every second step,
+    // from step 6 over 1, 2 ...
     [0.5, 0.75, 1, 1, 1, 0.5, 1, 0.5, 1 / 3].map((factor) => [0.5 * factor, 0.1 * factor]),
   ],
   [

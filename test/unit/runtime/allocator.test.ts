@@ -1,4 +1,7 @@
-/** The allocator alone: blocks never overlap, whatever is asked for and freed, and full memory is merged and used again. */
+/**
+ * The allocator alone: blocks never overlap, whatever is asked for and freed, and full memory
+ * is merged and used again.
+ */
 import { afterEach, expect, test } from "vitest";
 import { OutOfMemoryError, setMemoryLimit } from "wasmgrad";
 import { allocate, allocatorStatistics, free, memory, resetPeak, u8View } from "../../../src/runtime/memory.ts";

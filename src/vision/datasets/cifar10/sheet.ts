@@ -8,7 +8,10 @@ const CHANNELS = 3;
 const WIDTH = IMAGE_BYTES / CHANNELS;
 /** Far more than any set has: 700,000 images. */
 const MOST_INFLATED = 2 ** 31;
-/** First column and row of each pass of an interlaced picture, and the distances. see: https://www.w3.org/TR/png-3/#8Interlace */
+/**
+ * First column and row of each pass of an interlaced picture, and the distances. see:
+ * https://www.w3.org/TR/png-3/#8Interlace
+ */
 const PASSES = [
   [0, 0, 8, 8],
   [4, 0, 8, 8],
@@ -84,8 +87,8 @@ function dataBytes(width: number, height: number, interlaced: boolean): number {
 }
 
 /**
- * How many bytes the compressed data hold, or one more than expected: the decoder would inflate them all, allocate what the header says, and
- * take bytes that are missing for zeros.
+ * How many bytes the compressed data hold, or one more than expected: the decoder would inflate them all,
+ * allocate what the header says, and take bytes that are missing for zeros.
  */
 function inflatedBytes(packed: Buffer, expected: number): number {
   const most = Math.max(1, Math.min(expected, MOST_INFLATED));

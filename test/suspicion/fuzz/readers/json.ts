@@ -1,4 +1,6 @@
-/** A reader of JSON beside the engine's: by its grammar (RFC 8259), and a key that comes twice is an error. */
+/**
+ * A reader of JSON beside the engine's: by its grammar (RFC 8259), and a key that comes twice is an error.
+ */
 
 export type Json = null | boolean | number | string | Json[] | Map<string, Json>;
 

@@ -29,7 +29,9 @@ export function readChunks(file: Uint8Array): Chunk[] {
   return chunks;
 }
 
-/** The pixels, row by row. `unsure` of an interlaced file, which this reader does not know. @throws Refused */
+/**
+ * The pixels, row by row. `unsure` of an interlaced file, which this reader does not know. @throws Refused
+ */
 export function readRgb(file: Uint8Array): { width: number; height: number; pixels: Uint8Array; unsure: boolean } {
   const chunks = readChunks(file);
   for (const { type, data, crc } of chunks) {

@@ -1,4 +1,6 @@
-/** A reader of safetensors beside the library's, after the format's description: all of a file, or nothing. */
+/**
+ * A reader of safetensors beside the library's, after the format's description: all of a file, or nothing.
+ */
 import { type Json, Refused, readJson } from "./json.ts";
 
 export interface ReadTensor {
