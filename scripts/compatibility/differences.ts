@@ -1,0 +1,200 @@
+/** How names of PyTorch that the library has differ beyond the general rules, and what to write in place of some that it has not. */
+
+export interface Difference {
+  /** The name here, where it is not PyTorch's in camelCase. */
+  as?: string;
+  /** What differs. */
+  how: string;
+}
+
+const shapeOfIndices = "`index` must be a vector";
+const dimRequired = "`dim` is required";
+const function_ = "takes a function that it runs: no context manager, no decorator";
+const pair = "result `{ values, indices }`; no form with a second tensor";
+const notInPlace = "no `inplace`";
+const listOnly = "the list is an array; no names";
+const noMaximize = "no `maximize`; `foreach`, `fused`, `capturable` and `differentiable` have no meaning here";
+const sequentialOnly = "no `last_epoch`: `loadStateDict` continues a run";
+
+export const DIFFERENCES: Readonly<Record<string, Difference>> = {
+  "torch.linspace": { how: "float32 only" },
+  "torch.where": { how: "no form with the condition alone" },
+  "torch.index_select": { how: shapeOfIndices },
+  "torch.tensor": { how: "an option `shape` for flat arrays; typed arrays are copied" },
+
+  "torch.Generator": { how: "Philox 4x32-10: other numbers for the same seed" },
+  "torch.manual_seed": { how: "other numbers for the same seed; the same in every runtime" },
+  "torch.get_rng_state": { how: "the state is a plain object" },
+  "torch.set_rng_state": { how: "the state is a plain object" },
+  "torch.randint": { how: "`low` is required; int32" },
+  "torch.randperm": { how: "int32" },
+  "torch.bernoulli": { how: "also `bernoulli(shape, { p })`" },
+
+  "torch.add": { how: "no `alpha`" },
+  "torch.sub": { how: "no `alpha`" },
+  "torch.div": { how: "no `rounding_mode`" },
+  "torch.round": { how: "no `decimals`" },
+  "torch.clamp": { how: "bounds are numbers in an options object" },
+  "torch.softmax": { how: dimRequired },
+  "torch.log_softmax": { how: dimRequired },
+  "torch.isnan": { as: "Tensor.isNaN", how: "spelled as in JavaScript" },
+  "torch.isfinite": { as: "Tensor.isFinite", how: "spelled as in JavaScript" },
+  "torch.max": { how: pair },
+  "torch.min": { how: pair },
+  "torch.argmax": { how: "int32; of equals the first" },
+  "torch.argmin": { how: "int32; of equals the first" },
+  "torch.sum": { how: "int32 sums end at the ends of int32" },
+
+  "torch.no_grad": { how: function_ },
+  "torch.enable_grad": { how: function_ },
+  "torch.is_tensor": { as: "wasmgrad.Tensor", how: "`x instanceof Tensor`" },
+  "torch.numel": { as: "Tensor.numel", how: "a method" },
+  "torch.save": {
+    as: "io.saveCheckpoint",
+    how: "safetensors rather than pickles: `saveCheckpoint`, `saveSafetensors`",
+  },
+  "torch.load": {
+    as: "io.loadCheckpoint",
+    how: "reads safetensors: `loadCheckpoint`, `loadSafetensors`; no `.pt` files",
+  },
+
+  "torch.Tensor.backward": { how: "no `create_graph`: gradients of the first order; no `inputs`" },
+  "torch.Tensor.data": { how: "a method: a copy of the elements as a typed array" },
+  "torch.Tensor.dtype": { how: 'a string: "float32", "int32" or "bool"' },
+  "torch.Tensor.shape": { how: "an array of numbers" },
+  "torch.Tensor.size": { as: "Tensor.shape", how: "`x.shape`, `x.shape[i]`" },
+  "torch.Tensor.ndim": { as: "Tensor.dim", how: "`x.dim()`" },
+  "torch.Tensor.to": { how: "takes a dtype" },
+  "torch.Tensor.int": { how: "int32; refuses what int32 cannot hold" },
+  "torch.Tensor.long": { as: "Tensor.int", how: "int32" },
+  "torch.Tensor.numpy": { as: "Tensor.data", how: "a copy, as a typed array" },
+  "torch.Tensor.tolist": { as: "Tensor.toArray", how: "nested arrays" },
+  "torch.Tensor.masked_fill": { how: "`value` is a number" },
+  "torch.Tensor.contiguous": { how: "always contiguous: the tensor itself" },
+  "torch.Tensor.requires_grad_": { as: "Tensor.requiresGrad", how: "set the property" },
+  "torch.Tensor.copy_": { how: "`source` has the same shape and dtype; not differentiable" },
+
+  "torch.nn.Sequential": { how: "positions only: no dict of names" },
+  "torch.nn.ModuleList": { how: "`at`, `append` and iteration only" },
+  "torch.nn.ModuleDict": { how: "`get`, `set` and `keys` only" },
+  "torch.nn.Parameter": { how: "no `requires_grad` argument: set the property" },
+  "torch.nn.Conv2d": { how: "no `padding_mode`" },
+  "torch.nn.ConvTranspose2d": { how: "no `output_size` in `forward`" },
+  "torch.nn.MaxPool2d": { how: "no `return_indices` (`functional.maxPool2d` has it)" },
+  "torch.nn.Upsample": { how: "images only; nearest and bilinear" },
+  "torch.nn.Unflatten": { how: listOnly },
+  "torch.nn.Embedding": { how: "no `max_norm`, `norm_type`, `scale_grad_by_freq`, `sparse`" },
+  "torch.nn.MultiheadAttention": { how: "no `kdim`, `vdim`, `add_bias_kv`, `add_zero_attn`, `is_causal`" },
+  "torch.nn.Dropout": { how: notInPlace },
+  "torch.nn.Dropout2d": { how: notInPlace },
+  "torch.nn.ReLU": { how: notInPlace },
+  "torch.nn.LeakyReLU": { how: notInPlace },
+  "torch.nn.ELU": { how: notInPlace },
+  "torch.nn.SiLU": { how: notInPlace },
+  "torch.nn.Softmax": { how: dimRequired },
+  "torch.nn.LogSoftmax": { how: dimRequired },
+
+  "torch.nn.Module.forward": {
+    as: "type wasmgrad/nn Module",
+    how: "abstract, called by its name: a module is no function",
+  },
+  "torch.nn.Module.register_buffer": { how: "returns the tensor, for a class field" },
+  "torch.nn.Module.load_state_dict": { how: "options in an object; changes nothing where something does not fit" },
+
+  "torch.nn.functional.interpolate": { how: "images only; nearest and bilinear; no `antialias`" },
+  "torch.nn.functional.embedding": { how: "no `max_norm`, `norm_type`, `scale_grad_by_freq`, `sparse`" },
+  "torch.nn.functional.scaled_dot_product_attention": { how: "no `enable_gqa`" },
+  "torch.nn.functional.softmax": { how: dimRequired },
+  "torch.nn.functional.log_softmax": { how: dimRequired },
+  "torch.nn.functional.dropout": { how: "draws from a `generator` that may be given" },
+  "torch.nn.functional.dropout2d": { how: "draws from a `generator` that may be given" },
+  "torch.nn.functional.elu": { how: notInPlace },
+  "torch.nn.functional.leaky_relu": { how: notInPlace },
+  "torch.nn.functional.relu": { how: notInPlace },
+  "torch.nn.functional.silu": { how: notInPlace },
+
+  "torch.nn.init.uniform_": { how: "no `generator`" },
+  "torch.nn.init.normal_": { how: "no `generator`" },
+  "torch.nn.init.xavier_uniform_": { how: "no `generator`" },
+  "torch.nn.init.xavier_normal_": { how: "no `generator`" },
+  "torch.nn.init.kaiming_uniform_": { how: "no `generator`; `mode` is `fanIn` or `fanOut`" },
+  "torch.nn.init.kaiming_normal_": { how: "no `generator`; `mode` is `fanIn` or `fanOut`" },
+
+  "torch.optim.Optimizer": { how: "subclasses define `update` for a group" },
+  "torch.optim.SGD": { how: noMaximize },
+  "torch.optim.Adam": { how: `${noMaximize}; no \`decoupled_weight_decay\`` },
+  "torch.optim.AdamW": { how: noMaximize },
+  "torch.optim.RMSprop": { how: noMaximize },
+  "torch.optim.Optimizer.state_dict": {
+    how: "`paramGroups` and the options in camelCase; names inside `state` are PyTorch's",
+  },
+  "torch.optim.Optimizer.load_state_dict": { how: "copies into the tensors there are; refuses what does not fit" },
+  "torch.optim.Optimizer.step": { how: "no closure" },
+  "torch.optim.Optimizer.zero_grad": { how: "always sets gradients to null" },
+
+  "torch.optim.lr_scheduler.LRScheduler": { how: "subclasses define `nextLr` for a group" },
+  "torch.optim.lr_scheduler.StepLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.MultiStepLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.LambdaLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.LinearLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.CosineAnnealingLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.OneCycleLR": { how: `${sequentialOnly}; one base and one maximal momentum for all groups` },
+  "torch.optim.lr_scheduler.SequentialLR": { how: `${sequentialOnly}; no ReduceLROnPlateau inside` },
+
+  "torch.utils.data.Dataset": {
+    as: "type wasmgrad/data Dataset",
+    how: "an interface: `length` and `get(index)`, optionally `batch(indices)`",
+  },
+  "torch.utils.data.DataLoader": {
+    how: "no workers, samplers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
+  },
+  "torch.utils.data.random_split": { how: "`seed` or `generator`" },
+};
+
+/** What is missing under PyTorch's name but is short to write: the members it uses, and how. */
+export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: string }>> = {
+  "torch.mm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },
+  "torch.bmm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },
+  "torch.mv": { uses: ["Tensor.matmul"], write: "`a.matmul(v)`" },
+  "torch.dot": { uses: ["Tensor.mul", "Tensor.sum"], write: "`a.mul(b).sum()`" },
+  "torch.outer": { uses: ["Tensor.unsqueeze", "Tensor.mul"], write: "`a.unsqueeze(1).mul(b)`" },
+  "torch.norm": { uses: ["Tensor.square", "Tensor.sum", "Tensor.sqrt"], write: "`x.square().sum().sqrt()`" },
+  "torch.tile": { uses: ["Tensor.repeat"], write: "`x.repeat([…])`" },
+  "torch.unbind": { uses: ["Tensor.shape", "Tensor.select"], write: "`x.select(dim, i)` for each `i`" },
+  "torch.roll": { uses: ["Tensor.narrow", "wasmgrad.cat"], write: "`cat` of two `narrow`s" },
+  "torch.hstack": { uses: ["wasmgrad.cat"], write: "`cat([…], 1)`" },
+  "torch.vstack": { uses: ["wasmgrad.cat"], write: "`cat([…], 0)`" },
+  "torch.concat": { uses: ["wasmgrad.cat"], write: "`cat`" },
+  "torch.movedim": { uses: ["Tensor.permute"], write: "`x.permute([…])`" },
+  "torch.swapaxes": { uses: ["Tensor.transpose"], write: "`x.transpose(i, j)`" },
+  "torch.take_along_dim": { uses: ["Tensor.gather"], write: "`x.gather(dim, index)`" },
+  "torch.masked_select": { uses: ["wasmgrad.where"], write: "`where(mask, x, 0)`, where zeros do" },
+  "torch.as_tensor": { uses: ["wasmgrad.tensor"], write: "`tensor(values)`" },
+  "torch.from_numpy": { uses: ["wasmgrad.tensor"], write: "`tensor(typedArray, { shape })`" },
+  "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
+  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
+  "torch.normal": { uses: ["wasmgrad.randn"], write: "`randn(shape).mul(std).add(mean)`" },
+  "torch.multinomial": {
+    uses: ["Tensor.argmax", "wasmgrad.rand"],
+    write: "`argmax` of log-probabilities plus Gumbel noise",
+  },
+  "torch.Tensor.mT": { uses: ["Tensor.transpose"], write: "`x.transpose(-2, -1)`" },
+  "torch.Tensor.T": { uses: ["Tensor.t"], write: "`x.t()`" },
+  "torch.Tensor.zero_": {
+    uses: ["Tensor.copy_", "wasmgrad.zerosLike"],
+    write: "`noGrad(() => x.copy_(zerosLike(x)))`",
+  },
+  "torch.Tensor.fill_": {
+    uses: ["Tensor.copy_", "wasmgrad.fullLike"],
+    write: "`noGrad(() => x.copy_(fullLike(x, v)))`",
+  },
+  "torch.Tensor.add_": { uses: ["Tensor.copy_", "Tensor.add"], write: "`noGrad(() => x.copy_(x.add(y)))`" },
+  "torch.nn.Conv1d": { uses: ["nn.Conv2d"], write: "`Conv2d` on `[N,C,1,L]`" },
+  "torch.nn.InstanceNorm2d": { uses: ["nn.GroupNorm"], write: "`GroupNorm(C, C)`: the same parameter names" },
+  "torch.nn.ReLU6": { uses: ["Tensor.clamp"], write: "`x.clamp({ min: 0, max: 6 })`" },
+  "torch.nn.ReflectionPad2d": { uses: ["functional.pad"], write: '`functional.pad(x, […], { mode: "reflect" })`' },
+  "torch.nn.ZeroPad2d": { uses: ["functional.pad"], write: "`functional.pad(x, […])`" },
+  "torch.nn.PixelShuffle": { uses: ["Tensor.reshape", "Tensor.permute"], write: "`reshape`, `permute`, `reshape`" },
+  "torch.nn.functional.instance_norm": { uses: ["functional.groupNorm"], write: "`groupNorm(x, C)`" },
+  "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
+};

@@ -1,0 +1,47 @@
+/** docs/compatibility.md says what the library's exports say, and claims no name that is not there. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { DIFFERENCES, INSTEAD } from "../../scripts/compatibility/differences.ts";
+import { compatibilityPage, exists, lookUp, NAMES } from "../../scripts/compatibility/page.ts";
+import { root } from "../support/source.ts";
+
+const rows = NAMES.groups.flatMap(lookUp);
+const statusOf = new Map(rows.map(({ full, status }) => [full, status]));
+
+test("the page is up to date (else: npm run compatibility)", () => {
+  expect(readFileSync(join(root, "docs/compatibility.md"), "utf8")).toBe(compatibilityPage());
+});
+
+test("PyTorch's names come once each", () => {
+  const names = rows.map(({ full }) => full);
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+});
+
+test("each difference is that of a name that is here", () => {
+  expect(Object.keys(DIFFERENCES).filter((full) => statusOf.get(full) !== "differs")).toEqual([]);
+});
+
+test("each replacement is for a name that is missing", () => {
+  expect(Object.keys(INSTEAD).filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
+});
+
+test("the members that differences and replacements name exist", () => {
+  const renamed = Object.values(DIFFERENCES).flatMap(({ as }) => as ?? []);
+  const used = Object.values(INSTEAD).flatMap(({ uses }) => uses);
+  expect([...renamed, ...used].filter((member) => !exists(member))).toEqual([]);
+});
+
+test("a member that does not exist is noticed", () => {
+  expect(exists("Tensor.matmul")).toBe(true);
+  expect(exists("type wasmgrad/data Dataset")).toBe(true);
+  const none = ["Tensor.matmull", "Tensor.toLocaleString", "nowhere.matmul", "type wasmgrad/data Datasets"];
+  expect(none.filter(exists)).toEqual([]);
+});
+
+test("a name in snake case is found in camel case, one that is missing is said to be", () => {
+  const group = { title: "", prefix: "torch.", places: ["functional"], names: ["conv_transpose2d", "conv3d"] };
+  expect(lookUp(group).map(({ status }) => status)).toEqual(["same", "missing"]);
+  const inPlace = { title: "", prefix: "torch.", places: ["init"], names: ["kaiming_uniform_"] };
+  expect(lookUp(inPlace)[0].here).toBe("init.kaimingUniform");
+});
