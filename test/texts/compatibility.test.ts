@@ -35,7 +35,7 @@ test("the members that differences and replacements name exist", () => {
 test("a member that does not exist is noticed", () => {
   expect(exists("Tensor.matmul")).toBe(true);
   expect(exists("type wasmgrad/data Dataset")).toBe(true);
-  const none = ["Tensor.matmull", "Tensor.toLocaleString", "nowhere.matmul", "type wasmgrad/data Datasets"];
+  const none = ["Tensor.matMul", "Tensor.toLocaleString", "nowhere.matmul", "type wasmgrad/data Datasets"];
   expect(none.filter(exists)).toEqual([]);
 });
 
