@@ -34,9 +34,9 @@ export function defaultCollate(samples: readonly Sample[], name = (i: number) =>
   const count = Array.isArray(samples[0]) ? samples[0].length : -1;
   for (const [i, sample] of samples.entries()) {
     if (!Array.isArray(sample) || sample.length !== count) {
-      const came = Array.isArray(sample) ? `${sample.length} parts` : describe(sample);
+      const actual = Array.isArray(sample) ? `${sample.length} parts` : describe(sample);
       const expected = count < 0 ? "an array of tensors and integers" : `${count} parts, as in the first`;
-      throw new ShapeError(`collate: ${name(i)} expected ${expected}, got ${came}; or pass a collate function`);
+      throw new ShapeError(`collate: ${name(i)} expected ${expected}, got ${actual}; or pass a collate function`);
     }
   }
   return Array.from({ length: count }, (_, part) => {

@@ -25,11 +25,11 @@ export interface Dataset<S = Sample, B = Tensor[]> {
 export function checkDataset(op: string, dataset: Dataset<unknown, unknown>): void {
   const length = dataset?.length;
   if (typeof dataset?.get === "function" && Number.isInteger(length) && length >= 0) return;
-  const came =
+  const actual =
     typeof dataset?.get === "function"
       ? `length ${describe(length)} of ${nameOf(dataset)}; length is a number, an integer >= 0`
       : `${describe(dataset)}${adviceFor(dataset)}`;
-  throw new OptionError(`${op}: dataset expected an object with length and get(index), got ${came}`);
+  throw new OptionError(`${op}: dataset expected an object with length and get(index), got ${actual}`);
 }
 
 function adviceFor(value: unknown): string {
@@ -77,8 +77,8 @@ function checkBatch<B>(maker: string, batch: B): B {
   return batch;
 }
 
-function refuse(maker: string, expected: string, came: unknown): never {
-  throw new OptionError(`${maker} expected to return ${expected}, got ${describeReturned(came)}`);
+function refuse(maker: string, expected: string, actual: unknown): never {
+  throw new OptionError(`${maker} expected to return ${expected}, got ${describeReturned(actual)}`);
 }
 
 /**

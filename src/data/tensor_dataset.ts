@@ -31,8 +31,8 @@ export class TensorDataset<T extends readonly Tensor[]> implements Dataset<Tenso
     }
     const [first] = tensors;
     if (tensors.some(({ shape }) => shape.length === 0 || shape[0] !== first.shape[0])) {
-      const came = tensors.map(({ shape }) => formatShape(shape)).join(", ");
-      throw new ShapeError(`TensorDataset: expected tensors with the same first dimension, got ${came}`);
+      const actual = tensors.map(({ shape }) => formatShape(shape)).join(", ");
+      throw new ShapeError(`TensorDataset: expected tensors with the same first dimension, got ${actual}`);
     }
     this.tensors = tensors;
     this.length = first.shape[0];

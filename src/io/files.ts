@@ -103,18 +103,18 @@ function fileSource(path: string, file: number, size: number): ByteSource {
     read({ begin, end }) {
       if (end - begin > buffer.length) buffer = allocateFor(path, end - begin);
       const bytes = buffer.subarray(0, end - begin);
-      const came = fill(file, bytes, begin, MOST_PER_CALL);
-      if (came === bytes.length) return bytes;
-      throw new DataError(`${path}: ended after ${begin + came} bytes, expected ${size}: cut while it was read?`);
+      const read = fill(file, bytes, begin, MOST_PER_CALL);
+      if (read === bytes.length) return bytes;
+      throw new DataError(`${path}: ended after ${begin + read} bytes, expected ${size}: cut while it was read?`);
     },
   };
 }
 
-/** Fills `bytes` from a position of the file. Returns how many came: fewer where the file ends. */
+/** Fills `bytes` from a position of the file. Returns how many were read: fewer where the file ends. */
 function fill(file: number, bytes: Uint8Array, position: number, mostPerCall: number): number {
   let at = 0;
-  for (let came = 1; came > 0 && at < bytes.length; at += came) {
-    came = readSync(file, bytes, at, Math.min(mostPerCall, bytes.length - at), position + at);
+  for (let read = 1; read > 0 && at < bytes.length; at += read) {
+    read = readSync(file, bytes, at, Math.min(mostPerCall, bytes.length - at), position + at);
   }
   return at;
 }

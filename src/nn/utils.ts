@@ -10,8 +10,9 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
   const list = parameters instanceof Tensor ? [parameters] : parameters;
   const model = parameters as { parameters?: unknown };
   if (typeof model?.parameters === "function" || typeof list?.[Symbol.iterator] !== "function") {
-    const came = typeof model?.parameters === "function" ? `${describe(model)}; pass its parameters()` : describe(list);
-    throw new OptionError(`${op}: parameters expected a tensor or an iterable of tensors, got ${came}`);
+    const actual =
+      typeof model?.parameters === "function" ? `${describe(model)}; pass its parameters()` : describe(list);
+    throw new OptionError(`${op}: parameters expected a tensor or an iterable of tensors, got ${actual}`);
   }
   return [...list].flatMap((parameter) => {
     if (!(parameter instanceof Tensor)) {

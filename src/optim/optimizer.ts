@@ -246,9 +246,11 @@ function listOf(name: string, values: Iterable<unknown>): unknown[] {
     typeof values?.[Symbol.iterator] !== "function" ||
     typeof values === "string"
   ) {
-    const came =
+    const actual =
       typeof model?.parameters === "function" ? `${describe(values)}; pass its parameters()` : describe(values);
-    throw new OptionError(`${name}: params expected an iterable of tensors or of groups { params, ... }, got ${came}`);
+    throw new OptionError(
+      `${name}: params expected an iterable of tensors or of groups { params, ... }, got ${actual}`,
+    );
   }
   return [...values];
 }

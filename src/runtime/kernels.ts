@@ -184,7 +184,7 @@ function checkKernels(module: WebAssembly.Module): void {
   if (names.length === 1 && names[0] === identity()) return;
   const exports = WebAssembly.Module.exports(module);
   const isOurs = names.length > 0 || exports.some(({ name }) => name === "heapBase");
-  const came = isOurs
+  const actual = isOurs
     ? `kernels of another build (${names.join(" ") || "without its name"})`
     : `another module (exports: ${
         exports
@@ -192,7 +192,7 @@ function checkKernels(module: WebAssembly.Module): void {
           .map(({ name }) => name)
           .join(", ") || "none"
       })`;
-  throw new OptionError(`${expected}, got ${came}`);
+  throw new OptionError(`${expected}, got ${actual}`);
 }
 
 /** Which build of the kernels runs: what `setPrecision` returned last, or "reproducible". */

@@ -151,8 +151,8 @@ export function knnAccuracy(train: Features, test: Features, options?: { k?: num
 function checkFeatures(op: string, features: Features): void {
   const { x, labels } = features ?? {};
   if (!(x instanceof Tensor) || typeof labels?.length !== "number" || x.shape[0] !== labels.length) {
-    const came = x instanceof Tensor ? `x ${formatShape(x.shape)} and ${labels?.length} labels` : describe(features);
-    throw new OptionError(`${op}: expected { x: [N,C], labels: N class indices }, as embedAll gives, got ${came}`);
+    const actual = x instanceof Tensor ? `x ${formatShape(x.shape)} and ${labels?.length} labels` : describe(features);
+    throw new OptionError(`${op}: expected { x: [N,C], labels: N class indices }, as embedAll gives, got ${actual}`);
   }
 }
 

@@ -10,8 +10,8 @@ import type { TrainerOptions } from "./trainer_options.ts";
 /** Checks what a trainer is made of, but for numbers. */
 export function checkParts<B>(options: TrainerOptions<B>): void {
   const { model, loader, optimizer, loss, scheduler, average, clipNorm, validate, callbacks, monitor } = options;
-  const refuse = (name: string, expected: string, came: string): never => {
-    throw new OptionError(`Trainer: ${name} expected ${expected}, got ${came}`);
+  const refuse = (name: string, expected: string, actual: string): never => {
+    throw new OptionError(`Trainer: ${name} expected ${expected}, got ${actual}`);
   };
   checkModule("Trainer", "model", model);
   if (!(loader instanceof DataLoader)) refuse("loader", "a DataLoader", describe(loader));
@@ -51,8 +51,8 @@ export function readLoss(result: unknown): Record<string, Tensor | number> & { l
   const numbers = result instanceof Tensor ? { loss: result } : (result as { loss: Tensor });
   const { loss } = numbers ?? {};
   if (!(loss instanceof Tensor)) {
-    const came = loss === undefined ? describeReturned(result) : `{ loss: ${describe(loss)} }`;
-    throw new OptionError(`Trainer: loss expected to return a tensor or { loss: a tensor, ... }, got ${came}`);
+    const actual = loss === undefined ? describeReturned(result) : `{ loss: ${describe(loss)} }`;
+    throw new OptionError(`Trainer: loss expected to return a tensor or { loss: a tensor, ... }, got ${actual}`);
   }
   if (loss.numel() !== 1) {
     throw new ShapeError(

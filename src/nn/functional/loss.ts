@@ -229,13 +229,13 @@ function crossEntropyOfProbabilities(
 function expectProbabilities(input: Tensor, target: Tensor): void {
   if (input.dtype === "float32" && isSameShape(input.shape, target.shape)) return;
   const positions = input.shape.filter((_, d) => d !== (input.dim() === 1 ? 0 : 1));
-  const came = `input ${input.dtype} ${formatShape(input.shape)}, target float32 ${formatShape(target.shape)}`;
+  const actual = `input ${input.dtype} ${formatShape(input.shape)}, target float32 ${formatShape(target.shape)}`;
   if (input.dtype !== "float32") {
-    throw new DTypeError(`crossEntropy: input expected float32, got ${came}: is the target the first argument?`);
+    throw new DTypeError(`crossEntropy: input expected float32, got ${actual}: is the target the first argument?`);
   }
   const expected =
     `target expected int32 class indices ${formatShape(positions)}, or float32 probabilities ` +
-    `${formatShape(input.shape)}, got ${came}`;
+    `${formatShape(input.shape)}, got ${actual}`;
   // labels have one number for each position, or that and a dimension of length 1
   if (target.numel() !== positions.reduce((size, length) => size * length, 1)) {
     throw new ShapeError(`crossEntropy: ${expected}`);

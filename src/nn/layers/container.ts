@@ -37,8 +37,8 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   /** Adds a module at the end. Returns this. */
   append(module: Module): this {
     if (!(module instanceof Module)) {
-      const came = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
-      throw new OptionError(`${this.constructor.name}: expected modules, got ${came}`);
+      const actual = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
+      throw new OptionError(`${this.constructor.name}: expected modules, got ${actual}`);
     }
     this[this.length] = module;
     return this;

@@ -133,9 +133,14 @@ export function isSameShape(a: readonly number[], b: readonly number[]): boolean
 }
 
 /** Checks that two shapes are equal. */
-export function expectSameShape(op: string, what: string, expected: readonly number[], came: readonly number[]): void {
-  if (!isSameShape(expected, came)) {
-    throw new ShapeError(`${op}: ${what} expected shape ${formatShape(expected)}, got ${formatShape(came)}`);
+export function expectSameShape(
+  op: string,
+  what: string,
+  expected: readonly number[],
+  actual: readonly number[],
+): void {
+  if (!isSameShape(expected, actual)) {
+    throw new ShapeError(`${op}: ${what} expected shape ${formatShape(expected)}, got ${formatShape(actual)}`);
   }
 }
 

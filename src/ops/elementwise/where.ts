@@ -15,9 +15,9 @@ export class Where extends Op {
 
   forward(condition: Operand, a: Operand, b: Operand): NDArray {
     if (typeof condition === "number" || condition.dtype !== "bool") {
-      const came =
+      const actual =
         typeof condition === "number" ? "a number" : `${condition.dtype} of shape ${formatShape(condition.shape)}`;
-      throw new DTypeError(`where: condition expected bool, got ${came}; use a comparison or .bool()`);
+      throw new DTypeError(`where: condition expected bool, got ${actual}; use a comparison or .bool()`);
     }
     const numbers = typeof a === "number" && typeof b === "number";
     const [x, y] = promote(a, b, numbers ? "float32" : "bool");

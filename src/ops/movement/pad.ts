@@ -34,8 +34,8 @@ const most = {
 /** Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first. */
 function readMargins(shape: readonly number[], padding: readonly number[], mode: (typeof MODES)[number]): Margin[] {
   if (!Array.isArray(padding) || padding.length % 2 !== 0 || padding.length / 2 > shape.length) {
-    const came = JSON.stringify(padding);
-    throw new OptionError(`pad: padding expected [before, after] of at most ${shape.length} dimensions, got ${came}`);
+    const actual = JSON.stringify(padding);
+    throw new OptionError(`pad: padding expected [before, after] of at most ${shape.length} dimensions, got ${actual}`);
   }
   for (const amount of padding) checkInteger("pad", "padding", amount, -(2 ** 31));
   return shape.map((length, d) => {

@@ -35,8 +35,8 @@ export class View extends Op {
 export function permuted(op: string, shape: readonly number[], dims: readonly number[]): Region {
   const order = Array.isArray(dims) ? dims.map((dim) => normalizeDim(op, dim, shape.length)) : [];
   if (order.length !== shape.length || new Set(order).size !== order.length) {
-    const came = JSON.stringify(dims);
-    throw new OptionError(`${op}: dims expected each dimension of ${formatShape(shape)} once, got ${came}`);
+    const actual = JSON.stringify(dims);
+    throw new OptionError(`${op}: dims expected each dimension of ${formatShape(shape)} once, got ${actual}`);
   }
   const strides = stridesOf(shape);
   return { offset: 0, shape: order.map((d) => shape[d]), strides: order.map((d) => strides[d]) };

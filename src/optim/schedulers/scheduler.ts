@@ -49,10 +49,10 @@ export abstract class LRScheduler {
   }
 
   #admitNewGroups(): void {
-    const [came, known] = [this.groups.length, this.baseLrs.length];
-    if (came > known && !this.takesNewGroups) {
+    const [actual, known] = [this.groups.length, this.baseLrs.length];
+    if (actual > known && !this.takesNewGroups) {
       throw new OptionError(
-        `${this.name}: the optimizer has ${came} parameter groups, expected the ${known} that the scheduler was made for`,
+        `${this.name}: the optimizer has ${actual} parameter groups, expected the ${known} that the scheduler was made for`,
       );
     }
     for (const group of this.groups.slice(known)) this.baseLrs.push((group.initialLr ??= group.lr));

@@ -59,8 +59,8 @@ export class SequentialLR {
       );
     }
     if (!(scheduler instanceof LRScheduler) && !(scheduler instanceof SequentialLR)) {
-      const came = typeof scheduler === "function" ? "a class or function (write new ...)" : typeof scheduler;
-      throw new OptionError(`${this.name}: scheduler ${i} expected an LRScheduler or a SequentialLR, got ${came}`);
+      const actual = typeof scheduler === "function" ? "a class or function (write new ...)" : typeof scheduler;
+      throw new OptionError(`${this.name}: scheduler ${i} expected an LRScheduler or a SequentialLR, got ${actual}`);
     }
     if (scheduler.optimizer !== this.optimizer) {
       throw new OptionError(`${this.name}: scheduler ${i} (${scheduler.name}) is one of another optimizer`);
@@ -96,9 +96,9 @@ export class SequentialLR {
     const lastEpoch = savedCount(this.name, state, "lastEpoch");
     const { schedulers } = state;
     if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
-      const came = Array.isArray(schedulers) ? schedulers.length : describe(schedulers);
+      const actual = Array.isArray(schedulers) ? schedulers.length : describe(schedulers);
       throw new StateDictError(
-        `${this.name}.loadStateDict: expected ${this.#schedulers.length} schedulers, got ${came}`,
+        `${this.name}.loadStateDict: expected ${this.#schedulers.length} schedulers, got ${actual}`,
       );
     }
     const load = (states: readonly SchedulerStateDict[]) =>

@@ -74,6 +74,6 @@ export async function downloadFile(url: string, path: string, md5: string, signa
   } catch (cause) {
     throw new DataError(`${url} to ${path}: ${reason(cause)}`, { cause });
   }
-  const came = hash.digest("hex");
-  if (came !== md5) throw new DataError(`${url}: expected MD5 ${md5}, got ${came} after ${bytes} bytes`);
+  const actual = hash.digest("hex");
+  if (actual !== md5) throw new DataError(`${url}: expected MD5 ${md5}, got ${actual} after ${bytes} bytes`);
 }

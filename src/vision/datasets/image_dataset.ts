@@ -49,8 +49,8 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     }
     const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
     if (labels.length !== images.count || wrong >= 0) {
-      const came = wrong < 0 ? `${labels.length} labels` : `label ${labels[wrong]} of image ${wrong}`;
-      throw new DataError(`images: expected ${images.count} labels in [0, ${classes.length - 1}], got ${came}`);
+      const actual = wrong < 0 ? `${labels.length} labels` : `label ${labels[wrong]} of image ${wrong}`;
+      throw new DataError(`images: expected ${images.count} labels in [0, ${classes.length - 1}], got ${actual}`);
     }
     this.#images = images;
     this.targets = labels;

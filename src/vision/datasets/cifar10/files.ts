@@ -86,9 +86,9 @@ export async function md5Of(path: string): Promise<string> {
 async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch, archive, md5 }: Cifar10Files) {
   const path = join(root, archive);
   if (!existsSync(path)) return null;
-  const came = await md5Of(path);
-  if (came !== md5) {
-    throw new DataError(`${path}: expected MD5 ${md5}, got ${came}: the file is truncated or foreign; delete it`);
+  const actual = await md5Of(path);
+  if (actual !== md5) {
+    throw new DataError(`${path}: expected MD5 ${md5}, got ${actual}: the file is truncated or foreign; delete it`);
   }
   const names = batchNames(train).map((name) => `${name}.bin`);
   return fill(names.length * imagesPerBatch, async (set) => {

@@ -63,8 +63,8 @@ export function putLabels(set: LabelledImages, name: string, json: string): void
   }
   const { count } = set.images;
   if (!Array.isArray(labels) || labels.length !== count) {
-    const came = Array.isArray(labels) ? `${labels.length} elements` : typeof labels;
-    throw new DataError(`${name}: expected a JSON array of ${count} labels, got ${came}`);
+    const actual = Array.isArray(labels) ? `${labels.length} elements` : typeof labels;
+    throw new DataError(`${name}: expected a JSON array of ${count} labels, got ${actual}`);
   }
   labels.forEach((label, i) => {
     putLabel(set, i, label, name, i);

@@ -43,8 +43,8 @@ export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint
       refuse(width, height, { 0: 1, 2: 3, 3: "indexed", 4: 2, 6: 4 }[colorType] ?? "unknown", depth);
     }
     const expected = dataBytes(width, height, interlaced);
-    const came = inflatedBytes(packed, expected);
-    if (came !== expected) damaged(`expected ${expected} bytes of data, got ${came > expected ? "more" : came}`);
+    const actual = inflatedBytes(packed, expected);
+    if (actual !== expected) damaged(`expected ${expected} bytes of data, got ${actual > expected ? "more" : actual}`);
     const { data, channels, palette } = decode(png, { checkCrc: true });
     if (palette || !(data instanceof Uint8Array) || data.length !== height * IMAGE_BYTES) {
       refuse(width, height, channels, depth);
