@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
 import { scratch } from "../../src/ops/core/array.ts";
-import { HEAP_START, memory } from "../../src/runtime/memory.ts";
+import { HEAP_START, linearMemory } from "../../src/runtime/memory.ts";
 
 export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
 
@@ -23,7 +23,9 @@ export function ladderKernels(): LadderKernels {
   if (loaded?.build !== build) {
     const file = build === "debug" ? "ladder.debug.wasm" : "ladder.wasm";
     const bytes = readFileSync(new URL(`../../build/${file}`, import.meta.url));
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, abort } });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: linearMemory, abort },
+    });
     const kernels = exports as unknown as LadderKernels;
     if (kernels.heapBase() > HEAP_START) throw new Error("ladder: its static data reaches into the heap");
     loaded = { build, kernels };

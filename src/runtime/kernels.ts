@@ -2,7 +2,7 @@ import { KernelsError, OptionError } from "../errors.ts";
 import { identity, kernelBytes, type Precision } from "./binary.ts";
 import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { expectMemory, isShared, memory } from "./memory.ts";
+import { expectMemory, isShared, linearMemory } from "./memory.ts";
 import { type KernelObserver, observer } from "./observer.ts";
 import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
@@ -26,8 +26,8 @@ let build: Build | undefined;
 
 /** A string of AssemblyScript: UTF-16, its length in bytes before it. */
 function readString(pointer: number): string {
-  const length = new Uint32Array(memory.buffer, pointer - 4, 1)[0] / 2;
-  return String.fromCharCode(...new Uint16Array(memory.buffer, pointer, length));
+  const length = new Uint32Array(linearMemory.buffer, pointer - 4, 1)[0] / 2;
+  return String.fromCharCode(...new Uint16Array(linearMemory.buffer, pointer, length));
 }
 
 /** What debug builds call when an assert does not hold. */
@@ -49,7 +49,7 @@ function compile(of: Precision): WebAssembly.Module {
 function instantiate(module: WebAssembly.Module): Build {
   let exports: WebAssembly.Exports;
   try {
-    ({ exports } = new WebAssembly.Instance(module, { env: { memory, abort } }));
+    ({ exports } = new WebAssembly.Instance(module, { env: { memory: linearMemory, abort } }));
   } catch (error) {
     throw kernelsRefused(error);
   }

@@ -32,17 +32,17 @@ const NO_MEMORY = { buffer: new ArrayBuffer(0) } as unknown as LinearMemory;
 
 /** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
 const made = makeMemory();
-export const memory: LinearMemory = made.memory;
+export const linearMemory: LinearMemory = made.memory;
 export const { isShared } = made;
 
-interface Range {
+interface FreeRange {
   start: number;
   end: number;
 }
 
 const freeByClass: number[][] = [];
 /** Free ranges that are no block of any class: only used once the heap is full. */
-let merged: Range[] = [];
+let merged: FreeRange[] = [];
 let heapEnd = HEAP_START;
 let limit = made.maximum * PAGE;
 /** What the engine said when it last refused to let the memory grow. */
@@ -118,12 +118,12 @@ function classOf(bytes: number): number {
 function growTo(end: number): boolean {
   growthRefused = "";
   if (end > limit) return false;
-  const have = memory.buffer.byteLength;
+  const have = linearMemory.buffer.byteLength;
   if (end <= have) return true;
   const generous = Math.max(end, have + MIN_GROWTH, have * 1.125);
   for (const target of [Math.min(limit, roundUp(generous, PAGE)), roundUp(end, PAGE)]) {
     try {
-      memory.grow((target - have) / PAGE);
+      linearMemory.grow((target - have) / PAGE);
       return true;
     } catch (error) {
       // the engine or the system refuses that much: ask for just enough, then give up
@@ -147,7 +147,7 @@ export function allocate(bytes: number): number {
   if (address === undefined) {
     expectMemory();
     if (index < 0) growthRefused = "";
-    const have = memory.buffer.byteLength;
+    const have = linearMemory.buffer.byteLength;
     throw new OutOfMemoryError(
       `out of memory: ${bytes} bytes asked for, ${liveBytes} bytes in ${liveBlocks} live blocks, limit ${limit} bytes` +
         (growthRefused ? `, of which the system gives no more than ${have} now (${growthRefused}). ` : ". ") +
@@ -214,13 +214,13 @@ function takeFromMerged(size: number): number | undefined {
     freeByClass[index] = [];
   }
   merged.sort((a, b) => a.start - b.start);
-  const joined: Range[] = [];
+  const joined: FreeRange[] = [];
   for (const range of merged) {
     const last = joined.at(-1);
     if (last && last.end === range.start) last.end = range.end;
     else if (range.end > range.start) joined.push({ ...range });
   }
-  if (joined.at(-1)?.end === heapEnd) heapEnd = (joined.pop() as Range).start;
+  if (joined.at(-1)?.end === heapEnd) heapEnd = (joined.pop() as FreeRange).start;
   merged = joined;
   const found = merged.find((range) => range.end - range.start >= size);
   if (!found) return takeFromHeap(size);
@@ -246,7 +246,7 @@ export function bytesAllocated(): number {
 
 /** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */
 export function allocatorStatistics() {
-  return { liveBlocks, liveBytes, peakBytes, reservedBytes: memory.buffer.byteLength };
+  return { liveBlocks, liveBytes, peakBytes, reservedBytes: linearMemory.buffer.byteLength };
 }
 
 /** Starts a new measurement of `peakBytes`. */
@@ -259,30 +259,30 @@ export function resetPeak(): void {
 
 export function f32View(address: number, length: number): Float32Array {
   settle();
-  return new Float32Array(memory.buffer, address, length);
+  return new Float32Array(linearMemory.buffer, address, length);
 }
 
 export function i32View(address: number, length: number): Int32Array {
   settle();
-  return new Int32Array(memory.buffer, address, length);
+  return new Int32Array(linearMemory.buffer, address, length);
 }
 
 export function u8View(address: number, length: number): Uint8Array {
   settle();
-  return new Uint8Array(memory.buffer, address, length);
+  return new Uint8Array(linearMemory.buffer, address, length);
 }
 
 // The whole memory, as large as it was when these were made (or empty, if it is not shared and has grown since): a view of each table would
 // take longer than to fill it.
-let allFloats = new Float32Array(memory.buffer);
-let allInts = new Int32Array(memory.buffer);
+let allFloats = new Float32Array(linearMemory.buffer);
+let allInts = new Int32Array(linearMemory.buffer);
 
 /** Writes numbers to a block that no kernel was told of yet: unlike a view, a small one does not settle the pending kernel. */
 export function writeNew(address: number, values: readonly number[], dtype: "float32" | "int32"): void {
   if (4 * values.length > TABLE_BYTES) settle();
   if (address + 4 * values.length > allFloats.byteLength) {
-    allFloats = new Float32Array(memory.buffer);
-    allInts = new Int32Array(memory.buffer);
+    allFloats = new Float32Array(linearMemory.buffer);
+    allInts = new Int32Array(linearMemory.buffer);
   }
   const to = dtype === "float32" ? allFloats : allInts;
   for (let i = 0, at = address / 4; i < values.length; i++) to[at + i] = values[i];

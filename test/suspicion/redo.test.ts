@@ -26,7 +26,7 @@ const runs = vi.hoisted(() => ({
 
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
-  const { HEAP_START, memory } = await import("../../src/runtime/memory.ts");
+  const { HEAP_START, linearMemory } = await import("../../src/runtime/memory.ts");
   const { settle } = await import("../../src/runtime/parallel/pending.ts");
   const launch: typeof real.launch = (name, total, grain, ...args) => {
     const again = () => {
@@ -41,7 +41,7 @@ vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
     const looks = runs.looks.get(key) ?? 0;
     runs.looks.set(key, looks + 1);
     if (looks >= LOOKS) return;
-    const heap = Buffer.from(memory.buffer, HEAP_START);
+    const heap = Buffer.from(linearMemory.buffer, HEAP_START);
     const once = Buffer.from(heap);
     again();
     if (once.equals(heap)) return;

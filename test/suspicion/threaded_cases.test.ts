@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ones, scope, setNumThreads } from "wasmgrad";
-import { memory } from "../../src/runtime/memory.ts";
+import { linearMemory } from "../../src/runtime/memory.ts";
 import { CONTROL } from "../../src/runtime/parallel/worker_source.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";
@@ -29,7 +29,7 @@ vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
 
 /** Workers start while the event loop runs; once idle, they sleep where the next job wakes them. */
 async function workersAreUp(count: number): Promise<void> {
-  const control = new Int32Array(memory.buffer);
+  const control = new Int32Array(linearMemory.buffer);
   const until = Date.now() + 30_000;
   while (Date.now() < until) {
     scope(() => void ones([100_000]).add(1));

@@ -1,5 +1,5 @@
 import { WasmgradError } from "../../errors.ts";
-import { isShared, memory } from "../memory.ts";
+import { isShared, linearMemory } from "../memory.ts";
 import { defer } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
 
@@ -81,12 +81,12 @@ export interface Hand {
 
 // Made once: growth leaves views of a shared memory as they are.
 const words = new Int32Array(
-  memory.buffer,
+  linearMemory.buffer,
   0,
   isShared ? CONTROL.lines + LINES * LINE : 0,
 ) as unknown as Int32Array<SharedArrayBuffer>;
 const jobArguments = new Float64Array(
-  memory.buffer,
+  linearMemory.buffer,
   isShared ? 8 * CONTROL.arguments : 0,
   isShared ? MAX_ARGUMENTS : 0,
 );
@@ -186,7 +186,7 @@ function open({ number, total, grain, args }: Job, chunks: number, lanes: number
   words[CONTROL.grain] = grain;
   words[CONTROL.lanes] = lanes;
   words[CONTROL.argumentCount] = args.length;
-  words[CONTROL.pages] = memory.buffer.byteLength / 65536;
+  words[CONTROL.pages] = linearMemory.buffer.byteLength / 65536;
   for (let i = 0; i < args.length; i++) jobArguments[i] = args[i];
   for (let lane = 0; lane < lanes; lane++) words[CONTROL.next + lane * LINE] = Math.floor((lane * chunks) / lanes);
   Atomics.add(words, CONTROL.generation, 1);

@@ -1,6 +1,6 @@
 import { OptionError } from "../../errors.ts";
 import { affordableWorkers } from "../address_space.ts";
-import { isShared, type LinearMemory, memory } from "../memory.ts";
+import { isShared, type LinearMemory, linearMemory } from "../memory.ts";
 import { isNode, nodeModule } from "../node_module.ts";
 import { hasCompiler, wordsOf } from "../support.ts";
 import { beginJob, type Crew, dismiss, fileOf, type Hand, hasStarted, type Job, takeLine } from "./job.ts";
@@ -228,7 +228,7 @@ function startWorkers(module: object): Crew {
   try {
     const start = workerStarter();
     while (hands.length < wanted - 1) {
-      hands.push(start({ module, memory, line: takeLine(), lane: hands.length + 1 }, lose));
+      hands.push(start({ module, memory: linearMemory, line: takeLine(), lane: hands.length + 1 }, lose));
     }
   } catch (error) {
     const inNode = nodeModule("node:worker_threads") !== undefined;

@@ -4,7 +4,7 @@
  */
 import { afterEach, expect, test } from "vitest";
 import { OutOfMemoryError, setMemoryLimit } from "wasmgrad";
-import { allocate, allocatorStatistics, free, memory, resetPeak, u8View } from "../../../src/runtime/memory.ts";
+import { allocate, allocatorStatistics, free, linearMemory, resetPeak, u8View } from "../../../src/runtime/memory.ts";
 import { testRandom } from "../../support/random.ts";
 
 const KIB = 1024;
@@ -40,7 +40,7 @@ function simulate(rounds: number, live: number, mostBytes: number, seed: number)
     const bytes = Math.floor(mostBytes ** random()) - 1; // every order of magnitude equally often
     const block = { address: allocate(bytes), bytes, canary: round % 251 };
     expect(block.address % 64).toBe(0);
-    expect(block.address + bytes + 64).toBeLessThanOrEqual(memory.buffer.byteLength);
+    expect(block.address + bytes + 64).toBeLessThanOrEqual(linearMemory.buffer.byteLength);
     fill(block);
     held.push(block);
   }
@@ -112,10 +112,10 @@ test("memory never grows past the limit, also where it is no whole number of pag
     for (;;) {
       const address = allocate(10_000);
       blocks.push(address);
-      if (address + 10_000 > memory.buffer.byteLength) throw new Error("a block ends past the memory");
+      if (address + 10_000 > linearMemory.buffer.byteLength) throw new Error("a block ends past the memory");
     }
   }).toThrow(OutOfMemoryError);
-  expect(memory.buffer.byteLength).toBeLessThanOrEqual(limit);
+  expect(linearMemory.buffer.byteLength).toBeLessThanOrEqual(limit);
   for (const address of blocks) free(address, 10_000);
 });
 

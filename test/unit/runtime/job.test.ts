@@ -7,7 +7,7 @@ import { afterEach, expect, type Mock, test, vi } from "vitest";
 import { ones, optim, setNumThreads } from "wasmgrad";
 import { kernelBytes } from "../../../src/runtime/binary.ts";
 import { Block } from "../../../src/runtime/block.ts";
-import { f32View, memory } from "../../../src/runtime/memory.ts";
+import { f32View, linearMemory } from "../../../src/runtime/memory.ts";
 import { beginJob, type Crew, type Hand, type Job, takeLine } from "../../../src/runtime/parallel/job.ts";
 import { settle } from "../../../src/runtime/parallel/pending.ts";
 import { beginParallel, DeathWatch } from "../../../src/runtime/parallel/pool.ts";
@@ -15,8 +15,8 @@ import { CONTROL, LINE, workerSource } from "../../../src/runtime/parallel/worke
 import { IdleWorker } from "../../support/idle_worker.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
-const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-const words = new Int32Array(memory.buffer);
+const { exports } = new WebAssembly.Instance(module, { env: { memory: linearMemory } });
+const words = new Int32Array(linearMemory.buffer);
 
 /** Two chunks, each of some milliseconds. */
 const GRAIN = 1 << 22;
@@ -135,7 +135,10 @@ test("a slow worker is awaited", async () => {
     setTimeout(() => { Atomics.store(done, 0, 1); Atomics.store(new Int32Array(memory.buffer), word, 0); }, 300);
   `;
   const done = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(leave, { eval: true, workerData: { memory, word: hand.line + CONTROL.inside, done } });
+  const worker = new Worker(leave, {
+    eval: true,
+    workerData: { memory: linearMemory, word: hand.line + CONTROL.inside, done },
+  });
   const { job, ranges } = jobOf("exp", () => {});
   const hands = [hand as Hand];
   runJob(job, { hands, lanes: 2 });

@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import { Block } from "../../../src/runtime/block.ts";
-import { allocate, free, HEAP_START, memory, u8View, writeNew } from "../../../src/runtime/memory.ts";
+import { allocate, free, HEAP_START, linearMemory, u8View, writeNew } from "../../../src/runtime/memory.ts";
 import { defer, settle, whenSettled } from "../../../src/runtime/parallel/pending.ts";
 import { IdleWorker } from "../../support/idle_worker.ts";
 
@@ -27,7 +27,7 @@ afterAll(() => {
 
 /** The last element as it lies in memory now. */
 function last(x: Tensor): number {
-  return new Float32Array(memory.buffer)[x.array.address / 4 + x.array.size - 1];
+  return new Float32Array(linearMemory.buffer)[x.array.address / 4 + x.array.size - 1];
 }
 
 /** A sum that is pending: its last element is to be 3. */
@@ -109,17 +109,17 @@ test("writing to a new block does not settle, unless it is large", () => {
   for (const block of blocks) block.retain();
   writeNew(blocks[0].address, Array(64).fill(7), "int32");
   expect(last(x)).not.toBe(3);
-  expect(new Int32Array(memory.buffer)[blocks[0].address / 4 + 63]).toBe(7);
+  expect(new Int32Array(linearMemory.buffer)[blocks[0].address / 4 + 63]).toBe(7);
   writeNew(blocks[1].address, Array(256).fill(0.5), "float32");
   expect(last(x)).toBe(3);
-  expect(new Float32Array(memory.buffer)[blocks[1].address / 4 + 255]).toBe(0.5);
+  expect(new Float32Array(linearMemory.buffer)[blocks[1].address / 4 + 255]).toBe(0.5);
   for (const block of blocks) block.release();
 });
 
 test("where the memory is full, a larger block is cut up for a smaller one: not before the pending kernel is settled", () => {
   const spare = Array.from({ length: 8 }, () => allocate(4 * SIZE));
   const others: number[] = [];
-  setMemoryLimit(memory.buffer.byteLength);
+  setMemoryLimit(linearMemory.buffer.byteLength);
   try {
     expect(() => {
       for (;;) others.push(allocate(1 << 16));

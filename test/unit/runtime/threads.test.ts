@@ -52,13 +52,13 @@ test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
 });
 
 test("workers do take part", async () => {
-  const { memory } = await import("../../../src/runtime/memory.ts");
+  const { linearMemory } = await import("../../../src/runtime/memory.ts");
   const { CONTROL } = await import("../../../src/runtime/parallel/worker_source.ts");
   setNumThreads(2);
   compute();
   await pause(300);
   // idle for that long, the worker sleeps where the next job would wake it
-  expect(Atomics.notify(new Int32Array(memory.buffer), CONTROL.generation)).toBe(1);
+  expect(Atomics.notify(new Int32Array(linearMemory.buffer), CONTROL.generation)).toBe(1);
 });
 
 test("workers that never start cost nothing but speed", () => {
