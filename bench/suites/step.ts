@@ -20,8 +20,7 @@ export interface StepRow {
 const BATCHES = [4, 64];
 
 /**
- * In a process of its own, since the clocks stay in place; on one thread, since with more a launch returns
- * before its kernel is done.
+ * In its own process, so that V8 has compiled nothing for another suite, and on one thread, as its table says.
  */
 function measure(batch: number, { rounds, time }: Context): StepRow {
   const args = [batch, rounds, 2 * time].map(String);

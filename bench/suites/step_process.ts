@@ -2,8 +2,7 @@
  * Measures one training step and its kernels, and prints a StepRow.
  * usage: tsx step_process.ts BATCH ROUNDS TIME
  */
-import { scope, setNumThreads } from "wasmgrad";
-import { type KernelTimes, timeKernels } from "../lib/kernel_clock.ts";
+import { type KernelTotal, scope, setNumThreads, trace } from "wasmgrad";
 import { sample } from "../lib/measure.ts";
 import { median, ratioOfRounds } from "../lib/statistics.ts";
 import { PHASES, trainStep } from "../train_step.ts";
@@ -15,7 +14,7 @@ import type { StepRow } from "./step.ts";
  */
 const WARMUP_MS = 4000;
 
-const totalOf = (kernels: KernelTimes) => [...kernels.values()].reduce((sum, { ms }) => sum + ms, 0);
+const totalOf = (kernels: readonly KernelTotal[]) => kernels.reduce((sum, { ms }) => sum + ms, 0);
 
 /** The ends of a step's phases, while somebody wants to know. */
 let marks: number[] | undefined;
@@ -29,29 +28,28 @@ function timePhases(step: () => void): number[] {
   return times.map((mark, i) => mark - (times[i - 1] ?? start));
 }
 
-/** Alternates plain steps with clocked ones. */
+/** Alternates plain steps with traced ones. */
 function measure(batch: number, rounds: number, time: number): StepRow {
   const step = trainStep(batch, () => void marks?.push(performance.now()));
-  const clockedStep = () => timeKernels(() => scope(() => void step()));
+  const tracedStep = () => trace(() => scope(() => void step()), { print: false }).kernels;
   sample(step, WARMUP_MS);
   const stepsOfTurn = Math.max(3, Math.round(time / sample(step, time)));
   const plain: number[] = [];
   const sums: number[] = [];
-  const steps: KernelTimes[] = [];
+  const steps: KernelTotal[][] = [];
   const phases: number[][] = [];
   for (let round = 0; round < rounds; round++) {
     plain.push(sample(step, time));
     phases.push(...Array.from({ length: stepsOfTurn }, () => timePhases(() => void step())));
-    const turn = Array.from({ length: stepsOfTurn }, clockedStep);
+    const turn = Array.from({ length: stepsOfTurn }, tracedStep);
     sums.push(median(turn.map(totalOf)));
     steps.push(...turn);
   }
-  const kernels = [...steps[0]].map(([name, { calls }]) => ({
+  const kernels = steps[0].map(({ name, launches }) => ({
     name,
-    calls,
-    ms: median(steps.map((kernels) => kernels.get(name)?.ms ?? 0)),
+    calls: launches,
+    ms: median(steps.map((kernels) => kernels.find((kernel) => kernel.name === name)?.ms ?? 0)),
   }));
-  if (kernels.length === 0) throw new Error("step: no kernel passed the clock: nothing can be said of the parts");
   kernels.sort((a, b) => b.ms - a.ms);
   return {
     batch,
