@@ -1,3 +1,4 @@
+export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";
 export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
@@ -17,8 +18,8 @@ export {
   type TensorOptions,
   tensor,
 } from "./tensor/creation.ts";
-export { add, div, maximum, minimum, mul, pow, sub, where } from "./tensor/elementwise.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
+export { add, cat, div, matmul, maximum, minimum, mul, pow, stack, sub, where } from "./tensor/functions.ts";
 export {
   Generator,
   type GeneratorState,
@@ -30,7 +31,8 @@ export {
 export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
 export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
 export { keep, Scope, scope } from "./tensor/lifetime/scope.ts";
-export { matmul } from "./tensor/linear_algebra.ts";
+export type { Extrema } from "./tensor/methods/reduce.ts";
+export type { NestedArray, TensorJson } from "./tensor/methods/values.ts";
 export {
   bernoulli,
   type DrawOptions,
@@ -41,16 +43,7 @@ export {
   randnLike,
   randperm,
 } from "./tensor/random.ts";
-export { cat, stack } from "./tensor/shape.ts";
-export {
-  type Extrema,
-  enableGrad,
-  isGradEnabled,
-  type NestedArray,
-  noGrad,
-  Tensor,
-  type TensorJson,
-} from "./tensor/tensor.ts";
+export { Tensor } from "./tensor/tensor.ts";
 export {
   type KernelTotal,
   Trace,

@@ -10,8 +10,13 @@ export interface Leaf {
   accumulateGrad(grad: NDArray): void;
 }
 
+/** What the graph asks of a tensor. */
+export interface Differentiable extends Leaf {
+  readonly handle: { readonly node: GraphNode | null };
+}
+
 /** An input of an op: the node that made it, or a leaf, or null where no gradient is needed. */
-export type Edge = Node | Leaf | null;
+export type Edge = GraphNode | Leaf | null;
 
 let nextId = 0;
 
@@ -19,7 +24,7 @@ let nextId = 0;
  * One op applied, and the edges to what made its inputs. Counted like a block: tensors and later nodes own it; the last one
  * to let go releases what it saved and then its inputs.
  */
-export class Node {
+export class GraphNode {
   /** Grows with time: an input's id is always smaller, so descending order is a topological order. */
   readonly id = nextId++;
   readonly op: Op;
@@ -33,7 +38,7 @@ export class Node {
   constructor(op: Op, edges: readonly Edge[]) {
     this.op = op;
     this.edges = edges;
-    for (const edge of edges) if (edge instanceof Node) edge.retain();
+    for (const edge of edges) if (edge instanceof GraphNode) edge.retain();
     for (const array of op.saved) array?.block.retain();
     this.#versions = op.saved.map((array) => array?.block.version ?? 0);
   }
@@ -44,11 +49,11 @@ export class Node {
 
   release(): void {
     // a loop, not a recursion: graphs may be deep
-    const pending: Node[] = [this];
+    const pending: GraphNode[] = [this];
     for (let node = pending.pop(); node; node = pending.pop()) {
       if (--node.#owners > 0) continue;
       node.releaseSaved();
-      for (const edge of node.edges) if (edge instanceof Node) pending.push(edge);
+      for (const edge of node.edges) if (edge instanceof GraphNode) pending.push(edge);
       node.edges = [];
     }
   }
@@ -92,8 +97,19 @@ export class Node {
   }
 }
 
-function accumulate(edge: Node | Leaf, grad: NDArray): void {
-  if (!(edge instanceof Node)) {
+/** The op's place in the graph, where a gradient may flow through it. Inputs that `op.needs` marks are tensors. */
+export function recordOp(op: Op, inputs: readonly unknown[]): GraphNode | null {
+  if (!op.needsAny) return null;
+  const edges = inputs.map((input, i): Edge => {
+    if (!op.needs[i]) return null;
+    const tensor = input as Differentiable;
+    return tensor.handle.node ?? tensor;
+  });
+  return new GraphNode(op, edges);
+}
+
+function accumulate(edge: GraphNode | Leaf, grad: NDArray): void {
+  if (!(edge instanceof GraphNode)) {
     edge.accumulateGrad(grad);
   } else if (edge.grad === null) {
     grad.block.retain();
@@ -110,7 +126,7 @@ function accumulate(edge: Node | Leaf, grad: NDArray): void {
 }
 
 /** Runs the backward pass from `root`, whose gradient is `gradient`. */
-export function runBackward(root: Node, gradient: NDArray, retainGraph: boolean): void {
+export function runBackward(root: GraphNode, gradient: NDArray, retainGraph: boolean): void {
   const nodes = reachable(root);
   gradient.block.retain();
   root.grad = gradient;
@@ -128,12 +144,12 @@ export function runBackward(root: Node, gradient: NDArray, retainGraph: boolean)
   }
 }
 
-function reachable(root: Node): Node[] {
-  const seen = new Set<Node>([root]);
+function reachable(root: GraphNode): GraphNode[] {
+  const seen = new Set<GraphNode>([root]);
   const pending = [root];
   for (let node = pending.pop(); node; node = pending.pop()) {
     for (const edge of node.edges) {
-      if (edge instanceof Node && !seen.has(edge)) {
+      if (edge instanceof GraphNode && !seen.has(edge)) {
         seen.add(edge);
         pending.push(edge);
       }

@@ -3,7 +3,8 @@ import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkElement } from "../ops/elementwise/fill.ts";
 import { joinRows } from "../ops/movement/rows.ts";
 import { tensor } from "../tensor/creation.ts";
-import { leaf, Tensor } from "../tensor/tensor.ts";
+import { leaf } from "../tensor/leaf.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { Sample } from "./dataset.ts";
 
 function typeName(value: unknown): string {

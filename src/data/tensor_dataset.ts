@@ -1,7 +1,8 @@
 import { checkInteger } from "../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { copyRows } from "../ops/movement/rows.ts";
-import { leaf, Tensor } from "../tensor/tensor.ts";
+import { leaf } from "../tensor/leaf.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** As many tensors as were given. */

@@ -1,7 +1,8 @@
 import { type DType, NDArray, sizeOf, type TypedArray } from "../ops/core/array.ts";
 import { Block } from "../runtime/block.ts";
 import { f32View, i32View } from "../runtime/memory.ts";
-import { leaf, type Tensor } from "../tensor/tensor.ts";
+import { leaf } from "../tensor/leaf.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Tensors whose elements come from elsewhere (a file, a copy) and take memory only where somebody works with

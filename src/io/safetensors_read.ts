@@ -1,6 +1,7 @@
 import { DataError, OptionError, OutOfMemoryError } from "../errors.ts";
 import { type DType, empty, type NDArray, sizeOf } from "../ops/core/array.ts";
-import { leaf, type Tensor } from "../tensor/tensor.ts";
+import { leaf } from "../tensor/leaf.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { decodeElements, ELEMENT_BYTES, KEPT_AS } from "./elements.ts";
 import { PIECE_BYTES, type Reading } from "./pieces.ts";
 import {

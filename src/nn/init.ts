@@ -6,9 +6,10 @@ import { ELEMENTWISE_GRAIN, expectFloat, type NDArray } from "../ops/core/array.
 import { copyInto } from "../ops/movement/copy.ts";
 import { fillNormal, fillUniform } from "../ops/random/draw.ts";
 import { launch } from "../runtime/kernels.ts";
+import { expectTensor } from "../tensor/apply.ts";
 import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
-import { expectTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 const NONLINEARITIES = ["linear", "conv2d", "convTranspose2d", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
 

@@ -1,6 +1,7 @@
 import { checkInteger, describe, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { expectTensor, type Tensor } from "../tensor/tensor.ts";
+import { expectTensor } from "../tensor/apply.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight } from "./picture.ts";
 

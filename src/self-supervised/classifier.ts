@@ -1,3 +1,4 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { checkDataset, type Dataset, type Sample } from "../data/dataset.ts";
@@ -7,7 +8,7 @@ import { crossEntropy } from "../nn/functional/loss.ts";
 import { inMode } from "../nn/internal/mode.ts";
 import { Linear } from "../nn/layers/linear.ts";
 import { checkModule, checkOutput, Module } from "../nn/module.ts";
-import { noGrad, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
 
 /** Batches of images [N,3,H,W] in [0, 1] and labels int32 [N] (and perhaps more). */

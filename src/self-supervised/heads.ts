@@ -3,7 +3,8 @@ import { ShapeError } from "../errors.ts";
 import { ReLU } from "../nn/layers/activation.ts";
 import { Sequential } from "../nn/layers/container.ts";
 import { ConvTranspose2d } from "../nn/layers/conv.ts";
-import { expectTensor, type Tensor } from "../tensor/tensor.ts";
+import { expectTensor } from "../tensor/apply.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** From features [N,C,H/4,W/4] to pixels [N,3,H,W]: the decoder of the tutorial's autoencoder, without its sigmoid. */
 export function pixelDecoder(features: number, hidden = 64): Sequential {

@@ -1,10 +1,11 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { ShapeError } from "../errors.ts";
 import { expectInt32 } from "../ops/core/array.ts";
+import { expectTensor } from "../tensor/apply.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { rand, randint } from "../tensor/random.ts";
-import { expectTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { MASK, SPECIAL, UNK } from "./tokenizer.ts";
 
 export interface MaskedTokens {

@@ -1,3 +1,4 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { checkNumber, readOptions } from "../checks.ts";
 import { normal } from "../nn/init.ts";
 import { ReLU } from "../nn/layers/activation.ts";
@@ -6,7 +7,7 @@ import { Conv2d } from "../nn/layers/conv.ts";
 import { Parameter } from "../nn/parameter.ts";
 import { zeros } from "../tensor/fill.ts";
 import { rand } from "../tensor/random.ts";
-import { noGrad, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Augmentation, ImageColumn } from "../vision/browser.ts";
 import type { Encoder } from "./encoder.ts";
 import { meanWhere, patchify, unpatchify } from "./heads.ts";

@@ -1,3 +1,4 @@
+import { enableGrad, noGrad } from "../autograd/grad_mode.ts";
 import { checkInteger, checkNumber, describe, readOptions } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { checkDataset, type Sample } from "../data/dataset.ts";
@@ -11,11 +12,11 @@ import { countClasses } from "../ops/movement/class_count.ts";
 import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/schedulers/cosine_annealing.ts";
 import { tensor } from "../tensor/creation.ts";
+import { cat } from "../tensor/functions.ts";
 import { Generator } from "../tensor/generator.ts";
 import { keep, scope } from "../tensor/lifetime/scope.ts";
 import { randperm } from "../tensor/random.ts";
-import { cat } from "../tensor/shape.ts";
-import { enableGrad, noGrad, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { inEvalMode, type LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 

@@ -1,8 +1,9 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { mseLoss } from "../nn/functional/loss.ts";
 import type { Sequential } from "../nn/layers/container.ts";
 import { randn } from "../tensor/random.ts";
-import { noGrad, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { type Augmentation, type ImageColumn, masks } from "../vision/browser.ts";
 import { runAugmentation } from "../vision/run_steps.ts";
 import type { Encoder } from "./encoder.ts";

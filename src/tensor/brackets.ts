@@ -10,14 +10,13 @@ const SNAKE = /[a-z]_[a-z]/;
  * What tensors inherit from: an error for `x[0]`, which would be undefined, for `x[0] = 1`, which would change no element, and for names in
  * PyTorch's spelling. It is asked for names only that no tensor has: those that tensors have are found before it, as fast as ever.
  *
- * @param members the names that tensors have
  * @param shown the tensor in the words of an error
  */
-export function bracketsOf(members: object, shown: (tensor: object) => string): object {
+export function bracketsOf(shown: (tensor: object) => string): object {
   const refuse = (key: string, receiver: object, isWritten: boolean) => {
     if (SNAKE.test(key)) {
       const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-      if (Object.hasOwn(members, camel)) {
+      if (camel in receiver) {
         throw new OptionError(`Tensor: expected ${camel}, got ${key}: names are in camelCase here`);
       }
     }

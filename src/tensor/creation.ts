@@ -3,7 +3,8 @@ import { DTypeError, formatShape, ShapeError } from "../errors.ts";
 import { checkShape, type DType, empty, sizeOf } from "../ops/core/array.ts";
 import { checkElement } from "../ops/elementwise/fill.ts";
 import { isBuffer, kindOfTypedArray, nameKind } from "../typed_arrays.ts";
-import { leaf, type Tensor } from "./tensor.ts";
+import { leaf } from "./leaf.ts";
+import type { Tensor } from "./tensor.ts";
 
 export interface TensorOptions {
   /** Default float32 (int32 for an Int32Array, bool where all values are booleans). */

@@ -8,8 +8,10 @@ import {
   full as fullArray,
   linspace as linspaceArray,
 } from "../ops/elementwise/fill.ts";
+import { expectTensor } from "./apply.ts";
 import { checkDType, type TensorOptions } from "./creation.ts";
-import { expectTensor, leaf, type Tensor } from "./tensor.ts";
+import { leaf } from "./leaf.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Reads the options that all of these functions have, and makes the leaf. */
 function create(

@@ -10,8 +10,10 @@ import {
   integers,
   permutation,
 } from "../ops/random/draw.ts";
+import { expectTensor } from "./apply.ts";
 import { defaultGenerator, Generator } from "./generator.ts";
-import { expectTensor, leaf, Tensor } from "./tensor.ts";
+import { leaf } from "./leaf.ts";
+import { Tensor } from "./tensor.ts";
 
 /** What random functions take. */
 export interface DrawOptions {

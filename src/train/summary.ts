@@ -1,3 +1,4 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { OptionError, ShapeError } from "../errors.ts";
 import { inMode } from "../nn/internal/mode.ts";
 import { MultiheadAttention } from "../nn/layers/attention.ts";
@@ -7,7 +8,7 @@ import { checkOutput, type Module } from "../nn/module.ts";
 import { checkShape, sizeOf } from "../ops/core/array.ts";
 import { zeros } from "../tensor/fill.ts";
 import { scope } from "../tensor/lifetime/scope.ts";
-import { noGrad, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** One layer of a summary: a module without modules below it. */
 export interface LayerSummary {

@@ -1,3 +1,4 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { checkInteger, readOptions } from "../checks.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, StateDictError, WasmgradError } from "../errors.ts";
@@ -9,7 +10,6 @@ import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { asTask, Scope, scope } from "../tensor/lifetime/scope.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
-import { noGrad } from "../tensor/tensor.ts";
 import { checkParts, readLoss, readNumbers, refuseAsync } from "./checks.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";

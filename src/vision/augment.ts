@@ -12,7 +12,9 @@ import {
   rotateQuarters as rotateQuartersArray,
   turnImages,
 } from "../ops/image/augment.ts";
-import { expectTensor, leaf, Tensor } from "../tensor/tensor.ts";
+import { expectTensor } from "../tensor/apply.ts";
+import { leaf } from "../tensor/leaf.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 
 /** What the chances of a batch follow from: not its order, not the threads, and not what was drawn before. */

@@ -1,8 +1,9 @@
 import { checkDataset, type Dataset, partsOf } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { describeImages } from "../ops/image/augment.ts";
+import { leaf } from "../tensor/leaf.ts";
 import { scope } from "../tensor/lifetime/scope.ts";
-import { leaf, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** What `checkImages` found, by index. */
 export interface ImageReport {

@@ -4,9 +4,10 @@ import { checkShape } from "../ops/core/array.ts";
 import { atLeastMask, blocksMask } from "../ops/image/masks.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
+import { leaf } from "../tensor/leaf.ts";
 import { scope } from "../tensor/lifetime/scope.ts";
 import { rand, randint } from "../tensor/random.ts";
-import { leaf, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** The shape of what is masked: [N,C,H,W], or one image [C,H,W]. */
 export type ImageShape = readonly number[];

@@ -1,9 +1,10 @@
+import { noGrad } from "../autograd/grad_mode.ts";
 import { checkNumber, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError } from "../errors.ts";
 import { expectFloat, expectSameShape } from "../ops/core/array.ts";
 import { tensor } from "../tensor/creation.ts";
 import { scope } from "../tensor/lifetime/scope.ts";
-import { noGrad, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * The mean squared error `Σ (a - b)² / n` of two float32 tensors of one shape, as a number. It carries no

@@ -1,7 +1,8 @@
 import { checkFunction, checkNumber, describe } from "../checks.ts";
 import { DTypeError, OptionError } from "../errors.ts";
 import { NormalizePlanes } from "../ops/image/normalize_channels.ts";
-import { apply, expectTensor, type Tensor } from "../tensor/tensor.ts";
+import { apply, expectTensor } from "../tensor/apply.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
 
 /**

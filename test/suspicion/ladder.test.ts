@@ -14,7 +14,7 @@ import { sumLadder } from "../../bench/ladder/reduce.ts";
 import type { Ladder, Rung } from "../../bench/ladder/rung.ts";
 import { softmaxLadder } from "../../bench/ladder/softmax.ts";
 import { broadcastShapes } from "../../src/ops/core/broadcast.ts";
-import { apply } from "../../src/tensor/tensor.ts";
+import { apply } from "../../src/tensor/apply.ts";
 import type { OpCase } from "../cases/case.ts";
 import { conv2dCasesBy, convTranspose2dCasesBy } from "../cases/conv/conv2d.ts";
 import { softmaxCasesBy } from "../cases/loss/softmax.ts";

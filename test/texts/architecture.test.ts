@@ -255,7 +255,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/io/safetensors_read.ts": "values come in from files, piece by piece",
   "src/io/safetensors_write.ts": "values go out to files, piece by piece",
   "src/io/deferred_tensors.ts": "values come in, straight to where they are wanted",
-  "src/tensor/tensor.ts": "values go out: data(), item(), toArray()",
+  "src/tensor/methods/values.ts": "values go out: data(), item(), toArray()",
 };
 
 const VIEW_FUNCTIONS = ["f32View", "i32View", "u8View"];

@@ -112,9 +112,16 @@ describe("arguments of another kind", () => {
     expect(await foreignErrors((value) => call(first(), square(), value))).toEqual([]);
   });
 
-  const methods = Object.entries(Object.getOwnPropertyDescriptors(Tensor.prototype)).flatMap(([name, { value }]) =>
-    typeof value === "function" && !["constructor", "accumulateGrad"].includes(name) ? [name] : [],
-  );
+  /** The prototypes of the classes that make up Tensor, each with a family of methods. */
+  function chainOf(prototype: object): object[] {
+    const isClass = Object.hasOwn(prototype, "constructor") && prototype !== Object.prototype;
+    return isClass ? [prototype, ...chainOf(Object.getPrototypeOf(prototype))] : [];
+  }
+  const methods = chainOf(Tensor.prototype)
+    .flatMap((prototype) => Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+    .flatMap(([name, { value }]) =>
+      typeof value === "function" && !["constructor", "accumulateGrad"].includes(name) ? [name] : [],
+    );
 
   test.each(methods)("x.%s: the first and second", async (name) => {
     const call = (...args: unknown[]) => (square() as unknown as Record<string, Call>)[name](...args);

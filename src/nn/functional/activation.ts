@@ -9,7 +9,8 @@ import {
   type SoftplusOptions,
   Unary,
 } from "../../ops/elementwise/unary.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export type { EluOptions, GeluOptions, LeakyReluOptions, SoftplusOptions };
 

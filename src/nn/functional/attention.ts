@@ -1,7 +1,8 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { expectTensor } from "../../tensor/apply.ts";
 import { ones } from "../../tensor/fill.ts";
-import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
 
 export interface AttentionOptions {

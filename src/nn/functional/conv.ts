@@ -1,7 +1,8 @@
 import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../ops/conv/conv2d.ts";
 import type { Conv2dOptions } from "../../ops/conv/geometry.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export type { Conv2dOptions, ConvTranspose2dOptions };
 

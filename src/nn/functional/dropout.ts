@@ -1,9 +1,10 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { Dropout } from "../../ops/random/dropout.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
 import { ones } from "../../tensor/fill.ts";
 import { defaultGenerator, Generator } from "../../tensor/generator.ts";
-import { apply, expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface DropoutOptions {
   /** Probability of an element (or channel) to become 0. Default 0.5. */

@@ -1,6 +1,7 @@
 import { readOptions } from "../../checks.ts";
 import { Embedding, OneHot } from "../../ops/movement/indexing.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {
   /**

@@ -1,5 +1,6 @@
 import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export type { InterpolateOptions };
 

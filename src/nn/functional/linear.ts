@@ -1,5 +1,6 @@
 import { Linear } from "../../ops/matmul/matmul.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /**
  * `y = x Wᵀ + b`. Matches `torch.nn.functional.linear`.

@@ -3,7 +3,9 @@ import { DTypeError, formatShape, ShapeError } from "../../errors.ts";
 import { expectSameShape, isSameShape } from "../../ops/core/array.ts";
 import { CrossEntropy } from "../../ops/loss/cross_entropy.ts";
 import { type LossReduction, PairLoss } from "../../ops/loss/pairwise.ts";
-import { apply, expectTensor, leaf, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
+import { leaf } from "../../tensor/leaf.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface LossOptions {
   /** `"mean"` (the default) or `"sum"` of the terms, or `"none"`: the terms themselves. */

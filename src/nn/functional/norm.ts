@@ -1,10 +1,12 @@
+import { noGrad } from "../../autograd/grad_mode.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { checkShape, normalizeDim } from "../../ops/core/array.ts";
 import { BatchNorm, GroupNorm } from "../../ops/norm/batch_group.ts";
 import { LayerNorm } from "../../ops/norm/layer.ts";
 import { Normalize } from "../../ops/norm/unit_vectors.ts";
-import { apply, expectTensor, noGrad, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface NormOptions {
   /** Multiplies the normalized values. Default: none. */

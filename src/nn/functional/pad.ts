@@ -1,5 +1,6 @@
 import { makePad, type PadOptions } from "../../ops/movement/pad.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export type { PadOptions };
 

@@ -1,7 +1,8 @@
 import type { Pair } from "../../checks.ts";
 import { AdaptiveAvgPool2d, type AdaptiveSize, AvgPool2d, type AvgPool2dOptions } from "../../ops/pool/avg_pool2d.ts";
 import { MaxPool2d, type MaxPool2dOptions } from "../../ops/pool/max_pool2d.ts";
-import { apply, applyMany, type Tensor } from "../../tensor/tensor.ts";
+import { apply, applyMany } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 export type { AdaptiveSize, AvgPool2dOptions, MaxPool2dOptions };
 

@@ -1,5 +1,6 @@
 import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
-import { apply, type Tensor } from "../../tensor/tensor.ts";
+import { apply } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /**
  * `e^x / Σ e^x` along `dim`, of values shifted by their maximum, so that it cannot overflow. Matches

@@ -1,5 +1,5 @@
 import { empty } from "../../ops/core/array.ts";
-import { leaf } from "../../tensor/tensor.ts";
+import { leaf } from "../../tensor/leaf.ts";
 import { calculateFans, kaimingUniform, uniform } from "../init.ts";
 import { Parameter } from "../parameter.ts";
 

@@ -1,7 +1,8 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { expectSameShape } from "../../ops/core/array.ts";
-import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import { expectTensor } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { softmaxOver } from "../functional/attention.ts";
 import { dropout } from "../functional/dropout.ts";
 import { linear } from "../functional/linear.ts";

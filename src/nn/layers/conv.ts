@@ -4,7 +4,8 @@ import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../../op
 import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
 import { Window } from "../../ops/conv/geometry.ts";
 import { Conv2dReluPool } from "../../ops/conv/relu_pool.ts";
-import { apply, expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { conv2d, convTranspose2d } from "../functional/conv.ts";
 import { emptyParameter, initWeightAndBias } from "../internal/default_init.ts";
 import { formatOptions, formatPair } from "../internal/describe.ts";

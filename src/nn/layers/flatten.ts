@@ -1,6 +1,7 @@
 import { checkInteger, describe } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import { expectTensor } from "../../tensor/apply.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { formatPair } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 

@@ -1,7 +1,8 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { expectTensor } from "../../tensor/apply.ts";
 import { full, zeros } from "../../tensor/fill.ts";
-import { expectTensor, type Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { batchNorm, groupNorm, layerNorm } from "../functional/norm.ts";
 import { ones as fillOnes, zeros as fillZeros } from "../init.ts";
 import { emptyParameter } from "../internal/default_init.ts";

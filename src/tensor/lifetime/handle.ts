@@ -1,4 +1,4 @@
-import type { Node } from "../../autograd/graph.ts";
+import type { GraphNode } from "../../autograd/graph.ts";
 import { ReleasedError } from "../../errors.ts";
 import type { Block } from "../../runtime/block.ts";
 
@@ -46,7 +46,7 @@ export const unscoped = new HandleList();
 export class Handle {
   block: Block;
   /** The op that made the tensor, while a gradient may still flow through it. */
-  node: Node | null = null;
+  node: GraphNode | null = null;
   /** Whoever is to release it: a scope's list, or `unscoped`. Null for a gradient, which goes with its tensor, and after the release. */
   list: HandleList | null = null;
   /** Its neighbours in that list. */
@@ -75,7 +75,7 @@ export class Handle {
     this.block = block;
   }
 
-  setNode(node: Node): void {
+  setNode(node: GraphNode): void {
     node.retain();
     this.node = node;
   }

@@ -44,7 +44,7 @@ export function leaveToCollector(tensor: Owned): void {
 export let handleOf: (value: object) => Handle | undefined;
 
 /** Told by the class itself: this file is below it. */
-export function setTensorClass(of: object, handle: typeof handleOf): void {
+export function setTensorPrototype(of: object, handle: typeof handleOf): void {
   prototype = of;
   handleOf = handle;
 }

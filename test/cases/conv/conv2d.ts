@@ -4,7 +4,7 @@ import { ConvTranspose2d } from "../../../src/ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../../src/ops/conv/conv2d.ts";
 import { checkWindow } from "../../../src/ops/conv/geometry.ts";
 import { Conv2dReluPool } from "../../../src/ops/conv/relu_pool.ts";
-import { apply } from "../../../src/tensor/tensor.ts";
+import { apply } from "../../../src/tensor/apply.ts";
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
 const { functional: F } = nn;

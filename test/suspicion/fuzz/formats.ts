@@ -13,7 +13,7 @@ import { WordTokenizer } from "wasmgrad/self-supervised";
 import { curves, Run, resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
 import { bytesSource, readFrom } from "../../../src/io/pieces.ts";
 import { readingSafetensors } from "../../../src/io/safetensors_read.ts";
-import { leaf } from "../../../src/tensor/tensor.ts";
+import { leaf } from "../../../src/tensor/leaf.ts";
 import { readCifar10 } from "../../../src/vision/datasets/cifar10/files.ts";
 import { decodeSheet } from "../../../src/vision/datasets/cifar10/sheet.ts";
 import { CaseError, type Kind } from "./campaign.ts";

@@ -19,7 +19,7 @@ import {
 import type { NDArray } from "../../../src/ops/core/array.ts";
 import { type Gradients, Op } from "../../../src/ops/core/op.ts";
 import { cloneArray } from "../../../src/ops/movement/copy.ts";
-import { apply } from "../../../src/tensor/tensor.ts";
+import { apply } from "../../../src/tensor/apply.ts";
 
 const leafOf = (values: number[]) => tensor(values, { requiresGrad: true });
 const gradOf = (x: Tensor) => x.grad?.toArray() ?? null;

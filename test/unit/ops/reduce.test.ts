@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DTypeError, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
 import { sumTo } from "../../../src/ops/reduce/sum.ts";
-import { leaf } from "../../../src/tensor/tensor.ts";
+import { leaf } from "../../../src/tensor/leaf.ts";
 import { testRandom } from "../../support/random.ts";
 
 const longVector = (n: number) => {

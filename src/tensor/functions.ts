@@ -1,6 +1,10 @@
+import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/binary.ts";
 import { Where } from "../ops/elementwise/where.ts";
-import { apply, Tensor } from "./tensor.ts";
+import { MatMul } from "../ops/matmul/matmul.ts";
+import { Cat } from "../ops/movement/cat.ts";
+import { apply } from "./apply.ts";
+import { Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that stands for a tensor of any shape. */
 export type Operand = Tensor | number;
@@ -103,4 +107,62 @@ export function minimum(a: Operand, b: Operand): Tensor {
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return apply(new Where(), condition, a, b);
+}
+
+/**
+ * Matrix product, `torch.matmul`: `c[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]`.
+ *
+ * Two vectors give their dot product (a scalar); a vector beside a matrix counts as a row on the left, as a column on the right;
+ * leading dimensions are stacks of matrices, which broadcast.
+ *
+ * @throws ShapeError when the inner lengths differ, the stacks do not broadcast, or an operand is a scalar.
+ * @example
+ * ```ts
+ * import { matmul, tensor } from "wasmgrad";
+ * console.log(matmul(tensor([[1, 2], [3, 4]]), tensor([1, 10])).toArray()); // [21, 43]
+ * ```
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  return apply(new MatMul(), a, b);
+}
+
+function expectTensors(op: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors) || tensors.length === 0 || tensors.some((x) => !(x instanceof Tensor))) {
+    throw new OptionError(`${op}: expected an array of at least one tensor`);
+  }
+}
+
+/**
+ * Tensors one after the other along a dimension; all other dimensions and the dtype must agree. Matches `torch.cat`.
+ *
+ * @throws ShapeError, DTypeError where they do not.
+ * @example
+ * ```ts
+ * import { cat, tensor } from "wasmgrad";
+ * console.log(cat([tensor([[1, 2]]), tensor([[3, 4]])], 1).toArray()); // [[1, 2, 3, 4]]
+ * ```
+ */
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  expectTensors("cat", tensors);
+  return apply(new Cat(dim), ...tensors);
+}
+
+/**
+ * Tensors of one shape along a new dimension. Matches `torch.stack`.
+ *
+ * @throws ShapeError where the shapes differ.
+ * @example
+ * ```ts
+ * import { stack, tensor } from "wasmgrad";
+ * console.log(stack([tensor([1, 2]), tensor([3, 4])]).toArray()); // [[1, 2], [3, 4]]
+ * ```
+ */
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  expectTensors("stack", tensors);
+  const shapes = tensors.map(({ shape }) => formatShape(shape));
+  if (shapes.some((shape) => shape !== shapes[0])) {
+    throw new ShapeError(`stack: expected equal shapes, got ${shapes.join(", ")}`);
+  }
+  const apart = tensors.map((x) => x.unsqueeze(dim));
+  return cat(apart, dim);
 }

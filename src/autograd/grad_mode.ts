@@ -1,0 +1,32 @@
+import { checkFunction, refusePromise } from "../checks.ts";
+
+let gradEnabled = true;
+
+function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
+  checkFunction(op, "body", body);
+  const before = gradEnabled;
+  gradEnabled = enabled;
+  try {
+    return refusePromise(op, body());
+  } finally {
+    gradEnabled = before;
+  }
+}
+
+/**
+ * Runs `body` without recording a graph: what it computes needs no gradient and keeps nothing for backward.
+ * Matches `torch.no_grad`.
+ */
+export function noGrad<T>(body: () => T): T {
+  return withGradEnabled("noGrad", false, body);
+}
+
+/** Runs `body` with the graph recorded again, inside of a `noGrad`. Matches `torch.enable_grad`. */
+export function enableGrad<T>(body: () => T): T {
+  return withGradEnabled("enableGrad", true, body);
+}
+
+/** True unless inside `noGrad`. */
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}

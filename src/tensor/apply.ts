@@ -1,0 +1,77 @@
+import { isGradEnabled } from "../autograd/grad_mode.ts";
+import { recordOp } from "../autograd/graph.ts";
+import { describe } from "../checks.ts";
+import { DTypeError } from "../errors.ts";
+import type { NDArray } from "../ops/core/array.ts";
+import type { Op } from "../ops/core/op.ts";
+import { recorder } from "../ops/core/recorder.ts";
+import { withFrame } from "../runtime/frame.ts";
+import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
+import { describeTensor, TensorClass, TensorCore } from "./core.ts";
+import type { Tensor } from "./tensor.ts";
+
+type Input = TensorCore | number | null;
+
+/** Checks the inputs of an op, notes which need a gradient and runs its forward. */
+function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
+  const recording = isGradEnabled();
+  // plain loops: this is most of what an op on a small tensor takes
+  const needs = new Array<boolean>(inputs.length);
+  const arrays = new Array<NDArray | number | null>(inputs.length);
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x instanceof TensorCore) {
+      needs[i] = recording && x.requiresGrad && op.differentiable;
+      arrays[i] = x.array;
+    } else {
+      if (op.takesNumbers ? typeof x !== "number" : x !== null || i < op.required) refuseInput(op, inputs, i);
+      needs[i] = false;
+      arrays[i] = x;
+    }
+  }
+  op.needs = needs;
+  return recorder ? recorder.forward(op, arrays) : op.forward(...arrays);
+}
+
+/** Says what came where a tensor was expected, and what stands beside it. */
+function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
+  const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
+  const all = inputs.length > 1 ? ` (input ${i} of ${inputs.map(describeInput).join(", ")})` : "";
+  throw new DTypeError(`${op.name}: expected ${expected}, got ${describeOther(inputs[i])}${all}`);
+}
+
+function describeInput(value: unknown): string {
+  return value instanceof TensorCore ? describeTensor(value) : nameKind(value);
+}
+
+/** A value that is no tensor, and what to do about it where that is clear. */
+function describeOther(value: unknown): string {
+  const data = Array.isArray(value) ? "an array" : kindOfTypedArray(value);
+  return data ? `${data}; write tensor(...) around it` : describe(value);
+}
+
+/** Checks that a user's value is a tensor, where no op does. */
+export function expectTensor(op: string, name: string, value: unknown): void {
+  if (!(value instanceof TensorCore)) {
+    throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
+  }
+}
+
+/** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
+export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
+  return withFrame(() => {
+    const result = runForward(op, inputs);
+    const node = recordOp(op, inputs);
+    return (Array.isArray(result) ? result : [result]).map(
+      (array, i) => new TensorClass(array, { node: i === 0 ? node : null }),
+    );
+  });
+}
+
+/** Applies an op with one result. */
+export function apply(op: Op, ...inputs: Input[]): Tensor {
+  return withFrame(() => {
+    const array = runForward(op, inputs) as NDArray;
+    return new TensorClass(array, { node: recordOp(op, inputs) });
+  });
+}

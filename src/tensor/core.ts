@@ -1,0 +1,249 @@
+import "../disposable.ts";
+import { type GraphNode, type Leaf, runBackward } from "../autograd/graph.ts";
+import { checkBoolean, readOptions } from "../checks.ts";
+import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
+import { type DType, expectFloat, expectSameShape, type NDArray } from "../ops/core/array.ts";
+import { section } from "../ops/core/recorder.ts";
+import { addInto } from "../ops/elementwise/accumulate.ts";
+import { full } from "../ops/elementwise/fill.ts";
+import { cloneArray } from "../ops/movement/copy.ts";
+import { frameCount, withFrame } from "../runtime/frame.ts";
+import { bracketsOf } from "./brackets.ts";
+import { CONTENTS } from "./contents.ts";
+import { Handle } from "./lifetime/handle.ts";
+import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
+import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** What a tensor is made with. */
+export interface TensorInit {
+  requiresGrad?: boolean;
+  /** The op that made it, where a gradient may flow through it. */
+  node?: GraphNode | null;
+  /** Who releases it: the open scope (the default), or the tensor it is the gradient of. */
+  owner?: "scope" | "tensor";
+}
+
+/** The class that results are made of. It ends the chain of classes that begins here, so this file cannot import it. */
+export let TensorClass: new (array: NDArray, options?: TensorInit) => Tensor;
+
+/** Called by tensor.ts. */
+export function setTensorClass(tensorClass: typeof TensorClass): void {
+  TensorClass = tensorClass;
+}
+
+/** A tensor by its full type: in the classes of the chain `this` lacks the methods of those after it. */
+export function asTensor(tensor: TensorCore): Tensor {
+  return tensor as Tensor;
+}
+
+/** "float32 [2,3]", for messages. */
+export function describeTensor({ dtype, shape }: TensorCore): string {
+  return `${dtype} ${formatShape(shape)}`;
+}
+
+/** From a gradient to its tensor, which the garbage collector must leave alone while somebody holds the gradient. */
+const gradientOf = new WeakMap<TensorCore, TensorCore>();
+
+/**
+ * What every tensor is: elements in memory, which a scope owns, and a place in the graph. The classes in methods/ extend this one by
+ * a family of methods each, one after the other; `Tensor` ends the chain. They have neither fields nor private methods, so that a new
+ * tensor runs this constructor only.
+ */
+export abstract class TensorCore implements Leaf, Disposable {
+  /** What comparisons of own properties see (test runners' deep equality): `{ dtype, shape, data }`, read when looked at. */
+  readonly contents: object;
+  readonly #handle: Handle;
+  #array: NDArray;
+  #requiresGrad: boolean;
+  #grad: Tensor | null = null;
+
+  /** Not for users: see `tensor()`. */
+  constructor(array: NDArray, options: TensorInit = {}) {
+    if (!array?.block)
+      throw new OptionError(`Tensor: expected tensor(values), zeros(shape) and the like, got new Tensor`);
+    this.contents = new Proxy(array, CONTENTS);
+    this.#array = array;
+    this.#handle = new Handle(array.block);
+    if (options.node) this.#handle.setNode(options.node);
+    this.#requiresGrad = options.requiresGrad ?? false;
+    noteOrigin(this.#handle);
+    if (options.owner !== "tensor") adoptIntoCurrentScope(this);
+  }
+
+  static {
+    setTensorPrototype(TensorCore.prototype, (value) => (#handle in value ? (value as TensorCore).#handle : undefined));
+    const shown = (value: object) => (#handle in value ? describeTensor(value as TensorCore) : "tensors");
+    Object.setPrototypeOf(TensorCore.prototype, bracketsOf(shown));
+  }
+
+  /** The tensor's place in memory management; not for users. */
+  get handle(): Handle {
+    return this.#handle;
+  }
+
+  /** Sizes of the dimensions, outermost first. */
+  get shape(): readonly number[] {
+    return this.#array.shape;
+  }
+
+  get dtype(): DType {
+    return this.#array.dtype;
+  }
+
+  /** The elements in WebAssembly memory, for ops. */
+  get array(): NDArray {
+    const { handle } = this;
+    if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
+    handle.usedIn = frameCount;
+    return this.#array;
+  }
+
+  /** The length of the first dimension, as Python's `len(x)`; a scalar has none. */
+  get length(): number {
+    return this.shape[0];
+  }
+
+  /** Number of dimensions. */
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  numel(): number {
+    return this.#array.size;
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------------
+
+  /** True once the memory is released: then only `shape` and `dtype` can still be read. */
+  get released(): boolean {
+    return this.handle.releasedBy !== null;
+  }
+
+  /** Releases the memory now, without waiting for the scope's end. Never needed inside a scope. */
+  release(): void {
+    this.handle.release("release()");
+  }
+
+  /** `using t = …` releases t at the end of the block. */
+  [Symbol.dispose](): void {
+    this.handle.release("the end of its `using` block");
+  }
+
+  // --- autograd -------------------------------------------------------------------------------------------------------
+
+  /** Whether a gradient flows to or through this tensor. May be set on leaves: tensors not made by an op. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad || this.handle.node !== null;
+  }
+
+  set requiresGrad(value: boolean) {
+    checkBoolean("requiresGrad", "value", value);
+    if (this.handle.node)
+      throw new AutogradError("requiresGrad: can only be set on a leaf; use detach() to cut the graph");
+    if (value && this.dtype !== "float32") throw new DTypeError(`requiresGrad: expected float32, got ${this.dtype}`);
+    this.#requiresGrad = value;
+  }
+
+  /** True for tensors that no recorded op made. */
+  get isLeaf(): boolean {
+    return this.handle.node === null;
+  }
+
+  /** The gradient that `backward()` accumulated into this leaf, or null. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  /**
+   * Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. What is set belongs to
+   * this tensor from then on; the gradient of another tensor stays that one's, and its memory is shared.
+   */
+  set grad(given: Tensor | null) {
+    if (given === this.#grad) return;
+    if (given !== null) {
+      if (!(given instanceof TensorCore)) throw new OptionError(`grad: expected a tensor or null, got ${typeof given}`);
+      expectSameShape("grad", "a gradient", this.shape, given.shape);
+      expectFloat("grad", given.array);
+    }
+    const value = given?.handle.gradOf ? new TensorClass(given.array, { owner: "tensor" }) : given;
+    if (this.#grad) gradientOf.delete(this.#grad);
+    const old = this.handle.disownGrad();
+    if (old?.kept === false) old.release("zeroGrad() or a new gradient");
+    this.#grad = value;
+    if (value) {
+      gradientOf.set(value, this);
+      this.handle.ownGrad(value.handle);
+    }
+  }
+
+  /** Adds to `grad`; called by the backward pass. */
+  accumulateGrad(grad: NDArray): void {
+    if (this.released) return; // its scope ended: nobody can read its gradient any more
+    withFrame(() => {
+      if (this.#grad) {
+        this.#grad.#become(addInto(this.#grad.array, grad));
+      } else {
+        // taken over as it is where nobody else holds it
+        const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
+        this.grad = new TensorClass(own.withShape(this.shape), { owner: "tensor" });
+      }
+    });
+  }
+
+  /** Takes new values, which may lie in other memory, where somebody shares the present one. */
+  #become(array: NDArray): void {
+    if (array.block === this.#array.block) array.block.version++;
+    else {
+      this.handle.replaceBlock(array.block);
+      this.#array = array.withShape(this.shape);
+      (this as { contents: object }).contents = new Proxy(this.#array, CONTENTS);
+    }
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to every leaf that `requiresGrad` and adds it to the leaf's `grad`.
+   * First order only: gradients are not themselves differentiable.
+   *
+   * @param gradient dL/d(this), of the same shape. May be left out where this tensor has one element (then 1).
+   * @param options `retainGraph` (default false): keep what the graph saved, for another `backward()`.
+   * @throws AutogradError when there is no graph, or it was released by an earlier `backward()`.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([1, 2, 3], { requiresGrad: true });
+   * x.square().sum().backward();
+   * console.log(x.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(gradient?: Tensor, options?: { retainGraph?: boolean }): void {
+    const { array } = this;
+    const { retainGraph } = readOptions("backward", options, { retainGraph: false });
+    checkBoolean("backward", "retainGraph", retainGraph);
+    if (!this.requiresGrad) {
+      throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
+    }
+    if (gradient !== undefined && gradient !== null) {
+      if (!(gradient instanceof TensorCore)) {
+        throw new OptionError(`backward: gradient expected a tensor, got ${typeof gradient}; options come second`);
+      }
+      expectSameShape("backward", "gradient", this.shape, gradient.shape);
+      expectFloat("backward", gradient.array);
+    } else if (this.numel() !== 1) {
+      throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
+    }
+    section("backward", () =>
+      withFrame(() => {
+        const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
+        if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
+        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf takes over what it is given
+      }),
+    );
+  }
+
+  /** The same values (sharing memory) cut off from the graph. */
+  detach(): Tensor {
+    return new TensorClass(this.array);
+  }
+}

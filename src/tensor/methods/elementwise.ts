@@ -1,0 +1,261 @@
+import { checkChoice } from "../../checks.ts";
+import type { DType } from "../../ops/core/array.ts";
+import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
+import { Cast } from "../../ops/elementwise/cast.ts";
+import { Clamp, type ClampOptions, StepFunction, Unary } from "../../ops/elementwise/unary.ts";
+import { Where } from "../../ops/elementwise/where.ts";
+import { apply } from "../apply.ts";
+import { asTensor } from "../core.ts";
+import type { Tensor } from "../tensor.ts";
+import { TensorInPlace } from "./in_place.ts";
+
+/**
+ * Arithmetic, comparisons, casts and functions of one element.
+ *
+ * Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number leaves int32 as
+ * it is, another makes it float32.
+ */
+export abstract class TensorElementwise extends TensorInPlace {
+  /** `x + other`. Matches `torch.add`. */
+  add(other: Tensor | number): Tensor {
+    return apply(new Add(), this, other);
+  }
+
+  /** `x - other`. Matches `torch.sub`. */
+  sub(other: Tensor | number): Tensor {
+    return apply(new Sub(), this, other);
+  }
+
+  /**
+   * `x * other`. Matches `torch.mul`. A bool mask is applied in one pass.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 2], [3, 4]]);
+   * console.log(x.mul(x.gt(2)).toArray()); // [[0, 0], [3, 4]]
+   * ```
+   */
+  mul(other: Tensor | number): Tensor {
+    return apply(new Mul(), this, other);
+  }
+
+  /** `x / other`, always float32. Matches `torch.div`. */
+  div(other: Tensor | number): Tensor {
+    return apply(new Div(), this, other);
+  }
+
+  /** `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole number is an OptionError. */
+  pow(exponent: Tensor | number): Tensor {
+    if (exponent === 2) return this.square();
+    if (exponent === 0.5) return this.sqrt();
+    return apply(new Pow(), this, exponent);
+  }
+
+  /** The larger of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.maximum`. */
+  maximum(other: Tensor | number): Tensor {
+    return apply(new Maximum(), this, other);
+  }
+
+  /** The smaller of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.minimum`. */
+  minimum(other: Tensor | number): Tensor {
+    return apply(new Minimum(), this, other);
+  }
+
+  /** `x` where `condition` (bool) holds, `other` elsewhere. Matches `Tensor.where`. */
+  where(condition: Tensor, other: Tensor | number): Tensor {
+    return apply(new Where(), condition, this, other);
+  }
+
+  /** `x = other` as bool. Matches `torch.eq`. */
+  eq(other: Tensor | number): Tensor {
+    return apply(new Compare("eq"), this, other);
+  }
+
+  /** `x != other` as bool. Matches `torch.ne`. */
+  ne(other: Tensor | number): Tensor {
+    return apply(new Compare("ne"), this, other);
+  }
+
+  /** `x < other` as bool. Matches `torch.lt`. */
+  lt(other: Tensor | number): Tensor {
+    return apply(new Compare("lt"), this, other);
+  }
+
+  /** `x <= other` as bool. Matches `torch.le`. */
+  le(other: Tensor | number): Tensor {
+    return apply(new Compare("le"), this, other);
+  }
+
+  /** `x > other` as bool. Matches `torch.gt`. */
+  gt(other: Tensor | number): Tensor {
+    return apply(new Compare("gt"), this, other);
+  }
+
+  /** `x >= other` as bool. Matches `torch.ge`. */
+  ge(other: Tensor | number): Tensor {
+    return apply(new Compare("ge"), this, other);
+  }
+
+  /** `x and other` as bool; every number but 0 counts as true. */
+  logicalAnd(other: Tensor | number): Tensor {
+    return apply(new Logical("logicalAnd"), this, other);
+  }
+
+  /** `x or other` as bool; every number but 0 counts as true. */
+  logicalOr(other: Tensor | number): Tensor {
+    return apply(new Logical("logicalOr"), this, other);
+  }
+
+  /** `x xor other` as bool; every number but 0 counts as true. */
+  logicalXor(other: Tensor | number): Tensor {
+    return apply(new Logical("logicalXor"), this, other);
+  }
+
+  /** `not x` as bool. */
+  logicalNot(): Tensor {
+    return this.eq(0);
+  }
+
+  /** True where `x` is NaN. */
+  isNaN(): Tensor {
+    return apply(new Compare("ne"), this, this);
+  }
+
+  /** True where `x` is neither infinite nor NaN. */
+  isFinite(): Tensor {
+    return this.abs().lt(Infinity);
+  }
+
+  /**
+   * `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; beyond int32 it is
+   * the nearest end of its range, and NaN is 0 (PyTorch's results depend on the machine). bool is `x != 0`, so NaN is true.
+   */
+  to(dtype: DType): Tensor {
+    checkChoice("to", "dtype", dtype, ["float32", "int32", "bool"]);
+    return dtype === this.dtype ? asTensor(this) : apply(new Cast(dtype), this);
+  }
+
+  /** `to("float32")` */
+  float(): Tensor {
+    return this.to("float32");
+  }
+
+  /** `to("int32")` */
+  int(): Tensor {
+    return this.to("int32");
+  }
+
+  /** `to("bool")` */
+  bool(): Tensor {
+    return this.to("bool");
+  }
+
+  /** `-x` */
+  neg(): Tensor {
+    return this.mul(-1);
+  }
+
+  /** `|x|` */
+  abs(): Tensor {
+    return apply(new Unary("abs"), this);
+  }
+
+  /** `e^x` */
+  exp(): Tensor {
+    return apply(new Unary("exp"), this);
+  }
+
+  /** `e^x - 1`, without cancellation near 0 */
+  expm1(): Tensor {
+    return apply(new Unary("expm1"), this);
+  }
+
+  /** `ln x` */
+  log(): Tensor {
+    return apply(new Unary("log"), this);
+  }
+
+  /** `ln(1 + x)`, without cancellation near 0 */
+  log1p(): Tensor {
+    return apply(new Unary("log1p"), this);
+  }
+
+  /** `sqrt x` */
+  sqrt(): Tensor {
+    return apply(new Unary("sqrt"), this);
+  }
+
+  /** `1 / sqrt x` */
+  rsqrt(): Tensor {
+    return apply(new Unary("rsqrt"), this);
+  }
+
+  /** `1 / x` */
+  reciprocal(): Tensor {
+    return apply(new Unary("reciprocal"), this);
+  }
+
+  /** `x^2` */
+  square(): Tensor {
+    return apply(new Unary("square"), this);
+  }
+
+  /** `sin x`, x in radians: any finite x, to 1.6 units in the last place */
+  sin(): Tensor {
+    return apply(new Unary("sin"), this);
+  }
+
+  /** `cos x`, x in radians: any finite x, to 1.6 units in the last place */
+  cos(): Tensor {
+    return apply(new Unary("cos"), this);
+  }
+
+  /** `2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x` */
+  erf(): Tensor {
+    return apply(new Unary("erf"), this);
+  }
+
+  /** `max(x, 0)` */
+  relu(): Tensor {
+    return apply(new Unary("relu"), this);
+  }
+
+  /** `1 / (1 + e^-x)` */
+  sigmoid(): Tensor {
+    return apply(new Unary("sigmoid"), this);
+  }
+
+  /** `(e^x - e^-x) / (e^x + e^-x)` */
+  tanh(): Tensor {
+    return apply(new Unary("tanh"), this);
+  }
+
+  /**
+   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. The gradient is 1 strictly between the
+   * bounds and 0 at them, beyond them and at NaN. Matches `torch.clamp` (of PyTorch 2.15; older ones have 1 at the bounds).
+   * int32 stays int32 where the bounds fit in int32; else the result is float32.
+   */
+  clamp(options: ClampOptions): Tensor {
+    return apply(new Clamp(options), this);
+  }
+
+  /** -1, 0 or 1 after the sign of `x`; 0 for NaN. The gradient is 0. */
+  sign(): Tensor {
+    return apply(new StepFunction("sign"), this);
+  }
+
+  /** The largest integer `<= x`. The gradient is 0. */
+  floor(): Tensor {
+    return apply(new StepFunction("floor"), this);
+  }
+
+  /** The smallest integer `>= x`. The gradient is 0. */
+  ceil(): Tensor {
+    return apply(new StepFunction("ceil"), this);
+  }
+
+  /** The nearest integer, halves to the even one. The gradient is 0. */
+  round(): Tensor {
+    return apply(new StepFunction("round"), this);
+  }
+}

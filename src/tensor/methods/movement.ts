@@ -1,0 +1,211 @@
+import { checkInteger } from "../../checks.ts";
+import { formatShape, ShapeError } from "../../errors.ts";
+import { checkShape, normalizeDim } from "../../ops/core/array.ts";
+import { broadcastShapes } from "../../ops/core/broadcast.ts";
+import { checkElement } from "../../ops/elementwise/fill.ts";
+import { Where } from "../../ops/elementwise/where.ts";
+import { splitLengths } from "../../ops/movement/cat.ts";
+import { Clone } from "../../ops/movement/copy.ts";
+import { Expand } from "../../ops/movement/expand.ts";
+import { Gather, IndexSelect } from "../../ops/movement/indexing.ts";
+import {
+  flattenedShape,
+  Reshape,
+  resolveShape,
+  squeezedShape,
+  unflattenedShape,
+  unsqueezedShape,
+} from "../../ops/movement/reshape.ts";
+import { Triangle } from "../../ops/movement/triangle.ts";
+import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../../ops/movement/view.ts";
+import { apply, expectTensor } from "../apply.ts";
+import { asTensor } from "../core.ts";
+import type { Tensor } from "../tensor.ts";
+import { TensorReduce } from "./reduce.ts";
+
+function expectDimension(op: string, x: TensorReduce): void {
+  if (x.dim() === 0) throw new ShapeError(`${op}: expected one dimension or more, got a scalar`);
+}
+
+/**
+ * Other shapes, parts and orders of the same elements.
+ *
+ * All but reshaping make a new tensor. Dimensions count from 0, or from the end with -1.
+ */
+export abstract class TensorMovement extends TensorReduce {
+  /** The same elements in another shape; one -1 stands for what is left. Shares memory. Matches `torch.reshape`. */
+  reshape(shape: readonly number[]): Tensor {
+    return apply(new Reshape("reshape", (before) => resolveShape("reshape", before, shape)), this);
+  }
+
+  /** `reshape`, under its other name. Matches `Tensor.view`. */
+  view(shape: readonly number[]): Tensor {
+    return apply(new Reshape("view", (before) => resolveShape("view", before, shape)), this);
+  }
+
+  /** `reshape` to the shape of `other`. */
+  reshapeAs(other: Tensor): Tensor {
+    expectTensor("reshapeAs", "other", other);
+    return this.reshape(other.shape);
+  }
+
+  /** `view` in the shape of `other`. */
+  viewAs(other: Tensor): Tensor {
+    expectTensor("viewAs", "other", other);
+    return this.view(other.shape);
+  }
+
+  /** Dimensions `startDim` to `endDim` as one. Matches `torch.flatten`. */
+  flatten(startDim = 0, endDim = -1): Tensor {
+    return apply(new Reshape("flatten", (before) => flattenedShape("flatten", before, startDim, endDim)), this);
+  }
+
+  /** Dimension `dim` as several; one of `sizes` may be -1. Matches `torch.unflatten`. */
+  unflatten(dim: number, sizes: readonly number[]): Tensor {
+    return apply(new Reshape("unflatten", (before) => unflattenedShape("unflatten", before, dim, sizes)), this);
+  }
+
+  /** Without dimensions of length 1: all, or those of `dim` that have it. Matches `torch.squeeze`. */
+  squeeze(dim?: number | readonly number[]): Tensor {
+    return apply(new Reshape("squeeze", (before) => squeezedShape("squeeze", before, dim)), this);
+  }
+
+  /** With a dimension of length 1 at `dim`. Matches `torch.unsqueeze`. */
+  unsqueeze(dim: number): Tensor {
+    return apply(new Reshape("unsqueeze", (before) => unsqueezedShape("unsqueeze", before, dim)), this);
+  }
+
+  /**
+   * Dimensions in another order: dimension i of the result is dimension `dims[i]`. Matches `torch.permute`.
+   * @example
+   * ```ts
+   * import { zeros } from "wasmgrad";
+   * console.log(zeros([2, 3, 4]).permute([2, 0, 1]).shape); // [4, 2, 3]
+   * ```
+   */
+  permute(dims: readonly number[]): Tensor {
+    return apply(new View("permute", (shape) => permuted("permute", shape, dims)), this);
+  }
+
+  /** Two dimensions exchanged. Matches `torch.transpose`. */
+  transpose(dim0: number, dim1: number): Tensor {
+    const regionOf = (shape: readonly number[]) =>
+      permuted("transpose", shape, exchanged("transpose", shape.length, dim0, dim1));
+    return apply(new View("transpose", regionOf), this);
+  }
+
+  /** The transposed matrix; a vector or a scalar as it is. Matches `torch.t`. */
+  t(): Tensor {
+    if (this.dim() > 2) throw new ShapeError(`t: expected a matrix, got ${formatShape(this.shape)}; use transpose`);
+    return this.dim() < 2 ? asTensor(this) : this.transpose(0, 1);
+  }
+
+  /** Dimensions of length 1 repeated, new ones in front; -1 keeps a length. Matches `Tensor.expand`. */
+  expand(shape: readonly number[]): Tensor {
+    return apply(new Expand(shape), this);
+  }
+
+  /** `expand` to the shape of `other`. */
+  expandAs(other: Tensor): Tensor {
+    expectTensor("expandAs", "other", other);
+    return this.expand(other.shape);
+  }
+
+  /** The whole tensor repeated `repeats[d]` times along dimension d; further repeats go in front. Matches `Tensor.repeat`. */
+  repeat(repeats: readonly number[]): Tensor {
+    checkShape("repeat", repeats);
+    const added = repeats.length - this.dim();
+    if (added < 0) throw new ShapeError(`repeat: expected at least ${this.dim()} repeats, got ${formatShape(repeats)}`);
+    const lengths = repeats.map((_, d) => (d < added ? 1 : this.shape[d - added]));
+    const pairs = this.reshape(lengths.flatMap((length) => [1, length]));
+    return pairs
+      .expand(lengths.flatMap((length, d) => [repeats[d], length]))
+      .reshape(lengths.map((length, d) => length * repeats[d]));
+  }
+
+  /** Positions `start` to `start + length - 1` of a dimension. Matches `torch.narrow`. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return apply(new View("narrow", (shape) => narrowed("narrow", shape, dim, start, length)), this);
+  }
+
+  /** Positions `start, start + step, …` before `end` of a dimension; bounds are clamped, as in Python's `x[start:end:step]`. */
+  slice(dim: number, start = 0, end = Infinity, step = 1): Tensor {
+    return apply(new View("slice", (shape) => sliced("slice", shape, dim, start, end, step)), this);
+  }
+
+  /** Position `index` of a dimension, which disappears. Matches `torch.select`. */
+  select(dim: number, index: number): Tensor {
+    return apply(new View("select", (shape) => selected("select", shape, dim, index)), this);
+  }
+
+  /** `x[i]` of Python: position i of the first dimension. */
+  index(i: number): Tensor {
+    return this.select(0, i);
+  }
+
+  /** Parts of a dimension: of `sizes` positions each (the last may have fewer), or of the lengths given. Matches `torch.split`. */
+  split(sizes: number | readonly number[], dim = 0): Tensor[] {
+    expectDimension("split", this);
+    const length = this.shape[normalizeDim("split", dim, this.dim())];
+    let end = 0;
+    return splitLengths("split", length, sizes).map((part) => this.narrow(dim, (end += part) - part, part));
+  }
+
+  /** At most `chunks` parts of a dimension, of equal lengths but for the last. Matches `torch.chunk`. */
+  chunk(chunks: number, dim = 0): Tensor[] {
+    checkInteger("chunk", "chunks", chunks, 1);
+    expectDimension("chunk", this);
+    const length = this.shape[normalizeDim("chunk", dim, this.dim())];
+    return this.split(length === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(length / chunks), dim);
+  }
+
+  /** Dimensions in reverse order of positions. Matches `torch.flip`. */
+  flip(dims: number | readonly number[]): Tensor {
+    return apply(new View("flip", (shape) => flipped("flip", shape, dims)), this);
+  }
+
+  /** Positions `index` (int32, a vector) of a dimension. Matches `torch.index_select`. */
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return apply(new IndexSelect(dim), this, index);
+  }
+
+  /**
+   * `out[i][j] = x[index[i][j]][j]` for `dim` 0, `x[i][index[i][j]]` for 1, and so on. Matches `torch.gather`.
+   * @throws OptionError for an index out of range, DTypeError where it is not int32.
+   */
+  gather(dim: number, index: Tensor): Tensor {
+    return apply(new Gather(dim), this, index);
+  }
+
+  /** The lower triangle of each matrix, up to the given diagonal (0: the main one, 1: the one above); zeros elsewhere. */
+  tril(diagonal = 0): Tensor {
+    return apply(new Triangle("tril", diagonal), this);
+  }
+
+  /** The upper triangle of each matrix, from the given diagonal on; zeros elsewhere. Matches `torch.triu`. */
+  triu(diagonal = 0): Tensor {
+    return apply(new Triangle("triu", diagonal), this);
+  }
+
+  /** `value` where `mask` (bool, broadcast to the shape) holds, `x` elsewhere. Matches `torch.masked_fill`. */
+  maskedFill(mask: Tensor, value: number): Tensor {
+    expectTensor("maskedFill", "mask", mask);
+    checkElement("maskedFill", "value", value, this.dtype);
+    if (formatShape(broadcastShapes("maskedFill", this.shape, mask.shape)) !== formatShape(this.shape)) {
+      throw new ShapeError(
+        `maskedFill: mask ${formatShape(mask.shape)} does not broadcast to ${formatShape(this.shape)}`,
+      );
+    }
+    return apply(new Where(), mask, value, this);
+  }
+
+  /** A copy, through which the gradient flows. Matches `torch.clone`. */
+  clone(): Tensor {
+    return apply(new Clone(), this);
+  }
+
+  /** The tensor itself: all tensors are dense and row-major. */
+  contiguous(): Tensor {
+    return asTensor(this);
+  }
+}

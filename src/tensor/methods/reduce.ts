@@ -1,0 +1,114 @@
+import type { Dims, ReduceOptions } from "../../ops/core/dims.ts";
+import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
+import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../../ops/reduce/extremum.ts";
+import { Mean, Sum } from "../../ops/reduce/sum.ts";
+import { StandardDeviation, Variance, type VarianceOptions } from "../../ops/reduce/variance.ts";
+import { apply, applyMany } from "../apply.ts";
+import type { Tensor } from "../tensor.ts";
+import { TensorElementwise } from "./elementwise.ts";
+
+/** What `max(dim)` and `min(dim)` give. */
+export interface Extrema {
+  values: Tensor;
+  /** int32 positions along the dimension. */
+  indices: Tensor;
+}
+
+function extremum(x: TensorElementwise, name: "max" | "min", dim?: number, options?: ReduceOptions): Tensor | Extrema {
+  if (dim === undefined) return apply(new ExtremumOfAll(name), x);
+  const [values, indices] = applyMany(new Extremum(name, dim, options), x);
+  return { values, indices };
+}
+
+/** Sums, extrema and softmax: over all elements, or along dimensions. */
+export abstract class TensorReduce extends TensorElementwise {
+  /**
+   * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order. int32 and bool
+   * give int32: a sum beyond its range is the nearest end of it, where PyTorch has int64 (`add` wraps around, as there). Over no element it
+   * is 0.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+   * console.log(x.sum().item(), x.sum(0).toArray(), x.sum([1], { keepdim: true }).shape); // 21 [5, 7, 9] [2, 1]
+   * ```
+   */
+  sum(dim?: Dims, options?: ReduceOptions): Tensor {
+    return apply(new Sum(dim, options), this);
+  }
+
+  /** The mean over all elements, or over `dim` (a number or several). Accumulated in float64. Over no element it is NaN. */
+  mean(dim?: Dims, options?: ReduceOptions): Tensor {
+    return apply(new Mean(dim, options), this);
+  }
+
+  /**
+   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`, or `/ n` with `{ unbiased: false }`, or
+   * `/ (n - correction)`. Accumulated in float64, without cancellation.
+   */
+  var(dim?: Dims, options?: VarianceOptions): Tensor {
+    return apply(new Variance(dim, options), this);
+  }
+
+  /**
+   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0, and overflows where a
+   * deviation does (beyond 3.4e38), or one over the result, as in PyTorch.
+   */
+  std(dim?: Dims, options?: VarianceOptions): Tensor {
+    return apply(new StandardDeviation(dim, options), this);
+  }
+
+  /**
+   * The largest of all elements, or, with `dim`, the largest along it and their indices. NaN beats every number; of equals the
+   * first is chosen along `dim`, and the whole reduction shares its gradient among them evenly.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([[1, 5, 2], [7, 3, 7]]);
+   * const { values, indices } = x.max(1);
+   * console.log(x.max().item(), values.toArray(), indices.toArray()); // 7 [5, 7] [1, 0]
+   * ```
+   */
+  max(): Tensor;
+  max(dim: number, options?: ReduceOptions): Extrema;
+  max(dim?: number, options?: ReduceOptions): Tensor | Extrema {
+    return extremum(this, "max", dim, options);
+  }
+
+  /** The smallest of all elements, or, with `dim`, the smallest along it and their indices: see `max`. */
+  min(): Tensor;
+  min(dim: number, options?: ReduceOptions): Extrema;
+  min(dim?: number, options?: ReduceOptions): Tensor | Extrema {
+    return extremum(this, "min", dim, options);
+  }
+
+  /** The int32 index of the largest element, row-major over all or along `dim`; of equals the first. */
+  argmax(dim?: number | null, options?: ReduceOptions): Tensor {
+    return apply(new IndexOfExtremum("argmax", dim, options), this);
+  }
+
+  /** The int32 index of the smallest element, row-major over all or along `dim`; of equals the first. */
+  argmin(dim?: number | null, options?: ReduceOptions): Tensor {
+    return apply(new IndexOfExtremum("argmin", dim, options), this);
+  }
+
+  /** Whether every element, or every one along `dim`, is not 0. */
+  all(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.eq(0).sum(dim, options).eq(0);
+  }
+
+  /** Whether any element, or any along `dim`, is not 0. */
+  any(dim?: Dims, options?: ReduceOptions): Tensor {
+    return this.ne(0).sum(dim, options).ne(0);
+  }
+
+  /** `e^x / Σ e^x` along `dim`. */
+  softmax(dim: number): Tensor {
+    return apply(new Softmax(dim), this);
+  }
+
+  /** `x - log Σ e^x` along `dim`. */
+  logSoftmax(dim: number): Tensor {
+    return apply(new LogSoftmax(dim), this);
+  }
+}

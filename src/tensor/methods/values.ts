@@ -1,0 +1,81 @@
+import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import type { DType, TypedArray } from "../../ops/core/array.ts";
+import { describeTensor, TensorCore } from "../core.ts";
+import { formatTensor } from "../print.ts";
+
+/** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
+export type NestedArray = number | NestedArray[];
+
+/** What `JSON.stringify` writes of a tensor. See `Tensor.toJSON`. */
+export interface TensorJson {
+  dtype: DType;
+  shape: number[];
+  data: (number | string)[];
+}
+
+const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
+
+/** Values go out: as typed arrays, numbers, JSON and text. */
+export abstract class TensorValues extends TensorCore {
+  /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
+  data(): TypedArray {
+    return this.array.view().slice();
+  }
+
+  /** The value of a tensor with one element. */
+  item(): number {
+    if (this.numel() !== 1) {
+      throw new ShapeError(`item: expected a tensor with one element, got shape ${formatShape(this.shape)}`);
+    }
+    return this.array.view()[0];
+  }
+
+  /** The elements as nested arrays. */
+  toArray(): NestedArray {
+    const data = this.array.view();
+    const build = (dim: number, offset: number, size: number): NestedArray => {
+      if (dim === this.shape.length) return data[offset];
+      const step = size / Math.max(this.shape[dim], 1);
+      return Array.from({ length: this.shape[dim] }, (_, i) => build(dim + 1, offset + i * step, step));
+    };
+    return build(0, 0, this.numel());
+  }
+
+  /**
+   * What `JSON.stringify` writes, state dicts included: the elements in row-major order, exactly. What JSON cannot write is a string
+   * ("NaN", "Infinity", "-Infinity", "-0"), so that `tensor(data.map(Number), { shape, dtype })` gives the tensor back.
+   */
+  toJSON(): TensorJson {
+    const exact = (value: number) => (Number.isFinite(value) && !Object.is(value, -0) ? value : signed(value));
+    return { dtype: this.dtype, shape: [...this.shape], data: Array.from<number, number | string>(this.data(), exact) };
+  }
+
+  /**
+   * The tensor itself. Some comparisons (fast-deep-equal) would compare `toString()`, which is rounded, of classes without a
+   * `valueOf` of their own.
+   */
+  override valueOf(): this {
+    return this;
+  }
+
+  /** Text is as `toString()` gives it. JavaScript's operators would make a text or NaN of a tensor, and are an OptionError. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw new OptionError(
+      `Tensor: operators like + and < expected numbers, got a tensor (${describeTensor(this)}): write x.add(y), x.sub(y), x.mul(y), ` +
+        "x.div(y), x.lt(y), x.gt(y), x.eq(y); the number of a tensor with one element is x.item(), its text String(x) or a template literal",
+    );
+  }
+
+  /** The elements as PyTorch prints them; what `console.log` shows in Node. */
+  override toString(): string {
+    if (this.released) return `tensor(released by ${this.handle.releasedBy}, shape=${formatShape(this.shape)})`;
+    const { node } = this.handle;
+    const suffix = node ? `gradFn=<${node.op.name}>` : this.requiresGrad ? "requiresGrad=true" : null;
+    return formatTensor(this.array.view(), this.shape, this.dtype, suffix);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
