@@ -1,13 +1,13 @@
 /**
- * After `asc`: writes the bytes of the kernels and their TypeScript interface into src/runtime, so that
- * the library carries them.
- * usage: tsx scripts/inline_wasm.ts
+ * After `asc`: writes the bytes of the kernels, and what TypeScript must know of them (kernel_contract.ts), into
+ * src/runtime, so that the library carries them. usage: tsx scripts/inline_wasm.ts
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { IDENTITY_SECTION, identityOf } from "../src/runtime/identity.ts";
+import { readContract, writeContract } from "./kernel_contract.ts";
 import { delta, memoryFlagsAt, withSection } from "./wasm_file.ts";
 
-const header = "// Made by scripts/inline_wasm.ts from build/kernels.wasm: do not edit.\n";
+const header = "// Made by scripts/inline_wasm.ts from the kernels: do not edit.\n";
 const bytes = readFileSync("build/kernels.wasm");
 const relaxed = readFileSync("build/kernels.relaxed.wasm");
 const pieces = delta(bytes, relaxed);
@@ -28,15 +28,18 @@ export const relaxedPieces: readonly (string | readonly [begin: number, end: num
 `,
 );
 
-// asc describes the exports in build/kernels.d.ts, one `export declare function` a
-// kernel, with its doc comment
-const declarations = readFileSync("build/kernels.d.ts", "utf8");
-const methods = [...declarations.matchAll(/export function (\w+\(.*\): \w+);/g)].map((match) => `  ${match[1]};`);
-if (methods.length === 0) throw new Error("inline_wasm: no function found in build/kernels.d.ts");
-writeFileSync("src/runtime/kernels.generated.ts", `${header}export interface Kernels {\n${methods.join("\n")}\n}\n`);
+const sources = readdirSync("assembly", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts") && !/\bladder\b/.test(file))
+  .map((file) => `assembly/${file.replaceAll("\\", "/")}`)
+  .sort();
+const contract = readContract(
+  readFileSync("build/kernels.d.ts", "utf8"),
+  new Map(sources.map((file) => [file, readFileSync(file, "utf8")])),
+);
+writeFileSync("src/runtime/kernels.generated.ts", header + writeContract(contract));
 
 mkdirSync("dist", { recursive: true });
 // the file names its build, by which useKernels() knows it
 writeFileSync("dist/kernels.wasm", withSection(bytes, IDENTITY_SECTION, identityOf(bytes)));
 const own = pieces.reduce((sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : 0), 0);
-console.log(`kernels: ${methods.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);
+console.log(`kernels: ${contract.kernels.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);

@@ -4,7 +4,10 @@
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** out[i] = a[i] + b[i]; out may be a. */
+/**
+ * out[i] = a[i] + b[i]; out may be a.
+ * @inPlace
+ */
 export function addContiguous(begin: i32, end: i32, a: usize, b: usize, out: usize): void {
   for (let i = begin; i < end; i += 4) storeUpTo(out, i, end, f32x4.add(load4(a, i), load4(b, i)));
 }

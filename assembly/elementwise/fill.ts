@@ -3,7 +3,7 @@
 import { storeUpTo } from "../lib/simd";
 
 /** Sets `bytes` bytes at `to` to zero. */
-export function fillZero(to: usize, bytes: usize): void {
+export function fillZero(to: usize, bytes: u32): void {
   memory.fill(to, 0, bytes);
 }
 

@@ -28,14 +28,14 @@ const EDGE_BYTES = 128;
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: usize, bStride: usize, cStride: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32,
   start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
   assert(m >= 1 && n >= 1 && depth >= 1 && slice >= 1, "gemm: no size is 0");
   assert(columnBlock >= 8 && (columnBlock & 7) == 0, "gemm: a block of columns is whole panels");
-  assert(aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
-  assert(bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
-  assert(cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
+  assert(<usize>aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
+  assert(<usize>bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
+  assert(<usize>cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
   const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
   const columnBlocks = (n + columnBlock - 1) / columnBlock;
   const passes = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
@@ -91,10 +91,13 @@ export function gemm(
   }
 }
 
-/** The same, added to what is in C: a kernel of its own, since it must not run twice over a range. */
+/**
+ * The same, added to what is in C: a kernel of its own, since it must not run twice over a range.
+ * @inPlace
+ */
 export function addGemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: usize, bStride: usize, cStride: usize, edge: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32, edge: usize,
 ): void {
   gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, START_C, 0, 0, edge);
 }

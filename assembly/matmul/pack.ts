@@ -76,7 +76,7 @@ function packFourLines(
  */
 export function packPanels4(
   begin: i32, end: i32, x: usize, lines: i32, depth: i32,
-  batchStride: usize, lineStride: usize, kStride: usize, panels: usize,
+  batchStride: u32, lineStride: u32, kStride: u32, panels: usize,
 ): void {
   const perBatch = (lines + 3) >> 2;
   for (let unit = begin; unit < end; unit++) {
@@ -122,7 +122,7 @@ function copyColumns(from: usize, kStride: usize, depth: i32, to: usize, panels:
 /** The same with panels of 8 lines. */
 export function packPanels8(
   begin: i32, end: i32, x: usize, lines: i32, depth: i32,
-  batchStride: usize, lineStride: usize, kStride: usize, panels: usize,
+  batchStride: u32, lineStride: u32, kStride: u32, panels: usize,
 ): void {
   const perBatch = (lines + 7) >> 3;
   for (let unit = begin; unit < end; unit++) {

@@ -1,6 +1,6 @@
 // Copies.
 
 /** Copies `bytes` bytes; the ranges may overlap. */
-export function copyBytes(to: usize, from: usize, bytes: usize): void {
+export function copyBytes(to: usize, from: usize, bytes: u32): void {
   memory.copy(to, from, bytes);
 }

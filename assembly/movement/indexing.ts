@@ -42,6 +42,7 @@ export function lookUpRows(
 /**
  * dx[o, index[j], i] += dy[o, j, i] for all j < count but those with index `skip`, into what dx
  * holds. Range: columns (o, i).
+ * @inPlace
  */
 export function addToRows(
   begin: i32, end: i32, dy: usize, index: usize, dx: usize, length: i32, count: i32, inner: i32, skip: i32,
@@ -71,7 +72,10 @@ export function gather(
   }
 }
 
-/** dx[o, index[o, j, i], i] += dy[o, j, i], into what dx holds. Range: columns (o, i). */
+/**
+ * dx[o, index[o, j, i], i] += dy[o, j, i], into what dx holds. Range: columns (o, i).
+ * @inPlace
+ */
 export function scatterAdd(
   begin: i32, end: i32, dy: usize, index: usize, dx: usize, length: i32, count: i32, inner: i32,
 ): void {

@@ -220,7 +220,10 @@ export function normGradAffine(
   }
 }
 
-/** running[i] = (1 - momentum) running[i] + momentum * batch[i] / divisor; batch is float64. */
+/**
+ * running[i] = (1 - momentum) running[i] + momentum * batch[i] / divisor; batch is float64.
+ * @inPlace
+ */
 export function updateRunning(begin: i32, end: i32, running: usize, batch: usize, momentum: f64, divisor: f64): void {
   for (let i = begin; i < end; i++) {
     const at = running + (<usize>i << 2);

@@ -54,7 +54,10 @@ export function joinNormPartials(partials: usize, count: i32, order: i32): f64 {
   return order == 2 ? sqrt(sum) : sum;
 }
 
-/** x[i] *= factor */
+/**
+ * x[i] *= factor
+ * @inPlace
+ */
 export function scaleInPlace(begin: i32, end: i32, x: usize, factor: f32): void {
   for (let i = begin; i < end; i += 4) storeUpTo(x, i, end, f32x4.mul(load4(x, i), f32x4.splat(factor)));
 }

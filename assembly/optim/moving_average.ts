@@ -3,7 +3,10 @@
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** mean[i] += (x[i] - mean[i]) weight */
+/**
+ * mean[i] += (x[i] - mean[i]) weight
+ * @inPlace
+ */
 export function averageStep(begin: i32, end: i32, mean: usize, x: usize, weight: f32): void {
   const weights = f32x4.splat(weight);
   for (let i = begin; i < end; i += 4) {

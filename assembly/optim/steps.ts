@@ -7,6 +7,7 @@ import { load4, storeUpTo } from "../lib/simd";
 /**
  * d = g + weightDecay p; with a momentum buffer b (0: none): b = momentum b + gradScale d, and d = b, with
  * nesterov d + momentum b; p -= lr d.
+ * @inPlace
  */
 export function sgdStep(
   begin: i32, end: i32, p: usize, g: usize, b: usize,
@@ -60,6 +61,7 @@ class AdamRow {
  * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t)
  * of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
+ * @inPlace
  */
 export function adamStep(
   begin: i32, end: i32, rows: usize, scales: usize,
@@ -126,6 +128,7 @@ function adamVector(
  * d = g + weightDecay p; s = alpha s + (1 - alpha) d²; variance = s, or, with a mean gradient a (0: none),
  * a = alpha a + (1 - alpha) d and variance = max(s - a², 0); d = d / (sqrt(variance) + eps); with a momentum
  * buffer b (0: none) b = momentum b + d and d = b; p -= lr d.
+ * @inPlace
  */
 export function rmspropStep(
   begin: i32, end: i32, p: usize, g: usize, s: usize, a: usize, b: usize,

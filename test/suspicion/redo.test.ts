@@ -1,8 +1,7 @@
 /**
  * When a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So
- * here every kernel is run
- * twice: the second time must not change a byte of the memory, or the kernel must be listed as one
- * that reads what it writes.
+ * here every kernel is run twice: the second time must not change a byte of the memory, or the kernel must be
+ * marked as one that reads what it writes (`@inPlace`).
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
@@ -11,7 +10,7 @@ import { describeImages, noiseImages } from "../../src/ops/image/augment.ts";
 import { ByteImages } from "../../src/ops/image/byte_images.ts";
 import { averageStep } from "../../src/ops/optim/moving_average.ts";
 import { withFrame } from "../../src/runtime/frame.ts";
-import { READ_THEIR_OUTPUT } from "../../src/runtime/parallel/job.ts";
+import { IN_PLACE_KERNELS } from "../../src/runtime/kernels.generated.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";
 
@@ -103,10 +102,10 @@ test("a product that is added to what is there", () => {
     .backward();
 });
 
-test("only the listed kernels change their result when they run again, and all kernels ran", () => {
+test("only the marked kernels change their result when they run again, and all kernels ran", () => {
   const declared = readFileSync(new URL("../../src/runtime/kernels.generated.ts", import.meta.url), "utf8");
   const kernels = [...declared.matchAll(/^ {2}(\w+)\(begin: number, end: number/gm)].map((match) => match[1]);
   expect(kernels.length).toBeGreaterThan(100);
   expect(kernels.filter((name) => !runs.kernels.has(name))).toEqual([]);
-  expect([...runs.changing].sort()).toEqual([...READ_THEIR_OUTPUT].sort());
+  expect([...runs.changing].sort()).toEqual([...IN_PLACE_KERNELS].sort());
 });

@@ -69,7 +69,7 @@ export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: us
  * Unit: a panel of eight tiles, all channels. (Half a panel would write half cache lines, and fetch each twice.)
  */
 export function winogradPatchesByTile(
-  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
+  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: u32,
   work: usize, grain: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
@@ -109,7 +109,7 @@ export function winogradPatchesByTile(
  * Past the last channel a panel repeats one that exists. Unit: a panel of eight channels, all tiles.
  */
 export function winogradPatchesByChannel(
-  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: usize,
+  begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: u32,
   work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
@@ -143,8 +143,8 @@ export function winogradPatchesByChannel(
  * zeros where 4 tilesY rows and 4 tilesX columns reach past the output. Unit: four channels of all tiles.
  */
 export function winogradGradTiles(
-  begin: i32, end: i32, dOut: usize, rowBytes: usize, planeBytes: usize, imageBytes: usize, images: i32, channels: i32,
-  tilesY: i32, tilesX: i32, out: usize, step: usize, work: usize, grain: i32,
+  begin: i32, end: i32, dOut: usize, rowBytes: u32, planeBytes: u32, imageBytes: u32, images: i32, channels: i32,
+  tilesY: i32, tilesX: i32, out: usize, step: u32, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);

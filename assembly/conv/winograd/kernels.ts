@@ -13,8 +13,8 @@ import { outputKernel, POSITIONS, transformKernel } from "./transforms";
  * all input channels.
  */
 export function winogradKernels(
-  begin: i32, end: i32, weight: usize, outputs: i32, outputBytes: usize, inputs: i32, inputBytes: usize, rotated: i32,
-  kernels: usize, step: usize, panelStep: usize, work: usize, grain: i32,
+  begin: i32, end: i32, weight: usize, outputs: i32, outputBytes: u32, inputs: i32, inputBytes: u32, rotated: i32,
+  kernels: usize, step: u32, panelStep: u32, work: usize, grain: i32,
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   const taps = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass
@@ -60,7 +60,7 @@ function loadKernels(first: usize, stride: usize, lanes: i32, taps: usize): void
  * Unit: one output channel o.
  */
 export function winogradGradKernels(
-  begin: i32, end: i32, transformed: usize, inputs: i32, step: usize, dWeight: usize, work: usize, grain: i32,
+  begin: i32, end: i32, transformed: usize, inputs: i32, step: u32, dWeight: usize, work: usize, grain: i32,
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
   const result = ownWork + 18 * 16; // 9 vectors, behind the 3 x 6 of the first pass

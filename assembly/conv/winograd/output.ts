@@ -48,7 +48,7 @@ export function outputTiles(from: usize, step: usize, start: v128, work: usize, 
  * reaches past H or W is dropped; bias may be 0. work: 640 bytes for each call's `begin / grain`. Unit: one channel, all tiles.
  */
 export function winogradOutput(
-  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
+  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
   bias: usize, relu: i32, out: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
@@ -174,7 +174,7 @@ function scatterPooledTiles(
 
 /** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
 export function winogradOutputPool(
-  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: usize,
+  begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
   bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;

@@ -1,4 +1,5 @@
 import { WasmgradError } from "../../errors.ts";
+import { IN_PLACE_KERNELS } from "../kernels.generated.ts";
 import { isShared, linearMemory } from "../memory.ts";
 import { defer } from "./pending.ts";
 import { CONTROL, LINE, LINES, MAX_ARGUMENTS } from "./worker_source.ts";
@@ -32,20 +33,6 @@ const NAP_MS = 0.05;
 const LONGEST_NAP_MS = 10;
 /** How often a waiting caller looks whether a worker is dead. */
 const LOOK_EVERY_MS = 2;
-
-/** Kernels that read what they write: to run one again changes the result. test/suspicion/redo.test.ts finds them all. */
-export const READ_THEIR_OUTPUT: ReadonlySet<string> = new Set([
-  "adamStep",
-  "addContiguous",
-  "addGemm",
-  "addToRows",
-  "averageStep",
-  "rmspropStep",
-  "scaleInPlace",
-  "scatterAdd",
-  "sgdStep",
-  "updateRunning",
-]);
 
 export interface Job {
   name: string;
@@ -133,7 +120,7 @@ export function beginJob(job: Job, crew: Crew): void {
   for (const hand of crew.hands) hand.greet?.();
   const chunks = Math.ceil(total / grain);
   open(job, chunks, crew.lanes);
-  if (READ_THEIR_OUTPUT.has(name)) completeJob(job, chunks, crew);
+  if (IN_PLACE_KERNELS.has(name)) completeJob(job, chunks, crew);
   else defer(() => completeJob(job, chunks, crew));
 }
 
@@ -163,14 +150,14 @@ function completeJob({ name, kernel, total, grain, args }: Job, chunks: number, 
   if (failed) {
     dismiss(hands);
     crew.isBroken = true;
-    if (READ_THEIR_OUTPUT.has(name)) {
+    if (IN_PLACE_KERNELS.has(name)) {
       throw new WasmgradError(
         `${name}: a kernel failed on a worker thread in the middle of its part, so this result is incomplete. ` +
           "Further operations start new workers.",
       );
     }
   } else if (lost.length === 0) return;
-  if (READ_THEIR_OUTPUT.has(name) || !lost.every((hand) => hand.isDead())) {
+  if (IN_PLACE_KERNELS.has(name) || !lost.every((hand) => hand.isDead())) {
     throw new WasmgradError(
       `${name}: a worker thread died or hung in the middle of its part, so this result is incomplete. ` +
         "Further operations do without it; setNumThreads() starts new workers.",
