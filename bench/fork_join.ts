@@ -3,8 +3,10 @@
  * asleep; and the share of a training step that runs on one thread.
  * usage: npx tsx bench/fork_join.ts [--threads 2] [--batch 4]
  */
+
 import { parseArgs } from "node:util";
 import { getNumThreads, scope, setNumThreads } from "wasmgrad";
+import type { Address } from "../src/runtime/address.ts";
 import { allocateBlock, withFrame } from "../src/runtime/frame.ts";
 import { launch } from "../src/runtime/kernels.ts";
 import { settle } from "../src/runtime/parallel/pending.ts";
@@ -27,7 +29,7 @@ function time(body: () => void): number {
 }
 
 /** Microseconds of a launch of `chunks` chunks of one element each: 1 runs on the caller alone. */
-function launches(address: number, chunks: number, count: number): number {
+function launches(address: Address, chunks: number, count: number): number {
   const run = () => {
     launch("fillFloat", chunks, 1, address, 0);
     settle();

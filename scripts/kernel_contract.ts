@@ -1,10 +1,11 @@
 /**
- * Reads the contract between the kernels and TypeScript, so that nothing of it is written twice: the signatures from build/kernels.d.ts,
- * where asc gives the type of each parameter, and the rest from the AssemblyScript sources, by tags in their doc comments:
+ * Reads the contract between the kernels and TypeScript, so that nothing of it is written twice: the signatures
+ * from build/kernels.d.ts, where asc gives the type of each parameter, and the rest from the AssemblyScript
+ * sources, by tags in their doc comments:
  *
  *   @inPlace    on a kernel: it reads what it writes, so running it again changes the result
  *   @shared     on a const or an enum: TypeScript needs its values as well
- *   @unmanaged  (a decorator of AssemblyScript) on a class: a table that TypeScript writes, of four bytes a field
+ *   @unmanaged  (a decorator of AssemblyScript) on a class: a table that TypeScript writes, four bytes per field
  */
 
 export interface Parameter {

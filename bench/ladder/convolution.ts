@@ -4,6 +4,7 @@ import { channelSums } from "../../src/ops/conv/conv2d.ts";
 import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
 import { empty, intTable, type NDArray } from "../../src/ops/core/array.ts";
 import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { NULL } from "../../src/runtime/address.ts";
 import { type KernelName, run, workFor } from "./kernels.ts";
 
 export const ALL_CONV_PASSES = ["forward", "gradInput", "gradWeight"] as const;
@@ -66,7 +67,7 @@ export class RungConvolution extends Op {
       kernels.forward,
       x.address,
       weight.address,
-      bias?.address ?? 0,
+      bias?.address ?? NULL,
       sizes,
       out.address,
       workFor(kernels.work, sizes),

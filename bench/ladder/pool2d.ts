@@ -4,6 +4,7 @@ import { empty, type NDArray } from "../../src/ops/core/array.ts";
 import { type Gradients, Op } from "../../src/ops/core/op.ts";
 import type { MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool/window.ts";
+import { NULL } from "../../src/runtime/address.ts";
 import { launch } from "../../src/runtime/kernels.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
@@ -33,7 +34,7 @@ class RungMaxPool2d extends Op {
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
     const y = empty(outShape);
     const index = this.needsAny ? empty(outShape, "int32") : null;
-    const indexAddress = index?.address ?? 0;
+    const indexAddress = index?.address ?? NULL;
     const { kernel, stride, padding, dilation } = this.#window;
     const sizes = [height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...dilation] as const;
     if (this.#ships)

@@ -1,9 +1,10 @@
 import { ReleasedError } from "../errors.ts";
+import { type Address, NULL } from "./address.ts";
 import { DerivedCache, type Key } from "./derived_cache.ts";
 import { allocate, free } from "./memory.ts";
 
 /** Writes a block's contents to an address. They come from elsewhere, such as a file. */
-export type Contents = (address: number) => void;
+export type Contents = (address: Address) => void;
 
 /**
  * A reference-counted piece of WebAssembly memory. Tensors, the autograd graph and running ops own it; the last
@@ -14,8 +15,8 @@ export class Block {
   owners = 0;
   version = 0;
   readonly bytes: number;
-  /** 0 while its contents are deferred: no block begins there. */
-  #address: number;
+  /** NULL while its contents are deferred: no block begins there. */
+  #address: Address;
   #contents: Contents | undefined;
   #derived: DerivedCache | undefined;
 
@@ -23,18 +24,18 @@ export class Block {
   constructor(bytes: number, contents?: Contents) {
     this.bytes = bytes;
     this.#contents = contents;
-    this.#address = contents ? 0 : allocate(bytes);
+    this.#address = contents ? NULL : allocate(bytes);
   }
 
-  get address(): number {
+  get address(): Address {
     if (this.owners === 0) throw new ReleasedError("memory was used after its release");
-    if (this.#address === 0) this.#takeMemory();
+    if (this.#address === NULL) this.#takeMemory();
     return this.#address;
   }
 
   /** Writes the contents, while they are not in memory yet: a caller that only copies them can skip the memory. */
   get deferred(): Contents | undefined {
-    return this.#address === 0 ? this.#contents : undefined;
+    return this.#address === NULL ? this.#contents : undefined;
   }
 
   #takeMemory(): void {
@@ -57,7 +58,7 @@ export class Block {
     if (--this.owners === 0) {
       this.#derived?.release();
       this.#derived = undefined;
-      if (this.#address !== 0) free(this.#address, this.bytes);
+      if (this.#address !== NULL) free(this.#address, this.bytes);
       this.#contents = undefined;
     } else if (this.owners < 0) throw new Error("Block.release: more releases than owners");
   }
@@ -75,7 +76,7 @@ export class Block {
    * Address of `bytes` bytes that `compute` derives from this block's contents. They are computed again only after
    * the contents changed, and are kept as long as the block. `key` names the value.
    */
-  cached(key: Key, bytes: number, compute: (address: number) => void): number {
+  cached(key: Key, bytes: number, compute: (address: Address) => void): Address {
     return (this.#derived ??= new DerivedCache()).cached(key, bytes, this.version, compute);
   }
 }

@@ -1,3 +1,4 @@
+import { type Address, NULL } from "./address.ts";
 import { allocate, free } from "./memory.ts";
 import { lostKernels } from "./parallel/pending.ts";
 
@@ -11,7 +12,7 @@ export type Key = readonly [name: string, ...numbers: number[]];
 interface Entry {
   readonly key: Key;
   /** 0 until there is memory for it. */
-  address: number;
+  address: Address;
   bytes: number;
   /** The block's version that the value was computed from, and the version at the last request. */
   computedFromVersion: number;
@@ -41,9 +42,9 @@ export class DerivedCache {
   }
 
   /** Address of the value of `bytes` bytes: `compute` writes it unless it was computed at this version before. */
-  cached(key: Key, bytes: number, version: number, compute: (address: number) => void): number {
+  cached(key: Key, bytes: number, version: number, compute: (address: Address) => void): Address {
     const entry = this.#entry(key);
-    if (entry.address === 0 || entry.bytes !== bytes) {
+    if (entry.address === NULL || entry.bytes !== bytes) {
       freeEntry(entry);
       entry.address = allocate(bytes);
       entry.bytes = bytes;
@@ -66,7 +67,7 @@ export class DerivedCache {
     for (const entry of this.#entries) if (isSameKey(entry.key, key)) return entry;
     const entry: Entry = {
       key,
-      address: 0,
+      address: NULL,
       bytes: 0,
       computedFromVersion: NEVER,
       requestedAtVersion: NEVER,
@@ -78,7 +79,8 @@ export class DerivedCache {
 }
 
 function freeEntry(entry: Entry): void {
-  if (entry.address !== 0) free(entry.address, entry.bytes);
-  entry.address = entry.bytes = 0;
+  if (entry.address !== NULL) free(entry.address, entry.bytes);
+  entry.address = NULL;
+  entry.bytes = 0;
   entry.computedFromVersion = NEVER;
 }

@@ -1,4 +1,5 @@
 import { OptionError, OutOfMemoryError } from "../errors.ts";
+import { type Address, offset } from "./address.ts";
 import { settle, whenSettled } from "./parallel/pending.ts";
 import { memoryRefused, wordsOf } from "./support.ts";
 
@@ -13,7 +14,7 @@ import { memoryRefused, wordsOf } from "./support.ts";
 
 const PAGE = 65536;
 /** The first page is the module's own: tensors may be made before it is instantiated, so the start is fixed. */
-export const HEAP_START = PAGE;
+export const HEAP_START = PAGE as Address;
 const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
 /** Every block is followed by this many bytes of its own that kernels may read (never write): vector loads at a tail. It also staggers blocks of a power-of-two size. */
 const SLACK = 64;
@@ -36,11 +37,11 @@ export const linearMemory: LinearMemory = made.memory;
 export const { isShared } = made;
 
 interface FreeRange {
-  start: number;
-  end: number;
+  start: Address;
+  end: Address;
 }
 
-const freeByClass: number[][] = [];
+const freeByClass: Address[][] = [];
 /** Free ranges that are no block of any class: only used once the heap is full. */
 let merged: FreeRange[] = [];
 let heapEnd = HEAP_START;
@@ -140,7 +141,7 @@ function growTo(end: number): boolean {
 export const exhaustion = { reclaim: () => false, explain: () => "" };
 
 /** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
-export function allocate(bytes: number): number {
+export function allocate(bytes: number): Address {
   const index = bytes <= limit ? classOf(bytes) : -1;
   let address = index < 0 ? undefined : findBlock(index);
   if (address === undefined && index >= 0 && exhaustion.reclaim()) address = findBlock(index);
@@ -168,7 +169,7 @@ export function expectMemory(): void {
 }
 
 /** Gives back a block of `allocate(bytes)`. */
-export function free(address: number, bytes: number): void {
+export function free(address: Address, bytes: number): void {
   const index = classOf(bytes);
   liveBytes -= CLASS_SIZES[index];
   liveBlocks--;
@@ -176,11 +177,11 @@ export function free(address: number, bytes: number): void {
   else whenSettled(() => giveBack(address, index));
 }
 
-function giveBack(address: number, index: number): void {
+function giveBack(address: Address, index: number): void {
   (freeByClass[index] ??= []).push(address);
 }
 
-function findBlock(index: number): number | undefined {
+function findBlock(index: number): Address | undefined {
   const size = CLASS_SIZES[index];
   const found = freeByClass[index]?.pop() ?? takeFromHeap(size);
   if (found !== undefined) return found;
@@ -188,29 +189,31 @@ function findBlock(index: number): number | undefined {
   return takeFromLarger(index) ?? takeFromMerged(size);
 }
 
-function takeFromHeap(size: number): number | undefined {
+function takeFromHeap(size: number): Address | undefined {
   if (!growTo(heapEnd + size)) return undefined;
   const address = heapEnd;
-  heapEnd += size;
+  heapEnd = offset(heapEnd, size);
   return address;
 }
 
 /** The heap is full: a free block of a somewhat larger class is cut down to size, the rest is left for merging. */
-function takeFromLarger(index: number): number | undefined {
+function takeFromLarger(index: number): Address | undefined {
   const size = CLASS_SIZES[index];
   for (let larger = index + 1; larger < freeByClass.length; larger++) {
     const address = freeByClass[larger]?.pop();
     if (address === undefined) continue;
-    merged.push({ start: address + size, end: address + CLASS_SIZES[larger] });
+    merged.push({ start: offset(address, size), end: offset(address, CLASS_SIZES[larger]) });
     return address;
   }
   return undefined;
 }
 
 /** Last resort: merges all free neighbours into ranges and takes the first that is large enough. */
-function takeFromMerged(size: number): number | undefined {
+function takeFromMerged(size: number): Address | undefined {
   for (let index = 0; index < freeByClass.length; index++) {
-    for (const start of freeByClass[index] ?? []) merged.push({ start, end: start + CLASS_SIZES[index] });
+    for (const start of freeByClass[index] ?? []) {
+      merged.push({ start, end: offset(start, CLASS_SIZES[index]) });
+    }
     freeByClass[index] = [];
   }
   merged.sort((a, b) => a.start - b.start);
@@ -224,8 +227,9 @@ function takeFromMerged(size: number): number | undefined {
   merged = joined;
   const found = merged.find((range) => range.end - range.start >= size);
   if (!found) return takeFromHeap(size);
-  found.start += size;
-  return found.start - size;
+  const { start } = found;
+  found.start = offset(start, size);
+  return start;
 }
 
 /**
@@ -257,17 +261,17 @@ export function resetPeak(): void {
 // Views are made anew at each use, and none lives across an allocation or a launch: growth would leave an older one behind, and a
 // kernel may write at any time until it is settled.
 
-export function f32View(address: number, length: number): Float32Array {
+export function f32View(address: Address, length: number): Float32Array {
   settle();
   return new Float32Array(linearMemory.buffer, address, length);
 }
 
-export function i32View(address: number, length: number): Int32Array {
+export function i32View(address: Address, length: number): Int32Array {
   settle();
   return new Int32Array(linearMemory.buffer, address, length);
 }
 
-export function u8View(address: number, length: number): Uint8Array {
+export function u8View(address: Address, length: number): Uint8Array {
   settle();
   return new Uint8Array(linearMemory.buffer, address, length);
 }
@@ -278,7 +282,7 @@ let allFloats = new Float32Array(linearMemory.buffer);
 let allInts = new Int32Array(linearMemory.buffer);
 
 /** Writes numbers to a block that no kernel was told of yet: unlike a view, a small one does not settle the pending kernel. */
-export function writeNew(address: number, values: readonly number[], dtype: "float32" | "int32"): void {
+export function writeNew(address: Address, values: readonly number[], dtype: "float32" | "int32"): void {
   if (4 * values.length > TABLE_BYTES) settle();
   if (address + 4 * values.length > allFloats.byteLength) {
     allFloats = new Float32Array(linearMemory.buffer);

@@ -3,6 +3,7 @@
  * vi.mock("../../src/runtime/memory.ts", …).
  */
 import { expect } from "vitest";
+import { type Address, offset } from "../../src/runtime/address.ts";
 
 type Memory = typeof import("../../src/runtime/memory.ts");
 
@@ -18,39 +19,39 @@ const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
 /** What memory holds that nobody wrote. */
 const UNDEFINED = 0x7f80beef;
 
-const live = new Map<number, number>();
+const live = new Map<Address, number>();
 
 /** What was found so far: writes outside a block, blocks freed twice. */
 export const damageSoFar: string[] = [];
 
-let check = (_address: number, _bytes: number): void => {
+let check = (_address: Address, _bytes: number): void => {
   throw new Error("guard: the memory is not guarded");
 };
 
 /** The memory module with an allocator that surrounds each block, and fills it, with canaries. */
 export function guardMemory(real: Memory): Memory {
   const words = (bytes: number) => Math.ceil(bytes / 4);
-  const margin = (address: number) => real.i32View(address, MARGIN / 4);
-  const intact = (address: number) => margin(address).every((word, i) => word === canaryAt(address + 4 * i));
-  const surround = (address: number) =>
+  const margin = (address: Address) => real.i32View(address, MARGIN / 4);
+  const intact = (address: Address) => margin(address).every((word, i) => word === canaryAt(address + 4 * i));
+  const surround = (address: Address) =>
     margin(address).forEach((_, i, words) => {
       words[i] = canaryAt(address + 4 * i);
     });
   check = (address, bytes) => {
-    if (!intact(address - MARGIN)) damageSoFar.push(`a write before a block of ${bytes} bytes`);
-    if (!intact(address + words(bytes) * 4)) damageSoFar.push(`a write behind a block of ${bytes} bytes`);
+    if (!intact(offset(address, -MARGIN))) damageSoFar.push(`a write before a block of ${bytes} bytes`);
+    if (!intact(offset(address, words(bytes) * 4))) damageSoFar.push(`a write behind a block of ${bytes} bytes`);
   };
   return {
     ...real,
-    allocate(bytes: number): number {
-      const address = real.allocate(words(bytes) * 4 + 2 * MARGIN) + MARGIN;
+    allocate(bytes: number): Address {
+      const address = offset(real.allocate(words(bytes) * 4 + 2 * MARGIN), MARGIN);
       real.i32View(address, words(bytes)).fill(UNDEFINED);
-      surround(address - MARGIN);
-      surround(address + words(bytes) * 4);
+      surround(offset(address, -MARGIN));
+      surround(offset(address, words(bytes) * 4));
       live.set(address, bytes);
       return address;
     },
-    free(address: number, bytes: number): void {
+    free(address: Address, bytes: number): void {
       if (live.get(address) !== bytes) {
         damageSoFar.push(`free of ${bytes} bytes that were not allocated`);
         return;
@@ -58,7 +59,7 @@ export function guardMemory(real: Memory): Memory {
       check(address, bytes);
       live.delete(address);
       real.i32View(address, words(bytes)).fill(UNDEFINED);
-      real.free(address - MARGIN, words(bytes) * 4 + 2 * MARGIN);
+      real.free(offset(address, -MARGIN), words(bytes) * 4 + 2 * MARGIN);
     },
   };
 }

@@ -3,9 +3,11 @@
  * bytes around every block, with all undefined memory full of NaN, and with every launch cut into
  * its chunks, last one first.
  */
+
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope } from "wasmgrad";
+import { type Address, NULL, offset } from "../../src/runtime/address.ts";
 import { allocateBlock, withFrame } from "../../src/runtime/frame.ts";
 import { kernels } from "../../src/runtime/kernels.ts";
 import { free, u8View } from "../../src/runtime/memory.ts";
@@ -39,14 +41,14 @@ vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
 });
 
 test("the guard sees a write before, behind, and a double free", () => {
-  const damage = (harm: (address: number) => void) => {
+  const damage = (harm: (address: Address) => void) => {
     damageSoFar.length = 0;
     withFrame(() => harm(allocateBlock(20).address));
     return damageSoFar.splice(0);
   };
   expect(damage(() => {})).toEqual([]);
-  expect(damage((address) => u8View(address + 20, 1).fill(0))).toEqual(["a write behind a block of 20 bytes"]);
-  expect(damage((address) => u8View(address - 1, 1).fill(0))).toEqual(["a write before a block of 20 bytes"]);
+  expect(damage((address) => u8View(offset(address, 20), 1).fill(0))).toEqual(["a write behind a block of 20 bytes"]);
+  expect(damage((address) => u8View(offset(address, -1), 1).fill(0))).toEqual(["a write before a block of 20 bytes"]);
   expect(damage((address) => free(address, 20))).toEqual(["free of 20 bytes that were not allocated"]);
 });
 
@@ -54,7 +56,7 @@ test("the kernels' asserts are on, and say what was broken and where", () => {
   withFrame(() => {
     const block = allocateBlock(256).address;
     const product = () =>
-      kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 8, 16, 32, 4, 0, 0, 0, block);
+      kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 8, 16, 32, 4, 0, NULL, 0, block);
     expect(product).toThrow(/gemm: no size is 0.*assembly\/matmul\/gemm\.ts/);
   });
 });

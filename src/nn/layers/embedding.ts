@@ -1,4 +1,5 @@
 import { checkInteger, readOptions } from "../../checks.ts";
+import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { embedding } from "../functional/embedding.ts";
@@ -45,7 +46,7 @@ export class Embedding extends Module {
     const { paddingIdx } = this;
     if (paddingIdx === null) return;
     const { array } = this.weight;
-    kernels().fillZero(array.address + paddingIdx * this.embeddingDim * 4, this.embeddingDim * 4);
+    kernels().fillZero(offset(array.address, paddingIdx * this.embeddingDim * 4), this.embeddingDim * 4);
     array.block.version++;
   }
 

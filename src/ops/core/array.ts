@@ -1,4 +1,5 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import type { Block } from "../../runtime/block.ts";
 import { allocateBlock } from "../../runtime/frame.ts";
 import { kernels } from "../../runtime/kernels.ts";
@@ -30,7 +31,7 @@ export class NDArray {
   }
 
   /** Address of the first element. */
-  get address(): number {
+  get address(): Address {
     return this.block.address;
   }
 
@@ -97,12 +98,12 @@ export function scalar(value: number, dtype: DType = "float32"): NDArray {
 }
 
 /** Address of `bytes` of scratch memory, freed with the running frame. */
-export function scratch(bytes: number): number {
+export function scratch(bytes: number): Address {
   return allocateBlock(bytes).address;
 }
 
 /** Address of a table of integers (shapes, strides) for a kernel, freed with the running frame. */
-export function intTable(values: readonly number[]): number {
+export function intTable(values: readonly number[]): Address {
   const address = scratch(values.length * 4);
   writeNew(address, values, "int32");
   return address;
@@ -119,7 +120,7 @@ export function placeOf(x: NDArray, value: number): number {
 }
 
 /** Address of a table of float32 numbers (one a channel) for a kernel, freed with the running frame. */
-export function floatTable(values: readonly number[]): number {
+export function floatTable(values: readonly number[]): Address {
   const address = scratch(values.length * 4);
   writeNew(address, values, "float32");
   return address;

@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import { type Address, NULL } from "../../runtime/address.ts";
 import { intTable, isSameShape, type NDArray } from "./array.ts";
 
 /** The shape that shapes broadcast to: aligned at the last dimension, a 1 stretches to the others' length. */
@@ -26,14 +27,14 @@ export interface RowLayout {
   steps: number[];
   /** Number of dimensions outside the rows, and the address of their sizes and strides. */
   rank: number;
-  table: number;
+  table: Address;
 }
 
 /** Merges the dimensions of an elementwise operation as far as all operands allow. */
 export function rowLayout(shape: readonly number[], size: number, operands: readonly NDArray[]): RowLayout {
   const plain: number[] = [];
   for (const x of operands) if (x.size === size || x.size === 1) plain.push(x.size === size ? 1 : 0);
-  if (plain.length === operands.length) return { inner: size, steps: plain, rank: 0, table: 0 };
+  if (plain.length === operands.length) return { inner: size, steps: plain, rank: 0, table: NULL };
   // from the last dimension to the first: each either continues the one inside it, for every operand, or starts a new one
   const count = operands.length;
   const lengths: number[] = [];

@@ -1,4 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
@@ -24,7 +25,7 @@ function checkImages(op: string, x: NDArray): { images: number; channels: number
 }
 
 /** Address of a key for each image: all chance follows from it. */
-function keysOf(op: string, images: number, { indices, seed, epoch, step, view }: Chance): number {
+function keysOf(op: string, images: number, { indices, seed, epoch, step, view }: Chance): Address {
   expectInt32(op, "indices", indices);
   if (indices.shape.length !== 1 || indices.size !== images) {
     throw new ShapeError(`${op}: indices expected [${images}], one an image, got ${formatShape(indices.shape)}`);
@@ -60,7 +61,7 @@ export function flipImages(x: NDArray, chance: Chance, p: number): NDArray {
   return y;
 }
 
-function warp(x: NDArray, maps: number): NDArray {
+function warp(x: NDArray, maps: Address): NDArray {
   const [images, channels, height, width] = x.shape;
   const y = emptyLike(x);
   launch("augmentWarp", images, grain(x), x.address, maps, channels, height, width, y.address);

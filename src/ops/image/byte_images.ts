@@ -1,3 +1,4 @@
+import { offset } from "../../runtime/address.ts";
 import type { Block } from "../../runtime/block.ts";
 import { allocateBlock, withFrame } from "../../runtime/frame.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
@@ -68,7 +69,7 @@ export class ByteImages {
       throw new Error(`ByteImages.write: ${bytes.length} bytes at image ${first} of ${this.count}`);
     }
     withFrame(() => {
-      const to = this.#block.address + first * imageBytes;
+      const to = offset(this.#block.address, first * imageBytes);
       const from = scratch(bytes.length);
       u8View(from, bytes.length).set(bytes);
       if (layout === "CHW") launch("stripRecords", count, IMAGE_GRAIN, from, skip, imageBytes, to);

@@ -1,5 +1,6 @@
 import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -94,13 +95,13 @@ export class Interpolate extends Op {
   }
 
   /** Addresses of the tables of rows and columns. */
-  #tables(): [number, number] {
+  #tables(): [Address, Address] {
     const { height, width, outHeight, outWidth } = this.#planes;
     return [this.#sources(0, height, outHeight), this.#sources(1, width, outWidth)];
   }
 
   /** The table of where one dimension's outputs come from. */
-  #sources(d: 0 | 1, length: number, outLength: number): number {
+  #sources(d: 0 | 1, length: number, outLength: number): Address {
     const table = scratch(outLength * BYTES_PER_SOURCE);
     // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless sizes are equal …
     const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;

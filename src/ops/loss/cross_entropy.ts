@@ -1,4 +1,5 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -62,7 +63,7 @@ export class CrossEntropy extends Op {
     }
 
     const stats = this.name === "crossEntropy" ? ([empty(positions), empty(positions)] as const) : null;
-    const [maxima, logSums] = [stats?.[0].address ?? 0, stats?.[1].address ?? 0];
+    const [maxima, logSums] = [stats?.[0].address ?? NULL, stats?.[1].address ?? NULL];
     if (stats) {
       const { total, grain } = axisRange(this.#axis);
       launch("logSumExp", total, grain, x.address, maxima, logSums, classes, inner);
@@ -78,7 +79,7 @@ export class CrossEntropy extends Op {
       maxima,
       logSums,
       target.address,
-      weight?.address ?? 0,
+      weight?.address ?? NULL,
       terms.address,
       counts.address,
       classes,
@@ -116,10 +117,10 @@ export class CrossEntropy extends Op {
       total,
       grain,
       x.address,
-      maxima?.address ?? 0,
-      logSums?.address ?? 0,
+      maxima?.address ?? NULL,
+      logSums?.address ?? NULL,
       target.address,
-      weight?.address ?? 0,
+      weight?.address ?? NULL,
       dy.address,
       reduction === "none" ? 0 : 1,
       (divisor as NDArray).address,

@@ -1,4 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -73,8 +74,8 @@ export class PairLoss extends Op {
       this.#kind,
       x.address,
       target.address,
-      weight?.address ?? 0,
-      posWeight?.address ?? 0,
+      weight?.address ?? NULL,
+      posWeight?.address ?? NULL,
       this.#beta,
     ] as const;
     if (this.#reduction === "none") {
@@ -104,12 +105,12 @@ export class PairLoss extends Op {
       this.#kind,
       x.address,
       target.address,
-      weight?.address ?? 0,
-      posWeight?.address ?? 0,
+      weight?.address ?? NULL,
+      posWeight?.address ?? NULL,
       this.#beta,
     ] as const;
-    const scale = [dy.address, loss ? 1 : 0, this.#divisor, loss?.address ?? 0] as const;
-    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.address ?? 0, dTarget?.address ?? 0);
+    const scale = [dy.address, loss ? 1 : 0, this.#divisor, loss?.address ?? NULL] as const;
+    launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.address ?? NULL, dTarget?.address ?? NULL);
     return [dx, dTarget, null, null];
   }
 

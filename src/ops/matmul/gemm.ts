@@ -1,3 +1,4 @@
+import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
@@ -27,7 +28,7 @@ const PACK_GRAIN = 16;
 
 /** Matrices in memory, in elements: element (line, k) of number b is at address + 4 (b batchStride + line lineStride + k kStride). */
 export interface Lines {
-  address: number;
+  address: Address;
   batches: number;
   lines: number;
   depth: number;
@@ -47,12 +48,12 @@ export function columnPanelBytes(columns: number, depth: number): number {
 }
 
 /** Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in one). Returns their address. */
-export function packRows(x: Lines, slice?: number): number {
+export function packRows(x: Lines, slice?: number): Address {
   return pack("packPanels4", 4, x, slice);
 }
 
 /** Panels of 8 lines: the right operand's columns. */
-export function packColumns(x: Lines, slice?: number): number {
+export function packColumns(x: Lines, slice?: number): Address {
   return pack("packPanels8", 8, x, slice);
 }
 
@@ -65,7 +66,7 @@ export function sliceOf(depth: number): number {
 }
 
 /** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
-export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): number {
+export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): Address {
   const width = kernel === "packPanels4" ? 4 : 8;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
   return weight.block.cached(key, panelBytes(width, x, x.depth), (to) =>
@@ -73,11 +74,11 @@ export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArra
   );
 }
 
-function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): number {
+function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): Address {
   const panels = scratch(panelBytes(width, x, x.depth));
   for (let k = 0; k < x.depth; k += slice) {
-    const address = x.address + 4 * k * x.kStride;
-    packInto(kernel, width, x, address, Math.min(slice, x.depth - k), panels + panelBytes(width, x, k));
+    const address = offset(x.address, 4 * k * x.kStride);
+    packInto(kernel, width, x, address, Math.min(slice, x.depth - k), offset(panels, panelBytes(width, x, k)));
   }
   return panels;
 }
@@ -93,9 +94,9 @@ function packInto(
   kernel: "packPanels4" | "packPanels8",
   width: number,
   x: Layout,
-  address: number,
+  address: Address,
   depth: number,
-  panels: number,
+  panels: Address,
 ): void {
   const { batches, lines, batchStride, lineStride, kStride } = x;
   const count = batches * Math.ceil(lines / width);
@@ -103,15 +104,15 @@ function packInto(
 }
 
 export interface Product {
-  aPanels: number;
-  bPanels: number;
+  aPanels: Address;
+  bPanels: Address;
   /** Number of products. */
   count: number;
   /** For each product, the number of its left and right matrix among the packed ones. Default: it has matrices of its own. */
   aIndex?: readonly number[];
   bIndex?: readonly number[];
   /** Address of the result, [products][m][n]. */
-  c: number;
+  c: Address;
   m: number;
   n: number;
   /** The length of the sums, at least 1. */
@@ -124,22 +125,22 @@ export interface Product {
   cStride?: number;
   start?: (typeof START)[keyof typeof START];
   /** m floats for each left matrix, or n for each right one, by `start`. */
-  bias?: number;
+  bias?: Address;
   /** Takes max(., 0) of each element. Default false. */
   relu?: boolean;
 }
 
 /** C = start + A B for each product. */
 export function multiplyPacked(p: Product): void {
-  const { m, n, depth, slice = depth, start = START.zero, bias = 0, relu = false } = p;
+  const { m, n, depth, slice = depth, start = START.zero, bias = NULL, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
   const unitsOf = (columns: number) => p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / columns);
   let columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
   const wanted = p.count * m * n * depth < WORTH_SHARING ? 1 : getNumThreads();
   while (columnBlock > 8 && unitsOf(columnBlock) < wanted) columnBlock /= 2;
   const units = unitsOf(columnBlock);
-  const aIndex = p.aIndex ? intTable(p.aIndex) : 0;
-  const bIndex = p.bIndex ? intTable(p.bIndex) : 0;
+  const aIndex = p.aIndex ? intTable(p.aIndex) : NULL;
+  const bIndex = p.bIndex ? intTable(p.bIndex) : NULL;
   const edge = scratch(units * EDGE_BYTES);
   const { aPanels, bPanels, c } = p;
   // biome-ignore format: the kernels' argument list

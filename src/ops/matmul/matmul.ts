@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import { type Address, NULL } from "../../runtime/address.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { broadcastShapes } from "../core/broadcast.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -9,7 +10,7 @@ import { multiplySkinny, skinnyKernel } from "./skinny.ts";
 
 /** A stack of matrices, perhaps to be read transposed: element (row, column) is at row rowStride + column columnStride. */
 interface Matrices {
-  address: number;
+  address: Address;
   /** Shape of the stack: the dimensions before the last two. */
   batch: readonly number[];
   rows: number;
@@ -61,7 +62,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
       bIndex: sizeOf(b.batch) === products ? null : broadcastIndex(b.batch, batch),
       bCount: sizeOf(b.batch),
       c: out.address,
-      columnBias: columnBias?.address ?? 0,
+      columnBias: columnBias?.address ?? NULL,
     });
     return out;
   }

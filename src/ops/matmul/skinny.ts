@@ -1,3 +1,4 @@
+import { type Address, NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { intTable, scratch } from "../core/array.ts";
 
@@ -9,7 +10,7 @@ import { intTable, scratch } from "../core/array.ts";
 
 /** Matrices in memory, in elements: element (row, column) of number p is at address + 4 (p size + row rowStride + column columnStride). */
 export interface Operand {
-  address: number;
+  address: Address;
   rows: number;
   columns: number;
   rowStride: number;
@@ -26,9 +27,9 @@ export interface SkinnyProduct {
   /** Number of matrices that b holds. */
   bCount: number;
   /** Address of the result, [products][m][n]. */
-  c: number;
-  /** One float a column, or 0. */
-  columnBias: number;
+  c: Address;
+  /** One float per column, or NULL. */
+  columnBias: Address;
 }
 
 /** With so few rows or columns, or such short sums, each element that packing moves is used too rarely. */
@@ -92,7 +93,7 @@ export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
   const { a, products, c, columnBias } = p;
   const b = kernel === "multiplyDots" && p.b.rowStride !== 1 ? turnColumns(p.b, p.bCount) : p.b;
   const [m, n, depth] = [a.rows, b.columns, a.columns];
-  const indices = [p.aIndex ? intTable(p.aIndex) : 0, p.bIndex ? intTable(p.bIndex) : 0] as const;
+  const indices = [p.aIndex ? intTable(p.aIndex) : NULL, p.bIndex ? intTable(p.bIndex) : NULL] as const;
   if (kernel === "multiplyRows") {
     const shape = intTable([
       ...[m, n, depth, a.rowStride, a.columnStride, b.columnStride, b.rowStride],

@@ -1,3 +1,4 @@
+import type { Address } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { emptyLike, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -15,7 +16,7 @@ export function copyInto(target: NDArray, source: NDArray): void {
   copyContents(target.address, source);
 }
 
-function copyContents(address: number, { block, size }: NDArray): void {
+function copyContents(address: Address, { block, size }: NDArray): void {
   if (block.deferred) block.deferred(address);
   else kernels().copyBytes(address, block.address, size * 4);
 }

@@ -1,3 +1,4 @@
+import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { empty, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 
@@ -9,7 +10,7 @@ export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
   const out = empty([rows.length, ...shape], x.dtype);
   const bytes = sizeOf(shape) * 4;
   rows.forEach((row, i) => {
-    kernels().copyBytes(out.address + i * bytes, x.address + row * bytes, bytes);
+    kernels().copyBytes(offset(out.address, i * bytes), offset(x.address, row * bytes), bytes);
   });
   return out;
 }
@@ -20,7 +21,7 @@ export function joinRows(op: string, arrays: readonly NDArray[]): NDArray {
   const out = empty([arrays.length, ...shape], dtype);
   arrays.forEach((array, i) => {
     expectSameShape(op, `sample ${i}`, shape, array.shape);
-    kernels().copyBytes(out.address + i * size * 4, array.address, size * 4);
+    kernels().copyBytes(offset(out.address, i * size * 4), array.address, size * 4);
   });
   return out;
 }

@@ -1,3 +1,4 @@
+import { offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
@@ -35,7 +36,7 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   if (size === 0) return;
   const outer = mergeDimensions(from.shape, from.strides, to.strides);
   const row = outer.pop() ?? { length: 1, from: 1, to: 1 };
-  const addresses = [source.address + from.offset * 4, target.address + to.offset * 4] as const;
+  const addresses = [offset(source.address, from.offset * 4), offset(target.address, to.offset * 4)] as const;
   const table = (dimensions: Dimension[]) =>
     [dimensions.length, intTable(dimensions.flatMap(({ length, from, to }) => [length, from, to]))] as const;
   // where the source runs along another dimension than the target, a transposition reads and writes whole vectors

@@ -1,4 +1,5 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -48,8 +49,8 @@ abstract class GroupedNorm extends Op {
       GRAIN,
       own.mean.address,
       inverse.address,
-      weight?.address ?? 0,
-      bias?.address ?? 0,
+      weight?.address ?? NULL,
+      bias?.address ?? NULL,
       center.address,
       scale.address,
       shift.address,
@@ -100,7 +101,7 @@ abstract class GroupedNorm extends Op {
     const dBias = this.needs[2] ? empty([channels]) : null;
     const statistics = [mean.address, inverse.address, sums.address, dots.address] as const;
     if (dWeight || dBias) {
-      const targets = [dWeight?.address ?? 0, dBias?.address ?? 0] as const;
+      const targets = [dWeight?.address ?? NULL, dBias?.address ?? NULL] as const;
       launch("normGradAffine", channels, GRAIN, ...statistics, ...targets, rows, channels, groups);
     }
     if (!this.needs[0]) return [null, dWeight, dBias];
@@ -108,7 +109,7 @@ abstract class GroupedNorm extends Op {
     const slices = mean.shape[0];
     const [groupSums, groupDots] = [doubles(slices), doubles(slices)];
     if (this.fromInput) {
-      const targets = [weight?.address ?? 0, groupSums.address, groupDots.address] as const;
+      const targets = [weight?.address ?? NULL, groupSums.address, groupDots.address] as const;
       launch("normGroupSums", slices, GRAIN, ...statistics, ...targets, rows, channels, groups);
     } else {
       launch("fillFloat", 2 * slices, GRAIN, groupSums.address, 0);
@@ -121,7 +122,7 @@ abstract class GroupedNorm extends Op {
       GRAIN,
       mean.address,
       inverse.address,
-      weight?.address ?? 0,
+      weight?.address ?? NULL,
       groupSums.address,
       groupDots.address,
       a.address,

@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -36,7 +37,7 @@ export class LayerNorm extends Op {
     const { length, rows, grain } = this.#rows(x);
     const [mean, inverse] = [doubles(rows), doubles(rows)];
     if (x.size > 0) {
-      const affine = [weight?.address ?? 0, bias?.address ?? 0] as const;
+      const affine = [weight?.address ?? NULL, bias?.address ?? NULL] as const;
       launch(
         "layerNorm",
         rows,
@@ -60,8 +61,8 @@ export class LayerNorm extends Op {
     const dx = this.needs[0] ? emptyLike(x) : null;
     const products = this.needs[1] ? emptyLike(x) : null;
     if (dx || products) {
-      const targets = [dx?.address ?? 0, products?.address ?? 0] as const;
-      const saved = [mean.address, inverse.address, weight?.address ?? 0] as const;
+      const targets = [dx?.address ?? NULL, products?.address ?? NULL] as const;
+      const saved = [mean.address, inverse.address, weight?.address ?? NULL] as const;
       launch("layerNormGrad", rows, grain, x.address, dy.address, ...saved, ...targets, length);
     }
     const sumRows = (values: NDArray) =>

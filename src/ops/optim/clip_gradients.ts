@@ -1,3 +1,4 @@
+import { offset } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, type NDArray, scratch } from "../core/array.ts";
 
@@ -13,7 +14,7 @@ export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infi
   let at = partials;
   arrays.forEach((x, i) => {
     launch("normPartials", counts[i], 1, x.address, at, x.size, CHUNK, code);
-    at += counts[i] * 8;
+    at = offset(at, counts[i] * 8);
   });
   return kernels().joinNormPartials(partials, count, code);
 }

@@ -1,3 +1,4 @@
+import { NULL } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
@@ -22,7 +23,7 @@ export function sgdStep(
   changing(param, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, buffer?.address ?? 0,
+    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, buffer?.address ?? NULL,
     o.lr, o.momentum, o.gradScale, Number(o.nesterov), o.weightDecay,
   );
 }
@@ -49,7 +50,7 @@ export function adamStep(
   const scales: number[] = [];
   for (const { param, grad, mean, square, maxSquare, stepSize, correction } of updates) {
     units += Math.ceil(param.size / ADAM_CHUNK);
-    rows.push(param.address, grad.address, mean.address, square.address, maxSquare?.address ?? 0, param.size, units);
+    rows.push(param.address, grad.address, mean.address, square.address, maxSquare?.address ?? NULL, param.size, units);
     scales.push(stepSize, correction);
     changing(param, mean, square, maxSquare);
   }
@@ -71,7 +72,7 @@ export function rmspropStep(
   changing(param, square, mean, buffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, square.address, mean?.address ?? 0, buffer?.address ?? 0,
+    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, square.address, mean?.address ?? NULL, buffer?.address ?? NULL,
     o.lr, o.alpha, 1 - o.alpha, o.eps, o.momentum, o.weightDecay,
   );
 }

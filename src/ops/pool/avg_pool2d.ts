@@ -1,5 +1,6 @@
 import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { depthwiseGradInput } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
@@ -99,7 +100,7 @@ export class AvgPool2d extends Op {
   }
 
   /** Class Grid of assembly/pool/avg_pool2d.ts. */
-  #gridTable(): number {
+  #gridTable(): Address {
     const { height, width, outHeight, outWidth } = this.#planes;
     const { kernel, stride, padding } = this.#window;
     const counts = [Number(this.#countIncludePad), this.#divisorOverride];

@@ -1,4 +1,5 @@
 import { checkBoolean, type Pair, readOptions } from "../../checks.ts";
+import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
@@ -58,11 +59,11 @@ export class MaxPool2d extends Op {
     const y = empty(outShape);
     const index = this.needsAny || this.#returnIndices ? empty(outShape, "int32") : null;
     const grain = planeGrain(this.#planes);
-    if (this.#is2x2) launch("maxPool2x2", planes, grain, x.address, y.address, index?.address ?? 0, height, width);
+    if (this.#is2x2) launch("maxPool2x2", planes, grain, x.address, y.address, index?.address ?? NULL, height, width);
     else {
       // biome-ignore format: the kernel's argument list
       launch(
-        "maxPool2d", planes, grain, x.address, y.address, index?.address ?? 0,
+        "maxPool2d", planes, grain, x.address, y.address, index?.address ?? NULL,
         height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, dilation[0], dilation[1],
       );
     }

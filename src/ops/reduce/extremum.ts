@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, emptyLike, type NDArray, normalizeDim, zeros } from "../core/array.ts";
 import { type ReduceOptions, readKeepdim, reducedShape } from "../core/dims.ts";
@@ -23,7 +24,7 @@ function findAlong(
     throw new ShapeError(`${op}: expected at least one element to choose from, got shape ${formatShape(x.shape)}`);
   }
   const kernel = x.dtype === "float32" ? "extremum" : "extremumInt";
-  const targets = [values?.address ?? 0, indices?.address ?? 0] as const;
+  const targets = [values?.address ?? NULL, indices?.address ?? NULL] as const;
   launch(kernel, total, grain, x.address, ...targets, length, inner, kind === "max" ? 1 : -1);
 }
 

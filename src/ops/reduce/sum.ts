@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
@@ -16,7 +17,7 @@ const MIN_CHUNK_ROWS = 64;
  * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where there are 64 and more. Both
  * leave partials, which are few, and a plain kernel adds them. Several separate groups of dimensions go one after the other, in float64 all the way.
  */
-export function sumToDouble(x: NDArray, reduced: readonly boolean[]): number {
+export function sumToDouble(x: NDArray, reduced: readonly boolean[]): Address {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
   const steps = reductionSteps(x.shape, reduced);
   if (x.size === 0 || steps.length === 0) {
@@ -32,7 +33,7 @@ export function sumToDouble(x: NDArray, reduced: readonly boolean[]): number {
   return sums;
 }
 
-function sumRows(x: NDArray, rows: number, length: number): number {
+function sumRows(x: NDArray, rows: number, length: number): Address {
   const chunks = Math.ceil(length / CHUNK);
   const partials = scratch(rows * chunks * 8);
   const kernel = x.dtype === "float32" ? "sumRows" : "sumRowsInt";
@@ -40,7 +41,7 @@ function sumRows(x: NDArray, rows: number, length: number): number {
   return chunks === 1 ? partials : sumPartials(partials, rows, chunks, 1);
 }
 
-function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduce: number; inner: number }): number {
+function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduce: number; inner: number }): Address {
   const chunk = Math.max(MIN_CHUNK_ROWS, Math.ceil(CHUNK / inner));
   const chunks = Math.ceil(reduce / chunk);
   const partials = scratch(outer * chunks * inner * 8);
@@ -53,14 +54,14 @@ function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduc
 }
 
 /** Adds `[outer, reduce, inner]` float64 partial sums over the middle. */
-export function sumPartials(partials: number, outer: number, reduce: number, inner: number): number {
+export function sumPartials(partials: Address, outer: number, reduce: number, inner: number): Address {
   const sums = scratch(outer * inner * 8);
   launch("sumPartials", outer * inner, Math.ceil(CHUNK / Math.max(reduce, 1)), partials, sums, reduce, inner);
   return sums;
 }
 
 /** Rounds float64 `values` divided by `divisor` to a float32 array. */
-export function roundQuotient(values: number, shape: readonly number[], divisor = 1): NDArray {
+export function roundQuotient(values: Address, shape: readonly number[], divisor = 1): NDArray {
   const out = empty(shape);
   launch("roundQuotient", out.size, CHUNK, values, out.address, divisor);
   return out;

@@ -1,4 +1,5 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
+import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../core/dims.ts";
@@ -54,7 +55,7 @@ abstract class VarianceOp extends Op {
   override backward(dy: NDArray): Gradients {
     const [x, mean, std] = this.saved as [NDArray, NDArray, NDArray | null];
     const scale = empty(dy.shape);
-    launch("varianceScale", dy.size, CHUNK, dy.address, std?.address ?? 0, scale.address, this.#divisor);
+    launch("varianceScale", dy.size, CHUNK, dy.address, std?.address ?? NULL, scale.address, this.#divisor);
     const deviations = combine(this.name, "subFloat", x, mean, "float32");
     return [combine(this.name, "mulFloat", deviations, this.#kept(x, scale), "float32")];
   }

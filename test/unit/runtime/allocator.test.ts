@@ -2,8 +2,10 @@
  * The allocator alone: blocks never overlap, whatever is asked for and freed, and full memory
  * is merged and used again.
  */
+
 import { afterEach, expect, test } from "vitest";
 import { OutOfMemoryError, setMemoryLimit } from "wasmgrad";
+import type { Address } from "../../../src/runtime/address.ts";
 import { allocate, allocatorStatistics, free, linearMemory, resetPeak, u8View } from "../../../src/runtime/memory.ts";
 import { testRandom } from "../../support/random.ts";
 
@@ -13,7 +15,7 @@ const MIB = 1024 * KIB;
 afterEach(() => setMemoryLimit(2 ** 32));
 
 interface Held {
-  address: number;
+  address: Address;
   bytes: number;
   canary: number;
 }
@@ -59,7 +61,7 @@ test("blocks of all sizes never overlap", () => {
 
 test("nor do they when memory is full and blocks are cut and merged", () => {
   setMemoryLimit(allocatorStatistics().reservedBytes);
-  const holes: number[] = [];
+  const holes: Address[] = [];
   expect(() => {
     for (;;) holes.push(allocate(64 * KIB));
   }).toThrow(OutOfMemoryError);
@@ -92,7 +94,7 @@ test("a freed block is the next one of its size", () => {
 
 test("full memory: free neighbours are merged for a larger block", () => {
   setMemoryLimit(allocatorStatistics().reservedBytes + 4 * MIB);
-  const blocks: number[] = [];
+  const blocks: Address[] = [];
   expect(() => {
     for (;;) blocks.push(allocate(100 * KIB));
   }).toThrow(OutOfMemoryError);
@@ -107,7 +109,7 @@ test("full memory: free neighbours are merged for a larger block", () => {
 test("memory never grows past the limit, also where it is no whole number of pages", () => {
   const limit = allocatorStatistics().reservedBytes + 3 * 65536 + 1000;
   setMemoryLimit(limit);
-  const blocks: number[] = [];
+  const blocks: Address[] = [];
   expect(() => {
     for (;;) {
       const address = allocate(10_000);

@@ -4,6 +4,7 @@
  */
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
+import type { Address } from "../../../src/runtime/address.ts";
 import { Block } from "../../../src/runtime/block.ts";
 import { allocate, free, HEAP_START, linearMemory, u8View, writeNew } from "../../../src/runtime/memory.ts";
 import { defer, settle, whenSettled } from "../../../src/runtime/parallel/pending.ts";
@@ -118,7 +119,7 @@ test("writing to a new block does not settle, unless it is large", () => {
 
 test("where the memory is full, a larger block is cut up for a smaller one: not before the pending kernel is settled", () => {
   const spare = Array.from({ length: 8 }, () => allocate(4 * SIZE));
-  const others: number[] = [];
+  const others: Address[] = [];
   setMemoryLimit(linearMemory.buffer.byteLength);
   try {
     expect(() => {
