@@ -127,7 +127,7 @@ export function measureLayer(
     const passOf = (rung: Rung) => new Pass(rung.op(layer.options), input, inputs, gradient);
     const fromNaive = passOf(naive).result();
     demand(where(naive), "float64", relativeError(fromNaive, exact), NAIVE_TOLERANCE);
-    const candidates = rungs.filter((rung) => rung.passes.includes(pass) && (rung.serves?.(layer) ?? true));
+    const candidates = rungs.filter((rung) => rung.passes.includes(pass) && (rung.supports?.(layer) ?? true));
     const measured = candidates.map((rung) => {
       const runner = passOf(rung);
       const result = runner.result();

@@ -96,7 +96,7 @@ export const maxPool2dLadder: Ladder<PoolOptions> = {
       name: "2x2 in registers",
       ships: true,
       passes: ["forward", "gradInput"],
-      serves: is2x2,
+      supports: is2x2,
       ...shipped.maxPool2d,
     },
   ],

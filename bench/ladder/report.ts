@@ -64,7 +64,7 @@ export function withTable(readme: string, results: LadderResults, { op, unit }: 
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
   if (after === undefined) throw new Error(`${op}: its README has no place for a table (${BEGIN} … ${END})`);
-  const caption = `${originOf(results)}; medians of ${results.settings.rounds} rounds in turns.`;
+  const caption = `${originOf(results)}; medians of ${results.settings.rounds} alternating rounds.`;
   return `${before}${BEGIN}\n${markdownTable(columns(unit), rowsOf(results, op).map(cells), TEXTS)}\n\n${caption}\n${END}${after}`;
 }
 

@@ -13,7 +13,7 @@ export interface Rung<Options = never> {
   /** The passes that it computes itself; the others are a lower rung's. */
   passes: readonly string[];
   /** False for layers it does not compute itself. Default: it takes all. */
-  serves?(layer: Layer<Options>): boolean;
+  supports?(layer: Layer<Options>): boolean;
 }
 
 /** What the rungs are timed on. */

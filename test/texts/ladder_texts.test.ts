@@ -51,7 +51,7 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
     const expected = ladder.layers.flatMap((layer) =>
       Object.keys(ladder.passes).flatMap((pass) =>
         ladder.rungs
-          .filter((rung) => rung.passes.includes(pass) && (rung.serves?.(layer) ?? true))
+          .filter((rung) => rung.passes.includes(pass) && (rung.supports?.(layer) ?? true))
           .map((rung) => `${layer.name} ${pass} ${rung.number} ${rung.name}`),
       ),
     );
