@@ -51,7 +51,7 @@ const context: Context = {
   time,
   threads: options.threads,
   ceiling: () => (ceiling ??= compileCeiling("baseline").then((bytes) => new Ceiling(bytes))),
-  save: (suite, rows, settings = { rounds, "ms a turn": time, threads: options.threads }) =>
+  save: (suite, rows, settings = { rounds, "ms per turn": time, threads: options.threads }) =>
     void writeResults(output, suite, settings, rows),
 };
 

@@ -11,12 +11,12 @@ import { describePhases, type StepRow } from "../suites/step.ts";
 import type { ThreadRow } from "../suites/threads.ts";
 import { type ContestRow, waysOf } from "../versus/contest.ts";
 import { peers } from "../versus/peers.ts";
-import { bars, rowsOf, verdict } from "./bars.ts";
 import { markdownTable } from "./markdown.ts";
+import { rowsOf, targets, verdict } from "./targets.ts";
 
 const range = ({ low, high }: { low: number; high: number }) => `${digits(low)} to ${digits(high)}`;
 
-/** "AMD EPYC, 2 cores, Node 20.20.2, 2026-01-31; rounds 12, ms a turn 60" */
+/** "AMD EPYC, 2 cores, Node 20.20.2, 2026-01-31; rounds 12, ms per turn 60" */
 function origin({ machine, settings }: Results<unknown>): string {
   const { cpu, cores, node, date } = machine;
   const how = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
@@ -65,7 +65,7 @@ function stepTable(results: Results<StepRow> | undefined): string {
     const launches = rest.reduce((sum, kernel) => sum + kernel.calls, 0);
     rows.push([`${rest.length} others, each below 1 %`, String(launches), digits(small), percent(small / ms)]);
     const title =
-      `Batch ${batch}: ${digits(ms)} ms, ${((1000 * batch) / ms).toFixed(0)} images a second; ` +
+      `Batch ${batch}: ${digits(ms)} ms, ${((1000 * batch) / ms).toFixed(0)} images per second; ` +
       `${overhead.median.toFixed(3)} times the sum of its kernels. ` +
       `Its parts: ${describePhases(phases)}.`;
     return `${title}\n\n${markdownTable(["kernel", "launches", "ms", "of the step"], rows)}`;
@@ -87,33 +87,30 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
-/**
- * The bars beside what was measured, and beside what an earlier version reached on another machine,
- * whose results stay in `zen4`.
- */
-function barsTable(folder: string): string {
+/** The targets beside the last measurement, and beside that of an earlier version on another machine (`zen4`). */
+function targetsTable(folder: string): string {
   const runs = [folder, join(folder, "zen4")].map((from) => ({
     machine: readResults(from, "step")?.machine,
-    bars: bars(rowsOf((suite) => readResults(from, suite))),
+    targets: targets(rowsOf((suite) => readResults(from, suite))),
   }));
   const columns = runs.filter(({ machine }, i) => i === 0 || machine);
   const header = columns.flatMap(({ machine }) => [machine ? `${machine.cpu}, ${machine.date}` : "measured", ""]);
-  const rows = runs[0].bars.map(({ what, bar, stretch, atLeast, format }, i) => {
-    const goals = [`${atLeast ? "≥" : "≤"} ${format(bar)}`, stretch === bar ? "" : format(stretch)];
-    const reached = columns.flatMap(({ bars }) => {
-      const { measured } = bars[i];
-      return [measured === undefined ? "" : format(measured), verdict(bars[i])];
+  const rows = runs[0].targets.map(({ what, target, stretch, atLeast, format }, i) => {
+    const goals = [`${atLeast ? "≥" : "≤"} ${format(target)}`, stretch === target ? "" : format(stretch)];
+    const reached = columns.flatMap(({ targets }) => {
+      const { measured } = targets[i];
+      return [measured === undefined ? "" : format(measured), verdict(targets[i])];
     });
     return [what, ...goals, ...reached];
   });
-  return markdownTable(["", "bar", "stretch", ...header], rows);
+  return markdownTable(["", "target", "stretch", ...header], rows);
 }
 
 /** Every table by the name of its markers. */
 export function tablesOf(folder: string): Record<string, string> {
   const read = <Row>(suite: string) => readResults<Row>(folder, suite);
   return {
-    bars: barsTable(folder),
+    targets: targetsTable(folder),
     "versus-train": versusTable(read<ContestRow>, "train"),
     "versus-forward": versusTable(read<ContestRow>, "forward"),
     step: stepTable(read<StepRow>("step")),
@@ -130,7 +127,7 @@ export function tablesOf(folder: string): Record<string, string> {
     ),
     batches: table(
       read<BatchRow>("batches"),
-      ["batch", "threads", "ms an image", "relative to batch 64"],
+      ["batch", "threads", "ms per image", "relative to batch 64"],
       ({ batch, threads, msPerImage, relative }) => [
         [String(batch), String(threads), digits(msPerImage), digits(relative.median)],
       ],

@@ -1,4 +1,4 @@
-/** What the library promises itself, and whether the last measurement keeps it. */
+/** The targets that the library sets itself, and whether the last measurement meets them. */
 import type { Results } from "../lib/results.ts";
 import { percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
@@ -12,11 +12,11 @@ import type { Contest } from "../versus/peers.ts";
 
 export type ReadRows = <Row>(suite: string) => readonly Row[] | undefined;
 
-export interface Bar {
+export interface Target {
   what: string;
-  bar: number;
+  target: number;
   stretch: number;
-  /** Whether more is better. */
+  /** True where higher is better. */
   atLeast: boolean;
   format: (value: number) => string;
   /** Undefined where it was not measured. */
@@ -30,15 +30,15 @@ function worst(values: readonly number[] | undefined, of: (...values: number[]) 
   return values?.length ? of(...values) : undefined;
 }
 
-/** The bars in the order of the table. */
-export function bars(read: ReadRows): Bar[] {
-  const faster = (what: string, peer: string, wanted: Contest, bar: number, stretch: number): Bar => {
+/** The targets in the order of the table. */
+export function targets(read: ReadRows): Target[] {
+  const faster = (what: string, peer: string, wanted: Contest, target: number, stretch: number): Target => {
     const rows = read<ContestRow>(`versus_${peer}`);
     const row = rows?.find(
       ({ kind, batch, threads, variant }) =>
         kind === wanted.kind && batch === wanted.batch && threads === wanted.threads && variant === wanted.variant,
     );
-    return { what, bar, stretch, atLeast: true, format: times, measured: row?.faster?.median };
+    return { what, target, stretch, atLeast: true, format: times, measured: row?.faster?.median };
   };
   const train = (batch: number, threads: number, variant?: string): Contest => ({
     kind: "train",
@@ -67,7 +67,7 @@ export function bars(read: ReadRows): Bar[] {
     faster("forward vs onnxruntime-node (native), batch 64", "onnxruntime-node", forward(64), 0.8, 1),
     {
       what: "matrix product 512³ and 1024³, share of the arithmetic ceiling (the lower one)",
-      bar: 0.85,
+      target: 0.85,
       stretch: 0.95,
       atLeast: true,
       format: percent,
@@ -78,7 +78,7 @@ export function bars(read: ReadRows): Bar[] {
     },
     {
       what: "conv 3x3 64→128 on 16x16, batch 16, the slowest pass",
-      bar: 125,
+      target: 125,
       stretch: 140,
       atLeast: true,
       format: (value) => `${value.toFixed(0)} GFLOP/s`,
@@ -89,7 +89,7 @@ export function bars(read: ReadRows): Bar[] {
     },
     {
       what: "step time over the sum of its kernels' times (the larger of batch 4 and 64)",
-      bar: 1.1,
+      target: 1.1,
       stretch: 1.05,
       atLeast: false,
       format: (value) => value.toFixed(3),
@@ -100,7 +100,7 @@ export function bars(read: ReadRows): Bar[] {
     },
     {
       what: "two threads over one, training step, batch 64",
-      bar: 1.8,
+      target: 1.8,
       stretch: 1.95,
       atLeast: true,
       format: times,
@@ -108,7 +108,7 @@ export function bars(read: ReadRows): Bar[] {
     },
     {
       what: "time per image, batch 16 to 256: the slowest is slower than the fastest by",
-      bar: 0.1,
+      target: 0.1,
       stretch: 0.1,
       atLeast: false,
       format: percent,
@@ -116,7 +116,7 @@ export function bars(read: ReadRows): Bar[] {
     },
     {
       what: "import and first tensor",
-      bar: 30,
+      target: 30,
       stretch: 15,
       atLeast: false,
       format: milliseconds,
@@ -125,11 +125,11 @@ export function bars(read: ReadRows): Bar[] {
   ];
 }
 
-export function verdict({ measured, bar, stretch, atLeast }: Bar): string {
+export function verdict({ measured, target, stretch, atLeast }: Target): string {
   if (measured === undefined) return "not measured";
   const reaches = (goal: number) => (atLeast ? measured >= goal : measured <= goal);
-  if (!reaches(bar)) return "falls short";
-  return stretch !== bar && reaches(stretch) ? "passes, with stretch" : "passes";
+  if (!reaches(target)) return "missed";
+  return stretch !== target && reaches(stretch) ? "met, with stretch" : "met";
 }
 
 /** `{suite: rows}` of a folder of results. */

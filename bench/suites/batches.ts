@@ -40,7 +40,7 @@ async function run(context: Context): Promise<void> {
   for (const threads of counts) {
     printTable(
       `Training step, ${threads} thread${threads > 1 ? "s" : ""}`,
-      ["batch", "ms an image", `relative to batch ${REFERENCE}`],
+      ["batch", "ms per image", `relative to batch ${REFERENCE}`],
       rows
         .filter((row) => row.threads === threads)
         .map((row) => [String(row.batch), digits(row.msPerImage), digits(row.relative.median)]),

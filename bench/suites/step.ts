@@ -49,7 +49,7 @@ async function run(context: Context): Promise<void> {
       ]),
     );
   }
-  context.save("step", rows, { rounds: context.rounds, "ms a turn": context.time, threads: 1 });
+  context.save("step", rows, { rounds: context.rounds, "ms per turn": context.time, threads: 1 });
 }
 
 export const step: Suite = { name: "step", about: "the training step and the kernels it consists of", run };

@@ -97,7 +97,7 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
     }
   }
   if (rows.length === 0) return;
-  writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms a round": options.time }, rows);
+  writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms per round": options.time }, rows);
   const timed = rows.filter((row) => row.faster);
   if (timed.length === 0) return;
   printTable(

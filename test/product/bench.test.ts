@@ -12,10 +12,10 @@ import { type ConvLayer, convLayers, shapesOf } from "../../bench/layers.ts";
 import { Ceiling, compileCeiling } from "../../bench/lib/ceiling.ts";
 import { resultsFolder, writeResults } from "../../bench/lib/results.ts";
 import { median, quantile, ratioOfRounds } from "../../bench/lib/statistics.ts";
-import { type Bar, bars, verdict } from "../../bench/report/bars.ts";
 import { DOCS } from "../../bench/report/index.ts";
 import { fillIn } from "../../bench/report/markdown.ts";
 import { tablesOf } from "../../bench/report/tables.ts";
+import { type Target, targets, verdict } from "../../bench/report/targets.ts";
 import { opCases } from "../../bench/suites/op_cases.ts";
 import { trainStep } from "../../bench/train_step.ts";
 import { root } from "../support/source.ts";
@@ -136,7 +136,7 @@ describe("report", () => {
   test("says what was not measured", () => {
     const tables = tablesOf(join(folder, "nothing"));
     expect(tables.ops).toBe("_not measured yet_");
-    expect(tables.bars.match(/not measured/g)).toHaveLength(14);
+    expect(tables.targets.match(/not measured/g)).toHaveLength(14);
   });
 
   test("takes its figures from the results", () => {
@@ -152,20 +152,18 @@ describe("report", () => {
     expect(tables["versus-train"].split("\n")).toContain(line);
     expect(tables["versus-train"]).toContain("| PyTorch (native) 1.2.3, wait policy passive | 4 | 2 | 4.00 |");
     expect(tables["versus-train"]).toMatch(/as its docs say \| 4 \| 1 .* cannot: no such kernel/);
-    expect(tables.bars).toMatch(
-      /PyTorch, batch 4, 1 thread each \| ≥ 1\.60 x \| 2\.00 x \| 2\.50 x \| passes, with stretch/,
+    expect(tables.targets).toMatch(
+      /PyTorch, batch 4, 1 thread each \| ≥ 1\.60 x \| 2\.00 x \| 2\.50 x \| met, with stretch/,
     );
   });
 
-  test("a bar is passed or not", () => {
-    const bar: Bar = { ...bars(() => undefined)[0], bar: 2, stretch: 3, atLeast: true };
-    const verdicts = [1.99, 2, 3, undefined].map((measured) => verdict({ ...bar, measured }));
-    expect(verdicts).toEqual(["falls short", "passes", "passes, with stretch", "not measured"]);
-    expect([1, 2, 3.1].map((measured) => verdict({ ...bar, bar: 3, stretch: 1, atLeast: false, measured }))).toEqual([
-      "passes, with stretch",
-      "passes",
-      "falls short",
-    ]);
+  test("a target is met or missed", () => {
+    const target: Target = { ...targets(() => undefined)[0], target: 2, stretch: 3, atLeast: true };
+    const verdicts = [1.99, 2, 3, undefined].map((measured) => verdict({ ...target, measured }));
+    expect(verdicts).toEqual(["missed", "met", "met, with stretch", "not measured"]);
+    expect(
+      [1, 2, 3.1].map((measured) => verdict({ ...target, target: 3, stretch: 1, atLeast: false, measured })),
+    ).toEqual(["met, with stretch", "met", "missed"]);
   });
 
   test.each(DOCS)("the tables of %s are those of bench/results (else: npm run bench:report)", (name) => {
