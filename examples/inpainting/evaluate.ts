@@ -8,14 +8,15 @@ import type { InpaintingAutoencoder } from "./model.ts";
 const MASK_SEED = 20_091;
 const BATCH = 100;
 
-export interface Scores {
+// a type, not an interface: the trainer takes it as numbers by name
+export type Scores = {
   /** Mean squared error over all elements. */
   mse: number;
   /** The same over the elements that were hidden. */
   maskedMse: number;
   /** 10 log10(range^2 / maskedMse), in dB. */
   maskedPsnr: number;
-}
+};
 
 export interface TestBatch {
   images: Tensor;
@@ -28,8 +29,8 @@ export interface TestBatch {
 }
 
 /**
- * Calls `visit` for each test batch with its fixed mask. An element's mask is drawn by its position in the set, so that the
- * first images have the same masks when they are taken alone.
+ * Calls `visit` for each test batch with its fixed mask. An element's mask is drawn by its position in the
+ * set, so that the first images have the same masks when they are taken alone.
  */
 export function forEachTestBatch(
   model: InpaintingAutoencoder,

@@ -1,92 +1,79 @@
-/** The main job: an autoencoder learns to repaint the hidden half of CIFAR-10 images. usage: npm start -- --help */
+/**
+ * The main job: an autoencoder learns to paint the hidden half of CIFAR-10 images. usage: npm start -- --help
+ */
 import { CommanderError } from "commander";
-import { getNumThreads, manualSeed, optim, scope, setNumThreads, WasmgradError } from "wasmgrad";
+import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads, type Tensor, WasmgradError } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { saveSafetensors } from "wasmgrad/io";
-import { savePNG } from "wasmgrad/vision";
+import { Interrupted, Trainer } from "wasmgrad/train";
 import { evaluate } from "./evaluate.ts";
 import { loadImages, pixelRange } from "./images.ts";
-import { Log } from "./log.ts";
 import { InpaintingAutoencoder } from "./model.ts";
 import { type Options, readOptions } from "./options.ts";
-import { epochLine, lossPicture, reconstructionGrid } from "./report.ts";
-import { openRun } from "./run_folder.ts";
-import { type Learner, loadPosition, START, savePosition, trainEpoch } from "./train.ts";
+import { describeEpoch, lossPicture, reconstructionGrid, writeSpeed } from "./report.ts";
+import { CHECKPOINT, openRun } from "./run.ts";
 
-/** Ctrl-C asks for a stop after the running step; a second one ends the process at once. */
-function listenForStop(): { signal: NodeJS.Signals | null } {
-  const stop = { signal: null as NodeJS.Signals | null };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (stop.signal) process.exit(EXIT_CODES[signal]);
-      stop.signal = signal;
-    });
-  }
-  return stop;
-}
-
-/** What a shell reports for a process that the signal ended. */
-const EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 };
+const LOG_ENTRIES_PER_EPOCH = 50;
 
 async function main(options: Options): Promise<void> {
   if (options.threads !== null) setNumThreads(options.threads);
-  const { folder, settings } = openRun(options);
+  const { run, settings } = openRun(options);
   const { train, test } = await loadImages(settings).catch((error) => {
-    if (options.resume === null) folder.discard();
+    if (options.resume === null) run.discard();
     throw error;
   });
 
   manualSeed(settings.seed);
   const model = new InpaintingAutoencoder();
-  const optimizer = new optim.Adam(model.parameters(), { lr: settings.lr });
   const loader = new DataLoader(train, { batchSize: settings.batchSize, shuffle: true });
-  const learner: Learner = { model, optimizer, loader };
-  const { position, entries } =
-    options.resume === null
-      ? { position: { ...START }, entries: [] }
-      : loadPosition(folder.file("checkpoint.safetensors"), learner);
-  const log = new Log(folder.file("log.jsonl"), settings, entries);
-  const stop = listenForStop();
-  console.log(
-    `${train.length} training images, ${test.length} test images, preset ${settings.preset}, ${getNumThreads()} threads; results go to ${folder.path}`,
-  );
-  if (position.step > 0) console.log(`going on after step ${position.step} (epoch ${position.epoch + 1})`);
-
-  while (position.epoch < settings.epochs) {
-    const finished = await trainEpoch(learner, position, settings, log, () => stop.signal !== null);
-    if (!finished) break;
-    const started = performance.now();
-    const scores = evaluate(model, test, settings.mask, pixelRange(settings.preset));
-    position.seconds += (performance.now() - started) / 1000;
-    position.epoch++;
-    const { epoch, step, lossSum, seconds } = position;
-    log.add({ kind: "epoch", epoch, step, loss: lossSum / loader.length, ...scores, seconds });
-    Object.assign(position, { lossSum: 0, seconds: 0, entryLossSum: 0 });
-    console.log(epochLine(log.epochs[epoch - 1], settings.epochs));
-
-    scope(() => saveSafetensors(folder.file("weights.safetensors"), model.stateDict()));
-    savePNG(folder.file("grid.png"), reconstructionGrid(model, test, settings));
-    savePNG(folder.file("loss.png"), lossPicture(log, loader.length, settings));
-    savePosition(folder.file("checkpoint.safetensors"), learner, position, log.entries);
-    if (stop.signal) break;
-  }
-
-  if (stop.signal && position.epoch < settings.epochs) {
-    savePosition(folder.file("checkpoint.safetensors"), learner, position, log.entries);
-    console.log(`stopped after step ${position.step}; go on with: npm start -- --resume ${folder.path}`);
-    process.exitCode = EXIT_CODES[stop.signal];
+  const trainer = new Trainer({
+    model,
+    loader,
+    optimizer: new optim.Adam(model.parameters(), { lr: settings.lr }),
+    loss: ([images]: [Tensor, Tensor]) => {
+      const mask = rand(images.shape).gt(settings.mask);
+      return nn.functional.mseLoss(model.forward(images.mul(mask)), images);
+    },
+    validate: () => evaluate(model, test, settings.mask, pixelRange(settings.preset)),
+    epochs: settings.epochs,
+    logEvery: Math.max(1, Math.round(loader.length / LOG_ENTRIES_PER_EPOCH)),
+    callbacks: [
+      {
+        onBegin({ place }) {
+          console.log(
+            `${train.length} training images, ${test.length} test images, preset ${settings.preset}, ${getNumThreads()} threads; results go to ${run.folder}`,
+          );
+          if (place.step > 0) console.log(`going on after step ${place.step} (epoch ${place.epoch + 1})`);
+        },
+        onEntry: writeSpeed,
+        onEpoch: () => scope(() => saveSafetensors(run.file("weights.safetensors"), model.stateDict())),
+      },
+    ],
+  });
+  try {
+    await run.train(CHECKPOINT, trainer, {
+      log: "log.jsonl",
+      describe: describeEpoch,
+      pictures: () => ({ grid: reconstructionGrid(model, test, settings), loss: lossPicture(trainer, settings) }),
+      progress: "images",
+    });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    console.log(`stopped after step ${trainer.place.step}; go on with: npm start -- --resume ${run.folder}`);
+    process.exitCode = error.exitCode;
     return;
   }
-  console.log(`done: see grid.png, loss.png, log.jsonl and weights.safetensors in ${folder.path}`);
+  console.log(`done: see grid.png, loss.png, log.jsonl and weights.safetensors in ${run.folder}`);
 }
 
 try {
   await main(readOptions(process.argv.slice(2)));
 } catch (error) {
   process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
-  // what the user can do something about (also a full disk) is one line; anything else is a bug, with its stack
+  // an error that the user can fix (also a full disk) is one line; anything else is a bug and is shown with
+  // its stack
   const expected = error instanceof WasmgradError || (error instanceof Error && "syscall" in error);
-  // commander has said it already
+  // commander has printed its own errors
   if (!(error instanceof CommanderError)) {
     console.error(expected ? `error: ${error.message.replace(/\s*\n\s*/g, " ")}` : error);
   }

@@ -1,6 +1,9 @@
 import { nn, type Tensor } from "wasmgrad";
 
-/** The tutorial's autoencoder: 32x32 pixels down to 8x8 in 128 channels, and up again. About 110,000 parameters. */
+/**
+ * The tutorial's autoencoder: 32x32 pixels down to 8x8 in 128 channels, and up again. About 110,000
+ * parameters.
+ */
 export class InpaintingAutoencoder extends nn.Module {
   encoder = new nn.Sequential(
     new nn.Conv2d(3, 64, { kernelSize: 3, stride: 1, padding: 1 }),

@@ -39,8 +39,8 @@ const integer = (least: number, most: number) =>
   number((value) => Number.isInteger(value) && value >= least && value <= most, `an integer from ${least} to ${most}`);
 
 /**
- * Reads the command line. After --help, or one line about something it does not know, it throws a CommanderError, which has the
- * exit code.
+ * Reads the command line. After --help, or one line about something it does not know, it throws a
+ * CommanderError, which has the exit code.
  */
 export function readOptions(argv: readonly string[]): Options {
   const command = new Command("npm start --")

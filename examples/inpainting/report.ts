@@ -1,16 +1,24 @@
+import { type EpochEntry, formatSeconds, type LogEntry, logSeries, type Trainer } from "wasmgrad/train";
 import { imageGrid, lossCurve, type Picture } from "wasmgrad/vision";
 import { forEachTestBatch } from "./evaluate.ts";
 import { firstImages, type Images, toUnitRange } from "./images.ts";
-import type { EpochEntry, Log } from "./log.ts";
 import type { InpaintingAutoencoder } from "./model.ts";
 import type { Settings } from "./options.ts";
-import { formatSeconds } from "./progress.ts";
 
 const GRID_IMAGES = 12;
 
-export function epochLine(entry: EpochEntry, epochs: number): string {
-  const { epoch, loss, mse, maskedMse, maskedPsnr, seconds } = entry;
-  return `Epoch ${epoch}/${epochs}, Loss: ${loss.toFixed(5)}, test MSE ${mse.toFixed(5)} (hidden elements ${maskedMse.toFixed(5)}, PSNR ${maskedPsnr.toFixed(2)} dB), ${formatSeconds(seconds)}`;
+/** The line that is printed after an epoch. */
+export function describeEpoch(entry: EpochEntry, trainer: Trainer): string {
+  const fixed = (name: string, digits = 5) => Number(entry[name]).toFixed(digits);
+  const seconds = entry.seconds - (trainer.epochs.at(-2)?.seconds ?? 0);
+  return `Epoch ${entry.epoch}/${trainer.options.epochs}, Loss: ${fixed("loss")}, test MSE ${fixed("mse")} (hidden elements ${fixed("maskedMse")}, PSNR ${fixed("maskedPsnr", 2)} dB), ${formatSeconds(seconds)}`;
+}
+
+/** Adds the speed since the previous entry to an entry of steps. */
+export function writeSpeed({ log, options }: Trainer, entry: LogEntry): void {
+  const previous = log.at(-2) ?? { step: 0, seconds: 0 };
+  const images = (entry.step - previous.step) * options.loader.batchSize;
+  if (entry.kind === "step") entry.imagesPerSecond = Math.round(images / (entry.seconds - previous.seconds));
 }
 
 /** The first test images: original | masked | reconstructed. */
@@ -27,13 +35,13 @@ export function reconstructionGrid(model: InpaintingAutoencoder, test: Images, {
   return grid;
 }
 
-export function lossPicture(log: Log, stepsPerEpoch: number, { preset }: Settings): Picture {
-  const epochs = log.epochs;
+export function lossPicture({ log, options }: Trainer, { preset }: Settings): Picture {
+  const stepsPerEpoch = options.loader.length;
   return lossCurve(
     [
-      { label: "train", points: log.steps.map(({ step, loss }) => [step / stepsPerEpoch, loss]) },
-      { label: "test, all elements", points: epochs.map(({ epoch, mse }) => [epoch, mse]) },
-      { label: "test, hidden elements", points: epochs.map(({ epoch, maskedMse }) => [epoch, maskedMse]) },
+      logSeries(log, "loss", { kind: "step", label: "train", stepsPerEpoch }),
+      logSeries(log, "mse", { label: "test, all elements", stepsPerEpoch }),
+      logSeries(log, "maskedMse", { label: "test, hidden elements", stepsPerEpoch }),
     ],
     { title: `Inpainting, preset ${preset}`, xLabel: "epoch", yLabel: "mean squared error" },
   );

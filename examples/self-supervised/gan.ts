@@ -82,7 +82,7 @@ class GanTrainer extends Trainer<Tensor[]> {
     this.criticOptimizer = criticOptimizer;
   }
 
-  protected override learn([images, , indices]: Tensor[]): Record<string, number> {
+  protected override trainStep([images, , indices]: Tensor[]): Record<string, number> {
     const { painter, critic } = this.gan;
     const { optimizer, average } = this.options;
     const flipped = augment.horizontalFlip()(images, { indices, epoch: this.place.epoch }).mul(2).sub(1);

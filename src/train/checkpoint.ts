@@ -5,8 +5,8 @@ import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
- * Writes all that a trainer needs to go on at the same bit: its state, that of its random generator, and that of the default one. One safetensors file,
- * written atomically. Node only.
+ * Writes everything that a trainer needs to resume with the same bits: its state, that of its random
+ * generator, and that of the default generator. One safetensors file, written atomically. Node only.
  *
  * @throws DataError when the file cannot be written.
  * @example
@@ -36,9 +36,10 @@ export function saveTrainer(path: string, trainer: Trainer): void {
 }
 
 /**
- * Lets a trainer go on where `saveTrainer` was called. Returns false, and changes nothing, where there is no file. Node only.
+ * Loads what `saveTrainer` wrote, so that `fit` continues from there. Returns false and changes nothing if
+ * there is no file. Node only.
  *
- * @throws DataError for a damaged file; StateDictError for one of another training.
+ * @throws DataError for a damaged file; StateDictError when the file is another training's.
  */
 export function resumeTrainer(path: string, trainer: Trainer): boolean {
   checkTrainer("resumeTrainer", trainer);

@@ -1,13 +1,13 @@
 import { checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
-import { formatShape, OptionError, ShapeError } from "../errors.ts";
+import { formatShape, OptionError, ShapeError, WasmgradError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
 import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { MovingAverage } from "./moving_average.ts";
 import type { TrainerOptions } from "./trainer_options.ts";
 
-/** Checks what a trainer is made of, but for numbers. */
+/** Checks the options of a trainer, except numbers. */
 export function checkParts<B>(options: TrainerOptions<B>): void {
   const { model, loader, optimizer, loss, scheduler, average, clipNorm, validate, callbacks, monitor } = options;
   const refuse = (name: string, expected: string, actual: string): never => {
@@ -41,12 +41,12 @@ export function checkParts<B>(options: TrainerOptions<B>): void {
   if (callbacks !== undefined && !Array.isArray(callbacks)) refuse("callbacks", "an array", describe(callbacks));
   for (const [i, callback] of (callbacks ?? []).entries()) {
     if (typeof callback !== "object" || callback === null || isPromise(callback)) {
-      refuse(`callback ${i}`, "an object with onEntry, onEpoch or onFinish", describe(callback));
+      refuse(`callback ${i}`, "an object with onStep, onEntry, onEpoch or the like", describe(callback));
     }
   }
 }
 
-/** The loss, and further numbers, that the user's `loss` returned. */
+/** Checks the loss, and other numbers, that the user's `loss` returned. */
 export function readLoss(result: unknown): Record<string, Tensor | number> & { loss: Tensor } {
   const numbers = result instanceof Tensor ? { loss: result } : (result as { loss: Tensor });
   const { loss } = numbers ?? {};
@@ -62,7 +62,7 @@ export function readLoss(result: unknown): Record<string, Tensor | number> & { l
   return numbers;
 }
 
-/** The numbers of a step or an epoch, by name. A tensor of one element counts as its number. */
+/** Reads the numbers of a step or an epoch, by name. A tensor of one element counts as a number. */
 export function readNumbers(maker: string, numbers: unknown): Record<string, number> {
   const expected = "{ name: a number, ... }";
   if (!isObject(numbers) || isPromise(numbers)) {
@@ -84,7 +84,17 @@ export function readNumbers(maker: string, numbers: unknown): Record<string, num
   return read;
 }
 
-/** Refuses an asynchronous callback: what it does after its first `await` would run beside the next steps. */
+/** Checks that all numbers of a step are finite. */
+export function checkFinite(step: number, numbers: Record<string, number>): void {
+  if (Object.values(numbers).every(Number.isFinite)) return;
+  const shown = Object.entries(numbers).map(([name, value]) => `${name} ${value}`);
+  throw new WasmgradError(`Trainer: step ${step} gave ${shown.join(", ")}; a smaller lr or a clipNorm may help`);
+}
+
+/**
+ * Refuses an asynchronous callback: the part after its first `await` would run at the same time as the next
+ * steps.
+ */
 export function refuseAsync(name: string, result: unknown): void {
   if (!isPromise(result)) return;
   throw new OptionError(

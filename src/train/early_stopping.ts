@@ -10,21 +10,22 @@ import type { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
 
 export interface EarlyStoppingOptions {
-  /** The number of an epoch that counts. Default "validLoss". */
+  /** The number of an epoch to monitor. Default "validLoss". */
   monitor?: string;
   /** Whether it should fall ("min", the default) or rise ("max"). */
   mode?: "min" | "max";
-  /** Epochs without improvement that are let pass. Default 5. */
+  /** Epochs without improvement that are tolerated. Default 5. */
   patience?: number;
-  /** What counts as an improvement. Default 0. */
+  /** The smallest change that counts as an improvement. Default 0. */
   minDelta?: number;
-  /** Whether the model gets its weights of the best epoch in the end. Default true. */
+  /** Whether the model gets the weights of its best epoch when training ends. Default true. */
   restoreBest?: boolean;
 }
 
 /**
- * Ends training when a number has not improved for more than `patience` epochs, and gives the model its best weights back (its own, not those
- * of a `MovingAverage`). A trainer's callback; `update` serves a loop of one's own.
+ * Ends training when a number has not improved for more than `patience` epochs, and restores the model's best
+ * weights (not those of a `MovingAverage`). Use it as a trainer's callback, or call `update` in a loop you
+ * wrote.
  *
  * @throws OptionError
  * @example
@@ -64,7 +65,10 @@ export class EarlyStopping implements Callback {
     return this.#best;
   }
 
-  /** Takes the value of an epoch, remembers the weights where it is the best so far, and says whether to stop. NaN never improves. */
+  /**
+   * Takes the value of an epoch and copies the weights if it is the best so far. Returns whether to stop. NaN
+   * is never an improvement.
+   */
   update(value: number): boolean {
     if (typeof value !== "number") {
       throw new OptionError(`EarlyStopping.update: expected a number, got ${describe(value)}`);
@@ -82,7 +86,7 @@ export class EarlyStopping implements Callback {
     return ++this.#waited > patience;
   }
 
-  /** Gives the model the weights of its best epoch, if there was one. */
+  /** Restores the weights of the best epoch, if there was one. */
   restoreBest(): void {
     this.#weights?.restore();
   }
@@ -107,7 +111,10 @@ export class EarlyStopping implements Callback {
     return { best: toJsonNumber(this.#best), waited: this.#waited, weights: this.#weights?.stateDict() ?? null };
   }
 
-  /** @throws StateDictError where something is missing, or the weights are another model's. Nothing changes then. */
+  /**
+   * @throws StateDictError when something is missing, or the weights are another model's. Nothing changes
+   * then.
+   */
   loadStateDict(state: { best: number | string | null; waited: number; weights: StateDict | null }): void {
     checkStateKind("EarlyStopping", "EarlyStopping", state);
     const { waited, weights } = state;

@@ -6,17 +6,19 @@ import { averageStep } from "../ops/optim/moving_average.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Snapshot } from "./snapshot.ts";
 
-/** What `stateDict()` gives. The tensors are those in use, not copies. */
+/** What `stateDict()` returns. The tensors are those in use, not copies. */
 export interface MovingAverageState {
   steps: number;
   weights: StateDict;
 }
 
 /**
- * An exponential moving average of a module's weights (and its float buffers), which often does better than the last weights:
- * after each step `mean += (1 - d) · (weight - mean)` with `d = min(decay, (1 + steps) / (10 + steps))`, so that the start is forgotten soon.
+ * An exponential moving average of a module's weights and float buffers. It often generalizes better than the
+ * last weights. After each step `mean += (1 - d) · (weight - mean)`, where `d = min(decay, (1 + steps) / (10
+ * + steps))` lets the initial weights decay fast.
  *
- * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is TensorFlow's
+ * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is
+ * TensorFlow's
  * @throws OptionError
  * @example
  * ```ts
@@ -42,7 +44,7 @@ export class MovingAverage {
     this.#mean = new Snapshot(model);
   }
 
-  /** Takes the present weights in. Allocates nothing. */
+  /** Adds the current weights to the average. Allocates nothing. */
   update(): void {
     this.#steps++;
     const decay = Math.min(this.decay, (1 + this.#steps) / (10 + this.#steps));
@@ -52,7 +54,10 @@ export class MovingAverage {
     });
   }
 
-  /** Runs `body` while the model has the averaged weights; afterwards it has its own again, also after an exception. `body` must not be async. */
+  /**
+   * Runs `body` while the model has the averaged weights, then restores its own, also after an exception.
+   * `body` must not be async.
+   */
   during<T>(body: () => T): T {
     checkFunction("MovingAverage.during", "body", body);
     const own = new Snapshot(this.model);

@@ -2,19 +2,20 @@ import { describe } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
 import { Generator, type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
 
-/** How many were made so far. */
+/** Number of instances made so far. */
 let made = 0;
 
 /**
- * The generator of a trainer: one that was given to it, or one that goes on where the default generator stands when training begins, so
- * that `manualSeed` fixes a run. Where another trainer was made in between, it goes on from where this one was made: a trainer's
- * numbers do not depend on what else the program trains.
+ * The generator of a trainer: a given one, or a new one that starts in the default generator's state when
+ * training begins, so `manualSeed` determines a run. If another trainer was made since, it starts in the
+ * state at the time when this one was made: a trainer's numbers do not depend on what else the program
+ * trains.
  */
 export class OwnGenerator {
   readonly generator: Generator;
   readonly #given: boolean;
   readonly #number = ++made;
-  /** Where the default generator stood when this was made; null once a state was loaded. */
+  /** State of the default generator when this was made; null once a state was loaded. */
   #atMaking: GeneratorState | null = getRngState();
   #begun = false;
 
@@ -27,8 +28,8 @@ export class OwnGenerator {
   }
 
   /**
-   * Begins, or goes on. Returns what to call at the end: if nobody else drew from the default generator meanwhile, it goes on where this
-   * one ended, as if there were one only.
+   * Begins or continues. Returns a function to call at the end: if no other code has drawn from the default
+   * generator, it then takes over this one's state, as if there were only one generator.
    */
   begin(): () => void {
     if (this.#given) return () => {};
@@ -44,18 +45,19 @@ export class OwnGenerator {
     };
   }
 
-  /** Null before training began: the default generator's is meant then. */
+  /** Null before training began: it will start in the default generator's state. */
   state(): GeneratorState | null {
     return this.#begun || this.#given ? this.generator.getState() : null;
   }
 
   /**
-   * Checks a state, and returns how to set it. Checkpoints of earlier versions have none: the default generator's was the trainer's.
+   * Checks a state, and returns a function that sets it. Checkpoints of earlier versions have none: their
+   * trainers used the default generator.
    *
    * @throws StateDictError
    */
   load(given: GeneratorState | null | undefined): () => void {
-    const state = given ?? null; // 0 or "" is no state
+    const state = given ?? null; // 0 and "" are not states
     const loaded = new Generator();
     try {
       if (state !== null) loaded.setState(state);

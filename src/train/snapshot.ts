@@ -3,7 +3,7 @@ import { loadInto, type StateDict } from "../nn/state.ts";
 import { keep, scope } from "../tensor/lifetime/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** A copy of a module's weights and buffers, beyond all scopes. */
+/** A copy of a module's weights and buffers. It outlives all scopes. */
 export class Snapshot {
   readonly #model: Module;
   readonly #copies: ReadonlyMap<string, Tensor>;
@@ -23,12 +23,12 @@ export class Snapshot {
     });
   }
 
-  /** Takes the module's present weights over. */
+  /** Copies the module's current weights. */
   take(): void {
     this.forEach((copy, own) => void copy.copy_(own));
   }
 
-  /** Gives the module its weights back. */
+  /** Copies the weights back into the module. */
   restore(): void {
     this.forEach((copy, own) => void own.copy_(copy));
   }

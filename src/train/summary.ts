@@ -10,7 +10,7 @@ import { zeros } from "../tensor/fill.ts";
 import { scope } from "../tensor/lifetime/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** One layer of a summary: a module without modules below it. */
+/** One layer of a summary: a module without child modules. */
 export interface LayerSummary {
   /** Its path: "encoder.0". */
   name: string;
@@ -18,11 +18,14 @@ export interface LayerSummary {
   kind: string;
   outputShape: readonly number[];
   parameters: number;
-  /** Operations of one forward pass: a multiplication and an addition count as two, others as one an element. */
+  /**
+   * Operations of one forward pass. A multiplication and an addition count as two, other operations as one
+   * per element.
+   */
   flops: number;
 }
 
-/** What `summary` gives; as a string it is a table. */
+/** What `summary` returns. As a string it is a table. */
 export class Summary {
   readonly layers: readonly LayerSummary[];
   readonly inputShape: readonly number[];
@@ -68,11 +71,12 @@ export class Summary {
 }
 
 /**
- * Runs the model once on zeros and lists its layers in the order in which they ran: parameters, output shape, operations. A layer that runs
- * twice counts its operations twice and its parameters once. Changes nothing in the model.
+ * Runs the model once on zeros and lists its layers in the order of execution: output shape, parameters,
+ * operations. If a layer runs twice, its operations count twice and its parameters once. The model is not
+ * changed.
  *
- * @param inputShape with the batch: [1, 3, 32, 32]
- * @throws ShapeError for a shape that the model does not take.
+ * @param inputShape including the batch: [1, 3, 32, 32]
+ * @throws ShapeError for a shape that the model does not accept.
  * @example
  * ```ts
  * import { nn } from "wasmgrad";
@@ -93,7 +97,7 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
   let inside: Module | null = null;
   for (const [name, module] of leaves) {
     const forward = module.forward.bind(module);
-    // an own property hides the class's method until it is deleted again
+    // an own property hides the class's method until it is deleted
     module.forward = (...inputs: unknown[]) => {
       const outermost = inside === null;
       if (outermost) inside = module;
@@ -128,7 +132,7 @@ function flopsOf(module: Module, x: Tensor, y: Tensor): number {
   if (module instanceof Linear) return 2 * y.numel() * module.inFeatures + bias;
   if (module instanceof MultiheadAttention) {
     const length = x.shape[module.batchFirst && x.dim() === 3 ? 1 : 0];
-    // four projections, then scores and their sums of values
+    // four projections, then the scores and the weighted sums of values
     return x.numel() * (8 * module.embedDim + 4 * length);
   }
   return y.numel();

@@ -9,20 +9,29 @@ import type { EpochEntry, LogEntry } from "./log.ts";
 import type { MovingAverage } from "./moving_average.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** Where training stands: epochs finished, steps done. */
-export interface Place {
+/** How far training has come. */
+export interface TrainingProgress {
+  /** Epochs completed. */
   epoch: number;
+  /** Steps done since the start. */
   step: number;
 }
 
-/** A loss, or a loss with other numbers for the log. */
+/** An earlier name of `TrainingProgress`. */
+export type Place = TrainingProgress;
+
+/** A loss, or a loss and other numbers for the log. */
 export type StepResult = Tensor | ({ loss: Tensor } & Record<string, Tensor | number>);
 
-/** What is told of training as it goes on. Its state, if it has one, goes into the checkpoint. */
+/** Functions that a trainer calls as it trains. If a callback has a state, the checkpoint contains it. */
 export interface Callback extends Partial<Stateful> {
-  /** A line of the log was written. */
+  /** `fit` was called, at the start or to continue. */
+  onBegin?(trainer: Trainer): void;
+  /** A step was done; `numbers` are its loss and other numbers. For a progress bar, say: keep it fast. */
+  onStep?(trainer: Trainer, numbers: Readonly<Record<string, number>>): void;
+  /** An entry was added to the log. The callback may add numbers and texts to it: further columns. */
   onEntry?(trainer: Trainer, entry: LogEntry): void;
-  /** An epoch ended; its line is in the log. */
+  /** An epoch was completed and validated. Its entry is in the log. */
   onEpoch?(trainer: Trainer, entry: EpochEntry): void;
   /** All epochs are done, or `finish()` was called. */
   onFinish?(trainer: Trainer): void;
@@ -34,26 +43,48 @@ export interface TrainerOptions<B> {
   loader: DataLoader<any, B>;
   optimizer: AnyOptimizer;
   /** The loss of a batch. */
-  loss: (batch: B, place: Place) => StepResult;
+  loss: (batch: B, progress: TrainingProgress) => StepResult;
   epochs: number;
-  /** Moves on after every step; a `ReduceLROnPlateau` after every epoch. */
+  /** Stepped after every step; a `ReduceLROnPlateau` after every epoch. */
   scheduler?: (Stateful & { step(): void }) | ReduceLROnPlateau;
-  /** The number of an epoch that a `ReduceLROnPlateau` takes. Default "validLoss" where there is a `validate`, else "loss". */
+  /**
+   * The number of an epoch that a `ReduceLROnPlateau` monitors. Default "validLoss" with a `validate`, else
+   * "loss".
+   */
   monitor?: string;
-  /** Takes the weights in after every step; validation uses the averaged ones. */
+  /** Updated after every step. Validation uses the averaged weights. */
   average?: MovingAverage;
-  /** Largest norm of all gradients together. Default: no limit. */
+  /** Upper limit of the norm of all gradients together. Default: no limit. */
   clipNorm?: number;
-  /** Numbers of an epoch; the model is in `eval()` and records no graph. */
-  validate?: (place: Place) => Record<string, number>;
+  /** Computes the numbers of an epoch, in `eval()` mode and without a graph. */
+  validate?: (progress: TrainingProgress) => Record<string, number>;
   callbacks?: readonly Callback[];
-  /** Further things with a state, for the checkpoint. */
+  /** Anything else that has a state, by name: the checkpoint contains it. */
   parts?: Record<string, Stateful>;
-  /** Steps between lines of the log. Default: 20 lines an epoch. */
+  /** Steps between entries of the log. Default: 20 entries per epoch. */
   logEvery?: number;
   /**
-   * Where all random numbers of the training come from. Default: a generator of its own that goes on where the default one stands when
-   * `fit` first begins (or, where another trainer was made in between, when this one was made), so that `manualSeed` fixes it.
+   * The generator of all random numbers of the training. Default: a new one that starts in the default
+   * generator's state when `fit` is first called, so `manualSeed` determines it. (If another trainer was made
+   * since, it starts in the state at the time when this one was made.)
    */
   generator?: Generator;
 }
+
+/** All options of a trainer, for `readOptions`. */
+export const NO_OPTIONS = {
+  model: undefined,
+  loader: undefined,
+  optimizer: undefined,
+  loss: undefined,
+  epochs: undefined,
+  scheduler: undefined,
+  average: undefined,
+  clipNorm: undefined,
+  monitor: undefined,
+  validate: undefined,
+  callbacks: undefined,
+  parts: undefined,
+  logEvery: undefined,
+  generator: undefined,
+} satisfies Record<keyof TrainerOptions<unknown>, undefined>;

@@ -1,39 +1,45 @@
 import { describe, isObject } from "../checks.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { StateDictError } from "../errors.ts";
+import type { Stateful } from "../io/checkpoint.ts";
 import type { GeneratorState } from "../tensor/generator.ts";
+import { checkStateKind } from "../tensor/state_kind.ts";
+import type { EpochSums } from "./epoch_statistics.ts";
 import { isLogEntry, type LogEntry } from "./log.ts";
-import type { Place } from "./trainer_options.ts";
+import type { TrainerOptions, TrainingProgress } from "./trainer_options.ts";
 
-/** All there is to know of a trainer, to go on at the same bit. */
+/** The complete state of a trainer: training resumes from it with the same bits. */
 export interface TrainerState {
-  place: Place;
+  place: TrainingProgress;
   finishing: boolean;
   finished: boolean;
   seconds: number;
-  sums: { epoch: Sums; entry: Sums };
+  sums: EpochSums;
   log: LogEntry[];
   loader: DataLoaderState;
-  /** Of the trainer's own generator; null before training began. */
+  /** State of the trainer's generator; null before training began. */
   generator: GeneratorState | null;
+  /**
+   * By name: `model`, `optimizer`, `scheduler`, `average`, `callback0` and so on, and those of the option
+   * `parts`.
+   */
   states: Record<string, unknown>;
 }
 
-/** Sums of the numbers of steps, for their means. */
-export interface Sums {
-  count: number;
-  totals: Record<string, number>;
-}
-
-export const noSums = (): Sums => ({ count: 0, totals: {} });
-
-export function addTo(sums: Sums, numbers: Record<string, number>): void {
-  sums.count++;
-  for (const [name, value] of Object.entries(numbers)) sums.totals[name] = (sums.totals[name] ?? 0) + value;
-}
-
-export function means({ count, totals }: Sums): Record<string, number> {
-  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / count]));
+/** All options of a trainer that have a state, by their names in a checkpoint. The loader is apart. */
+export function statefulOptions<B>(options: TrainerOptions<B>): Record<string, Stateful> {
+  const { model, optimizer, scheduler, average, callbacks = [], parts = {} } = options;
+  const stateful = callbacks.flatMap((callback, i) =>
+    callback.stateDict && callback.loadStateDict ? [[`callback${i}`, callback as Stateful] as const] : [],
+  );
+  return {
+    model,
+    optimizer,
+    ...(scheduler && { scheduler }),
+    ...(average && { average }),
+    ...Object.fromEntries(stateful),
+    ...parts,
+  };
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -44,7 +50,9 @@ function isSums(value: unknown): boolean {
   return Object.values(value.totals).every((total) => typeof total === "number");
 }
 
-/** What each field must be; the loader and the parts check their own. */
+/**
+ * What each field must be. The loader, the generator and all of `states` are checked where they are loaded.
+ */
 const FIELDS: { [name: string]: [expected: string, is: (value: unknown) => boolean] } = {
   place: ["{ epoch, step }", (value) => isObject(value) && isCount(value.epoch) && isCount(value.step)],
   finishing: ["true or false", isBoolean],
@@ -55,11 +63,35 @@ const FIELDS: { [name: string]: [expected: string, is: (value: unknown) => boole
   states: ["an object of states by name", isObject],
 };
 
-/** @throws StateDictError where a field is missing, or is not what it should be. */
-export function checkTrainerState(state: unknown): asserts state is TrainerState {
-  const given = isObject(state) ? state : {};
+const NAMES: readonly (keyof TrainerState)[] = [
+  "place",
+  "finishing",
+  "finished",
+  "seconds",
+  "sums",
+  "log",
+  "loader",
+  "generator",
+  "states",
+];
+
+/**
+ * Checks a state before it is loaded.
+ *
+ * @param stateful the names that `states` must have
+ * @throws StateDictError when a field is missing, unknown or wrong.
+ */
+export function checkTrainerState(state: unknown, stateful: readonly string[]): asserts state is TrainerState {
+  checkStateKind("Trainer", "Trainer", state);
+  const given = state as Record<string, unknown>;
+  const foreign = Object.keys(given).find((name) => !(NAMES as readonly string[]).includes(name));
+  if (foreign !== undefined) {
+    throw new StateDictError(`Trainer.loadStateDict: expected ${NAMES.join(", ")}, got "${foreign}" as well`);
+  }
   for (const [name, [expected, is]] of Object.entries(FIELDS)) {
     if (is(given[name])) continue;
     throw new StateDictError(`Trainer.loadStateDict: ${name} expected ${expected}, got ${describe(given[name])}`);
   }
+  const missing = stateful.filter((name) => !(name in (given.states as object)));
+  if (missing.length > 0) throw new StateDictError(`Trainer.loadStateDict: no state of ${missing.join(", ")}`);
 }

@@ -89,8 +89,8 @@ describe("a run", () => {
     expect(whole.output).toMatch(
       /Epoch 3\/3, Loss: 0\.\d+, test MSE 0\.\d+ \(hidden elements 0\.\d+, PSNR \d+\.\d\d dB\)/,
     );
-    const [config, ...entries] = readLog("whole");
-    expect(config).toMatchObject({
+    const [first, ...entries] = readLog("whole");
+    expect(first).toMatchObject({
       kind: "config",
       data: "images",
       preset: "corrected",
@@ -114,6 +114,10 @@ describe("a run", () => {
     const steps = entries.filter(({ kind, epoch }) => kind === "step" && epoch === 2);
     const mean = steps.reduce((sum, { loss }) => sum + loss, 0) / steps.length;
     expect(mean).toBeCloseTo(epochs[1].loss, 9);
+    for (const { imagesPerSecond } of steps) expect(imagesPerSecond).toBeGreaterThan(0);
+    const config = JSON.parse(readFileSync(join(folder, "whole/config.json"), "utf8"));
+    expect(config.experiment).toBe("inpainting");
+    expect({ kind: "config", ...config.config }).toEqual(first);
   });
 
   test("leaves pictures, weights, a checkpoint and nothing half-made", () => {

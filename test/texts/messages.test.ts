@@ -563,12 +563,12 @@ describe("what a user's function returns: training", () => {
 
   test("Trainer: a step of a subclass without return", async () => {
     class Own extends train.Trainer<Tensor[]> {
-      protected override learn(): never {
+      protected override trainStep(): never {
         return any(undefined);
       }
     }
     const { options } = trainerWith({});
-    await expect(new Own(options).fit()).rejects.toThrow(/Trainer: learn .*got undefined: does it return/);
+    await expect(new Own(options).fit()).rejects.toThrow(/Trainer: trainStep .*got undefined: does it return/);
   });
 
   test("Trainer: validate may give tensors of one element", async () => {

@@ -28,7 +28,9 @@ import {
   type Callback,
   curves,
   EarlyStopping,
+  formatSeconds,
   type LogEntry,
+  logSeries,
   MovingAverage,
   resumeTrainer,
   saveTrainer,
@@ -171,6 +173,65 @@ describe("Trainer", () => {
       }
     },
   );
+
+  test("callbacks see the beginning and every step, with the epoch's means so far", async () => {
+    const seen: string[] = [];
+    const losses: number[] = [];
+    const watch: Callback = {
+      onBegin: ({ place }) => void seen.push(`begin ${place.step}`),
+      onStep: (trainer, numbers) => {
+        const { epoch, step } = trainer.place;
+        seen.push(`step ${step}`);
+        losses.push(numbers.loss);
+        expect(Object.keys(numbers)).toEqual(["loss", "l1"]);
+        const own = losses.slice(8 * epoch);
+        expect(trainer.epochMeans.loss).toBe(own.reduce((sum, loss) => sum + loss) / own.length);
+        if (step === 3) trainer.stop();
+      },
+      onEntry: (_, { kind, step }) => void seen.push(`${kind} entry ${step}`),
+      onEpoch: (_, { epoch }) => void seen.push(`epoch ${epoch}`),
+      onFinish: () => void seen.push("finish"),
+    };
+    const { trainer } = makeTrainer({ epochs: 2, logEvery: 6 }, [watch]);
+    expect(trainer.epochMeans).toEqual({});
+    await trainer.fit();
+    await trainer.fit();
+    const steps = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `step ${from + i}`);
+    expect(seen).toEqual(
+      [
+        ["begin 0", ...steps(1, 3), "begin 3", ...steps(4, 6), "step entry 6", ...steps(7, 8)],
+        ["epoch entry 8", "epoch 1", ...steps(9, 12), "step entry 12", ...steps(13, 16)],
+        ["epoch entry 16", "epoch 2", "finish"],
+      ].flat(),
+    );
+  });
+
+  test("what onEntry adds to an entry is a column of the log, also in the state", async () => {
+    const addColumn: Callback = { onEntry: (_, entry) => void (entry.double = 2 * entry.loss) };
+    const { trainer } = makeTrainer({ epochs: 1 }, [addColumn]);
+    await trainer.fit();
+    expect(trainer.log.map(({ double }) => double)).toEqual(trainer.log.map(({ loss }) => 2 * loss));
+    expect(trainer.stateDict().log).toEqual(trainer.log);
+  });
+
+  test("a finished one with more epochs continues as if it had had them, unless finish() ended it", async () => {
+    const long = makeTrainer({ epochs: 4, callbacks: [] });
+    await long.trainer.fit();
+    const short = makeTrainer({ epochs: 2, callbacks: [] });
+    await short.trainer.fit();
+    const longer = makeTrainer({ epochs: 4, callbacks: [] });
+    longer.trainer.loadStateDict(short.trainer.stateDict());
+    expect(longer.trainer.finished).toBe(false);
+    await longer.trainer.fit();
+    expect(longer.trainer.finished).toBe(true);
+    expect(weights(longer.model)).toEqual(weights(long.model));
+    expect(timeless(longer.trainer.log)).toEqual(timeless(long.trainer.log));
+
+    const ended = makeTrainer({ epochs: 2, callbacks: [{ onEpoch: (trainer) => trainer.finish() }] });
+    await ended.trainer.fit();
+    longer.trainer.loadStateDict(ended.trainer.stateDict());
+    expect([longer.trainer.finished, longer.trainer.place.epoch]).toEqual([true, 1]);
+  });
 
   test("a schedule made for exactly these steps does not cut the last epoch off", async () => {
     const made = (more: Partial<TrainerOptions<Tensor[]>>) => {
@@ -594,6 +655,52 @@ describe("curves", () => {
       expect(() => curves([wrong as never])).toThrow(/curves: entry 0 of the log expected an object, got/);
     }
   });
+});
+
+describe("logSeries", () => {
+  const log = [
+    { kind: "step", epoch: 1, step: 5, lr: 1, loss: 3, seconds: 1 },
+    { kind: "epoch", epoch: 1, step: 10, lr: 1, loss: 2, seconds: 2, accuracy: 0.5 },
+    { kind: "epoch", epoch: 2, step: 20, lr: 1, loss: 1, seconds: 3 },
+  ] as LogEntry[];
+
+  test("takes one number of one kind of entries, over steps or epochs", () => {
+    expect(logSeries(log, "loss")).toEqual({
+      label: "loss",
+      points: [
+        [10, 2],
+        [20, 1],
+      ],
+    });
+    expect(logSeries(log, "loss", { kind: "step", label: "train", stepsPerEpoch: 10 })).toEqual({
+      label: "train",
+      points: [[0.5, 3]],
+    });
+    expect(logSeries(log, "accuracy").points).toEqual([[10, 0.5]]);
+  });
+
+  test.each<[string, () => unknown, RegExp]>([
+    ["no log", () => logSeries(3 as never, "loss"), /logSeries: log expected an array of log entries, got 3/],
+    ["null as entry", () => logSeries([null as never], "loss"), /logSeries: entry 0 of the log expected an object/],
+    ["another kind", () => logSeries(log, "loss", { kind: "batch" as never }), /logSeries: kind expected/],
+    ["no steps", () => logSeries(log, "loss", { stepsPerEpoch: 0 }), /logSeries: stepsPerEpoch expected/],
+    ["an unknown option", () => logSeries(log, "loss", { x: 1 } as never), /logSeries: unknown option "?x/],
+  ])("%s is an error", (_name, make, message) => {
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(message);
+  });
+});
+
+test("durations as text", () => {
+  expect([0.4, 59.4, 59.5, 75, 3599.6, 3675, 360_000].map(formatSeconds)).toEqual([
+    "0 s",
+    "59 s",
+    "1:00",
+    "1:15",
+    "1:00:00",
+    "1:01:15",
+    "100:00:00",
+  ]);
 });
 
 describe("summary", () => {
