@@ -14,12 +14,14 @@ export function heapBase(): usize {
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { addGemm, gemm } from "./matmul/gemm";
 export { multiplyDots, multiplyRows } from "./matmul/skinny";
-export { foldColumns, packPixelPanels, packTapPanels, padPlanes } from "./conv/implicit_gemm";
+export { padPlanes } from "./conv/pad_planes";
+export { packPixelPanels, packTapPanels } from "./conv/implicit_gemm";
+export { foldColumns } from "./conv/fold_columns";
 export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./conv/depthwise";
 export { allFinite, pooledChannelSums, unpool } from "./conv/relu_pool";
 export { convolvePooled, gradWeightPooled, sumPooledGradWeights } from "./conv/pooled_gemm";
 export { upsample2x2 } from "./conv/upsample";
-export { winogradFewPool } from "./conv/winograd/few_channels";
+export { winogradShallowPool } from "./conv/winograd/shallow";
 export { winogradGradTiles, winogradPatchesByChannel, winogradPatchesByTile } from "./conv/winograd/images";
 export { winogradGradKernels, winogradKernels } from "./conv/winograd/kernels";
 export { winogradOutput, winogradOutputPool } from "./conv/winograd/output";

@@ -14,7 +14,7 @@
 
 import { mulAdd } from "../matmul/micro_kernel";
 import { lanesBelow, load4, promoteHigh, storeUpTo } from "../lib/simd";
-import { copySteps, fillFrame, fillGradFrame, phaseCount, phaseStart, Sizes, windowStep } from "./depthwise_frame";
+import { copySteps, DepthwiseSizes, fillFrame, fillGradFrame, phaseCount, phaseStart, windowStep } from "./depthwise_frame";
 
 /** Rows of outputs that are computed together: four chains of additions keep both multipliers busy. */
 const ROWS = 4;
@@ -102,7 +102,7 @@ function storePair(out: usize, c: i32, columns: i32, v0123: v128, v4567: v128): 
 export function depthwiseForward(
   begin: i32, end: i32, x: usize, sizes: usize, weight: usize, bias: usize, taps: usize, out: usize, work: usize, grain: i32,
 ): void {
-  const s = changetype<Sizes>(sizes);
+  const s = changetype<DepthwiseSizes>(sizes);
   const copies = s.frameBytes > 0;
   let frame = work + <usize>(begin / grain) * <usize>s.frameBytes;
   if (copies) memory.fill(frame, 0, s.frameBytes);
@@ -160,7 +160,7 @@ export function depthwiseGradInput(
   begin: i32, end: i32, dy: usize, sizes: usize, weight: usize, lists: usize, taps: usize, dx: usize,
   work: usize, grain: i32, workBytes: i32, phaseBytes: i32,
 ): void {
-  const s = changetype<Sizes>(sizes);
+  const s = changetype<DepthwiseSizes>(sizes);
   const copies = s.gradBytes > 0;
   const own = work + <usize>(begin / grain) * <usize>workBytes;
   const phases = own + <usize>s.filters * <usize>s.gradBytes;
@@ -213,7 +213,7 @@ export function depthwiseGradInput(
 
 /** Sums of dy * window over a plane, for three taps: added to three float64 values at `sums`, of which `count` exist. */
 function dotTaps(
-  dy: usize, s: Sizes, frame: usize, step: usize, tap: usize, count: i32, sums: usize,
+  dy: usize, s: DepthwiseSizes, frame: usize, step: usize, tap: usize, count: i32, sums: usize,
 ): void {
   // taps past the last are computed as the first
   const offset0 = <usize>load<u32>(tap);
@@ -263,7 +263,7 @@ export function depthwiseGradWeight(
   begin: i32, end: i32, x: usize, dy: usize, images: i32, sizes: usize, taps: usize, dWeight: usize, work: usize, grain: i32,
   workBytes: i32,
 ): void {
-  const s = changetype<Sizes>(sizes);
+  const s = changetype<DepthwiseSizes>(sizes);
   const copies = s.frameBytes > 0;
   const own = work + <usize>(begin / grain) * <usize>workBytes;
   const sums = own + s.frameBytes;

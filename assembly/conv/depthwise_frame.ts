@@ -4,9 +4,9 @@
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** An int32 table written by src/ops/conv/depthwise.ts: see Geometry in implicit_gemm.ts. */
+/** An int32 table written by src/ops/conv/depthwise.ts: see Geometry in geometry.ts. */
 @unmanaged
-export class Sizes {
+export class DepthwiseSizes {
   groups!: i32;
   /** Output channels of a group. */
   filters!: i32;
@@ -73,7 +73,7 @@ export function phaseCount(first: i32, width: i32, stride: i32): i32 {
 }
 
 /** Copies a plane into a frame whose zeros are there already. */
-export function fillFrame(plane: usize, s: Sizes, frame: usize): void {
+export function fillFrame(plane: usize, s: DepthwiseSizes, frame: usize): void {
   const stride = s.strideWidth;
   const padding = s.paddingWidth;
   const rowBytes = <usize>(stride * s.frameWidth) << 2;
@@ -100,12 +100,12 @@ export function fillFrame(plane: usize, s: Sizes, frame: usize): void {
 /** Bytes from an output row's window in the frame to that of the next. */
 // @ts-ignore: decorator
 @inline
-export function windowStep(s: Sizes): usize {
+export function windowStep(s: DepthwiseSizes): usize {
   return <usize>(s.strideHeight * s.strideWidth * s.frameWidth) << 2;
 }
 
 /** Copies an output gradient between the zeros of its frame. */
-export function fillGradFrame(plane: usize, s: Sizes, frame: usize): void {
+export function fillGradFrame(plane: usize, s: DepthwiseSizes, frame: usize): void {
   const rowBytes = <usize>s.gradWidth << 2;
   let row = frame + <usize>s.gradTop * rowBytes + (<usize>s.gradLeft << 2);
   for (let y = 0; y < s.outHeight; y++, row += rowBytes, plane += <usize>s.outWidth << 2) {

@@ -6,83 +6,11 @@
 //     column[t][p] = padded[ci][oy*strideH + kh*dilationH][ox*strideW + kw*dilationW]
 //
 // The gradients are products of the same three: gradWeight = gradOut * column^T (panels of taps, below), and gradColumn =
-// weight^T * gradOut, whose entries are added up where they overlap (foldColumns). See: Chellapilla, Puri & Simard, High
+// weight^T * gradOut, whose entries are added up where they overlap (fold_columns.ts). See: Chellapilla, Puri & Simard, High
 // Performance Convolutional Neural Networks for Document Processing (2006); Dumoulin & Visin, arXiv:1603.07285.
 
 import { transpose4x4 } from "../matmul/pack";
-
-/**
- * The sizes that all kernels here share, an int32 table written by src/ops/conv/geometry.ts. A struct without a constructor:
- * its fields are read straight from the table.
- */
-@unmanaged
-export class Geometry {
-  /** Channels of one group of the convolution's input. */
-  channels!: i32;
-  /** Size of the convolution's input, without padding. */
-  height!: i32;
-  width!: i32;
-  kernelHeight!: i32;
-  kernelWidth!: i32;
-  strideHeight!: i32;
-  strideWidth!: i32;
-  paddingHeight!: i32;
-  paddingWidth!: i32;
-  dilationHeight!: i32;
-  dilationWidth!: i32;
-  outHeight!: i32;
-  outWidth!: i32;
-  /** Size of the input with padding on both sides. */
-  paddedHeight!: i32;
-  paddedWidth!: i32;
-}
-
-/** The last tap of the last output pixel lies in the padded input. */
-// @ts-ignore: decorator
-@inline
-function assertInside(g: Geometry): void {
-  const lastY = (g.outHeight - 1) * g.strideHeight + (g.kernelHeight - 1) * g.dilationHeight;
-  const lastX = (g.outWidth - 1) * g.strideWidth + (g.kernelWidth - 1) * g.dilationWidth;
-  assert(lastY < g.paddedHeight && lastX < g.paddedWidth, "conv2d: the kernel stays in the padded input");
-}
-
-/**
- * out[plane][top + y][left + x] = x[plane][y][x], and zeros around. x: [planes][height][width]; out: [planes][paddedHeight][paddedWidth].
- * Unit: one plane.
- */
-export function padPlanes(
-  begin: i32, end: i32, x: usize, height: i32, width: i32, top: i32, left: i32, out: usize, paddedHeight: i32, paddedWidth: i32,
-): void {
-  assert(top + height <= paddedHeight && left + width <= paddedWidth, "padPlanes: x fits");
-  const right = paddedWidth - left - width;
-  for (let plane = begin; plane < end; plane++) {
-    let from = x + (<usize>(plane * height * width) << 2);
-    let to = out + (<usize>(plane * paddedHeight * paddedWidth) << 2);
-    to = zeros(to, top * paddedWidth + left);
-    for (let y = 0; y < height; y++) {
-      to = copyRow(to, from, width);
-      from += <usize>width << 2;
-      to = zeros(to, y + 1 < height ? right + left : right + (paddedHeight - top - height) * paddedWidth);
-    }
-  }
-}
-
-/** Writes `count` zeros, returns where they end. Rows are too short for memory.fill and memory.copy, which leave the module. */
-// @ts-ignore: decorator
-@inline
-function zeros(to: usize, count: i32): usize {
-  for (; count >= 4; count -= 4, to += 16) v128.store(to, f32x4.splat(0));
-  for (; count > 0; count--, to += 4) f32.store(to, 0);
-  return to;
-}
-
-// @ts-ignore: decorator
-@inline
-function copyRow(to: usize, from: usize, count: i32): usize {
-  for (; count >= 4; count -= 4, to += 16, from += 16) v128.store(to, v128.load(from));
-  for (; count > 0; count--, to += 4, from += 4) f32.store(to, f32.load(from));
-  return to;
-}
+import { assertInside, Geometry } from "./geometry";
 
 /**
  * Whether the taps of a row are pairs of neighbours that no other pixel's taps touch: an output pixel then takes two floats at once. So it
@@ -289,69 +217,4 @@ export function packTapPanels(
       }
     }
   }
-}
-
-/** The first output position o >= 0 with o * stride + shift >= 0 … */
-// @ts-ignore: decorator
-@inline
-function firstInside(shift: i32, stride: i32): i32 {
-  return shift >= 0 ? 0 : (-shift + stride - 1) / stride;
-}
-
-/** … and the end of those below `count` with o * stride + shift < size. */
-// @ts-ignore: decorator
-@inline
-function endInside(shift: i32, stride: i32, size: i32, count: i32): i32 {
-  return shift >= size ? 0 : min(count, (size - 1 - shift) / stride + 1);
-}
-
-/**
- * Adds up what the product weight^T * gradOut gives for each tap: the gradient of a convolution's input, and the result of a
- * transposed convolution.
- *
- * x[plane][y][x] = bias[plane % biasCount] + sum of columns[plane][kh][kw][oy][ox] over all with
- * y = oy*strideH + kh*dilationH - paddingH and x likewise. columns: [planes][KH*KW][OH*OW]; x: [planes][H][W];
- * bias may be 0 (none). Each plane's taps are added in order of (kh, kw). Unit: one plane.
- */
-export function foldColumns(
-  begin: i32, end: i32, columns: usize, geometry: usize, bias: usize, biasCount: i32, x: usize,
-): void {
-  const g = changetype<Geometry>(geometry);
-  const planeSize = g.height * g.width;
-  for (let plane = begin; plane < end; plane++) {
-    const out = x + (<usize>plane * <usize>planeSize << 2);
-    const start = bias ? f32.load(bias + (<usize>(plane % biasCount) << 2)) : <f32>0;
-    fillPlane(out, planeSize, start);
-    let column = columns + (<usize>plane * <usize>(g.kernelHeight * g.kernelWidth) * <usize>(g.outHeight * g.outWidth) << 2);
-    for (let kh = 0; kh < g.kernelHeight; kh++) {
-      const shiftY = kh * g.dilationHeight - g.paddingHeight;
-      const oyEnd = endInside(shiftY, g.strideHeight, g.height, g.outHeight);
-      for (let kw = 0; kw < g.kernelWidth; kw++, column += <usize>(g.outHeight * g.outWidth) << 2) {
-        const shiftX = kw * g.dilationWidth - g.paddingWidth;
-        const oxStart = firstInside(shiftX, g.strideWidth);
-        const oxEnd = endInside(shiftX, g.strideWidth, g.width, g.outWidth);
-        for (let oy = firstInside(shiftY, g.strideHeight); oy < oyEnd; oy++) {
-          let from = column + (<usize>(oy * g.outWidth + oxStart) << 2);
-          let to = out + (<usize>((oy * g.strideHeight + shiftY) * g.width + oxStart * g.strideWidth + shiftX) << 2);
-          let ox = oxStart;
-          if (g.strideWidth == 1) {
-            for (; ox + 4 <= oxEnd; ox += 4, from += 16, to += 16) {
-              v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
-            }
-          }
-          const step = <usize>g.strideWidth << 2;
-          for (; ox < oxEnd; ox++, from += 4, to += step) f32.store(to, f32.load(to) + f32.load(from));
-        }
-      }
-    }
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function fillPlane(out: usize, size: i32, value: f32): void {
-  const v = f32x4.splat(value);
-  let i = 0;
-  for (; i + 4 <= size; i += 4) v128.store(out + (<usize>i << 2), v);
-  for (; i < size; i++) f32.store(out + (<usize>i << 2), value);
 }

@@ -3,20 +3,20 @@
 
 import { microKernel4x8, START_ROW_BIAS, START_ZERO } from "../matmul/micro_kernel";
 import { storePartial, storeUpTo } from "../lib/simd";
-import { Geometry } from "./implicit_gemm";
+import { Geometry } from "./geometry";
 import { poolCodes, poolCorners } from "./relu_pool";
 
 /**
  * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[co] in each of them.
  *
  * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels, [images][PH][ceil(PW/2)][K][8]
- * (packPixelPanels): 4 pixels of an even row and the 4 below. codes: a byte for each element of out (relu_pool.ts), or 0.
+ * (packPixelPanels): 4 pixels of an even row and the 4 below. argmaxCodes: a byte for each element of out (relu_pool.ts), or 0.
  * bias may be 0. Unit: one row of pooled pixels of an image, all channels.
  * tiles: scratch of 2 x ceil(Co/4) x 128 bytes for each call's `begin / grain`.
  */
 export function convolvePooled(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
-  out: usize, codes: usize, pooledHeight: i32, pooledWidth: i32, tiles: usize, grain: i32,
+  out: usize, argmaxCodes: usize, pooledHeight: i32, pooledWidth: i32, tiles: usize, grain: i32,
 ): void {
   const rowsOfTiles = (channels + 3) >> 2;
   const half = <usize>rowsOfTiles << 7;
@@ -52,13 +52,13 @@ export function convolvePooled(
         const count = pooledWidth - px;
         if (count >= 4) {
           v128.store(out + (at << 2), best);
-          if (codes) v128.store32_lane(codes + at, code8, 0);
+          if (argmaxCodes) v128.store32_lane(argmaxCodes + at, code8, 0);
         } else {
           storePartial(out + (at << 2), best, count);
-          if (codes) {
-            v128.store8_lane(codes + at, code8, 0);
-            if (count > 1) v128.store8_lane(codes + at, code8, 1, 1);
-            if (count > 2) v128.store8_lane(codes + at, code8, 2, 2);
+          if (argmaxCodes) {
+            v128.store8_lane(argmaxCodes + at, code8, 0);
+            if (count > 1) v128.store8_lane(argmaxCodes + at, code8, 1, 1);
+            if (count > 2) v128.store8_lane(argmaxCodes + at, code8, 2, 2);
           }
         }
       }
@@ -88,12 +88,12 @@ const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
  *
  *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
  *
- * padded: [images][Ci][paddedHeight][paddedWidth]; dy, codes: [images][Co][PH][PW]. Taps go in blocks of whole rows of the kernel, as many
+ * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks of whole rows of the kernel, as many
  * as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1 along the row. Unit: `group` channels of an image (the last ones
  * fewer), groups fastest. tables: scratch of TABLE_BYTES for each call's `begin / grain`.
  */
 export function gradWeightPooled(
-  begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, codes: usize, channels: i32, group: i32,
+  begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, argmaxCodes: usize, channels: i32, group: i32,
   pooledHeight: i32, pooledWidth: i32, tables: usize, grain: i32, sums: usize,
 ): void {
   const g = changetype<Geometry>(geometry);
@@ -123,8 +123,8 @@ export function gradWeightPooled(
           const at = <usize>((image * channels + co) * windows + window);
           // the next channel's gradients, a plane further on, are asked for while this one computes: it saves a quarter of the time
           const next = co + 1 < last ? at + <usize>windows : at;
-          ahead |= i32.load(dy + (next << 2)) | i32.load(dy + (next << 2), 64) | i32.load(codes + next);
-          addWindows(table, count, dy + (at << 2), codes + at, blockSums + <usize>co * SUM_BYTES);
+          ahead |= i32.load(dy + (next << 2)) | i32.load(dy + (next << 2), 64) | i32.load(argmaxCodes + next);
+          addWindows(table, count, dy + (at << 2), argmaxCodes + at, blockSums + <usize>co * SUM_BYTES);
         }
       }
     }
@@ -189,7 +189,7 @@ function gatherTaps(
 }
 
 /** sums[t] += sum over `windows` of dy * table[window][code][t]. */
-function addWindows(table: usize, windows: i32, dy: usize, codes: usize, sums: usize): void {
+function addWindows(table: usize, windows: i32, dy: usize, argmaxCodes: usize, sums: usize): void {
   let acc0123 = v128.load(sums);
   let acc4567 = v128.load(sums, 16);
   let acc89ab = v128.load(sums, 32);
@@ -197,11 +197,11 @@ function addWindows(table: usize, windows: i32, dy: usize, codes: usize, sums: u
   let accghij = v128.load(sums, 64);
   let accklmn = v128.load(sums, 80);
   let accopqr = v128.load(sums, 96);
-  const end = codes + <usize>windows;
+  const end = argmaxCodes + <usize>windows;
   do {
     // arithmetic rather than choices: a select is a branch to V8, and nobody can predict these. A window that is nobody's (code
     // 4) adds 0 times its first corner
-    const code = <i32>load<u8>(codes);
+    const code = <i32>load<u8>(argmaxCodes);
     const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));
     const taps = table + <usize>(code & 3) * CORNER_BYTES;
     acc0123 = f32x4.add(acc0123, f32x4.mul(gradient, v128.load(taps)));
@@ -213,8 +213,8 @@ function addWindows(table: usize, windows: i32, dy: usize, codes: usize, sums: u
     accopqr = f32x4.add(accopqr, f32x4.mul(gradient, v128.load(taps, 96)));
     table += WINDOW_BYTES;
     dy += 4;
-    codes++;
-  } while (codes != end);
+    argmaxCodes++;
+  } while (argmaxCodes != end);
   v128.store(sums, acc0123);
   v128.store(sums, acc4567, 16);
   v128.store(sums, acc89ab, 32);

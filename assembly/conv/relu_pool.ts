@@ -8,7 +8,7 @@
 import { lanesBelow, promoteHigh, storePartial, sumLanes } from "../lib/simd";
 
 /** The code of a window whose largest element is not above 0. */
-export const NOBODY = 4;
+export const NO_GRADIENT = 4;
 
 /** max(0, a largest of four): a NaN in any corner stays. (f32x4.max does that as well, in seven instructions each time.) */
 // @ts-ignore: decorator
@@ -39,7 +39,7 @@ export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v
     const last = i32x4.add(i32x4.add(i32x4.splat(3), no3), i32x4.add(no23, no123));
     corner = v128.bitselect(last, corner, isNaN);
   }
-  return v128.bitselect(i32x4.splat(NOBODY), corner, f32x4.le(best, f32x4.splat(0)));
+  return v128.bitselect(i32x4.splat(NO_GRADIENT), corner, f32x4.le(best, f32x4.splat(0)));
 }
 
 /** Eight codes as bytes. */
@@ -61,10 +61,10 @@ export function loadFourCodes(from: usize): v128 {
  * The gradient before ReLU and pooling: out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] in the
  * corner that its code names, and zero elsewhere, also in the padding around.
  *
- * dy: [planes][PH][PW]; codes: a byte for each of its elements; out: [planes][outHeight][outWidth]. Unit: one plane.
+ * dy: [planes][PH][PW]; argmaxCodes: a byte for each of its elements; out: [planes][outHeight][outWidth]. Unit: one plane.
  */
 export function unpool(
-  begin: i32, end: i32, dy: usize, codes: usize, pooledHeight: i32, pooledWidth: i32,
+  begin: i32, end: i32, dy: usize, argmaxCodes: usize, pooledHeight: i32, pooledWidth: i32,
   out: usize, outHeight: i32, outWidth: i32, top: i32, left: i32,
 ): void {
   assert(top + 2 * pooledHeight <= outHeight && left + 2 * pooledWidth <= outWidth, "unpool: the windows fit");
@@ -79,7 +79,7 @@ export function unpool(
       const upper = to + <usize>(top + 2 * py) * rowBytes + (<usize>left << 2);
       for (let px = 0; px < pooledWidth; px += 4) {
         const gradient = v128.load(dy + ((from + <usize>px) << 2));
-        const code = loadFourCodes(codes + from + <usize>px);
+        const code = loadFourCodes(argmaxCodes + from + <usize>px);
         const corner0 = v128.and(gradient, i32x4.eq(code, i32x4.splat(0)));
         const corner1 = v128.and(gradient, i32x4.eq(code, i32x4.splat(1)));
         const corner2 = v128.and(gradient, i32x4.eq(code, i32x4.splat(2)));
@@ -116,7 +116,7 @@ function storeSpread(to: usize, even: v128, odd: v128, windows: i32): void {
  * somebody's. dy: [images][channels][pixels]. Added up in float64, in order. Unit: one channel.
  */
 export function pooledChannelSums(
-  begin: i32, end: i32, dy: usize, codes: usize, images: i32, channels: i32, pixels: i32, sums: usize,
+  begin: i32, end: i32, dy: usize, argmaxCodes: usize, images: i32, channels: i32, pixels: i32, sums: usize,
 ): void {
   for (let c = begin; c < end; c++) {
     let low = f64x2.splat(0);
@@ -124,7 +124,7 @@ export function pooledChannelSums(
     for (let image = 0; image < images; image++) {
       const plane = <usize>(image * channels + c) * <usize>pixels;
       for (let p = 0; p < pixels; p += 4) {
-        const dead = i32x4.eq(loadFourCodes(codes + plane + <usize>p), i32x4.splat(NOBODY));
+        const dead = i32x4.eq(loadFourCodes(argmaxCodes + plane + <usize>p), i32x4.splat(NO_GRADIENT));
         const alive = v128.andnot(lanesBelow(pixels - p), dead);
         const gradient = v128.and(v128.load(dy + ((plane + <usize>p) << 2)), alive);
         low = f64x2.add(low, f64x2.promote_low_f32x4(gradient));

@@ -89,10 +89,10 @@ export function winogradOutput(
   }
 }
 
-/** ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`, and at `codes`, unless 0, eight bytes. */
+/** ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`, and at `argmaxCodes`, unless 0, eight bytes. */
 // @ts-ignore: decorator
 @inline
-function poolRow(row: usize, to: usize, codes: usize): void {
+function poolRow(row: usize, to: usize, argmaxCodes: usize): void {
   const left0 = v128.load(row);
   const left1 = v128.load(row, 16);
   const left2 = v128.load(row, 64);
@@ -106,22 +106,22 @@ function poolRow(row: usize, to: usize, codes: usize): void {
   // lane l, tile l, has two neighbouring elements: 2 l and 2 l + 1 of the eight
   v128.store(to, v128.shuffle<f32>(left, right, 0, 4, 1, 5));
   v128.store(to, v128.shuffle<f32>(left, right, 2, 6, 3, 7), 16);
-  if (!codes) return;
+  if (!argmaxCodes) return;
   const leftCode = poolCodes(left0, left1, left2, left3, left);
   const rightCode = poolCodes(right0, right1, right2, right3, right);
-  storeEightCodes(codes, v128.shuffle<i32>(leftCode, rightCode, 0, 4, 1, 5), v128.shuffle<i32>(leftCode, rightCode, 2, 6, 3, 7));
+  storeEightCodes(argmaxCodes, v128.shuffle<i32>(leftCode, rightCode, 0, 4, 1, 5), v128.shuffle<i32>(leftCode, rightCode, 2, 6, 3, 7));
 }
 
 /**
  * ReLU and max pooling 2x2 of four finished tiles, from number t on: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1; what reaches past
- * it is dropped. result: the tiles' rows of 4 vectors (outputTiles), overwritten. codes: a byte for each element of out (see
- * ../pooled.ts), or 0 (none wanted).
+ * it is dropped. result: the tiles' rows of 4 vectors (outputTiles), overwritten. argmaxCodes: a byte for each element of out (see
+ * ../relu_pool.ts), or 0 (none wanted).
  */
 // @ts-ignore: decorator
 @inline
 export function storePooledTiles(
   result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
-  out: usize, codes: usize, height: i32, width: i32,
+  out: usize, argmaxCodes: usize, height: i32, width: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
   const image = t / tilesPerImage;
@@ -130,14 +130,14 @@ export function storePooledTiles(
   const tx = inImage - ty * tilesX;
   const sideBySide = t + 4 <= images * tilesPerImage && tx + 4 <= tilesX;
   if (!sideBySide || 4 * tx + 16 > width || 4 * ty + 4 > height) {
-    scatterPooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
+    scatterPooledTiles(result, t, c, images, channels, tilesY, tilesX, out, argmaxCodes, height, width);
     return;
   }
   const pooledWidth = width >> 1;
   let at: usize = ((image * channels + c) * (height >> 1) + 2 * ty) * pooledWidth + 2 * tx;
   let i = 2;
   do {
-    poolRow(result, out + (at << 2), codes ? codes + at : 0);
+    poolRow(result, out + (at << 2), argmaxCodes ? argmaxCodes + at : 0);
     result += 128;
     at += pooledWidth;
   } while (--i > 0);
@@ -146,7 +146,7 @@ export function storePooledTiles(
 /** The same for tiles that do not lie side by side in one row, or reach past the output: lane by lane. */
 function scatterPooledTiles(
   result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
-  out: usize, codes: usize, height: i32, width: i32,
+  out: usize, argmaxCodes: usize, height: i32, width: i32,
 ): void {
   const tilesPerImage = tilesY * tilesX;
   const pooledHeight = height >> 1;
@@ -166,7 +166,7 @@ function scatterPooledTiles(
       for (let k = 0; k < min(2, pooledWidth - x); k++) {
         const from = 2 * lane + k;
         f32.store(out + ((at + <usize>k) << 2), f32.load(row + (<usize>from << 2)));
-        if (codes) i32.store8(codes + at + <usize>k, i32.load8_u(row + 32 + <usize>from));
+        if (argmaxCodes) i32.store8(argmaxCodes + at + <usize>k, i32.load8_u(row + 32 + <usize>from));
       }
     }
   }
@@ -175,7 +175,7 @@ function scatterPooledTiles(
 /** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
 export function winogradOutputPool(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
-  bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
+  bias: usize, out: usize, argmaxCodes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
   const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
@@ -184,7 +184,7 @@ export function winogradOutputPool(
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
       outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
-      storePooledTiles(result, t, c, images, channels, tilesY, tilesX, out, codes, height, width);
+      storePooledTiles(result, t, c, images, channels, tilesY, tilesX, out, argmaxCodes, height, width);
     }
   }
 }

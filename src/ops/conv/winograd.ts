@@ -208,7 +208,7 @@ export function winogradForwardPooled(
   convolve(imagesOf(x), weight, forwardPass(g), false, { out, bias, pool: { codes } });
 }
 
-/** Input channels up to which the products are computed in place: FEW in assembly/conv/winograd/few_channels.ts. */
+/** Input channels up to which the products are computed in place: MOST_CHANNELS in assembly/conv/winograd/shallow.ts. */
 const FEW_CHANNELS = 3;
 /** WORK there. */
 const FEW_WORK_BYTES = (POSITIONS * (FEW_CHANNELS + 1 + 4) + 40) * 16;
@@ -241,7 +241,7 @@ export function winogradFewForwardPooled(
   const work = scratch(Math.ceil(units / GRAIN) * FEW_WORK_BYTES);
   // biome-ignore format: the kernel's argument list
   launch(
-    "winogradFewPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,
+    "winogradShallowPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,
     bias?.address ?? 0, out.address, codes?.address ?? 0, outHeight, outWidth, work, GRAIN,
   );
 }

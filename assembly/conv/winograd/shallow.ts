@@ -7,9 +7,9 @@ import { outputTiles, storePooledTiles } from "./output";
 import { POSITIONS } from "./transforms";
 
 /** Channels at most. */
-const FEW = 3;
+const MOST_CHANNELS = 3;
 /** Bytes of work for each call: patches and their rows, products with four filters, half-finished tiles and finished ones. */
-const WORK: usize = (POSITIONS * (FEW + 1 + 4) + 24 + 16) * 16;
+const WORK: usize = (POSITIONS * (MOST_CHANNELS + 1 + 4) + 24 + 16) * 16;
 
 /** The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop over those takes 6 % longer). */
 // @ts-ignore: decorator
@@ -54,14 +54,14 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
  * out[image][f][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[f] in each of them.
  *
  * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed, [ceil(filters/4)][36][C][4] (winogradKernels);
- * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output; codes: ../pooled.ts, or 0;
+ * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output; argmaxCodes: ../relu_pool.ts, or 0;
  * bias may be 0. work: WORK bytes for each call's `begin / grain`. Unit: four tiles, all filters.
  */
-export function winogradFewPool(
+export function winogradShallowPool(
   begin: i32, end: i32, padded: usize, kernels: usize, images: i32, channels: i32, filters: i32, tilesY: i32, tilesX: i32,
-  bias: usize, out: usize, codes: usize, height: i32, width: i32, work: usize, grain: i32,
+  bias: usize, out: usize, argmaxCodes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
-  assert(channels >= 1 && channels <= FEW, "winogradFewPool: 1 to 3 channels");
+  assert(channels >= 1 && channels <= MOST_CHANNELS, "winogradShallowPool: 1 to 3 channels");
   const tilesPerImage = tilesY * tilesX;
   const last = images * tilesPerImage - 1;
   const rowBytes = <usize>(4 * tilesX + 2) << 2;
@@ -70,7 +70,7 @@ export function winogradFewPool(
   const step = <usize>channels << 4;
   const panelBytes = <usize>POSITIONS * step;
   const patches = work + <usize>(begin / grain) * WORK;
-  const rows = patches + POSITIONS * 16 * FEW;
+  const rows = patches + POSITIONS * 16 * MOST_CHANNELS;
   const products = rows + POSITIONS * 16;
   const half = products + POSITIONS * 64;
   const result = half + 24 * 16;
@@ -89,7 +89,7 @@ export function winogradFewPool(
       if ((f & 3) == 0) multiply(channels, kernels + <usize>(f >> 2) * panelBytes, patches, products);
       const start = bias ? v128.load32_splat(bias + (<usize>f << 2)) : f32x4.splat(0);
       outputTiles(products + (<usize>(f & 3) << 4), 64, start, half, result);
-      storePooledTiles(result, t, f, images, filters, tilesY, tilesX, out, codes, height, width);
+      storePooledTiles(result, t, f, images, filters, tilesY, tilesX, out, argmaxCodes, height, width);
     }
   }
 }
