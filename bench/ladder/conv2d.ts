@@ -1,5 +1,6 @@
 /** The ladder of conv2d: its rungs as ops, and the layers they are timed on. */
-import { type Conv2dGeometry, type Conv2dOptions, checkWindow, conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import { type Conv2dGeometry, conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import { ConvWindow, type ConvWindowOptions } from "../../src/ops/conv/window.ts";
 import type { Op } from "../../src/ops/core/op.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
 import { convReference } from "./reference.ts";
@@ -38,8 +39,8 @@ function isWinograd(g: Conv2dGeometry): boolean {
 }
 
 /** A convolution by the kernels that `choose` picks for its sizes. */
-function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: Conv2dOptions): Op {
-  const window = checkWindow("conv2d", options);
+function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: ConvWindowOptions): Op {
+  const window = new ConvWindow("conv2d", options);
   return new RungConvolution("conv2d", (x, weight) => {
     const g = conv2dGeometry("conv2d", x, weight, window);
     return { geometry: g, kernels: choose(g), outShape: [g.images, weight[0], g.outHeight, g.outWidth] };
@@ -52,15 +53,15 @@ function layer(
   x: number[],
   filters: number,
   kernel: number,
-  options: Conv2dOptions,
-): Layer<Conv2dOptions> {
+  options: ConvWindowOptions,
+): Layer<ConvWindowOptions> {
   const weight = [filters, x[1], kernel, kernel];
-  const g = conv2dGeometry(name, x, weight, checkWindow("conv2d", options));
+  const g = conv2dGeometry(name, x, weight, new ConvWindow("conv2d", options));
   const pixels = g.images * g.outHeight * g.outWidth;
   return { name, shapes: [x, weight], options, work: 2 * pixels * filters * x[1] * kernel * kernel };
 }
 
-export const conv2dLadder: Ladder<Conv2dOptions> = {
+export const conv2dLadder: Ladder<ConvWindowOptions> = {
   op: "conv2d",
   folder: "conv/ladder",
   readme: "conv/README.md",
@@ -108,5 +109,10 @@ export const conv2dLadder: Ladder<Conv2dOptions> = {
     { number: 6, name: "Winograd F(4x4,3x3)", ships: true, passes: ALL_CONV_PASSES, ...shipped.winograd },
   ],
   reference: ({ shapes, options }, [x, weight], gradient) =>
-    convReference(conv2dGeometry("conv2d", shapes[0], shapes[1], checkWindow("conv2d", options)), x, weight, gradient),
+    convReference(
+      conv2dGeometry("conv2d", shapes[0], shapes[1], new ConvWindow("conv2d", options)),
+      x,
+      weight,
+      gradient,
+    ),
 };

@@ -1,6 +1,6 @@
 /** The ladder of convTranspose2d. */
-import { type ConvTranspose2dOptions, TransposedWindow } from "../../src/ops/conv/conv_transpose2d.ts";
-import { type Conv2dGeometry, conv2dGeometry } from "../../src/ops/conv/geometry.ts";
+import { type Conv2dGeometry, convTranspose2dGeometry } from "../../src/ops/conv/geometry.ts";
+import { TransposedConvWindow, type TransposedConvWindowOptions } from "../../src/ops/conv/window.ts";
 import type { Op } from "../../src/ops/core/op.ts";
 import { naive } from "./conv2d.ts";
 import { ALL_CONV_PASSES, type ConvKernels, RungConvolution } from "./convolution.ts";
@@ -9,20 +9,19 @@ import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
 /** Sizes of the convolution that maps the output of a transposed one back to its input. */
-function geometryOf(x: readonly number[], weight: readonly number[], options: ConvTranspose2dOptions): Conv2dGeometry {
-  const window = new TransposedWindow("convTranspose2d", options);
-  const { stride, padding, outputPadding, dilation, groups } = window;
-  const size = (i: 0 | 1) =>
-    (x[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (weight[2 + i] - 1) + outputPadding[i] + 1;
-  const out = [x[0], weight[1] * groups, size(0), size(1)];
-  const [outHeight, outWidth] = [x[2], x[3]];
-  return { ...conv2dGeometry("convTranspose2d", out, weight, window), outHeight, outWidth };
+function geometryOf(
+  x: readonly number[],
+  weight: readonly number[],
+  options: TransposedConvWindowOptions,
+): Conv2dGeometry {
+  const op = "convTranspose2d";
+  return convTranspose2dGeometry(op, x, weight, new TransposedConvWindow(op, options));
 }
 
 /**
  * Forward is the gradient of a convolution's input, and the gradients are that convolution's other passes.
  */
-function rungConvTranspose2d(kernels: ConvKernels, options: ConvTranspose2dOptions): Op {
+function rungConvTranspose2d(kernels: ConvKernels, options: TransposedConvWindowOptions): Op {
   return new RungConvolution("convTranspose2d", (x, weight) => {
     const g = geometryOf(x, weight, options);
     return { geometry: g, kernels, outShape: [g.images, g.groups * g.inChannels, g.height, g.width] };
@@ -51,14 +50,14 @@ function layer(
   x: number[],
   filters: number,
   kernel: number,
-  options: ConvTranspose2dOptions,
-): Layer<ConvTranspose2dOptions> {
+  options: TransposedConvWindowOptions,
+): Layer<TransposedConvWindowOptions> {
   const weight = [x[1], filters, kernel, kernel];
   const pixels = x[0] * x[2] * x[3];
   return { name, shapes: [x, weight], options, work: 2 * pixels * filters * x[1] * kernel * kernel };
 }
 
-export const convTranspose2dLadder: Ladder<ConvTranspose2dOptions> = {
+export const convTranspose2dLadder: Ladder<TransposedConvWindowOptions> = {
   op: "conv_transpose2d",
   folder: "conv/ladder/transposed",
   readme: "conv/transposed.md",

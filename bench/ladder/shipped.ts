@@ -3,22 +3,28 @@
  * and no copies; when a kernel moves, this is the place to say so.
  */
 
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
-import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../src/ops/conv/conv_transpose2d.ts";
+import type { ConvAlgorithmName } from "../../src/ops/conv/algorithm.ts";
+import { forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
+import { ConvTranspose2d } from "../../src/ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../src/ops/conv/conv2d.ts";
-import type { Conv2dOptions } from "../../src/ops/conv/geometry.ts";
+import {
+  ConvWindow,
+  type ConvWindowOptions,
+  TransposedConvWindow,
+  type TransposedConvWindowOptions,
+} from "../../src/ops/conv/window.ts";
 import type { NDArray } from "../../src/ops/core/array.ts";
 import { LogSoftmax, Softmax } from "../../src/ops/loss/softmax.ts";
 import { MatMul } from "../../src/ops/matmul/matmul.ts";
 import { MaxPool2d, type MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { Sum } from "../../src/ops/reduce/sum.ts";
 
-/** The library's convolution by a given algorithm, where that serves at all. */
+/** The library's convolution by a given algorithm, where that supports the sizes. */
 class ForcedConv2d extends Conv2d {
   readonly #algorithm: ConvAlgorithmName;
 
-  constructor(algorithm: ConvAlgorithmName, options?: Conv2dOptions) {
-    super(options);
+  constructor(algorithm: ConvAlgorithmName, options: ConvWindowOptions) {
+    super(new ConvWindow("conv2d", options));
     this.#algorithm = algorithm;
   }
 
@@ -38,16 +44,17 @@ export const shipped = {
     op: () => new MatMul(),
   },
   implicitGemm: {
-    files: ["conv/implicit_gemm.ts"],
-    op: (options: Conv2dOptions) => new ForcedConv2d("gemm", options),
+    files: ["implicit_gemm", "pad_planes", "fold_columns"].map((name) => `conv/${name}.ts`),
+    op: (options: ConvWindowOptions) => new ForcedConv2d("gemm", options),
   },
   winograd: {
     files: ["transforms", "images", "kernels", "output"].map((name) => `conv/winograd/${name}.ts`),
-    op: (options: Conv2dOptions) => new ForcedConv2d("winograd", options),
+    op: (options: ConvWindowOptions) => new ForcedConv2d("winograd", options),
   },
   convTranspose2d: {
     files: ["conv/upsample.ts"],
-    op: (options: ConvTranspose2dOptions) => new ConvTranspose2d(options),
+    op: (options: TransposedConvWindowOptions) =>
+      new ConvTranspose2d(new TransposedConvWindow("convTranspose2d", options)),
   },
   maxPool2d: {
     files: ["pool/max_pool2d.ts"],

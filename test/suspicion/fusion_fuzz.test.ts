@@ -5,8 +5,9 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { nn, scope, setNumThreads, type Tensor, tensor } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
-import { Conv2dReluPool } from "../../src/ops/conv/relu_pool.ts";
+import type { ConvAlgorithmName } from "../../src/ops/conv/algorithm.ts";
+import { forceConvAlgorithm } from "../../src/ops/conv/choose.ts";
+import { Conv2dReluPool } from "../../src/ops/conv/conv2d_relu_pool.ts";
 import { type ConvSizes, eachProduct, pool2x2 } from "../support/conv_reference.ts";
 import { testRandom } from "../support/random.ts";
 
@@ -218,7 +219,7 @@ function drawValues(c: Case, random: () => number, integers: boolean): Values {
   return { x: array(x), weight: array(n.weight), bias: array(bias), dy: array(y) };
 }
 
-const algorithms: (ConvAlgorithmName | undefined)[] = [undefined, "gemm", "winograd", "depthwise", "fewChannels"];
+const algorithms: (ConvAlgorithmName | undefined)[] = [undefined, "gemm", "winograd", "depthwise", "shallow"];
 
 describe.each([1, 3])("%i threads", (threads) => {
   test.each(algorithms)("fused convolutions are the separate ones and float64: algorithm %s", (algorithm) => {

@@ -1,26 +1,35 @@
-import { ConvTranspose2d, type ConvTranspose2dOptions } from "../../ops/conv/conv_transpose2d.ts";
+import { ConvTranspose2d } from "../../ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../ops/conv/conv2d.ts";
-import type { Conv2dOptions } from "../../ops/conv/geometry.ts";
+import {
+  ConvWindow,
+  type ConvWindowOptions,
+  TransposedConvWindow,
+  type TransposedConvWindowOptions,
+} from "../../ops/conv/window.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
-export type { Conv2dOptions, ConvTranspose2dOptions };
+export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as ConvTranspose2dOptions };
 
 /**
  * 2-D convolution (cross-correlation). Matches `torch.nn.functional.conv2d`.
  *
- * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw} weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation − padding, …]`, where x is 0
- * outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
+ * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw} weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation −
+ * padding, …]`, where x is 0 outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ +
+ * 1`, width likewise.
  *
- * 3x3 kernels of stride 1 with at least 32 channels (with 3 or less before ReLU and max pooling, in Sequential) are computed by
- * Winograd's F(4x4, 3x3): the error is about 1e-6 of the largest value in a tile of 6x6 pixels, not of the 3x3 that an output sees, and an
- * Infinity or NaN becomes NaN in all 4x4 outputs of its tiles.
+ * 3x3 kernels of stride 1 with at least 32 channels (with 3 or less before ReLU and max pooling, in
+ * Sequential) are computed by Winograd's F(4x4, 3x3): the error is about 1e-6 of the largest value in a tile
+ * of 6x6 pixels, not of the 3x3 that an output sees, and an Infinity or NaN becomes NaN in all 4x4 outputs of
+ * its tiles.
  *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Co, Ci/groups, KH, KW]
  * @param bias [Co], or nothing
- * @param options `stride` 1, `padding` 0 (or "same", "valid"), `dilation` 1 (each an integer or [height, width]), `groups` 1
- * @throws ShapeError when channels do not fit or the kernel is larger than the padded input; OptionError for bad options.
+ * @param options `stride` 1, `padding` 0 (or "same", "valid"), `dilation` 1 (each an integer or [height,
+ *   width]), `groups` 1
+ * @throws ShapeError when channels do not fit or the kernel is larger than the padded input; OptionError for
+ *   bad options.
  * @example
  * ```ts
  * import { nn, ones } from "wasmgrad";
@@ -28,21 +37,22 @@ export type { Conv2dOptions, ConvTranspose2dOptions };
  * console.log(y.toArray()); // 9 inside, 6 at the edges, 4 in the corners
  * ```
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options?: Conv2dOptions): Tensor {
-  return apply(new Conv2d(options), x, weight, bias);
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options?: ConvWindowOptions): Tensor {
+  return apply(new Conv2d(new ConvWindow("conv2d", options)), x, weight, bias);
 }
 
 /**
- * 2-D transposed convolution: each input pixel paints the kernel, scaled by its value, into the output. Matches
- * `torch.nn.functional.conv_transpose2d`.
+ * 2-D transposed convolution: each input pixel paints the kernel, scaled by its value, into the output.
+ * Matches `torch.nn.functional.conv_transpose2d`.
  *
- * `out[n, co, iy·stride + kh·dilation − padding, …] += x[n,ci,iy,ix] · weight[ci,co,kh,kw]`, plus bias[co]. Output height:
- * `(H − 1)·stride − 2·padding + dilation·(KH − 1) + outputPadding + 1`, width likewise.
+ * `out[n, co, iy·stride + kh·dilation − padding, …] += x[n,ci,iy,ix] · weight[ci,co,kh,kw]`, plus bias[co].
+ * Output height: `(H − 1)·stride − 2·padding + dilation·(KH − 1) + outputPadding + 1`, width likewise.
  *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Ci, Co/groups, KH, KW]
  * @param bias [Co], or nothing
- * @param options `stride` 1, `padding` 0, `outputPadding` 0, `dilation` 1 (each an integer or [height, width]), `groups` 1
+ * @param options `stride` 1, `padding` 0, `outputPadding` 0, `dilation` 1 (each an integer or [height,
+ *   width]), `groups` 1
  * @throws ShapeError when channels do not fit or the result would be empty; OptionError for bad options.
  * @example
  * ```ts
@@ -55,7 +65,7 @@ export function convTranspose2d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options?: ConvTranspose2dOptions,
+  options?: TransposedConvWindowOptions,
 ): Tensor {
-  return apply(new ConvTranspose2d(options), x, weight, bias);
+  return apply(new ConvTranspose2d(new TransposedConvWindow("convTranspose2d", options)), x, weight, bias);
 }

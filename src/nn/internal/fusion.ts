@@ -1,3 +1,9 @@
+import { choosePooled } from "../../ops/conv/choose.ts";
+import { ConvTranspose2d as ConvTranspose2dOp } from "../../ops/conv/conv_transpose2d.ts";
+import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
+import { Conv2dReluPool } from "../../ops/conv/conv2d_relu_pool.ts";
+import { conv2dGeometry } from "../../ops/conv/geometry.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ReLU } from "../layers/activation.ts";
 import { Conv2d, ConvTranspose2d } from "../layers/conv.ts";
@@ -10,7 +16,7 @@ interface Fused {
   modules: number;
 }
 
-/** True for a module of just this class, whose forward nobody has replaced: what it computes is known. */
+/** True for a module of just this class, whose forward has not been replaced: what it computes is known. */
 function isPlain<T extends Module>(
   module: Module | undefined,
   type: abstract new (...args: never[]) => T,
@@ -28,15 +34,31 @@ function isPooling2x2(module: Module | undefined): boolean {
 }
 
 /**
- * Runs modules from number `first` on as one pass where there is one that gives what they
- * give one after the other.
+ * A convolution, its ReLU and its 2x2 max pooling; null where no algorithm computes them in one pass for
+ * these sizes.
+ */
+function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | null {
+  expectTensor("conv2d", "x", x);
+  if (x.shape.length !== 4 || weight.shape.length !== 4) return null;
+  const g = conv2dGeometry("conv2d", x.shape, weight.shape, window);
+  const algorithm = choosePooled(g);
+  return algorithm && apply(new Conv2dReluPool(g, algorithm), x, weight, bias);
+}
+
+/**
+ * Runs the modules from number `first` on as one pass, where one gives the same result as the modules one
+ * after the other.
  */
 export function forwardFused(modules: Readonly<Record<number, Module>>, first: number, x: Tensor): Fused | null {
   const module = modules[first];
   if (!isPlain(modules[first + 1], ReLU)) return null;
   if (isPlain(module, Conv2d)) {
-    const pooled = isPooling2x2(modules[first + 2]) ? module.forwardReluPool(x) : null;
-    return pooled ? { y: pooled, modules: 3 } : { y: module.forwardRelu(x), modules: 2 };
+    const pooled = isPooling2x2(modules[first + 2]) ? convReluPool(module, x) : null;
+    if (pooled) return { y: pooled, modules: 3 };
+    return { y: apply(new Conv2dOp(module.window, true), x, module.weight, module.bias), modules: 2 };
   }
-  return isPlain(module, ConvTranspose2d) ? { y: module.forwardRelu(x), modules: 2 } : null;
+  if (isPlain(module, ConvTranspose2d)) {
+    return { y: apply(new ConvTranspose2dOp(module.window, true), x, module.weight, module.bias), modules: 2 };
+  }
+  return null;
 }

@@ -1,38 +1,31 @@
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { ConvTranspose2d as ConvTranspose2dOp, TransposedWindow } from "../../ops/conv/conv_transpose2d.ts";
+import { ConvTranspose2d as ConvTranspose2dOp } from "../../ops/conv/conv_transpose2d.ts";
 import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
-import { Window } from "../../ops/conv/geometry.ts";
-import { Conv2dReluPool } from "../../ops/conv/relu_pool.ts";
-import { apply, expectTensor } from "../../tensor/apply.ts";
+import {
+  ConvWindow,
+  type ConvWindowOptions,
+  TransposedConvWindow,
+  type TransposedConvWindowOptions,
+} from "../../ops/conv/window.ts";
+import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { conv2d, convTranspose2d } from "../functional/conv.ts";
 import { emptyParameter, initWeightAndBias } from "../internal/default_init.ts";
 import { formatOptions, formatPair } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
-export interface Conv2dOptions {
+/** What the layers add to the options of the functions. */
+interface LayerOptions {
   /** An integer or [height, width]. */
   kernelSize: Pair;
-  /** Step of the window. Default 1. */
-  stride?: Pair;
-  /** Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only). */
-  padding?: Pair | "same" | "valid";
-  /** Distance between the kernel's taps. Default 1. */
-  dilation?: Pair;
-  /** Channels are split into this many groups, which do not see each other. Default 1. */
-  groups?: number;
   /** Whether there is a bias. Default true. */
   bias?: boolean;
 }
 
-export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, "padding"> {
-  /** How much of the result is cut off at each side. Default 0. */
-  padding?: Pair;
-  /** Rows and columns added below and to the right. Default 0; less than stride or dilation. */
-  outputPadding?: Pair;
-}
+export interface Conv2dOptions extends ConvWindowOptions, LayerOptions {}
+
+export interface ConvTranspose2dOptions extends TransposedConvWindowOptions, LayerOptions {}
 
 /** The `options` must name a kernel size: without one there is no layer. */
 function requireKernelSize(op: string, options: { kernelSize: Pair }): void {
@@ -49,14 +42,15 @@ abstract class Convolution extends Module {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
-  protected readonly window: Window;
+  /** @internal Its options, checked. */
+  readonly window: ConvWindow;
 
   constructor(
     op: string,
     inChannels: number,
     outChannels: number,
     { kernelSize, bias }: { kernelSize: Pair; bias: boolean },
-    window: Window,
+    window: ConvWindow,
     weightChannels: (groups: number) => [number, number],
   ) {
     super();
@@ -99,8 +93,8 @@ abstract class Convolution extends Module {
 const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
 
 /**
- * 2-D convolution: [N, inChannels, H, W] to [N, outChannels, H', W']; see `functional.conv2d` for the formula. Weight and bias
- * start uniform in ±1/√(inChannels/groups · kernel area). Matches `torch.nn.Conv2d`.
+ * 2-D convolution: [N, inChannels, H, W] to [N, outChannels, H', W']; see `functional.conv2d` for the
+ * formula. Weight and bias start uniform in ±1/√(inChannels/groups · kernel area). Matches `torch.nn.Conv2d`.
  *
  * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
  * @example
@@ -119,24 +113,12 @@ export class Conv2d extends Convolution {
       padding: 0,
       ...WINDOW_DEFAULTS,
     });
-    const window = new Window(op, rest);
+    const window = new ConvWindow(op, rest);
     super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [outChannels, inChannels / groups]);
   }
 
   override forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this.bias, this.window);
-  }
-
-  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
-  forwardRelu(x: Tensor): Tensor {
-    return apply(new Conv2dOp(this.window, true), x, this.weight, this.bias);
-  }
-
-  /** Not for users: the 2x2 max pooling of that, or null where there is no such pass for sizes like these. */
-  forwardReluPool(x: Tensor): Tensor | null {
-    expectTensor("conv2d", "x", x);
-    const op = Conv2dReluPool.for(x.shape, this.weight.shape, this.window);
-    return op && apply(op, x, this.weight, this.bias);
+    return apply(new Conv2dOp(this.window), x, this.weight, this.bias);
   }
 
   override extraRepr(): string {
@@ -145,8 +127,9 @@ export class Conv2d extends Convolution {
 }
 
 /**
- * 2-D transposed convolution: each input pixel paints the kernel into the output; see `functional.convTranspose2d` for the
- * formula. The weight is [inChannels, outChannels/groups, KH, KW]. Matches `torch.nn.ConvTranspose2d`.
+ * 2-D transposed convolution: each input pixel paints the kernel into the output; see
+ * `functional.convTranspose2d` for the formula. The weight is [inChannels, outChannels/groups, KH, KW].
+ * Matches `torch.nn.ConvTranspose2d`.
  *
  * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
  * @example
@@ -158,7 +141,8 @@ export class Conv2d extends Convolution {
  */
 export class ConvTranspose2d extends Convolution {
   readonly outputPadding: readonly [number, number];
-  declare protected readonly window: TransposedWindow;
+  /** @internal */
+  declare readonly window: TransposedConvWindow;
 
   constructor(inChannels: number, outChannels: number, options: ConvTranspose2dOptions) {
     const op = "ConvTranspose2d";
@@ -169,18 +153,13 @@ export class ConvTranspose2d extends Convolution {
       outputPadding: 0,
       ...WINDOW_DEFAULTS,
     });
-    const window = new TransposedWindow(op, rest);
+    const window = new TransposedConvWindow(op, rest);
     super(op, inChannels, outChannels, { kernelSize, bias }, window, (groups) => [inChannels, outChannels / groups]);
     this.outputPadding = window.outputPadding;
   }
 
   override forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this.bias, this.window);
-  }
-
-  /** Not for users: ReLU of `forward(x)` in one pass (see fusion.ts). */
-  forwardRelu(x: Tensor): Tensor {
-    return apply(new ConvTranspose2dOp(this.window, true), x, this.weight, this.bias);
+    return apply(new ConvTranspose2dOp(this.window), x, this.weight, this.bias);
   }
 
   override extraRepr(): string {

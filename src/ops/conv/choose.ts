@@ -1,67 +1,72 @@
 import { checkChoice } from "../../checks.ts";
-import type { NDArray } from "../core/array.ts";
-import { reluInPlace } from "../elementwise/relu.ts";
-import { depthwiseForward, depthwiseGradInput, depthwiseGradWeight, depthwiseServes } from "./depthwise.ts";
+import type { ConvAlgorithm, ConvAlgorithmFor, ConvAlgorithmName } from "./algorithm.ts";
+import { depthwise } from "./depthwise.ts";
+import { foldedGradInput } from "./fold_columns.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
-import { BLOCK_TAPS, convForward, convGradInput, convGradWeight } from "./implicit_gemm.ts";
-import {
-  imagesOf,
-  winogradFewServes,
-  winogradForward,
-  winogradGradInput,
-  winogradGradWeight,
-  winogradServes,
-} from "./winograd.ts";
+import { gemm } from "./implicit_gemm.ts";
+import { pooledGemm } from "./pooled_gemm.ts";
+import { transposed } from "./transposed.ts";
+import { interleavedGradInput, upsample } from "./upsample.ts";
+import { pooledWinograd, winograd } from "./winograd.ts";
+import { pooledShallow } from "./winograd_shallow.ts";
 
-/** The three passes of a convolution, whatever computes them. */
-export interface ConvAlgorithm {
-  readonly name: string;
-  /** bias + weight * x, and max(., 0) of it with `relu`. */
-  forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray;
-  gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
-  gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray;
-}
-
-const algorithms = {
-  /** Any sizes: panels packed from the images, one matrix product. */
-  gemm: {
-    name: "gemm",
-    forward: convForward,
-    gradInput: (dOut, weight, g) => convGradInput(dOut, weight, null, g),
-    gradWeight: convGradWeight,
-  },
-  /** 3x3, stride 1: a quarter of the multiplications, in exchange for transforms of images, kernels and results. */
-  winograd: {
-    name: "winograd",
-    forward: winogradForward,
-    gradInput: (dOut, weight, g) => winogradGradInput(imagesOf(dOut), weight, g),
-    gradWeight: (x, dOut, g) => winogradGradWeight(x, imagesOf(dOut), g),
-  },
-  /** One input channel a group: rows correlated with the taps, no panels. */
-  depthwise: {
+/**
+ * What computes a convolution, a transposed convolution, or a convolution with ReLU and 2x2 max pooling
+ * ("pooled"): the first of these that has the operation, supports the sizes and pays.
+ */
+const ALGORITHMS: readonly ConvAlgorithm[] = [
+  {
+    // Products of 1 x 9 matrices waste three quarters of each tile, and packing costs more than they do. With
+    // one filter per channel rows correlated with the taps are 4 to 12 times as fast, with 8 filters 1.3 to 2
+    // times, with 16 about even (on five layers from [8,256,7,7] to [1,32,112,112], one thread of an AMD
+    // EPYC, Zen 4).
     name: "depthwise",
-    forward(x, weight, bias, g, relu) {
-      const out = depthwiseForward(x, weight, bias, g);
-      return relu ? reluInPlace(out) : out;
-    },
-    gradInput: depthwiseGradInput,
-    gradWeight: depthwiseGradWeight,
+    plain: depthwise,
+    pays: (g) => g.outChannels <= 8,
   },
-} satisfies Record<string, ConvAlgorithm>;
-
-/** "fewChannels" is a pass of its own only where ReLU and pooling follow; elsewhere the matrix product serves. */
-export type ConvAlgorithmName = keyof typeof algorithms | "fewChannels";
-
-/** Below this many input or output channels the transforms cost more than the multiplications they save. */
-const WINOGRAD_CHANNELS = 32;
-/** Smaller images leave most of a 4x4 tile unused. */
-const WINOGRAD_PIXELS = 16;
-/** With more filters a channel the tiles of a matrix product fill up, and packing is shared by more multiplications. */
-const DEPTHWISE_FILTERS = 8;
+  {
+    // A quarter of the multiplications, in exchange for transforms of images, kernels and results. On conv2
+    // of the ladder (64 to 128 channels) it is 3.2 times as fast as the matrix product, on conv1 (3 to 64)
+    // about even: assembly/conv/README.md, "Measured". Below 32 channels the transforms cost more than the
+    // multiplications they save, and images of less than 16 pixels leave most of a 4x4 tile unused.
+    name: "winograd",
+    plain: winograd,
+    pooled: pooledWinograd,
+    pays: (g) => Math.min(g.inChannels, g.outChannels) >= 32 && g.outHeight * g.outWidth >= 16,
+  },
+  {
+    // With 1 to 3 input channels Winograd pays, too, if its products need not be written: 6.9 to 6.5 ms a
+    // training step of the autoencoder (batch 4, one thread, Zen 4) beside the pooled matrix product.
+    name: "shallow",
+    pooled: pooledShallow,
+    pays: () => true,
+  },
+  {
+    // 2x2 kernels of stride 2 have no overlapping taps: the columns need not be written and added up. See
+    // assembly/conv/transposed.md, "Measured".
+    name: "upsample",
+    plain: upsample,
+    transposed: transposed(upsample, interleavedGradInput),
+    pooled: pooledGemm(upsample),
+    isMatrixProduct: true,
+    pays: () => true,
+  },
+  {
+    name: "gemm",
+    plain: gemm,
+    transposed: transposed(gemm, foldedGradInput),
+    pooled: pooledGemm(gemm),
+    isMatrixProduct: true,
+    pays: () => true,
+  },
+];
 
 let forced: ConvAlgorithmName | undefined;
 
-/** For tests and benchmarks: uses this algorithm wherever it serves at all; undefined goes back to the choice. */
+/**
+ * For tests and benchmarks: forces this algorithm wherever it supports the sizes, elsewhere a matrix product;
+ * undefined restores the choice.
+ */
 export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
   forced = name;
 }
@@ -73,14 +78,16 @@ const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 /**
  * Chooses how convolutions are computed from now on; a backward pass goes the way its forward pass went.
  *
- * - "auto", the default: whatever is fastest for the sizes. That is Winograd's F(4x4,3x3) for kernels of 3x3 with stride 1 and 32
- *   channels or more on both sides (with fewer, too, before ReLU and pooling).
- * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its error in float32 is within 1e-6 of the root
- *   mean square of the results, where Winograd's is within 2e-6; it does up to four times as many multiplications.
- * - "winograd": Winograd wherever it can be computed, also where "auto" finds that it does not pay; elsewhere "gemm".
+ * - "auto", the default: whatever is fastest for the sizes. That is Winograd's F(4x4,3x3) for kernels of 3x3
+ *   with stride 1 and 32 channels or more on both sides (with fewer, too, before ReLU and pooling).
+ * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its error in float32 is
+ *   within 1e-6 of the root mean square of the results, where Winograd's is within 2e-6; it does up to four
+ *   times as many multiplications.
+ * - "winograd": Winograd wherever it can be computed, also where "auto" finds that it does not pay; elsewhere
+ *   "gemm".
  *
- * Results differ in their last bits between the choices, and with each are the same bits in every run and on every machine.
- * Returns the choice.
+ * Results differ in their last bits between the choices, and with each are the same bits in every run and on
+ * every machine. Returns the choice.
  *
  * @throws OptionError unless choice is "auto", "gemm" or "winograd".
  * @example
@@ -101,29 +108,37 @@ export function getConvAlgorithm(): ConvAlgorithmChoice {
   return forced === "gemm" || forced === "winograd" ? forced : "auto";
 }
 
-/** Chooses how a convolution is computed. */
-function chooseConvAlgorithm(g: Conv2dGeometry): keyof typeof algorithms {
-  const direct = g.outChannels <= DEPTHWISE_FILTERS && forced === undefined;
-  if (depthwiseServes(g) && (direct || forced === "depthwise")) return "depthwise";
-  if (!winogradServes(g) || forced === "gemm" || forced === "fewChannels") return "gemm";
-  const pays =
-    Math.min(g.inChannels, g.outChannels) >= WINOGRAD_CHANNELS && g.outHeight * g.outWidth >= WINOGRAD_PIXELS;
-  return pays || forced === "winograd" ? "winograd" : "gemm";
+function choose<Form extends "plain" | "transposed" | "pooled">(
+  form: Form,
+  g: Conv2dGeometry,
+): ConvAlgorithmFor<Form> | null {
+  for (const algorithm of ALGORITHMS) {
+    if (!algorithm[form]?.supports(g)) continue;
+    const isFree = forced === undefined || algorithm.isMatrixProduct;
+    if (isFree ? algorithm.pays(g) : algorithm.name === forced) return algorithm as ConvAlgorithmFor<Form>;
+  }
+  return null;
 }
 
-export function convAlgorithm(g: Conv2dGeometry): ConvAlgorithm {
-  return algorithms[chooseConvAlgorithm(g)];
+/** The algorithm for a convolution. */
+export function chooseConvolution(g: Conv2dGeometry): ConvAlgorithmFor<"plain"> {
+  return choose("plain", g)!; // "gemm" supports all sizes
 }
 
 /**
- * Chooses what computes a convolution, its ReLU and its 2x2 max pooling in one pass (relu_pool.ts); null where nothing does.
- * With few input channels Winograd pays, too, once its products need not be written; its backward then sums over windows.
+ * The algorithm for a transposed convolution; `g` is that of the convolution from its output back to its
+ * input.
  */
-export function choosePooledAlgorithm(g: Conv2dGeometry): "winograd" | "fewChannels" | "gemm" | null {
-  if (g.groups !== 1 || g.outHeight < 2 || g.outWidth < 2) return null;
-  const algorithm = chooseConvAlgorithm(g);
-  if (algorithm !== "gemm") return algorithm === "winograd" ? algorithm : null;
-  // the gradient of the weight gathers rows of taps
-  if (g.kernel[1] > BLOCK_TAPS || g.dilation[1] !== 1) return null;
-  return winogradFewServes(g) && forced !== "gemm" ? "fewChannels" : "gemm";
+export function chooseTransposed(g: Conv2dGeometry): ConvAlgorithmFor<"transposed"> {
+  return choose("transposed", g)!;
+}
+
+/**
+ * The algorithm for a convolution, its ReLU and its 2x2 max pooling in one pass; null where the three ops run
+ * one after the other.
+ */
+export function choosePooled(g: Conv2dGeometry): ConvAlgorithmFor<"pooled"> | null {
+  if (g.outHeight < 2 || g.outWidth < 2) return null; // no window: max pooling refuses it
+  if (chooseConvolution(g).name === "depthwise") return null;
+  return choose("pooled", g);
 }

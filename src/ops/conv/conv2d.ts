@@ -4,8 +4,10 @@ import { type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { beforeRelu } from "../elementwise/relu.ts";
 import { sumTo } from "../reduce/sum.ts";
-import { type ConvAlgorithm, convAlgorithm } from "./choose.ts";
-import { type Conv2dGeometry, type Conv2dOptions, checkWindow, conv2dGeometry, type Window } from "./geometry.ts";
+import type { ConvAlgorithmFor } from "./algorithm.ts";
+import { chooseConvolution } from "./choose.ts";
+import { type Conv2dGeometry, conv2dGeometry } from "./geometry.ts";
+import type { ConvWindow } from "./window.ts";
 
 /** [C, H, W] becomes a batch of one. */
 export function asBatch(op: string, x: NDArray): NDArray {
@@ -20,24 +22,28 @@ export function checkBias(op: string, bias: NDArray | null, channels: number): v
   }
 }
 
-/** The gradient of a bias that is one float a channel: the sum over images and pixels. */
+/** The gradient of a bias of one float per channel: the sum over images and pixels. */
 export function channelSums(x: NDArray): NDArray {
   return sumTo(x, [x.shape[1], 1, 1]).withShape([x.shape[1]]);
 }
 
-/** `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. See F.conv2d. With `relu`, max(out, 0). */
+/**
+ * `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. With
+ * `relu`, max(out, 0). See F.conv2d.
+ */
 export class Conv2d extends Op {
   readonly name = "conv2d";
-  readonly #window: Window;
-  readonly #relu: boolean;
-  #geometry!: Conv2dGeometry;
-  #algorithm!: ConvAlgorithm;
+  readonly window: ConvWindow;
+  readonly relu: boolean;
+  /** Its sizes, and what computes them: known after `forward`. */
+  geometry!: Conv2dGeometry;
+  algorithm!: ConvAlgorithmFor<"plain">;
   #inputShape!: readonly number[];
 
-  constructor(options?: Conv2dOptions, relu = false) {
+  constructor(window: ConvWindow, relu = false) {
     super();
-    this.#relu = relu;
-    this.#window = checkWindow(this.name, options);
+    this.window = window;
+    this.relu = relu;
   }
 
   override get required(): number {
@@ -50,11 +56,11 @@ export class Conv2d extends Op {
     expectRank(this.name, "weight", weight, 4, "[Co,Ci,KH,KW]");
     checkBias(this.name, bias, weight.shape[0]);
     this.#inputShape = x.shape;
-    this.#geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.#window);
-    this.#algorithm = convAlgorithm(this.#geometry);
-    noteAlgorithm(this.#algorithm.name);
-    const out = this.#algorithm.forward(input, weight, bias, this.#geometry, this.#relu);
-    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.#relu ? out : null);
+    this.geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.window);
+    this.algorithm = chooseConvolution(this.geometry);
+    noteAlgorithm(this.algorithm.name);
+    const out = this.algorithm.plain.forward(input, weight, bias, this.geometry, this.relu);
+    this.save(this.needs[1] ? input : null, this.needs[0] ? weight : null, this.relu ? out : null);
     return x.shape.length === 3 ? out.withShape(out.shape.slice(1)) : out;
   }
 
@@ -62,11 +68,11 @@ export class Conv2d extends Op {
     const [input, weight, out] = this.saved;
     const after = asBatch(this.name, dOut);
     const dy = out ? beforeRelu(after, out) : after;
-    const { name, gradInput, gradWeight } = this.#algorithm;
-    noteAlgorithm(name);
+    noteAlgorithm(this.algorithm.name);
+    const { gradInput, gradWeight } = this.algorithm.plain;
     return [
-      this.needs[0] ? gradInput(dy, weight!, this.#geometry).withShape(this.#inputShape) : null,
-      this.needs[1] ? gradWeight(input!, dy, this.#geometry) : null,
+      this.needs[0] ? gradInput(dy, weight!, this.geometry).withShape(this.#inputShape) : null,
+      this.needs[1] ? gradWeight(input!, dy, this.geometry) : null,
       this.needs[2] ? channelSums(dy) : null,
     ];
   }

@@ -1,11 +1,8 @@
 import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
+import { reluInPlace } from "../elementwise/relu.ts";
+import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
-
-/**
- * The three passes of a convolution whose groups have one input channel each (any number of filters a group, any kernel, stride,
- * padding and dilation): rows are correlated with the taps directly, see assembly/conv/depthwise.ts.
- */
 
 /** Threads share the planes in at most this many chunks, each with scratch of its own. */
 const CHUNKS = 64;
@@ -21,11 +18,9 @@ const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 /** The gradient of the input lists its taps for each phase of the strides: so many at most. */
 const PHASES = 256;
 
-export function depthwiseServes(g: Conv2dGeometry): boolean {
-  return g.inChannels === 1 && g.stride[0] * g.stride[1] <= PHASES;
-}
-
-/** Sizes of frames: see assembly/conv/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns. */
+/**
+ * Sizes of frames: see assembly/conv/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns.
+ */
 interface Frames {
   /** Columns of one phase of an input plane's frame. */
   width: number;
@@ -51,7 +46,7 @@ function framesOf(g: Conv2dGeometry): Frames {
   };
 }
 
-/** Class Sizes of assembly/conv/depthwise_frame.ts. */
+/** Class DepthwiseSizes of assembly/conv/depthwise_frame.ts. */
 function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
   return intTable([
     g.groups,
@@ -113,8 +108,8 @@ function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: number; taps: 
   return { lists: intTable(lists), taps: intTable(entries) };
 }
 
-/** out [N, groups*Co, OH, OW] = bias + weight * x. */
-export function depthwiseForward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry): NDArray {
+/** out [N, groups*Co, OH, OW] = bias + weight * x, and with `relu` max(0, .) of it. */
+function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
   const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
   if (out.size === 0) return out;
   const frames = framesOf(g);
@@ -135,11 +130,11 @@ export function depthwiseForward(x: NDArray, weight: NDArray, bias: NDArray | nu
     work,
     grain,
   );
-  return out;
+  return relu ? reluInPlace(out) : out;
 }
 
 /** dx [N, groups, H, W] from dOut [N, groups*Co, OH, OW]. */
-export function depthwiseGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
+function gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
   const dx = empty([g.images, g.groups, g.height, g.width]);
   if (dx.size === 0) return dx;
   const frames = framesOf(g);
@@ -155,8 +150,8 @@ export function depthwiseGradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeom
   return dx;
 }
 
-/** dWeight [groups*Co, 1, KH, KW]: images are added in order, whoever computes a filter. */
-export function depthwiseGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
+/** dWeight [groups*Co, 1, KH, KW]: images are added in order, whichever thread computes a filter. */
+function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
   const shape = [g.groups * g.outChannels, 1, ...g.kernel];
   if (dOut.size === 0) return zeros(shape);
   const dWeight = empty(shape);
@@ -170,3 +165,15 @@ export function depthwiseGradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry
   launch("depthwiseGradWeight", units, grain, x.address, dOut.address, g.images, ...to);
   return dWeight;
 }
+
+/**
+ * The three passes of a convolution whose groups have one input channel each (any number of filters per
+ * group, any kernel, stride, padding and dilation): rows are correlated with the taps directly, see
+ * assembly/conv/depthwise.ts.
+ */
+export const depthwise: ConvPasses = {
+  supports: (g) => g.inChannels === 1 && g.stride[0] * g.stride[1] <= PHASES,
+  forward,
+  gradInput,
+  gradWeight,
+};

@@ -1,6 +1,6 @@
-import { checkInteger, checkPair, type Pair, readOptions } from "../../checks.ts";
-import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { formatShape, ShapeError } from "../../errors.ts";
 import { intTable } from "../core/array.ts";
+import type { ConvWindow, TransposedConvWindow } from "./window.ts";
 
 /** Sizes of a convolution, or of the one whose input gradient a transposed convolution computes. */
 export interface Conv2dGeometry {
@@ -23,49 +23,11 @@ export interface Conv2dGeometry {
   paddedWidth: number;
 }
 
-export interface Conv2dOptions {
-  /** Step of the window. Default 1. */
-  stride?: Pair;
-  /** Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only; an odd total puts the extra zero after). */
-  padding?: Pair | "same" | "valid";
-  /** Distance between the kernel's taps. Default 1. */
-  dilation?: Pair;
-  /** Input and output channels are split into this many groups, which do not see each other. Default 1. */
-  groups?: number;
-}
-
-/** Options that are checked, with every pair spelt out: a layer reads its own once. */
-export class Window {
-  readonly stride: [number, number];
-  readonly padding: [number, number] | "same";
-  readonly dilation: [number, number];
-  readonly groups: number;
-
-  constructor(op: string, options: Conv2dOptions | undefined) {
-    const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as Required<Conv2dOptions>;
-    const { stride, padding, dilation, groups } = readOptions(op, options, defaults);
-    this.stride = checkPair(op, "stride", stride, 1);
-    if (typeof padding === "string" && padding !== "same" && padding !== "valid") {
-      throw new OptionError(`${op}: padding expected integers, "same" or "valid", got ${JSON.stringify(padding)}`);
-    }
-    if (padding === "same" && (this.stride[0] !== 1 || this.stride[1] !== 1)) {
-      throw new OptionError(`${op}: padding "same" expects stride 1, got ${formatShape(this.stride)}`);
-    }
-    this.padding = padding === "same" ? padding : checkPair(op, "padding", padding === "valid" ? 0 : padding, 0);
-    this.dilation = checkPair(op, "dilation", dilation, 1);
-    this.groups = checkInteger(op, "groups", groups, 1);
-  }
-}
-
-export function checkWindow(op: string, options: Conv2dOptions | undefined): Window {
-  return options instanceof Window ? options : new Window(op, options);
-}
-
 /** Pixels of a padded plane that memory can hold at all: 4 GiB. */
 const MOST_PIXELS = 2 ** 30;
 
 /** Refuses paddings that no memory holds, before anything is computed from sizes beyond int32. */
-export function checkPadded(op: string, height: number, width: number, shapes: () => string): void {
+function checkPadded(op: string, height: number, width: number, shapes: () => string): void {
   if (height * width > MOST_PIXELS) {
     throw new ShapeError(
       `${op}: with its padding a plane would have ${height} x ${width} pixels; memory holds at most ${MOST_PIXELS} (${shapes()})`,
@@ -78,7 +40,7 @@ export function conv2dGeometry(
   op: string,
   x: readonly number[],
   weight: readonly number[],
-  window: Window,
+  window: ConvWindow,
 ): Conv2dGeometry {
   const [images, channels, height, width] = x;
   const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
@@ -126,7 +88,57 @@ export function conv2dGeometry(
   };
 }
 
-/** Writes the table that the kernels read (class Geometry in assembly/conv/implicit_gemm.ts) and returns its address. */
+/**
+ * Geometry of the convolution that maps the output of a transposed convolution back to its input, `x` [N, Ci,
+ * H, W]; `weight` [Ci, Co/groups, KH, KW].
+ */
+export function convTranspose2dGeometry(
+  op: string,
+  x: readonly number[],
+  weight: readonly number[],
+  window: TransposedConvWindow,
+): Conv2dGeometry {
+  const [images, channels, outHeight, outWidth] = x;
+  const [filters, inChannels, ...kernel] = weight as [number, number, number, number];
+  const { stride, dilation, groups, padding, outputPadding } = window;
+  const shapes = () => `input ${formatShape(x)}, weight ${formatShape(weight)}`;
+  if (channels !== filters || channels % groups !== 0) {
+    const grouped = groups === 1 ? "" : `, a multiple of ${groups} groups`;
+    throw new ShapeError(
+      `${op}: weight expects ${filters} input channels${grouped}, input has ${channels} (${shapes()})`,
+    );
+  }
+  if (kernel[0] < 1 || kernel[1] < 1) throw new ShapeError(`${op}: the kernel is empty (${shapes()})`);
+  if (channels < 1) throw new ShapeError(`${op}: there are no input channels (${shapes()})`);
+  const size = (length: number, i: 0 | 1) =>
+    (length - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + outputPadding[i] + 1;
+  const [height, width] = [size(outHeight, 0), size(outWidth, 1)];
+  if (height < 1 || width < 1 || outHeight < 1 || outWidth < 1) {
+    throw new ShapeError(`${op}: the result would be ${height} x ${width} pixels (${shapes()})`);
+  }
+  const [paddedHeight, paddedWidth] = [height + 2 * padding[0], width + 2 * padding[1]];
+  checkPadded(op, paddedHeight, paddedWidth, shapes);
+  return {
+    images,
+    groups,
+    inChannels,
+    outChannels: channels / groups,
+    height,
+    width,
+    kernel,
+    stride: [Math.min(stride[0], paddedHeight), Math.min(stride[1], paddedWidth)],
+    padding,
+    dilation,
+    outHeight,
+    outWidth,
+    paddedHeight,
+    paddedWidth,
+  };
+}
+/**
+ * Writes the table that the kernels read (class Geometry in assembly/conv/geometry.ts) and returns its
+ * address.
+ */
 export function geometryTable(g: Conv2dGeometry): number {
   return intTable([
     g.inChannels,

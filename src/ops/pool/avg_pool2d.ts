@@ -2,7 +2,7 @@ import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks
 import { OptionError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
-import { depthwiseGradInput } from "../conv/depthwise.ts";
+import { depthwise } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 import { full } from "../elementwise/fill.ts";
@@ -80,7 +80,7 @@ export class AvgPool2d extends Op {
     // windows that lie closer are many and short: the gradient of a depthwise convolution whose weights are 1
     const shares = empty(outShape);
     launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.address, shares.address, grid);
-    const dx = depthwiseGradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
+    const dx = depthwise.gradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
       images: planes,
       groups: 1,
       inChannels: 1,

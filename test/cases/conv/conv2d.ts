@@ -1,9 +1,11 @@
 import { nn, type Tensor } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
+import type { ConvAlgorithmName } from "../../../src/ops/conv/algorithm.ts";
+import { choosePooled, forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
 import { ConvTranspose2d } from "../../../src/ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../../src/ops/conv/conv2d.ts";
-import { checkWindow } from "../../../src/ops/conv/geometry.ts";
-import { Conv2dReluPool } from "../../../src/ops/conv/relu_pool.ts";
+import { Conv2dReluPool } from "../../../src/ops/conv/conv2d_relu_pool.ts";
+import { conv2dGeometry } from "../../../src/ops/conv/geometry.ts";
+import { ConvWindow, TransposedConvWindow } from "../../../src/ops/conv/window.ts";
 import { apply } from "../../../src/tensor/apply.ts";
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
@@ -183,7 +185,7 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
       reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
       // F(4x4,3x3) multiplies by up to 8 and divides again: its error is about ten times that of a direct
       // sum. It goes with the terms, and where many are added single sums come out small
-      tolerance: algorithm === "winograd" || algorithm === "fewChannels" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
+      tolerance: algorithm === "winograd" || algorithm === "shallow" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
       gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
     };
   });
@@ -240,15 +242,17 @@ function fusedTable(
 }
 
 const runRelu = ({ x, filters, kernel, bias, ...options }: ConvCase, ...inputs: (Tensor | null)[]) =>
-  apply(new Conv2d(options, true), ...inputs);
+  apply(new Conv2d(new ConvWindow("conv2d", options), true), ...inputs);
 const runTransposedRelu = ({ x, filters, kernel, bias, ...options }: ConvCase, ...inputs: (Tensor | null)[]) =>
-  apply(new ConvTranspose2d(options, true), ...inputs);
+  apply(new ConvTranspose2d(new TransposedConvWindow("convTranspose2d", options), true), ...inputs);
 
 function runReluPool(c: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = c;
-  const op = Conv2dReluPool.for(x.shape, weight.shape, checkWindow("conv2d", { stride, padding, dilation, groups }));
-  if (!op) throw new Error("there is no pass for these sizes");
-  return apply(op, x, weight, bias);
+  const window = new ConvWindow("conv2d", { stride, padding, dilation, groups });
+  const g = conv2dGeometry("conv2d", x.shape, weight.shape, window);
+  const algorithm = choosePooled(g);
+  if (!algorithm) throw new Error("there is no pass for these sizes");
+  return apply(new Conv2dReluPool(g, algorithm), x, weight, bias);
 }
 const reluMaxPool = (out: Ref) => maxPool2x2(relu(out));
 
@@ -263,7 +267,7 @@ export const fusedConvCases = [
     "conv2d",
     runReluPool,
     reluMaxPool,
-    "fewChannels",
+    "shallow",
   ),
 ];
 

@@ -1,9 +1,10 @@
 import { nn, scope, type Tensor, tensor } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
+import type { ConvAlgorithmName } from "../../../src/ops/conv/algorithm.ts";
+import { forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
 import { CaseError, type Kind } from "./campaign.ts";
 import { type Random, sizeOf } from "./random.ts";
 
-const ALGORITHMS = [undefined, "gemm", "winograd", "depthwise", "fewChannels"] as (ConvAlgorithmName | undefined)[];
+const ALGORITHMS = [undefined, "gemm", "winograd", "depthwise", "shallow"] as (ConvAlgorithmName | undefined)[];
 
 interface Geometry {
   images: number;

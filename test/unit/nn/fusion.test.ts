@@ -6,7 +6,7 @@ import { nn, type Tensor, tensor } from "wasmgrad";
 import { forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
 import { ConvTranspose2d } from "../../../src/ops/conv/conv_transpose2d.ts";
 import { Conv2d } from "../../../src/ops/conv/conv2d.ts";
-import { Conv2dReluPool } from "../../../src/ops/conv/relu_pool.ts";
+import { Conv2dReluPool } from "../../../src/ops/conv/conv2d_relu_pool.ts";
 import { expectClose } from "../../support/compare.ts";
 import { testRandom } from "../../support/random.ts";
 
@@ -88,7 +88,7 @@ describe("one by one where a pass would give something else:", () => {
   });
 });
 
-test.each(["winograd", "fewChannels", "gemm"] as const)("a NaN passes through ReLU and pooling: %s", (algorithm) => {
+test.each(["winograd", "shallow", "gemm"] as const)("a NaN passes through ReLU and pooling: %s", (algorithm) => {
   const x = images([1, 3, 8, 8]).detach();
   const values = x.data();
   values[27] = Number.NaN;

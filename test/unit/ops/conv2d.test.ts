@@ -13,7 +13,8 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
-import { type ConvAlgorithmName, forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
+import type { ConvAlgorithmName } from "../../../src/ops/conv/algorithm.ts";
+import { forceConvAlgorithm } from "../../../src/ops/conv/choose.ts";
 import { testRandom } from "../../support/random.ts";
 
 const { conv2d, convTranspose2d, linear } = nn.functional;

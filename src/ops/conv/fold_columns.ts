@@ -1,0 +1,52 @@
+import { launch } from "../../runtime/kernels.ts";
+import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
+import { reluInPlace } from "../elementwise/relu.ts";
+import { multiplyPacked, packColumns } from "../matmul/gemm.ts";
+import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
+import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, taps } from "./panels.ts";
+
+/**
+ * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: a column gradient for each tap, weightᵀ dOut,
+ * added up where the taps overlap (assembly/conv/fold_columns.ts). With `bias` (one float per channel of x)
+ * and `relu` it is the forward pass of a transposed convolution: max(0, .) of the sums.
+ */
+export function foldedGradInput(
+  dOut: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  relu: boolean,
+): NDArray {
+  const shape = [g.images, g.groups * g.inChannels, g.height, g.width];
+  if (sizeOf(shape) === 0) return empty(shape);
+  const [m, depth, n] = [taps(g), g.outChannels, pixels(g)];
+  const table = geometryTable(g);
+  const aPanels = packFilterTaps(weight, g);
+  const dx = empty(shape);
+  forChunks(g, (first, count) => {
+    const products = count * g.groups;
+    const columns = scratch(4 * products * m * n);
+    multiplyPacked({
+      aPanels,
+      bPanels: packColumns({
+        address: dOut.address + 4 * first * g.groups * depth * n,
+        batches: products,
+        lines: n,
+        depth,
+        batchStride: depth * n,
+        lineStride: 1,
+        kStride: n,
+      }),
+      count: products,
+      aIndex: groupOfProduct(g, count),
+      c: columns,
+      m,
+      n,
+      depth,
+    });
+    const planes = g.groups * g.inChannels;
+    const to = dx.address + 4 * first * planes * g.height * g.width;
+    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? 0, planes, to);
+  });
+  return relu ? reluInPlace(dx) : dx;
+}

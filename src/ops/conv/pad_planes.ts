@@ -1,0 +1,33 @@
+import { launch } from "../../runtime/kernels.ts";
+import { type NDArray, scratch } from "../core/array.ts";
+
+/** Planes that a thread pads at a time. */
+const GRAIN = 8;
+
+/**
+ * Images that a pass reads with zeros around them: those of an array, or a gradient as it was before pooling
+ * (relu_pool.ts).
+ */
+export interface PaddedImages {
+  readonly channels: number;
+  /**
+   * Address of images first … first+count-1, moved down and right by `padding` into planes of the given size,
+   * zeros around: in the running frame's scratch, unless they have that size already.
+   */
+  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): number;
+}
+
+/** The images of an array [N, C, H, W]. */
+export function imagesOf(x: NDArray): PaddedImages {
+  const [, channels, height, width] = x.shape;
+  return {
+    channels,
+    pad(first, count, padding, paddedHeight, paddedWidth) {
+      const from = x.address + 4 * first * channels * height * width;
+      if (paddedHeight === height && paddedWidth === width) return from;
+      const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
+      launch("padPlanes", count * channels, GRAIN, from, height, width, ...padding, padded, paddedHeight, paddedWidth);
+      return padded;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { launch } from "../../runtime/kernels.ts";
+import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
+import { packColumns } from "../matmul/gemm.ts";
+import type { ConvPasses } from "./algorithm.ts";
+import type { Conv2dGeometry } from "./geometry.ts";
+import { gemm } from "./implicit_gemm.ts";
+import { forChunks, packFilterTaps } from "./panels.ts";
+
+/** Panels of 8 pixels that a thread takes at a time. */
+const GRAIN = 4;
+
+/**
+ * A 2x2 kernel of stride 2 that covers each pixel of its input once, in one group, whose output rows are
+ * whole vectors.
+ */
+function supports(g: Conv2dGeometry): boolean {
+  const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
+  const covers = !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
+  return twos && covers && g.groups === 1 && g.outWidth % 4 === 0;
+}
+
+/**
+ * The input gradient of such a convolution, or with bias and ReLU the transposed one: a product interleaved
+ * as it is computed.
+ */
+export function interleavedGradInput(
+  dOut: NDArray,
+  weight: NDArray,
+  bias: NDArray | null,
+  g: Conv2dGeometry,
+  relu: boolean,
+): NDArray {
+  const { images, outChannels: inChannels, inChannels: outChannels, outHeight: height, outWidth: width } = g;
+  const shape = [images, outChannels, 2 * height, 2 * width];
+  if (sizeOf(shape) === 0) return empty(shape);
+  const aPanels = packFilterTaps(weight, g);
+  const out = empty(shape);
+  const n = height * width;
+  forChunks(g, (first, count) => {
+    const bPanels = packColumns({
+      address: dOut.address + 4 * first * inChannels * n,
+      batches: count,
+      lines: n,
+      depth: inChannels,
+      batchStride: inChannels * n,
+      lineStride: 1,
+      kStride: n,
+    });
+    const units = count * Math.ceil(n / 8);
+    const tiles = scratch(Math.ceil(units / GRAIN) * outChannels * 128);
+    // biome-ignore format: the kernel's argument list
+    launch(
+      "upsample2x2", units, GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? 0, Number(relu),
+      out.address + 4 * first * outChannels * 4 * n, height, width, tiles, GRAIN,
+    );
+  });
+  return out;
+}
+
+/**
+ * The matrix product for 2x2 kernels of stride 2, whose taps do not overlap: see assembly/conv/upsample.ts.
+ */
+export const upsample: ConvPasses = {
+  ...gemm,
+  supports,
+  gradInput: (dOut, weight, g) => interleavedGradInput(dOut, weight, null, g, false),
+};

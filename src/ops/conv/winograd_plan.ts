@@ -1,0 +1,146 @@
+import { withFrame } from "../../runtime/frame.ts";
+import { getNumThreads } from "../../runtime/parallel/pool.ts";
+import { scratch } from "../core/array.ts";
+import type { Conv2dGeometry } from "./geometry.ts";
+
+/** Sizes of Winograd's F(4x4, 3x3): what winograd.ts and winograd_shallow.ts share. */
+
+/** Elements of a transformed tile, 6x6; the products of each are a matrix product of their own. */
+export const POSITIONS = 36;
+/** Units that a thread takes at a time. */
+export const GRAIN = 4;
+/** The same in panels of 8 tiles or channels. */
+export const PANEL_GRAIN = 1;
+/** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
+const CHUNK_TILES = 64;
+/**
+ * The same for the gradient of the weight, whose products are added to those of the chunk before: fewer,
+ * larger chunks.
+ */
+const GRAD_CHUNK_TILES = 128;
+/**
+ * Filters per thread whose kernels, products and gradients are computed together: they stay in its L2 cache,
+ * beside a chunk's patches.
+ */
+const FILTER_BLOCK = 32;
+/**
+ * Matrices of successive positions lie this much further apart than they need, so that they do not fall on
+ * the same cache sets.
+ */
+const STAGGER = 64;
+/**
+ * Bytes of scratch a call of a transform takes: the most is OUTPUT_WORK in assembly/conv/winograd/output.ts.
+ */
+const WORK_BYTES = 40 * 16;
+
+/**
+ * 3x3 kernels of stride 1 in one group. The gradient of the input has padding 2 - padding, so this is at most
+ * 2.
+ */
+export function isUnitStride3x3(g: Conv2dGeometry): boolean {
+  const unit = g.kernel[0] === 3 && g.kernel[1] === 3 && g.groups === 1 && Math.max(...g.stride, ...g.dilation) === 1;
+  return unit && Math.max(...g.padding) <= 2 && g.outHeight > 0 && g.outWidth > 0;
+}
+
+/** Scratch for a transform that is launched over `units`. */
+export function workFor(units: number, grain = GRAIN): number {
+  return scratch(Math.ceil(units / grain) * WORK_BYTES);
+}
+
+/** A matrix for each position, `step` bytes apart. */
+export interface Matrices {
+  readonly address: number;
+  readonly step: number;
+}
+
+/** Bytes from one matrix to the next, for matrices of `bytes` each. */
+export function stepFor(bytes: number): number {
+  return bytes + STAGGER;
+}
+
+/** Scratch for matrices of `bytes` each. */
+export function allocateMatrices(bytes: number): Matrices {
+  const step = stepFor(bytes);
+  return { address: scratch(POSITIONS * step), step };
+}
+
+/**
+ * The sizes of one pass: a 3x3 convolution from `channels` channels to [images, filters, outHeight,
+ * outWidth].
+ */
+interface PassSizes {
+  images: number;
+  channels: number;
+  filters: number;
+  outHeight: number;
+  outWidth: number;
+  /** Zeros above and to the left of the input. */
+  padding: readonly [number, number];
+}
+
+/**
+ * One pass cut into tiles of 4x4 outputs, chunks of images and blocks of filters. Results do not depend on
+ * the chunks and blocks.
+ */
+export class WinogradPlan {
+  readonly sizes: PassSizes;
+  readonly tilesY: number;
+  readonly tilesX: number;
+  /** Images of a chunk. */
+  readonly chunk: number;
+  /** Filters of a block. */
+  readonly block: number;
+
+  static forForward(g: Conv2dGeometry): WinogradPlan {
+    const { images, inChannels: channels, outChannels: filters, outHeight, outWidth, padding } = g;
+    return new WinogradPlan({ images, channels, filters, outHeight, outWidth, padding }, CHUNK_TILES);
+  }
+
+  /** The convolution from dOut to dx, whose padding is what is left of 2. */
+  static forGradInput(g: Conv2dGeometry): WinogradPlan {
+    const { images, outChannels: channels, inChannels: filters, height: outHeight, width: outWidth } = g;
+    const padding = [2 - g.padding[0], 2 - g.padding[1]] as const;
+    return new WinogradPlan({ images, channels, filters, outHeight, outWidth, padding }, CHUNK_TILES);
+  }
+
+  static forGradWeight(g: Conv2dGeometry): WinogradPlan {
+    return new WinogradPlan(WinogradPlan.forForward(g).sizes, GRAD_CHUNK_TILES);
+  }
+
+  private constructor(sizes: PassSizes, chunkTiles: number) {
+    this.sizes = sizes;
+    this.tilesY = Math.ceil(sizes.outHeight / 4);
+    this.tilesX = Math.ceil(sizes.outWidth / 4);
+    this.chunk = Math.max(1, Math.floor(chunkTiles / (this.tilesY * this.tilesX)));
+    this.block = Math.min(sizes.filters, FILTER_BLOCK * getNumThreads());
+  }
+
+  tilesOf(images: number): number {
+    return images * this.tilesY * this.tilesX;
+  }
+
+  /** Rows and columns that the tiles of an image read: 2 more than they cover. */
+  get paddedHeight(): number {
+    return 4 * this.tilesY + 2;
+  }
+
+  get paddedWidth(): number {
+    return 4 * this.tilesX + 2;
+  }
+
+  forChunks(body: (first: number, images: number) => void): void {
+    forParts(this.sizes.images, this.chunk, body);
+  }
+
+  forBlocks(body: (first: number, filters: number) => void): void {
+    forParts(this.sizes.filters, this.block, body);
+  }
+}
+
+/**
+ * Calls `body` for each part of `total`, `most` at a time: the next one's scratch lies where this one's was,
+ * in the caches.
+ */
+function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
+  for (let first = 0; first < total; first += most) withFrame(() => body(first, Math.min(most, total - first)));
+}
