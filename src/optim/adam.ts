@@ -59,9 +59,9 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
       return {
         param: param.array,
         grad: (param.grad as Tensor).array,
-        mean: this.stateTensor(state, "exp_avg", param).array,
-        square: this.stateTensor(state, "exp_avg_sq", param).array,
-        maxSquare: amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null,
+        expAvg: this.stateTensor(state, "exp_avg", param).array,
+        expAvgSq: this.stateTensor(state, "exp_avg_sq", param).array,
+        maxExpAvgSq: amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null,
         stepSize: scales.stepSize,
         correction: scales.correction,
       };

@@ -66,10 +66,10 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
 
   #update(param: Tensor, grad: Tensor, group: ParamGroup<RMSpropOptions>): void {
     const state = this.stateOf(param);
-    const square = this.stateTensor(state, "square_avg", param).array;
-    const mean = group.centered ? this.stateTensor(state, "grad_avg", param).array : null;
+    const squareAvg = this.stateTensor(state, "square_avg", param).array;
+    const gradAvg = group.centered ? this.stateTensor(state, "grad_avg", param).array : null;
     const momentumBuffer = group.momentum > 0 ? this.stateTensor(state, "momentum_buffer", param).array : null;
-    rmspropStep({ param: param.array, grad: grad.array, square, mean, momentumBuffer }, group);
+    rmspropStep({ param: param.array, grad: grad.array, squareAvg, gradAvg, momentumBuffer }, group);
     state.step = ((state.step as number | undefined) ?? 0) + 1;
   }
 }

@@ -3,27 +3,35 @@ import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 
-/** A parameter and its gradient: float32 and of one shape, as a tensor's `grad` is. State has that shape, too. */
+/**
+ * A parameter and its gradient: float32 and of one shape, as a tensor's `grad` is. State has that shape, too.
+ */
 interface Update {
   param: NDArray;
   grad: NDArray;
 }
 
-/** Tells the graph and the caches of packed weights that arrays are written to: before it happens, for it may happen by halves. */
+/**
+ * Increments the versions of arrays that are about to be written, so that autograd and the caches of packed
+ * weights notice. This comes before the launch: a kernel that fails may leave the arrays half written.
+ */
 function changing(...arrays: (NDArray | null)[]): void {
   for (const array of arrays) if (array) array.block.version++;
 }
 
-/** `buffer = momentum · buffer + gradScale · d; p -= lr · buffer` (see the kernel); without momentum there is no buffer. */
+/**
+ * `buffer = momentum · buffer + gradScale · d; p -= lr · buffer` (see the kernel); without momentum there is
+ * no buffer.
+ */
 export function sgdStep(
   update: Update & { momentumBuffer: NDArray | null },
   o: { lr: number; momentum: number; gradScale: number; nesterov: boolean; weightDecay: number },
 ): void {
-  const { param, grad, momentumBuffer: buffer } = update;
-  changing(param, buffer);
+  const { param, grad, momentumBuffer } = update;
+  changing(param, momentumBuffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, buffer?.address ?? NULL,
+    "sgdStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, momentumBuffer?.address ?? NULL,
     o.lr, o.momentum, o.gradScale, Number(o.nesterov), o.weightDecay,
   );
 }
@@ -32,15 +40,18 @@ export function sgdStep(
 const ADAM_CHUNK = 4096;
 
 export interface AdamUpdate extends Update {
-  mean: NDArray;
-  square: NDArray;
-  maxSquare: NDArray | null;
+  expAvg: NDArray;
+  expAvgSq: NDArray;
+  maxExpAvgSq: NDArray | null;
   /** lr / (1 - beta1^t) and 1 / sqrt(1 - beta2^t). */
   stepSize: number;
   correction: number;
 }
 
-/** One step of Adam for all parameters of a group: `weightDecay` enters the gradient, `shrink` scales the parameter (AdamW). */
+/**
+ * One step of Adam for all parameters of a group: `weightDecay` enters the gradient, `shrink` scales the
+ * parameter (AdamW).
+ */
 export function adamStep(
   updates: readonly AdamUpdate[],
   o: { beta1: number; beta2: number; eps: number; weightDecay: number; shrink: number },
@@ -48,11 +59,12 @@ export function adamStep(
   let units = 0;
   const rows: number[] = [];
   const scales: number[] = [];
-  for (const { param, grad, mean, square, maxSquare, stepSize, correction } of updates) {
+  for (const { param, grad, expAvg, expAvgSq, maxExpAvgSq, stepSize, correction } of updates) {
     units += Math.ceil(param.size / ADAM_CHUNK);
-    rows.push(param.address, grad.address, mean.address, square.address, maxSquare?.address ?? NULL, param.size, units);
+    const max = maxExpAvgSq?.address ?? NULL;
+    rows.push(param.address, grad.address, expAvg.address, expAvgSq.address, max, param.size, units);
     scales.push(stepSize, correction);
-    changing(param, mean, square, maxSquare);
+    changing(param, expAvg, expAvgSq, maxExpAvgSq);
   }
   withFrame(() => {
     // biome-ignore format: the kernel's argument list
@@ -65,14 +77,15 @@ export function adamStep(
 
 /** One step of RMSprop, with a mean gradient (centered) and a momentum buffer where given. */
 export function rmspropStep(
-  update: Update & { square: NDArray; mean: NDArray | null; momentumBuffer: NDArray | null },
+  update: Update & { squareAvg: NDArray; gradAvg: NDArray | null; momentumBuffer: NDArray | null },
   o: { lr: number; alpha: number; eps: number; momentum: number; weightDecay: number },
 ): void {
-  const { param, grad, square, mean, momentumBuffer: buffer } = update;
-  changing(param, square, mean, buffer);
+  const { param, grad, squareAvg, gradAvg, momentumBuffer } = update;
+  changing(param, squareAvg, gradAvg, momentumBuffer);
   // biome-ignore format: the kernel's argument list
   launch(
-    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, square.address, mean?.address ?? NULL, buffer?.address ?? NULL,
+    "rmspropStep", param.size, ELEMENTWISE_GRAIN, param.address, grad.address, squareAvg.address,
+    gradAvg?.address ?? NULL, momentumBuffer?.address ?? NULL,
     o.lr, o.alpha, 1 - o.alpha, o.eps, o.momentum, o.weightDecay,
   );
 }
