@@ -26,11 +26,14 @@ export interface TraceEntry {
   readonly operation: string;
   /** Null outside of operations. */
   readonly pass: "forward" | "backward" | null;
-  /** Arrays and numbers; null for an input that was left out. Of a backward pass: the gradient of the output. */
+  /** Arrays and numbers; null for an input that was left out. Of a backward pass: the output's gradient. */
   readonly inputs: readonly (TracedArray | number | null)[];
-  /** The results. Of a backward pass: a gradient for each input, null where none was needed. Empty if the operation threw. */
+  /**
+   * The results. Of a backward pass: a gradient for each input, null where none was needed. Empty if the
+   * operation threw.
+   */
   readonly outputs: readonly (TracedArray | null)[];
-  /** How it was computed, where the operation chooses: "winograd", "packed" … One for each choice, without repetition. */
+  /** How it was computed, where the operation has a choice: "winograd", "packed". Each name once. */
   readonly algorithms: readonly string[];
   /** In the order in which they ran. */
   readonly kernels: readonly TracedKernel[];
@@ -142,7 +145,7 @@ function sketch(x: NDArray | null): TracedArray | null {
   return x && { shape: [...x.shape], dtype: x.dtype };
 }
 
-/** Begins to record; what it returns ends that, and gives the entries in between. Several recordings may overlap. */
+/** Begins to record. The returned function ends that and gives the entries. Recordings may overlap. */
 export function record(): () => TraceEntry[] {
   settle(); // whose time is not ours
   traces++;
