@@ -20,7 +20,7 @@ export interface StepRow {
 const BATCHES = [4, 64];
 
 /**
- * In its own process, so that V8 has compiled nothing for another suite, and on one thread, as its table says.
+ * In its own process, so that V8 has compiled nothing for another suite, and on one thread.
  */
 function measure(batch: number, { rounds, time }: Context): StepRow {
   const args = [batch, rounds, 2 * time].map(String);

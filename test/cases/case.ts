@@ -30,6 +30,16 @@ export interface OpCase {
   inputs: InputSpec[];
   run(...inputs: Tensor[]): Tensor;
   reference(...inputs: Ref[]): Ref;
+  /**
+   * Multiplications and additions of the forward pass, where these are what takes the time. The gradients
+   * of the first two inputs take as many each.
+   */
+  flops?: number;
+  /**
+   * Inputs whose first dimension is the result's, position by position: then a large case can be checked at
+   * some positions only.
+   */
+  batched?: readonly number[];
   /** Largest |difference| / max(1, |expected|) of the result. Default 2e-6. */
   tolerance?: number;
   /** The same for gradients. Default 2e-5. */

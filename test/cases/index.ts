@@ -1,14 +1,22 @@
 import type { OpCase } from "./case.ts";
-import { conv2dCases, convTranspose2dCases, fusedConvCases } from "./conv/conv2d.ts";
-import { binaryCases } from "./elementwise/binary.ts";
-import { unaryCases } from "./elementwise/unary.ts";
+import {
+  conv2dCases,
+  convTranspose2dCases,
+  fusedConvCases,
+  largeConvCases,
+  largeConvTransposeCases,
+} from "./conv/conv2d.ts";
+import { binaryCases, largeBinaryCases } from "./elementwise/binary.ts";
+import { castCases } from "./elementwise/cast.ts";
+import { largeUnaryCases, unaryCases } from "./elementwise/unary.ts";
 import { augmentCases } from "./image/augment.ts";
 import { gatherImagesCases, maskCases, normalizeCases } from "./image/images.ts";
 import { interpolateCases } from "./image/interpolate.ts";
 import { crossEntropyCases } from "./loss/cross_entropy.ts";
 import { pairLossCases } from "./loss/pairwise.ts";
-import { softmaxCases } from "./loss/softmax.ts";
+import { largeSoftmaxCases, softmaxCases } from "./loss/softmax.ts";
 import { linearCases, matmulCases } from "./matmul/matmul.ts";
+import { largeMatmulCases } from "./matmul/product.ts";
 import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./movement/indexing.ts";
 import { catCases, padCases, stackCases } from "./movement/join.ts";
 import {
@@ -20,47 +28,58 @@ import {
   sliceCases,
   triangleCases,
 } from "./movement/view.ts";
-import { normCases } from "./norm/norm.ts";
-import { adaptiveAvgPool2dCases, avgPool2dCases, maxPool2dCases } from "./pool/pool2d.ts";
-import { extremumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
+import { largeNormCases, normCases } from "./norm/norm.ts";
+import { adaptiveAvgPool2dCases, avgPool2dCases, largePoolCases, maxPool2dCases } from "./pool/pool2d.ts";
+import { dropoutCases } from "./random/dropout.ts";
+import { extremumCases, largeSumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
+
+/** The cases of every op, by family and op. */
+export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
+  conv: { conv2d: conv2dCases, fusedConv: fusedConvCases, convTranspose2d: convTranspose2dCases },
+  elementwise: { ...binaryCases, ...unaryCases, cast: castCases },
+  image: {
+    augment: augmentCases,
+    gatherImages: gatherImagesCases,
+    interpolate: interpolateCases,
+    masks: maskCases,
+    normalize: normalizeCases,
+  },
+  loss: { crossEntropy: crossEntropyCases, pairLoss: pairLossCases, softmax: softmaxCases },
+  matmul: { linear: linearCases, matmul: matmulCases },
+  movement: {
+    cat: catCases,
+    embedding: embeddingCases,
+    expand: expandCases,
+    flip: flipCases,
+    gather: gatherCases,
+    indexSelect: indexSelectCases,
+    maskedFill: maskedFillCases,
+    oneHot: oneHotCases,
+    pad: padCases,
+    permute: permuteCases,
+    reshape: reshapeCases,
+    slice: sliceCases,
+    stack: stackCases,
+    triangle: triangleCases,
+  },
+  norm: { norm: normCases },
+  pool: { adaptiveAvgPool2d: adaptiveAvgPool2dCases, avgPool2d: avgPool2dCases, maxPool2d: maxPool2dCases },
+  random: { dropout: dropoutCases },
+  reduce: { extremum: extremumCases, mean: meanCases, sum: sumCases, variance: varianceCases },
+};
+
+/** Larger sizes of some: what the perf mode times besides, and checks at some positions only. */
+export const largeCases: Record<string, OpCase[]> = {
+  conv2d: largeConvCases,
+  convTranspose2d: largeConvTransposeCases,
+  matmul: largeMatmulCases,
+  norm: largeNormCases,
+  softmax: largeSoftmaxCases,
+  sum: largeSumCases,
+  ...largeBinaryCases,
+  ...largeUnaryCases,
+  ...largePoolCases,
+};
 
 /** Every op's cases. */
-export const allCases: Record<string, OpCase[]> = {
-  extremum: extremumCases,
-  norm: normCases,
-  variance: varianceCases,
-  crossEntropy: crossEntropyCases,
-  softmax: softmaxCases,
-  ...binaryCases,
-  ...unaryCases,
-  maxPool2d: maxPool2dCases,
-  avgPool2d: avgPool2dCases,
-  adaptiveAvgPool2d: adaptiveAvgPool2dCases,
-  interpolate: interpolateCases,
-  mean: meanCases,
-  conv2d: conv2dCases,
-  fusedConv: fusedConvCases,
-  convTranspose2d: convTranspose2dCases,
-  linear: linearCases,
-  matmul: matmulCases,
-  pairLoss: pairLossCases,
-  sum: sumCases,
-  augment: augmentCases,
-  gatherImages: gatherImagesCases,
-  normalize: normalizeCases,
-  masks: maskCases,
-  reshape: reshapeCases,
-  permute: permuteCases,
-  slice: sliceCases,
-  flip: flipCases,
-  expand: expandCases,
-  triangle: triangleCases,
-  maskedFill: maskedFillCases,
-  cat: catCases,
-  stack: stackCases,
-  pad: padCases,
-  indexSelect: indexSelectCases,
-  gather: gatherCases,
-  embedding: embeddingCases,
-  oneHot: oneHotCases,
-};
+export const allCases: Record<string, OpCase[]> = Object.assign({}, ...Object.values(casesByFamily));

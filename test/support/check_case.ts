@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import { type Tensor, tensor } from "wasmgrad";
 import type { InputSpec, OpCase, Ref } from "../cases/case.ts";
 import { expectClose } from "./compare.ts";
@@ -49,17 +48,28 @@ function numericGradient(
   });
 }
 
+/** What a case runs on: the inputs of its reference, and the same as tensors. */
+export interface CaseInputs {
+  refs: Ref[];
+  tensors: Tensor[];
+}
+
+/** Draws the inputs of a case: the same ones at every call. */
+export function drawInputs(testCase: OpCase, random = testRandom(7)): CaseInputs {
+  const refs = testCase.inputs.map((spec) => draw(spec, random));
+  return { refs, tensors: testCase.inputs.map((spec, i) => toTensor(spec, refs[i])) };
+}
+
 /**
  * Compares an op with its float64 reference: the result, and each gradient, in at most `most` elements, with
  * central differences of the reference.
  */
 export function checkCase(testCase: OpCase, most = Infinity): void {
   const random = testRandom(7);
-  const inputs = testCase.inputs.map((spec) => draw(spec, random));
-  const tensors = testCase.inputs.map((spec, i) => toTensor(spec, inputs[i]));
-  const expected = testCase.reference(...inputs);
+  const { refs, tensors } = drawInputs(testCase, random);
+  const expected = testCase.reference(...refs);
   const result = testCase.run(...tensors);
-  expect([...result.shape]).toEqual(expected.shape);
+  expectShape(result.shape, expected.shape);
   expectClose("result", result.data(), expected.data, testCase.tolerance ?? 2e-6);
   if (!result.requiresGrad) return;
   const weights = Float64Array.from(expected.data, () => Math.fround(random() * 2 - 1));
@@ -71,8 +81,41 @@ export function checkCase(testCase: OpCase, most = Infinity): void {
     expectClose(
       `gradient of input ${k}`,
       elements.map((i) => gradient[i]),
-      numericGradient(testCase, inputs, k, weights, elements),
+      numericGradient(testCase, refs, k, weights, elements),
       testCase.gradTolerance ?? 2e-5,
     );
   });
+}
+
+/**
+ * Compares the result of a large case, whose reference would take long, with its reference: at the first
+ * position of the first dimension, one in the middle and the last, or all of it.
+ */
+export function checkSome(testCase: OpCase, { refs, tensors }: CaseInputs): void {
+  const { batched, tolerance = 2e-6 } = testCase;
+  const result = testCase.run(...tensors);
+  const values = result.data();
+  if (!batched) {
+    const expected = testCase.reference(...refs);
+    expectShape(result.shape, expected.shape);
+    expectClose("result", values, expected.data, tolerance);
+    return;
+  }
+  const [positions] = result.shape;
+  const size = values.length / positions;
+  for (const at of [0, positions >> 1, positions - 1]) {
+    const expected = testCase.reference(...refs.map((ref, i) => (batched.includes(i) ? positionOf(ref, at) : ref)));
+    expectShape([1, ...result.shape.slice(1)], expected.shape);
+    expectClose(`result at ${at}`, values.subarray(at * size, (at + 1) * size), expected.data, tolerance);
+  }
+}
+
+/** One position of the first dimension. */
+function positionOf({ shape, data }: Ref, at: number): Ref {
+  const size = data.length / shape[0];
+  return { shape: [1, ...shape.slice(1)], data: data.subarray(at * size, (at + 1) * size) };
+}
+
+function expectShape(actual: readonly number[], expected: readonly number[]): void {
+  if (actual.join() !== expected.join()) throw new Error(`result: expected shape [${expected}], got [${actual}]`);
 }

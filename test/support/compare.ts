@@ -1,8 +1,6 @@
-import { expect } from "vitest";
-
 /**
- * Fails with the position of the worst element when one is further than
- * `tolerance` * max(1, |expected|) from what is expected.
+ * Fails with the position of the worst element when one is further than `tolerance` * max(1, |expected|)
+ * from what is expected. Plain errors, since the benchmark checks its cases by this too.
  */
 export function expectClose(
   what: string,
@@ -10,7 +8,9 @@ export function expectClose(
   expected: ArrayLike<number>,
   tolerance: number,
 ): void {
-  expect(actual.length, `${what}: number of elements`).toBe(expected.length);
+  if (actual.length !== expected.length) {
+    throw new Error(`${what}: expected ${expected.length} elements, got ${actual.length}`);
+  }
   let worst = 0;
   let where = 0;
   for (let i = 0; i < expected.length; i++) {
@@ -21,7 +21,10 @@ export function expectClose(
       where = i;
     }
   }
-  expect(worst, `${what}: element ${where} is ${actual[where]}, expected ${expected[where]}`).toBeLessThanOrEqual(
-    tolerance,
-  );
+  if (!(worst <= tolerance)) {
+    throw new Error(
+      `${what}: element ${where} is ${actual[where]}, expected ${expected[where]}: ` +
+        `the error is ${worst}, allowed ${tolerance}`,
+    );
+  }
 }

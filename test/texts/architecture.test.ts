@@ -132,7 +132,6 @@ const FAMILIES = [
 /** Families without case tables, and where their tests are. */
 const WITHOUT_CASES: Record<string, string> = {
   optim: "test/unit/optim, test/unit/nn/clip.test.ts",
-  random: "test/unit/ops/random.test.ts",
 };
 
 describe("families", () => {

@@ -172,6 +172,16 @@ function forcing<T>(algorithm: ConvAlgorithmName | undefined, run: () => T): T {
   }
 }
 
+/** Each tap of each filter once per output pixel; in a transposed convolution, once per input pixel. */
+function flopsOf(c: ConvCase, op: "conv2d" | "convTranspose2d"): number {
+  const { x, filters, kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = c;
+  const [n, channels, ...lengths] = x;
+  const outLength = (length: number, i: number) =>
+    Math.floor((length + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1;
+  const [height, width] = op === "conv2d" ? lengths.map(outLength) : lengths;
+  return (2 * n * channels * filters * kernel[0] * kernel[1] * height * width) / groups;
+}
+
 function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: ConvAlgorithmName): OpCase[] {
   return list.map((c) => {
     const { x, filters, kernel, bias, ...options } = c;
@@ -187,6 +197,7 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
       // sum. It goes with the terms, and where many are added single sums come out small
       tolerance: algorithm === "winograd" || algorithm === "shallow" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
       gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
+      flops: flopsOf(c, op),
     };
   });
 }
@@ -295,3 +306,18 @@ export const conv2dCases = [
   ...table(depthwise, "conv2d", "gemm"),
 ];
 export const convTranspose2dCases = table(transposed, "convTranspose2d");
+
+/** Sizes to be timed: each algorithm, on layers as they are. */
+export const largeConvCases: OpCase[] = table(
+  [
+    { x: [4, 3, 32, 32], filters: 64, kernel: [3, 3], padding: [1, 1], bias: true },
+    { x: [4, 64, 16, 16], filters: 128, kernel: [3, 3], padding: [1, 1], bias: true },
+    { x: [4, 64, 16, 16], filters: 64, kernel: [1, 1] },
+    { x: [4, 64, 32, 32], filters: 64, kernel: [3, 3], padding: [1, 1], groups: 64 },
+  ],
+  "conv2d",
+).map((testCase) => ({ ...testCase, tolerance: 4e-4, batched: [0] }));
+export const largeConvTransposeCases: OpCase[] = table(
+  [{ x: [4, 128, 8, 8], filters: 64, kernel: [2, 2], stride: [2, 2], bias: true }],
+  "convTranspose2d",
+).map((testCase) => ({ ...testCase, tolerance: 4e-5, batched: [0] }));

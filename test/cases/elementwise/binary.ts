@@ -217,3 +217,14 @@ export const binaryCases: Record<string, OpCase[]> = {
     },
   ],
 };
+
+/** Sizes to be timed. */
+export const largeBinaryCases: Record<string, OpCase[]> = {
+  add: [4, 64].map((batch) => ({
+    name: `add [${batch},64,32,32]`,
+    inputs: [{ shape: [batch, 64, 32, 32] }, { shape: [batch, 64, 32, 32] }],
+    run: (a, b) => a.add(b),
+    reference: (a, b) => broadcast((x, y) => x + y, a, b),
+    batched: [0, 1],
+  })),
+};

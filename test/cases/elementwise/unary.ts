@@ -10,8 +10,9 @@ function table(
   run: (x: Tensor) => Tensor,
   f: (x: number) => number,
   input: Partial<InputSpec> = { low: -4, high: 4 },
+  shapes = SHAPES,
 ): OpCase[] {
-  return SHAPES.map((shape) => ({
+  return shapes.map((shape) => ({
     name: `${op} [${shape}]`,
     inputs: [{ shape, ...input }],
     run: (x) => run(x),
@@ -21,6 +22,7 @@ function table(
 
 const positive = { low: 0.3, high: 5 };
 
+const relu = (x: number) => Math.max(x, 0);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /**
@@ -70,11 +72,7 @@ export const unaryCases: Record<string, OpCase[]> = {
   sin: table("sin", (x) => x.sin(), Math.sin),
   cos: table("cos", (x) => x.cos(), Math.cos),
   erf: table("erf", (x) => x.erf(), erf, { low: -3, high: 3 }),
-  relu: table(
-    "relu",
-    (x) => x.relu(),
-    (v) => Math.max(v, 0),
-  ),
+  relu: table("relu", (x) => x.relu(), relu),
   sigmoid: table("sigmoid", (x) => x.sigmoid(), sigmoid),
   tanh: table("tanh", (x) => x.tanh(), Math.tanh),
   silu: table(
@@ -158,4 +156,17 @@ export const unaryCases: Record<string, OpCase[]> = {
   ceil: table("ceil", (x) => x.ceil(), Math.ceil),
   round: table("round", (x) => x.round(), Math.round),
   sign: table("sign", (x) => x.sign(), Math.sign),
+};
+
+const large = (cases: OpCase[]) => cases.map((testCase) => ({ ...testCase, batched: [0] }));
+
+/** Sizes to be timed. */
+export const largeUnaryCases: Record<string, OpCase[]> = {
+  relu: large(
+    table("relu", (x) => x.relu(), relu, {}, [
+      [4, 64, 32, 32],
+      [64, 64, 32, 32],
+    ]),
+  ),
+  sigmoid: large(table("sigmoid", (x) => x.sigmoid(), sigmoid, {}, [[64, 3, 32, 32]])),
 };

@@ -32,8 +32,11 @@ export function referenceLogSoftmax(x: Ref, dim: number): Ref {
 }
 
 /** All cases of softmax and its logarithm, run by `run`. */
-export function softmaxCasesBy(run: (x: Tensor, options: { dim: number; log: boolean }) => Tensor): OpCase[] {
-  return shapes.flatMap(([shape, dim]) => [
+export function softmaxCasesBy(
+  run: (x: Tensor, options: { dim: number; log: boolean }) => Tensor,
+  list = shapes,
+): OpCase[] {
+  return list.flatMap(([shape, dim]) => [
     {
       name: `softmax [${shape}] dim ${dim}`,
       inputs: [{ shape, low: -5, high: 5 }],
@@ -52,4 +55,12 @@ export function softmaxCasesBy(run: (x: Tensor, options: { dim: number; log: boo
   ]);
 }
 
-export const softmaxCases = softmaxCasesBy((x, { dim, log }) => (log ? F.logSoftmax(x, dim) : F.softmax(x, dim)));
+const run = (x: Tensor, { dim, log }: { dim: number; log: boolean }) =>
+  log ? F.logSoftmax(x, dim) : F.softmax(x, dim);
+
+export const softmaxCases = softmaxCasesBy(run);
+
+/** Sizes to be timed. */
+export const largeSoftmaxCases: OpCase[] = softmaxCasesBy(run, [[[8192, 512], 1]])
+  .slice(0, 1)
+  .map((testCase) => ({ ...testCase, name: "softmax [8192,512]", batched: [0] }));

@@ -1,41 +1,9 @@
 import { nn } from "wasmgrad";
 import { forcePacking } from "../../../src/ops/matmul/skinny.ts";
-import { at, build, type OpCase, type Ref } from "../case.ts";
+import { at, build, type OpCase } from "../case.ts";
+import { matmulCase } from "./product.ts";
 
 const { functional: F } = nn;
-
-/** torch.matmul for two operands of at least two dimensions, stacks broadcast. */
-function reference(a: Ref, b: Ref): Ref {
-  const rank = Math.max(a.shape.length, b.shape.length);
-  const pad = (x: Ref) => [...new Array(rank - x.shape.length).fill(1), ...x.shape];
-  const [as, bs] = [pad(a), pad(b)];
-  const depth = as[rank - 1];
-  const shape = as.map((length, d) =>
-    d < rank - 2 ? (length === 1 ? bs[d] : length) : d === rank - 2 ? length : bs[d],
-  );
-  const clip = (stack: number[], s: number[]) => stack.map((i, d) => (s[d] === 1 ? 0 : i));
-  const [a4, b4] = [
-    { shape: as, data: a.data },
-    { shape: bs, data: b.data },
-  ];
-  return build(shape, (...index) => {
-    const stack = index.slice(0, -2);
-    const [i, j] = index.slice(-2);
-    let sum = 0;
-    for (let k = 0; k < depth; k++) sum += at(a4, ...clip(stack, as), i, k) * at(b4, ...clip(stack, bs), k, j);
-    return sum;
-  });
-}
-
-function withVectors(a: Ref, b: Ref): Ref {
-  const left = a.shape.length === 1 ? { shape: [1, ...a.shape], data: a.data } : a;
-  const right = b.shape.length === 1 ? { shape: [...b.shape, 1], data: b.data } : b;
-  const out = reference(left, right);
-  let shape = out.shape;
-  if (b.shape.length === 1) shape = shape.slice(0, -1);
-  if (a.shape.length === 1) shape = shape.filter((_, d) => d !== shape.length - (b.shape.length === 1 ? 1 : 2));
-  return { shape, data: out.data };
-}
 
 const pairs: [number[], number[]][] = [
   [
@@ -155,13 +123,7 @@ function forcing<T>(packed: boolean, run: () => T): T {
 
 /** All cases of a matrix product, run by `run`. */
 export function matmulCasesBy(run: OpCase["run"], by = ""): OpCase[] {
-  return pairs.map(([a, b]) => ({
-    name: `matmul [${a}] x [${b}]${by}`,
-    inputs: [{ shape: a }, { shape: b }],
-    run,
-    reference: withVectors,
-    tolerance: 1e-5,
-  }));
+  return pairs.map(([a, b]) => matmulCase(a, b, run, by));
 }
 
 export const matmulCases: OpCase[] = [false, true].flatMap((packed) =>
@@ -197,5 +159,6 @@ export const linearCases: OpCase[] = [false, true].flatMap((packed) =>
           return sum;
         }),
       tolerance: 1e-5,
+      flops: 2 * x.reduce<number>((size, length) => size * length, out),
     })),
 );

@@ -1,4 +1,4 @@
-import { nn, type Tensor } from "wasmgrad";
+import { nn } from "wasmgrad";
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
 function selecting(shape: number[], dim: number, values: number[]): OpCase {
@@ -67,13 +67,19 @@ export const embeddingCases: OpCase[] = [
   embedding(4, 3, [0, 2], []),
 ];
 
+function oneHot(values: number[], classes?: number): OpCase {
+  const columns = classes ?? Math.max(...values) + 1;
+  return {
+    name: `oneHot of ${values.length}${classes === undefined ? "" : ` in ${classes}`}`,
+    inputs: [{ shape: [values.length], dtype: "int32", values }],
+    run: (index) => nn.functional.oneHot(index, classes),
+    reference: (index) => build([values.length, columns], (i, c) => (index.data[i] === c ? 1 : 0)),
+  };
+}
+
 export const oneHotCases: OpCase[] = [
-  [3, 3],
-  [3, 5],
-  [0, 2],
-].map(([count, classes]) => ({
-  name: `oneHot of ${count} in ${classes}`,
-  inputs: [{ shape: [count], dtype: "int32" as const, low: 0, high: 3 }],
-  run: (index: Tensor) => nn.functional.oneHot(index, classes),
-  reference: (index: Ref) => build([count, classes], (i, c) => (index.data[i] === c ? 1 : 0)),
-}));
+  oneHot([2, 0, 1], 3),
+  oneHot([0, 2, 2], 5),
+  oneHot([], 2),
+  oneHot([1, 3, 0, 3, 2, 0]), // as many classes as the largest index asks for
+];

@@ -111,19 +111,26 @@ const normalizeLines: { shape: number[]; p?: number; dim?: number; eps?: number 
   { shape: [0, 3] },
 ];
 
+function layerNormCases([shape, last]: [shape: number[], last: number]): OpCase[] {
+  const normalized = shape.slice(shape.length - last);
+  const size = product(normalized);
+  return affineCases(
+    `layerNorm [${shape}] over [${normalized}]`,
+    shape,
+    normalized,
+    (x, options) => F.layerNorm(x, normalized, options),
+    (i) => Math.floor(i / size),
+    (i) => i % size,
+  );
+}
+
+/** Sizes to be timed. */
+export const largeNormCases: OpCase[] = layerNormCases([[8192, 512], 1])
+  .slice(-1)
+  .map((testCase) => ({ ...testCase, name: "layerNorm [8192,512]", batched: [0] }));
+
 export const normCases: OpCase[] = [
-  ...layerNormLines.flatMap(([shape, last]) => {
-    const normalized = shape.slice(shape.length - last);
-    const size = product(normalized);
-    return affineCases(
-      `layerNorm [${shape}] over [${normalized}]`,
-      shape,
-      normalized,
-      (x, options) => F.layerNorm(x, normalized, options),
-      (i) => Math.floor(i / size),
-      (i) => i % size,
-    );
-  }),
+  ...layerNormLines.flatMap(layerNormCases),
   ...channelShapes.flatMap((shape) => {
     const [, channels, ...rest] = shape;
     const inner = product(rest);

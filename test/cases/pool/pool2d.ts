@@ -81,8 +81,8 @@ const name = ({ shape, kernel, ...rest }: Window) => `[${shape}] kernel ${kernel
 export type RunPool = (x: Tensor, options: Omit<Window, "shape">) => Tensor;
 
 /** All cases of max pooling, run by `run`. */
-export function maxPool2dCasesBy(run: RunPool): OpCase[] {
-  return [...windows, ...dilated].map(({ shape, ...w }) => ({
+export function maxPool2dCasesBy(run: RunPool, list = [...windows, ...dilated]): OpCase[] {
+  return list.map(({ shape, ...w }) => ({
     name: name({ shape, ...w }),
     // central differences need the values of a window to be further apart than their step
     inputs: [{ shape, values: distinct(shape) }],
@@ -91,7 +91,8 @@ export function maxPool2dCasesBy(run: RunPool): OpCase[] {
   }));
 }
 
-export const maxPool2dCases = maxPool2dCasesBy((x, { kernel, ...options }) => F.maxPool2d(x, kernel, options));
+const runMax: RunPool = (x, { kernel, ...options }) => F.maxPool2d(x, kernel, options);
+export const maxPool2dCases = maxPool2dCasesBy(runMax);
 
 /** A permutation of multiples of 1/64, scattered over positive and negative values. */
 function distinct(shape: number[]): number[] {
@@ -111,23 +112,37 @@ const averages: Average[] = [
   { shape: [1, 2, 5, 5], kernel: [2, 2], divisorOverride: -3 },
 ];
 
-export const avgPool2dCases: OpCase[] = averages.map((w) => ({
-  name: name(w),
-  inputs: [{ shape: w.shape }],
-  run: (x: Tensor) => {
-    const { shape: _, kernel, ...options } = w;
-    return F.avgPool2d(x, kernel, options);
-  },
-  reference: (x: Ref) =>
-    pool(x, w, (inside, top, left) => {
-      const { kernel, padding = [0, 0], countIncludePad = true, divisorOverride } = w;
-      const sum = inside.reduce((a, b) => a + b, 0);
-      const [height, width] = x.shape.slice(-2);
-      const rows = Math.min(top + kernel[0], height + padding[0]) - top;
-      const columns = Math.min(left + kernel[1], width + padding[1]) - left;
-      return sum / (divisorOverride ?? (countIncludePad ? rows * columns : inside.length));
-    }),
-}));
+function averageCase(w: Average): OpCase {
+  return {
+    name: name(w),
+    inputs: [{ shape: w.shape }],
+    run: (x: Tensor) => {
+      const { shape: _, kernel, ...options } = w;
+      return F.avgPool2d(x, kernel, options);
+    },
+    reference: (x: Ref) =>
+      pool(x, w, (inside, top, left) => {
+        const { kernel, padding = [0, 0], countIncludePad = true, divisorOverride } = w;
+        const sum = inside.reduce((a, b) => a + b, 0);
+        const [height, width] = x.shape.slice(-2);
+        const rows = Math.min(top + kernel[0], height + padding[0]) - top;
+        const columns = Math.min(left + kernel[1], width + padding[1]) - left;
+        return sum / (divisorOverride ?? (countIncludePad ? rows * columns : inside.length));
+      }),
+  };
+}
+
+export const avgPool2dCases: OpCase[] = averages.map(averageCase);
+
+const half: Window = { shape: [64, 64, 32, 32], kernel: [2, 2], stride: [2, 2] };
+const large = (op: string, cases: OpCase[]): OpCase[] =>
+  cases.map((testCase) => ({ ...testCase, name: `${op} 2x2 [${half.shape}]`, batched: [0] }));
+
+/** Sizes to be timed. */
+export const largePoolCases: Record<string, OpCase[]> = {
+  maxPool2d: large("maxPool2d", maxPool2dCasesBy(runMax, [half])),
+  avgPool2d: large("avgPool2d", [averageCase(half)]),
+};
 
 const sizes: { shape: number[]; size: number | null | (number | null)[] }[] = [
   { shape: [2, 3, 8, 8], size: 1 },

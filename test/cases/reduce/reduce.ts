@@ -79,8 +79,9 @@ export function sumCasesBy(
     x: Parameters<OpCase["run"]>[0],
     options: { dim?: number | number[]; keepdim?: boolean },
   ) => ReturnType<OpCase["run"]>,
+  lines = reductions,
 ): OpCase[] {
-  return reductions.map(({ shape, ...options }) => ({
+  return lines.map(({ shape, ...options }) => ({
     name: named("sum", { shape, ...options }),
     inputs: [{ shape }],
     run: (x) => run(x, options),
@@ -88,8 +89,21 @@ export function sumCasesBy(
   }));
 }
 
+const runSum: Parameters<typeof sumCasesBy>[0] = (x, { dim, keepdim }) => x.sum(dim, { keepdim });
+
+/** Sizes to be timed. */
+export const largeSumCases: OpCase[] = sumCasesBy(runSum, [
+  { shape: [8192, 512], dim: 1 },
+  { shape: [8192, 512], dim: 0 },
+]).map((testCase, i) => ({
+  ...testCase,
+  name: `sum over axis ${1 - i} [8192,512]`,
+  batched: i === 0 ? [0] : undefined,
+  tolerance: 1e-5,
+}));
+
 export const sumCases: OpCase[] = [
-  ...sumCasesBy((x, { dim, keepdim }) => x.sum(dim, { keepdim })),
+  ...sumCasesBy(runSum),
   ...reductions.slice(2, 14).map((line) => ({
     name: `${named("sum", line)} int32`,
     inputs: [{ shape: line.shape, dtype: "int32" as const, low: -9, high: 9 }],
