@@ -1,7 +1,9 @@
 /** Measures the library by itself. See bench/README.md. */
+import { spawnSync } from "node:child_process";
 import { Command } from "commander";
 import { manualSeed, setNumThreads } from "wasmgrad";
 import { Ceiling, compileCeiling } from "./lib/ceiling.ts";
+import { nodeCommand, sources } from "./lib/child.ts";
 import { resultsFolder, scratchFolder, writeResults } from "./lib/results.ts";
 import type { Context, Suite } from "./lib/suite.ts";
 import { batches } from "./suites/batches.ts";
@@ -23,6 +25,7 @@ const program = new Command("npm run bench --")
   .description(suites.map(({ name, about }) => `${name.padEnd(8)} ${about}`).join("\n"))
   .option("--only <suites>", "some of these, separated by commas", (text) => text.split(","))
   .option("--all", `all of these (default: ${usual.map(({ name }) => name)})`)
+  .option("--cases <names>", "times the cases of the tests instead: ops, families or all", (text) => text.split(","))
   .option("--rounds <count>", "turns of whatever alternates", Number, preset.rounds)
   .option("--time <milliseconds>", "of a turn", Number, preset.time)
   .option("--threads <count>", "of the suites conv and ops", Number, 1)
@@ -31,6 +34,7 @@ const program = new Command("npm run bench --")
 const options = program.opts<{
   only?: string[];
   all?: boolean;
+  cases?: string[];
   rounds: number;
   time: number;
   threads: number;
@@ -41,6 +45,12 @@ const { rounds, time } = options;
 const unknown = options.only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
 if (unknown.length > 0) program.error(`unknown suite: ${unknown}`);
 if (!(rounds >= 1 && time > 0)) program.error("--rounds and --time must be positive");
+
+if (options.cases) {
+  const [command, ...rest] = nodeCommand("cases.ts", String(time), String(options.threads), ...options.cases);
+  const { status } = spawnSync(command, rest, { stdio: "inherit", env: { ...process.env, ...sources } });
+  process.exit(status ?? 1);
+}
 
 // the docs show one thread's figures of ops and kernels: others are for the eye
 const forDocs = rounds === preset.rounds && time === preset.time && options.threads === 1;

@@ -11,3 +11,6 @@ export function nodeCommand(script: string, ...args: string[]): string[] {
 
 /** What is measured is the built library, not its sources through tsx: this file says so. */
 export const environment = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconfig.json", import.meta.url)) };
+
+/** The sources, for what reaches into them. */
+export const sources = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../../tsconfig.json", import.meta.url)) };

@@ -1,0 +1,40 @@
+/** Every operation has a case: so all are reached by the suites that run the tables. */
+import { expect, test } from "vitest";
+import { allCases } from "../../cases/index.ts";
+import { Coverage, kernelNames, operationClasses } from "../../support/coverage.ts";
+
+/** Operations without a case, and why. */
+const WITHOUT_CASE: Record<string, string> = {};
+
+/** Kernels that no case launches, since no operation does. */
+const OUTSIDE_OF_OPERATIONS: Record<string, string[]> = {
+  "creation: test/unit/tensor/creation.test.ts": ["fillInt", "arangeFloat", "arangeInt", "linspace", "eye"],
+  "random numbers: test/unit/ops/random.test.ts": [
+    ...["randomNormal", "randomBernoulli", "randomBernoulliEach", "findOutside", "bitsToPermutation", "philoxWord"],
+  ],
+  "optimizers and averages: test/unit/optim, test/unit/train": ["sgdStep", "adamStep", "rmspropStep", "averageStep"],
+  "clipping: test/unit/nn/clip.test.ts": ["normPartials", "joinNormPartials", "scaleInPlace"],
+  "images of bytes, hashes, noise: test/unit/vision": ["augmentNoise", "describeImages", "planeMoments", "meanAndStd"],
+  "running statistics: test/unit/ops/norm.test.ts": ["updateRunning"],
+};
+
+const coverage = new Coverage();
+for (const testCase of Object.values(allCases).flat()) coverage.see(testCase);
+
+test("every operation has a case, but for those listed", () => {
+  console.log(`${coverage}`);
+  const missing = operationClasses().filter((name) => !coverage.operations.has(name));
+  expect(missing).toEqual(Object.keys(WITHOUT_CASE));
+});
+
+test("the cases launch every kernel, but for those listed", () => {
+  const missing = kernelNames().filter((name) => !coverage.kernels.has(name));
+  expect(missing.sort()).toEqual(Object.values(OUTSIDE_OF_OPERATIONS).flat().sort());
+});
+
+test("operations are found: concrete classes, those that extend another operation too", () => {
+  const classes = operationClasses();
+  expect(classes.length).toBeGreaterThan(50);
+  expect(classes).toEqual(expect.arrayContaining(["Conv2d", "Add", "PadBorder", "Clamp", "BatchNorm"]));
+  for (const name of ["Op", "Binary", "SumOrMean", "Block"]) expect(classes).not.toContain(name);
+});
