@@ -7,7 +7,7 @@ import { fillIn } from "./markdown.ts";
 import { tablesOf } from "./tables.ts";
 
 /** The docs that have such tables. */
-export const DOCS = ["README.md", "bench/README.md"];
+export const DOCS = ["README.md", "docs/benchmarks.md", "bench/README.md"];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const tables = tablesOf(resultsFolder);

@@ -87,12 +87,29 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
-/** The targets beside the last measurement, and beside that of an earlier version on another machine (`zen4`). */
-function targetsTable(folder: string): string {
-  const runs = [folder, join(folder, "zen4")].map((from) => ({
+/** What was measured, and what an earlier version reached on another machine, whose results stay in `zen4`. */
+function runsOf(folder: string) {
+  return [folder, join(folder, "zen4")].map((from) => ({
     machine: readResults(from, "step")?.machine,
+    pytorch: readResults<ContestRow>(from, "versus_pytorch"),
     targets: targets(rowsOf((suite) => readResults(from, suite))),
   }));
+}
+
+/** The line of figures on the first page: the first target, the training step beside PyTorch's, on each machine. */
+function headline(folder: string): string {
+  const measured = runsOf(folder).flatMap(({ targets: [step], pytorch }) => {
+    if (!pytorch || step.measured === undefined) return [];
+    const { cpu, date } = pytorch.machine;
+    return `**${step.format(step.measured)}** as fast on ${cpu} (PyTorch ${pytorch.settings.version}, ${date})`;
+  });
+  if (measured.length === 0) return "_not measured yet_";
+  return `A training step of this network, batch 4, beside native PyTorch's, one thread each: ${measured.join("; ")}.`;
+}
+
+/** The targets beside what was measured. */
+function targetsTable(folder: string): string {
+  const runs = runsOf(folder);
   const columns = runs.filter(({ machine }, i) => i === 0 || machine);
   const header = columns.flatMap(({ machine }) => [machine ? `${machine.cpu}, ${machine.date}` : "measured", ""]);
   const rows = runs[0].targets.map(({ what, target, stretch, atLeast, format }, i) => {
@@ -110,6 +127,7 @@ function targetsTable(folder: string): string {
 export function tablesOf(folder: string): Record<string, string> {
   const read = <Row>(suite: string) => readResults<Row>(folder, suite);
   return {
+    headline: headline(folder),
     targets: targetsTable(folder),
     "versus-train": versusTable(read<ContestRow>, "train"),
     "versus-forward": versusTable(read<ContestRow>, "forward"),

@@ -151,6 +151,11 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.utils.data.random_split": { how: "`seed` or `generator`" },
 };
 
+/** Names that exist here but mean something else: PyTorch's are missing. */
+export const HOMONYMS: readonly string[] = [
+  "torch.trace", // here: prints what ran; there: the sum of a matrix's diagonal
+];
+
 /** What is missing under PyTorch's name but is short to write: the members it uses, and how. */
 export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: string }>> = {
   "torch.mm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },

@@ -131,6 +131,7 @@ describe("report", () => {
   test("says what was not measured", () => {
     const tables = tablesOf(join(folder, "nothing"));
     expect(tables.ops).toBe("_not measured yet_");
+    expect(tables.headline).toBe("_not measured yet_");
     expect(tables.targets.match(/not measured/g)).toHaveLength(14);
   });
 
@@ -147,6 +148,7 @@ describe("report", () => {
     expect(tables["versus-train"].split("\n")).toContain(line);
     expect(tables["versus-train"]).toContain("| PyTorch (native) 1.2.3, wait policy passive | 4 | 2 | 4.00 |");
     expect(tables["versus-train"]).toMatch(/as its docs say \| 4 \| 1 .* cannot: no such kernel/);
+    expect(tables.headline).toMatch(/batch 4, .* one thread each: \*\*2\.50 x\*\* as fast on .* \(PyTorch 1\.2\.3, /);
     expect(tables.targets).toMatch(
       /PyTorch, batch 4, 1 thread each \| ≥ 1\.60 x \| 2\.00 x \| 2\.50 x \| met, with stretch/,
     );

@@ -1,5 +1,5 @@
-/** What must hold of the sources as a whole: see "Layout" in the README. */
-import { readdirSync, readFileSync } from "node:fs";
+/** What must hold of the sources as a whole: see docs/architecture.md. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -133,6 +133,50 @@ const FAMILIES = [
 const WITHOUT_CASES: Record<string, string> = {
   optim: "test/unit/optim, test/unit/nn/clip.test.ts",
 };
+
+describe("docs/architecture.md", () => {
+  const text = readFileSync(join(root, "docs/architecture.md"), "utf8");
+  /** Lines of the traces: file and functions. */
+  const hops = Array.from(text.matchAll(/^\| \d+ \| `([^`]+)` \| ((?:`\w+` ?)+) \|/gm), ([, path, names]) => ({
+    path,
+    names: [...names.match(/\w+/g)!],
+  }));
+
+  /** Hops whose file does not exist, or does not have one of their functions. */
+  const misleading = (listed: typeof hops) =>
+    listed.filter(({ path, names }) => {
+      if (!existsSync(join(root, path))) return true;
+      const source = readFileSync(join(root, path), "utf8");
+      return names.some((name) => !new RegExp(`\\b${name}\\b`).test(source));
+    });
+
+  test("each hop of the traces is a line of a table, and names a file and functions in it", () => {
+    const lines = text.match(/^\| \d+ \|.*$/gm)!;
+    expect(lines.length).toBeGreaterThan(25);
+    expect(hops).toHaveLength(lines.length);
+    expect(misleading(hops)).toEqual([]);
+  });
+
+  test("a hop that leads nowhere is noticed", () => {
+    const wrong = [
+      { path: "src/runtime/kernel.ts", names: ["launch"] },
+      { path: "src/runtime/kernels.ts", names: ["launch", "lunch"] },
+    ];
+    expect(misleading(wrong)).toEqual(wrong);
+  });
+
+  test("files and folders in the text exist", () => {
+    const paths = [...text.matchAll(/`((?:src|assembly|test|bench|examples|scripts)\/[\w/.-]*)`/g)].map(
+      ([, path]) => path,
+    );
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test("it lists the layers", () => {
+    const [, listed] = text.match(/```text\nerrors(.*?)```/s)!;
+    expect(`errors${listed}`.trim().split("\n")).toEqual(LAYERS.map((folders) => folders.join(" ")));
+  });
+});
 
 describe("families", () => {
   const foldersOf = (path: string) =>

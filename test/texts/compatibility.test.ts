@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { DIFFERENCES, INSTEAD } from "../../scripts/compatibility/differences.ts";
+import { DIFFERENCES, HOMONYMS, INSTEAD } from "../../scripts/compatibility/differences.ts";
 import { compatibilityPage, exists, lookUp, NAMES } from "../../scripts/compatibility/page.ts";
 import { root } from "../support/source.ts";
 
@@ -24,6 +24,12 @@ test("each difference is that of a name that is here", () => {
 
 test("each replacement is for a name that is missing", () => {
   expect(Object.keys(INSTEAD).filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
+});
+
+test("a homonym is a name that is here, and counts as missing", () => {
+  const members = HOMONYMS.map((full) => `wasmgrad.${full.replace("torch.", "")}`);
+  expect(members.filter((member) => !exists(member))).toEqual([]);
+  expect(HOMONYMS.filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
 });
 
 test("the members that differences and replacements name exist", () => {

@@ -41,7 +41,10 @@ function docComments(text: string): string {
 /** Its blocks are excerpts, not programs. */
 const EXCERPTS = "docs/adding_an_op.md";
 
-const texts = ["README.md", ...["assembly", "docs", "examples"].flatMap(textsIn)].map((path) => ({
+const PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const FOLDERS = ["assembly", "bench", "docs", "examples", "src", "test"];
+
+const texts = [...PAGES, ...FOLDERS.flatMap(textsIn)].map((path) => ({
   path,
   text: readFileSync(join(root, path), "utf8"),
 }));
