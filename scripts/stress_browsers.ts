@@ -4,7 +4,7 @@
  * usage: tsx scripts/stress_browsers.ts [runs] [threads] [browser]
  */
 import { execFileSync } from "node:child_process";
-import { CONTROL, LINE, LINES } from "../src/runtime/parallel/worker_source.ts";
+import { CONTROL, MAX_SLOTS, SLOT, WORDS_PER_CACHE_LINE } from "../src/runtime/parallel/control.ts";
 import { askPage, type BrowserName, hasBrowser, ISOLATION, withPackage } from "../test/product/browser/browsers.ts";
 import { failures, type Result, summary } from "./stress_training.mjs";
 
@@ -32,8 +32,8 @@ const page = `<!doctype html>
   const countThreaded = () => {
     const words = new Int32Array(memory.buffer);
     let started = 0;
-    for (let line = 0; line < ${LINES}; line++) {
-      started += Atomics.exchange(words, ${CONTROL.lines} + line * ${LINE} + ${CONTROL.started}, 0);
+    for (let slot = 0; slot < ${MAX_SLOTS}; slot++) {
+      started += Atomics.exchange(words, ${CONTROL.slots} + slot * ${WORDS_PER_CACHE_LINE} + ${SLOT.started}, 0);
     }
     if (started > 0) threaded++;
   };

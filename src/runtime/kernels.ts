@@ -4,10 +4,10 @@ import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { expectMemory, isShared, linearMemory } from "./memory.ts";
 import { type KernelObserver, observer } from "./observer.ts";
+import { CONTROL_START } from "./parallel/control.ts";
 import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
 import { beginParallel, restartWorkers } from "./parallel/pool.ts";
-import { CONTROL_START } from "./parallel/worker_source.ts";
 import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
 
 export type { Kernels, Precision };

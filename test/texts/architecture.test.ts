@@ -243,6 +243,7 @@ describe("families", () => {
 const OWN_CHECKS = [
   "src/runtime/block.ts",
   "src/runtime/frame.ts",
+  "src/runtime/parallel/worker.ts", // whose errors never reach a caller
   "src/runtime/kernels.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",
@@ -288,6 +289,8 @@ describe("browser entries", () => {
 const ELEMENT_ACCESS: Record<string, string> = {
   "src/runtime/memory.ts": "defines the views",
   "src/runtime/parallel/job.ts": "publishes jobs in the control block",
+  "src/runtime/parallel/worker.ts": "reads jobs from the control block",
+  "src/runtime/parallel/worker_handle.ts": "defines the view of the control block",
   "src/runtime/kernels.ts": "reads the message of an assert",
   "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/ops/image/byte_images.ts": "the bytes of images come in",

@@ -1,23 +1,26 @@
 /**
- * The kernel that is not done yet, at most one: with workers a launch only begins it, so that they compute while the calling thread
- * goes on with the JavaScript up to the next launch. Kernels run one after the other all the same: whoever launches one, or
- * looks into the memory, settles the pending one first.
+ * The kernel that is not done yet. There is at most one. With workers, a launch only opens a job: the workers
+ * compute it while the calling thread runs the JavaScript up to the next launch. Kernels still run one after the
+ * other, because each launch and each view of the memory settles the pending kernel first.
  */
 let complete: (() => void) | undefined;
 let lost = 0;
 const later: (() => void)[] = [];
 
-/** Leaves a kernel to be completed by `settle`. None may be pending. */
+/** Leaves a kernel to be completed by `settle`. No other may be pending. */
 export function defer(completion: () => void): void {
   complete = completion;
 }
 
-/** How many kernels were begun whose results are lost: what was computed before that, whoever learnt of it, may not be there. */
+/** Number of kernels whose results were lost. Anything computed before the count last changed may be invalid. */
 export function lostKernels(): number {
   return lost;
 }
 
-/** Completes the pending kernel, if there is one. Throws its errors: they come later than the operation that launched it. */
+/**
+ * Completes the pending kernel, if there is one. Throws the kernel's error, which so comes later than the operation
+ * that launched the kernel.
+ */
 export function settle(): void {
   if (!complete) return;
   const completion = complete;
@@ -32,7 +35,7 @@ export function settle(): void {
   }
 }
 
-/** Calls `action` when no kernel is pending that was begun by now. */
+/** Calls `action` once the kernel that is pending now is settled. */
 export function whenSettled(action: () => void): void {
   if (complete) later.push(action);
   else action();

@@ -1,39 +1,38 @@
 import { OptionError } from "../../errors.ts";
 import { affordableWorkers } from "../address_space.ts";
-import { isShared, type LinearMemory, linearMemory } from "../memory.ts";
-import { isNode, nodeModule } from "../node_module.ts";
-import { hasCompiler, wordsOf } from "../support.ts";
-import { beginJob, type Crew, dismiss, fileOf, type Hand, hasStarted, type Job, takeLine } from "./job.ts";
+import { isShared, linearMemory } from "../memory.ts";
+import { nodeModule } from "../node_module.ts";
+import { hasCompiler } from "../support.ts";
+import { MAX_WORKERS } from "./control.ts";
+import { beginJob, type Job } from "./job.ts";
 import { settle } from "./pending.ts";
-import { MAX_WORKERS, workerSource } from "./worker_source.ts";
+import { startRefused, workerStarter } from "./start_worker.ts";
+import { allocateSlot, hasStarted, retire, type WorkerHandle, type WorkerPool } from "./worker_handle.ts";
 
-/** What starts one worker, in Node or in a browser; returns what looks after it. If the worker fails, `lose` is called with the reason. */
-type StartWorker = (
-  data: { module: object; memory: LinearMemory; line: number; lane: number },
-  lose: (hand: Hand, reason: string) => void,
-) => Hand;
-
-/** What the user set, or the default once somebody asked. */
+/** The number that the user set, or the default from its first use on. */
 let threads: number | undefined;
 /** The workers, from the first parallel job on. */
-let crew: Crew | undefined;
-/** Why no worker could be started, once none could: then no other is tried, in Node until setNumThreads(). */
-let refusal: string | undefined;
-/** Crews in a row that broke soon after they were started. */
-let broken = 0;
-/** Why no more workers are started after too many such crews, until setNumThreads(). */
-let resignation: string | undefined;
-/** After so many broken crews in a row one thread goes on alone: to start workers takes longer than they could save. */
-const MOST_BROKEN = 3;
-/** A crew that lasted longer than this was not started in vain. */
-const LASTED_MS = 30_000;
-/** What stands in the way of workers wherever this program runs; "" if nothing does, undefined before anybody asked. */
-let hindrance: string | undefined;
+let pool: WorkerPool | undefined;
+/** Why no worker could be started. No other is tried then; in Node not until setNumThreads(). */
+let startFailure: string | undefined;
+/** Number of pools in a row that broke soon after they were started. */
+let brokenPools = 0;
+/** Why no more workers are started after too many broken pools, until setNumThreads(). */
+let kernelFailure: string | undefined;
+/** After this many broken pools in a row one thread computes alone: starting workers takes longer than they save. */
+const MAX_BROKEN_POOLS = 3;
+/** A pool that lasted longer than this was worth its start. */
+const WORTHWHILE_MS = 30_000;
+/** Why this environment has no workers; "" if it has, undefined until it was checked. */
+let unsupported: string | undefined;
 
 const NO_ADDRESS_SPACE = "a worker takes more address space than there is left (`ulimit -v`)";
 
-/** Why there can be one thread only; undefined where there can be more: in Node, and in browsers on cross-origin isolated pages. */
-function obstacle(): string | undefined {
+/**
+ * Why there can be only one thread. Undefined where there can be more: in Node, and in browsers on cross-origin
+ * isolated pages.
+ */
+function whySingleThreaded(): string | undefined {
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
     return (
       "this page is not cross-origin isolated. To use all cores, serve it with the headers " +
@@ -41,10 +40,10 @@ function obstacle(): string | undefined {
     );
   }
   if (!isShared) return "WebAssembly memory cannot be shared here";
-  return refusal || resignation || (hindrance ??= findHindrance()) || undefined;
+  return startFailure || kernelFailure || (unsupported ??= whyUnsupported()) || undefined;
 }
 
-function findHindrance(): string {
+function whyUnsupported(): string {
   if (!hasCompiler()) return "WebAssembly cannot be compiled here";
   const node = nodeModule("node:worker_threads");
   if (typeof node?.Worker === "function" && mayHaveWorkers()) {
@@ -55,7 +54,7 @@ function findHindrance(): string {
   return "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
 }
 
-/** What Node's permission model says; false also where the runtime only imitates it, as Cloudflare Workers do. */
+/** The answer of Node's permission model. False also where a runtime only imitates Node, as Cloudflare Workers do. */
 function mayHaveWorkers(): boolean {
   const { process } = globalThis as { process?: { permission?: { has?(scope: string): boolean } } };
   try {
@@ -65,7 +64,7 @@ function mayHaveWorkers(): boolean {
   }
 }
 
-/** Not at the import: to ask for the number of cores takes half a millisecond of a program's start. */
+/** Not at the import: asking for the number of cores takes half a millisecond of a program's start. */
 function wantedThreads(): number {
   return (threads ??= defaultThreads());
 }
@@ -75,94 +74,13 @@ function defaultThreads(): number {
   return Math.min(Math.max(1, cores), MAX_WORKERS + 1);
 }
 
-function workerStarter(): StartWorker {
-  const node = nodeModule("node:worker_threads");
-  if (node) {
-    return (workerData, lose) => {
-      const worker = new node.Worker(workerSource, { eval: true, workerData, execArgv: [], stdin: false });
-      const { line } = workerData;
-      const death = new DeathWatch(() => fileOf(line));
-      const hand: Hand = {
-        line,
-        greet: () => death.look(),
-        isDead: () => death.isCertain(),
-        stop: () => void worker.terminate(),
-      };
-      worker.unref(); // the process exits by itself
-      worker.on("error", (error) => lose(hand, `no worker thread could be started (${wordsOf(error)})`));
-      return hand;
-    };
-  }
-  const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
-  return (data, lose) => {
-    const worker = new Worker(url);
-    const hand: Hand = { line: data.line, isDead: () => false, stop: () => worker.terminate() };
-    // a Content-Security-Policy that forbids the worker says no word
-    worker.onerror = ({ message }) => lose(hand, refusedByBrowser(message));
-    try {
-      worker.postMessage(data);
-    } catch (error) {
-      worker.terminate();
-      throw error;
-    }
-    return hand;
-  };
-}
-
-function refusedByBrowser(words: string | undefined): string {
-  return (
-    `the browser started no worker${words ? ` (${words})` : ""}. On a page with a Content-Security-Policy, allow ` +
-    "worker-src blob:"
-  );
-}
-
 /**
- * Tells whether a worker is dead, by the file that it holds open as long as it lives. This is a proof only where descriptors are the whole
- * process's and a worker's are closed at its end: in Node, not in other runtimes that have Node's modules (in Deno a worker's descriptors
- * are unknown to the caller, dead or alive). So the caller must have seen the file open first, while the worker was alive.
- */
-export class DeathWatch {
-  readonly #file: () => number;
-  #seenOpen = false;
-
-  /** @param file gives the descriptor, or -1 as long as there is none. */
-  constructor(file: () => number) {
-    this.#file = file;
-  }
-
-  /** To be called now and then while the worker is alive. */
-  look(): void {
-    if (!this.#seenOpen && isNode()) this.#seenOpen = isOpen(this.#file()) === true;
-  }
-
-  isCertain(): boolean {
-    if (!this.#seenOpen) {
-      this.look();
-      return false;
-    }
-    return isOpen(this.#file()) === false;
-  }
-}
-
-/** Whether a file descriptor of this process is open; undefined where that cannot be told. */
-function isOpen(file: number): boolean | undefined {
-  const fs = nodeModule("node:fs");
-  if (file < 0 || !fs) return undefined;
-  try {
-    fs.fstatSync(file);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EBADF" ? false : undefined;
-  }
-}
-
-/**
- * Sets how many threads compute, the calling one included. Results do not depend on it. Default: the number of cores, or 1 where
- * memory cannot be shared (as on a browser page without cross-origin isolation).
+ * Sets how many threads compute, including the calling one. Results do not depend on it. Default: the number of
+ * cores, or 1 where memory cannot be shared (as on a browser page without cross-origin isolation).
  *
- * With several threads an operation may return while its last kernel still runs; the next operation, and whatever reads elements,
- * waits for it. An error of that kernel, of a worker that hangs above all, is thrown there; it names the kernel, and what was computed
- * before it is not to be trusted.
+ * With several threads an operation may return while its last kernel still runs. The next operation, or the next
+ * read of elements, waits for it. If that kernel fails, for example because a worker hangs, the error is thrown
+ * there. It names the kernel. Discard results computed since the previous read.
  *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
@@ -178,86 +96,85 @@ export function setNumThreads(n: number): void {
   }
   restartWorkers();
   threads = n;
-  broken = 0;
-  resignation = undefined;
-  if (nodeModule("node:worker_threads")) refusal = undefined; // the system may give some now; a page's policy stays as it is
+  brokenPools = 0;
+  kernelFailure = undefined;
+  // in Node the system may allow workers now; a page's policy does not change
+  if (nodeModule("node:worker_threads")) startFailure = undefined;
 }
 
 /**
- * How many threads compute at most: what `setNumThreads` set, or 1 where memory cannot be shared or there are no workers. A browser says only
- * after the first large operation, when the page is idle, that a Content-Security-Policy forbids workers: from then on it is 1.
+ * Maximum number of threads that compute: the number given to `setNumThreads`, or 1 where memory cannot be shared or
+ * there are no workers. A browser reports only after the first large operation, when the page is idle, that a
+ * Content-Security-Policy forbids workers. From then on it is 1.
  */
 export function getNumThreads(): number {
-  return threads === 1 || obstacle() ? 1 : wantedThreads();
+  return threads === 1 || whySingleThreaded() ? 1 : wantedThreads();
 }
 
-/** How many threads take chunks now: the calling one, and the workers that have started. */
+/** Number of threads that take chunks now: the calling one, and the workers that have started. */
 export function runningThreads(): number {
-  return 1 + (crew?.hands.filter(hasStarted).length ?? 0);
+  return 1 + (pool?.workers.filter(hasStarted).length ?? 0);
 }
 
-/** Ends the workers there are; the next parallel job starts others. */
+/** Ends the workers. The next parallel job starts others. */
 export function restartWorkers(): void {
   try {
     settle();
   } finally {
-    if (crew?.hands.length) dismiss(crew.hands);
-    crew = undefined;
+    if (pool?.workers.length) retire(pool.workers);
+    pool = undefined;
   }
 }
 
-function startWorkers(module: object): Crew {
-  const hands: Hand[] = [];
+function startPool(module: object): WorkerPool {
+  const workers: WorkerHandle[] = [];
   const startedAt = performance.now();
-  const reason = obstacle();
+  const reason = whySingleThreaded();
   if (reason && threads !== 1) {
     threads = 1;
     console.warn(`wasmgrad: one thread, since ${reason}`);
   }
-  if (wantedThreads() === 1) return { hands, lanes: 1, startedAt };
+  if (wantedThreads() === 1) return { workers, shares: 1, startedAt };
   const affordable = affordableWorkers();
-  if (affordable < wantedThreads() - 1) goOnWith(affordable, NO_ADDRESS_SPACE);
-  const wanted = wantedThreads();
-  const lose = (hand: Hand, why: string) => {
-    const at = hands.indexOf(hand);
-    if (at < 0 || hasStarted(hand)) return; // one that dies later costs speed only
-    hands.splice(at, 1);
-    hand.stop();
-    goOnWith(hands.length, why);
+  if (affordable < wantedThreads() - 1) limitWorkers(affordable, NO_ADDRESS_SPACE);
+  const wanted = wantedThreads() - 1;
+  const onFailure = (worker: WorkerHandle, why: string) => {
+    const at = workers.indexOf(worker);
+    if (at < 0 || hasStarted(worker)) return; // a worker that dies later costs only speed
+    workers.splice(at, 1);
+    worker.stop();
+    limitWorkers(workers.length, why);
   };
   try {
     const start = workerStarter();
-    while (hands.length < wanted - 1) {
-      hands.push(start({ module, memory: linearMemory, line: takeLine(), lane: hands.length + 1 }, lose));
+    while (workers.length < wanted) {
+      const share = workers.length + 1;
+      workers.push(start({ module, memory: linearMemory, slot: allocateSlot(), share }, onFailure));
     }
   } catch (error) {
-    const inNode = nodeModule("node:worker_threads") !== undefined;
-    goOnWith(
-      hands.length,
-      inNode ? `no worker thread could be started (${wordsOf(error)})` : refusedByBrowser(wordsOf(error)),
-    );
+    limitWorkers(workers.length, startRefused(error));
   }
-  return { hands, lanes: hands.length + 1, startedAt };
+  return { workers, shares: workers.length + 1, startedAt };
 }
 
-/** Not all workers could be started: what there are of them do the work, or the calling thread alone. */
-function goOnWith(workers: number, why: string): void {
+/** Not all workers could be started: continues with those there are. */
+function limitWorkers(workers: number, why: string): void {
   threads = workers + 1;
-  if (workers > 0 || refusal) return;
-  refusal = why;
+  if (workers > 0 || startFailure) return;
+  startFailure = why;
   console.warn(`wasmgrad: one thread, since ${why}`);
 }
 
-/** Counts broken crews, and gives workers up where one after the other breaks. */
-function noteBroken({ startedAt = 0 }: Crew): void {
-  broken = performance.now() - startedAt > LASTED_MS ? 1 : broken + 1;
-  if (broken < MOST_BROKEN) return;
-  resignation = `kernels failed on worker threads ${broken} times in a row`;
+/** Counts broken pools. After too many in a row no more workers are started. */
+function countBroken({ startedAt = 0 }: WorkerPool): void {
+  brokenPools = performance.now() - startedAt > WORTHWHILE_MS ? 1 : brokenPools + 1;
+  if (brokenPools < MAX_BROKEN_POOLS) return;
+  kernelFailure = `kernels failed on worker threads ${brokenPools} times in a row`;
 }
 
-/** Begins a job on all threads there are; `settle` completes it. */
+/** Begins a job on all threads. `settle` completes it. */
 export function beginParallel(module: object, job: Job): void {
-  if (crew?.isBroken) noteBroken(crew);
-  if (!crew || crew.isBroken) crew = startWorkers(module);
-  beginJob(job, crew);
+  if (pool?.isBroken) countBroken(pool);
+  if (!pool || pool.isBroken) pool = startPool(module);
+  beginJob(job, pool);
 }

@@ -106,7 +106,7 @@ export async function workers(count: number, seed: number): Promise<Report> {
 }
 
 /** Where a worker calls the kernel on its chunk. */
-const CALL = "kernel(...args);";
+const CALL = "kernel(begin,";
 
 function beforeChunk(text: string, statement: string): string {
   if (!text.includes(CALL)) throw new Error("the worker's source has no such call");

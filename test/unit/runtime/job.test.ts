@@ -8,10 +8,14 @@ import { ones, optim, setNumThreads } from "wasmgrad";
 import { kernelBytes } from "../../../src/runtime/binary.ts";
 import { Block } from "../../../src/runtime/block.ts";
 import { f32View, linearMemory } from "../../../src/runtime/memory.ts";
-import { beginJob, type Crew, type Hand, type Job, takeLine } from "../../../src/runtime/parallel/job.ts";
+import { nextOf } from "../../../src/runtime/parallel/chunks.ts";
+import { CONTROL, SLOT } from "../../../src/runtime/parallel/control.ts";
+import { DeathWatch } from "../../../src/runtime/parallel/death_watch.ts";
+import { beginJob, type Job } from "../../../src/runtime/parallel/job.ts";
 import { settle } from "../../../src/runtime/parallel/pending.ts";
-import { beginParallel, DeathWatch } from "../../../src/runtime/parallel/pool.ts";
-import { CONTROL, LINE, workerSource } from "../../../src/runtime/parallel/worker_source.ts";
+import { beginParallel } from "../../../src/runtime/parallel/pool.ts";
+import { workerSource } from "../../../src/runtime/parallel/worker.generated.ts";
+import { allocateSlot, type WorkerHandle, type WorkerPool } from "../../../src/runtime/parallel/worker_handle.ts";
 import { IdleWorker } from "../../support/idle_worker.ts";
 
 const module = new WebAssembly.Module(kernelBytes("reproducible"));
@@ -51,8 +55,8 @@ function jobOf(name: "exp" | "rmspropStep", before: () => void) {
   return { job, ranges };
 }
 
-function runJob(job: Job, crew: Crew): void {
-  beginJob(job, crew);
+function runJob(job: Job, pool: WorkerPool): void {
+  beginJob(job, pool);
   settle();
 }
 
@@ -78,7 +82,7 @@ async function killWithin(name: "exp" | "rmspropStep") {
     if (!arm) return;
     const start = Date.now();
     // the worker takes the other chunk
-    while (Atomics.load(words, CONTROL.next + LINE) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
+    while (Atomics.load(words, nextOf(1)) < 2) if (Date.now() - start > 20_000) throw new Error("no worker");
     for (const worker of workers) void worker.terminate();
   };
   runParallel(jobOf(name, kill).job);
@@ -121,14 +125,14 @@ test("… but a kernel that reads what it writes cannot be run again: a clear er
 });
 
 /** A worker that is inside the job, and does nothing. */
-function stuckHand(): Hand & { stop: Mock<() => void> } {
-  const line = takeLine();
-  Atomics.store(words, line + CONTROL.inside, 1);
-  return { line, isDead: () => false, stop: vi.fn<() => void>() };
+function stuckWorker(): WorkerHandle & { stop: Mock<() => void> } {
+  const slot = allocateSlot();
+  Atomics.store(words, slot + SLOT.inside, 1);
+  return { slot, isDead: () => false, stop: vi.fn<() => void>() };
 }
 
 test("a slow worker is awaited", async () => {
-  const hand = stuckHand();
+  const stuck = stuckWorker();
   const leave = `
     const { workerData } = require("node:worker_threads");
     const { memory, word, done } = workerData;
@@ -137,24 +141,24 @@ test("a slow worker is awaited", async () => {
   const done = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(leave, {
     eval: true,
-    workerData: { memory: linearMemory, word: hand.line + CONTROL.inside, done },
+    workerData: { memory: linearMemory, word: stuck.slot + SLOT.inside, done },
   });
   const { job, ranges } = jobOf("exp", () => {});
-  const hands = [hand as Hand];
-  runJob(job, { hands, lanes: 2 });
+  const workers = [stuck as WorkerHandle];
+  runJob(job, { workers, shares: 2 });
   expect(Atomics.load(done, 0)).toBe(1);
   expect(ranges).toHaveLength(2);
-  expect(hands).toEqual([hand]);
-  expect(hand.stop).not.toHaveBeenCalled();
+  expect(workers).toEqual([stuck]);
+  expect(stuck.stop).not.toHaveBeenCalled();
   await worker.terminate();
 });
 
 test("an optimizer's step that is lost half-way is a change of its parameters", () => {
-  const lines: number[] = [];
+  const slots: number[] = [];
   workerThreads.Worker = class extends IdleWorker {
-    constructor(_source: string, { workerData }: { workerData: { line: number } }) {
+    constructor(_source: string, { workerData }: { workerData: { slot: number } }) {
       super();
-      lines.push(workerData.line);
+      slots.push(workerData.slot);
     }
   } as never;
   setNumThreads(2);
@@ -162,7 +166,7 @@ test("an optimizer's step that is lost half-way is a change of its parameters", 
   weight.sum().backward();
   const [values, { version }] = [weight.data(), weight.array.block];
   hurryClock();
-  for (const line of lines) Atomics.store(words, line + CONTROL.inside, 1);
+  for (const slot of slots) Atomics.store(words, slot + SLOT.inside, 1);
   expect(() => new optim.Adam([weight], { lr: 1 }).step()).toThrow(/adamStep: a worker thread died or hung/);
   expect(weight.data()).not.toEqual(values);
   expect(weight.array.block.version).toBeGreaterThan(version);
@@ -176,13 +180,15 @@ function hurryClock(): void {
 
 test("a worker that is missing for long, and may be alive, is stopped: a clear error", () => {
   hurryClock();
-  const hand = stuckHand();
-  const hands = [hand as Hand];
+  const stuck = stuckWorker();
+  const workers = [stuck as WorkerHandle];
   const { job } = jobOf("exp", () => {});
-  expect(() => runJob(job, { hands, lanes: 2 })).toThrow(/exp: a worker thread died or hung in the middle of its part/);
-  expect(hand.stop).toHaveBeenCalledOnce();
-  expect(hands).toEqual([]);
-  runJob(job, { hands, lanes: 2 });
+  expect(() => runJob(job, { workers, shares: 2 })).toThrow(
+    /exp: a worker thread died or hung in the middle of its part/,
+  );
+  expect(stuck.stop).toHaveBeenCalledOnce();
+  expect(workers).toEqual([]);
+  runJob(job, { workers, shares: 2 });
   expect(allOnes()).toBe(true);
 });
 
@@ -190,55 +196,55 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
   const { job } = jobOf("exp", () => {
     throw new Error("trapped");
   });
-  const line = takeLine();
-  const crew: Crew = { hands: [{ line, isDead: () => false, stop() {} }], lanes: 2 };
+  const slot = allocateSlot();
+  const pool: WorkerPool = { workers: [{ slot, isDead: () => false, stop() {} }], shares: 2 };
   Atomics.store(words, CONTROL.failed, 1); // a worker's part trapped as well
-  expect(() => runJob(job, crew)).toThrow("trapped");
+  expect(() => runJob(job, pool)).toThrow("trapped");
   expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
-  runJob(jobOf("exp", () => {}).job, crew);
+  runJob(jobOf("exp", () => {}).job, pool);
   expect(allOnes()).toBe(true);
 });
 
 test("a kernel that fails on a worker is computed again by the caller, and the workers are replaced", () => {
-  const line = takeLine();
+  const slot = allocateSlot();
   const stop = vi.fn<() => void>();
-  const crew: Crew = { hands: [{ line, isDead: () => false, stop }], lanes: 2 };
+  const pool: WorkerPool = { workers: [{ slot, isDead: () => false, stop }], shares: 2 };
   const { job, ranges } = jobOf("exp", () => {
     Atomics.store(words, CONTROL.failed, 1); // as a worker does whose part trapped
   });
-  runJob(job, crew);
+  runJob(job, pool);
   expect(allOnes()).toBe(true);
   expect(ranges.at(-1)).toEqual([0, TOTAL]);
   expect(stop).toHaveBeenCalledOnce();
-  expect(crew.isBroken).toBe(true);
+  expect(pool.isBroken).toBe(true);
 });
 
 test("… but not one that reads what it writes: a clear error", () => {
-  const crew: Crew = { hands: [{ line: takeLine(), isDead: () => false, stop() {} }], lanes: 2 };
+  const pool: WorkerPool = { workers: [{ slot: allocateSlot(), isDead: () => false, stop() {} }], shares: 2 };
   const { job } = jobOf("rmspropStep", () => {
     Atomics.store(words, CONTROL.failed, 1);
   });
-  expect(() => runJob(job, crew)).toThrow(/rmspropStep: a kernel failed on a worker thread in the middle of its part/);
-  expect(crew.isBroken).toBe(true);
+  expect(() => runJob(job, pool)).toThrow(/rmspropStep: a kernel failed on a worker thread in the middle of its part/);
+  expect(pool.isBroken).toBe(true);
 });
 
 test("a worker that missed the memory's growth is brought up to date before it computes", () => {
   const shared = new SharedArrayBuffer(2 * 65536);
   const control = new Int32Array(shared);
   const calls: string[] = [];
-  const line = CONTROL.lines;
+  const slot = CONTROL.slots;
   control[CONTROL.generation] = 1;
-  control[CONTROL.total] = control[CONTROL.grain] = control[CONTROL.lanes] = 1;
+  control[CONTROL.total] = control[CONTROL.grain] = control[CONTROL.shares] = 1;
   control[CONTROL.pages] = 4;
   const kernel = (begin: number, end: number) => {
     calls.push(`kernel ${begin} ${end}`);
-    control[line + CONTROL.dismissed] = 1;
+    control[slot + SLOT.retired] = 1;
   };
   const stale = { buffer: shared, grow: (pages: number) => calls.push(`grow ${pages}`) };
   class Instance {
     exports = { kernel };
   }
-  const workerData = { module: {}, memory: stale, line, lane: 0 };
+  const workerData = { module: {}, memory: stale, slot, share: 0 };
   runInNewContext(workerSource, {
     require: (name: string) => (name === "node:worker_threads" ? { workerData } : process.getBuiltinModule(name)),
     WebAssembly: { Instance },
@@ -251,10 +257,10 @@ test("a worker that missed the memory's growth is brought up to date before it c
 test("only a file that the caller saw open proves a death, and only in Node", () => {
   const file = openSync(devNull, "r");
   const [seen, unseen, elsewhere] = [1, 2, 3].map(() => new DeathWatch(() => file));
-  seen.look();
+  seen.observe();
   expect(seen.isCertain()).toBe(false);
   vi.stubGlobal("Deno", {});
-  elsewhere.look();
+  elsewhere.observe();
   closeSync(file);
   expect([elsewhere.isCertain(), elsewhere.isCertain()]).toEqual([false, false]);
   vi.unstubAllGlobals();
