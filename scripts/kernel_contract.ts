@@ -8,6 +8,8 @@
  *   @unmanaged  (a decorator of AssemblyScript) on a class: a table that TypeScript writes, four bytes per field
  */
 
+import { posix } from "node:path";
+
 export interface Parameter {
   name: string;
   /** As AssemblyScript calls it: "usize" is an address, all others are numbers. */
@@ -47,6 +49,8 @@ export interface Contract {
 
 const TYPES = ["usize", "i32", "u32", "f32", "f64", "bool"];
 const DOC = String.raw`/\*\*((?:[^*]|\*(?!/))*)\*/\s*`;
+/** Before a constant whose name must make the same code as its value. */
+const DECORATOR = String.raw`(?://[^\n]*\s*@inline\s+)?`;
 
 function fail(message: string): never {
   throw new Error(`kernel_contract: ${message}`);
@@ -113,9 +117,19 @@ function members(body: string, known: ReadonlyMap<string, number>): Record<strin
   return values;
 }
 
-/** Constants of whole numbers of a file, whether shared or not. */
-function wholeConstants(source: string): Map<string, number> {
+type Sources = ReadonlyMap<string, string>;
+
+/** The constants of whole numbers of a file, shared or not, and those it imports by name. */
+function wholeConstants(file: string, sources: Sources): Map<string, number> {
+  const source = sources.get(file) ?? "";
   const known = new Map<string, number>();
+  for (const [, names, path] of source.matchAll(/^import \{([^}]*)\} from "(\.[^"]*)";/gm)) {
+    const wanted = names.split(",").map((name) => name.trim());
+    const from = wanted.some((name) => /^[A-Z][A-Z0-9_]*$/.test(name))
+      ? wholeConstants(`${posix.join(posix.dirname(file), path)}.ts`, sources)
+      : new Map<string, number>();
+    for (const name of wanted) if (from.has(name)) known.set(name, from.get(name) as number);
+  }
   for (const [, name, expression] of source.matchAll(/^(?:export )?const (\w+)(?:: \w+)? = ([^;]+);/gm)) {
     try {
       known.set(name, evaluate(expression, known));
@@ -126,12 +140,13 @@ function wholeConstants(source: string): Map<string, number> {
   return known;
 }
 
-function readConstants(file: string, source: string): Constant[] {
-  const known = wholeConstants(source);
+function readConstants(file: string, source: string, sources: Sources): Constant[] {
   const constants: Constant[] = [];
+  if (!/@shared\b/.test(source)) return constants;
+  const known = wholeConstants(file, sources);
   const declaration = "(?:enum (?<set>\\w+) \\{(?<body>[^}]*)\\}|(?<name>\\w+)(?:: \\w+)? = (?<expression>[^;]+);)";
   for (const { 1: comment, groups = {} } of source.matchAll(
-    new RegExp(`${DOC}(?:export )?const ${declaration}`, "g"),
+    new RegExp(`${DOC}${DECORATOR}(?:export )?const ${declaration}`, "g"),
   )) {
     if (!hasTag(comment, "shared")) continue;
     const { set, body, name, expression } = groups;
@@ -159,7 +174,7 @@ function readTables(file: string, source: string): Table[] {
 const count = (source: string, pattern: RegExp) => source.match(pattern)?.length ?? 0;
 
 /** `declarations` is build/kernels.d.ts, `sources` the files of assembly/ by their paths. Throws where a tag marks nothing. */
-export function readContract(declarations: string, sources: ReadonlyMap<string, string>): Contract {
+export function readContract(declarations: string, sources: Sources): Contract {
   const contract: Contract = { kernels: readKernels(declarations), constants: [], tables: [] };
   for (const kernel of contract.kernels) if (!sources.has(kernel.file)) fail(`${kernel.name}: no file ${kernel.file}`);
   for (const [file, source] of sources) {
@@ -173,7 +188,7 @@ export function readContract(declarations: string, sources: ReadonlyMap<string, 
       kernel.isInPlace = true;
       marked++;
     }
-    const constants = readConstants(file, source);
+    const constants = readConstants(file, source, sources);
     const tables = readTables(file, source);
     const expected = [count(source, /@inPlace\b/g), count(source, /@shared\b/g), count(source, /^@unmanaged\b/gm)];
     if (`${expected}` !== `${[marked, constants.length, tables.length]}`) {

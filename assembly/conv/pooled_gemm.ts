@@ -1,7 +1,7 @@
 // Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product (implicit_gemm.ts): those of few
 // channels above all, whose large output would cost more to write and read again than to compute.
 
-import { microKernel4x8, START_ROW_BIAS, START_ZERO } from "../matmul/micro_kernel";
+import { microKernel4x8, Start } from "../matmul/micro_kernel";
 import { storePartial, storeUpTo } from "../lib/simd";
 import { Geometry } from "./geometry";
 import { poolCodes, poolCorners } from "./relu_pool";
@@ -22,7 +22,7 @@ export function convolvePooled(
   const half = <usize>rowsOfTiles << 7;
   const left = tiles + <usize>(begin / grain) * 2 * half;
   const right = left + half;
-  const start = bias ? START_ROW_BIAS : START_ZERO;
+  const start = bias ? Start.RowBias : Start.Zero;
   const panelBytes = <usize>depth << 5;
   const panelsPerRow = (pooledWidth + 1) >> 1;
   for (let unit = begin; unit < end; unit++) {

@@ -7,7 +7,7 @@
 // that stays in the L1 cache, and interleaved from there into two rows of the output, with ReLU on the way: the columns, as large
 // as the output, are never written.
 
-import { microKernel4x8, START_TILE_BIAS, START_ZERO } from "../matmul/micro_kernel";
+import { microKernel4x8, Start } from "../matmul/micro_kernel";
 
 /** Bytes of scratch for a tile: 4 taps of 8 pixels. */
 const TILE: usize = 128;
@@ -33,7 +33,7 @@ export function upsample2x2(
     const p = (unit - image * panels) << 3;
     microKernel4x8(
       outChannels, inChannels, aPanels, <usize>inChannels << 4, bPanels + <usize>unit * panelBytes,
-      ownTiles, 32, bias ? START_TILE_BIAS : START_ZERO, bias, relu,
+      ownTiles, 32, bias ? Start.TileBias : Start.Zero, bias, relu,
     );
     // either half of a tile is 4 pixels of one row
     for (let half = 0; half < 2; half++) {

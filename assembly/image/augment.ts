@@ -84,6 +84,11 @@ export function augmentFlip(
   }
 }
 
+/** Bytes of the map of an image: six float32 coefficients. @shared */
+// @ts-ignore: decorator
+@inline
+const MAP_BYTES: usize = 24;
+
 /**
  * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d
  * r + e q + f. A turn about the middle by an angle in [-degrees, degrees].
@@ -95,7 +100,7 @@ export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height:
     const angle = (chance(keys, b, 0) * 2 - 1) * degrees * f32(0.017453292519943295);
     const cosine = f32x4.extract_lane(cos4(f32x4.splat(angle)), 0);
     const sine = f32x4.extract_lane(sin4(f32x4.splat(angle)), 0);
-    const to = out + <usize>b * 24;
+    const to = out + <usize>b * MAP_BYTES;
     store<f32>(to, cosine);
     store<f32>(to, -sine, 4);
     store<f32>(to, middleRow - cosine * middleRow + sine * middleColumn, 8);
@@ -118,7 +123,7 @@ export function cropsOf(
     const tall = f32x4.extract_lane(exp4(f32x4.splat((chance(keys, b, 1) * 2 - 1) * logRatio)), 0);
     const scaleRow = min<f32>(1, sqrt<f32>(area * tall));
     const scaleColumn = min<f32>(1, sqrt<f32>(area / tall));
-    const to = out + <usize>b * 24;
+    const to = out + <usize>b * MAP_BYTES;
     // pixel centres lie at r + 1/2
     store<f32>(to, scaleRow);
     store<f32>(to, 0, 4);
@@ -138,7 +143,7 @@ export function augmentWarp(
 ): void {
   const plane = height * width;
   for (let b = begin; b < end; b++) {
-    const map = maps + <usize>b * 24;
+    const map = maps + <usize>b * MAP_BYTES;
     const image = x + (<usize>b * channels * plane << 2);
     const result = y + (<usize>b * channels * plane << 2);
     for (let r = 0; r < height; r++) {

@@ -9,8 +9,8 @@
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** Bytes of a table entry. */
-const ENTRY: usize = 12;
+/** Bytes of an entry of these tables. @shared */
+const SOURCE_BYTES: usize = 12;
 
 /**
  * table[o] = (source, source, 0): source = floor(o * length / outLength), exactly. With a `scale` other than
@@ -22,7 +22,7 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
     const source = scale != 0
       ? min(<i32>floor(<f32>o * scale), length - 1)
       : <i32>(<i64>o * <i64>length / <i64>outLength);
-    const entry = table + <usize>o * ENTRY;
+    const entry = table + <usize>o * SOURCE_BYTES;
     store<i32>(entry, source);
     store<i32>(entry, source, 4);
     store<f32>(entry, 0, 8);
@@ -40,7 +40,7 @@ export function linearSources(begin: i32, end: i32, table: usize, length: i32, s
     const position = alignCorners ? <f64>o * scale : max((<f64>o + 0.5) * scale - 0.5, 0);
     const first = min(<i32>Math.floor(position), length - 1);
     const share = <f32>(position - <f64>first);
-    const entry = table + <usize>o * ENTRY;
+    const entry = table + <usize>o * SOURCE_BYTES;
     store<i32>(entry, first);
     store<i32>(entry, share == 0 ? first : min(first + 1, length - 1), 4);
     store<f32>(entry, share, 8);
@@ -50,14 +50,14 @@ export function linearSources(begin: i32, end: i32, table: usize, length: i32, s
 // @ts-ignore: decorator
 @inline
 function firstSource(table: usize, o: i32): i32 {
-  return load<i32>(table + <usize>o * ENTRY);
+  return load<i32>(table + <usize>o * SOURCE_BYTES);
 }
 
 /** Four elements of a row at the first sources of outputs ox to ox+3 (`second` = 4: the second ones). */
 // @ts-ignore: decorator
 @inline
 function gather(row: usize, columns: usize, ox: i32, second: usize): v128 {
-  const entry = columns + <usize>ox * ENTRY + second;
+  const entry = columns + <usize>ox * SOURCE_BYTES + second;
   let v = v128.load32_splat(row + (<usize>load<i32>(entry) << 2));
   v = v128.load32_lane(row + (<usize>load<i32>(entry, 12) << 2), v, 1);
   v = v128.load32_lane(row + (<usize>load<i32>(entry, 24) << 2), v, 2);
@@ -68,7 +68,7 @@ function gather(row: usize, columns: usize, ox: i32, second: usize): v128 {
 // @ts-ignore: decorator
 @inline
 function gatherShares(columns: usize, ox: i32): v128 {
-  const entry = columns + <usize>ox * ENTRY;
+  const entry = columns + <usize>ox * SOURCE_BYTES;
   let v = v128.load32_splat(entry, 8);
   v = v128.load32_lane(entry, v, 1, 20);
   v = v128.load32_lane(entry, v, 2, 32);
@@ -116,7 +116,7 @@ function stretchRow(row: usize, columns: usize, out: usize, outWidth: i32): void
     v128.store(out + (<usize>ox << 2), f32x4.add(left, shareOf(b, gather(row, columns, ox, 4))));
   }
   for (; ox < outWidth; ox++) {
-    const column = columns + <usize>ox * ENTRY;
+    const column = columns + <usize>ox * SOURCE_BYTES;
     const b = load<f32>(column, 8);
     const left = load<f32>(row + (<usize>load<i32>(column) << 2));
     const right = load<f32>(row + (<usize>load<i32>(column, 4) << 2));
@@ -142,7 +142,7 @@ export function bilinear2d(
     let even = -1;
     let odd = -1;
     for (let oy = 0; oy < outHeight; oy++, to += outRow) {
-      const entry = rows + <usize>oy * ENTRY;
+      const entry = rows + <usize>oy * SOURCE_BYTES;
       const r0 = load<i32>(entry);
       const r1 = load<i32>(entry, 4);
       const upper = own + <usize>(r0 & 1) * outRow;
@@ -170,7 +170,7 @@ function gatherRow(from: usize, columns: usize, dx: usize, width: i32, outWidth:
   let own: f32 = 0;
   let next: f32 = 0;
   for (let ox = 0; ox < outWidth; ox++) {
-    const column = columns + <usize>ox * ENTRY;
+    const column = columns + <usize>ox * SOURCE_BYTES;
     const c0 = load<i32>(column);
     const b = load<f32>(column, 8);
     const value = load<f32>(from + (<usize>ox << 2));
@@ -230,7 +230,7 @@ export function interpolate2dGrad(
     memory.fill(own, 0, 2 * outRow);
     let open = firstSource(rows, 0); // … and the one after it
     for (let oy = 0; oy < outHeight; oy++, from += outRow) {
-      const entry = rows + <usize>oy * ENTRY;
+      const entry = rows + <usize>oy * SOURCE_BYTES;
       const r0 = load<i32>(entry);
       const r1 = load<i32>(entry, 4);
       for (let step = 0; open < r0 && step < 2; step++, open++) {

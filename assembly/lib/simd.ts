@@ -1,5 +1,10 @@
 // Helpers that every kernel shares. They inline: no call remains.
 
+/** Lanes of a vector: four float32 or int32 elements. @shared */
+// @ts-ignore: decorator
+@inline
+export const LANES = 4;
+
 /**
  * Stores the first `count` (1 to 3) lanes of v: the tail of an array, whose neighbours must stay as they are.
  */

@@ -1,27 +1,22 @@
 // Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass,
 // both gradients in one pass.
 //
-//   MSE       (x - t)^2
+//   Mse       (x - t)^2
 //   L1        |x - t|
-//   SMOOTH_L1 d^2 / (2 beta) for d = |x - t| < beta, else d - beta / 2
-//   BCE       -(t log x + (1 - t) log(1 - x)), logarithms not below -100
-//   LOGITS    (1 - t) x + (1 + (p - 1) t) log(1 + e^-x), p the weight of positive answers
-//   KL        t (log t - x), 0 where t = 0
-//   KL_LOG    e^t (t - x)
+//   SmoothL1  d^2 / (2 beta) for d = |x - t| < beta, else d - beta / 2
+//   Bce       -(t log x + (1 - t) log(1 - x)), logarithms not below -100
+//   Logits    (1 - t) x + (1 + (p - 1) t) log(1 + e^-x), p the weight of positive answers
+//   Kl        t (log t - x), 0 where t = 0
+//   KlLog     e^t (t - x)
 //
-// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by LOGITS and may
+// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by Logits and may
 // be null as well. All arrays have `size` elements and may be read up to 12 bytes past.
 
 import { exp4, log1pOfPositive, log4, sigmoid4 } from "../lib/math";
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
 
-const MSE = 0;
-const L1 = 1;
-const SMOOTH_L1 = 2;
-const BCE = 3;
-const LOGITS = 4;
-const KL = 5;
-const KL_LOG = 6;
+/** Which loss: see above. @shared */
+const enum PairLossKind { Mse, L1, SmoothL1, Bce, Logits, Kl, KlLog }
 
 // @ts-ignore: decorator
 @inline
@@ -62,22 +57,22 @@ function softplusOfNegative(x: v128): v128 {
 @inline
 function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   const d = f32x4.sub(x, t);
-  if (kind == MSE) return f32x4.mul(d, d);
-  if (kind == L1) return f32x4.abs(d);
-  if (kind == SMOOTH_L1) {
+  if (kind == PairLossKind.Mse) return f32x4.mul(d, d);
+  if (kind == PairLossKind.L1) return f32x4.abs(d);
+  if (kind == PairLossKind.SmoothL1) {
     const a = f32x4.abs(d);
     const near = f32x4.mul(f32x4.mul(a, all(0.5)), f32x4.div(a, beta)); // a * a could overflow
     return v128.bitselect(near, f32x4.sub(a, f32x4.mul(beta, all(0.5))), f32x4.lt(a, beta));
   }
-  if (kind == BCE) {
+  if (kind == PairLossKind.Bce) {
     const no = f32x4.mul(f32x4.sub(t, all(1)), boundedLogOfRest(x));
     return f32x4.sub(no, f32x4.mul(t, boundedLog(x)));
   }
-  if (kind == LOGITS) {
+  if (kind == PairLossKind.Logits) {
     const factor = f32x4.add(all(1), f32x4.mul(f32x4.sub(positive, all(1)), t));
     return f32x4.add(f32x4.mul(f32x4.sub(all(1), t), x), f32x4.mul(factor, softplusOfNegative(x)));
   }
-  if (kind == KL) {
+  if (kind == PairLossKind.Kl) {
     const v = f32x4.mul(t, f32x4.sub(log4(t), x));
     // 0 log 0 is 0, and so is 0 times an infinite x; a NaN stays
     return v128.andnot(v, v128.and(f32x4.eq(t, all(0)), f32x4.eq(x, x)));
@@ -90,40 +85,40 @@ function term(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
 @inline
 function slope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   const d = f32x4.sub(x, t);
-  if (kind == MSE) return f32x4.add(d, d);
-  if (kind == L1) return sign(d);
+  if (kind == PairLossKind.Mse) return f32x4.add(d, d);
+  if (kind == PairLossKind.L1) return sign(d);
   // a NaN is not beyond beta, and stays
-  if (kind == SMOOTH_L1) return v128.bitselect(sign(d), f32x4.div(d, beta), f32x4.ge(f32x4.abs(d), beta));
-  if (kind == BCE) return f32x4.div(d, f32x4.max(f32x4.mul(x, f32x4.sub(all(1), x)), all(1e-12)));
-  if (kind == LOGITS) {
+  if (kind == PairLossKind.SmoothL1) return v128.bitselect(sign(d), f32x4.div(d, beta), f32x4.ge(f32x4.abs(d), beta));
+  if (kind == PairLossKind.Bce) return f32x4.div(d, f32x4.max(f32x4.mul(x, f32x4.sub(all(1), x)), all(1e-12)));
+  if (kind == PairLossKind.Logits) {
     const yes = f32x4.mul(positive, t);
     return f32x4.sub(f32x4.mul(f32x4.add(yes, f32x4.sub(all(1), t)), sigmoid4(x)), yes);
   }
-  return f32x4.neg(kind == KL ? t : exp4(t));
+  return f32x4.neg(kind == PairLossKind.Kl ? t : exp4(t));
 }
 
 /** d term / dt */
 // @ts-ignore: decorator
 @inline
 function targetSlope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
-  if (kind == BCE) return f32x4.sub(boundedLogOfRest(x), boundedLog(x));
-  if (kind == LOGITS) {
+  if (kind == PairLossKind.Bce) return f32x4.sub(boundedLogOfRest(x), boundedLog(x));
+  if (kind == PairLossKind.Logits) {
     const extra = f32x4.mul(f32x4.sub(positive, all(1)), softplusOfNegative(x));
     return f32x4.sub(v128.andnot(extra, f32x4.eq(positive, all(1))), x); // 0 times infinity
   }
-  if (kind == KL) {
+  if (kind == PairLossKind.Kl) {
     const v = f32x4.add(f32x4.sub(log4(t), x), all(1));
     return v128.andnot(v, f32x4.eq(t, all(0)));
   }
-  if (kind == KL_LOG) return f32x4.mul(exp4(t), f32x4.add(f32x4.sub(t, x), all(1)));
+  if (kind == PairLossKind.KlLog) return f32x4.mul(exp4(t), f32x4.add(f32x4.sub(t, x), all(1)));
   return f32x4.neg(slope(kind, x, t, positive, beta));
 }
 
-/** g d term / dx. For MSE the factor 2 comes last: 2 d alone could overflow. */
+/** g d term / dx. For Mse the factor 2 comes last: 2 d alone could overflow. */
 // @ts-ignore: decorator
 @inline
 function pulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
-  if (kind != MSE) return f32x4.mul(slope(kind, x, t, positive, beta), g);
+  if (kind != PairLossKind.Mse) return f32x4.mul(slope(kind, x, t, positive, beta), g);
   const half = f32x4.mul(f32x4.sub(x, t), g);
   return f32x4.add(half, half);
 }
@@ -132,7 +127,7 @@ function pulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128
 // @ts-ignore: decorator
 @inline
 function targetPulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g: v128): v128 {
-  if (kind == MSE) return f32x4.neg(pulled(kind, x, t, positive, beta, g));
+  if (kind == PairLossKind.Mse) return f32x4.neg(pulled(kind, x, t, positive, beta, g));
   return f32x4.mul(targetSlope(kind, x, t, positive, beta), g);
 }
 
@@ -140,7 +135,7 @@ function targetPulled(kind: i32, x: v128, t: v128, positive: v128, beta: v128, g
 // @ts-ignore: decorator
 @inline
 function termAt(kind: i32, i: i32, x: usize, t: usize, weight: usize, positive: usize, beta: v128): v128 {
-  const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
+  const p = kind == PairLossKind.Logits && positive ? load4(positive, i) : all(1);
   const v = term(kind, load4(x, i), load4(t, i), p, beta);
   return weight ? f32x4.mul(v, load4(weight, i)) : v;
 }
@@ -162,13 +157,13 @@ export function pairLoss(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32, y: usize,
 ): void {
   switch (kind) {
-    case MSE: return terms(MSE, begin, end, x, t, weight, positive, beta, y);
-    case L1: return terms(L1, begin, end, x, t, weight, positive, beta, y);
-    case SMOOTH_L1: return terms(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y);
-    case BCE: return terms(BCE, begin, end, x, t, weight, positive, beta, y);
-    case LOGITS: return terms(LOGITS, begin, end, x, t, weight, positive, beta, y);
-    case KL: return terms(KL, begin, end, x, t, weight, positive, beta, y);
-    default: return terms(KL_LOG, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.Mse: return terms(PairLossKind.Mse, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.L1: return terms(PairLossKind.L1, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.SmoothL1: return terms(PairLossKind.SmoothL1, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.Bce: return terms(PairLossKind.Bce, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.Logits: return terms(PairLossKind.Logits, begin, end, x, t, weight, positive, beta, y);
+    case PairLossKind.Kl: return terms(PairLossKind.Kl, begin, end, x, t, weight, positive, beta, y);
+    default: return terms(PairLossKind.KlLog, begin, end, x, t, weight, positive, beta, y);
   }
 }
 
@@ -228,13 +223,13 @@ function wideSums(
     let sum: f64 = 0;
     for (let i = c * chunk, stop = min((c + 1) * chunk, size); i < stop; i++) {
       const d = abs(wide(x, i) - wide(t, i));
-      sum += kind == MSE ? d * d : kind == L1 ? d : d < b ? d * d / (2 * b) : d - b / 2;
+      sum += kind == PairLossKind.Mse ? d * d : kind == PairLossKind.L1 ? d : d < b ? d * d / (2 * b) : d - b / 2;
     }
     store<f64>(y + (<usize>c << 3), sum);
   }
 }
 
-/** Infinite gradients dx of MSE (`sign` -1: dt) once more. */
+/** Infinite gradients dx of Mse (`sign` -1: dt) once more. */
 function wideGradients(
   begin: i32, end: i32, x: usize, t: usize, dy: usize, single: i32, divisor: f32, dx: usize, sign: f64,
 ): void {
@@ -252,15 +247,15 @@ export function pairLossSum(
   y: usize, size: i32, chunk: i32,
 ): void {
   switch (kind) {
-    case MSE: sums(MSE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    case L1: sums(L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    case SMOOTH_L1: sums(SMOOTH_L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    case BCE: sums(BCE, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    case LOGITS: sums(LOGITS, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    case KL: sums(KL, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
-    default: sums(KL_LOG, begin, end, x, t, weight, positive, beta, y, size, chunk);
+    case PairLossKind.Mse: sums(PairLossKind.Mse, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case PairLossKind.L1: sums(PairLossKind.L1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case PairLossKind.SmoothL1: sums(PairLossKind.SmoothL1, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case PairLossKind.Bce: sums(PairLossKind.Bce, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case PairLossKind.Logits: sums(PairLossKind.Logits, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    case PairLossKind.Kl: sums(PairLossKind.Kl, begin, end, x, t, weight, positive, beta, y, size, chunk); break;
+    default: sums(PairLossKind.KlLog, begin, end, x, t, weight, positive, beta, y, size, chunk);
   }
-  if (kind <= SMOOTH_L1) wideSums(begin, end, kind, x, t, beta, y, size, chunk);
+  if (kind <= PairLossKind.SmoothL1) wideSums(begin, end, kind, x, t, beta, y, size, chunk);
 }
 
 // @ts-ignore: decorator
@@ -283,7 +278,7 @@ function gradients(
   do {
     const xs = load4(x, i);
     const ts = load4(t, i);
-    const p = kind == LOGITS && positive ? load4(positive, i) : all(1);
+    const p = kind == PairLossKind.Logits && positive ? load4(positive, i) : all(1);
     let g = single ? one : load4(dy, i);
     if (weight) g = f32x4.mul(g, load4(weight, i));
     if (dx) storeUpTo(dx, i, end, pulled(kind, xs, ts, p, b, g));
@@ -301,16 +296,16 @@ export function pairLossGrad(
   dy: usize, single: i32, divisor: f32, loss: usize, dx: usize, dt: usize,
 ): void {
   switch (kind) {
-    case MSE: gradients(MSE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    case L1: gradients(L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    case SMOOTH_L1: gradients(SMOOTH_L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    case BCE: gradients(BCE, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    case LOGITS: gradients(LOGITS, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    case KL: gradients(KL, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
-    default: gradients(KL_LOG, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
+    case PairLossKind.Mse: gradients(PairLossKind.Mse, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case PairLossKind.L1: gradients(PairLossKind.L1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case PairLossKind.SmoothL1: gradients(PairLossKind.SmoothL1, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case PairLossKind.Bce: gradients(PairLossKind.Bce, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case PairLossKind.Logits: gradients(PairLossKind.Logits, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    case PairLossKind.Kl: gradients(PairLossKind.Kl, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
+    default: gradients(PairLossKind.KlLog, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
   }
   // a difference beyond float32 makes its loss infinite
-  if (kind != MSE || (single && abs(load<f32>(loss)) != Infinity)) return;
+  if (kind != PairLossKind.Mse || (single && abs(load<f32>(loss)) != Infinity)) return;
   if (dx) wideGradients(begin, end, x, t, dy, single, divisor, dx, 1);
   if (dt) wideGradients(begin, end, x, t, dy, single, divisor, dt, -1);
 }

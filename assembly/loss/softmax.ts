@@ -8,7 +8,7 @@
 // range is outer * ceil(inner / 4).
 
 import { exp4, log4 } from "../lib/math";
-import { demote, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
+import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
 // The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one
 // instruction, f32x4.max eight.)
@@ -114,11 +114,11 @@ function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count
 }
 
 function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, log: i32): void {
-  const tiles = (inner + 3) / 4;
+  const tiles = (inner + 3) / LANES;
   const stride = <usize>inner << 2;
   for (let p = begin; p < end; p++) {
     const o = p / tiles;
-    const column = (p - o * tiles) * 4;
+    const column = (p - o * tiles) * LANES;
     const count = inner - column;
     const offset = (<usize>o * n * inner + column) << 2;
     const m = columnsMax(x + offset, n, stride);
@@ -149,11 +149,11 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
     }
     return;
   }
-  const tiles = (inner + 3) / 4;
+  const tiles = (inner + 3) / LANES;
   const stride = <usize>inner << 2;
   for (let p = begin; p < end; p++) {
     const o = p / tiles;
-    const column = (p - o * tiles) * 4;
+    const column = (p - o * tiles) * LANES;
     const from = x + ((<usize>o * n * inner + column) << 2);
     const to = (<usize>o * inner + column) << 2;
     const m = columnsMax(from, n, stride);
@@ -192,11 +192,11 @@ function softmaxGradRows(begin: i32, end: i32, y: usize, dy: usize, dx: usize, n
 function softmaxGradColumns(
   begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
 ): void {
-  const tiles = (inner + 3) / 4;
+  const tiles = (inner + 3) / LANES;
   const stride = <usize>inner << 2;
   for (let p = begin; p < end; p++) {
     const o = p / tiles;
-    const column = (p - o * tiles) * 4;
+    const column = (p - o * tiles) * LANES;
     const offset = (<usize>o * n * inner + column) << 2;
     let low = f64x2.splat(0);
     let high = f64x2.splat(0);

@@ -1,17 +1,19 @@
 // The matrix product over packed panels: loops and cache blocking around the micro-kernel.
 
 import { storePartial } from "../lib/simd";
-import { microKernel4x8, START_C, START_COLUMN_BIAS } from "./micro_kernel";
+import { microKernel4x8, Start } from "./micro_kernel";
+import { MR, NR } from "./pack";
 
 /**
  * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1
  * cache, of 32 KiB on most, while those of A stream by from L2. Each pass but the first has to fetch C again.
+ * @shared
  */
-const DEPTH_BLOCK = 512;
-/** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. */
-const ROW_BLOCK = 64;
-/** Scratch for a tile of C that reaches past its end: 4 x 8 floats. */
-const EDGE_BYTES = 128;
+const GEMM_DEPTH_BLOCK = 512;
+/** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. @shared */
+const GEMM_ROW_BLOCK = 64;
+/** Scratch for a tile of C that reaches past its end. @shared */
+const EDGE_BYTES = MR * NR * 4;
 
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
@@ -32,13 +34,13 @@ export function gemm(
   start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
   assert(m >= 1 && n >= 1 && depth >= 1 && slice >= 1, "gemm: no size is 0");
-  assert(columnBlock >= 8 && (columnBlock & 7) == 0, "gemm: a block of columns is whole panels");
+  assert(columnBlock >= NR && (columnBlock & 7) == 0, "gemm: a block of columns is whole panels");
   assert(<usize>aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
   assert(<usize>bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
   assert(<usize>cStride >= <usize>m * <usize>n * 4, "gemm: matrices of C do not overlap");
-  const rowBlocks = (m + ROW_BLOCK - 1) / ROW_BLOCK;
+  const rowBlocks = (m + GEMM_ROW_BLOCK - 1) / GEMM_ROW_BLOCK;
   const columnBlocks = (n + columnBlock - 1) / columnBlock;
-  const passes = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
+  const passes = (depth + GEMM_DEPTH_BLOCK - 1) / GEMM_DEPTH_BLOCK;
   const sliced = slice < depth;
   const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // equal parts: 576 is twice 288
   const aCount = (m + 3) >> 2;
@@ -54,36 +56,36 @@ export function gemm(
     assert(<i32>aNumber >= 0 && <i32>bNumber >= 0, "gemm: matrices are numbered from 0");
     const a = aPanels + aNumber * aStride;
     const b = bPanels + bNumber * bStride;
-    const biasOf = bias + ((start == START_COLUMN_BIAS ? bNumber * <usize>n : aNumber * <usize>m) << 2);
+    const biasOf = bias + ((start == Start.ColumnBias ? bNumber * <usize>n : aNumber * <usize>m) << 2);
     const out = c + batch * cStride;
-    const rowEnd = min(m, (rowBlock + 1) * ROW_BLOCK);
+    const rowEnd = min(m, (rowBlock + 1) * GEMM_ROW_BLOCK);
     const columnEnd = min(n, firstColumn + columnBlock);
 
     for (let k = 0; k < depth; k += stepsOfPass) {
       const steps = min(depth - k, stepsOfPass);
-      const from = k == 0 ? start : START_C;
+      const from = k == 0 ? start : Start.C;
       // from one panel to the next, and the first one of this pass
       const aStep = <usize>(sliced ? steps : depth) << 4;
       const bStep = <usize>(sliced ? steps : depth) << 5;
       const aPass = a + (<usize>(sliced ? k * aCount : k) << 4);
       const bPass = b + (<usize>(sliced ? k * bCount : k) << 5);
       const reluNow = k + steps == depth ? relu : 0; // of the finished sum
-      for (let j = firstColumn; j < columnEnd; j += 8) {
+      for (let j = firstColumn; j < columnEnd; j += NR) {
         const bPanel = bPass + <usize>(j >> 3) * bStep;
-        const firstRow = rowBlock * ROW_BLOCK;
+        const firstRow = rowBlock * GEMM_ROW_BLOCK;
         const aPanel = aPass + <usize>(firstRow >> 2) * aStep;
         const tile = out + ((<usize>firstRow * <usize>n + <usize>j) << 2);
-        const tileBias = biasOf + (<usize>(start == START_COLUMN_BIAS ? j : firstRow) << 2);
-        const columns = min(columnEnd - j, 8);
-        const whole = columns == 8 ? (rowEnd - firstRow) >> 2 : 0;
+        const tileBias = biasOf + (<usize>(start == Start.ColumnBias ? j : firstRow) << 2);
+        const columns = min(columnEnd - j, NR);
+        const whole = columns == NR ? (rowEnd - firstRow) >> 2 : 0;
         if (whole > 0) {
           microKernel4x8(whole, steps, aPanel, aStep, bPanel, tile, <usize>n << 2, from, tileBias, reluNow);
         }
-        for (let i = firstRow + (whole << 2); i < rowEnd; i += 4) {
+        for (let i = firstRow + (whole << 2); i < rowEnd; i += MR) {
           const below = <usize>(i - firstRow);
           edgeTile(
-            steps, aPanel + (below >> 2) * aStep, bPanel, tile + ((below * <usize>n) << 2), n, min(rowEnd - i, 4), columns,
-            from, start == START_COLUMN_BIAS ? tileBias : tileBias + (below << 2), reluNow, ownEdge,
+            steps, aPanel + (below >> 2) * aStep, bPanel, tile + ((below * <usize>n) << 2), n, min(rowEnd - i, MR), columns,
+            from, start == Start.ColumnBias ? tileBias : tileBias + (below << 2), reluNow, ownEdge,
           );
         }
       }
@@ -99,7 +101,7 @@ export function addGemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
   c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32, edge: usize,
 ): void {
-  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, START_C, 0, 0, edge);
+  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, Start.C, 0, 0, edge);
 }
 
 /** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */
@@ -108,7 +110,7 @@ function edgeTile(
   relu: i32, edge: usize,
 ): void {
   const rowBytes = <usize>n << 2;
-  if (start == START_C) {
+  if (start == Start.C) {
     for (let i = 0; i < rows; i++) {
       memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
     }
@@ -122,7 +124,7 @@ function edgeTile(
       continue;
     }
     v128.store(to, v128.load(from));
-    if (columns == 8) v128.store(to, v128.load(from, 16), 16);
+    if (columns == NR) v128.store(to, v128.load(from, 16), 16);
     else if (columns > 4) storePartial(to + 16, v128.load(from, 16), columns - 4);
   }
 }

@@ -9,16 +9,18 @@ export function mulAdd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
-/** What the accumulators start from. */
-export const START_ZERO = 0;
-/** … the tile of C that is there: the sum goes on. */
-export const START_C = 1;
-/** … bias[row]. */
-export const START_ROW_BIAS = 2;
-/** … bias[column]. */
-export const START_COLUMN_BIAS = 3;
-/** … bias[tile]: one for all four rows. */
-export const START_TILE_BIAS = 4;
+/** What the accumulators start from. @shared */
+export const enum Start {
+  Zero,
+  /** The tile of C in memory: its sum continues. */
+  C,
+  /** bias[row] */
+  RowBias,
+  /** bias[column] */
+  ColumnBias,
+  /** bias[tile]: one for all four rows. */
+  TileBias,
+}
 
 /** No k: such a depth would not fit into memory. */
 const NEVER = 1 << 30;
@@ -27,7 +29,7 @@ const NEVER = 1 << 30;
 // @ts-ignore: decorator
 @inline
 function biasStep(start: i32): usize {
-  return start == START_ROW_BIAS ? 16 : start == START_TILE_BIAS ? 4 : 0;
+  return start == Start.RowBias ? 16 : start == Start.TileBias ? 4 : 0;
 }
 
 /**
@@ -65,7 +67,7 @@ function oneTile(
 ): void {
   let acc0x0123: v128, acc0x4567: v128, acc1x0123: v128, acc1x4567: v128;
   let acc2x0123: v128, acc2x4567: v128, acc3x0123: v128, acc3x4567: v128;
-  if (start == START_C) {
+  if (start == Start.C) {
     let from = c + 3 * rowBytes; // upwards, so that no address is kept in a register for the stores below
     acc3x0123 = v128.load(from);
     acc3x4567 = v128.load(from, 16);
@@ -77,15 +79,15 @@ function oneTile(
     acc1x4567 = v128.load(from, 16);
     acc0x0123 = v128.load(c);
     acc0x4567 = v128.load(c, 16);
-  } else if (start == START_ROW_BIAS) {
+  } else if (start == Start.RowBias) {
     acc0x0123 = acc0x4567 = v128.load32_splat(bias);
     acc1x0123 = acc1x4567 = v128.load32_splat(bias, 4);
     acc2x0123 = acc2x4567 = v128.load32_splat(bias, 8);
     acc3x0123 = acc3x4567 = v128.load32_splat(bias, 12);
-  } else if (start == START_TILE_BIAS) {
+  } else if (start == Start.TileBias) {
     acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = v128.load32_splat(bias);
     acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = acc0x0123;
-  } else if (start == START_COLUMN_BIAS) {
+  } else if (start == Start.ColumnBias) {
     acc0x0123 = acc1x0123 = acc2x0123 = acc3x0123 = v128.load(bias);
     acc0x4567 = acc1x4567 = acc2x4567 = acc3x4567 = v128.load(bias, 16);
   } else {

@@ -11,10 +11,14 @@
 // The last panel is filled up with zeros. See: Goto & van de Geijn, Anatomy of High-Performance
 // Matrix Multiplication (2008).
 
-/** Rows of A that a tile of C takes: each is splatted over a vector. */
-export const TILE_ROWS = 4;
-/** Columns of B that a tile of C takes: two vectors. */
-export const TILE_COLUMNS = 8;
+/** Rows of a tile of C: each element of A is splatted over a vector. @shared */
+// @ts-ignore: decorator
+@inline
+export const MR = 4;
+/** Columns of a tile of C: two vectors of B. @shared */
+// @ts-ignore: decorator
+@inline
+export const NR = 8;
 
 /**
  * Four rows of four floats become four columns: panel[k + i][0..3] = (row0[i], row1[i], row2[i], row3[i]).
@@ -84,7 +88,7 @@ export function packPanels4(
     const first = (unit - batch * perBatch) << 2;
     packFourLines(
       x + ((<usize>batch * batchStride + <usize>first * lineStride) << 2),
-      lines - first, lineStride, kStride, depth, panels + <usize>unit * <usize>depth * 16, 4,
+      lines - first, lineStride, kStride, depth, panels + <usize>unit * <usize>depth * 16, MR,
     );
   }
 }
@@ -130,14 +134,14 @@ export function packPanels8(
     const first = (unit - batch * perBatch) << 3;
     const from = x + ((<usize>batch * batchStride + <usize>first * lineStride) << 2);
     const to = panels + <usize>unit * <usize>depth * 32;
-    if (lineStride == 1 && lines - first >= 8) {
+    if (lineStride == 1 && lines - first >= NR) {
       const together = lines - first >= 32 && end - unit >= 4 ? 4 : 1;
       copyColumns(from, kStride, depth, to, together);
       unit += together - 1;
       continue;
     }
-    packFourLines(from, lines - first, lineStride, kStride, depth, to, 8);
-    packFourLines(from + ((4 * lineStride) << 2), lines - first - 4, lineStride, kStride, depth, to + 16, 8);
+    packFourLines(from, lines - first, lineStride, kStride, depth, to, NR);
+    packFourLines(from + ((4 * lineStride) << 2), lines - first - 4, lineStride, kStride, depth, to + 16, NR);
   }
 }
 
@@ -157,7 +161,7 @@ export function packImageRows(
     const first = (panel - group * panelsPerGroup) << 2;
     packFourLines(
       x + (<usize>((image * groups + group) * channels + first) * <usize>pixels << 2),
-      channels - first, pixels, 1, pixels, panels + (<usize>(panel * images + image) * <usize>pixels << 4), 4,
+      channels - first, pixels, 1, pixels, panels + (<usize>(panel * images + image) * <usize>pixels << 4), MR,
     );
   }
 }

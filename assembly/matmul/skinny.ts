@@ -12,7 +12,7 @@ import { mulAdd } from "./micro_kernel";
 
 /** An int32 table written by src/ops/matmul/skinny.ts. Strides in elements. */
 @unmanaged
-class Shape {
+class SkinnyLayout {
   /** Size of a product, and length of its sums. */
   m!: i32;
   n!: i32;
@@ -58,7 +58,7 @@ function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
 }
 
-/** Columns of C that are computed together. */
+/** Columns of C that are computed together: a unit of multiplyDots. @shared */
 const DOT_COLUMNS = 4;
 
 /**
@@ -68,9 +68,9 @@ const DOT_COLUMNS = 4;
  * product: best where N >= M.
  */
 export function multiplyDots(
-  begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, shape: usize, bias: usize,
+  begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize, bias: usize,
 ): void {
-  const s = changetype<Shape>(shape);
+  const s = changetype<SkinnyLayout>(layout);
   const blocks = (s.n + DOT_COLUMNS - 1) / DOT_COLUMNS;
   const whole = s.depth & ~3;
   const rest = lanesBelow(s.depth - whole);
@@ -156,13 +156,14 @@ function storeDots(to: usize, step: i32, sums: v128, columns: i32, bias: usize, 
   if (columns > 3) v128.store32_lane(at(to, 3 * step), sums, 3);
 }
 
-/** A unit of multiplyRows: a block of C of this many rows … */
-const ROW_BLOCK = 64;
+/** A unit of multiplyRows: a block of C of this many rows … @shared */
+const SKINNY_ROW_BLOCK = 64;
 /**
  * … by this many columns. Of B a strip of DEPTH_BLOCK rows is read at a time: 32 KiB, whose
  * cache lines are used whole.
+ * @shared
  */
-const COLUMN_BLOCK = 128;
+const SKINNY_COLUMN_BLOCK = 128;
 const DEPTH_BLOCK = 64;
 /** For one tile of rows: no more than the L1 cache keeps where B's rows lie a power of two apart. */
 const SHORT_DEPTH_BLOCK = 8;
@@ -172,11 +173,11 @@ const SHORT_DEPTH_BLOCK = 8;
  * block of C, row blocks fastest. Reads up to 28 bytes past B.
  */
 export function multiplyRows(
-  begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, shape: usize,
+  begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize,
 ): void {
-  const s = changetype<Shape>(shape);
-  const rowBlocks = (s.m + ROW_BLOCK - 1) / ROW_BLOCK;
-  const columnBlocks = (s.n + COLUMN_BLOCK - 1) / COLUMN_BLOCK;
+  const s = changetype<SkinnyLayout>(layout);
+  const rowBlocks = (s.m + SKINNY_ROW_BLOCK - 1) / SKINNY_ROW_BLOCK;
+  const columnBlocks = (s.n + SKINNY_COLUMN_BLOCK - 1) / SKINNY_COLUMN_BLOCK;
   const depthBlock = s.m > 1 && s.m <= 4 ? SHORT_DEPTH_BLOCK : DEPTH_BLOCK;
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
@@ -186,15 +187,15 @@ export function multiplyRows(
     const left = at(a, matrix(aIndex, product) * s.aMatrix);
     const right = at(b, matrix(bIndex, product) * s.bMatrix);
     const out = at(c, product * s.cMatrix);
-    const rowEnd = min(s.m, (rowBlock + 1) * ROW_BLOCK);
-    const columnEnd = min(s.n, (columnBlock + 1) * COLUMN_BLOCK);
+    const rowEnd = min(s.m, (rowBlock + 1) * SKINNY_ROW_BLOCK);
+    const columnEnd = min(s.n, (columnBlock + 1) * SKINNY_COLUMN_BLOCK);
     let k = 0;
     do {
       const steps = min(depthBlock, s.depth - k);
-      for (let i = rowBlock * ROW_BLOCK; i < rowEnd; i += 4) {
+      for (let i = rowBlock * SKINNY_ROW_BLOCK; i < rowEnd; i += 4) {
         const rows = min(4, rowEnd - i);
         const from = at(left, i * s.aRow + k * s.aStep);
-        let j = columnBlock * COLUMN_BLOCK;
+        let j = columnBlock * SKINNY_COLUMN_BLOCK;
         if (rows == 1) {
           for (; j + 32 <= columnEnd; j += 32) {
             tile1x32(steps, from, s.aStep, at(right, k * s.bStep + j), s.bStep, at(out, i * s.cRow + j), k == 0);

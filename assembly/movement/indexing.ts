@@ -99,6 +99,7 @@ export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: 
   }
 }
 
+/** What is repeated beyond the ends of a padded dimension. @shared */
 const enum Border { Reflect, Replicate, Circular }
 
 /**

@@ -47,8 +47,8 @@ export function copyRows(
   }
 }
 
-/** Rows of the target in a strip: 64 bytes of the source, so that each of its cache lines is read once. */
-const STRIP = 16;
+/** Rows of the target in a strip: 64 bytes of the source, so that each of its cache lines is read once. @shared */
+const TRANSPOSE_STRIP = 16;
 
 /** to[r + i][c + j] = from[c + j][r + i] for i < min(rows, 4), j < 4 and c + j < columns. */
 // @ts-ignore: decorator
@@ -86,7 +86,7 @@ export function copyTransposed(
   begin: i32, end: i32, from: usize, to: usize, rows: i32, columns: i32, fromStride: i32, toStride: i32, rank: i32,
   table: usize,
 ): void {
-  const strips = (rows + STRIP - 1) / STRIP;
+  const strips = (rows + TRANSPOSE_STRIP - 1) / TRANSPOSE_STRIP;
   // In blocks of 16 by 16 a line of the target is filled before the next one. But lines a power of
   // two apart fall out of the cache after a few: where only the source's do, each of them is read
   // whole before the next one.
@@ -105,8 +105,8 @@ export function copyTransposed(
       source += <isize>position * <isize>load<i32>(entry, 4);
       target += <isize>position * <isize>load<i32>(entry, 8);
     }
-    const first = (strip % strips) * STRIP;
-    const last = min(first + STRIP, rows);
+    const first = (strip % strips) * TRANSPOSE_STRIP;
+    const last = min(first + TRANSPOSE_STRIP, rows);
     const p = from + (source << 2);
     const q = to + (target << 2);
     if (byColumns) {
@@ -115,8 +115,8 @@ export function copyTransposed(
       }
       continue;
     }
-    for (let block = 0; block < columns; block += STRIP) {
-      const blockEnd = min(block + STRIP, columns);
+    for (let block = 0; block < columns; block += TRANSPOSE_STRIP) {
+      const blockEnd = min(block + TRANSPOSE_STRIP, columns);
       for (let r = first; r < last; r += 4) {
         for (let c = block; c < blockEnd; c += 4) {
           transposeTile(p, q, r, c, last - r, columns, fromBytes, toBytes);

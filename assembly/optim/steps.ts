@@ -33,7 +33,7 @@ function decayed(g: v128, weightDecay: f32, p: v128): v128 {
   return weightDecay == 0 ? g : f32x4.add(g, f32x4.mul(f32x4.splat(weightDecay), p));
 }
 
-/** Elements of a parameter that are a unit of adamStep's range. */
+/** Elements of a parameter in a unit of adamStep's range. @shared */
 const ADAM_CHUNK = 4096;
 
 /**

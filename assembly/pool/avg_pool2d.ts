@@ -10,8 +10,9 @@ import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /**
  * From this stride on windows are summed one at a time along their rows, below it four neighbours at a time.
+ * @shared
  */
-const WIDE = 4;
+const WIDE_STRIDE = 4;
 
 /** Sum of rows [top, bottom) and columns [left, right) of a plane. */
 // @ts-ignore: decorator
@@ -217,7 +218,7 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
         const count = min(4, g.outWidth - ox);
         const column = ox * stride - g.padLeft;
         const starts = windowStarts(column, stride);
-        if (stride >= WIDE) {
+        if (stride >= WIDE_STRIDE) {
           for (let i = 0; i < count; i++) {
             const startX = column + i * stride;
             const left = max(startX, 0);
@@ -275,7 +276,7 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
 }
 
 /**
- * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE apart or large:
+ * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE_STRIDE apart or large:
  * whole vectors of dx at a time.
  */
 export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {

@@ -5,7 +5,7 @@
 // inner > 1: lanes are 4 columns;
 // range: outer * ceil(inner / 4).
 
-import { lanesBelow, load4, storeUpTo } from "../lib/simd";
+import { LANES, lanesBelow, load4, storeUpTo } from "../lib/simd";
 
 /** Lanes in which v replaces `best`. */
 // @ts-ignore: decorator
@@ -65,10 +65,10 @@ function rows<T>(begin: i32, end: i32, x: usize, values: usize, indices: usize, 
 function columns<T>(
   begin: i32, end: i32, x: usize, values: usize, indices: usize, n: i32, inner: i32, sign: i32,
 ): void {
-  const tiles = (inner + 3) / 4;
+  const tiles = (inner + 3) / LANES;
   for (let p = begin; p < end; p++) {
     const o = p / tiles;
-    const column = (p - o * tiles) * 4;
+    const column = (p - o * tiles) * LANES;
     let from = x + ((<usize>o * n * inner + column) << 2);
     let best = v128.load(from);
     let where = i32x4.splat(0);

@@ -2,7 +2,7 @@
 // pass over x: values are taken relative to the first of their slice, so that a large mean does not
 // cancel the variance away.
 
-import { load4, promoteHigh, sumLanes } from "../lib/simd";
+import { LANES, load4, promoteHigh, sumLanes } from "../lib/simd";
 
 /**
  * Writes the mean and the squared deviations of n values from their sum and their squares'
@@ -62,11 +62,11 @@ export function momentsRows(begin: i32, end: i32, x: usize, mean: usize, squares
 export function momentsColumns(
   begin: i32, end: i32, x: usize, mean: usize, squares: usize, reduce: i32, inner: i32,
 ): void {
-  const tiles = (inner + 3) / 4;
+  const tiles = (inner + 3) / LANES;
   const stride = <usize>inner << 2;
   for (let p = begin; p < end; p++) {
     const o = p / tiles;
-    const column = (p - o * tiles) * 4;
+    const column = (p - o * tiles) * LANES;
     const count = inner - column;
     let from = x + ((<usize>o * reduce * inner + column) << 2);
     const top = v128.load(from);

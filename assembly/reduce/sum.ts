@@ -5,8 +5,8 @@
 
 import { load4, storeUpTo, sumLanes } from "../lib/simd";
 
-/** Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. */
-const TILE = 16;
+/** Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. @shared */
+const SUM_TILE = 16;
 
 // @ts-ignore: decorator
 @inline
@@ -166,9 +166,9 @@ function sumColumnsOf<T>(begin: i32, end: i32, x: usize, y: usize, reduce: i32, 
     const source = x + ((<usize>(o * reduce + from) * inner + column) << 2);
     const target = y + ((<usize>partial * inner + column) << 3);
     const columns = min(tile, inner - column);
-    if (columns == TILE) sumSixteenColumns<T>(source, target, rows, stride);
+    if (columns == SUM_TILE) sumSixteenColumns<T>(source, target, rows, stride);
     else {
-      const many = columns > TILE ? columns & ~3 : 0;
+      const many = columns > SUM_TILE ? columns & ~3 : 0;
       if (many > 0) sumManyColumns<T>(source, target, rows, stride, many);
       for (let c = many; c < columns; c += 4) {
         sumFourColumns<T>(source + (<usize>c << 2), target + (<usize>c << 3), rows, stride, columns - c);
