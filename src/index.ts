@@ -30,7 +30,8 @@ export {
 } from "./tensor/generator.ts";
 export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
 export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
-export { keep, Scope, scope } from "./tensor/lifetime/scope.ts";
+export { Scope } from "./tensor/lifetime/scope.ts";
+export { keep, scope } from "./tensor/lifetime/scoped.ts";
 export type { Extrema } from "./tensor/methods/reduce.ts";
 export type { NestedArray, TensorJson } from "./tensor/methods/values.ts";
 export {

@@ -1,7 +1,8 @@
 import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
 import { StateDictError } from "../errors.ts";
 import { section } from "../ops/core/recorder.ts";
-import { Scope, scope } from "../tensor/lifetime/scope.ts";
+import { Scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";

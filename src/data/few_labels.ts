@@ -1,7 +1,7 @@
 import { checkInteger, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { Generator } from "../tensor/generator.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { randperm } from "../tensor/random.ts";
 import { MAX_SEED } from "./shuffle.ts";
 

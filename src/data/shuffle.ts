@@ -1,6 +1,6 @@
 import { countersOf } from "../ops/random/draw.ts";
 import { Generator } from "../tensor/generator.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { randint, randperm } from "../tensor/random.ts";
 
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "../errors.ts";
 import type { DType, TypedArray } from "../ops/core/array.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 import type { Stateful } from "./checkpoint.ts";

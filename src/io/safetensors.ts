@@ -1,6 +1,7 @@
 import { readOptions } from "../checks.ts";
 import { OutOfMemoryError } from "../errors.ts";
-import { Scope, scope } from "../tensor/lifetime/scope.ts";
+import { Scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { type BlobLike, bytesSource, isBlob, readFrom, readFromBlob } from "./pieces.ts";

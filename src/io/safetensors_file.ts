@@ -1,5 +1,5 @@
 import { DataError } from "../errors.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { withFileSource, writeFileAtomically } from "./files.ts";
 import { type ByteSource, readFrom } from "./pieces.ts";

@@ -9,7 +9,7 @@ import {
   refusePromise,
 } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { keep } from "../tensor/lifetime/scope.ts";
+import { keep } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { describeModule } from "./internal/describe.ts";
 import { Parameter } from "./parameter.ts";

@@ -1,6 +1,6 @@
 import { readOptions } from "../checks.ts";
 import { DTypeError } from "../errors.ts";
-import { keep } from "../tensor/lifetime/scope.ts";
+import { keep } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**

@@ -3,7 +3,7 @@ import { checkNumber, describe, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
 import { section } from "../ops/core/recorder.ts";
 import { zeros } from "../tensor/fill.ts";
-import { keep } from "../tensor/lifetime/scope.ts";
+import { keep } from "../tensor/lifetime/scoped.ts";
 import { checkStateKind, describeState } from "../tensor/state_kind.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import {

@@ -1,7 +1,7 @@
 import { noGrad } from "../autograd/grad_mode.ts";
 import { describe, isObject } from "../checks.ts";
 import { formatShape, StateDictError } from "../errors.ts";
-import { keep, scope } from "../tensor/lifetime/scope.ts";
+import { keep, scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** The state of one parameter: numbers, and tensors of the parameter's shape. */

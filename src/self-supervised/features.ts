@@ -4,7 +4,7 @@ import { checkDataset, type Sample } from "../data/dataset.ts";
 import { formatShape, OptionError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
 import { cat } from "../tensor/functions.ts";
-import { keep, scope } from "../tensor/lifetime/scope.ts";
+import { keep, scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { inEvalMode, type LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";

@@ -8,7 +8,7 @@ import { AdamW } from "../optim/adam.ts";
 import { CosineAnnealingLR } from "../optim/schedulers/cosine_annealing.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Generator } from "../tensor/generator.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { randperm } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFeatures, type Features } from "./features.ts";

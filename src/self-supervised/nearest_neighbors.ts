@@ -3,7 +3,7 @@ import { OptionError } from "../errors.ts";
 import { normalize } from "../nn/functional/norm.ts";
 import { countClasses } from "../ops/movement/class_count.ts";
 import { tensor } from "../tensor/creation.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { checkFeatures, type Features } from "./features.ts";
 
 /**

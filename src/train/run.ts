@@ -16,7 +16,7 @@ import { writeFileAtomically } from "../io/files.ts";
 import { readJsonNumber, toJsonNumber } from "../json_number.ts";
 import type { Picture } from "../plot/picture.ts";
 import { savePNG } from "../plot/png_file.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 import { curves, type EpochEntry } from "./log.ts";
 import { ProgressBar } from "./progress_bar.ts";

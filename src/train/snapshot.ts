@@ -1,6 +1,6 @@
 import type { Module } from "../nn/module.ts";
 import { loadInto, type StateDict } from "../nn/state.ts";
-import { keep, scope } from "../tensor/lifetime/scope.ts";
+import { keep, scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** A copy of a module's weights and buffers. It outlives all scopes. */

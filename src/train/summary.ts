@@ -7,7 +7,7 @@ import { Linear } from "../nn/layers/linear.ts";
 import { checkOutput, type Module } from "../nn/module.ts";
 import { checkShape, sizeOf } from "../ops/core/array.ts";
 import { zeros } from "../tensor/fill.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** One layer of a summary: a module without child modules. */

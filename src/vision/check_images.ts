@@ -2,7 +2,7 @@ import { checkDataset, type Dataset, partsOf } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { describeImages } from "../ops/image/augment.ts";
 import { leaf } from "../tensor/leaf.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** What `checkImages` found, by index. */

@@ -5,7 +5,7 @@ import { atLeastMask, blocksMask } from "../ops/image/masks.ts";
 import { tensor } from "../tensor/creation.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { leaf } from "../tensor/leaf.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { rand, randint } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

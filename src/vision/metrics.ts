@@ -3,7 +3,7 @@ import { checkNumber, readOptions } from "../checks.ts";
 import { DTypeError, formatShape, OptionError } from "../errors.ts";
 import { expectFloat, expectSameShape } from "../ops/core/array.ts";
 import { tensor } from "../tensor/creation.ts";
-import { scope } from "../tensor/lifetime/scope.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**

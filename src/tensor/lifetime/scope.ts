@@ -1,9 +1,10 @@
 import "../../disposable.ts";
-import { checkBoolean, checkFunction, readOptions, refusePromise } from "../../checks.ts";
-import { OptionError, ReleasedError } from "../../errors.ts";
+import { checkBoolean, checkFunction, readOptions } from "../../checks.ts";
+import { ReleasedError } from "../../errors.ts";
 import { nodeModule } from "../../runtime/node_module.ts";
+import { forEachTensor } from "./find_tensors.ts";
 import { HandleList, type Owned } from "./handle.ts";
-import { handleOf, leaveToCollector } from "./reclaim.ts";
+import { leaveToCollector } from "./reclaim.ts";
 
 /** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
 let current: Scope | null = null;
@@ -20,7 +21,7 @@ type Storage = import("node:async_hooks").AsyncLocalStorage<Scope | null>;
 let tasks: Storage | undefined;
 
 /** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
-function followTasks(): Storage | undefined {
+export function followTasks(): Storage | undefined {
   if (tasks) return tasks;
   const hooks = nodeModule("node:async_hooks");
   if (!hooks?.AsyncLocalStorage) return undefined;
@@ -60,7 +61,7 @@ function beginStretch(): number {
 }
 
 /** The innermost scope that is open for the running task. */
-function openScope(): Scope | null {
+export function openScope(): Scope | null {
   return tasks && !synchronous ? Scope.innermostOpen(tasks.getStore() ?? null) : current;
 }
 
@@ -70,7 +71,7 @@ function enter(scope: Scope | null): void {
 }
 
 /** Runs `body` with scopes in `current` (true) or in `tasks`, and puts both back as they were. */
-function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T {
+export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T {
   const [outerMode, outer] = [synchronous, current];
   synchronous = mode;
   current = scope;
@@ -268,7 +269,8 @@ export class Scope implements Disposable {
   }
 }
 
-function adopt(tensor: Owned, scope: Scope | null): void {
+/** Puts a tensor into a scope, or, without one, in the garbage collector's care. */
+export function adopt(tensor: Owned, scope: Scope | null): void {
   if (scope) scope.take(tensor);
   else leaveToCollector(tensor);
 }
@@ -276,94 +278,4 @@ function adopt(tensor: Owned, scope: Scope | null): void {
 /** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
 export function adoptIntoCurrentScope(tensor: Owned): void {
   adopt(tensor, Scope.adopting(openScope()));
-}
-
-function isTensor(value: unknown): value is Owned {
-  return typeof value === "object" && value !== null && handleOf(value) !== undefined;
-}
-
-/** Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however deep. Cycles are no harm. */
-function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
-  const seen = new Set<unknown>();
-  const pending: unknown[] = [root];
-  while (pending.length > 0) {
-    const value = pending.pop();
-    if (typeof value !== "object" || value === null || seen.has(value)) continue;
-    seen.add(value);
-    if (isTensor(value)) visit(value);
-    else if (Array.isArray(value) || value instanceof Set) for (const item of value) pending.push(item);
-    else if (value instanceof Map) for (const entry of value) pending.push(...entry);
-    else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) pending.push(item);
-  }
-}
-
-/**
- * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects, Maps
- * and Sets of them, however deep): these belong to the scope around.
- *
- * An `async` function has a scope of its own as well, which follows it across each `await` (in Node, Deno and Bun): tasks that overlap do not
- * release each other's tensors, and loops over a DataLoader in them neither. In browsers that is an OptionError; see `Scope.run`.
- *
- * @example
- * ```ts
- * import { rand, scope } from "wasmgrad";
- * const mean = scope(() => rand([1000]).sub(0.5).square().mean());
- * console.log(mean.item());
- * ```
- */
-export function scope<T>(body: () => T): T {
-  checkFunction("scope", "body", body);
-  if (isAsyncFunction(body)) return taskScope(body) as T;
-  return inMode(true, openScope(), () => {
-    const own = new Scope("scope()");
-    try {
-      const result = body();
-      if (!isTensor(result)) {
-        refusePromise("scope", result, "; write scope(async () => ...), whose scope follows it across each await");
-      }
-      own.moveToParent(result);
-      return result;
-    } finally {
-      own.close();
-    }
-  });
-}
-
-function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
-  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
-}
-
-/** scope() of an asynchronous function: the scope follows it, and closes when it ends. */
-function taskScope<T>(body: () => Promise<T>): Promise<T> {
-  if (!followTasks()) {
-    throw new OptionError(
-      "scope: expected a function that is not async, since a scope cannot follow a task in this runtime; " +
-        "use new Scope(name, { enter: false }) and its run(() => ...) between the awaits",
-    );
-  }
-  const own = new Scope("scope()", { enter: false });
-  return own.run(async () => {
-    try {
-      const result = await body();
-      own.moveToParent(result);
-      return result;
-    } finally {
-      own.close();
-    }
-  });
-}
-
-/**
- * Keeps a tensor beyond the scope that owns it: it lives until it is released by hand or no longer reachable.
- * Returns the tensor.
- */
-export function keep<T extends Owned>(tensor: T): T {
-  if (!isTensor(tensor))
-    throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
-  const { handle } = tensor as T;
-  handle.check("keep: a tensor");
-  // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's
-  if (!handle.kept) adopt(tensor, null);
-  handle.kept = true;
-  return tensor;
 }

@@ -5,7 +5,7 @@ import { ByteImages, type ByteLayout } from "../../ops/image/byte_images.ts";
 import { countClasses } from "../../ops/movement/class_count.ts";
 import { tensor } from "../../tensor/creation.ts";
 import { leaf } from "../../tensor/leaf.ts";
-import { scope } from "../../tensor/lifetime/scope.ts";
+import { scope } from "../../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Bytes, viewBytes } from "../../typed_arrays.ts";
 import { runSteps } from "../run_steps.ts";
