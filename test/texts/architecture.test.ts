@@ -218,6 +218,18 @@ describe("families", () => {
     expect(idle).toEqual([]);
   });
 
+  test("each table of cases is in test/cases/index.ts: else none of its cases would run", () => {
+    const folder = join(root, "test/cases");
+    const index = readFileSync(join(folder, "index.ts"), "utf8");
+    const tables = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.includes("/"))
+      .filter((file) => file.endsWith(".ts"))
+      .flatMap((file) => [...readFileSync(join(folder, file), "utf8").matchAll(/^export const (\w+Cases)\b/gm)])
+      .map(([, name]) => name);
+    expect(tables.length).toBeGreaterThan(30);
+    expect(tables.filter((name) => !new RegExp(`\\b${name}\\b`).test(index))).toEqual([]);
+  });
+
   test.each(FAMILIES)("the kernels of %s are launched by its operations", (family) => {
     const declared = readFileSync(join(root, "src/runtime/kernels.generated.ts"), "utf8");
     const kernels = new Set(Array.from(declared.matchAll(/^ {2}(\w+)\(/gm), ([, name]) => name));
