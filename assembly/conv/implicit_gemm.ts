@@ -89,40 +89,72 @@ export function packPixelPanels(
     let to = panels + <usize>unit * panelBytes;
     for (let ci = 0; ci < g.channels; ci++, plane += planeBytes) {
       let row = plane;
-      for (let kh = 0; kh < g.kernelHeight; kh++, row += rowBytes) {
-        if (pairs && inSteps) {
-          const x0 = v128.load(row + offset0);
-          const x2 = v128.load(row + offset0, 16);
-          const x4 = v128.load(row + offset4);
-          const x6 = v128.load(row + offset4, 16);
-          v128.store(to, v128.shuffle<f32>(x0, x2, 0, 2, 4, 6));
-          v128.store(to, v128.shuffle<f32>(x4, x6, 0, 2, 4, 6), 16);
-          v128.store(to, v128.shuffle<f32>(x0, x2, 1, 3, 5, 7), 32);
-          v128.store(to, v128.shuffle<f32>(x4, x6, 1, 3, 5, 7), 48);
-          to += 64;
-          continue;
-        }
-        let from = row;
-        for (let kw = 0; kw < g.kernelWidth; kw++, from += tapBytes, to += 32) {
-          if (inRuns) {
-            v128.store(to, v128.load(from + offset0));
-            v128.store(to, v128.load(from + offset4), 16);
-          } else if (inSteps) {
-            v128.store(to, loadEveryOther(from + offset0));
-            v128.store(to, loadEveryOther(from + offset4), 16);
-          } else {
-            f32.store(to, f32.load(from + offset0));
-            f32.store(to, f32.load(from + offset1), 4);
-            f32.store(to, f32.load(from + offset2), 8);
-            f32.store(to, f32.load(from + offset3), 12);
-            f32.store(to, f32.load(from + offset4), 16);
-            f32.store(to, f32.load(from + offset5), 20);
-            f32.store(to, f32.load(from + offset6), 24);
-            f32.store(to, f32.load(from + offset7), 28);
-          }
+      for (let kh = 0; kh < g.kernelHeight; kh++, row += rowBytes, to += <usize>g.kernelWidth << 5) {
+        if (pairs && inSteps) packPairsOfPixels(row + offset0, row + offset4, to);
+        else if (inRuns) packRunsOfPixels(row + offset0, row + offset4, g.kernelWidth, tapBytes, to);
+        else if (inSteps) packStepsOfPixels(row + offset0, row + offset4, g.kernelWidth, tapBytes, to);
+        else {
+          packPixels(
+            row + offset0, row + offset1, row + offset2, row + offset3,
+            row + offset4, row + offset5, row + offset6, row + offset7, g.kernelWidth, tapBytes, to,
+          );
         }
       }
     }
+  }
+}
+
+/** A row of taps of two runs of four pixels: neighbours in the input. */
+// @ts-ignore: decorator
+@inline
+function packRunsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usize, to: usize): void {
+  for (let kw = 0; kw < taps; kw++, first += tapBytes, second += tapBytes, to += 32) {
+    v128.store(to, v128.load(first));
+    v128.store(to, v128.load(second), 16);
+  }
+}
+
+/** Of two runs of every other pixel. */
+// @ts-ignore: decorator
+@inline
+function packStepsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usize, to: usize): void {
+  for (let kw = 0; kw < taps; kw++, first += tapBytes, second += tapBytes, to += 32) {
+    v128.store(to, loadEveryOther(first));
+    v128.store(to, loadEveryOther(second), 16);
+  }
+}
+
+/** The same for two taps that lie side by side (tapsArePairs): both of a pixel are read at once. */
+// @ts-ignore: decorator
+@inline
+function packPairsOfPixels(first: usize, second: usize, to: usize): void {
+  const x0 = v128.load(first);
+  const x2 = v128.load(first, 16);
+  const x4 = v128.load(second);
+  const x6 = v128.load(second, 16);
+  v128.store(to, v128.shuffle<f32>(x0, x2, 0, 2, 4, 6));
+  v128.store(to, v128.shuffle<f32>(x4, x6, 0, 2, 4, 6), 16);
+  v128.store(to, v128.shuffle<f32>(x0, x2, 1, 3, 5, 7), 32);
+  v128.store(to, v128.shuffle<f32>(x4, x6, 1, 3, 5, 7), 48);
+}
+
+/** Of eight pixels anywhere. */
+// @ts-ignore: decorator
+@inline
+function packPixels(
+  pixel0: usize, pixel1: usize, pixel2: usize, pixel3: usize, pixel4: usize, pixel5: usize, pixel6: usize, pixel7: usize,
+  taps: i32, tapBytes: usize, to: usize,
+): void {
+  const end = <usize>taps * tapBytes;
+  for (let tap: usize = 0; tap < end; tap += tapBytes, to += 32) {
+    f32.store(to, f32.load(pixel0 + tap));
+    f32.store(to, f32.load(pixel1 + tap), 4);
+    f32.store(to, f32.load(pixel2 + tap), 8);
+    f32.store(to, f32.load(pixel3 + tap), 12);
+    f32.store(to, f32.load(pixel4 + tap), 16);
+    f32.store(to, f32.load(pixel5 + tap), 20);
+    f32.store(to, f32.load(pixel6 + tap), 24);
+    f32.store(to, f32.load(pixel7 + tap), 28);
   }
 }
 
@@ -154,6 +186,10 @@ export function packTapPanels(
   const stepY = <usize>(g.strideHeight * g.paddedWidth) << 2;
   const stepX = <usize>g.strideWidth << 2;
   const pairs = tapsArePairs(g);
+  // pixels of a row that are packed as vectors, and their bytes in the row and in the panel
+  const whole = pairs ? g.outWidth & ~1 : g.strideWidth <= 2 ? g.outWidth & ~3 : 0;
+  const wholeBytes = <usize>whole * stepX;
+  const wholePanel = <usize>whole << 5;
   for (let unit = begin; unit < end; unit++) {
     const image = unit % images;
     const panel = unit / images;
@@ -171,41 +207,12 @@ export function packTapPanels(
     let row = padded + <usize>(image * groups + group) * imageBytes;
     let to = panels + ((<usize>panel * <usize>images + <usize>image) * <usize>pixels << 5);
     for (let oy = 0; oy < g.outHeight; oy++, row += stepY) {
-      let from = row;
-      let ox = 0;
-      if (g.strideWidth == 1) {
-        for (; ox + 4 <= g.outWidth; ox += 4, from += 16, to += 128) {
-          transpose4x4(
-            v128.load(from + tap0), v128.load(from + tap1), v128.load(from + tap2), v128.load(from + tap3), to, 32,
-          );
-          transpose4x4(
-            v128.load(from + tap4), v128.load(from + tap5), v128.load(from + tap6), v128.load(from + tap7), to + 16, 32,
-          );
-        }
-      } else if (pairs) {
-        for (; ox + 2 <= g.outWidth; ox += 2, from += 16, to += 64) {
-          const x0 = v128.load(from + tap0);
-          const x2 = v128.load(from + tap2);
-          const x4 = v128.load(from + tap4);
-          const x6 = v128.load(from + tap6);
-          v128.store(to, v128.shuffle<f32>(x0, x2, 0, 1, 4, 5));
-          v128.store(to, v128.shuffle<f32>(x4, x6, 0, 1, 4, 5), 16);
-          v128.store(to, v128.shuffle<f32>(x0, x2, 2, 3, 6, 7), 32);
-          v128.store(to, v128.shuffle<f32>(x4, x6, 2, 3, 6, 7), 48);
-        }
-      } else if (g.strideWidth == 2) {
-        for (; ox + 4 <= g.outWidth; ox += 4, from += 32, to += 128) {
-          transpose4x4(
-            loadEveryOther(from + tap0), loadEveryOther(from + tap1),
-            loadEveryOther(from + tap2), loadEveryOther(from + tap3), to, 32,
-          );
-          transpose4x4(
-            loadEveryOther(from + tap4), loadEveryOther(from + tap5),
-            loadEveryOther(from + tap6), loadEveryOther(from + tap7), to + 16, 32,
-          );
-        }
-      }
-      for (; ox < g.outWidth; ox++, from += stepX, to += 32) {
+      let from = row + wholeBytes;
+      if (g.strideWidth == 1) packRunsOfTaps(row, from, tap0, tap1, tap2, tap3, tap4, tap5, tap6, tap7, to);
+      else if (pairs) packPairsOfTaps(row, from, tap0, tap2, tap4, tap6, to);
+      else if (g.strideWidth == 2) packStepsOfTaps(row, from, tap0, tap1, tap2, tap3, tap4, tap5, tap6, tap7, to);
+      to += wholePanel;
+      for (let ox = whole; ox < g.outWidth; ox++, from += stepX, to += 32) {
         f32.store(to, f32.load(from + tap0));
         f32.store(to, f32.load(from + tap1), 4);
         f32.store(to, f32.load(from + tap2), 8);
@@ -216,5 +223,59 @@ export function packTapPanels(
         f32.store(to, f32.load(from + tap7), 28);
       }
     }
+  }
+}
+
+/** Eight taps of the pixels from `from` to `end`, four at a time: neighbours in the input. */
+// @ts-ignore: decorator
+@inline
+function packRunsOfTaps(
+  from: usize, end: usize, tap0: usize, tap1: usize, tap2: usize, tap3: usize,
+  tap4: usize, tap5: usize, tap6: usize, tap7: usize, to: usize,
+): void {
+  for (; from < end; from += 16, to += 128) {
+    transpose4x4(
+      v128.load(from + tap0), v128.load(from + tap1), v128.load(from + tap2), v128.load(from + tap3), to, 32,
+    );
+    transpose4x4(
+      v128.load(from + tap4), v128.load(from + tap5), v128.load(from + tap6), v128.load(from + tap7), to + 16, 32,
+    );
+  }
+}
+
+/** The same for every other pixel of the input. */
+// @ts-ignore: decorator
+@inline
+function packStepsOfTaps(
+  from: usize, end: usize, tap0: usize, tap1: usize, tap2: usize, tap3: usize,
+  tap4: usize, tap5: usize, tap6: usize, tap7: usize, to: usize,
+): void {
+  for (; from < end; from += 32, to += 128) {
+    transpose4x4(
+      loadEveryOther(from + tap0), loadEveryOther(from + tap1),
+      loadEveryOther(from + tap2), loadEveryOther(from + tap3), to, 32,
+    );
+    transpose4x4(
+      loadEveryOther(from + tap4), loadEveryOther(from + tap5),
+      loadEveryOther(from + tap6), loadEveryOther(from + tap7), to + 16, 32,
+    );
+  }
+}
+
+/** The same for four pairs of taps that lie side by side (tapsArePairs), two pixels at a time. */
+// @ts-ignore: decorator
+@inline
+function packPairsOfTaps(
+  from: usize, end: usize, tap0: usize, tap2: usize, tap4: usize, tap6: usize, to: usize,
+): void {
+  for (; from < end; from += 16, to += 64) {
+    const x0 = v128.load(from + tap0);
+    const x2 = v128.load(from + tap2);
+    const x4 = v128.load(from + tap4);
+    const x6 = v128.load(from + tap6);
+    v128.store(to, v128.shuffle<f32>(x0, x2, 0, 1, 4, 5));
+    v128.store(to, v128.shuffle<f32>(x4, x6, 0, 1, 4, 5), 16);
+    v128.store(to, v128.shuffle<f32>(x0, x2, 2, 3, 6, 7), 32);
+    v128.store(to, v128.shuffle<f32>(x4, x6, 2, 3, 6, 7), 48);
   }
 }
