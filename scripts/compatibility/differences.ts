@@ -11,6 +11,7 @@ const shapeOfIndices = "`index` must be a vector";
 const dimRequired = "`dim` is required";
 const function_ = "takes a function that it runs: no context manager, no decorator";
 const pair = "result `{ values, indices }`; no form with a second tensor";
+const wholeTree = "no arguments: always the whole tree, each once";
 const notInPlace = "no `inplace`";
 const listOnly = "the list is an array; no names";
 const noMaximize = "no `maximize`; `foreach`, `fused`, `capturable` and `differentiable` have no meaning here";
@@ -65,6 +66,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.Tensor.size": { as: "Tensor.shape", how: "`x.shape`, `x.shape[i]`" },
   "torch.Tensor.ndim": { as: "Tensor.dim", how: "`x.dim()`" },
   "torch.Tensor.to": { how: "takes a dtype" },
+  "torch.Tensor.item": { how: "a number, also of a bool tensor" },
   "torch.Tensor.int": { how: "int32; refuses what int32 cannot hold" },
   "torch.Tensor.long": { as: "Tensor.int", how: "int32" },
   "torch.Tensor.numpy": { as: "Tensor.data", how: "a copy, as a typed array" },
@@ -94,6 +96,18 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.Softmax": { how: dimRequired },
   "torch.nn.LogSoftmax": { how: dimRequired },
 
+  "torch.nn.BatchNorm1d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.BatchNorm2d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.GroupNorm": { how: "no `bias` option: `affine` decides on both" },
+
+  "torch.nn.Module.parameters": { how: wholeTree },
+  "torch.nn.Module.named_parameters": { how: wholeTree },
+  "torch.nn.Module.buffers": { how: wholeTree },
+  "torch.nn.Module.named_buffers": { how: wholeTree },
+  "torch.nn.Module.modules": { how: wholeTree },
+  "torch.nn.Module.named_modules": { how: wholeTree },
+  "torch.nn.Module.state_dict": { how: "no `prefix`, no `keep_vars`" },
+  "torch.nn.Module.zero_grad": { how: "always sets gradients to null" },
   "torch.nn.Module.forward": {
     as: "type wasmgrad/nn Module",
     how: "abstract, called by its name: a module is no function",
@@ -101,6 +115,8 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.Module.register_buffer": { how: "returns the tensor, for a class field" },
   "torch.nn.Module.load_state_dict": { how: "options in an object; changes nothing where something does not fit" },
 
+  "torch.nn.functional.mse_loss": { how: "no `weight`" },
+  "torch.nn.functional.l1_loss": { how: "no `weight`" },
   "torch.nn.functional.interpolate": { how: "images only; nearest and bilinear; no `antialias`" },
   "torch.nn.functional.embedding": { how: "no `max_norm`, `norm_type`, `scale_grad_by_freq`, `sparse`" },
   "torch.nn.functional.scaled_dot_product_attention": { how: "no `enable_gqa`" },

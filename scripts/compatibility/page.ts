@@ -18,7 +18,9 @@ interface Group {
   names: string[];
 }
 
-/** Names of PyTorch's documentation, without sparse, quantized and complex tensors, devices, distribution and compilation. */
+/**
+ * Names of PyTorch's documentation, collected once from it and from PyTorch's public modules; without sparse, quantized and complex tensors, devices, distribution and compilation.
+ */
 export const NAMES: { pytorch: string; groups: Group[] } = JSON.parse(
   readFileSync(join(root, "scripts/compatibility/names.json"), "utf8"),
 );
@@ -151,11 +153,12 @@ const INTRODUCTION = `# Compatibility with PyTorch
 
 Every name of PyTorch ${NAMES.pytorch}'s documentation in the groups below: whether it is here, and how it differs. \`npm run compatibility\`
 writes this page from the library's exports; a test fails when it is out of date. Sparse, quantized and complex tensors,
-devices, distributed training and compilation are left out: the library has none of them.
+devices, distributed training and compilation are left out: the library has none of them. Aliases (\`acos\`, \`arccos\`) count separately.
 
 **Same** means the same under these rules:
 
-- Names are in camelCase: \`conv_transpose2d\` is \`convTranspose2d\`. In \`nn.init\` and \`nn.utils\` the trailing underscore is dropped.
+- Names are in camelCase: \`conv_transpose2d\` is \`convTranspose2d\`, also inside strings (\`"leakyRelu"\`).
+  In \`nn.init\` and \`nn.utils\` the trailing underscore is dropped.
 - What PyTorch's programs pass by position stays in position; other arguments go into one options object, with PyTorch's defaults.
 - Functions of a tensor are methods: \`torch.exp(x)\` is \`x.exp()\`. Shapes and lists of dimensions are arrays: \`x.view([2, -1])\`.
 - dtypes are float32, int32 and bool. Integers are int32 where PyTorch has int64. Functions take no \`out\`, \`device\`, \`layout\` or

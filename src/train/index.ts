@@ -1,3 +1,3 @@
 export * from "./browser.ts";
 export { resumeTrainer, saveTrainer } from "./checkpoint.ts";
-export { type Config, Interrupted, Run, type StopSignal } from "./run.ts";
+export { type Config, Interrupted, Run, type RunTrainOptions, type StopSignal } from "./run.ts";
