@@ -1,6 +1,6 @@
 /**
- * Bundles src/runtime/parallel/worker.ts into a string, so that the library carries the program of its workers.
- * With --check it writes nothing, and fails unless the string is that of the sources.
+ * Bundles src/runtime/parallel/worker.ts into a string, so that the library carries the program of its
+ * workers. With --check it writes nothing, and fails unless the string is that of the sources.
  * usage: tsx scripts/inline_worker.ts [--check]
  */
 import { readFileSync, writeFileSync } from "node:fs";

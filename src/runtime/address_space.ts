@@ -1,13 +1,14 @@
 import { isNode, nodeModule } from "./node_module.ts";
 
-/** What a worker of Node takes, with room to spare: 600 to 900 MB were measured. */
+/** Address space that a worker of Node needs, with a margin: 600 to 900 MB were measured. */
 const BYTES_PER_WORKER = 2 ** 30;
-/** As Linux counts pages, on all machines that Node has builds for but some of ARM, where it is more. */
+/** Linux's page size on the machines that Node has builds for. On some ARM machines it is larger. */
 const PAGE_BYTES = 4096;
 
 /**
- * What address space the process may still take (`ulimit -v`), in bytes. V8 ends the whole process where its heap, or a new worker, does not
- * fit into it. No limit is known but Linux's, in Node.
+ * Address space that the process may still take (`ulimit -v`), in bytes. V8 ends the whole process where its
+ * heap or a new worker does not fit into it. Only Linux's limit is known, and only in Node; elsewhere the
+ * answer is Infinity.
  */
 export function addressSpaceLeft(): number {
   const fs = isNode() ? nodeModule("node:fs") : undefined;
@@ -21,7 +22,7 @@ export function addressSpaceLeft(): number {
   }
 }
 
-/** How many workers fit into it. */
+/** Number of workers that fit into the address space that is left. */
 export function affordableWorkers(): number {
   return Math.floor(addressSpaceLeft() / BYTES_PER_WORKER);
 }

@@ -2,12 +2,13 @@ import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.t
 import { identityOf } from "./identity.ts";
 import { isShared } from "./memory.ts";
 
-/** "fast": relaxed SIMD, with fused multiply-add where the processor has it. */
+/** "fast" uses relaxed SIMD, with fused multiply-add where the processor has it. */
 export type Precision = "reproducible" | "fast";
 
 function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
   const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
-  if (Buffer) return new Uint8Array(Buffer.from(text, "base64")); // a loop takes some milliseconds at the start of a program
+  // the loop below takes some milliseconds at the start of a program
+  if (Buffer) return new Uint8Array(Buffer.from(text, "base64"));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -15,9 +16,9 @@ function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
 }
 
 /**
- * The bytes of the kernels. They import a shared memory, which a plain one cannot stand in for; but no kernel does anything
- * that needs one (they have no atomic instruction), so where the memory is plain they are told so: by one bit, "shared", in
- * the flags of the import.
+ * The bytes of the kernels. They import a shared memory, and an engine accepts no plain one in its place. But
+ * no kernel needs a shared memory, since kernels have no atomic instruction. So where the memory is plain,
+ * the bit "shared" in the flags of the import is cleared.
  */
 export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstructor["of"]> {
   const bytes = decodeBase64(kernelsBase64);
@@ -35,7 +36,7 @@ export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstruc
   return relaxed;
 }
 
-/** How this version's kernels.wasm names its build, in a section of its own. */
+/** The name of this version's build, which kernels.wasm carries in a custom section. */
 export function identity(): string {
   return identityOf(decodeBase64(kernelsBase64));
 }

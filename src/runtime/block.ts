@@ -7,9 +7,9 @@ import { allocate, free } from "./memory.ts";
 export type Contents = (address: Address) => void;
 
 /**
- * A reference-counted piece of WebAssembly memory. Tensors, the autograd graph and running ops own it; the last
- * owner to release it frees it. `version` counts the writes since its creation: the graph compares it to detect
- * that a saved value changed, and the cache of packed weights to detect that it is stale.
+ * A reference-counted piece of WebAssembly memory. Tensors, the autograd graph and running ops own it; the
+ * last owner to release it frees it. `version` counts the writes since its creation: the graph compares it to
+ * detect that a saved value changed, and the cache of packed weights to detect that it is stale.
  */
 export class Block {
   owners = 0;
@@ -33,7 +33,7 @@ export class Block {
     return this.#address;
   }
 
-  /** Writes the contents, while they are not in memory yet: a caller that only copies them can skip the memory. */
+  /** Writes the contents while they are not in memory yet: a caller that copies them can skip the memory. */
   get deferred(): Contents | undefined {
     return this.#address === NULL ? this.#contents : undefined;
   }
@@ -64,17 +64,17 @@ export class Block {
   }
 
   /**
-   * Whether `key` was already requested since this block's contents last changed. A training step reads a weight
-   * once. Then it is faster to derive the value piece by piece, and to use each piece while the processor's caches
-   * hold it, than to compute and keep the whole.
+   * Whether `key` was already requested since this block's contents last changed. A training step reads a
+   * weight once. Then it is faster to derive the value piece by piece, and to use each piece while the
+   * processor's caches hold it, than to compute and keep the whole.
    */
   wasRequested(key: Key): boolean {
     return (this.#derived ??= new DerivedCache()).wasRequested(key, this.version);
   }
 
   /**
-   * Address of `bytes` bytes that `compute` derives from this block's contents. They are computed again only after
-   * the contents changed, and are kept as long as the block. `key` names the value.
+   * Address of `bytes` bytes that `compute` derives from this block's contents. They are computed again only
+   * after the contents changed, and are kept as long as the block. `key` names the value.
    */
   cached(key: Key, bytes: number, compute: (address: Address) => void): Address {
     return (this.#derived ??= new DerivedCache()).cached(key, bytes, this.version, compute);

@@ -3,8 +3,8 @@ import { allocate, free } from "./memory.ts";
 import { lostKernels } from "./parallel/pending.ts";
 
 /**
- * Names a value derived from a block: a word, and the numbers it depends on. They are compared one by one: joining
- * them into a string would cost more.
+ * Names a value derived from a block: a word, and the numbers it depends on. They are compared one by one:
+ * joining them into a string would cost more.
  */
 export type Key = readonly [name: string, ...numbers: number[]];
 
@@ -41,7 +41,7 @@ export class DerivedCache {
     return before;
   }
 
-  /** Address of the value of `bytes` bytes: `compute` writes it unless it was computed at this version before. */
+  /** Address of the value of `bytes` bytes. `compute` writes it unless this version's value is cached. */
   cached(key: Key, bytes: number, version: number, compute: (address: Address) => void): Address {
     const entry = this.#entry(key);
     if (entry.address === NULL || entry.bytes !== bytes) {

@@ -17,8 +17,8 @@ export function allocateBlock(bytes: number): Block {
 
 /**
  * Runs an op's body. All blocks it allocates are released at the end, also when it throws. Blocks that `body`
- * or its caller retains stay alive. So an op frees nothing by hand, and running out of memory half-way through
- * leaks nothing.
+ * or its caller retains stay alive. So an op frees nothing by hand, and running out of memory half-way
+ * through leaks nothing.
  */
 export function withFrame<T>(body: () => T): T {
   const outer = frame;

@@ -1,14 +1,17 @@
-/** The custom section of kernels.wasm that names the build: see: WebAssembly core specification, 5.5.3. */
+/** The custom section of kernels.wasm that names the build. see: WebAssembly core specification, 5.5.3. */
 export const IDENTITY_SECTION = "wasmgrad";
 
-/** A hash of a build's bytes, FNV-1a of 32 bits in hexadecimal. see: http://www.isthe.com/chongo/tech/comp/fnv */
+/**
+ * Hash of a build's bytes: 32-bit FNV-1a, in hexadecimal.
+ * see: http://www.isthe.com/chongo/tech/comp/fnv
+ */
 export function hashOf(bytes: Uint8Array): string {
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-/** How kernels.wasm names its build. */
+/** The name of a build, for kernels.wasm. */
 export function identityOf(bytes: Uint8Array): string {
   return `reproducible ${hashOf(bytes)}`;
 }

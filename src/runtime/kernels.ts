@@ -12,11 +12,11 @@ import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
 
 export type { Kernels, Precision };
 
-/** A build of the kernels: instantiated, and compiled, which is what workers need. */
+/** A build of the kernels: the instance, and the compiled module, which workers need. */
 interface Build {
   kernels: Kernels;
   module: WebAssembly.Module;
-  /** The number of each kernel among the exports, from the first parallel job on. */
+  /** Number of each kernel among the exports, from the first parallel job on. */
   numbers?: Record<string, number>;
 }
 
@@ -24,13 +24,13 @@ const builds: { [P in Precision]?: Build } = {};
 let precision: Precision = "reproducible";
 let build: Build | undefined;
 
-/** A string of AssemblyScript: UTF-16, its length in bytes before it. */
+/** Reads a string of AssemblyScript: UTF-16, preceded by its length in bytes. */
 function readString(pointer: number): string {
   const length = new Uint32Array(linearMemory.buffer, pointer - 4, 1)[0] / 2;
   return String.fromCharCode(...new Uint16Array(linearMemory.buffer, pointer, length));
 }
 
-/** What debug builds call when an assert does not hold. */
+/** Called by debug builds when an assert does not hold. */
 function abort(message: number, file: number, line: number, column: number): never {
   throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
 }
@@ -60,7 +60,7 @@ function instantiate(module: WebAssembly.Module): Build {
   return { kernels, module };
 }
 
-/** Half a millisecond, so not at the start of a program. */
+/** Takes half a millisecond, so it is not done at the start of a program. */
 function numbersOf(of: Build): Record<string, number> {
   return (of.numbers ??= Object.fromEntries(Object.keys(of.kernels).map((name, number) => [name, number])));
 }
@@ -70,8 +70,8 @@ function currentBuild(): Build {
 }
 
 /**
- * The kernels, instantiated at the first use, synchronously: the bytes are part of the JavaScript, so there is nothing to
- * fetch, to configure or to await. None is pending, so that one may be called directly.
+ * The kernels, instantiated synchronously at the first use: the bytes are part of the JavaScript, so there is
+ * nothing to fetch, configure or await. Settles the pending kernel, so that the caller may call one directly.
  */
 export function kernels(): Kernels {
   settle();
@@ -81,7 +81,7 @@ export function kernels(): Kernels {
 
 /** The same kernels, each call of which the observer sees. */
 function observed(current: Kernels, by: KernelObserver): Kernels {
-  // the target is another object: a proxy of the exports, which are constant, may return nothing else for them
+  // not a proxy of the exports: they are constant, so a proxy must return them unchanged
   return new Proxy({} as Kernels, {
     get(_, name: keyof Kernels & string) {
       const kernel = current[name] as (...args: Numbers) => unknown;
@@ -91,13 +91,15 @@ function observed(current: Kernels, by: KernelObserver): Kernels {
 }
 
 /**
- * Chooses between two builds of the kernels, at any time. "reproducible", the default, gives the same bits on every machine.
- * "fast" uses relaxed SIMD: products are added without rounding them first where the processor has fused multiply-add, so last
- * bits may differ between machines, never between runs on one machine or with the number of threads; errors are no larger.
- * Matrix products and convolutions get faster by a sixth to a third.
+ * Chooses between two builds of the kernels, at any time. "reproducible", the default, gives the same bits on
+ * every machine. "fast" uses relaxed SIMD: where the processor has fused multiply-add, products are added
+ * without rounding them first. So last bits may differ between machines, but never between runs on one
+ * machine or with the number of threads. Errors are no larger. Matrix products and convolutions get faster by
+ * a sixth to a third.
  *
- * Returns what is chosen: "fast" has no effect, and "reproducible" comes back, where the engine has no relaxed SIMD (Node 20,
- * unless started with --experimental-wasm-relaxed-simd; Node 22 and later have it) or refuses to compile WebAssembly.
+ * Returns the build now in use. "fast" has no effect, and the function returns "reproducible", where the
+ * engine has no relaxed SIMD (Node 20, unless started with --experimental-wasm-relaxed-simd; Node 22 and
+ * later have it) or refuses to compile WebAssembly.
  *
  * @throws OptionError unless precision is "reproducible" or "fast".
  * @example
@@ -123,22 +125,24 @@ export function setPrecision(choice: Precision): Precision {
   }
   precision = choice;
   build = undefined;
-  restartWorkers(); // theirs is the other build
+  restartWorkers(); // they run the other build
   return precision;
 }
 
-/** The `WebAssembly.Module` of the program's types, where these know it (all of a page's and of Node's do). */
+/** `WebAssembly.Module` where the program's type libraries declare it, as those of pages and of Node do. */
 export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
   ? Module
   : object;
 
 /**
- * Hands over the kernels compiled ahead, for where the library cannot compile them itself: Cloudflare Workers and other places that refuse to
- * compile from bytes. `module` is `wasmgrad/kernels.wasm` of this very version, as such places import it. To be called before the first
- * operation. Elsewhere there is no need: the library carries the same kernels inside.
+ * Sets the compiled kernels, in environments where the library cannot compile them: Cloudflare Workers and
+ * others that refuse to compile from bytes. `module` is this version's `wasmgrad/kernels.wasm`, as such
+ * environments import it. Call it before the first operation. Elsewhere it is not needed: the library
+ * contains the same kernels.
  *
  * @throws OptionError unless `module` is a WebAssembly.Module of this version's kernels.wasm.
- * @throws KernelsError after the first operation, or where memory cannot be shared (these kernels import a shared one).
+ * @throws KernelsError after the first operation, or where memory cannot be shared (these kernels import a
+ *   shared one).
  * @example
  * ```js
  * // a Cloudflare Worker
@@ -167,7 +171,7 @@ export function useKernels(module: KernelsModule): void {
   needNoCompiler();
 }
 
-/** Expects a module of the same kernels that the library has inside. */
+/** Throws unless a module has the same kernels as the library contains. */
 function checkKernels(module: WebAssembly.Module): void {
   const expected = `useKernels: expected the WebAssembly.Module of this version's wasmgrad/kernels.wasm (${identity()})`;
   let sections: ArrayBuffer[];
@@ -195,7 +199,7 @@ function checkKernels(module: WebAssembly.Module): void {
   throw new OptionError(`${expected}, got ${actual}`);
 }
 
-/** Which build of the kernels runs: what `setPrecision` returned last, or "reproducible". */
+/** The build of the kernels in use: the last result of `setPrecision`, or "reproducible". */
 export function getPrecision(): Precision {
   return precision;
 }
@@ -214,9 +218,9 @@ type RangeKernels = {
 };
 
 /**
- * Runs a kernel over `[0, total)`, on all threads where there is more than one chunk; then it may still be pending at the return. The
- * kernel may be called for any partition of that range into chunks of `grain` (the last one shorter), in any order: what it
- * writes must not depend on it.
+ * Runs a kernel over `[0, total)`. If there is more than one chunk of `grain`, it runs on all threads and may
+ * still be pending when this returns: see parallel/README.md. Chunks run in any order (the last one may be
+ * shorter), so a kernel's result must not depend on it.
  */
 export function launch<Name extends keyof RangeKernels>(
   name: Name,
@@ -233,7 +237,10 @@ export function launch<Name extends keyof RangeKernels>(
   else beginParallel(current.module, { name, kernel, number: numbersOf(current)[name], total, grain, args });
 }
 
-/** Runs a kernel to its end, so that its time can be taken. A function apart: closures in `launch` would cost at every launch. */
+/**
+ * Runs a kernel to its end, so that it can be timed. This is a separate function because closures in `launch`
+ * would cost time at each launch.
+ */
 function launchObserved(by: KernelObserver, current: Build, job: Job): void {
   const { name, kernel, total, grain, args } = job;
   by.kernel(name, Math.ceil(total / grain), () => {

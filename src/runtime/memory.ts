@@ -4,34 +4,45 @@ import { settle, whenSettled } from "./parallel/pending.ts";
 import { memoryRefused, wordsOf } from "./support.ts";
 
 /**
- * The one linear memory and its allocator.
+ * The linear memory and its allocator. All tensors share one memory.
  *
- * Blocks come in size classes, four to a power of two (… 256, 320, 384, 448, 512, 640 … bytes), so at most a fifth of a block is
- * wasted. A freed block goes on its class's stack and the next request of that class takes it back: both are O(1), and a
- * steady training loop touches the same, warm blocks for ever. New blocks are cut from the end of the heap, which grows on
- * demand. Only when nothing is left are free neighbours merged and cut anew.
+ * Blocks come in size classes, four per power of two (… 256, 320, 384, 448, 512, 640 … bytes), so at most a
+ * fifth of a block is wasted. A freed block is pushed on its class's stack, and the next request of that
+ * class pops it. Both are O(1), and a steady training loop keeps using the same blocks, which are in the
+ * processor's caches. New blocks are cut from the end of the heap, which grows on demand. Only when the heap
+ * is full are free neighbours merged and cut again.
  */
 
 const PAGE = 65536;
-/** The first page is the module's own: tensors may be made before it is instantiated, so the start is fixed. */
+/** The first page belongs to the kernels. Fixed, since tensors may be made before kernels are instantiated. */
 export const HEAP_START = PAGE as Address;
-const MAX_PAGES = 65536; // 4 GiB: all that a 32-bit WebAssembly memory can have
-/** Every block is followed by this many bytes of its own that kernels may read (never write): vector loads at a tail. It also staggers blocks of a power-of-two size. */
+const MAX_PAGES = 65536; // 4 GiB, the most that a 32-bit WebAssembly memory can have
+/**
+ * Every block ends with this many extra bytes, which kernels may read but never write: vector loads at a tail
+ * reach into them. They also stagger blocks whose size is a power of two.
+ */
 const SLACK = 64;
 const MIN_GROWTH = 16 * 1024 * 1024;
-/** A freed block of at most this size is given out again only when no pending kernel reads it: so `writeNew` need not wait for one. */
+/**
+ * A freed block of at most this size is reused only when no pending kernel reads it. So `writeNew` need not
+ * wait for the pending kernel.
+ */
 const TABLE_BYTES = 256;
 
 /**
- * Maxima to try, in pages, where 4 GiB are refused (32-bit systems, phones, limits of address space). Down to 1 GiB threads are worth more
- * than memory; below, the larger memory is taken, shared if it can be.
+ * Maximum sizes to try, in pages, where 4 GiB are refused (32-bit systems, phones, limits of address space).
+ * The sizes of a group are tried shared first, then plain. Down to 1 GiB threads are worth more than memory;
+ * below that, the larger memory is taken, shared if possible.
  */
 const MAXIMA = [[MAX_PAGES, 32768, 16384], [8192], [4096], [2048], [1024], [512], [256]];
 const LEAST_PAGES = 256;
-/** In place of a memory where none can be had: nothing is ever allocated in it. */
+/** Stands for the memory where the engine gives none. Nothing is ever allocated in it. */
 const NO_MEMORY = { buffer: new ArrayBuffer(0) } as unknown as LinearMemory;
 
-/** Shared, so that threads can compute. Where that is refused (old browsers, systems short of address space): plain, for one thread. */
+/**
+ * The memory is shared, so that threads can compute. Where that is refused (old browsers, systems with little
+ * address space) it is plain, for one thread.
+ */
 const made = makeMemory();
 export const linearMemory: LinearMemory = made.memory;
 export const { isShared } = made;
@@ -42,18 +53,18 @@ interface FreeRange {
 }
 
 const freeByClass: Address[][] = [];
-/** Free ranges that are no block of any class: only used once the heap is full. */
+/** Free ranges that are not a block of any class. They are used only once the heap is full. */
 let merged: FreeRange[] = [];
 let heapEnd = HEAP_START;
 let limit = made.maximum * PAGE;
-/** What the engine said when it last refused to let the memory grow. */
+/** The engine's error when it last refused to let the memory grow. */
 let growthRefused = "";
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
 let allocatedBytes = 0;
 
-/** The `WebAssembly.Memory` of the program's types, where these know it (all of a page's and of Node's do). */
+/** `WebAssembly.Memory` where the program's type libraries declare it, as those of pages and of Node do. */
 export type LinearMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer Memory } } }
   ? Memory
   : { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -63,7 +74,7 @@ interface Made {
   isShared: boolean;
   /** In pages. */
   maximum: number;
-  /** Why there is no memory at all: the first allocation says so. */
+  /** Why there is no memory at all. The first allocation throws it. */
   refusal?: unknown;
 }
 
@@ -74,7 +85,7 @@ function makeMemory(): Made {
     try {
       const made = { memory: new WebAssembly.Memory({ initial: 4, maximum, shared }), isShared: shared, maximum };
       fixed ??= made;
-      made.memory.grow(1); // short of address space, V8 makes memories that cannot grow
+      made.memory.grow(1); // with little address space, V8 makes memories that cannot grow
       return made;
     } catch (error) {
       refusal = error;
@@ -83,7 +94,7 @@ function makeMemory(): Made {
   };
   const made = make(MAX_PAGES, true);
   if (made) return made;
-  // a refusal can take 60 ms: where the least is refused, no more is asked for
+  // a refusal can take 60 ms: where the smallest is refused, no larger one is tried
   if (make(LEAST_PAGES, true) || make(LEAST_PAGES, false)) {
     for (const maxima of MAXIMA) {
       for (const shared of [true, false]) {
@@ -101,7 +112,10 @@ function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-/** Bytes of a block of each class, slack included: multiples of 64 up to 256, then four steps to a power of two, up to 4 GiB. */
+/**
+ * Bytes of a block of each class, including the slack: multiples of 64 up to 256, then four steps per power
+ * of two, up to 4 GiB.
+ */
 const CLASS_SIZES: readonly number[] = Array.from({ length: 100 }, (_, index) => {
   if (index < 4) return (index + 1) * 64 + SLACK;
   const log = Math.floor(index / 4) + 7;
@@ -127,7 +141,7 @@ function growTo(end: number): boolean {
       linearMemory.grow((target - have) / PAGE);
       return true;
     } catch (error) {
-      // the engine or the system refuses that much: ask for just enough, then give up
+      // the engine or the system refuses that much: try just enough, then give up
       growthRefused = wordsOf(error);
     }
   }
@@ -135,12 +149,12 @@ function growTo(end: number): boolean {
 }
 
 /**
- * What can be done where memory is exhausted, by those who know more of it than the allocator: `reclaim` gives back what nobody can reach any
- * more, and says whether to try again; `explain` adds to the error.
+ * What higher layers do when memory is exhausted, since they know more than the allocator. `reclaim` frees
+ * unreachable tensors and returns whether to try again; `explain` returns a text for the error.
  */
 export const exhaustion = { reclaim: () => false, explain: () => "" };
 
-/** Returns the address of a block of at least `bytes` bytes, 64-byte aligned. Its contents are undefined. */
+/** Allocates a block of at least `bytes` bytes, aligned to 64 bytes. Its contents are undefined. */
 export function allocate(bytes: number): Address {
   const index = bytes <= limit ? classOf(bytes) : -1;
   let address = index < 0 ? undefined : findBlock(index);
@@ -163,12 +177,12 @@ export function allocate(bytes: number): Address {
   return address;
 }
 
-/** Throws where no memory could be made. */
+/** Throws where the engine gives no memory. */
 export function expectMemory(): void {
   if (made.maximum === 0) throw memoryRefused(made.refusal);
 }
 
-/** Gives back a block of `allocate(bytes)`. */
+/** Frees a block of `allocate(bytes)`. */
 export function free(address: Address, bytes: number): void {
   const index = classOf(bytes);
   liveBytes -= CLASS_SIZES[index];
@@ -196,7 +210,7 @@ function takeFromHeap(size: number): Address | undefined {
   return address;
 }
 
-/** The heap is full: a free block of a somewhat larger class is cut down to size, the rest is left for merging. */
+/** Once the heap is full: cuts a free block of a larger class to size, and leaves the rest for merging. */
 function takeFromLarger(index: number): Address | undefined {
   const size = CLASS_SIZES[index];
   for (let larger = index + 1; larger < freeByClass.length; larger++) {
@@ -208,7 +222,7 @@ function takeFromLarger(index: number): Address | undefined {
   return undefined;
 }
 
-/** Last resort: merges all free neighbours into ranges and takes the first that is large enough. */
+/** Last resort: merges all free neighbours into ranges, and takes the first range that is large enough. */
 function takeFromMerged(size: number): Address | undefined {
   for (let index = 0; index < freeByClass.length; index++) {
     for (const start of freeByClass[index] ?? []) {
@@ -233,8 +247,8 @@ function takeFromMerged(size: number): Address | undefined {
 }
 
 /**
- * Limits WebAssembly memory to `bytes`, in whole pages of 64 KiB. Default and maximum: 4 GiB, or the largest power of two below it that the
- * system lets a memory grow to. Memory already reserved is kept.
+ * Limits WebAssembly memory to `bytes`, rounded down to whole pages of 64 KiB. Default and maximum: 4 GiB, or
+ * the largest power of two below it that the system lets a memory grow to. Memory already reserved is kept.
  */
 export function setMemoryLimit(bytes: number): void {
   if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE)) {
@@ -243,12 +257,12 @@ export function setMemoryLimit(bytes: number): void {
   limit = Math.min(Math.floor(bytes / PAGE), made.maximum) * PAGE;
 }
 
-/** All bytes that were ever allocated. */
+/** Bytes allocated since the start, including those freed since. */
 export function bytesAllocated(): number {
   return allocatedBytes;
 }
 
-/** What the allocator holds. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */
+/** Counts of the allocator. `reservedBytes` is the size of the WebAssembly memory, which never shrinks. */
 export function allocatorStatistics() {
   return { liveBlocks, liveBytes, peakBytes, reservedBytes: linearMemory.buffer.byteLength };
 }
@@ -258,8 +272,8 @@ export function resetPeak(): void {
   peakBytes = liveBytes;
 }
 
-// Views are made anew at each use, and none lives across an allocation or a launch: growth would leave an older one behind, and a
-// kernel may write at any time until it is settled.
+// A view is made at each use, and none lives across an allocation or a launch: after growth an older view may
+// be detached, and a pending kernel may write at any time.
 
 export function f32View(address: Address, length: number): Float32Array {
   settle();
@@ -276,12 +290,15 @@ export function u8View(address: Address, length: number): Uint8Array {
   return new Uint8Array(linearMemory.buffer, address, length);
 }
 
-// The whole memory, as large as it was when these were made (or empty, if it is not shared and has grown since): a view of each table would
-// take longer than to fill it.
+// Views of the whole memory as it was when they were made. (A plain memory that grew has detached them: their
+// length is 0.) They are kept, because making a view per table would take longer than filling it.
 let allFloats = new Float32Array(linearMemory.buffer);
 let allInts = new Int32Array(linearMemory.buffer);
 
-/** Writes numbers to a block that no kernel was told of yet: unlike a view, a small one does not settle the pending kernel. */
+/**
+ * Writes numbers to a block that no kernel was given yet. Unlike a view, it does not settle the pending
+ * kernel, except for large blocks.
+ */
 export function writeNew(address: Address, values: readonly number[], dtype: "float32" | "int32"): void {
   if (4 * values.length > TABLE_BYTES) settle();
   if (address + 4 * values.length > allFloats.byteLength) {

@@ -7,8 +7,8 @@ interface NodeModules {
 }
 
 /**
- * A built-in module of Node, found without an import, which a bundler for browsers would stumble over. Undefined elsewhere, also where
- * `process` or the function is there but throws, as in edge runtimes.
+ * A built-in module of Node, found without an import, because a bundler for browsers would fail on that.
+ * Undefined elsewhere, also where `process` or the function exists but throws, as in edge runtimes.
  */
 export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
   try {
@@ -19,7 +19,7 @@ export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModu
   }
 }
 
-/** Node itself, not a runtime that has its modules. */
+/** Whether this is Node itself, not another runtime with Node's modules. */
 export function isNode(): boolean {
   const { process, Deno, Bun } = globalThis as {
     process?: { versions?: Record<string, string | undefined> };

@@ -4,10 +4,10 @@ export interface KernelObserver {
   kernel<T>(name: string, chunks: number, run: () => T): T;
 }
 
-/** Undefined while no trace is on: then a launch costs one test of this variable more. */
+/** Undefined while no trace is on. A launch then only tests this variable. */
 export let observer: KernelObserver | undefined;
 
-/** Sets the observer of all kernels from now on, or none. */
+/** Sets the observer of all further kernels; undefined removes it. */
 export function observeKernels(next: KernelObserver | undefined): void {
   observer = next;
 }

@@ -1,6 +1,6 @@
 import { CONTROL, WORDS_PER_CACHE_LINE } from "./control.ts";
 
-/** What a thread needs to know of the open job: it calls `kernel(begin, end, ...args)` for chunks of [0, total). */
+/** What a thread must know of a job to call `kernel(begin, end, ...args)` for chunks of `[0, total)`. */
 export interface Chunks {
   readonly kernel: (...args: readonly number[]) => void;
   readonly total: number;
@@ -19,8 +19,8 @@ export function firstOf(share: number, shares: number, chunks: number): number {
 }
 
 /**
- * Computes chunks of the open job until none is left to take: first those of the thread's own share, then those of
- * the other shares. The calling thread and the workers run this same loop.
+ * Computes chunks of the open job until none is left to take: first those of the thread's own share, then
+ * those of the other shares. The calling thread and the workers run this same loop.
  */
 export function takeChunks(words: Int32Array, ownShare: number, shares: number, job: Chunks): void {
   const { kernel, total, grain, args } = job;

@@ -1,14 +1,14 @@
 import type { LinearMemory } from "../memory.ts";
 
 /**
- * The control block: the part of the linear memory through which the calling thread hands out work. Both sides
- * import this file, so it imports nothing at run time: the worker's bundle must stay small.
+ * The control block: the part of the linear memory through which the calling thread hands out work. Both
+ * sides import this file, so it imports nothing at run time: the worker's bundle must stay small.
  */
 
 /**
- * Address of the control block. Below it is the kernels' static data; above it, from HEAP_START in memory.ts, are
- * the tensors. (asc's option memoryBase could move the static data above the block, but then asc does not fold
- * constant offsets into loads and stores.)
+ * Address of the control block. Below it is the kernels' static data; above it, from HEAP_START in memory.ts,
+ * are the tensors. (asc's option memoryBase could move the static data above the block, but then asc does not
+ * fold constant offsets into loads and stores.)
  */
 export const CONTROL_START = 32768;
 const FIRST = CONTROL_START / 4;
@@ -21,18 +21,18 @@ export const MAX_WORKERS = 63;
 /** Arguments of a kernel after begin and end. */
 export const MAX_ARGUMENTS = 32;
 
-/** Indices of int32 words in the linear memory. What several threads write has a cache line of its own. */
+/** Indices of int32 words in the linear memory. Words that several threads write have a cache line each. */
 export const CONTROL = {
   /** Odd while a job is open, even between jobs. Grows by 1 at each opening and closing. */
   generation: FIRST + 16,
   /**
-   * Workers that sleep, or are about to. While it is 0 the caller need not wake any. (A worker that is killed while it
-   * sleeps stays counted.)
+   * Workers that sleep, or are about to. While it is 0 the caller need not wake any. (A worker that is killed
+   * while it sleeps stays counted.)
    */
   sleepers: FIRST + 48,
   /** Set by a worker whose kernel trapped. It leaves its chunk undone and takes no other. */
   failed: FIRST + 64,
-  /** The job: number of the kernel, length of its range, length of a chunk, number of shares and of arguments. */
+  /** The job: number of the kernel, length of its range and of a chunk, number of shares and of arguments. */
   kernel: FIRST + 80,
   total: FIRST + 81,
   grain: FIRST + 82,
@@ -55,8 +55,8 @@ export const SLOT = {
   /** Set by the caller: the worker takes part in no later job. */
   retired: 1,
   /**
-   * 1 + a file descriptor that the worker opened, or 0. Node closes the files of a worker that ends, so a waiting
-   * caller can see that it is dead.
+   * 1 + a file descriptor that the worker opened, or 0. Node closes the files of a worker that ends, so a
+   * waiting caller can see that it is dead.
    */
   deathFile: 2,
   /** 1 once the worker has its instance and looks for jobs. */

@@ -1,10 +1,10 @@
 import { isNode, nodeModule } from "../node_module.ts";
 
 /**
- * Detects that a worker is dead, by the file that it holds open as long as it lives. A closed file is a proof only
- * where descriptors belong to the whole process and a worker's are closed when it ends: in Node, but not in other
- * runtimes with Node's modules (in Deno the caller cannot see a worker's descriptors, dead or alive). So the caller
- * must have seen the file open first, while the worker was alive.
+ * Detects that a worker is dead, by the file that it holds open as long as it lives. A closed file is a proof
+ * only where descriptors belong to the whole process and a worker's are closed when it ends: in Node, but not
+ * in other runtimes with Node's modules (in Deno the caller cannot see a worker's descriptors, dead or
+ * alive). So the caller must have seen the file open first, while the worker was alive.
  */
 export class DeathWatch {
   readonly #file: () => number;

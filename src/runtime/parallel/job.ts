@@ -10,10 +10,10 @@ import { isInside, retire, type WorkerHandle, type WorkerPool, words } from "./w
 
 /** How long the caller waits for a worker that is not known to be dead, before it gives the worker up. */
 const MISSING_AFTER_MS = 15_000;
-/** Times that the caller looks for the workers' last chunks without a pause, before it leaves its core to others. */
+/** How often the caller checks for the workers' last chunks without a pause, before it yields its core. */
 const SPINS = 2000;
 const NAP_MS = 0.05;
-/** At most this much of one nap counts as waiting: a computer that was suspended does not make a worker missing. */
+/** At most this much of a nap counts as waiting: suspending the computer does not make a worker missing. */
 const LONGEST_NAP_MS = 10;
 /** How often a waiting caller checks whether a worker is dead. */
 const CHECK_EVERY_MS = 2;
@@ -33,8 +33,8 @@ const jobArguments = new Float64Array(
 
 /**
  * Opens a job for the workers of `pool`, and leaves it pending. Without workers, runs it. No other job may be
- * pending. An in-place kernel is completed at once: if its result is lost, the operation that launched it must fail,
- * not the next one.
+ * pending. An in-place kernel is completed at once: if its result is lost, the operation that launched it
+ * must fail, not the next one.
  */
 export function beginJob(job: Job, pool: WorkerPool): void {
   const { name, kernel, total, grain, args } = job;
@@ -63,7 +63,7 @@ function open({ number, total, grain, args }: Job, chunks: number, shares: numbe
   if (Atomics.load(words, CONTROL.sleepers) > 0) Atomics.notify(words, CONTROL.generation);
 }
 
-/** Takes the chunks that are left, closes the job, and waits for the workers' last chunks. Repeats a lost job. */
+/** Takes the chunks left, closes the job, and waits for the workers' last chunks. Runs a lost job again. */
 function completeJob(job: Job, chunks: number, pool: WorkerPool): void {
   const { workers, shares } = pool;
   let lost: WorkerHandle[] = [];
@@ -104,8 +104,9 @@ function redo({ name, kernel, total, args }: Job, lost: readonly WorkerHandle[],
 }
 
 /**
- * Waits until no worker is inside the job. All chunks are taken by now, so this takes at most one chunk's time.
- * Workers that never come out, because they are dead or missing, are removed from `workers` and returned.
+ * Waits until no worker is inside the job. All chunks are taken by now, so this takes at most one chunk's
+ * time. Workers that never come out, because they are dead or missing, are removed from `workers` and
+ * returned.
  */
 function awaitWorkers(workers: WorkerHandle[]): WorkerHandle[] {
   for (let spin = 0; spin < SPINS; spin++) if (!workers.some(isInside)) return [];

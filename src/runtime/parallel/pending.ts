@@ -1,7 +1,7 @@
 /**
  * The kernel that is not done yet. There is at most one. With workers, a launch only opens a job: the workers
- * compute it while the calling thread runs the JavaScript up to the next launch. Kernels still run one after the
- * other, because each launch and each view of the memory settles the pending kernel first.
+ * compute it while the calling thread runs the JavaScript up to the next launch. Kernels still run one after
+ * the other, because each launch and each view of the memory settles the pending kernel first.
  */
 let complete: (() => void) | undefined;
 let lost = 0;
@@ -12,14 +12,14 @@ export function defer(completion: () => void): void {
   complete = completion;
 }
 
-/** Number of kernels whose results were lost. Anything computed before the count last changed may be invalid. */
+/** Number of kernels whose results were lost. What was computed before it last changed may be invalid. */
 export function lostKernels(): number {
   return lost;
 }
 
 /**
- * Completes the pending kernel, if there is one. Throws the kernel's error, which so comes later than the operation
- * that launched the kernel.
+ * Completes the pending kernel, if there is one. Throws the kernel's error, later than the operation
+ * that launched it.
  */
 export function settle(): void {
   if (!complete) return;

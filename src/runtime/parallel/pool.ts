@@ -19,7 +19,7 @@ let startFailure: string | undefined;
 let brokenPools = 0;
 /** Why no more workers are started after too many broken pools, until setNumThreads(). */
 let kernelFailure: string | undefined;
-/** After this many broken pools in a row one thread computes alone: starting workers takes longer than they save. */
+/** After this many broken pools in a row, one thread computes alone: starting workers would cost more time. */
 const MAX_BROKEN_POOLS = 3;
 /** A pool that lasted longer than this was worth its start. */
 const WORTHWHILE_MS = 30_000;
@@ -29,8 +29,8 @@ let unsupported: string | undefined;
 const NO_ADDRESS_SPACE = "a worker takes more address space than there is left (`ulimit -v`)";
 
 /**
- * Why there can be only one thread. Undefined where there can be more: in Node, and in browsers on cross-origin
- * isolated pages.
+ * Why there can be only one thread. Undefined where there can be more: in Node, and in browsers on
+ * cross-origin isolated pages.
  */
 function whySingleThreaded(): string | undefined {
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
@@ -54,7 +54,7 @@ function whyUnsupported(): string {
   return "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
 }
 
-/** The answer of Node's permission model. False also where a runtime only imitates Node, as Cloudflare Workers do. */
+/** The answer of Node's permission model. False also where a runtime imitates Node (Cloudflare Workers). */
 function mayHaveWorkers(): boolean {
   const { process } = globalThis as { process?: { permission?: { has?(scope: string): boolean } } };
   try {
@@ -75,12 +75,12 @@ function defaultThreads(): number {
 }
 
 /**
- * Sets how many threads compute, including the calling one. Results do not depend on it. Default: the number of
- * cores, or 1 where memory cannot be shared (as on a browser page without cross-origin isolation).
+ * Sets how many threads compute, including the calling one. Results do not depend on it. Default: the number
+ * of cores, or 1 where memory cannot be shared (as on a browser page without cross-origin isolation).
  *
- * With several threads an operation may return while its last kernel still runs. The next operation, or the next
- * read of elements, waits for it. If that kernel fails, for example because a worker hangs, the error is thrown
- * there. It names the kernel. Discard results computed since the previous read.
+ * With several threads an operation may return while its last kernel still runs. The next operation, or the
+ * next read of elements, waits for it. If that kernel fails, for example because a worker hangs, the error is
+ * thrown there. It names the kernel. Discard results computed since the previous read.
  *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
@@ -103,9 +103,9 @@ export function setNumThreads(n: number): void {
 }
 
 /**
- * Maximum number of threads that compute: the number given to `setNumThreads`, or 1 where memory cannot be shared or
- * there are no workers. A browser reports only after the first large operation, when the page is idle, that a
- * Content-Security-Policy forbids workers. From then on it is 1.
+ * Maximum number of threads that compute: the number given to `setNumThreads`, or 1 where memory cannot be
+ * shared or there are no workers. A browser reports only after the first large operation, when the page is
+ * idle, that a Content-Security-Policy forbids workers. From then on it is 1.
  */
 export function getNumThreads(): number {
   return threads === 1 || whySingleThreaded() ? 1 : wantedThreads();

@@ -1,7 +1,8 @@
 /**
- * The program of a worker thread: it instantiates the same kernels over the same memory, then computes chunks of
- * each job that opens. scripts/inline_worker.ts bundles this file into a string (worker.generated.ts), because a
- * worker that starts from a string needs no configuration of bundlers. Edit here, then `npm run build:worker`.
+ * The program of a worker thread: it instantiates the same kernels over the same memory, then computes chunks
+ * of each job that opens. scripts/inline_worker.ts bundles this file into a string (worker.generated.ts),
+ * because a worker that starts from a string needs no configuration of bundlers. After an edit:
+ * `npm run build:worker`.
  */
 import { takeChunks } from "./chunks.ts";
 import { CONTROL, CONTROL_END, MAX_ARGUMENTS, SLOT, type WorkerData } from "./control.ts";
@@ -10,14 +11,15 @@ type Kernel = (...args: readonly number[]) => void;
 
 const PAGE_BYTES = 65536;
 /**
- * How long a waiting worker spins before it sleeps. Waking it takes 20 to 180 microseconds, and some milliseconds
- * where the system puts it on the caller's core. So it stays awake during what a training step does between kernels.
+ * How long a waiting worker spins before it sleeps. Waking it takes 20 to 180 microseconds, and some
+ * milliseconds where the system puts it on the caller's core. So it stays awake during what a training step
+ * does between kernels.
  */
 const SPIN_MS = 2;
 /**
- * A worker that repeatedly loses its core while it spins shares it with another thread, perhaps with the caller.
- * Spinning then takes time away from work. If more than a third of SHARED_CORE_SAMPLE_MS of spinning was lost, it
- * spins only briefly for a while, then tries again.
+ * A worker that repeatedly loses its core while it spins shares it with another thread, perhaps with the
+ * caller. Spinning then takes time away from work. If more than a third of SHARED_CORE_SAMPLE_MS of spinning
+ * was lost, it spins only briefly for a while, then tries again.
  */
 const LOST_CORE_MS = 1;
 const SHARED_CORE_SAMPLE_MS = 20;
@@ -64,8 +66,8 @@ function runWorker({ module, memory, slot, share }: WorkerData, deathFile: numbe
 
   const args: number[] = [];
   const takePart = () => {
-    // A worker that starts while the memory grows may miss the growth (seen in V8): memory.fill and memory.copy
-    // beyond the old size then trap. Growing by 0 pages brings its instance up to date.
+    // A worker that starts while the memory grows may miss the growth (seen in V8): memory.fill and
+    // memory.copy beyond the old size then trap. Growing by 0 pages brings its instance up to date.
     if (memory.buffer.byteLength < words[CONTROL.pages] * PAGE_BYTES) memory.grow(0);
     args.length = words[CONTROL.argumentCount];
     for (let i = 0; i < args.length; i++) args[i] = jobArguments[i];

@@ -24,8 +24,8 @@ export interface WorkerPool {
 }
 
 /**
- * Int32 words of the memory up to the end of the control block; none where threads share no memory. It is made once:
- * a view of a shared memory survives growth.
+ * Int32 words of the memory up to the end of the control block; none where threads share no memory. It is
+ * made once: a view of a shared memory survives growth.
  */
 export const words = new Int32Array(
   linearMemory.buffer,

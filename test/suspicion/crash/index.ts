@@ -1,5 +1,5 @@
 /**
- * Runs that are killed, stopped, starved: they go on to the same bytes, or say what is wrong.
+ * Runs that are killed, stopped, starved: they resume to the same bytes, or report what is wrong.
  * usage: npm run crash -- [--kills 50] [--seed 1] [--workers 50] [--only PART[,PART]]
  */
 import { spawnSync } from "node:child_process";

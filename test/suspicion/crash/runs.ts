@@ -105,7 +105,7 @@ export async function interrupts(): Promise<Report> {
   return report;
 }
 
-/** Two processes in one folder: each ends with the right weights or refuses, and what is left is whole. */
+/** Two processes in one folder: each ends with the right weights or refuses, and all files left are whole. */
 export async function twins(count: number): Promise<Report> {
   const report: Report = { counts: { "two processes in one folder": 0 }, failures: [] };
   for (let i = 0; i < count; i++) {

@@ -28,7 +28,7 @@ function train(steps: number, before: (step: number) => void): Buffer {
 const quiet = () => {};
 
 /**
- * Runs `run` with workers that are made by `source` from the library's own text; `onWorker` is told of each.
+ * Calls `run` with workers whose program `source` makes from the library's; `onWorker` is called with each.
  */
 async function withWorkers<T>(
   source: (text: string) => string,
@@ -59,7 +59,7 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 let undisturbed: Buffer | undefined;
 
-/** The weights that one thread comes to. */
+/** The weights after training on one thread. */
 function oneThread(): Buffer {
   if (undisturbed) return undisturbed;
   setNumThreads(1);
