@@ -1,5 +1,10 @@
-/** An address in the linear memory, in bytes: what AssemblyScript calls `usize`. */
-export type Address = number;
+declare const kind: unique symbol;
+
+/**
+ * An address in the linear memory, in bytes. JavaScript sees a number, TypeScript a distinct type: kernels take it
+ * where AssemblyScript says `usize`, so a size in its place does not compile, nor do the two exchanged.
+ */
+export type Address = number & { readonly [kind]: "address" };
 
 /** No address: for optional arguments of kernels. */
 export const NULL = 0 as Address;

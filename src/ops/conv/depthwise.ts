@@ -1,3 +1,4 @@
+import { type Address, NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/relu.ts";
@@ -47,7 +48,7 @@ function framesOf(g: Conv2dGeometry): Frames {
 }
 
 /** Class DepthwiseSizes of assembly/conv/depthwise_frame.ts. */
-function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
+function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): Address {
   return intTable([
     g.groups,
     g.outChannels,
@@ -68,7 +69,7 @@ function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): number {
 }
 
 /** Where each tap of the kernel reads, relative to its window, in bytes: in the frame and in the weights. */
-function windowTaps(g: Conv2dGeometry, { width }: Frames): number {
+function windowTaps(g: Conv2dGeometry, { width }: Frames): Address {
   const [, strideWidth] = g.stride;
   const entries: number[] = [];
   for (let kh = 0; kh < g.kernel[0]; kh++) {
@@ -83,7 +84,7 @@ function windowTaps(g: Conv2dGeometry, { width }: Frames): number {
 }
 
 /** For each phase of the input its taps: how many and the first one, then all of them as above. */
-function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: number; taps: number } {
+function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: Address; taps: Address } {
   const lists: number[] = [];
   const entries: number[] = [];
   const [kernelHeight, kernelWidth] = g.kernel;
@@ -124,7 +125,7 @@ function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeo
     x.address,
     sizes,
     weight.address,
-    bias?.address ?? 0,
+    bias?.address ?? NULL,
     taps,
     out.address,
     work,

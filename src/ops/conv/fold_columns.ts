@@ -1,3 +1,4 @@
+import { NULL, offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/relu.ts";
@@ -29,7 +30,7 @@ export function foldedGradInput(
     multiplyPacked({
       aPanels,
       bPanels: packColumns({
-        address: dOut.address + 4 * first * g.groups * depth * n,
+        address: offset(dOut.address, 4 * first * g.groups * depth * n),
         batches: products,
         lines: n,
         depth,
@@ -45,8 +46,8 @@ export function foldedGradInput(
       depth,
     });
     const planes = g.groups * g.inChannels;
-    const to = dx.address + 4 * first * planes * g.height * g.width;
-    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? 0, planes, to);
+    const to = offset(dx.address, 4 * first * planes * g.height * g.width);
+    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? NULL, planes, to);
   });
   return relu ? reluInPlace(dx) : dx;
 }

@@ -1,4 +1,5 @@
 import { formatShape, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { intTable } from "../core/array.ts";
 import type { ConvWindow, TransposedConvWindow } from "./window.ts";
 
@@ -139,7 +140,7 @@ export function convTranspose2dGeometry(
  * Writes the table that the kernels read (class Geometry in assembly/conv/geometry.ts) and returns its
  * address.
  */
-export function geometryTable(g: Conv2dGeometry): number {
+export function geometryTable(g: Conv2dGeometry): Address {
   return intTable([
     g.inChannels,
     g.height,

@@ -1,3 +1,4 @@
+import { offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { multiplyPacked, START } from "../matmul/gemm.ts";
@@ -24,7 +25,7 @@ function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeo
       bPanels,
       count: products,
       aIndex: groupOfProduct(g, count),
-      c: out.address + 4 * first * g.groups * m * n,
+      c: offset(out.address, 4 * first * g.groups * m * n),
       m,
       n,
       depth,
@@ -51,7 +52,7 @@ function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
     launch("packTapPanels", panels * count, GRAIN, padded, table, count, g.groups, bPanels);
     const rowPanels = g.groups * Math.ceil(m / 4);
     const aPanels = scratch(rowPanels * depth * 16);
-    const from = dOut.address + 4 * first * g.groups * m * pixels(g);
+    const from = offset(dOut.address, 4 * first * g.groups * m * pixels(g));
     launch("packImageRows", rowPanels * count, GRAIN, from, m, pixels(g), count, g.groups, aPanels);
     multiplyPacked({
       aPanels,

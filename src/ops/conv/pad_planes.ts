@@ -1,3 +1,4 @@
+import { type Address, offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { type NDArray, scratch } from "../core/array.ts";
 
@@ -14,7 +15,7 @@ export interface PaddedImages {
    * Address of images first … first+count-1, moved down and right by `padding` into planes of the given size,
    * zeros around: in the running frame's scratch, unless they have that size already.
    */
-  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): number;
+  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): Address;
 }
 
 /** The images of an array [N, C, H, W]. */
@@ -23,7 +24,7 @@ export function imagesOf(x: NDArray): PaddedImages {
   return {
     channels,
     pad(first, count, padding, paddedHeight, paddedWidth) {
-      const from = x.address + 4 * first * channels * height * width;
+      const from = offset(x.address, 4 * first * channels * height * width);
       if (paddedHeight === height && paddedWidth === width) return from;
       const padded = scratch(4 * count * channels * paddedHeight * paddedWidth);
       launch("padPlanes", count * channels, GRAIN, from, height, width, ...padding, padded, paddedHeight, paddedWidth);

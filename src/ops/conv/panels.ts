@@ -1,3 +1,4 @@
+import type { Address } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import type { NDArray } from "../core/array.ts";
 import { packWeight } from "../matmul/gemm.ts";
@@ -31,7 +32,7 @@ export function forChunks(g: Conv2dGeometry, body: (first: number, count: number
 }
 
 /** Address of images first … first+count-1 of x with the convolution's zeros around them. */
-export function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: number): number {
+export function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: number): Address {
   return imagesOf(x).pad(first, count, g.padding, g.paddedHeight, g.paddedWidth);
 }
 
@@ -43,14 +44,14 @@ export function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
 }
 
 /** The weight of each group as a matrix [Co][T], in panels of 4 output channels. Returns their address. */
-export function packFilters(weight: NDArray, g: Conv2dGeometry): number {
+export function packFilters(weight: NDArray, g: Conv2dGeometry): Address {
   const [lines, depth] = [g.outChannels, taps(g)];
   const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: depth, kStride: 1 };
   return packWeight("packPanels4", weight, rows);
 }
 
 /** Its transpose [T][Co], in panels of 4 taps. */
-export function packFilterTaps(weight: NDArray, g: Conv2dGeometry): number {
+export function packFilterTaps(weight: NDArray, g: Conv2dGeometry): Address {
   const [lines, depth] = [taps(g), g.outChannels];
   const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: 1, kStride: lines };
   return packWeight("packPanels4", weight, rows);

@@ -1,3 +1,4 @@
+import { NULL, offset } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
@@ -44,8 +45,8 @@ function forward(
     const before = first * channels * pooledHeight * pooledWidth;
     // biome-ignore format: the kernel's argument list
     launch(
-      "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.address ?? 0,
-      out.address + 4 * before, argmaxCodes ? argmaxCodes.address + before : 0, pooledHeight, pooledWidth,
+      "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.address ?? NULL,
+      offset(out.address, 4 * before), argmaxCodes ? offset(argmaxCodes.address, before) : NULL, pooledHeight, pooledWidth,
       tiles, POOLED_GRAIN,
     );
   });

@@ -1,3 +1,4 @@
+import { type Address, offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
@@ -23,18 +24,18 @@ export class UnpooledImages implements PaddedImages {
     this.#argmaxCodes = argmaxCodes;
   }
 
-  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): number {
+  pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): Address {
     const to = scratch(4 * count * this.channels * height * width);
     this.write(first, count, to, padding, height, width);
     return to;
   }
 
-  write(first: number, count: number, to: number, padding: readonly [number, number], height: number, width: number) {
+  write(first: number, count: number, to: Address, padding: readonly [number, number], height: number, width: number) {
     const [, channels, pooledHeight, pooledWidth] = this.#dy.shape;
     const before = first * channels * pooledHeight * pooledWidth;
     // biome-ignore format: the kernel's argument list
     launch(
-      "unpool", count * channels, GRAIN, this.#dy.address + 4 * before, this.#argmaxCodes.address + before,
+      "unpool", count * channels, GRAIN, offset(this.#dy.address, 4 * before), offset(this.#argmaxCodes.address, before),
       pooledHeight, pooledWidth, to, height, width, ...padding,
     );
   }

@@ -1,3 +1,4 @@
+import { NULL, offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { packColumns } from "../matmul/gemm.ts";
@@ -38,7 +39,7 @@ export function interleavedGradInput(
   const n = height * width;
   forChunks(g, (first, count) => {
     const bPanels = packColumns({
-      address: dOut.address + 4 * first * inChannels * n,
+      address: offset(dOut.address, 4 * first * inChannels * n),
       batches: count,
       lines: n,
       depth: inChannels,
@@ -50,8 +51,8 @@ export function interleavedGradInput(
     const tiles = scratch(Math.ceil(units / GRAIN) * outChannels * 128);
     // biome-ignore format: the kernel's argument list
     launch(
-      "upsample2x2", units, GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? 0, Number(relu),
-      out.address + 4 * first * outChannels * 4 * n, height, width, tiles, GRAIN,
+      "upsample2x2", units, GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? NULL, Number(relu),
+      offset(out.address, 4 * first * outChannels * 4 * n), height, width, tiles, GRAIN,
     );
   });
   return out;

@@ -1,3 +1,4 @@
+import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, zeros } from "../core/array.ts";
@@ -120,16 +121,24 @@ type KernelsOf = (first: number, count: number) => Matrices;
 function transformedKernels(weight: NDArray, plan: WinogradPlan, rotated: boolean): KernelsOf {
   const { images, filters, channels } = plan.sizes;
   const [filterBytes, channelBytes] = rotated ? [36, filters * 36] : [channels * 36, 36];
-  const transform = (first: number, count: number, to: number, step: number) => {
+  const transform = (first: number, count: number, to: Address, step: number) => {
     const units = Math.ceil(count / 4);
     const sizes = [count, filterBytes, channels, channelBytes, Number(rotated), to, step, channels * 16] as const;
-    launch("winogradKernels", units, GRAIN, weight.address + first * filterBytes, ...sizes, workFor(units), GRAIN);
+    launch(
+      "winogradKernels",
+      units,
+      GRAIN,
+      offset(weight.address, first * filterBytes),
+      ...sizes,
+      workFor(units),
+      GRAIN,
+    );
   };
   const key = ["winograd", filters, channels, Number(rotated)] as const;
   if (weight.block.wasRequested(key) || images > plan.chunk) {
     const step = stepFor(rowPanelBytes(filters, channels));
     const all = weight.block.cached(key, POSITIONS * step, (to) => transform(0, filters, to, step));
-    return (first) => ({ address: all + rowPanelBytes(first, channels), step });
+    return (first) => ({ address: offset(all, rowPanelBytes(first, channels)), step });
   }
   const kernels = allocateMatrices(rowPanelBytes(plan.block, channels));
   return (first, count) => {
@@ -175,12 +184,12 @@ function transformOutput(products: Matrices, plan: WinogradPlan, part: Part, { o
   const { images, firstFilter, filters } = part;
   const outPlane = 4 * (out.size / (sizes.images * sizes.filters));
   const before = (part.firstImage * sizes.filters + firstFilter) * outPlane;
-  const to = out.address + before;
-  const biasOf = bias ? bias.address + 4 * firstFilter : 0;
+  const to = offset(out.address, before);
+  const biasOf = bias ? offset(bias.address, 4 * firstFilter) : NULL;
   const shape = [images, sizes.filters, tilesY, tilesX, products.step, biasOf] as const;
   const last = [sizes.outHeight, sizes.outWidth, workFor(filters), GRAIN] as const;
   if (pool) {
-    const codes = pool.argmaxCodes ? pool.argmaxCodes.address + before / 4 : 0;
+    const codes = pool.argmaxCodes ? offset(pool.argmaxCodes.address, before / 4) : NULL;
     launch("winogradOutputPool", filters, GRAIN, products.address, ...shape, to, codes, ...last);
   } else launch("winogradOutput", filters, GRAIN, products.address, ...shape, Number(relu ?? false), to, ...last);
 }
@@ -205,11 +214,11 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
     const grads = allocateMatrices(rowPanelBytes(plan.block, tiles));
     plan.forBlocks((filter, blockFilters) => {
       transformGradients(padded, plan, count, filter, blockFilters, grads);
-      const blockSums = isOneChunk ? sums : { address: sums.address + 4 * filter * channels, step: sums.step };
+      const blockSums = isOneChunk ? sums : { address: offset(sums.address, 4 * filter * channels), step: sums.step };
       const start = first === 0 ? START.zero : START.c;
       multiply(grads, patches, blockSums, [blockFilters, channels, tiles], start);
       if (first + count < images) return;
-      const to = dWeight.address + 36 * filter * channels;
+      const to = offset(dWeight.address, 36 * filter * channels);
       const from = [blockSums.address, channels, blockSums.step] as const;
       launch("winogradGradKernels", blockFilters, GRAIN, ...from, to, workFor(blockFilters), GRAIN);
     });
@@ -222,7 +231,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
  * each filter.
  */
 function transformGradients(
-  padded: number,
+  padded: Address,
   plan: WinogradPlan,
   images: number,
   firstFilter: number,
@@ -233,7 +242,12 @@ function transformGradients(
   const rowBytes = 16 * tilesX;
   const planeBytes = 4 * tilesY * rowBytes;
   const units = Math.ceil(filters / 4);
-  const from = [padded + firstFilter * planeBytes, rowBytes, planeBytes, plan.sizes.filters * planeBytes] as const;
+  const from = [
+    offset(padded, firstFilter * planeBytes),
+    rowBytes,
+    planeBytes,
+    plan.sizes.filters * planeBytes,
+  ] as const;
   const shape = [images, filters, tilesY, tilesX, grads.address, grads.step] as const;
   launch("winogradGradTiles", units, GRAIN, ...from, ...shape, workFor(units), GRAIN);
 }

@@ -1,3 +1,4 @@
+import type { Address } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { scratch } from "../core/array.ts";
@@ -43,13 +44,13 @@ export function isUnitStride3x3(g: Conv2dGeometry): boolean {
 }
 
 /** Scratch for a transform that is launched over `units`. */
-export function workFor(units: number, grain = GRAIN): number {
+export function workFor(units: number, grain = GRAIN): Address {
   return scratch(Math.ceil(units / grain) * WORK_BYTES);
 }
 
 /** A matrix for each position, `step` bytes apart. */
 export interface Matrices {
-  readonly address: number;
+  readonly address: Address;
   readonly step: number;
 }
 

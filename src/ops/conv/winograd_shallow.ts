@@ -1,3 +1,4 @@
+import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { scratch } from "../core/array.ts";
 import type { PooledConvPasses } from "./algorithm.ts";
@@ -39,7 +40,7 @@ export const pooledShallow: PooledConvPasses = {
     // biome-ignore format: the kernel's argument list
     launch(
       "winogradShallowPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,
-      bias?.address ?? 0, out.address, argmaxCodes?.address ?? 0, outHeight, outWidth, work, GRAIN,
+      bias?.address ?? NULL, out.address, argmaxCodes?.address ?? NULL, outHeight, outWidth, work, GRAIN,
     );
   },
 };
