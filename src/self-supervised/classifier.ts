@@ -11,11 +11,11 @@ import { checkModule, checkOutput, Module } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
 
-/** Batches of images [N,3,H,W] in [0, 1] and labels int32 [N] (and perhaps more). */
+/** A data set whose batches are images [N,3,H,W] in [0, 1] and labels int32 [N], and possibly more. */
 export type LabelledSet = Dataset<Sample, Tensor[]>;
 
 /**
- * An encoder with a linear layer for classes: to be fine-tuned, or trained from scratch.
+ * An encoder and a linear layer for classes, to fine-tune or to train from scratch.
  *
  * @param options `classes` (default 10), `dropout` of the features while training (default 0)
  * @throws OptionError
@@ -47,10 +47,11 @@ export class Classifier extends Module {
   }
 
   /**
-   * Parameter groups for an optimizer, with smaller learning rates the nearer a stage is to the image: the head's is `lr`, the last stage's
-   * `lr · decay`, the one's before `lr · decay²` …
+   * Parameter groups for an optimizer. Learning rates decrease towards the image: the head has `lr`, the last
+   * stage `lr · decay`, the one before `lr · decay²`, and so on.
    *
-   * see: Howard & Ruder, "Universal language model fine-tuning for text classification", 2018 (discriminative fine-tuning)
+   * see: Howard & Ruder, "Universal language model fine-tuning for text classification", 2018 (discriminative
+   * fine-tuning)
    */
   groups(lr: number, decay: number): { params: Tensor[]; lr: number }[] {
     checkNumber("Classifier.groups", "lr", lr, 0);
@@ -65,14 +66,16 @@ export class Classifier extends Module {
 }
 
 /**
- * Share of right answers and mean cross entropy on a labelled set, in `eval()`, without a graph.
+ * Accuracy and mean cross entropy on a labelled set, computed in `eval()` mode and without a graph.
+ *
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";
  * import { TensorDataset } from "wasmgrad/data";
  * import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/self-supervised";
  * const set = new TensorDataset(rand([8, 3, 32, 32]), tensor(new Int32Array(8)));
- * console.log(evaluateClassifier(new Classifier(new Encoder({ channels: [8, 16, 32] })), set).loss > 0); // true
+ * const model = new Classifier(new Encoder({ channels: [8, 16, 32] }));
+ * console.log(evaluateClassifier(model, set).loss > 0); // true
  * ```
  */
 export function evaluateClassifier(
@@ -97,7 +100,10 @@ export function evaluateClassifier(
   return { accuracy: right / set.length, loss: loss / set.length };
 }
 
-/** Runs `body` without a graph while the model is in `eval()`, then puts each of its modules back as it was. */
+/**
+ * Runs `body` with the model in `eval()` mode and without a graph, then restores the mode of each of its
+ * modules.
+ */
 export function inEvalMode<T>(model: Module, body: () => T): T {
   checkModule("inEvalMode", "model", model);
   return inMode(model, false, () => noGrad(body));

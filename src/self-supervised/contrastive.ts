@@ -17,8 +17,9 @@ import type { Encoder } from "./encoder.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
 /**
- * NT-Xent, the loss of SimCLR: rows i and i + N of z [2N,D] are two views of image i. Each row has to find its other among all others, by
- * cosine similarity s: `-log(exp(s(i,j)/t) / Σ_{k≠i} exp(s(i,k)/t))`, averaged over all rows.
+ * NT-Xent, the loss of SimCLR. Rows i and i + N of z [2N,D] are two views of image i. Each row i must
+ * identify its counterpart j among all other rows by cosine similarity s. The loss is the mean over all rows of
+ * `-log(exp(s(i,j)/t) / Σ_{k≠i} exp(s(i,k)/t))`, where t is the temperature.
  *
  * @throws ShapeError, OptionError
  * see: Chen et al., "A simple framework for contrastive learning of visual representations", 2020
@@ -26,7 +27,7 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
  * ```ts
  * import { tensor } from "wasmgrad";
  * import { ntXent } from "wasmgrad/self-supervised";
- * const z = tensor([[1, 0], [0, 1], [2, 0], [0, 3]]); // both pairs are equal, and at right angles to the other
+ * const z = tensor([[1, 0], [0, 1], [2, 0], [0, 3]]); // views of one image are parallel
  * console.log(ntXent(z, 0.5).item().toFixed(3)); // -log(e² / (e² + 2)) = 0.240
  * ```
  */
@@ -35,7 +36,7 @@ export function ntXent(z: Tensor, temperature: number): Tensor {
   return crossEntropy(logits, partners(z.shape[0]));
 }
 
-/** Cosine similarities [2N,2N] over the temperature, with the diagonal out of the running. */
+/** Cosine similarities [2N,2N] divided by the temperature. The diagonal is excluded. */
 function similarities(z: Tensor, temperature: number): Tensor {
   expectTensor("ntXent", "z", z);
   if (z.dim() !== 2 || z.shape[0] < 4 || z.shape[0] % 2 !== 0) {
@@ -52,7 +53,7 @@ function partners(rows: number): Tensor {
   return tensor(Int32Array.from({ length: rows }, (_, i) => (i + rows / 2) % rows));
 }
 
-/** SimCLR's for small images: crop and stretch, flip, colours, grey. */
+/** SimCLR's augmentations for small images: resized crop, flip, color jitter, grayscale. */
 export function contrastiveAugmentation(): Augmentation {
   return augment.compose([
     augment.resizedCrop({ area: [0.2, 1] }),
@@ -63,18 +64,21 @@ export function contrastiveAugmentation(): Augmentation {
 }
 
 /**
- * Find the other view of the same image among those of all others in the batch: two augmentations of each image, a projection head, NT-Xent.
- * `accuracy`: how often the other view is the nearest.
+ * Contrastive learning: each image is augmented twice, and of all views in the batch the encoder must
+ * identify the other view of the same image. A projection head, then NT-Xent. `accuracy` is the share of
+ * views whose nearest neighbor is the other view.
  *
  * @param features the encoder's channels
- * @param options `temperature` (default 0.5); `hidden` and `projection`: sizes of the head (default the features', 64); `augment`
+ * @param options `temperature` (default 0.5); `hidden` and `projection`: sizes of the head (default
+ * `features` and 64); `augment`
  * @throws OptionError
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";
  * import { Encoder, Contrastive } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
  * console.log(new Contrastive(32).forward(encoder, batch).loss.item());
  * ```
  */

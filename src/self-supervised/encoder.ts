@@ -11,13 +11,19 @@ import { tensor } from "../tensor/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export interface EncoderOptions {
-  /** Channels of each stage; between two stages the image is halved. Default [32, 64, 128]. */
+  /** Channels of each stage. Between two stages height and width are halved. Default [32, 64, 128]. */
   channels?: readonly number[];
-  /** Convolutions of each stage. Default [1, 2, 2]. */
+  /** Number of convolutions in each stage. Default [1, 2, 2]. */
   depths?: readonly number[];
-  /** Whether all convolutions but the first are depthwise-separable: a 3x3 for each channel, then a 1x1 over channels. Default false. */
+  /**
+   * Whether all convolutions but the first are depthwise separable: 3x3 per channel, then 1x1 across
+   * channels. Default false.
+   */
   separable?: boolean;
-  /** Of the pixels, one a channel: see `dataset.statistics()`. Default: CIFAR-10's. */
+  /**
+   * Mean and standard deviation of the pixels, one per channel: see `dataset.statistics()`. Default:
+   * CIFAR-10's.
+   */
   mean?: readonly number[];
   std?: readonly number[];
 }
@@ -27,11 +33,14 @@ const CIFAR10_STD = [0.247, 0.2435, 0.2616];
 
 function checkList(op: string, name: string, values: readonly number[]): number[] {
   if (!Array.isArray(values) || values.length === 0)
-    throw new OptionError(`${op}: ${name} expected a number a channel`);
+    throw new OptionError(`${op}: ${name} expected one number per channel`);
   return values.map((value, c) => checkNumber(op, `${name}[${c}]`, value));
 }
 
-/** 3x3 convolution, batch norm, ReLU; `separable`: depthwise 3x3 and 1x1, each with a norm (MobileNet). */
+/**
+ * 3x3 convolution, batch norm, ReLU. With `separable`: depthwise 3x3 and 1x1, each with batch norm and ReLU
+ * (MobileNet).
+ */
 function block(from: number, to: number, separable: boolean): Module[] {
   if (!separable) {
     return [new Conv2d(from, to, { kernelSize: 3, padding: 1, bias: false }), new BatchNorm2d(to), new ReLU()];
@@ -47,8 +56,9 @@ function block(from: number, to: number, separable: boolean): Module[] {
 }
 
 /**
- * The network that all pretext tasks share and that is kept in the end: images [N,3,H,W] in [0, 1], which it normalises itself, to
- * features [N,C,H/4,W/4]. With its defaults 0.28 million parameters; a lightweight one with `separable`.
+ * The network that all pretext tasks share, and that is kept after pretraining. It maps images [N,3,H,W] in
+ * [0, 1], which it normalizes, to features [N,C,H/4,W/4]. The defaults give 0.28 million parameters;
+ * `separable` gives a lightweight one.
  *
  * see: Howard et al., "MobileNets", 2017, for the separable form
  * @throws OptionError
@@ -65,9 +75,9 @@ export class Encoder extends Module {
   stages: ModuleList;
   /** Channels of the features. */
   readonly features: number;
-  /** Pixels of an image, in each direction, for one of the features' map. */
+  /** Height and width in pixels of the image area that one cell of the feature map covers. */
   readonly stride: number;
-  /** [1,C,1,1] each; part of the state, so that an encoder that is loaded normalises as it did. */
+  /** [1,C,1,1] each. Part of the state: a loaded encoder normalizes as it did when it was saved. */
   mean: Tensor;
   std: Tensor;
 
@@ -108,9 +118,10 @@ export class Encoder extends Module {
   }
 
   /**
-   * @param options `keep` float32 [N,1,H/stride,W/stride] of ones and zeros: cells that are 0 are hidden from every layer, so that what lies
-   *   around them cannot be told from there (see: Tian et al., "Designing BERT for convolutional networks", 2023); `pixels` [N,C or 1,H,W]
-   *   of ones and zeros: where it is 0 the first layer sees the mean colour.
+   * @param options `keep` float32 [N,1,H/stride,W/stride] of ones and zeros: cells that are 0 are hidden from
+   *   every layer, so that nothing of them shows in their neighbors (see: Tian et al., "Designing BERT for
+   *   convolutional networks", 2023); `pixels` [N,C or 1,H,W] of ones and zeros: where it is 0, the first layer
+   *   sees the mean color
    */
   override forward(images: Tensor, options?: { keep?: Tensor; pixels?: Tensor }): Tensor {
     const { keep, pixels } = readOptions("Encoder.forward", options, {
@@ -132,7 +143,7 @@ export class Encoder extends Module {
     return x;
   }
 
-  /** One vector an image, [N,C]: the mean over all places of its features. */
+  /** One vector per image, [N,C]: the mean of its features over all positions. */
   embed(images: Tensor): Tensor {
     return this.forward(images).mean([2, 3]);
   }

@@ -9,16 +9,17 @@ import { Tensor } from "../tensor/tensor.ts";
 import { inEvalMode, type LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 
-/** Features of a labelled set: what a frozen encoder makes of it. Release `x` when done with it, or let a scope do so. */
+/** Features of a labelled set, computed by a frozen encoder. Release `x` after use, or let a scope do so. */
 export interface Features {
   /** float32 [N,C] */
   x: Tensor;
-  /** One class index a sample. */
+  /** One class index per sample. */
   labels: Int32Array;
 }
 
 /**
- * The embeddings of a whole set, in order, in `eval()` mode; they belong to the scope around.
+ * Computes the embeddings of a whole set, in order, in `eval()` mode. They belong to the enclosing scope.
+ *
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";
@@ -53,7 +54,7 @@ export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSi
   return { x, labels };
 }
 
-/** Checks features that a function was given. */
+/** Checks the features that a function was given. */
 export function checkFeatures(op: string, features: Features): void {
   const { x, labels } = features ?? {};
   if (!(x instanceof Tensor) || typeof labels?.length !== "number" || x.shape[0] !== labels.length) {

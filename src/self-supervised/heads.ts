@@ -6,7 +6,10 @@ import { ConvTranspose2d } from "../nn/layers/conv.ts";
 import { expectTensor } from "../tensor/apply.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** From features [N,C,H/4,W/4] to pixels [N,3,H,W]: the decoder of the tutorial's autoencoder, without its sigmoid. */
+/**
+ * A decoder from features [N,C,H/4,W/4] to pixels [N,3,H,W]: that of the tutorial's autoencoder, without its
+ * sigmoid.
+ */
 export function pixelDecoder(features: number, hidden = 64): Sequential {
   return new Sequential(
     new ConvTranspose2d(features, hidden, { kernelSize: 2, stride: 2 }),
@@ -15,7 +18,10 @@ export function pixelDecoder(features: number, hidden = 64): Sequential {
   );
 }
 
-/** The mean over the elements where `where` (ones and zeros of the same shape, or one that broadcasts to it) is 1. */
+/**
+ * The mean of the elements of x where `where` is 1. `where` has ones and zeros and broadcasts to the shape of
+ * x.
+ */
 export function meanWhere(x: Tensor, where: Tensor): Tensor {
   expectTensor("meanWhere", "x", x);
   expectTensor("meanWhere", "where", where);
@@ -27,9 +33,9 @@ export function meanWhere(x: Tensor, where: Tensor): Tensor {
 }
 
 /**
- * Images [N,C,H,W] cut into squares of `size` pixels: [N,H/size,W/size,C·size·size].
+ * Cuts images [N,C,H,W] into squares of `size` by `size` pixels: [N,H/size,W/size,C·size·size].
  *
- * @throws ShapeError for a size that does not divide the image.
+ * @throws ShapeError when `size` does not divide the image's height and width.
  * @example
  * ```ts
  * import { rand } from "wasmgrad";
@@ -52,7 +58,7 @@ export function patchify(images: Tensor, size: number): Tensor {
     .reshape([n, rows, columns, c * size * size]);
 }
 
-/** What `patchify` was given. */
+/** The inverse of `patchify`. */
 export function unpatchify(patches: Tensor, size: number): Tensor {
   expectTensor("unpatchify", "patches", patches);
   checkInteger("unpatchify", "size", size, 1);

@@ -9,29 +9,33 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { MASK, SPECIAL, UNK } from "./tokenizer.ts";
 
 export interface MaskedTokens {
-  /** int32 [N,L]: what the model is to see. */
+  /** int32 [N,L]: the input of the model. */
   seen: Tensor;
-  /** int32 [K]: the places of the hidden words, `row · L + column`. */
+  /** int32 [K]: positions of the hidden words, `row · L + column`. */
   at: Tensor;
   /** int32 [K]: the hidden words. */
   answers: Tensor;
 }
 
 /**
- * Hides words at random, for a model that is to guess them: of the hidden ones 80 % become [MASK], 10 % another word, 10 % stay, so that
- * the model cannot trust what it sees. Padding and unknown words are left alone. Where chance hides no word, one is hidden all the same, as a
- * loss over none would be NaN; only without any word, or with `ratio` 0, K is 0.
+ * Hides random words, which a model then predicts. Of the hidden words 80 % become [MASK], 10 % become
+ * another word and 10 % stay, so that the model cannot trust its input. Padding and unknown words are never
+ * hidden. If chance hides no word, one is hidden nevertheless: a loss over no words would be NaN. K is 0 only
+ * if there is no word, or if `ratio` is 0.
  *
- * see: Devlin et al., "BERT: Pre-training of deep bidirectional transformers for language understanding", 2019
+ * see: Devlin et al., "BERT: Pre-training of deep bidirectional transformers for language understanding",
+ * 2019
  * @param tokens int32 [N,L]
- * @param vocabulary number of words, the special ones among them
- * @param options `ratio` of words that are hidden, in [0, 1] (default 0.15); `plain`: all of them become [MASK] (default false); `generator`
+ * @param vocabulary number of words, including the special ones
+ * @param options `ratio` of hidden words, in [0, 1] (default 0.15); `plain`: all of them become [MASK]
+ * (default false); `generator`
  * @throws OptionError, ShapeError, DTypeError
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
  * import { maskTokens } from "wasmgrad/self-supervised";
- * const { seen, at, answers } = maskTokens(tensor([[3, 4, 5, 0]], { dtype: "int32" }), 6, { ratio: 1, plain: true });
+ * const tokens = tensor([[3, 4, 5, 0]], { dtype: "int32" });
+ * const { seen, at, answers } = maskTokens(tokens, 6, { ratio: 1, plain: true });
  * console.log(seen.toArray(), at.toArray(), answers.toArray()); // [[2, 2, 2, 0]] [0, 1, 2] [3, 4, 5]
  * ```
  */

@@ -15,11 +15,13 @@ import { augmented } from "./reconstruction.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
 /**
- * Tell hidden patches from those that are seen: a share of all patches (each the size of one of the features' cells) is hidden from every
- * layer of the encoder; a small decoder, which has a learnt token in their places, gives their pixels, each patch brought to mean 0 and
- * deviation 1. The loss is the mean squared error of the hidden ones.
+ * Predicts hidden patches from visible ones. A share of all patches, each the size of one cell of the feature
+ * map, is hidden from every layer of the encoder. A small decoder, with a learned token in place of hidden
+ * cells, predicts their pixels, standardized per patch to mean 0 and standard deviation 1. The loss is the
+ * mean squared error of the hidden patches.
  *
- * see: He et al., "Masked autoencoders are scalable vision learners", 2022; Tian et al., "Designing BERT for convolutional networks", 2023
+ * see: He et al., "Masked autoencoders are scalable vision learners", 2022; Tian et al., "Designing BERT for
+ * convolutional networks", 2023
  * @param features the encoder's channels
  * @param options `ratio` of hidden patches (default 0.6); `stride`: the encoder's (default 4); `augment`
  * @throws OptionError
@@ -28,7 +30,8 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
  * import { rand, tensor } from "wasmgrad";
  * import { Encoder, MaskedPatches } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
  * console.log(new MaskedPatches(32).forward(encoder, batch).loss.item());
  * ```
  */
@@ -86,7 +89,10 @@ export class MaskedPatches extends PretextTask {
     return { loss: meanWhere(predicted.sub(patches.sub(mean).div(std)).square(), hidden) };
   }
 
-  /** The painted patches have the original's mean and deviation, which the task leaves open. */
+  /**
+   * The predicted patches are shown with the mean and standard deviation of the original ones, which the task
+   * does not predict.
+   */
   override show(encoder: Encoder, batch: PretextBatch): ImageColumn[] {
     return noGrad(() => {
       const { images, predicted, hidden } = this.#predict(encoder, batch);

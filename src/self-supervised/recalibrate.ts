@@ -9,10 +9,10 @@ import type { LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 
 /**
- * Brings the encoder's running statistics to those of whole images, of which it may have seen only masked or turned ones: forward passes in
- * training mode, without a graph. Weights stay as they are.
+ * Recomputes the encoder's running statistics on whole images: pretraining may have shown it masked or
+ * rotated ones only. Runs forward passes in training mode, without a graph. Weights do not change.
  *
- * @param options `batches` (default 50) of `batchSize` (default 200) images from the first on
+ * @param options `batches` (default 50) of `batchSize` (default 200) images, starting from the first
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";

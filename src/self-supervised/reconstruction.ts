@@ -10,29 +10,32 @@ import type { Encoder } from "./encoder.ts";
 import { meanWhere, pixelDecoder } from "./heads.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
-/** How `Inpainting` hides: single elements, whole pixels, or blocks. */
+/** What `Inpainting` hides: single elements, whole pixels, or blocks. */
 export type MaskKind = "channels" | "pixels" | "blocks";
 
 export interface InpaintingOptions {
-  /** "channels" (the default): each channel of a pixel on its own; "pixels": whole pixels; "blocks": squares. */
+  /**
+   * "channels" (the default): each channel of a pixel independently; "pixels": whole pixels; "blocks":
+   * squares.
+   */
   mask?: MaskKind;
-  /** Share that is hidden, for channels and pixels. Default 0.5. */
+  /** Share of hidden elements, for channels and pixels. Default 0.5. */
   ratio?: number;
-  /** Side and number of the blocks. Default 8 and 4. */
+  /** Size and number of the blocks. Default 8 and 4. */
   blockSize?: number;
   blocks?: number;
-  /** Whether only hidden elements count in the loss. Default true. */
+  /** Whether the loss covers hidden elements only. Default true. */
   onlyHidden?: boolean;
-  /** Done to the images first. Default: nothing. */
+  /** Augmentation of the images. Default: none. */
   augment?: Augmentation;
 }
 
-/** Images as a task sees them. */
+/** The images of a batch, augmented. */
 export function augmented({ images, indices, epoch }: PretextBatch, augment: Augmentation | undefined): Tensor {
   return augment ? runAugmentation("augment", augment, images, { indices, epoch }) : images;
 }
 
-/** Ones and zeros [N,C,H,W]: 0 where an element is hidden. */
+/** A mask of ones and zeros, [N,C,H,W]: 0 where an element is hidden. */
 export function inpaintingMask(
   shape: readonly number[],
   options: Pick<Required<InpaintingOptions>, "mask" | "ratio" | "blockSize" | "blocks">,
@@ -45,8 +48,8 @@ export function inpaintingMask(
 }
 
 /**
- * Paint what is hidden: part of the image is replaced by the mean colour, the head has to give all of it. The loss is the mean squared error
- * of the hidden elements (or of all).
+ * Inpainting: part of the image is replaced by the mean color, and the head reconstructs the whole image. The
+ * loss is the mean squared error of the hidden elements, or of all.
  *
  * see: Pathak et al., "Context encoders: feature learning by inpainting", 2016
  * @param features the encoder's channels
@@ -56,7 +59,8 @@ export function inpaintingMask(
  * import { rand, tensor } from "wasmgrad";
  * import { Encoder, Inpainting } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
  * console.log(new Inpainting(32, { mask: "blocks" }).forward(encoder, batch).loss.item());
  * ```
  */
@@ -108,7 +112,7 @@ export class Inpainting extends PretextTask {
 }
 
 /**
- * Take the noise away: the encoder sees `image + std · z`, the head has to give the image.
+ * Denoising: the encoder sees `image + std · z` with standard normal z, and the head reconstructs the image.
  *
  * see: Vincent et al., "Extracting and composing robust features with denoising autoencoders", 2008
  * @param features the encoder's channels
@@ -119,7 +123,8 @@ export class Inpainting extends PretextTask {
  * import { rand, tensor } from "wasmgrad";
  * import { Encoder, Denoising } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
  * console.log(new Denoising(32, { std: 0.1 }).forward(encoder, batch).loss.item());
  * ```
  */

@@ -9,17 +9,19 @@ import { augmented } from "./reconstruction.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
 /**
- * Tell how the image was turned: by 0, 90, 180 or 270 degrees. Cross entropy of four classes; `accuracy` besides.
+ * Classifies how the image was rotated: by 0, 90, 180 or 270 degrees. The loss is the cross entropy of four
+ * classes; `accuracy` is reported as well.
  *
  * see: Gidaris, Singh, Komodakis, "Unsupervised representation learning by predicting image rotations", 2018
  * @param features the encoder's channels
- * @param options `augment`, done to the images before they are turned
+ * @param options `augment`, applied to the images before they are rotated
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";
  * import { Encoder, Rotation } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
  * console.log(new Rotation(32).forward(encoder, batch).loss.item());
  * ```
  */

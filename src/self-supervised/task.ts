@@ -7,33 +7,34 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { ImageColumn } from "../vision/browser.ts";
 import type { Encoder } from "./encoder.ts";
 
-/** What a pretext task learns from: images without labels. */
+/** A batch for a pretext task: images without labels. */
 export interface PretextBatch {
   /** float32 [N,3,H,W] in [0, 1]. */
   images: Tensor;
   /** int32 [N]: their indices in the data set, for augmentation. */
   indices: Tensor;
   epoch: number;
-  /** Where masks and turns are drawn from. Default: the generator that `manualSeed` seeds. */
+  /** Generator of masks and rotations. Default: the one that `manualSeed` seeds. */
   generator?: Generator;
 }
 
-/** A loss, and other numbers that tell how well the task is done. */
+/** A loss, and other numbers that measure how well the task is solved. */
 export type TaskResult = { loss: Tensor } & Record<string, Tensor | number>;
 
 /**
- * A task that images set themselves: something is hidden from the encoder, or changed, and a head on its features has to tell it. A task
- * is a module with its head's parameters; the encoder is shared, so it is given to `forward`.
+ * A task whose labels come from the images: something is hidden or changed, and a head on the encoder's
+ * features has to predict it. A task is a module that contains the head. The encoder is shared and passed to
+ * `forward`.
  */
 export abstract class PretextTask extends Module {
   abstract override forward(encoder: Encoder, batch: PretextBatch): TaskResult;
 
-  /** Columns of a picture that shows the task at work, where there is something to see. */
+  /** Columns of a picture that shows the task's inputs and outputs, for tasks that have any to show. */
   show?(encoder: Encoder, batch: PretextBatch): ImageColumn[];
 }
 
 /**
- * One encoder and any set of tasks: the loss is their weighted sum. With one task it is plain pretraining.
+ * One encoder and one or more tasks. The loss is the weighted sum of theirs.
  *
  * @param tasks by name; @param weights of their losses, by name (default 1)
  * @throws OptionError for a weight without a task.
@@ -42,9 +43,12 @@ export abstract class PretextTask extends Module {
  * import { rand, tensor } from "wasmgrad";
  * import { Denoising, Encoder, MultiTask, Rotation } from "wasmgrad/self-supervised";
  * const encoder = new Encoder({ channels: [8, 16, 32] });
- * const model = new MultiTask(encoder, { rotation: new Rotation(32), denoising: new Denoising(32) }, { denoising: 10 });
- * const batch = { images: rand([4, 3, 32, 32]), indices: tensor([0, 1, 2, 3], { dtype: "int32" }), epoch: 0 };
- * console.log(Object.keys(model.forward(batch)).join(" ")); // loss rotationLoss rotationAccuracy denoisingLoss
+ * const tasks = { rotation: new Rotation(32), denoising: new Denoising(32) };
+ * const model = new MultiTask(encoder, tasks, { denoising: 10 });
+ * const indices = tensor([0, 1, 2, 3], { dtype: "int32" });
+ * const batch = { images: rand([4, 3, 32, 32]), indices, epoch: 0 };
+ * // loss rotationLoss rotationAccuracy denoisingLoss
+ * console.log(Object.keys(model.forward(batch)).join(" "));
  * ```
  */
 export class MultiTask extends Module {
@@ -68,7 +72,10 @@ export class MultiTask extends Module {
     this.weights = weights;
   }
 
-  /** The weighted sum as `loss`, and each task's numbers under its name: `rotationLoss`, `rotationAccuracy`. */
+  /**
+   * Returns the weighted sum as `loss`, and each task's numbers prefixed with its name: `rotationLoss`,
+   * `rotationAccuracy`.
+   */
   override forward(batch: PretextBatch): TaskResult {
     const numbers: Record<string, Tensor | number> = {};
     let total: Tensor | undefined;

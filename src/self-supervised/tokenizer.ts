@@ -1,15 +1,15 @@
 import { checkInteger } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 
-/** The tokens before all words: padding, unknown words, the word to be guessed. */
+/** The special tokens, numbered before all words: padding, unknown word, hidden word. */
 export const SPECIAL = ["[PAD]", "[UNK]", "[MASK]"] as const;
 export const [PAD, UNK, MASK] = [0, 1, 2];
 
 const WORD = /\[MASK\]|[a-z]+(?:['\u2019][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
 
 /**
- * Text to numbers, a number a word: lower case, punctuation apart. Its vocabulary is the most frequent words of a text; all others are
- * `[UNK]`.
+ * Converts text to numbers, one per word. Words are lower case; punctuation marks are separate words. The
+ * vocabulary consists of the most frequent words of a text; all others become `[UNK]`.
  *
  * @throws OptionError
  * @example
@@ -21,11 +21,11 @@ const WORD = /\[MASK\]|[a-z]+(?:['\u2019][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
  * ```
  */
 export class WordTokenizer {
-  /** By number. */
+  /** The words, by their numbers. */
   readonly words: readonly string[];
   readonly #numbers: ReadonlyMap<string, number>;
 
-  /** @param words the whole vocabulary, the special tokens first: what `words` gave. */
+  /** @param words the complete vocabulary, special tokens first, as in the property `words` */
   constructor(words: readonly string[]) {
     if (!SPECIAL.every((word, i) => words?.[i] === word) || new Set(words).size !== words.length) {
       throw new OptionError(`WordTokenizer: expected different words, the first ${SPECIAL.join(", ")}`);
@@ -34,7 +34,10 @@ export class WordTokenizer {
     this.#numbers = new Map(words.map((word, i) => [word, i]));
   }
 
-  /** A tokenizer with the `size - 3` most frequent words of a text; of equally frequent ones the first. */
+  /**
+   * Makes a tokenizer from the `size - 3` most frequent words of a text. Of equally frequent words, the
+   * earlier are taken.
+   */
   static train(text: string, size: number): WordTokenizer {
     checkInteger("WordTokenizer.train", "size", size, SPECIAL.length + 1);
     const counts = new Map<string, number>();
@@ -44,18 +47,18 @@ export class WordTokenizer {
     return new WordTokenizer([...SPECIAL, ...frequent.map(([word]) => word)]);
   }
 
-  /** The words of a text, before they become numbers. What is neither word, number nor punctuation is left out. */
+  /** Splits a text into words. Anything but words, numbers and punctuation is left out. */
   static split(text: string): string[] {
     if (typeof text !== "string") throw new OptionError(`WordTokenizer: expected a text, got ${typeof text}`);
     return (text.match(WORD) ?? []).map((word) => (word.toUpperCase() === "[MASK]" ? "[MASK]" : word.toLowerCase()));
   }
 
-  /** Numbers of the words of a text. */
+  /** The numbers of a text's words. */
   encode(text: string): number[] {
     return WordTokenizer.split(text).map((word) => this.#numbers.get(word) ?? UNK);
   }
 
-  /** Words, with spaces between them. */
+  /** The words of the numbers, separated by spaces. */
   decode(numbers: ArrayLike<number>): string {
     return Array.from(numbers, (number) => this.words[number] ?? "[UNK]").join(" ");
   }

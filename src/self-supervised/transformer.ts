@@ -14,7 +14,7 @@ import { zeros } from "../tensor/fill.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { PAD } from "./tokenizer.ts";
 
-/** One layer, with the norms before what they norm: `x + attention(norm x)`, then `x + feedforward(norm x)`. */
+/** One pre-norm layer: `x + attention(norm(x))`, then `x + feedforward(norm(x))`. */
 class TransformerLayer extends Module {
   norm1: LayerNorm;
   attention: MultiheadAttention;
@@ -40,12 +40,15 @@ class TransformerLayer extends Module {
 }
 
 /**
- * A transformer encoder for masked language modelling: token numbers int32 [N,L] (0 is padding) to scores of all words [N,L,V]. Embedding with
- * learnt positions, layers of attention and feed-forward with GELU, a last norm; the scores are products with the embedding itself.
+ * A transformer encoder for masked language modeling: from token numbers int32 [N,L] (0 is padding) to scores
+ * of all words [N,L,V]. Embedding with learned positions, layers of attention and feed-forward with GELU, a
+ * final norm. The output weights are those of the embedding (tied).
  *
- * see: Devlin et al., "BERT", 2019; Press & Wolf, "Using the output embedding to improve language models", 2017
+ * see: Devlin et al., "BERT", 2019; Press & Wolf, "Using the output embedding to improve language models",
+ * 2017
  * @param vocabulary number of tokens
- * @param options `width` (default 96), `layers` (2), `heads` (4), `length` of the longest text (32), `dropout` (0.1)
+ * @param options `width` (default 96), `layers` (2), `heads` (4), `length` of the longest text (32),
+ * `dropout` (0.1)
  * @throws OptionError
  * @example
  * ```ts
@@ -84,8 +87,8 @@ export class MaskedLanguageModel extends Module {
   }
 
   /**
-   * @param options `at` int32 [K]: only the scores at these places, [K,V]; a place is `row · L + column`. The product with all words is most of
-   *   the work, and only hidden words need it.
+   * @param options `at` int32 [K]: returns the scores at these positions only, [K,V]; a position is
+   *   `row · L + column`. Most of the work is the product with all words, and only hidden words need it.
    */
   override forward(tokens: Tensor, options?: { at?: Tensor }): Tensor {
     const { at } = readOptions("MaskedLanguageModel.forward", options, { at: undefined as Tensor | undefined });

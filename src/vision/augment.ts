@@ -53,7 +53,9 @@ function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => T
 }
 
 /**
- * Several augmentations, one after the other, each with chances of its own.
+ * Runs several augmentations one after the other, each with independent random numbers. It is called
+ * `augment.compose`; `transforms.compose` combines transforms, which get no indices and draw no random
+ * numbers.
  *
  * @throws OptionError for anything that is not a function.
  * @example

@@ -79,8 +79,8 @@ function checkList(name: string, values: readonly number[]): number[] {
 }
 
 /**
- * Several transforms, one after the other. Matches `torchvision.transforms.Compose`; the
- * steps see whole batches.
+ * Runs several transforms one after the other, on whole batches. Matches `torchvision.transforms.Compose`. It
+ * is called `transforms.compose`; `augment.compose` combines augmentations, which get the images' indices.
  *
  * @throws OptionError for anything that is not a function.
  * @example
