@@ -4,15 +4,15 @@ import { mse } from "wasmgrad/vision";
 import type { Images } from "./images.ts";
 import type { InpaintingAutoencoder } from "./model.ts";
 
-/** The same masks for every run, epoch and preset, so that their figures can be compared. */
+/** All runs, epochs and presets have the same masks, so that their figures can be compared. */
 const MASK_SEED = 20_091;
 const BATCH = 100;
 
-// a type, not an interface: the trainer takes it as numbers by name
+// a type, not an interface: it must be a Record<string, number>
 export type Scores = {
   /** Mean squared error over all elements. */
   mse: number;
-  /** The same over the elements that were hidden. */
+  /** Mean squared error over the hidden elements. */
   maskedMse: number;
   /** 10 log10(range^2 / maskedMse), in dB. */
   maskedPsnr: number;
@@ -20,17 +20,17 @@ export type Scores = {
 
 export interface TestBatch {
   images: Tensor;
-  /** What the model sees. */
+  /** The input of the model. */
   masked: Tensor;
-  /** What it paints. */
+  /** The output of the model. */
   outputs: Tensor;
   /** True where an element was hidden. */
   hidden: Tensor;
 }
 
 /**
- * Calls `visit` for each test batch with its fixed mask. An element's mask is drawn by its position in the
- * set, so that the first images have the same masks when they are taken alone.
+ * Calls `visit` for each test batch with its fixed mask. An element's mask follows from its position in the
+ * set: a subset of the first images has the same masks.
  */
 export function forEachTestBatch(
   model: InpaintingAutoencoder,

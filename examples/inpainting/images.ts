@@ -1,17 +1,16 @@
 import { existsSync, statSync } from "node:fs";
 import { DataError, type Tensor } from "wasmgrad";
-import { type DataLoader, type Dataset, Subset } from "wasmgrad/data";
+import { type Dataset, Subset } from "wasmgrad/data";
 import { CIFAR10, transforms } from "wasmgrad/vision";
 import type { Settings } from "./options.ts";
 
-/** A set of images with labels, and its loader. */
+/** A set of images with labels. */
 export type Images = Dataset<[Tensor, number], [Tensor, Tensor]>;
-export type ImageLoader = DataLoader<[Tensor, number], [Tensor, Tensor]>;
 
-/** Test images that are evaluated: as many as were for the figures in the README. */
+/** Number of test images that are evaluated, as for the figures in the README. */
 const TEST_IMAGES = 2000;
 
-/** The images of a run, and the values that their pixels have. */
+/** Loads the training and test images of a run, with the range of pixel values that its preset has. */
 export async function loadImages({ data, preset }: Pick<Settings, "data" | "preset">) {
   const half = [0.5, 0.5, 0.5];
   const transform =
@@ -31,18 +30,18 @@ export async function loadImages({ data, preset }: Pick<Settings, "data" | "pres
   return { train, test: firstImages(test, TEST_IMAGES) };
 }
 
-/** The first `count` images, or all where there are fewer. */
+/** The first `count` images, or all if there are fewer. */
 export function firstImages(images: Images, count: number): Images {
   const indices = Array.from({ length: Math.min(count, images.length) }, (_, i) => i);
   return new Subset(images, indices);
 }
 
-/** The difference between the largest and the smallest value of a pixel: PSNR is relative to it. */
+/** The largest minus the smallest possible pixel value, for the PSNR. */
 export function pixelRange(preset: Settings["preset"]): number {
   return preset === "tutorial" ? 2 : 1;
 }
 
-/** Pixels as [0,1], for pictures. */
+/** Maps pixel values to [0,1], for pictures. */
 export function toUnitRange(images: Tensor, preset: Settings["preset"]): Tensor {
   return preset === "tutorial" ? images.mul(0.5).add(0.5) : images;
 }

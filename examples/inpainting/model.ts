@@ -1,7 +1,7 @@
 import { nn, type Tensor } from "wasmgrad";
 
 /**
- * The tutorial's autoencoder: 32x32 pixels down to 8x8 in 128 channels, and up again. About 110,000
+ * The tutorial's autoencoder: from 32x32 pixels down to 8x8 with 128 channels, and back. About 110,000
  * parameters.
  */
 export class InpaintingAutoencoder extends nn.Module {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
-/** What decides the result: the same settings and the same seed give the same weights, bit for bit. */
+/** The settings that determine the result: equal settings give the same weights, bit for bit. */
 export interface Settings {
   /** "sample", "cifar10", or a folder. */
   data: string;
@@ -8,20 +8,20 @@ export interface Settings {
   epochs: number;
   batchSize: number;
   lr: number;
-  /** The part of all elements that is hidden. */
+  /** The share of hidden elements. */
   mask: number;
   seed: number;
 }
 
 export interface Options {
   settings: Settings;
-  /** Settings that were typed, not taken from the defaults. */
+  /** Names of the settings given on the command line. */
   given: Set<keyof Settings>;
-  /** Null: as many as there are cores. */
+  /** Null: one per core. */
   threads: number | null;
   /** Folder for the results; null: a new one in runs/. */
   out: string | null;
-  /** Folder of the run to go on with; "latest" for the newest one in runs/; null for a new run. */
+  /** Folder of the run to resume; "latest" for the newest one in runs/; null for a new run. */
   resume: string | null;
 }
 
@@ -39,8 +39,9 @@ const integer = (least: number, most: number) =>
   number((value) => Number.isInteger(value) && value >= least && value <= most, `an integer from ${least} to ${most}`);
 
 /**
- * Reads the command line. After --help, or one line about something it does not know, it throws a
- * CommanderError, which has the exit code.
+ * Reads the command line.
+ *
+ * @throws CommanderError with the exit code, after it has printed the help or one line about an error.
  */
 export function readOptions(argv: readonly string[]): Options {
   const command = new Command("npm start --")
@@ -90,7 +91,7 @@ export function readOptions(argv: readonly string[]): Options {
       "go on with the run in this folder, exactly where it stopped (default: the newest in runs/)",
     )
     .exitOverride()
-    // an error is one line, the suggestion of another name included
+    // print errors and their suggestions in one line
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) });
   command.parse(argv as string[], { from: "user" });
 
