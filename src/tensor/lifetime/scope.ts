@@ -12,20 +12,25 @@ let current: Scope | null = null;
 /** Whether a synchronous scope() is running. No other task can come in between, so its scopes are in `current`, which is quicker to ask than `tasks`. */
 let synchronous = false;
 
-type Storage = import("node:async_hooks").AsyncLocalStorage<Scope | null>;
+/** What is used of Node's AsyncLocalStorage, whose type would make the declarations need Node's types. */
+interface TaskStorage {
+  getStore(): Scope | null | undefined;
+  enterWith(scope: Scope | null): void;
+  run<T>(scope: Scope | null, body: () => T): T;
+}
 
 /**
  * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened that an `await` may
  * find open: a program without such scopes does not pay for it.
  */
-let tasks: Storage | undefined;
+let tasks: TaskStorage | undefined;
 
 /** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
-export function followTasks(): Storage | undefined {
+export function followTasks(): TaskStorage | undefined {
   if (tasks) return tasks;
   const hooks = nodeModule("node:async_hooks");
   if (!hooks?.AsyncLocalStorage) return undefined;
-  const storage = new hooks.AsyncLocalStorage<Scope | null>();
+  const storage: TaskStorage = new hooks.AsyncLocalStorage<Scope | null>();
   try {
     storage.enterWith(null);
   } catch {
