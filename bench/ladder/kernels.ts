@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
 import { scratch } from "../../src/ops/core/array.ts";
-import { HEAP_START, linearMemory } from "../../src/runtime/memory.ts";
+import { linearMemory } from "../../src/runtime/linear_memory.ts";
+import { HEAP_START } from "../../src/runtime/memory.ts";
 
 export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
 

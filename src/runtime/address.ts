@@ -13,3 +13,6 @@ export const NULL = 0 as Address;
 export function offset(address: Address, bytes: number): Address {
   return (address + bytes) as Address;
 }
+
+/** Size of a page, the unit in which a WebAssembly memory grows. */
+export const PAGE_BYTES = 65536;

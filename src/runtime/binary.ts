@@ -1,6 +1,6 @@
 import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
 import { identityOf } from "./identity.ts";
-import { isShared } from "./memory.ts";
+import { isShared } from "./linear_memory.ts";
 
 /** "fast" uses relaxed SIMD, with fused multiply-add where the processor has it. */
 export type Precision = "reproducible" | "fast";

@@ -2,7 +2,7 @@ import { KernelsError, OptionError } from "../errors.ts";
 import { identity, kernelBytes, type Precision } from "./binary.ts";
 import { IDENTITY_SECTION } from "./identity.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { expectMemory, isShared, linearMemory } from "./memory.ts";
+import { expectMemory, isShared, linearMemory } from "./linear_memory.ts";
 import { type KernelObserver, observer } from "./observer.ts";
 import { CONTROL_START } from "./parallel/control.ts";
 import type { Job } from "./parallel/job.ts";

@@ -1,10 +1,11 @@
 import { OptionError, OutOfMemoryError } from "../errors.ts";
-import { type Address, offset } from "./address.ts";
+import { type Address, offset, PAGE_BYTES } from "./address.ts";
+import { expectMemory, linearMemory, MAX_PAGES, maximumPages } from "./linear_memory.ts";
 import { settle, whenSettled } from "./parallel/pending.ts";
-import { memoryRefused, wordsOf } from "./support.ts";
+import { wordsOf } from "./support.ts";
 
 /**
- * The linear memory and its allocator. All tensors share one memory.
+ * The allocator of the linear memory, and the views of it.
  *
  * Blocks come in size classes, four per power of two (… 256, 320, 384, 448, 512, 640 … bytes), so at most a
  * fifth of a block is wasted. A freed block is pushed on its class's stack, and the next request of that
@@ -13,10 +14,8 @@ import { memoryRefused, wordsOf } from "./support.ts";
  * is full are free neighbours merged and cut again.
  */
 
-const PAGE = 65536;
 /** The first page belongs to the kernels. Fixed, since tensors may be made before kernels are instantiated. */
-export const HEAP_START = PAGE as Address;
-const MAX_PAGES = 65536; // 4 GiB, the most that a 32-bit WebAssembly memory can have
+export const HEAP_START = PAGE_BYTES as Address;
 /**
  * Every block ends with this many extra bytes, which kernels may read but never write: vector loads at a tail
  * reach into them. They also stagger blocks whose size is a power of two.
@@ -29,24 +28,6 @@ const MIN_GROWTH = 16 * 1024 * 1024;
  */
 const TABLE_BYTES = 256;
 
-/**
- * Maximum sizes to try, in pages, where 4 GiB are refused (32-bit systems, phones, limits of address space).
- * The sizes of a group are tried shared first, then plain. Down to 1 GiB threads are worth more than memory;
- * below that, the larger memory is taken, shared if possible.
- */
-const MAXIMA = [[MAX_PAGES, 32768, 16384], [8192], [4096], [2048], [1024], [512], [256]];
-const LEAST_PAGES = 256;
-/** Stands for the memory where the engine gives none. Nothing is ever allocated in it. */
-const NO_MEMORY = { buffer: new ArrayBuffer(0) } as unknown as LinearMemory;
-
-/**
- * The memory is shared, so that threads can compute. Where that is refused (old browsers, systems with little
- * address space) it is plain, for one thread.
- */
-const made = makeMemory();
-export const linearMemory: LinearMemory = made.memory;
-export const { isShared } = made;
-
 interface FreeRange {
   start: Address;
   end: Address;
@@ -56,57 +37,13 @@ const freeByClass: Address[][] = [];
 /** Free ranges that are not a block of any class. They are used only once the heap is full. */
 let merged: FreeRange[] = [];
 let heapEnd = HEAP_START;
-let limit = made.maximum * PAGE;
+let limit = maximumPages * PAGE_BYTES;
 /** The engine's error when it last refused to let the memory grow. */
 let growthRefused = "";
 let liveBytes = 0;
 let peakBytes = 0;
 let liveBlocks = 0;
 let allocatedBytes = 0;
-
-/** `WebAssembly.Memory` where the program's type libraries declare it, as those of pages and of Node do. */
-export type LinearMemory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer Memory } } }
-  ? Memory
-  : { readonly buffer: ArrayBuffer; grow(pages: number): number };
-
-interface Made {
-  memory: LinearMemory;
-  isShared: boolean;
-  /** In pages. */
-  maximum: number;
-  /** Why there is no memory at all. The first allocation throws it. */
-  refusal?: unknown;
-}
-
-function makeMemory(): Made {
-  let refusal: unknown;
-  let fixed: Made | undefined;
-  const make = (maximum: number, shared: boolean): Made | undefined => {
-    try {
-      const made = { memory: new WebAssembly.Memory({ initial: 4, maximum, shared }), isShared: shared, maximum };
-      fixed ??= made;
-      made.memory.grow(1); // with little address space, V8 makes memories that cannot grow
-      return made;
-    } catch (error) {
-      refusal = error;
-      return undefined;
-    }
-  };
-  const made = make(MAX_PAGES, true);
-  if (made) return made;
-  // a refusal can take 60 ms: where the smallest is refused, no larger one is tried
-  if (make(LEAST_PAGES, true) || make(LEAST_PAGES, false)) {
-    for (const maxima of MAXIMA) {
-      for (const shared of [true, false]) {
-        for (const maximum of maxima) {
-          const smaller = make(maximum, shared);
-          if (smaller) return smaller;
-        }
-      }
-    }
-  }
-  return fixed ?? { memory: NO_MEMORY, isShared: false, maximum: 0, refusal };
-}
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
@@ -136,9 +73,9 @@ function growTo(end: number): boolean {
   const have = linearMemory.buffer.byteLength;
   if (end <= have) return true;
   const generous = Math.max(end, have + MIN_GROWTH, have * 1.125);
-  for (const target of [Math.min(limit, roundUp(generous, PAGE)), roundUp(end, PAGE)]) {
+  for (const target of [Math.min(limit, roundUp(generous, PAGE_BYTES)), roundUp(end, PAGE_BYTES)]) {
     try {
-      linearMemory.grow((target - have) / PAGE);
+      linearMemory.grow((target - have) / PAGE_BYTES);
       return true;
     } catch (error) {
       // the engine or the system refuses that much: try just enough, then give up
@@ -175,11 +112,6 @@ export function allocate(bytes: number): Address {
   liveBlocks++;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   return address;
-}
-
-/** Throws where the engine gives no memory. */
-export function expectMemory(): void {
-  if (made.maximum === 0) throw memoryRefused(made.refusal);
 }
 
 /** Frees a block of `allocate(bytes)`. */
@@ -251,10 +183,10 @@ function takeFromMerged(size: number): Address | undefined {
  * the largest power of two below it that the system lets a memory grow to. Memory already reserved is kept.
  */
 export function setMemoryLimit(bytes: number): void {
-  if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE)) {
-    throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE}], got ${bytes}`);
+  if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE_BYTES)) {
+    throw new OptionError(`setMemoryLimit: expected bytes in (0, ${MAX_PAGES * PAGE_BYTES}], got ${bytes}`);
   }
-  limit = Math.min(Math.floor(bytes / PAGE), made.maximum) * PAGE;
+  limit = Math.min(Math.floor(bytes / PAGE_BYTES), maximumPages) * PAGE_BYTES;
 }
 
 /** Bytes allocated since the start, including those freed since. */

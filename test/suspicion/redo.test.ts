@@ -25,7 +25,8 @@ const runs = vi.hoisted(() => ({
 
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
-  const { HEAP_START, linearMemory } = await import("../../src/runtime/memory.ts");
+  const { linearMemory } = await import("../../src/runtime/linear_memory.ts");
+  const { HEAP_START } = await import("../../src/runtime/memory.ts");
   const { settle } = await import("../../src/runtime/parallel/pending.ts");
   const launch: typeof real.launch = (name, total, grain, ...args) => {
     const again = () => {

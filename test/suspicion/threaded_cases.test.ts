@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ones, scope, setNumThreads } from "wasmgrad";
-import { linearMemory } from "../../src/runtime/memory.ts";
+import { linearMemory } from "../../src/runtime/linear_memory.ts";
 import { CONTROL } from "../../src/runtime/parallel/control.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";

@@ -97,7 +97,7 @@ describe("layers", () => {
     expect(source('export type { Tensor } from "../tensor/tensor.ts";')).toHaveLength(1);
     expect(source('type T = import("../tensor/tensor.ts").Tensor;')).toHaveLength(1);
     expect(source('// import { Tensor } from "../tensor/tensor.ts";')).toEqual([]);
-    expect(source('import { linearMemory } from "../runtime/memory.ts";')).toEqual([]);
+    expect(source('import { linearMemory } from "../runtime/linear_memory.ts";')).toEqual([]);
   });
 
   test("no two files import each other at run time", () => {

@@ -1,4 +1,4 @@
-import type { LinearMemory } from "../memory.ts";
+import type { LinearMemory } from "../linear_memory.ts";
 
 /**
  * The control block: the part of the linear memory through which the calling thread hands out work. Both

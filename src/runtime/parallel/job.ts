@@ -1,6 +1,7 @@
 import { WasmgradError } from "../../errors.ts";
+import { PAGE_BYTES } from "../address.ts";
 import { IN_PLACE_KERNELS } from "../kernels.generated.ts";
-import { isShared, linearMemory } from "../memory.ts";
+import { isShared, linearMemory } from "../linear_memory.ts";
 import { type Chunks, firstOf, nextOf, takeChunks } from "./chunks.ts";
 import { CONTROL, MAX_ARGUMENTS } from "./control.ts";
 import { defer } from "./pending.ts";
@@ -56,7 +57,7 @@ function open({ number, total, grain, args }: Job, chunks: number, shares: numbe
   words[CONTROL.grain] = grain;
   words[CONTROL.shares] = shares;
   words[CONTROL.argumentCount] = args.length;
-  words[CONTROL.pages] = linearMemory.buffer.byteLength / 65536;
+  words[CONTROL.pages] = linearMemory.buffer.byteLength / PAGE_BYTES;
   for (let i = 0; i < args.length; i++) jobArguments[i] = args[i];
   for (let share = 0; share < shares; share++) words[nextOf(share)] = firstOf(share, shares, chunks);
   Atomics.add(words, CONTROL.generation, 1);

@@ -1,6 +1,6 @@
 import { OptionError } from "../../errors.ts";
 import { affordableWorkers } from "../address_space.ts";
-import { isShared, linearMemory } from "../memory.ts";
+import { isShared, linearMemory } from "../linear_memory.ts";
 import { nodeModule } from "../node_module.ts";
 import { hasCompiler } from "../support.ts";
 import { MAX_WORKERS } from "./control.ts";

@@ -4,12 +4,12 @@
  * because a worker that starts from a string needs no configuration of bundlers. After an edit:
  * `npm run build:worker`.
  */
+import { PAGE_BYTES } from "../address.ts";
 import { takeChunks } from "./chunks.ts";
 import { CONTROL, CONTROL_END, MAX_ARGUMENTS, SLOT, type WorkerData } from "./control.ts";
 
 type Kernel = (...args: readonly number[]) => void;
 
-const PAGE_BYTES = 65536;
 /**
  * How long a waiting worker spins before it sleeps. Waking it takes 20 to 180 microseconds, and some
  * milliseconds where the system puts it on the caller's core. So it stays awake during what a training step

@@ -1,4 +1,4 @@
-import { isShared, linearMemory } from "../memory.ts";
+import { isShared, linearMemory } from "../linear_memory.ts";
 import { CONTROL, CONTROL_END, MAX_SLOTS, SLOT, WORDS_PER_CACHE_LINE } from "./control.ts";
 
 /** A worker as the caller sees it. */

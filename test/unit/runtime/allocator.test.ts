@@ -6,7 +6,8 @@
 import { afterEach, expect, test } from "vitest";
 import { OutOfMemoryError, setMemoryLimit } from "wasmgrad";
 import type { Address } from "../../../src/runtime/address.ts";
-import { allocate, allocatorStatistics, free, linearMemory, resetPeak, u8View } from "../../../src/runtime/memory.ts";
+import { linearMemory } from "../../../src/runtime/linear_memory.ts";
+import { allocate, allocatorStatistics, free, resetPeak, u8View } from "../../../src/runtime/memory.ts";
 import { testRandom } from "../../support/random.ts";
 
 const KIB = 1024;

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
 import type { Address } from "../../../src/runtime/address.ts";
 import { Block } from "../../../src/runtime/block.ts";
-import { allocate, free, HEAP_START, linearMemory, u8View, writeNew } from "../../../src/runtime/memory.ts";
+import { linearMemory } from "../../../src/runtime/linear_memory.ts";
+import { allocate, free, HEAP_START, u8View, writeNew } from "../../../src/runtime/memory.ts";
 import { defer, settle, whenSettled } from "../../../src/runtime/parallel/pending.ts";
 import { IdleWorker } from "../../support/idle_worker.ts";
 

@@ -52,7 +52,7 @@ test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
 });
 
 test("workers do take part", async () => {
-  const { linearMemory } = await import("../../../src/runtime/memory.ts");
+  const { linearMemory } = await import("../../../src/runtime/linear_memory.ts");
   const { CONTROL } = await import("../../../src/runtime/parallel/control.ts");
   setNumThreads(2);
   compute();
