@@ -1,8 +1,8 @@
-// Lesson 2: the gradient of a scalar. backward() computes dy/dx; following it downhill finds a minimum.
+// Lesson 2: the gradient of a scalar. backward() computes dy/dx; gradient descent finds a minimum.
 // npx tsx examples/02_gradient.ts
 import { noGrad, type Tensor, tensor } from "wasmgrad";
 
-/** A valley with ripples: downhill leads to the nearest minimum. */
+/** A valley with ripples: gradient descent leads to the nearest minimum. */
 const f = (x: Tensor) => x.square().mul(0.1).add(x.sin());
 
 const x = tensor(3, { requiresGrad: true });
@@ -21,7 +21,7 @@ console.log(`f'(3) = 0.2 x + cos x        ${(0.2 * 3 + Math.cos(3)).toFixed(4)}`
 
 console.log("\ndownhill from 3, with steps of -0.5 f'(x):");
 for (let i = 0; i <= 12; i++) {
-  x.grad = null; // gradients add up
+  x.grad = null; // backward() adds to the gradient
   const y = f(x);
   y.backward();
   const value = x.item();

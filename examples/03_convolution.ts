@@ -1,4 +1,4 @@
-// Lesson 3: a convolution by hand, and what it is good for: finding edges.
+// Lesson 3: a convolution by hand, and one use of it: finding edges.
 // npx tsx examples/03_convolution.ts
 import { nn, tensor } from "wasmgrad";
 
@@ -37,7 +37,7 @@ const draw = (values: number[][]) =>
 console.log(`the picture\n${picture.join("\n")}`);
 console.log(`its vertical edges\n${draw(byHand)}`);
 
-// The library wants [images, channels, height, width] and [filters, channels, 3, 3].
+// The library expects [images, channels, height, width] and [filters, channels, 3, 3].
 const weight = tensor([[kernel]]);
 const out = nn.functional.conv2d(tensor([[image]]), weight, null, { padding: 1 });
 const difference = out

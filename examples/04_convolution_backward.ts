@@ -1,18 +1,18 @@
-// Lesson 4: the gradients of a convolution, and a kernel that is found by following them.
+// Lesson 4: the gradients of a convolution, and a kernel found by gradient descent.
 // npx tsx examples/04_convolution_backward.ts
 import { manualSeed, nn, noGrad, randn, type Tensor, tensor, zeros } from "wasmgrad";
 
 const { conv2d, mseLoss } = nn.functional;
 manualSeed(4);
 
-// One product: the gradient of out[oy][ox] with respect to a tap is the pixel that the tap met,
-// and the other way round.
+// One product: the gradient of out[oy][ox] with respect to a tap is the pixel that the tap
+// multiplies, and vice versa.
 const pixel = tensor([[[[3]]]], { requiresGrad: true });
 const tap = tensor([[[[5]]]], { requiresGrad: true });
 conv2d(pixel, tap).backward(tensor([[[[1]]]]));
 console.log(`3 * 5: d/d3 = ${pixel.grad!.item()}, d/d5 = ${tap.grad!.item()}`);
 
-// So a pixel's gradient adds up the taps that it met: 9 inside, 4 in the corners.
+// So a pixel's gradient is the sum of the taps that multiply it: 9 inside, 4 in the corners.
 const ones = zeros([1, 1, 5, 5]).add(1);
 ones.requiresGrad = true;
 conv2d(ones, zeros([1, 1, 3, 3]).add(1), null, { padding: 1 })
@@ -21,7 +21,7 @@ conv2d(ones, zeros([1, 1, 3, 3]).add(1), null, { padding: 1 })
 console.log("how many windows each pixel is in:");
 console.log((ones.grad!.squeeze().toArray() as number[][]).map((row) => row.join(" ")).join("\n"));
 
-// Which kernel made this? Start from nothing, compare, go downhill.
+// Which kernel made this output? Start from zeros, compare, and follow the gradient downhill.
 const secret = tensor([
   [
     [

@@ -27,7 +27,7 @@ console.log(`${model.parameters().length} parameters, named as in PyTorch: ${nam
 const criterion = new nn.MSELoss();
 const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
 for (let step = 0; step <= 400; step++) {
-  // what a step makes is released at its end
+  // the scope releases the step's tensors at its end
   scope(() => {
     const loss = criterion.forward(model.forward(x), y);
     optimizer.zeroGrad();
@@ -37,7 +37,7 @@ for (let step = 0; step <= 400; step++) {
   });
 }
 
-console.log("the curve (.), and what the network makes of it (o; * where they meet):");
+console.log("the curve (.) and the network's output (o; * where they coincide):");
 const place = (v: number) => Math.round(30 * (v + 1));
 const painted = model.forward(x).toArray() as number[][];
 (y.toArray() as number[][]).forEach(([value], i) => {

@@ -27,13 +27,13 @@ try {
   console.log(`using another one: ${error instanceof ReleasedError}, it says:\n  ${(error as Error).message}`);
 }
 
-// A loop that makes a megabyte each turn, in a scope: memory is the same after 10 turns and after 1000.
+// Each iteration allocates a megabyte in a scope: memory is the same after 10 iterations and after 1000.
 const reserved: number[] = [];
-for (let turn = 1; turn <= 1000; turn++) {
+for (let i = 1; i <= 1000; i++) {
   scope(() => randn([512, 512]).mul(2).sum().item());
-  if (turn === 10 || turn === 1000) reserved.push(memory().reservedBytes);
+  if (i === 10 || i === 1000) reserved.push(memory().reservedBytes);
 }
-console.log(`reserved after 10 and after 1000 turns: ${reserved[0] === reserved[1] ? "the same" : "more"}`);
+console.log(`reserved after 10 and after 1000 iterations: ${reserved[0] === reserved[1] ? "the same" : "more"}`);
 
 returned.release();
 kept!.release();

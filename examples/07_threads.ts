@@ -21,12 +21,12 @@ function fingerprint(): string {
 for (const threads of [1, Math.max(2, availableParallelism())]) {
   setNumThreads(threads);
   scope(run); // starts the workers
-  await setTimeout(200); // nothing waits for them, but a measurement should
+  await setTimeout(200); // launches do not wait for the workers to start, but a measurement should
   const start = performance.now();
   for (let i = 0; i < 10; i++) scope(run);
   const milliseconds = (performance.now() - start) / 10;
   console.log(
-    `${threads} thread${threads > 1 ? "s" : " "}: ${milliseconds.toFixed(1).padStart(6)} ms a convolution, bits ${fingerprint()}`,
+    `${threads} thread${threads > 1 ? "s" : " "}: ${milliseconds.toFixed(1).padStart(6)} ms per convolution, bits ${fingerprint()}`,
   );
 }
 setNumThreads(Math.max(1, availableParallelism()));

@@ -1,5 +1,4 @@
-// Lesson 8: saving and loading. A state dict is names and tensors; safetensors is a file
-// that PyTorch reads as well.
+// Lesson 8: saving and loading. A state dict maps names to tensors; PyTorch reads safetensors files as well.
 // npx tsx examples/08_save_and_load.ts
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +14,7 @@ const model = build();
 const x = randn([3, 4]);
 const before = model.forward(x);
 
-// Weights alone: for using a model.
+// Weights alone, to use a model.
 const path = join(folder, "model.safetensors");
 saveSafetensors(path, model.stateDict());
 const { tensors } = loadSafetensors(path);
@@ -35,8 +34,8 @@ try {
   console.log("a model of another kind:", error instanceof StateDictError);
 }
 
-// A checkpoint: for going on with training, to the same bits. It holds the optimizer and
-// the random numbers, too.
+// A checkpoint, to continue training with the same bits. It also holds the optimizer
+// and the random generator.
 const optimizer = new optim.Adam(model.parameters(), { lr: 0.1 });
 const step = (m: nn.Sequential, o: optim.Adam) => {
   const loss = m
@@ -50,12 +49,12 @@ const step = (m: nn.Sequential, o: optim.Adam) => {
 };
 step(model, optimizer);
 saveCheckpoint(join(folder, "checkpoint"), { model, optimizer, step: 1 });
-const wentOn = [step(model, optimizer), step(model, optimizer)];
+const continued = [step(model, optimizer), step(model, optimizer)];
 
 const again = { model: build(), optimizer: undefined as unknown as optim.Adam };
 again.optimizer = new optim.Adam(again.model.parameters(), { lr: 0.1 });
 loadCheckpoint(join(folder, "checkpoint"), again);
 const resumed = [step(again.model, again.optimizer), step(again.model, again.optimizer)];
-console.log("losses of a run that went on: ", wentOn.join(" "));
-console.log("losses of a run that resumed: ", resumed.join(" "));
+console.log("losses of a run that continued:", continued.join(" "));
+console.log("losses of a run that resumed:  ", resumed.join(" "));
 rmSync(folder, { recursive: true });

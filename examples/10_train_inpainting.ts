@@ -1,4 +1,4 @@
-// Lesson 10: all together. The autoencoder learns to paint the hidden half of real images.
+// Lesson 10: everything together. The autoencoder learns to reconstruct the hidden half of real images.
 // npx tsx examples/10_train_inpainting.ts [epochs, default 4] [images, default 1000]
 import { Generator, manualSeed, nn, noGrad, optim, rand } from "wasmgrad";
 import { DataLoader, Subset } from "wasmgrad/data";
@@ -21,8 +21,7 @@ const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
 const trainloader = new DataLoader(trainset, { batchSize: 4, shuffle: true });
 
 /**
- * PSNR of the hidden elements of 100 test images, whose masks are always the same;
- * their picture goes to `path`.
+ * PSNR of the hidden elements of 100 test images, always with the same masks; their picture goes to `path`.
  */
 function evaluate(path?: string): number {
   return noGrad(() => {

@@ -17,8 +17,7 @@ const AUGMENTATIONS: Record<string, Augmentation> = {
 
 export default experiment({
   name: "data",
-  about:
-    "looks at the images before anything is learnt: statistics, constant images and copies, what each augmentation does",
+  about: "inspects the images: statistics, constant images and duplicates, the effect of each augmentation",
   defaults: IMAGES,
   quick: QUICK_IMAGES,
   async run(config, run) {
@@ -31,7 +30,7 @@ export default experiment({
       results[`${name}_copies`] = duplicates.reduce((sum, group) => sum + group.length - 1, 0);
       results[`${name}_wrongSize`] = wrongSize.length;
       scope(() => {
-        // the first of each group of equal images, beside its copy
+        // the first of each group of equal images, beside its duplicate
         const pairs = duplicates.slice(0, 6);
         if (pairs.length === 0) return;
         const column = (place: number) => set.batch!(pairs.map((group) => group[place]))[0];

@@ -3,16 +3,16 @@ import { type Dataset, Subset } from "wasmgrad/data";
 import type { Config, Run } from "wasmgrad/train";
 import { augment, type ChannelStatistics, CIFAR10 } from "wasmgrad/vision";
 
-/** A program that can be run by name, with options, into a folder of its own. */
+/** A program that is run by name, with options, and writes into its own folder. */
 export interface Experiment<C extends Config = Config> {
   name: string;
   /** One line for --help and the report. */
   about: string;
   /** Every option and its default. `seed` is always one. */
   defaults: C;
-  /** What a run of a few seconds takes instead. */
+  /** The options that a run of a few seconds replaces. */
   quick: Partial<C>;
-  /** Trains, leaves pictures, and hands over its results: numbers by name. */
+  /** Trains, writes pictures, and returns its results: numbers by name. */
   run(config: C, run: Run): Promise<Record<string, number>>;
 }
 
@@ -66,10 +66,10 @@ export const IMAGES = { data: "cifar10", trainImages: 0, testImages: 0, seed: 0 
 /** The same for a run of a few seconds. */
 export const QUICK_IMAGES = { data: "sample", trainImages: 128, testImages: 50 };
 
-/** What every image may look like: moved by up to 4 pixels, or in a mirror. */
+/** The usual augmentation: shifts by up to 4 pixels, and horizontal flips. */
 export const shift = augment.compose([augment.randomCrop(), augment.horizontalFlip()]);
 
-/** How many numbers a module learns. */
+/** Number of learnable parameters of a module. */
 export function countParameters(module: nn.Module): number {
   return module.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
 }

@@ -10,20 +10,20 @@ const up = (from: number, to: number) =>
   new nn.ConvTranspose2d(from, to, { kernelSize: 4, stride: 2, padding: 1, bias: false });
 
 /**
- * Two networks: one paints images from noise, the other tells them from real ones. Images are
- * in [-1, 1] between them.
+ * Two networks: the generator makes images from noise, and the critic distinguishes them from real ones.
+ * Both use images in [-1, 1].
  *
  * see: Radford, Metz, Chintala, "Unsupervised representation learning with deep convolutional generative
  *   adversarial networks", 2016
  */
 class Gan extends nn.Module {
-  painter: nn.Sequential;
+  generator: nn.Sequential;
   critic: nn.Sequential;
 
   constructor(width: number, latent: number) {
     super();
     const w = width;
-    this.painter = new nn.Sequential(
+    this.generator = new nn.Sequential(
       new nn.Linear(latent, 4 * w * 16),
       new nn.Unflatten(1, [4 * w, 4, 4]),
       new nn.BatchNorm2d(4 * w),
@@ -56,7 +56,7 @@ class Gan extends nn.Module {
   }
 
   override forward(z: Tensor): Tensor {
-    return this.painter.forward(z).mul(0.5).add(0.5);
+    return this.generator.forward(z).mul(0.5).add(0.5);
   }
 }
 
@@ -64,7 +64,7 @@ const real = (scores: Tensor, truth = 1) =>
   nn.functional.binaryCrossEntropyWithLogits(scores, onesLike(scores).mul(truth));
 const fake = (scores: Tensor) => nn.functional.binaryCrossEntropyWithLogits(scores, zerosLike(scores));
 
-/** A step for the critic, then one for the painter. */
+/** One step of the critic, then one of the generator. */
 class GanTrainer extends Trainer<Tensor[]> {
   readonly gan: Gan;
   readonly latent: number;
@@ -83,10 +83,10 @@ class GanTrainer extends Trainer<Tensor[]> {
   }
 
   protected override trainStep([images, , indices]: Tensor[]): Record<string, number> {
-    const { painter, critic } = this.gan;
+    const { generator, critic } = this.gan;
     const { optimizer, average } = this.options;
     const flipped = augment.horizontalFlip()(images, { indices, epoch: this.place.epoch }).mul(2).sub(1);
-    const painted = painter.forward(randn([images.shape[0], this.latent]));
+    const painted = generator.forward(randn([images.shape[0], this.latent]));
 
     const criticLoss = real(critic.forward(flipped), 0.9).add(fake(critic.forward(painted.detach())));
     this.criticOptimizer.zeroGrad();
@@ -114,7 +114,7 @@ export default experiment({
     const options = { lr: config.lr, betas: [0.5, 0.999] as [number, number] };
     const trainer = new GanTrainer(gan, config.latent, new optim.Adam(gan.critic.parameters(), options), {
       loader: new DataLoader(withIndices(train), { batchSize: config.batchSize, shuffle: true, dropLast: true }),
-      optimizer: new optim.Adam(gan.painter.parameters(), options),
+      optimizer: new optim.Adam(gan.generator.parameters(), options),
       average: new MovingAverage(gan, { decay: 0.999 }),
       validate: ({ epoch }) => {
         if (epoch !== 1 && epoch % 5 !== 0 && epoch !== config.epochs) return {};
@@ -131,9 +131,9 @@ export default experiment({
     await run.train("training", trainer);
     const { loss, criticLoss } = trainer.epochs.at(-1)!;
     return {
-      painterLoss: loss,
+      generatorLoss: loss,
       criticLoss: Number(criticLoss),
-      painterParameters: countParameters(gan.painter),
+      generatorParameters: countParameters(gan.generator),
       criticParameters: countParameters(gan.critic),
     };
   },

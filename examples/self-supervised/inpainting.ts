@@ -24,7 +24,7 @@ function squaresToChannels(x: Tensor): Tensor {
   return split.permute([0, 1, 3, 5, 2, 4]).reshape([n, 4 * c, h / 2, w / 2]);
 }
 
-/** And back. */
+/** The inverse. */
 function channelsToSquares(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape;
   const split = x.reshape([n, c / 4, 2, 2, h, w]);
@@ -32,9 +32,9 @@ function channelsToSquares(x: Tensor): Tensor {
 }
 
 /**
- * Fills in from the neighbourhood. It is told the mask and a first guess (the mean of what is seen in a 3x3
- * window), and learns what to add to it. All layers run on 16 x 16 squares of 2 x 2 pixels: no detail is
- * pooled away, as it is in the tutorial's network, and little is computed.
+ * Inpaints from the neighbourhood. Its inputs include the mask and a first guess (the mean of the visible
+ * pixels in a 3x3 window), and it learns a correction of the guess. All layers run on 16 x 16 squares of 2 x
+ * 2 pixels: little is computed, and no detail is pooled away, unlike in the tutorial's network.
  */
 export class ResidualPainter extends nn.Module {
   first: nn.Conv2d;
@@ -47,7 +47,7 @@ export class ResidualPainter extends nn.Module {
     const block = () => new nn.Sequential(conv(width, width), new nn.ReLU(), conv(width, width));
     this.blocks = new nn.ModuleList(Array.from({ length: blocks }, block));
     this.last = conv(width, 12);
-    // at first the guess stands almost as it is
+    // at first the output is almost the guess
     noGrad(() => this.last.weight.copy_(this.last.weight.mul(0.1)));
   }
 
@@ -84,7 +84,7 @@ function evaluate(paint: (masked: Tensor, mask: Tensor) => Tensor, set: Images):
 
 export default experiment({
   name: "inpainting",
-  about: "paints the hidden half of all elements: the tutorial's network and a better one of the same cost",
+  about: "reconstructs the hidden half of all elements: the tutorial's network and a better one of the same cost",
   defaults: {
     ...IMAGES,
     testImages: 2000,

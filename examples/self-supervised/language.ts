@@ -17,8 +17,8 @@ const readText = (name: string) => readFileSync(new URL(`../data/texts/${name}`,
 const sentences = (text: string) => text.replace(/\s+/g, " ").match(/[^.!?]+[.!?]+["”’)]*/g) ?? [];
 
 /**
- * Sentences as rows of `length` numbers, longer ones cut into pieces, shorter ones padded; pieces of less
- * than four words are left out.
+ * Sentences as rows of `length` token numbers: longer ones are cut into pieces, shorter ones padded, and
+ * pieces of less than four words dropped.
  */
 function toRows(tokenizer: WordTokenizer, text: readonly string[], length: number): Tensor {
   const rows = text.flatMap((sentence) => {
@@ -36,8 +36,8 @@ function toRows(tokenizer: WordTokenizer, text: readonly string[], length: numbe
 }
 
 /**
- * Accuracy and cross entropy of hidden words, the same ones at every call, and the accuracy of always
- * saying the most frequent word.
+ * Accuracy and cross entropy on hidden words, the same ones in every call, and the accuracy of always
+ * predicting the most frequent word.
  */
 function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, frequent: number) {
   const generator = new Generator(20_091);
@@ -55,7 +55,7 @@ function evaluate(model: MaskedLanguageModel, rows: Tensor, vocabulary: number, 
   return { accuracy: right / count, validLoss: loss / count, baseline: baseline / count };
 }
 
-/** The likeliest words for [MASK], with their probabilities. */
+/** The most probable words for [MASK], with their probabilities. */
 function guess(
   model: MaskedLanguageModel,
   tokenizer: WordTokenizer,
@@ -81,7 +81,7 @@ const PROMPTS = [
 
 export default experiment({
   name: "language",
-  about: "a small transformer learns to guess hidden words of a novel, and of a page about a cat",
+  about: "a small transformer learns to predict hidden words of a novel, and of a page about a cat",
   defaults: {
     seed: 0,
     vocabulary: 2000,
@@ -100,7 +100,7 @@ export default experiment({
   async run(config, run) {
     const novel = sentences(readText("pride_and_prejudice.txt"));
     const some = config.sentences === 0 ? novel : novel.slice(0, config.sentences);
-    // every twentieth sentence of the novel is kept from training
+    // every twentieth sentence of the novel is held out
     const heldOut = some.filter((_, i) => i % 20 === 19);
     const home = sentences(readText("at_home.txt"));
     const learning = [

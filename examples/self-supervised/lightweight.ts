@@ -5,7 +5,7 @@ import { Classifier, Encoder, evaluateClassifier } from "wasmgrad/self-supervise
 import { summary, Trainer } from "wasmgrad/train";
 import { adamWithSchedule, experiment, firstImages, IMAGES, loadImages, QUICK_IMAGES, shift } from "./experiment.ts";
 
-/** The least time of five forward passes, in milliseconds an image. */
+/** The shortest of five forward passes, in milliseconds per image. */
 function forwardTime(model: nn.Module, images: Parameters<nn.Module["forward"]>[0]): number {
   const once = () => {
     const started = performance.now();
@@ -17,7 +17,7 @@ function forwardTime(model: nn.Module, images: Parameters<nn.Module["forward"]>[
 
 export default experiment({
   name: "lightweight",
-  about: "the depthwise-separable encoder beside the plain one: parameters, operations, time, accuracy",
+  about: "compares the depthwise-separable encoder with the plain one: parameters, operations, time, accuracy",
   defaults: { ...IMAGES, epochs: 2, batchSize: 64, lr: 2e-3, weightDecay: 0.01 },
   quick: { ...QUICK_IMAGES, epochs: 1, batchSize: 32 },
   async run(config, run) {

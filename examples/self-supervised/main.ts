@@ -7,7 +7,7 @@ import type { Experiment } from "./experiment.ts";
 import { experiments } from "./experiments.ts";
 import { kebab } from "./results.ts";
 
-/** An option that takes what its default is: a number, true or false, or a text. */
+/** An option of its default's type: a number, a boolean or a string. */
 function optionFor(name: string, value: Config[string]): Option {
   const option = new Option(`--${kebab(name)} <value>`).default(value);
   if (typeof value === "string") return option;
@@ -23,8 +23,7 @@ function optionFor(name: string, value: Config[string]): Option {
 }
 
 /**
- * runs/NAME, and after it the options that differ from their defaults: the same
- * command finds the same folder.
+ * runs/NAME, followed by the options that differ from their defaults: the same command finds the same folder.
  */
 export function folderOf({ name, defaults }: Experiment, config: Config): string {
   const changed = Object.entries(config).filter(([key, value]) => value !== defaults[key]);
@@ -32,7 +31,7 @@ export function folderOf({ name, defaults }: Experiment, config: Config): string
   return join("runs", [name, ...parts].join(" ").replaceAll(" ", "+").slice(0, 200));
 }
 
-/** Runs an experiment into a folder, and writes down its results. */
+/** Runs an experiment into a folder, and records its results. */
 export async function runExperiment(one: Experiment, config: Config, folder: string): Promise<Record<string, number>> {
   const run = new Run(folder, one.name, config);
   const results = await one.run(config, run);
@@ -42,12 +41,12 @@ export async function runExperiment(one: Experiment, config: Config, folder: str
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("npm run experiment --").exitOverride();
-  program.description("Self-supervised learning on CIFAR-10. The same command again goes on where it stopped.");
+  program.description("Self-supervised learning on CIFAR-10. The same command continues a run that was stopped.");
   for (const one of experiments) {
     const command = program.command(one.name).description(one.about);
     for (const [name, value] of Object.entries(one.defaults)) command.addOption(optionFor(name, value));
     command
-      .option("--quick", "a run of a few seconds on a sample, to see that it works")
+      .option("--quick", "a run of a few seconds on a sample, to check that it works")
       .option("--threads <n>", "threads to compute on; results do not depend on it", Number)
       .option("--out <dir>", "folder for the results (default: runs/ and the options)")
       .action(async ({ quick, threads, out, ...options }) => {

@@ -29,7 +29,7 @@ import {
   shift,
 } from "./experiment.ts";
 
-/** All tasks, each with the weight that brings its loss to about the size of the others'. */
+/** All tasks, each with a weight that scales its loss to about the size of the others'. */
 const TASKS: Record<string, { weight: number; make: (features: number, temperature: number) => PretextTask }> = {
   inpainting: { weight: 20, make: (features) => new Inpainting(features, { mask: "pixels", augment: shift }) },
   blocks: { weight: 20, make: (features) => new Inpainting(features, { mask: "blocks", augment: shift }) },
@@ -39,7 +39,7 @@ const TASKS: Record<string, { weight: number; make: (features: number, temperatu
   patches: { weight: 1, make: (features) => new MaskedPatches(features, { augment: shift }) },
 };
 
-/** Numbers of the tasks on a set, with the same masks and turns at every call. */
+/** The tasks' losses and accuracies on a set, with the same masks and rotations in every call. */
 function evaluateTasks(model: MultiTask, set: Images): Record<string, number> {
   const generator = new Generator(20_091);
   const sums: Record<string, number> = {};
@@ -58,7 +58,7 @@ function evaluateTasks(model: MultiTask, set: Images): Record<string, number> {
   return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [`test_${name}`, sum / counted]));
 }
 
-/** What the frozen encoder is worth: nearest neighbours, and a linear classifier on its features. */
+/** Evaluates the frozen encoder: nearest neighbours, and a linear classifier on its features. */
 export function probe(encoder: Encoder, train: Images, test: Images, seed: number) {
   return scope(() => {
     recalibrate(encoder, train);
@@ -71,7 +71,7 @@ export function probe(encoder: Encoder, train: Images, test: Images, seed: numbe
 export default experiment({
   name: "pretrain",
   about:
-    "learns an encoder from unlabelled images by any set of pretext tasks; probes it by k-NN and a linear classifier",
+    "trains an encoder on unlabelled images with any set of pretext tasks; probes it with k-NN and a linear classifier",
   defaults: {
     ...IMAGES,
     tasks: "rotation",
@@ -129,7 +129,7 @@ export default experiment({
       const columns = inEvalMode(model, () => (task as PretextTask).show?.(encoder, place));
       if (columns) run.picture(name, imageGrid(columns, { perRow: 2 }));
     }
-    // the tasks first: a probe brings batch norm's statistics to those of whole images
+    // the tasks first: a probe recomputes batch norm's statistics for whole images
     const numbers = evaluateTasks(model, test);
     const learned = probe(encoder, probeTrain, test, config.seed);
     scope(() => saveSafetensors(run.file("encoder.safetensors"), encoder.stateDict()));

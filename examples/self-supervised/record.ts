@@ -1,6 +1,5 @@
 /**
- * Writes down what runs gave, to be kept in the repository: RESULTS.md with its tables and pictures,
- * from results.json beside it.
+ * Records the results of runs in the repository: results.json, and RESULTS.md with its tables and pictures.
  * usage: npm run report:record -- [folder of runs]
  */
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -14,14 +13,14 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 export const [recordFile, resultsPage] = [here("results.json"), here("RESULTS.md")];
 const PICTURES = "../../docs/self-supervised";
 
-/** Pictures of the runs with seed 0, and what to call them. */
+/** Pictures of the runs with seed 0, and their captions. */
 const SHOWN: Record<string, Record<string, string>> = {
   data: { augmentations: "each augmentation, on six images" },
   inpainting: { painted: "original, masked, painted" },
   pretrain: {
     patches: "original, seen by the encoder, painted",
     contrastive: "original and two views",
-    "pretraining-test_rotationAccuracy": "rotation, told right on test images, over the epochs",
+    "pretraining-test_rotationAccuracy": "accuracy of rotation prediction on test images, over the epochs",
   },
   vae: { "samples-010": "samples", reconstructions: "original, decoded" },
   gan: { "samples-001": "samples after 1 epoch", "samples-006": "and after 6" },
@@ -40,7 +39,7 @@ const percent = (values: number[]) =>
   );
 
 /**
- * What each set of tasks is worth: its encoder probed, and fine-tuned with few labels, against
+ * The gain of each set of tasks: its encoder, probed and fine-tuned with few labels, compared with
  * the same network untrained.
  */
 function taskTable(runs: readonly RecordedRun[]): string {
@@ -92,9 +91,9 @@ export function resultsMarkdown(runs: readonly RecordedRun[]): string {
   const intro = `# Results on CIFAR-10
 
 Written by \`npm run report:record\` from [\`results.json\`](results.json), which holds the configuration and the results of every run: do not
-edit. ${runs.length} runs, on two cores; numbers are means over seeds, with their standard deviation. Each command gives its numbers again.
+edit. ${runs.length} runs, on two cores; numbers are means over seeds, with their standard deviation. Each command reproduces its numbers.
 
-## What the tasks are worth
+## The gain of each task
 
 Accuracies in percent; a gain is over the same network with random weights.
 
@@ -108,7 +107,7 @@ if (process.argv[1]?.endsWith("record.ts")) {
   const ofSeed0 = runs.filter(({ config }) => config.seed === 0);
   for (const [experiment, files] of Object.entries(SHOWN)) {
     for (const file of Object.keys(files)) {
-      // of several runs with that picture the one with the fewest options: one task rather than all
+      // of several runs with that picture, the one with the fewest options: one task rather than all
       const having = ofSeed0.filter(
         (run) => run.experiment === experiment && existsSync(join(run.folder, `${file}.png`)),
       );

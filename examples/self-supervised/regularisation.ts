@@ -15,7 +15,7 @@ interface Means {
   average?: boolean;
 }
 
-/** What is switched on in each row of the table. */
+/** The methods that are enabled in each row of the table. */
 const ROWS: Record<string, Means> = {
   none: {},
   earlyStopping: { earlyStopping: true },
@@ -29,10 +29,10 @@ const ROWS: Record<string, Means> = {
 export default experiment({
   name: "regularisation",
   about:
-    "what early stopping, dropout, weight decay, augmentation and averaged weights each do to the gap between training and test loss",
+    "how early stopping, dropout, weight decay, augmentation and averaged weights each change the gap between training and test loss",
   defaults: {
     ...IMAGES,
-    /** Labelled images of each class; as many others decide when to stop. */
+    /** Labelled images per class; as many others decide when to stop. */
     perClass: 50,
     validPerClass: 50,
     epochs: 40,

@@ -1,23 +1,23 @@
-/** What runs gave, as rows of text: for the report and for RESULTS.md. */
+/** The results of runs, as rows of text: for the report and for RESULTS.md. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "wasmgrad/train";
 
-/** What a run was, and what it gave. */
+/** A run's configuration and results. */
 export interface RecordedRun {
   experiment: string;
   config: Config;
   results: Record<string, number>;
-  /** Model summaries, guessed words. */
+  /** Model summaries, predicted words. */
   texts?: string[];
 }
 
-/** The same where it lies, with its pictures and texts. */
+/** The same with its folder, which holds its pictures and texts. */
 export interface FinishedRun extends RecordedRun {
   folder: string;
 }
 
-/** All runs below `root` that are done. */
+/** All finished runs below `root`. */
 export function readRuns(root: string): FinishedRun[] {
   return readdirSync(root)
     .sort()
@@ -29,7 +29,7 @@ export function readRuns(root: string): FinishedRun[] {
     });
 }
 
-/** Texts that a run left: model summaries, guessed words. */
+/** The texts of a run: model summaries, predicted words. */
 export function textsOf(folder: string): string[] {
   const files = readdirSync(folder).filter((file) => file.endsWith(".txt") || file === "guesses.json");
   return files.sort().map((file) => {
@@ -45,12 +45,12 @@ export function textsOf(folder: string): string[] {
 export const number = (value: number) =>
   Number.isInteger(value) ? value.toLocaleString("en-US") : `${Number(value.toPrecision(4))}`;
 
-/** Runs that differ in their seed only, together. */
+/** Groups the runs that differ only in their seed. */
 export function bySeed(runs: readonly RecordedRun[]): RecordedRun[][] {
   const groups = new Map<string, RecordedRun[]>();
   for (const run of runs) {
     const { seed: _, encoder, ...rest } = run.config;
-    // encoders of different seeds lie in different folders
+    // encoders of different seeds are in different folders
     const key = JSON.stringify({
       ...rest,
       ...(encoder !== undefined && { encoder: String(encoder).replace(/seed=\d+\+/, "") }),
@@ -75,8 +75,8 @@ function cell(group: readonly RecordedRun[], name: string): string {
 }
 
 /**
- * An experiment's groups side by side, a number a row; where numbers are named "row_column" (as in the
- * ablation), a table a group.
+ * An experiment's groups side by side, one number per row; where numbers are named "row_column" (as in the
+ * ablation), one table per group.
  */
 export function resultTables(groups: readonly RecordedRun[][], label: (group: RecordedRun[]) => string): string[][][] {
   const names = [...new Set(groups.flatMap((group) => group.flatMap(({ results }) => Object.keys(results))))];
@@ -93,7 +93,7 @@ export function resultTables(groups: readonly RecordedRun[][], label: (group: Re
 /** An option on the command line. */
 export const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** The options of a group that are not an experiment's defaults, as typed, and its seeds. */
+/** The options of a group that differ from the experiment's defaults, as typed, and its seeds. */
 export function label(group: readonly RecordedRun[], defaults: Config): string {
   const changed = Object.entries(group[0].config).filter(
     ([name, value]) => name !== "seed" && value !== defaults[name],

@@ -11,7 +11,7 @@ interface Tuning {
   batchSize: number;
   lr: number;
   weightDecay: number;
-  /** The learning rate of a stage is that of the next one times this. */
+  /** The learning rate of a stage is this factor times that of the next stage. */
   decay: number;
 }
 
@@ -46,16 +46,16 @@ async function tune(
 export default experiment({
   name: "transfer",
   about:
-    "an encoder from `pretrain` put to use: fine-tuning with 1 % and 10 % of the labels against the same network from scratch, and probes",
+    "uses an encoder from `pretrain`: fine-tuning with 1 % and 10 % of the labels, compared with the same network from scratch, and probes",
   defaults: {
     ...IMAGES,
-    /** encoder.safetensors of a run of `pretrain`; empty: only what needs none. */
+    /** encoder.safetensors of a run of `pretrain`; empty: only the parts that need none. */
     encoder: "",
     separable: false,
-    /** Labelled images of each class: 50 of 5,000 are 1 %, and 500 would be 10 %. 0 leaves a part out. */
+    /** Labelled images per class: 50 of 5,000 are 1 %, and 500 would be 10 %. 0 skips a part. */
     few: 50,
     more: 0,
-    /** Passes through the few; the more take a fifth of them. */
+    /** Epochs with the smaller number of labels; a fifth as many with the larger number. */
     epochs: 100,
     batchSize: 50,
     lr: 2e-3,

@@ -27,7 +27,7 @@ const up = (from: number, to: number) => new nn.ConvTranspose2d(from, to, { kern
 class Vae extends nn.Module {
   encoder: nn.Sequential;
   decoder: nn.Sequential;
-  /** log s²: at first about the error of a grey guess. */
+  /** log s²: initially about the error of a grey image. */
   logVariance = new nn.Parameter(full([], -3));
   readonly latent: number;
 
@@ -89,8 +89,8 @@ class Vae extends nn.Module {
 }
 
 /**
- * The negative ELBO of a set in nats an image and, for pixels of 256 values, in bits an element;
- * PSNR of what is decoded.
+ * The negative ELBO of a set in nats per image and, for pixels of 256 values, in bits per element;
+ * PSNR of the decoded images.
  */
 function evaluate(model: Vae, set: Images) {
   const generator = new Generator(20_091);
@@ -104,7 +104,7 @@ function evaluate(model: Vae, set: Images) {
     }
   });
   const [elbo, kl, mse] = Object.values(sums).map((sum) => sum / set.length);
-  // a density of pixels in [0, 1] is 256 times that of whole numbers
+  // the density of pixels in [0, 1] is 256 times that of pixels in 0 to 255
   const bits = 8 - elbo / (3072 * Math.LN2);
   return { testElbo: elbo, testKl: kl, testPsnr: -10 * Math.log10(mse), testBits: bits };
 }

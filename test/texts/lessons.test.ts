@@ -13,9 +13,9 @@ const PROMISES: Record<string, RegExp[]> = {
   "03_convolution.ts": [/largest difference 0\n/, / {2}\+\+ {8}-- {2}/, / {2}\+{12} {2}/],
   "04_convolution_backward.ts": [/d\/d3 = 5, d\/d5 = 3/, /4 6 6 6 4\n6 9 9 9 6/, /-1\.99\d +-?0\.00\d +1\.99\d/],
   "05_module.ts": [/6 parameters/, /step 400: loss \d\.\d+e-[45]/, /^ +\*$/m],
-  "06_memory.ts": [/one kept +2 tensors/, /another one: true/, /1000 turns: the same/, /by hand +0 tensors, 0 kB/],
+  "06_memory.ts": [/one kept +2 tensors/, /another one: true/, /1000 iterations: the same/, /by hand +0 tensors, 0 kB/],
   "07_threads.ts": [/1 thread .*bits (\w+)\n\d+ threads.*bits \1/],
-  "08_save_and_load.ts": [/gives the same: true/, /another kind: true/, /went on: +(\S+ \S+)\n.*resumed: +\1/],
+  "08_save_and_load.ts": [/gives the same: true/, /another kind: true/, /continued: +(\S+ \S+)\n.*resumed: +\1/],
   "09_images.ts": [/250 real images/, /hidden: (49|50)\.\d %/, /painted grey: 1\d\.\d+ dB/],
   "10_train_inpainting.ts": [/before: \d+\.\d+ dB\nepoch 1: loss 0\.\d+, test \d+\.\d+ dB/],
 };
