@@ -3,8 +3,8 @@
 // and writes only its output.
 
 /**
- * First address behind the module's own data: must lie below where the allocator in
- * src/runtime/memory.ts starts.
+ * First address past the module's own data: must lie below the allocator's first address
+ * (src/runtime/memory.ts).
  */
 export function heapBase(): usize {
   return __heap_base;

@@ -1,7 +1,7 @@
-// The rungs that do not ship: built into a module of their own (build/ladder.wasm), which `npm run ladder`
+// The rungs that do not ship: built into a separate module (build/ladder.wasm), which `npm run ladder`
 // and the tests load beside the library's kernels. Each folder's README says what each rung is there for.
 
-/** First address behind the module's own data: must lie below where the tensors begin. */
+/** First address past the module's own data: must lie below the first tensor. */
 export function heapBase(): usize {
   return __heap_base;
 }

@@ -62,8 +62,8 @@ async function forkAndJoin(): Promise<void> {
 }
 
 /**
- * Median milliseconds of a step on one thread and on `threads`, in turns; and what
- * Amdahl's law makes of the two.
+ * Median milliseconds of a step on one thread and on `threads`, alternately; and the
+ * serial share by Amdahl's law.
  */
 async function serialShare(): Promise<void> {
   const step = trainStep(batch);

@@ -1,4 +1,4 @@
-/** Measures the library by itself. See bench/README.md. */
+/** Measures the library alone. See bench/README.md. */
 import { spawnSync } from "node:child_process";
 import { Command } from "commander";
 import { manualSeed, setNumThreads } from "wasmgrad";
@@ -26,8 +26,8 @@ const program = new Command("npm run bench --")
   .option("--only <suites>", "some of these, separated by commas", (text) => text.split(","))
   .option("--all", `all of these (default: ${usual.map(({ name }) => name)})`)
   .option("--cases <names>", "times the cases of the tests instead: ops, families or all", (text) => text.split(","))
-  .option("--rounds <count>", "turns of whatever alternates", Number, preset.rounds)
-  .option("--time <milliseconds>", "of a turn", Number, preset.time)
+  .option("--rounds <count>", "rounds in which the sides alternate", Number, preset.rounds)
+  .option("--time <milliseconds>", "of each side in a round", Number, preset.time)
   .option("--threads <count>", "of the suites conv and ops", Number, 1)
   .option("--quick", "few and short rounds; the results go to build/bench")
   .parse();

@@ -1,6 +1,7 @@
 /**
- * After `asc`: writes the bytes of the kernels, and what TypeScript must know of them (kernel_contract.ts), into
- * src/runtime, so that the library carries them. usage: tsx scripts/inline_wasm.ts
+ * After `asc`: writes the bytes of the kernels, and what TypeScript must know of them (kernel_contract.ts),
+ * into src/runtime, so that the library carries them.
+ * usage: tsx scripts/inline_wasm.ts
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { IDENTITY_SECTION, identityOf } from "../src/runtime/identity.ts";
@@ -21,7 +22,7 @@ writeFileSync(
 /** Where the flags of the imported memory are: see binary.ts. */
 export const MEMORY_FLAGS = ${memoryFlagsAt(bytes)};
 
-/** The relaxed-SIMD build: pieces of the bytes above, from begin to end, and bytes of its own (base64). */
+/** The relaxed-SIMD build: pieces of the bytes above, from begin to end, and its own bytes (base64). */
 export const relaxedPieces: readonly (string | readonly [begin: number, end: number])[] = ${JSON.stringify(
     pieces.map((piece) => (piece instanceof Uint8Array ? Buffer.from(piece).toString("base64") : piece)),
   )};

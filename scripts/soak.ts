@@ -3,7 +3,7 @@
  * seconds of each program:
  * - `server`: examples/server.ts under 200 concurrent requests,
  * - `unscoped`: the same, its answers made outside every scope,
- * - `loop`: a plain training loop without scopes that awaits a timer in each turn.
+ * - `loop`: a plain training loop without scopes that awaits a timer in each iteration.
  * It prints the memory now and then. It exits with 1 where that grows, or where a request fails.
  */
 import { once } from "node:events";

@@ -7,7 +7,7 @@ const pause = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 const makeModel = () => new nn.Sequential(new nn.Linear(3072, 64), new nn.ReLU(), new nn.Linear(64, 10));
 
 const PROGRAMS = {
-  /** A training loop that knows nothing of scopes and awaits in each turn. */
+  /** A training loop without scopes that awaits in each iteration. */
   async loop(running) {
     const model = makeModel();
     const optimizer = new optim.Adam(model.parameters());
@@ -22,7 +22,7 @@ const PROGRAMS = {
     return turns;
   },
 
-  /** 200 tasks at once, beside a loop over a loader: each has its own answer, whoever waits meanwhile. */
+  /** 200 tasks at once, beside a loop over a loader: each has its own answer, even while others wait. */
   async tasks(running) {
     const model = makeModel();
     let answers = 0;

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 
 /**
  * More of them hide the loop's own instructions better, but a processor that keeps few decoded instructions
- * (2,048 on AMD Zen 1, half of them where two threads share a core) has to decode a long loop again at each
- * turn: 64 steps take 1.5 times as long there.
+ * (2,048 on AMD Zen 1, half of them where two threads share a core) has to decode a long loop again in each
+ * iteration: 64 steps take 1.5 times as long there.
  */
 const STEPS = 16;
 const FILE = fileURLToPath(new URL("../assembly/matmul/micro_kernel.ts", import.meta.url));
@@ -18,7 +18,7 @@ const [BEGIN, END] = ["  // begin: written by scripts/unroll_micro_kernel.ts\n",
 /** An address and its constant offset, as arguments of a load. */
 const at = (pointer: string, offset: number) => (offset === 0 ? pointer : `${pointer}, ${offset}`);
 
-/** Step `k` of a turn: row by row of the tile, a[k][row] in all lanes times b[k], added to the sums. */
+/** Step `k` of an iteration: row by row of the tile, a[k][row] in all lanes times b[k], added to the sums. */
 function step(k: number): string {
   const b = [`b0123 = v128.load(${at("b", 32 * k)});`, `b4567 = v128.load(${at("b", 32 * k + 16)});`];
   const rows = [0, 1, 2, 3].map((row) =>
@@ -33,7 +33,7 @@ function step(k: number): string {
 }
 
 /**
- * At the end of a turn, never executed: for the code that V8 makes of the rest, see
+ * At the end of the loop body, never executed: it improves the code that V8 generates for the rest, see
  * assembly/matmul/machine_code.md.
  */
 const pairs = [0, 1, 2, 3].map((row) => `        v128.store(c, v128.or(acc${row}x0123, acc${row}x4567));\n`);

@@ -39,7 +39,7 @@ class Reader {
 
 /** Sections: number, and where the contents begin and end. */
 function sections(bytes: Uint8Array): { id: number; begin: number; end: number }[] {
-  const reader = new Reader(bytes, 8); // behind the magic number and the version
+  const reader = new Reader(bytes, 8); // after the magic number and the version
   const found = [];
   while (reader.at < bytes.length) {
     const id = bytes[reader.at++];
@@ -87,7 +87,7 @@ function cuts(bytes: Uint8Array): number[] {
 
 type Piece = Uint8Array | [begin: number, end: number];
 
-/** `target` as pieces of `base` and bytes of its own: few, where most functions are the same in both. */
+/** `target` as pieces of `base` and its own bytes: few, where most functions are the same in both. */
 export function delta(base: Uint8Array, target: Uint8Array): Piece[] {
   const key = (bytes: Uint8Array, begin: number, end: number) =>
     Buffer.from(bytes.subarray(begin, end)).toString("latin1");

@@ -1,8 +1,8 @@
 // Operations on two or three arrays whose shapes broadcast, NumPy's way.
 //
 // TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that what is left is a list of rows:
-// along a row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element serves the whole
-// row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
+// along a row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element is used for the
+// whole row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
 // outermost first, its size and the stride of each operand, in elements. Equal shapes and scalars are one
 // row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows of H*W with step 0.
 //
@@ -157,7 +157,7 @@ export function mulFloat(
   combineRows(F.Mul, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-/** a * b of float32 a and int32 b: a mask, say, needs no pass of its own to become float32 */
+/** a * b of float32 a and int32 b: a mask, for example, needs no separate pass to become float32 */
 export function mulFloatByInt(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
@@ -402,7 +402,7 @@ export function powGradExponent(
   combineThreeRows(T.PowB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
-/** out = condition ? a : b, of int32 0 or 1 condition and any a and b of four bytes an element. */
+/** out = condition ? a : b, of int32 0 or 1 condition and any a and b of four bytes per element. */
 export function where(
   begin: i32, end: i32, condition: usize, a: usize, b: usize, out: usize,
   inner: i32, stepCondition: i32, stepA: i32, stepB: i32, rank: i32, table: usize,

@@ -143,7 +143,7 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
 }
 
 // `do … while` rather than `for`: only where a loop's body runs at least once does V8 build the
-// vectors of constants before the loop, and not in each turn (1.3 to 1.5 times as fast). A
+// vectors of constants before the loop, and not in each iteration (1.3 to 1.5 times as fast). A
 // launch's range is never empty.
 
 // @ts-ignore: decorator
@@ -151,8 +151,8 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
 function forward(f: F, begin: i32, end: i32, x: usize, y: usize, p: f32, q: f32): void {
   let i = begin;
   if (i + 8 <= end) {
-    // two vectors in a turn: what one waits for, the other computes; and the constants
-    // are fetched once for both
+    // two vectors per iteration: while one waits, the other computes; and the constants
+    // are loaded once for both
     do {
       const value = apply(f, load4(x, i), p, q);
       const next = apply(f, load4(x, i + 4), p, q);

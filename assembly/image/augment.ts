@@ -1,4 +1,4 @@
-// Augmentation: batches of images float32 [B, C, H, W], each changed by chance in its own way. Range
+// Augmentation: batches of images float32 [B, C, H, W], each changed at random in its own way. Range
 // of all kernels: images b.
 //
 // Chance comes from a key for each image (float64 keys[B], 53 bits): Philox of (index in the data set, epoch,
@@ -32,7 +32,7 @@ function chance(keys: usize, b: i32, n: i32): f32 {
   return <f32>(philoxWord(n >> 2, 0, 0, 0, <u32>key, <u32>(key >> 32), n & 3) >> 8) * f32(1.0 / 16777216.0);
 }
 
-/** An integer in [0, range), range < 2^20: off an equal chance by less than 2^-4 of a step. */
+/** An integer in [0, range), range < 2^20: uniform to within 2^-4 of a step. */
 // @ts-ignore: decorator
 @inline
 function choose(u: f32, range: i32): i32 {
@@ -91,7 +91,7 @@ const MAP_BYTES: usize = 24;
 
 /**
  * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d
- * r + e q + f. A turn about the middle by an angle in [-degrees, degrees].
+ * r + e q + f. A rotation about the centre by an angle in [-degrees, degrees].
  */
 export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height: i32, width: i32, out: usize): void {
   const middleRow = <f32>(height - 1) * 0.5;
@@ -136,7 +136,7 @@ export function cropsOf(
 
 /**
  * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see turnsOf) gives, between pixels bilinear.
- * Outside the image its edge goes on.
+ * Positions outside the image repeat its edge.
  */
 export function augmentWarp(
   begin: i32, end: i32, x: usize, maps: usize, channels: i32, height: i32, width: i32, y: usize,
@@ -300,7 +300,7 @@ export function rotateQuarters(
 }
 
 /**
- * int32 out[b] = (constant, hash, hash): what a look at the images' elements tells. constant: 1 where each
+ * int32 out[b] = (constant, hash, hash): statistics of the images' elements. constant: 1 where each
  * channel has one value only. Two images with the same elements have the same hashes; others hardly ever.
  */
 export function describeImages(begin: i32, end: i32, x: usize, channels: i32, plane: i32, out: usize): void {

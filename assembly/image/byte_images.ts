@@ -90,7 +90,8 @@ export function planeMoments(begin: i32, end: i32, x: usize, plane: i32, planes:
     let squares: i64 = 0;
     let i = 0;
     while (i + 16 <= plane) {
-      // in int32 lanes, each of which takes 4 squares of at most 255² a turn: far from full after 4096 turns
+      // in int32 lanes, each of which takes 4 squares of at most 255² per iteration: far from
+      // full after 4096 iterations
       const stop = min(plane, i + 65536);
       let sum4 = i32x4.splat(0);
       let squares4 = sum4;

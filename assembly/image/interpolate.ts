@@ -31,7 +31,7 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
 
 /**
  * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of
- * pixel centres, max((o + 1/2) * scale - 1/2, 0). Behind the last element the last counts twice. Where the
+ * pixel centres, max((o + 1/2) * scale - 1/2, 0). Past the last element the last counts twice. Where the
  * share is 0 the second is the first, and what shares of 0 are of is not added: what does not show
  * (an infinity, a NaN) does not matter. Positions are float64.
  */

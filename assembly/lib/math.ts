@@ -209,7 +209,7 @@ function reduceAngle(x: v128, n: v128): v128 {
  */
 const WHOLE: f64 = 6755399441055744;
 
-/** Up to here the parts of pi/2 serve: n stays below 2^20. */
+/** Up to here reduction by the parts of pi/2 is exact enough: n stays below 2^20. */
 const FAR: f32 = 1.6e6;
 
 /** sin(r + n pi/2) for |r| <= pi/4. */
@@ -250,8 +250,8 @@ function sinShifted(x: v128, quarters: i32): v128 {
 }
 
 /**
- * 32 zero bits, then 2/pi's first 224 behind the point. Not a table: the module would get static data, and
- * the ladder's module, which shares the memory, might lay its own over it.
+ * 32 zero bits, then the first 224 bits of 2/pi after the point. Not a table: the module would get static
+ * data, and the ladder's module, which shares the memory, might lay its own over it.
  */
 function twoOverPiBits(word: u32): u64 {
   switch (word) {
@@ -268,7 +268,7 @@ function twoOverPiBits(word: u32): u64 {
 
 /**
  * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is its mantissa, a whole number, times a power of two:
- * bits of 2/pi whose products are multiples of 4 are left out, and so are those behind the next 96.
+ * bits of 2/pi whose products are multiples of 4 are left out, and so are those after the next 96.
  * see: Payne and Hanek 1983; ARM optimized-routines, math/sinf.h, reduce_large
  */
 function farQuarters(x: f32): i64 {
@@ -414,7 +414,7 @@ export function pow4(x: v128, y: v128): v128 {
 const LN2: f64 = 0.6931471805599453;
 
 /**
- * |x|^y of two lanes of float64, where 0 and infinities are beyond 2^-1000 and 2^1000: factors are to come. `log` is log2 |x|.
+ * |x|^y of two lanes of float64, not yet rounded to 0 or infinity (those begin beyond 2^-1000 and 2^1000), because the caller multiplies it. `log` is log2 |x|.
  */
 // @ts-ignore: decorator
 @inline

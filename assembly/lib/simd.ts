@@ -55,7 +55,7 @@ export function promoteHigh(v: v128): v128 {
   return f64x2.promote_low_f32x4(highLanes(v));
 }
 
-/** Lanes 0 and 1 of each of two vectors, one behind the other. */
+/** Lanes 0 and 1 of one vector, then those of another. */
 // @ts-ignore: decorator
 @inline
 export function joinLow(low: v128, high: v128): v128 {

@@ -1,4 +1,4 @@
-// Losses of pairs (input x, target t), one term an element: forward with the sum in the same pass,
+// Losses of pairs (input x, target t), one term per element: forward with the sum in the same pass,
 // both gradients in one pass.
 //
 //   Mse       (x - t)^2
@@ -201,8 +201,8 @@ function sums(
   }
 }
 
-// What overflows in float32 though the result would not: found after the loops, which it shall not slow, and
-// done again in float64. These kinds have no weights.
+// Overflows in float32 although the result would fit: detected after the loops, so as not to slow them, and
+// computed again in float64. These kinds have no weights.
 
 // @ts-ignore: decorator
 @inline

@@ -38,7 +38,7 @@ function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
   const maximum = f32x4.splat(m);
   let i = 0;
   if (n >= 8) {
-    do { // two vectors in a turn: see unary.ts
+    do { // two vectors per iteration: see unary.ts
       const e0 = exp4(f32x4.sub(load4(x, i), maximum));
       const e1 = exp4(f32x4.sub(load4(x, i + 4), maximum));
       if (y) {

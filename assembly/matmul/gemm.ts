@@ -94,7 +94,7 @@ export function gemm(
 }
 
 /**
- * The same, added to what is in C: a kernel of its own, since it must not run twice over a range.
+ * The same, added to C: a separate kernel, because it must not run twice over a range.
  * @inPlace
  */
 export function addGemm(

@@ -46,9 +46,9 @@ function biasStep(start: i32): usize {
  * between steps are real exits, which keep the steps apart (and handle depths that are no multiple of 16 as
  * well). And V8 folds the constant offset of a plain load into the instruction, but not that of a splat,
  * which then costs an addition: so `a` moves on at each step, and the four offsets that are left are computed
- * once, outside the loop. 16 steps a turn hide what the loop itself takes and fit into a small cache of
- * decoded instructions. The loop of stores at the end of a turn is never executed; it is there for the code
- * that V8 makes of all that comes before (machine_code.md, for all of this).
+ * once, outside the loop. 16 steps per iteration hide the cost of the loop itself and fit into a small cache
+ * of decoded instructions. The loop of stores at the end of the loop body is never executed; it is there for
+ * the code that V8 makes of all that comes before (machine_code.md, for all of this).
  */
 export function microKernel4x8(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,

@@ -5,7 +5,7 @@
 //   multiplyRows    B's rows are read along: vectors run along a row of C, and A's elements are splatted
 //
 // The sum of an element runs in an order that depends on the sizes alone. Index tables as in gemm.ts, or 0
-// where each product has matrices of its own.
+// where each product has its own matrices.
 
 import { lanesBelow, storePartial } from "../lib/simd";
 import { mulAdd } from "./micro_kernel";
@@ -113,7 +113,7 @@ export function multiplyDots(
         acc13 = mulAdd(acc13, row1, column);
       }
       if (whole < s.depth) {
-        // both are masked: what lies behind a line may be NaN
+        // both are masked: memory past a line may hold NaN
         const row0 = v128.and(v128.load(a0 + k), rest);
         const row1 = v128.and(v128.load(a1 + k), rest);
         let column = v128.and(v128.load(b0 + k), rest);

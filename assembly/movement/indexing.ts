@@ -110,7 +110,7 @@ export function paddedPositions(
   begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,
 ): void {
   for (let i = begin; i < end; i++) {
-    const distance = <i64>i - before; // which may be far behind the last element, where replicated
+    const distance = <i64>i - before; // which may be far past the last element, where replicated
     let place = <i32>min<i64>(distance, i32.MAX_VALUE);
     if (border == Border.Reflect) {
       place = abs(place);

@@ -3,8 +3,8 @@
 // group n * groups + c / (channels / groups); `groups` = 0: batch normalization, group c.
 //
 // The mean is split: `center` is its float32 part, which is subtracted from x exactly as a rule, and the rest
-// goes into the shift. Coefficients are computed in float64, one set a row, so the passes over x are one
-// multiply-add or two per element.
+// goes into the shift. Coefficients are computed in float64, one set per row, so the passes over x are one or
+// two multiply-adds per element.
 
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
 

@@ -46,7 +46,7 @@ function addToWindow(plane: usize, width: i32, top: i32, bottom: i32, left: i32,
   }
 }
 
-/** A regular grid of windows: what the kernels of avgPool2d are told about it. */
+/** A regular grid of windows, as the kernels of avgPool2d receive it. */
 @unmanaged
 class Grid {
   height!: i32;
@@ -120,12 +120,12 @@ function averagesOfWindows(
   // of a window's columns only those that lie in the plane for one of the four
   const lastColumn = column + (count - 1) * g.strideWidth;
   const before = INSIDE ? 0 : min(max(-lastColumn, 0), g.kernelWidth);
-  const behind = INSIDE ? g.kernelWidth : min(g.kernelWidth, g.width - column);
+  const after = INSIDE ? g.kernelWidth : min(g.kernelWidth, g.width - column);
   for (let iy = top; iy < bottom; iy++) {
     const row = plane + (<usize>(iy * g.width) << 2);
     let from = row + (<usize>(column + before) << 2);
     let columns = i32x4.add(starts, i32x4.splat(before));
-    for (let kx = before; kx < behind; kx++, from += 4) {
+    for (let kx = before; kx < after; kx++, from += 4) {
       let v: v128;
       if (INSIDE) v = loadSteps(from, STEP ? STEP : g.strideWidth, count);
       else {

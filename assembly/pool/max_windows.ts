@@ -76,14 +76,14 @@ export function maxPool2d(
         if (column < 0 || lastColumn + reach >= width) {
           // of a window's columns only those that lie in the plane for one of the four
           let before = 0;
-          let behind = kernelWidth;
+          let after = kernelWidth;
           if (reach >= FAR) {
             before = <i32>min(max(-lastColumn + dilationWidth - 1, 0) / dilationWidth, kernelWidth);
-            behind = column < width ? <i32>min((<i64>width - 1 - column) / dilationWidth + 1, kernelWidth) : 0;
+            after = column < width ? <i32>min((<i64>width - 1 - column) / dilationWidth + 1, kernelWidth) : 0;
           }
           const shift = before * dilationWidth;
           maxOfWindows(
-            false, 0, plane, width, top, bottom, column + shift, i32x4.add(starts, i32x4.splat(shift)), strideWidth, before, behind,
+            false, 0, plane, width, top, bottom, column + shift, i32x4.add(starts, i32x4.splat(shift)), strideWidth, before, after,
             dilationHeight, dilationWidth, toY, toIndex, count, last,
           );
         } else if (strideWidth == 1) {

@@ -29,7 +29,7 @@ export function loadSteps(from: usize, step: i32, count: i32): v128 {
 export function loadInside(row: usize, columns: v128, step: i32, width: i32, last: usize): v128 {
   const column = i32x4.extract_lane(columns, 0);
   const from = row + (<usize>column << 2);
-  // before the array lies other memory of ours, behind it perhaps none
+  // the memory before the array exists, but past it there may be none
   if (step <= 2 && from + REACH <= last) return loadSteps(from, step, 4);
   let v = f32x4.splat(0);
   if (<u32>column < <u32>width) v = v128.load32_lane(from, v, 0);

@@ -31,7 +31,7 @@ function beatsScalar<T>(v: T, index: i32, best: T, bestIndex: i32, sign: i32): b
 function rows<T>(begin: i32, end: i32, x: usize, values: usize, indices: usize, n: i32, sign: i32): void {
   for (let row = begin; row < end; row++) {
     const from = x + (<usize>row * n << 2);
-    let best = v128.load32_splat(from); // lanes behind a short row repeat its first element
+    let best = v128.load32_splat(from); // lanes past a short row repeat its first element
     let where = i32x4.splat(0);
     let index = i32x4(0, 1, 2, 3);
     for (let i = 0; i < n; i += 4) {

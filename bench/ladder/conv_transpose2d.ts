@@ -30,7 +30,7 @@ function rungConvTranspose2d(kernels: ConvKernels, options: TransposedConvWindow
 
 /**
  * The definition forward; backward the definitions of conv2d, whose weight gradient takes its
- * operands the other way round.
+ * operands in the reverse order.
  */
 const scatter: ConvKernels = {
   forward: "convTranspose2dScatter",

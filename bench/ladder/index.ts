@@ -1,5 +1,5 @@
 /**
- * Climbs the ladders: checks every rung against the naive one, then times all in turns.
+ * Climbs the ladders: checks every rung against the naive one, then times them alternately.
  * usage: npm run ladder -- [matmul|conv2d|…] [--layer conv2] [--pass forward] [--rung 5] [--rounds 7]
  *
  * A whole run, with the usual number of rounds, writes bench/results/ladder.json, docs/ladder.svg and the
@@ -44,7 +44,7 @@ function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (i
 
 setNumThreads(1);
 const ceiling = new Ceiling(await compileCeiling("baseline"));
-/** Milliseconds of a turn. */
+/** Milliseconds of each rung in a round. */
 const TURN = 50;
 const rows = chosen.flatMap((ladder) => {
   const layers = only(ladder.layers, "layer", values.layer, ({ name }) => name);

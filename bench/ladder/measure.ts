@@ -1,4 +1,4 @@
-/** Checks rungs and times them in turns. */
+/** Checks rungs and times them alternately. */
 import { manualSeed, randn, type Tensor } from "wasmgrad";
 import type { NDArray } from "../../src/ops/core/array.ts";
 import type { Op } from "../../src/ops/core/op.ts";

@@ -42,7 +42,7 @@ export class Ceiling {
   readonly #kernels: CeilingKernels;
   readonly #steps: Steps;
 
-  /** Checks the arithmetic before anybody times it. */
+  /** Checks the arithmetic before it is timed. */
   constructor(bytes: Uint8Array<ArrayBuffer>, build: Build = "baseline") {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { abort() {} } });
     this.#kernels = exports as unknown as CeilingKernels;

@@ -1,7 +1,7 @@
 import { Bench } from "tinybench";
 import { scope } from "wasmgrad";
 
-/** Median milliseconds of `body`, called for about `time` milliseconds, each call in a scope of its own. */
+/** Median milliseconds of `body`, called for about `time` milliseconds, each call in its own scope. */
 export function sample(body: () => unknown, time: number): number {
   const bench = new Bench({ time, iterations: 1, warmup: false });
   bench.add("", () => {
@@ -14,9 +14,9 @@ export function sample(body: () => unknown, time: number): number {
 
 /** How a suite measures. */
 export interface Plan {
-  /** Turns of everything that alternates. */
+  /** Rounds: in each, every side works once. */
   rounds: number;
-  /** Milliseconds of a turn. */
+  /** Milliseconds of each side in a round. */
   time: number;
 }
 

@@ -16,7 +16,7 @@ export interface BatchRow {
 
 export const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const REFERENCE = 64;
-/** A turn has time for a few steps of the largest batch. */
+/** Longer, so that there is time for a few steps of the largest batch. */
 const TURN_FACTOR = 4;
 
 function measure(threads: number, { rounds, time }: Context): BatchRow[] {

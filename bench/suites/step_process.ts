@@ -16,7 +16,7 @@ const WARMUP_MS = 4000;
 
 const totalOf = (kernels: readonly KernelTotal[]) => kernels.reduce((sum, { ms }) => sum + ms, 0);
 
-/** The ends of a step's phases, while somebody wants to know. */
+/** The ends of a step's phases, while they are recorded. */
 let marks: number[] | undefined;
 
 /** Milliseconds of each phase of a step. */

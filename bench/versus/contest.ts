@@ -56,14 +56,15 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
 type RunPlan = Omit<RunRequest, "do">;
 
 /**
- * What one side does in a round: as many repetitions as fit, known after a turn that also lets V8 optimise.
+ * The work of one side in a round: as many repetitions as fit, known from a first run
+ * that also lets V8 optimise.
  */
 async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
   const iterations = fitting(once);
-  // a turn finds cold caches and a core that slept: a fifth as many repetitions before it,
+  // a side begins with cold caches and a core that slept: a fifth as many repetitions run before,
   // uncounted, on every side
   return { iterations, warmup: Math.ceil(iterations / 5) };
 }
@@ -105,7 +106,7 @@ export async function compete(
   return rows;
 }
 
-/** What tells a row from the others of its peer, besides batch and threads. */
+/** What distinguishes a row from the others of its peer, besides batch and threads. */
 export function waysOf({ variant, waitPolicy }: ContestRow): string[] {
   return [variant, waitPolicy && `wait policy ${waitPolicy}`].filter((way) => way !== undefined);
 }

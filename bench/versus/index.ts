@@ -23,8 +23,8 @@ const program = new Command("npm run bench:versus --")
   .option("--peers <names>", `some of ${peers.map(({ name }) => name)}`, list)
   .option("--batch <sizes>", "only these batch sizes", numbers)
   .option("--threads <numbers>", "only these numbers of threads", numbers)
-  .option("--rounds <count>", "turns of each side", Number, preset.rounds)
-  .option("--time <milliseconds>", "that a side works in each turn", Number, preset.time)
+  .option("--rounds <count>", "rounds in which the sides alternate", Number, preset.rounds)
+  .option("--time <milliseconds>", "that a side works in each round", Number, preset.time)
   .option("--quick", "five short rounds; the results go to build/bench")
   .parse();
 const options = program.opts<{

@@ -1,4 +1,4 @@
-/** The peers from npm live in a node_modules of their own, which is there when it is wanted. */
+/** The peers from npm live in a separate node_modules, installed on demand. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * How the bench and a peer talk: each peer is a process of its own that works only when asked, one
+ * The protocol between the bench and a peer: each peer is a separate process that works only when asked, one
  * JSON line in, one JSON line out, so that the two sides of a comparison can alternate and never
  * compute at the same time.
  */

@@ -11,7 +11,7 @@ import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
 export interface DataLoaderOptions<S, B> {
   /** Samples in a batch. Default 1. */
   batchSize?: number;
-  /** Whether each epoch has an order of its own. Default false: the data set's order. */
+  /** True shuffles the samples anew in each epoch. Default false: the data set's order. */
   shuffle?: boolean;
   /** Whether a last, smaller batch is left out. Default false. */
   dropLast?: boolean;
@@ -25,7 +25,7 @@ export interface DataLoaderOptions<S, B> {
   scoped?: boolean;
 }
 
-/** Where a loader is: enough to go on in the middle of an epoch. */
+/** The position of a loader: enough to continue in the middle of an epoch. */
 export interface DataLoaderState {
   seed: number;
   /** Epochs begun before this one. */
@@ -41,8 +41,8 @@ export interface DataLoaderState {
  * exception, but for what it `keep()`s (and parameters, gradients, optimizer state). The body may `await`;
  * see `Scope`. A loader driven by hand, or two loaders in step, take `scoped: false`.
  *
- * The order of an epoch depends on `seed` and the epoch's number only. `stateDict()` and `loadStateDict()` go
- * on at a given batch without reading those before it.
+ * The order of an epoch depends only on `seed` and the epoch's number. `stateDict()` and `loadStateDict()`
+ * continue at a given batch without reading the batches before it.
  *
  * @throws OptionError for bad options.
  * @example
@@ -66,7 +66,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   #epoch = 0;
   #position = 0;
   /**
-   * The iterator that counts: the one begun last. Null where the next one goes on from
+   * The iterator begun last, which alone moves the position. Null where the next one continues from
    * `#epoch` and `#position`.
    */
   #running: object | null = null;
@@ -104,8 +104,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   /**
-   * Goes on where `stateDict()` was called: the next iteration over the loader begins with
-   * the batch after that one.
+   * Continues where `stateDict()` was called: the next iteration over the loader begins with the
+   * batch after that position.
    *
    * @throws StateDictError for a state that no loader over this data set can be in.
    */

@@ -6,8 +6,7 @@ import { randperm } from "../tensor/random.ts";
 import { MAX_SEED } from "./shuffle.ts";
 
 /**
- * Indices of `perClass` samples of each class, drawn at random, classes in turn: for
- * learning from few labels.
+ * Indices of `perClass` samples of each class, drawn at random, class by class: for learning from few labels.
  *
  * @param labels one class index a sample
  * @param options `seed` (default 0)

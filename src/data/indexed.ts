@@ -3,8 +3,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { batchOf, checkDataset, type Dataset, partsOf, type Sample } from "./dataset.ts";
 
 /**
- * The same data set, with each sample's index as its last part: int32 [B] in batches. What is done to a
- * sample by chance can follow from its index then, whatever batch it is in.
+ * The same data set, with each sample's index as its last part: int32 [B] in batches. Random augmentation can
+ * then depend on the sample's index rather than on its batch.
  *
  * @throws OptionError for anything but a data set.
  * @example

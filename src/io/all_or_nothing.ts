@@ -32,9 +32,9 @@ class Copy {
 let isKept = false;
 
 /**
- * Runs `load`, which loads states into the parts. Where it throws, the parts have the states again that they
- * had before: until then a copy is kept outside of WebAssembly memory, one only, also where a part that is
- * loaded calls this for parts of its own.
+ * Runs `load`, which loads states into the parts. If it throws, the parts get their previous states back.
+ * Until it returns, a copy of these is kept outside WebAssembly memory. There is only one copy, even where a
+ * part that is loaded calls this function for its own parts.
  */
 export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: () => T): T {
   if (isKept) return load(); // what is around restores these as well

@@ -35,7 +35,7 @@ export interface CheckpointOptions extends CheckpointParts {
   epoch?: number;
   /** Default 0. */
   step?: number;
-  /** Anything else that is needed to go on: numbers, strings, arrays, plain objects, tensors. */
+  /** Anything else that the program needs to continue: numbers, strings, arrays, plain objects, tensors. */
   extra?: unknown;
 }
 
@@ -52,9 +52,10 @@ const FORMAT = "wasmgrad checkpoint 1";
 const PARTS = ["model", "optimizer", "scheduler", "loader"] as const;
 
 /**
- * Writes everything that training needs to go on exactly where it stands: the states of the parts given, and
- * of the default random generator. It is one safetensors file (weights are called `model.…` in it; what is no
- * tensor is JSON in its metadata), written atomically: on failure the old file stays as it was. Node only.
+ * Writes everything that training needs to continue exactly from here: the states of the parts given,
+ * and of the default random generator. It is one safetensors file, in which weights are called `model.…`
+ * and everything but tensors is JSON in the metadata. It is written atomically: on failure the old file
+ * stays as it was. Node only.
  *
  * @throws OptionError for an unknown option or a value in `extra` that cannot be saved; DataError when
  *   the file cannot be written.
@@ -81,10 +82,10 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
 }
 
 /**
- * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random generator.
- * Either everything is loaded or nothing is changed. Returns where training stood. The file is read in
- * pieces; what it takes besides the parts is a copy of their present state, outside of WebAssembly memory,
- * until loading is done. Node only.
+ * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random
+ * generator. Either everything is loaded or nothing is changed. Returns the epoch, the step and `extra`.
+ * The file is read in pieces. Until loading is done, a copy of the parts' present state is kept outside
+ * WebAssembly memory. Node only.
  *
  * @throws DataError when the file is missing, damaged, no checkpoint, or lacks the state of a part;
  *   StateDictError when a state does not fit its part.

@@ -5,15 +5,15 @@ import { leaf } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Tensors whose elements come from elsewhere (a file, a copy) and take memory only where somebody works with
- * them: `copy_` and `clone` read them straight into their target. So a state can be loaded that would not
+ * Tensors whose elements come from elsewhere (a file, a copy) and take memory only when they are used:
+ * `copy_` and `clone` read them directly into their target. So a state can be loaded that would not
  * fit beside the present one.
  */
 export class DeferredTensors {
   readonly #blocks: Block[] = [];
 
   /**
-   * @param read fills the view that its argument gives, which is to be asked for anew
+   * @param read fills the view that its argument returns; it must ask for the view again
    *   whenever memory may have grown
    */
   make(shape: readonly number[], dtype: DType, read: (view: () => TypedArray) => void): Tensor {

@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 
 /**
- * Bytes that are read or written in one step: many at a time, but few beside what a model takes. A multiple
+ * Bytes that are read or written in one step: large for the system, but small beside a model. A multiple
  * of every element's size.
  */
 export const PIECE_BYTES = 2 ** 24;
@@ -13,8 +13,8 @@ export interface Range {
 }
 
 /**
- * Something that reads bytes piece by piece: it yields what it wants next and is given it. What it is
- * given is its own until then.
+ * A reader of bytes, piece by piece: it yields the range it wants next and receives its bytes. It may use
+ * these until it yields again.
  */
 export type Reading<T> = Generator<Range, T, Uint8Array>;
 
@@ -48,7 +48,7 @@ export function isBlob(value: unknown): value is BlobLike {
   return typeof size === "number" && typeof slice === "function" && typeof arrayBuffer === "function";
 }
 
-/** @throws DataError where the file behind a Blob cannot be read, or is not as long any more. */
+/** @throws DataError where the Blob's file cannot be read, or is shorter than it was. */
 export async function readFromBlob(op: string, blob: BlobLike, { begin, end }: Range): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {

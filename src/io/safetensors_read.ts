@@ -20,7 +20,7 @@ export interface SafetensorsFile {
 
 export interface ReadSafetensorsOptions {
   /**
-   * The tensors to read. Default all: of a large file, those that are wanted can be read without the others.
+   * The tensors to read; the others cost nothing. Default: all.
    */
   names?: readonly string[];
 }
@@ -40,8 +40,8 @@ export function* readingHeader(fileBytes: number): Reading<Header> {
 }
 
 /**
- * Reads the elements of one tensor into `target()`, which is asked for anew after each piece:
- * memory may grow meanwhile.
+ * Reads the elements of one tensor into `target()`, which is called again after each piece, because
+ * memory may grow in between.
  */
 export function* readingElements(
   { name, dtype, begin, end }: Entry,

@@ -14,7 +14,7 @@ const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array
 /**
  * Turns `value` into JSON. Its tensors go into `tensors` under their paths, which begin with `path`.
  *
- * @param around the arrays and objects that the value lies in, to tell one that contains itself
+ * @param around the arrays and objects that contain the value, to detect one that contains itself
  * @throws OptionError for what cannot be kept: functions, instances of classes, names that begin with "$".
  */
 export function packState(

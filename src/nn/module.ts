@@ -17,7 +17,7 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
 
 /**
  * Base class of all networks and layers. Parameters, modules and registered buffers that are fields of the
- * class are found by themselves; `forward` is called directly. Matches `torch.nn.Module`.
+ * class are found automatically; call `forward` directly. Matches `torch.nn.Module`.
  *
  * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are the fields'
  * paths: "encoder.0.weight".
@@ -155,7 +155,7 @@ export abstract class Module {
 
   /**
    * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share
-   * the module's memory, so clone what should stay as it is while training goes on.
+   * the module's memory, so clone what should stay unchanged while training continues.
    *
    * @throws OptionError where a module contains itself: a child must not keep its parent in a
    *   field that is not private.
@@ -214,7 +214,7 @@ export abstract class Module {
     return "";
   }
 
-  /** This module's parameters that are fields of its own. */
+  /** The parameters that are fields of this module, without those of its children. */
   ownParameters(): [name: string, parameter: Parameter][] {
     return this.#fields().filter((field): field is [string, Parameter] => isParameter(field[1]));
   }

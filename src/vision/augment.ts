@@ -31,7 +31,7 @@ export interface AugmentPlace {
   step?: number;
 }
 
-/** Changes each image of a float32 batch [B,C,H,W] by chance. Carries no gradient. */
+/** Changes each image of a float32 batch [B,C,H,W] at random. Carries no gradient. */
 export type Augmentation = (images: Tensor, place: AugmentPlace) => Tensor;
 
 const parts = new WeakMap<Augmentation, readonly Augmentation[]>();
@@ -85,8 +85,8 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
 }
 
 /**
- * Moves each image by up to `padding` pixels in both directions: a crop of its own size from the image with a
- * border of `fill`. Matches `torchvision.transforms.RandomCrop(size, padding)`.
+ * Shifts each image by up to `padding` pixels in both directions: a crop of the original size from the image
+ * with a border of `fill`. Matches `torchvision.transforms.RandomCrop(size, padding)`.
  *
  * @param options `padding` (default 4), `fill` (default 0).
  * @throws OptionError
@@ -123,8 +123,8 @@ export function horizontalFlip(options?: { p?: number }): Augmentation {
 }
 
 /**
- * Turns each image about its middle by an angle in [-degrees, degrees], bilinear between pixels; where
- * nothing is, the edge goes on.
+ * Rotates each image about its centre by an angle in [-degrees, degrees], bilinear between pixels; positions
+ * outside repeat the edge.
  *
  * @param options `degrees` (default 10).
  * @example
@@ -169,7 +169,7 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
 
 /**
  * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by
- * factors in [1 - s, 1 + s] (hue: a turn about the grey axis by up to that share of a whole one), and
+ * factors in [1 - s, 1 + s] (hue: a rotation about the grey axis by up to that share of a full circle), and
  * clamps to [0, 1] at the end. After `torchvision.transforms.ColorJitter`, which draws an order, clamps in
  * between and turns hue in HSV.
  *
@@ -212,7 +212,7 @@ export function grayscale(options?: { p?: number }): Augmentation {
 }
 
 /**
- * Overwrites a square about a pixel of each image, drawn by chance; what lies outside the image is cut off.
+ * Overwrites a square centred on a random pixel of each image; the part outside the image is cut off.
  * see: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017
  *
  * @param options `size` of its side (default 8), `value` (default 0).
@@ -248,7 +248,8 @@ export function gaussianNoise(options?: { std?: number }): Augmentation {
 }
 
 /**
- * Turns image b to the left by `quarters[b]` times 90 degrees, exactly. Not by chance: the turns are given.
+ * Rotates image b to the left by `quarters[b]` times 90 degrees, exactly. Not random: the
+ * caller gives the rotations.
  *
  * @param images float32 [B,C,S,S]; @param quarters int32 [B]; 4 is 0 again.
  * @throws ShapeError, DTypeError

@@ -45,8 +45,8 @@ export function toTensor(): Transform {
  * `torchvision.transforms.Normalize`. As the first step after `toTensor` of a data set's transform it costs
  * nothing: it is done while the batch is gathered.
  *
- * @param mean one number a channel.
- * @param std one number a channel, not 0.
+ * @param mean one number per channel.
+ * @param std one number per channel, not 0.
  * @throws OptionError for lists of different lengths, NaN or a deviation of 0; ShapeError for
  *   another number of channels.
  * @example
@@ -72,7 +72,7 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
 function checkList(name: string, values: readonly number[]): number[] {
   if (!Array.isArray(values) || values.length === 0) {
     throw new OptionError(
-      `normalize: ${name} expected an array of one number a channel, got ${JSON.stringify(values)}`,
+      `normalize: ${name} expected an array of one number per channel, got ${JSON.stringify(values)}`,
     );
   }
   return values.map((value, c) => checkNumber("normalize", `${name}[${c}]`, value));

@@ -20,9 +20,9 @@ export interface InputSpec {
 }
 
 /**
- * One line of an op's case table: how to run it, and what it should give, written plainly in float64 by
- * somebody who does not look at the op's code. The forward value is compared with `reference`, every gradient
- * with central differences of `reference`.
+ * One line of an op's case table: how to run it, and what it should give, written plainly in float64,
+ * independently of the op's code. The forward value is compared with `reference`, every gradient with central
+ * differences of `reference`.
  */
 export interface OpCase {
   /** The op and its shapes: "conv2d [2,3,8,8] * [4,3,3,3] stride 2". */

@@ -1,5 +1,5 @@
 /**
- * A short version of each experiment; that a run is recorded, goes on where it
+ * A short version of each experiment; that a run is recorded, continues where it
  * stopped, and repeats to the bit.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -10,7 +10,7 @@ export interface FixtureArray {
   data: number[];
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: every op has options of its own
+// biome-ignore lint/suspicious/noExplicitAny: every op has its own options
 export type FixtureOptions = Record<string, any>;
 
 export interface OpFixture {
@@ -23,7 +23,7 @@ export interface OpFixture {
   grads: Record<string, FixtureArray | null>;
 }
 
-/** The path of p under gradient descent on 0.5 p'Ap - b'p, one row a step. */
+/** The path of p under gradient descent on 0.5 p'Ap - b'p, one row per step. */
 export interface OptimFixture {
   name: string;
   op: "optim";

@@ -16,7 +16,7 @@ interface FixtureOp {
   tolerance: number;
 }
 
-/** One rounding an element, or a few. */
+/** One rounding per element, or a few. */
 const elementwise = (run: FixtureOp["run"]): FixtureOp => ({ run, tolerance: 1e-6 });
 /** Sums over many terms. */
 const summing = (run: FixtureOp["run"]): FixtureOp => ({ run, tolerance: 1e-5 });

@@ -16,7 +16,7 @@ const MARGIN = 64;
  * that a copy of one to another can be seen.
  */
 const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
-/** What memory holds that nobody wrote. */
+/** The contents of memory that was never written. */
 const UNDEFINED = 0x7f80beef;
 
 const live = new Map<Address, number>();
@@ -39,7 +39,7 @@ export function guardMemory(real: Memory): Memory {
     });
   check = (address, bytes) => {
     if (!intact(offset(address, -MARGIN))) damageSoFar.push(`a write before a block of ${bytes} bytes`);
-    if (!intact(offset(address, words(bytes) * 4))) damageSoFar.push(`a write behind a block of ${bytes} bytes`);
+    if (!intact(offset(address, words(bytes) * 4))) damageSoFar.push(`a write past a block of ${bytes} bytes`);
   };
   return {
     ...real,

@@ -2,11 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseSync } from "rolldown/utils";
 import { parseAst } from "vitest/node";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A syntax node; `type` tells which other fields it has. */
+/** A syntax node; `type` determines its other fields. */
 export interface SyntaxNode {
   type: string;
   start: number;
@@ -81,4 +82,18 @@ export function resolveImport(from: string, specifier: string): string | null {
 /** `path:line` of a node. */
 export function position(file: SourceFile, node: SyntaxNode): string {
   return `${file.path}:${file.text.slice(0, node.start).split("\n").length}`;
+}
+
+export interface Comment {
+  start: number;
+  end: number;
+}
+
+/** The comments of a TypeScript or AssemblyScript file. A text in a string that looks like one is none. */
+export function commentsOf(path: string, text: string): Comment[] {
+  // AssemblyScript decorates functions, which TypeScript does not allow: those lines are blanked
+  const typescript = text.replace(/^ *@\w+$/gm, (line) => " ".repeat(line.length));
+  const { comments, errors } = parseSync(path, typescript);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
+  return comments;
 }

@@ -1,5 +1,5 @@
 /**
- * A short run of `npm run fuzz -- --high`: in a process of its own, where few blocks were freed below 2^31.
+ * A short run of `npm run fuzz -- --high`: in a separate process, where few blocks were freed below 2^31.
  */
 import { expect, test } from "vitest";
 import { describeFailure, runKind } from "./fuzz/campaign.ts";

@@ -47,7 +47,7 @@ test("the guard sees a write before, behind, and a double free", () => {
     return damageSoFar.splice(0);
   };
   expect(damage(() => {})).toEqual([]);
-  expect(damage((address) => u8View(offset(address, 20), 1).fill(0))).toEqual(["a write behind a block of 20 bytes"]);
+  expect(damage((address) => u8View(offset(address, 20), 1).fill(0))).toEqual(["a write past a block of 20 bytes"]);
   expect(damage((address) => u8View(offset(address, -1), 1).fill(0))).toEqual(["a write before a block of 20 bytes"]);
   expect(damage((address) => free(address, 20))).toEqual(["free of 20 bytes that were not allocated"]);
 });

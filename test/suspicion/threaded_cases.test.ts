@@ -16,8 +16,8 @@ const cut = vi.hoisted(() => ({ launches: 0 }));
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
   const launch: typeof real.launch = (name, total, grain, ...args) => {
-    // kernels that are told the grain have scratch memory for each of its chunks; some
-    // others want whole vectors
+    // kernels with a grain argument have scratch memory for each of their chunks; some
+    // others need whole vectors
     const whole = grain % 16 === 0 ? 16 : 1;
     const small = Math.ceil(total / (8 * whole)) * whole;
     const chosen = (args as readonly number[]).includes(grain) ? grain : Math.min(grain, Math.max(1, small));

@@ -1,6 +1,6 @@
 /**
- * The ts blocks of all texts and every @example in src: each is a program of its own, is type-checked, runs,
- * prints something, and prints what the comment beside console.log says where that is a value. And the other
+ * The ts blocks of all texts and every @example in src: each is a complete program, is type-checked, runs,
+ * prints something, and prints the value in the comment beside console.log if there is one. And the other
  * blocks: commands that exist, excerpts to the letter.
  */
 import { execFileSync } from "node:child_process";
@@ -100,7 +100,7 @@ function writeTinyCifar10(data: string): void {
   writeFileSync(join(data, "train_labels.json"), JSON.stringify(Array.from({ length: images }, (_, i) => i)));
 }
 
-/** Runs a program in a folder of its own and returns what it printed. */
+/** Runs a program in a new folder and returns its output. */
 async function run({ file }: Example): Promise<string[]> {
   const printed: string[] = [];
   const log = vi
@@ -195,7 +195,7 @@ describe("they run", () => {
       const printed = await run(example);
       expect(printed.length, "lines printed").toBeGreaterThan(0);
       const promised = promises(example.code);
-      if (promised.length !== printed.length) return; // a loop prints: its comment speaks of one turn
+      if (promised.length !== printed.length) return; // a loop prints: its comment describes one iteration
       promised.forEach((value, i) => {
         if (value !== null && !keeps(printed[i], value)) expect(printed[i]).toBe(value);
       });

@@ -20,7 +20,7 @@ const PROMISES: Record<string, RegExp[]> = {
   "10_train_inpainting.ts": [/before: \d+\.\d+ dB\nepoch 1: loss 0\.\d+, test \d+\.\d+ dB/],
 };
 
-/** Runs a lesson in a folder of its own; returns what it printed and the files that it left. */
+/** Runs a lesson in a new folder; returns its output and its files. */
 async function run(file: string, args: string[]): Promise<{ printed: string; left: string[] }> {
   const lines: string[] = [];
   const log = vi.spyOn(console, "log").mockImplementation((...values) => {

@@ -63,8 +63,8 @@ describe("arguments of another kind", () => {
   const isClass = (f: unknown) => typeof f === "function" && /^class\b/.test(Function.prototype.toString.call(f));
 
   /**
-   * What `run` throws for each value, but for the library's errors, as text. A class is
-   * called by nobody who means it.
+   * What `run` throws for each value, but for the library's errors, as text. Calling a class is always an
+   * error of JavaScript itself.
    */
   async function foreignErrors(run: (value: unknown) => unknown): Promise<string[]> {
     const found: string[] = [];
@@ -811,7 +811,7 @@ describe("a state of something else", () => {
     return new train.Trainer<Tensor[]>({ model, optimizer, loader, epochs: 1, loss: ([x]) => model.forward(x).sum() });
   }
 
-  /** Each part, with the words that tell its state. */
+  /** Each part, with the words that describe its state. */
   const parts: [name: string, make: () => unknown, words: string][] = [
     ["Net", () => new Net(), "a module's state"],
     ["SGD", sgd, "the state of SGD"],

@@ -1,7 +1,7 @@
 // Rung 2: four elements at a time, with an exponential of four lanes; each is computed once and kept in y.
 //
 // Where the axis is the last one (inner = 1) four neighbours of a row make a vector, and its lanes are added
-// up at the end; else four neighbouring rows do, each in a lane of its own.
+// up at the end; otherwise four neighbouring rows do, one per lane.
 
 import { exp4, log4 } from "../../lib/math";
 import { lanesBelow, load4, storeUpTo, sumFloats } from "../../lib/simd";

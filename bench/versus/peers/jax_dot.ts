@@ -27,7 +27,7 @@ export function convPatches(x: JaxArray, weight: JaxArray): JaxArray {
   return np.transpose(product.reshape([filters, batch, height, width]), [1, 0, 2, 3]);
 }
 
-/** Kernel 2, stride 2: each input pixel makes a 2x2 block of its own. weight [in, out, 2, 2]. */
+/** Kernel 2, stride 2: each input pixel makes a separate 2x2 block. weight [in, out, 2, 2]. */
 export function convTransposeBlocks(x: JaxArray, weight: JaxArray): JaxArray {
   const [batch, channels, height, width] = x.shape;
   const filters = weight.shape[1];

@@ -70,8 +70,8 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): 
  * @param x [N,C], [N,C,L], [N,C,H,W] …
  * @param options `weight` and `bias` [C]; `training` (default false); `momentum`
  *   (default 0.1); `eps` (default 1e-5).
- * @throws ShapeError when the shapes do not fit, or for one value a channel in training; OptionError without
- *   running statistics outside training.
+ * @throws ShapeError when the shapes do not fit, or for one value per channel in training; OptionError
+ *   without running statistics outside training.
  * @example
  * ```ts
  * import { nn, tensor, zeros } from "wasmgrad";

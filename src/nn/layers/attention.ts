@@ -82,7 +82,7 @@ export class MultiheadAttention extends Module {
     this.resetParameters();
   }
 
-  /** Draws the parameters anew: projections uniform, biases 0. */
+  /** Draws new parameters: projections uniform, biases 0. */
   resetParameters(): void {
     xavierUniform(this.inProjWeight);
     this.outProj.resetParameters();

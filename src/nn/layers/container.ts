@@ -50,8 +50,8 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 }
 
 /**
- * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`, but
- * that modules which a subclass keeps in fields of its own do not run with them.
+ * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`,
+ * except that modules in fields of a subclass do not run with them.
  *
  * Where a faster pass computes several of them at once (a convolution, its ReLU and its
  * max pooling), it is taken.

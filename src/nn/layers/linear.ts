@@ -38,7 +38,7 @@ export class Linear extends Module {
     this.resetParameters();
   }
 
-  /** Draws the parameters anew. */
+  /** Draws new parameters. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }

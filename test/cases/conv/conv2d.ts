@@ -87,7 +87,7 @@ const depthwise: ConvCase[] = [
     bias: true,
   },
   { x: [2, 5, 4, 4], filters: 5, kernel: [1, 1], groups: 5, bias: true },
-  { x: [1, 2, 6, 9], filters: 2, kernel: [1, 1], stride: [2, 4], groups: 2 }, // inputs that nobody reads
+  { x: [1, 2, 6, 9], filters: 2, kernel: [1, 1], stride: [2, 4], groups: 2 }, // inputs that no output reads
   { x: [1, 1, 8, 8], filters: 4, kernel: [3, 3], bias: true },
   { x: [1, 2, 3, 2], filters: 2, kernel: [2, 1], stride: [2, 2], padding: [3, 4], groups: 2, bias: true },
   { x: [70, 1, 4, 4], filters: 2, kernel: [3, 3], padding: [1, 1] }, // more units than chunks
@@ -128,7 +128,7 @@ const cases: ConvCase[] = [
   { x: [3, 8, 6, 6], filters: 16, kernel: [1, 1] },
   { x: [2, 6, 7, 7], filters: 4, kernel: [5, 5], padding: [2, 2], groups: 2, bias: true },
   { x: [2, 4, 9, 7], filters: 4, kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 4, bias: true },
-  // depthwise, two filters a channel
+  // depthwise, two filters per channel
   { x: [2, 3, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1], groups: 3 },
   // stride over kernel
   { x: [1, 2, 10, 6], filters: 3, kernel: [2, 3], stride: [3, 4], padding: [0, 1], bias: true },

@@ -45,7 +45,7 @@ function augmentCase(
   };
 }
 
-/** Bilinear, the edge going on outside. */
+/** Bilinear, the edge repeated outside. */
 function sample(x: Ref, b: number, c: number, row: number, column: number): number {
   const [, , h, w] = x.shape;
   const [r, q] = [clamp(row, h - 1), clamp(column, w - 1)];

@@ -7,7 +7,7 @@ type Reduction = "mean" | "sum" | "none";
 const shapes = [[], [1], [3], [4], [2, 3, 5], [33], [0, 3]];
 const reductions: Reduction[] = ["mean", "sum", "none"];
 
-/** Reduces one term an element; `batch` divides a sum by the first dimension. */
+/** Reduces one term per element; `batch` divides a sum by the first dimension. */
 function reduceTerms(terms: Float64Array, shape: number[], reduction: Reduction | "batchmean"): Ref {
   if (reduction === "none") return { shape, data: terms };
   const sum = terms.reduce((a, b) => a + b, 0);

@@ -27,10 +27,10 @@ export function hasBrowser(name: BrowserName): boolean {
 }
 
 /** A file of the page; undefined where there is none. */
-type Serve = (path: string) => { type: string; body: string | Uint8Array } | undefined;
+type FileOf = (path: string) => { type: string; body: string | Uint8Array } | undefined;
 
 /** A page, and the built package with the programs beside it, which the page may import. */
-export function withPackage(page: string): Serve {
+export function withPackage(page: string): FileOf {
   return (path) => {
     if (path === "/") return { type: "text/html", body: page };
     if (!/^\/(dist|scripts)\/[\w/.-]+js$/.test(path) || path.includes("..")) return undefined;
@@ -58,13 +58,12 @@ function startBrowser(name: BrowserName, profile: string, url: string): ChildPro
 }
 
 /**
- * Opens a page whose files `serve` gives, with these headers, and resolves to what it
- * posts to /answer (as JSON).
+ * Opens a page with the files of `fileOf` and these headers; resolves to what it posts to /answer (as JSON).
  */
 export async function askPage(
   name: BrowserName,
   headers: Record<string, string>,
-  serve: Serve,
+  fileOf: FileOf,
   limitMs = 60_000,
 ): Promise<unknown> {
   const profile = mkdtempSync(join(tmpdir(), "wasmgrad-browser-"));
@@ -84,7 +83,7 @@ export async function askPage(
           });
           return;
         }
-        const file = serve(request.url ?? "/");
+        const file = fileOf(request.url ?? "/");
         if (file) response.writeHead(200, { "Content-Type": file.type, ...headers }).end(file.body);
         else response.writeHead(404, headers).end();
       });
@@ -103,7 +102,7 @@ export async function askPage(
   }
 }
 
-/** Ends a browser with all its processes, which are a group of their own. */
+/** Ends a browser with all its processes, which form a process group. */
 async function end(browser: ChildProcess | undefined): Promise<void> {
   if (browser?.pid === undefined || browser.exitCode !== null) return;
   const exit = new Promise((resolve) => browser.once("exit", resolve));

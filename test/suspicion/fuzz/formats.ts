@@ -154,7 +154,7 @@ const pick = (state: State, ...keys: string[]) => Object.fromEntries(keys.map((k
 const pickScheduler = (state: State) => pick(state, "lastEpoch", "baseLrs");
 const pickLoader = (state: State) => pick(state, "seed", "epoch", "position");
 
-/** The trainer's state but for its times, which go on. */
+/** The trainer's state except its times, which advance. */
 const trainerState = () => plain(trainer.stateDict());
 
 const FORMATS: Record<string, Format> = {

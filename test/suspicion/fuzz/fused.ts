@@ -35,7 +35,7 @@ function drawGeometry(random: Random): Geometry {
 
 /**
  * The upper gradients: none where the largest two of a window, or the largest and 0, are
- * too near to be told apart.
+ * too close to distinguish.
  */
 function seedsFor(
   random: Random,

@@ -69,7 +69,7 @@ function joinSafetensors(header: Buffer, data: Uint8Array): Uint8Array {
   return new Uint8Array(Buffer.concat([prefix, header, data]));
 }
 
-/** Changes a safetensors file where it says what it holds: the reader goes on to that. */
+/** Changes the header of a safetensors file, so that the reader reaches what it describes. */
 export function mutateSafetensors(random: Random, bytes: Uint8Array): Uint8Array {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   let header = Buffer.from(bytes.subarray(8, 8 + length));
@@ -212,7 +212,7 @@ export function replaceJson(random: Random, bytes: Buffer): Buffer {
   return Buffer.from(text.slice(0, index) + put + text.slice(index + old.length), "latin1");
 }
 
-/** Changes chunks of a PNG file, whose sums are put right, so that the reader goes on to what they say. */
+/** Changes chunks of a PNG file and corrects their checksums, so that the reader reaches their contents. */
 export function mutatePng(random: Random, file: Uint8Array): Uint8Array {
   const chunks = readChunks(file).map(({ type, data }) => ({ type, data: Buffer.from(data) as Buffer }));
   for (let n = random.integer(1, 2); n > 0; n--) {

@@ -116,8 +116,8 @@ function makeOptimizer(name: Name, groups: readonly Learner[][]): optim.SGD {
 const taken = (name: Name, options: Options) => Object.fromEntries(TAKES[name].map((key) => [key, options[key]]));
 
 /**
- * Many steps of groups with options of their own: parameters that have no gradient now and then, options that
- * change, a group that comes later, and another optimizer that goes on from the state dict.
+ * Many steps of groups with their own options: parameters that sometimes have no gradient, options that
+ * change, a group that is added later, and another optimizer that continues from the state dict.
  */
 function runOptimizer(random: Random): string {
   const name = random.pick(NAMES);
@@ -365,7 +365,7 @@ function runSchedule(random: Random): string {
       }
     });
     if (t !== resumedAt) continue;
-    // another process goes on from the state, which went through JSON
+    // another process continues from the state, which went through JSON
     const state = JSON.parse(JSON.stringify(scheduler.stateDict()));
     const next = newOptimizer();
     const resumed = make(next);

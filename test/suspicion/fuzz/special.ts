@@ -94,7 +94,7 @@ function pow(a: number, b: number): number {
   return a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b;
 }
 
-/** a^(b-1), where b - 1 may not be a float64: whether it is whole, and odd, is seen from b. */
+/** a^(b-1), where b - 1 need not be a float64: b decides whether it is whole, and odd. */
 function powBelow(a: number, b: number): number {
   const size = pow(Math.abs(a), b - 1);
   const isNegative = a < 0 || Object.is(a, -0);

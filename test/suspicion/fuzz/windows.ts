@@ -6,7 +6,7 @@ import type { Node } from "./tape.ts";
 
 const F = nn.functional;
 
-/** conv2d, and convTranspose2d as the same connections the other way round. */
+/** conv2d, and convTranspose2d as the same connections in reverse. */
 const convolution: CaseMaker = (random, tape) => {
   const transposed = random.chance(0.4);
   const groups = random.pick([1, 1, 1, 2, 3]);

@@ -1,6 +1,6 @@
 /**
  * Random numbers: known answers, distributions on fixed seeds (so that these tests
- * cannot fail by chance), state.
+ * never fail at random), state.
  */
 import { beforeEach, describe, expect, test } from "vitest";
 import {

@@ -48,8 +48,7 @@ function answerOf(run: { stdout: string; stderr: string }): Answer {
   return { said: JSON.parse(last), stderr: run.stderr.trim() };
 }
 
-/**
- * Runs expressions in a process of their own, after `before` and the library's import; each is
+/** Runs expressions in a separate process, after `before` and the library's import; each is
  * called, errors are caught.
  */
 function ask(before: string, expressions: string[], options: { node?: string[]; limit?: number } = {}): Answer {

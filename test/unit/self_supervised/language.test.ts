@@ -169,7 +169,7 @@ describe("MaskedLanguageModel", () => {
     manualSeed(3);
     const model = make();
     const optimizer = new optim.AdamW(model.parameters(), { lr: 0.01 });
-    // the middle is the larger of its neighbours: to be told from both
+    // the middle is the larger of its neighbours: both are needed to predict it
     const rows = [0, 1, 2, 3].flatMap((a) => [0, 1, 2, 3].map((b) => [3 + a, 7 + Math.max(a, b), 3 + b]));
     const seen = int(rows.map(([a, , b]) => [a, MASK, b]));
     const answers = tensor(Int32Array.from(rows, (row) => row[1]));

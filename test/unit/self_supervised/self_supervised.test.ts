@@ -293,7 +293,7 @@ describe("probes", () => {
     const result = linearProbe(train, test, { epochs: 20, batchSize: 32 });
     expect(result.testAccuracy).toBeGreaterThan(0.88);
     expect(noGrad(() => linearProbe(train, test, { epochs: 20, batchSize: 32 }))).toEqual(result);
-    // labels that have nothing to do with the features cannot be told from them
+    // labels that are independent of the features cannot be predicted from them
     const foreign = { x: train.x, labels: Int32Array.from(train.labels, (_, i) => Math.floor(i / 100)) };
     expect(linearProbe(foreign, test, { epochs: 5 }).testAccuracy).toBeLessThan(0.6);
   });

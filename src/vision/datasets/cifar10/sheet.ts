@@ -23,14 +23,14 @@ const PASSES = [
 ] as const;
 
 /**
- * The pixels of a sheet: a PNG of 1024 pixels a row, each row one image, row by row, 8-bit RGB.
+ * The pixels of a sheet: a PNG of 1024 pixels per row, 8-bit RGB; each row is one image, row by row.
  *
  * @param count how many images it must have; any number where left out.
  */
 export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint8Array {
   const refuse = (width: number, height: number, channels: number | string, depth: number): never => {
     throw new DataError(
-      `${name}: expected a PNG of ${WIDTH} x ${count ?? "any number of"} pixels, one image a row, 8-bit RGB, ` +
+      `${name}: expected a PNG of ${WIDTH} x ${count ?? "any number of"} pixels, one image per row, 8-bit RGB, ` +
         `got ${width} x ${height} with ${channels} channels of ${depth} bits`,
     );
   };
