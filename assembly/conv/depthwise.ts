@@ -1,15 +1,17 @@
-// Depthwise convolution: each group has one input channel, so there is no product of matrices to make of it. A plane of the
-// image and its few taps stay in the L1 cache, and what is computed is a correlation of rows:
+// Depthwise convolution: each group has one input channel, so there is no product of matrices to make of it.
+// A plane of the image and its few taps stay in the L1 cache, and what is computed is a correlation of rows:
 //
 //   out[oy][ox] = bias + sum over taps t of weight[t] * frame[oy*strideH + ...][ox + ...]
 //
-// All strides and dilations become shifts of rows by copying a plane into a *frame* first: zeros around it, and the columns of
-// a row sorted by their remainder modulo the stride (for stride 2 the even ones, then the odd ones):
+// All strides and dilations become shifts of rows by copying a plane into a *frame* first: zeros
+// around it, and the columns of a row sorted by their remainder modulo the stride (for stride 2 the
+// even ones, then the odd ones):
 //
 //   padded row  0 a b c d e f 0          frame row  | 0 b d f | a c e 0 |     (stride 2: two phases of frameWidth)
 //
-// so that neighbours in `out` read neighbours in the frame, whatever the stride. A tap is then a pair of byte offsets, into the
-// frame and into the kernel's weights (a table from src/ops/conv/depthwise.ts). Without padding and stride there is nothing to
+// so that neighbours in `out` read neighbours in the frame, whatever the stride. A tap is then a pair of byte
+// offsets, into the frame and into the kernel's weights (a table from src/ops/conv/depthwise.ts). Without
+// padding and stride there is nothing to
 // copy: the plane is its own frame.
 
 import { mulAdd } from "../matmul/micro_kernel";
@@ -20,9 +22,10 @@ import { copySteps, DepthwiseSizes, fillFrame, fillGradFrame, phaseCount, phaseS
 const ROWS = 4;
 
 /**
- * out[r][c] = start + sum over the `count` > 0 taps of weights[tap] * base[r][c], r < rows (1 to 4), c < columns.
- * taps: pairs of byte offsets, into rows at `base` and into `weights`. rowStep, outStep: bytes from a row to the next.
- * Reads up to 12 bytes past a row.
+ * out[r][c] = start + sum over the `count` > 0 taps of weights[tap] * base[r][c],
+ * r < rows (1 to 4), c < columns.
+ * taps: pairs of byte offsets, into rows at `base` and into `weights`. rowStep, outStep: bytes from a row to
+ * the next. Reads up to 12 bytes past a row.
  */
 function filterRows(
   taps: usize, count: i32, base: usize, rowStep: usize, weights: usize, start: f32,
@@ -95,7 +98,8 @@ function storePair(out: usize, c: i32, columns: i32, v0123: v128, v4567: v128): 
 }
 
 /**
- * out[n][g*filters + f] = bias + weight[g*filters + f] over x[n][g]. x: [N][groups][H][W]; weight: [groups*filters][taps];
+ * out[n][g*filters + f] = bias + weight[g*filters + f] over x[n][g]. x: [N][groups][H][W];
+ * weight: [groups*filters][taps];
  * bias: [groups*filters] or 0. `taps`: of the whole kernel. work: frameBytes for each chunk of `grain` units.
  * Unit: one output plane.
  */
@@ -149,12 +153,13 @@ function interleaveRows(lead: usize, follow: usize, fromStep: usize, to: usize, 
 }
 
 /**
- * dx[n][g] = the sum of what each output that reads an input owes it. The inputs of one phase (rows and columns modulo the
- * strides) are read through the same taps, so each phase is a correlation of its own over the frames of the group's output
- * gradients. `lists`: for each phase (row phase, then column phase) the number of its taps and its first one in `taps`; none: zeros.
+ * dx[n][g] = the sum of what each output that reads an input owes it. The inputs of one phase (rows and
+ * columns modulo the strides) are read through the same taps, so each phase is a separate correlation over
+ * the frames of the group's output gradients. `lists`: for each phase (row phase, then column phase) the
+ * number of its taps and its first one in `taps`; none: zeros.
  *
- * dy: [N][groups*filters][OH][OW]. work, for each chunk of `grain` units: `filters` frames of gradBytes, then for strideWidth > 1
- * ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.
+ * dy: [N][groups*filters][OH][OW]. work, for each chunk of `grain` units: `filters` frames of gradBytes, then
+ * for strideWidth > 1 ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.
  */
 export function depthwiseGradInput(
   begin: i32, end: i32, dy: usize, sizes: usize, weight: usize, lists: usize, taps: usize, dx: usize,
@@ -211,7 +216,10 @@ export function depthwiseGradInput(
   }
 }
 
-/** Sums of dy * window over a plane, for three taps: added to three float64 values at `sums`, of which `count` exist. */
+/**
+ * Sums of dy * window over a plane, for three taps: added to three float64 values at
+ * `sums`, of which `count` exist.
+ */
 function dotTaps(
   dy: usize, s: DepthwiseSizes, frame: usize, step: usize, tap: usize, count: i32, sums: usize,
 ): void {
@@ -234,7 +242,7 @@ function dotTaps(
       acc2 = mulAdd(acc2, grad, v128.load(from + offset2));
     }
     if (ox < s.outWidth) {
-      // both are masked: what lies behind the row may be NaN
+      // both are masked: memory past the row may hold NaN
       const grad = v128.and(load4(dy, ox), rest);
       const from = frame + (<usize>ox << 2);
       acc0 = mulAdd(acc0, grad, v128.and(v128.load(from + offset0), rest));
@@ -255,9 +263,9 @@ function addLanes(sum: usize, v: v128): void {
 }
 
 /**
- * dWeight[f][tap] = sum over images and output pixels of dy[n][f] * x's window. Each plane's sums are float32 in four lanes, planes
- * are added in float64 in the order of the images. x, dy and `taps` as above; work, for each chunk of `grain` units: frameBytes,
- * then `taps` float64. Unit: one filter (of groups*filters).
+ * dWeight[f][tap] = sum over images and output pixels of dy[n][f] * x's window. Each plane's sums are float32
+ * in four lanes, planes are added in float64 in the order of the images. x, dy and `taps` as above; work, for
+ * each chunk of `grain` units: frameBytes, then `taps` float64. Unit: one filter (of groups*filters).
  */
 export function depthwiseGradWeight(
   begin: i32, end: i32, x: usize, dy: usize, images: i32, sizes: usize, taps: usize, dWeight: usize, work: usize, grain: i32,

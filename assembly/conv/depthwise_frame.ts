@@ -1,5 +1,5 @@
-// The frames of depthwise convolution (depthwise.ts): a plane between zeros, the columns of its rows sorted by their remainder
-// modulo the stride (drawn there).
+// The frames of depthwise convolution (depthwise.ts): a plane between zeros, the columns of its rows sorted
+// by their remainder modulo the stride (drawn there).
 //   padded row  0 a b c d e f 0          frame row  | 0 b d f | a c e 0 |     (stride 2: two phases of frameWidth)
 
 import { load4, storeUpTo } from "../lib/simd";
@@ -20,7 +20,10 @@ export class DepthwiseSizes {
   paddingWidth!: i32;
   outHeight!: i32;
   outWidth!: i32;
-  /** Frame of an input plane: rows, columns of one phase, and its bytes; 0 bytes where the plane itself serves. */
+  /**
+   * Frame of an input plane: rows, columns of one phase, and its bytes; 0 bytes where
+   * the plane itself is used.
+   */
   frameHeight!: i32;
   frameWidth!: i32;
   frameBytes!: i32;
@@ -58,7 +61,10 @@ export function copySteps(from: usize, step: i32, to: usize, toStep: i32, n: i32
   }
 }
 
-/** Elements of a row of `width` whose padded position is `phase` modulo `stride`: the first of them, and how many. */
+/**
+ * Elements of a row of `width` whose padded position is `phase` modulo `stride`: the
+ * first of them, and how many.
+ */
 // @ts-ignore: decorator
 @inline
 export function phaseStart(phase: i32, padding: i32, stride: i32): i32 {

@@ -1,5 +1,6 @@
-// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product (implicit_gemm.ts): those of few
-// channels above all, whose large output would cost more to write and read again than to compute.
+// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product
+// (implicit_gemm.ts): those of few channels above all, whose large output would cost more to write and
+// read again than to compute.
 
 import { microKernel4x8, Start } from "../matmul/micro_kernel";
 import { storePartial, storeUpTo } from "../lib/simd";
@@ -7,11 +8,13 @@ import { Geometry } from "./geometry";
 import { poolCodes, poolCorners } from "./relu_pool";
 
 /**
- * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[co] in each of them.
+ * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus
+ * bias[co] in each of them.
  *
- * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels, [images][PH][ceil(PW/2)][K][8]
- * (packPixelPanels): 4 pixels of an even row and the 4 below. argmaxCodes: a byte for each element of out (relu_pool.ts), or 0.
- * bias may be 0. Unit: one row of pooled pixels of an image, all channels.
+ * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels,
+ * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below.
+ * argmaxCodes: a byte for each element of out (relu_pool.ts), or 0. bias may be 0. Unit: one row of
+ * pooled pixels of an image, all channels.
  * tiles: scratch of 2 x ceil(Co/4) x 128 bytes for each call's `begin / grain`.
  */
 export function convolvePooled(
@@ -70,27 +73,35 @@ export function convolvePooled(
 const BLOCK_TAPS = 28;
 /** Bytes of their sums. */
 const SUM_BYTES: usize = BLOCK_TAPS * 4;
-/** Windows whose taps are gathered at a time, for all output channels: the table of them, 16 KiB, stays in the L1 cache. */
+/**
+ * Windows whose taps are gathered at a time, for all output channels: the table of them,
+ * 16 KiB, stays in the L1 cache.
+ */
 const WINDOWS = 32;
-/** Bytes of a block of taps in the table: two cache lines. Four of them, one for each corner, are a window. */
+/**
+ * Bytes of a block of taps in the table: two cache lines. Four of them, one for each corner, are a window.
+ */
 const CORNER_BYTES: usize = 128;
 const WINDOW_BYTES: usize = 4 * CORNER_BYTES;
 const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
 
 /**
- * dWeight before ReLU and pooling, of each image by itself. Only one output in four has a gradient, at most, and the codes say which:
- * so the sum runs over windows rather than over outputs, a quarter of the multiplications, and the large gradient is never written.
+ * dWeight before ReLU and pooling, of each image separately. Only one output in four has a gradient, at most,
+ * and the codes say which: so the sum runs over windows rather than over outputs, a quarter of the
+ * multiplications, and the large gradient is never written.
  *
- *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code points, t = (ci, kh, kw)
+ *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code
+ *   points, t = (ci, kh, kw)
  *
- * What a window may be multiplied by, all of its taps in one piece for each of the four corners, is gathered first, and all output
- * channels read it:
+ * What a window may be multiplied by, all of its taps in one piece for each of the four corners, is gathered
+ * first, and all output channels read it:
  *
  *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
  *
- * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks of whole rows of the kernel, as many
- * as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1 along the row. Unit: `group` channels of an image (the last ones
- * fewer), groups fastest. tables: scratch of TABLE_BYTES for each call's `begin / grain`.
+ * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks
+ * of whole rows of the kernel, as many as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1
+ * along the row. Unit: `group` channels of an image (the last ones fewer), groups fastest. tables: scratch of
+ * TABLE_BYTES for each call's `begin / grain`.
  */
 export function gradWeightPooled(
   begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, argmaxCodes: usize, channels: i32, group: i32,
@@ -121,7 +132,8 @@ export function gradWeightPooled(
         gatherTaps(g, padded + <usize>image * imageBytes, row, blockRows, window, count, pooledWidth, table);
         for (let co = first; co < last; co++) {
           const at = <usize>((image * channels + co) * windows + window);
-          // the next channel's gradients, a plane further on, are asked for while this one computes: it saves a quarter of the time
+          // the next channel's gradients, a plane further on, are asked for while this one computes: it
+          // saves a quarter of the time
           const next = co + 1 < last ? at + <usize>windows : at;
           ahead |= i32.load(dy + (next << 2)) | i32.load(dy + (next << 2), 64) | i32.load(argmaxCodes + next);
           addWindows(table, count, dy + (at << 2), argmaxCodes + at, blockSums + <usize>co * SUM_BYTES);
@@ -129,10 +141,13 @@ export function gradWeightPooled(
       }
     }
   }
-  i32.store(table, ahead); // to nobody: a load whose value is not used would be left out
+  i32.store(table, ahead); // a dummy store: it keeps the compiler from dropping the prefetch loads
 }
 
-/** dWeight[co][t] = sum over images of sums[image][co][t], in order; `taps`: Ci KH KW. Unit: one output channel. */
+/**
+ * dWeight[co][t] = sum over images of sums[image][co][t], in order; `taps`: Ci KH KW.
+ * Unit: one output channel.
+ */
 export function sumPooledGradWeights(
   begin: i32, end: i32, sums: usize, images: i32, channels: i32, taps: i32, kernelWidth: i32, dWeight: usize,
 ): void {
@@ -154,7 +169,10 @@ export function sumPooledGradWeights(
   }
 }
 
-/** table[window][corner][t] of `count` windows from number `first` on, and of `rows` rows of taps, from `firstRow` on. */
+/**
+ * table[window][corner][t] of `count` windows from number `first` on, and of `rows` rows of
+ * taps, from `firstRow` on.
+ */
 function gatherTaps(
   g: Geometry, image: usize, firstRow: i32, rows: i32, first: i32, count: i32, pooledWidth: i32, table: usize,
 ): void {
@@ -173,7 +191,8 @@ function gatherTaps(
     for (let window = 0; window < count; window++, to += WINDOW_BYTES) {
       const upper = line + 2 * <usize>x * right;
       const lower = upper + down;
-      // vectors of four taps: what they hold beyond the row is overwritten by the next one, or is no tap of the block
+      // vectors of four taps: what they hold beyond the row is overwritten by the next one,
+      // or is no tap of the block
       for (let kw: usize = 0; kw < <usize>g.kernelWidth << 2; kw += 16) {
         v128.store(to + kw, v128.load(upper + kw));
         v128.store(to + kw, v128.load(upper + right + kw), CORNER_BYTES);
@@ -199,8 +218,8 @@ function addWindows(table: usize, windows: i32, dy: usize, argmaxCodes: usize, s
   let accopqr = v128.load(sums, 96);
   const end = argmaxCodes + <usize>windows;
   do {
-    // arithmetic rather than choices: a select is a branch to V8, and nobody can predict these. A window that is nobody's (code
-    // 4) adds 0 times its first corner
+    // arithmetic rather than choices: V8 compiles a select to a branch, and these are unpredictable. A window
+    // without gradient (code 4) adds 0 times its first corner
     const code = <i32>load<u8>(argmaxCodes);
     const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));
     const taps = table + <usize>(code & 3) * CORNER_BYTES;

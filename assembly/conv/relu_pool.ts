@@ -1,16 +1,19 @@
-// ReLU and max pooling 2x2 (stride 2) as the end of a convolution: of four neighbouring outputs only the largest is written, and
-// beside it one byte, the code, that says where it was. Backward needs no more: not the output before pooling, four times as
-// large, nor its position as an integer, nor the ReLU's mask.
+// ReLU and max pooling 2x2 (stride 2) as the end of a convolution: of four neighbouring outputs only the
+// largest is written, and beside it one byte, the code, that says where it was. Backward needs no more: not
+// the output before pooling, four times as large, nor its position as an integer, nor the ReLU's mask.
 //
 //   corners of a window:  0 1     code 0 to 3: the corner that was largest (the first, where several are equal)
-//                         2 3     code 4: nobody, ReLU cut it off, no gradient passes
+//                         2 3     code 4: none, ReLU cut it off, no gradient passes
 
 import { lanesBelow, promoteHigh, storePartial, sumLanes } from "../lib/simd";
 
 /** The code of a window whose largest element is not above 0. */
 export const NO_GRADIENT = 4;
 
-/** max(0, a largest of four): a NaN in any corner stays. (f32x4.max does that as well, in seven instructions each time.) */
+/**
+ * max(0, a largest of four): a NaN in any corner stays. (f32x4.max does that as well, in seven
+ * instructions each time.)
+ */
 // @ts-ignore: decorator
 @inline
 export function poolCorners(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
@@ -22,11 +25,15 @@ export function poolCorners(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
   return v128.or(best, v128.or(isNaN01, isNaN23)); // all bits set are a NaN
 }
 
-/** The codes of four windows (int32), of which `best` are the results. Of several NaN the last has the gradient, as in maxPool2d. */
+/**
+ * The codes of four windows (int32), of which `best` are the results. Of several NaN the last has the
+ * gradient, as in maxPool2d.
+ */
 // @ts-ignore: decorator
 @inline
 export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v128 {
-  // counted down from corner 3: each comparison that holds goes one corner back. -1 is true, so sums of masks count
+  // counted down from corner 3: each comparison that holds goes one corner back. -1 is
+  // true, so sums of masks count
   const is0 = f32x4.eq(c0, best);
   const is01 = v128.or(is0, f32x4.eq(c1, best));
   const is012 = v128.or(is01, f32x4.eq(c2, best));
@@ -58,10 +65,12 @@ export function loadFourCodes(from: usize): v128 {
 }
 
 /**
- * The gradient before ReLU and pooling: out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] in the
- * corner that its code names, and zero elsewhere, also in the padding around.
+ * The gradient before ReLU and pooling:
+ * out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] in the corner that its
+ * code names, and zero elsewhere, also in the padding around.
  *
- * dy: [planes][PH][PW]; argmaxCodes: a byte for each of its elements; out: [planes][outHeight][outWidth]. Unit: one plane.
+ * dy: [planes][PH][PW]; argmaxCodes: a byte for each of its elements;
+ * out: [planes][outHeight][outWidth]. Unit: one plane.
  */
 export function unpool(
   begin: i32, end: i32, dy: usize, argmaxCodes: usize, pooledHeight: i32, pooledWidth: i32,
@@ -112,8 +121,9 @@ function storeSpread(to: usize, even: v128, odd: v128, windows: i32): void {
 }
 
 /**
- * The gradient of a bias before ReLU and pooling: sums[c] = sum of dy[image][c][p] over all images and the elements p that are
- * somebody's. dy: [images][channels][pixels]. Added up in float64, in order. Unit: one channel.
+ * The gradient of a bias before ReLU and pooling: sums[c] = sum of dy[image][c][p] over all images
+ * and the elements p with a gradient. dy: [images][channels][pixels]. Added up in float64, in
+ * order. Unit: one channel.
  */
 export function pooledChannelSums(
   begin: i32, end: i32, dy: usize, argmaxCodes: usize, images: i32, channels: i32, pixels: i32, sums: usize,

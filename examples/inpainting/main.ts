@@ -43,7 +43,7 @@ async function main(options: Options): Promise<void> {
           console.log(
             `${train.length} training images, ${test.length} test images, preset ${settings.preset}, ${getNumThreads()} threads; results go to ${run.folder}`,
           );
-          if (place.step > 0) console.log(`going on after step ${place.step} (epoch ${place.epoch + 1})`);
+          if (place.step > 0) console.log(`continuing after step ${place.step} (epoch ${place.epoch + 1})`);
         },
         onEntry: writeSpeed,
         onEpoch: () => scope(() => saveSafetensors(run.file("weights.safetensors"), model.stateDict())),
@@ -59,7 +59,7 @@ async function main(options: Options): Promise<void> {
     });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    console.log(`stopped after step ${trainer.place.step}; go on with: npm start -- --resume ${run.folder}`);
+    console.log(`stopped after step ${trainer.place.step}; continue with: npm start -- --resume ${run.folder}`);
     process.exitCode = error.exitCode;
     return;
   }

@@ -88,7 +88,7 @@ export function readOptions(argv: readonly string[]): Options {
     .option("--out <dir>", "folder for the results (default: a new one in runs/)")
     .option(
       "--resume [dir]",
-      "go on with the run in this folder, exactly where it stopped (default: the newest in runs/)",
+      "continue the run in this folder, exactly where it stopped (default: the newest in runs/)",
     )
     .exitOverride()
     // print errors and their suggestions in one line
@@ -100,7 +100,7 @@ export function readOptions(argv: readonly string[]): Options {
     if (folder === "") command.error(`error: option '--${name}' argument is empty`);
   }
   if (out !== undefined && resume !== undefined)
-    command.error("error: --resume goes on in its own folder: leave out --out");
+    command.error("error: --resume continues in its own folder: leave out --out");
   const names = ["data", "preset", "epochs", "batchSize", "lr", "mask", "seed"] as const;
   values.epochs ??= values.data === "sample" ? DEFAULT_EPOCHS.sample : DEFAULT_EPOCHS.whole;
   return {

@@ -20,7 +20,7 @@ export function openRun(options: Options): { run: Run; settings: Settings } {
   const data = ["sample", "cifar10"].includes(settings.data) ? settings.data : "folder";
   const folder = options.out ?? freeName(join(RUNS, `inpainting-${settings.preset}-${data}-${timestamp()}`));
   if (existsSync(checkpointIn(folder)) || existsSync(join(folder, "weights.safetensors"))) {
-    throw new OptionError(`--out: ${folder} holds a run already; go on with it by --resume, or take another folder`);
+    throw new OptionError(`--out: ${folder} holds a run already; continue it with --resume, or take another folder`);
   }
   return { run: makeRun(folder, settings), settings };
 }
@@ -41,7 +41,7 @@ function reopenRun({ resume, settings, given }: Options): { run: Run; settings: 
   for (const name of given) {
     if (name !== "epochs" && settings[name] !== before[name]) {
       throw new OptionError(
-        `--resume: the run in ${folder} has ${name} ${before[name]}; it cannot go on with ${settings[name]}`,
+        `--resume: the run in ${folder} has ${name} ${before[name]}; it cannot continue with ${settings[name]}`,
       );
     }
   }

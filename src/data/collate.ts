@@ -43,7 +43,7 @@ export function defaultCollate(samples: readonly Sample[], name = (i: number) =>
   return Array.from({ length: count }, (_, part) => {
     const values = samples.map((sample) => sample[part]);
     if (values.every((value) => value instanceof Tensor)) return stackTensors(values);
-    // a plain number may be an integer by chance, so it never decides between int32 and float32
+    // a plain number may happen to be an integer, so it never decides between int32 and float32
     const integers = values.every(Number.isInteger);
     if (integers) {
       for (const [i, value] of values.entries()) checkElement("collate", `part ${part} of sample ${i}`, value, "int32");

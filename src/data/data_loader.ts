@@ -11,7 +11,7 @@ import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
 export interface DataLoaderOptions<S, B> {
   /** Samples in a batch. Default 1. */
   batchSize?: number;
-  /** True shuffles the samples anew in each epoch. Default false: the data set's order. */
+  /** True shuffles the samples in each epoch. Default false: the data set's order. */
   shuffle?: boolean;
   /** Whether a last, smaller batch is left out. Default false. */
   dropLast?: boolean;

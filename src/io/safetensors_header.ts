@@ -116,7 +116,7 @@ function checkEntry(name: string, info: unknown): Entry {
   return { name, dtype: dtype as string, shape, begin, end };
 }
 
-/** Every byte belongs to exactly one tensor: no overlap, no hole, nothing behind the last. */
+/** Every byte belongs to exactly one tensor: no overlap, no hole, nothing after the last. */
 function checkLayout(entries: Entry[], dataBytes: number): void {
   let at = 0;
   for (const { name, begin, end } of entries.sort((a, b) => a.begin - b.begin || a.end - b.end)) {

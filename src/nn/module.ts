@@ -224,7 +224,7 @@ export abstract class Module {
     return this.#fields().filter((field): field is [string, Module] => isModule(field[1]));
   }
 
-  /** This module's buffers that are fields of its own. */
+  /** The buffers that are fields of this module, without those of its children. */
   ownBuffers(options: { persistentOnly?: boolean } = {}): [name: string, buffer: Tensor][] {
     const fields = this as unknown as Record<string, Tensor | null>;
     return [...this.#buffers].flatMap(([name, { persistent }]): [string, Tensor][] => {
@@ -256,8 +256,8 @@ export abstract class Module {
   }
 }
 
-// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a
-// plain tensor is told first
+// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a plain
+// tensor is recognised first
 function isParameter(value: unknown): value is Parameter {
   const isTensor = value instanceof Tensor && Object.getPrototypeOf(value) !== Tensor.prototype;
   return isTensor && value instanceof Parameter;

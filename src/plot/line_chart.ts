@@ -25,7 +25,10 @@ export interface LossCurveOptions {
 
 const GRID: Color = [225, 228, 232];
 const AXIS: Color = [120, 126, 134];
-/** Told apart with any color vision. see: Okabe, Ito, "Color Universal Design" (2008) */
+/**
+ * Colours that people with any colour vision can distinguish. see: Okabe, Ito, "Color
+ * Universal Design" (2008)
+ */
 const PALETTE: readonly Color[] = [
   [0, 114, 178],
   [213, 94, 0],

@@ -59,7 +59,7 @@ export class Picture {
     });
   }
 
-  /** A turn to the left: text written from left to right then reads upwards. */
+  /** Rotated to the left: text written from left to right then reads upwards. */
   rotatedLeft(): Picture {
     const out = new Picture(this.height, this.width);
     for (let y = 0; y < this.height; y++) {

@@ -18,7 +18,7 @@ export function addressSpaceLeft(): number {
     const pages = Number.parseInt(fs.readFileSync("/proc/self/statm", "latin1"), 10);
     return Math.max(0, Number(limit) - pages * PAGE_BYTES);
   } catch {
-    return Number.POSITIVE_INFINITY; // not Linux, or files may not be read
+    return Number.POSITIVE_INFINITY; // not Linux, or the files cannot be read
   }
 }
 

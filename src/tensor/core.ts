@@ -24,7 +24,10 @@ export interface TensorInit {
   owner?: "scope" | "tensor";
 }
 
-/** The class that results are made of. It ends the chain of classes that begins here, so this file cannot import it. */
+/**
+ * The class that results are made of. It ends the chain of classes that begins here, so
+ * this file cannot import it.
+ */
 export let TensorClass: new (array: NDArray, options?: TensorInit) => Tensor;
 
 /** Called by tensor.ts. */
@@ -42,16 +45,22 @@ export function describeTensor({ dtype, shape }: TensorCore): string {
   return `${dtype} ${formatShape(shape)}`;
 }
 
-/** From a gradient to its tensor, which the garbage collector must leave alone while somebody holds the gradient. */
+/**
+ * From a gradient to its tensor, which the garbage collector must not collect while
+ * the gradient is referenced.
+ */
 const gradientOf = new WeakMap<TensorCore, TensorCore>();
 
 /**
- * What every tensor is: elements in memory, which a scope owns, and a place in the graph. The classes in methods/ extend this one by
- * a family of methods each, one after the other; `Tensor` ends the chain. They have neither fields nor private methods, so that a new
- * tensor runs this constructor only.
+ * What every tensor is: elements in memory, which a scope owns, and a place in the graph. The classes in
+ * methods/ extend this one by a family of methods each, one after the other; `Tensor` ends the chain. They
+ * have neither fields nor private methods, so that a new tensor runs this constructor only.
  */
 export abstract class TensorCore implements Leaf, Disposable {
-  /** What comparisons of own properties see (test runners' deep equality): `{ dtype, shape, data }`, read when looked at. */
+  /**
+   * What comparisons of own properties see (test runners' deep equality):
+   * `{ dtype, shape, data }`, read when looked at.
+   */
   readonly contents: object;
   readonly #handle: Handle;
   #array: NDArray;
@@ -114,7 +123,7 @@ export abstract class TensorCore implements Leaf, Disposable {
     return this.#array.size;
   }
 
-  // --- memory ---------------------------------------------------------------------------------------------------------
+  // --- memory ----------------------------------------------------------------------------------------------
 
   /** True once the memory is released: then only `shape` and `dtype` can still be read. */
   get released(): boolean {
@@ -131,7 +140,7 @@ export abstract class TensorCore implements Leaf, Disposable {
     this.handle.release("the end of its `using` block");
   }
 
-  // --- autograd -------------------------------------------------------------------------------------------------------
+  // --- autograd --------------------------------------------------------------------------------------------
 
   /** Whether a gradient flows to or through this tensor. May be set on leaves: tensors not made by an op. */
   get requiresGrad(): boolean {
@@ -157,8 +166,9 @@ export abstract class TensorCore implements Leaf, Disposable {
   }
 
   /**
-   * Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was `keep()`-ed. What is set belongs to
-   * this tensor from then on; the gradient of another tensor stays that one's, and its memory is shared.
+   * Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was
+   * `keep()`-ed. What is set belongs to this tensor from then on; the gradient of another tensor stays that
+   * one's, and its memory is shared.
    */
   set grad(given: Tensor | null) {
     if (given === this.#grad) return;
@@ -180,19 +190,19 @@ export abstract class TensorCore implements Leaf, Disposable {
 
   /** Adds to `grad`; called by the backward pass. */
   accumulateGrad(grad: NDArray): void {
-    if (this.released) return; // its scope ended: nobody can read its gradient any more
+    if (this.released) return; // its scope ended: its gradient cannot be read any more
     withFrame(() => {
       if (this.#grad) {
         this.#grad.#become(addInto(this.#grad.array, grad));
       } else {
-        // taken over as it is where nobody else holds it
+        // taken over without a copy where it has no other owner
         const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
         this.grad = new TensorClass(own.withShape(this.shape), { owner: "tensor" });
       }
     });
   }
 
-  /** Takes new values, which may lie in other memory, where somebody shares the present one. */
+  /** Takes new values, in other memory if the present block is shared. */
   #become(array: NDArray): void {
     if (array.block === this.#array.block) array.block.version++;
     else {
@@ -203,10 +213,11 @@ export abstract class TensorCore implements Leaf, Disposable {
   }
 
   /**
-   * Computes the gradient of this tensor with respect to every leaf that `requiresGrad` and adds it to the leaf's `grad`.
-   * First order only: gradients are not themselves differentiable.
+   * Computes the gradient of this tensor with respect to every leaf that `requiresGrad` and adds it to the
+   * leaf's `grad`. First order only: gradients are not themselves differentiable.
    *
-   * @param gradient dL/d(this), of the same shape. May be left out where this tensor has one element (then 1).
+   * @param gradient dL/d(this), of the same shape. May be left out where this tensor
+   *   has one element (then 1).
    * @param options `retainGraph` (default false): keep what the graph saved, for another `backward()`.
    * @throws AutogradError when there is no graph, or it was released by an earlier `backward()`.
    * @example

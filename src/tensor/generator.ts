@@ -8,7 +8,10 @@ export interface GeneratorState {
   offset: number;
 }
 
-/** The seed of a new `Generator`, and of the default one until `manualSeed()` is called: without it every run draws the same numbers. */
+/**
+ * The seed of a new `Generator`, and of the default one until `manualSeed()` is called: without it every
+ * run draws the same numbers.
+ */
 export const DEFAULT_SEED = 0;
 
 /** Reads and sets where a generator's numbers come from; for `withGenerator`. */
@@ -16,8 +19,9 @@ let streamOf: (generator: Generator) => GeneratorState;
 let setStream: (generator: Generator, stream: GeneratorState) => void;
 
 /**
- * A source of random numbers: Philox 4x32-10, which computes each number from the seed and its position in the stream. So the
- * same seed gives the same numbers on every machine. Matches `torch.Generator`; the numbers differ from PyTorch's.
+ * A source of random numbers: Philox 4x32-10, which computes each number from the seed and its position in
+ * the stream. So the same seed gives the same numbers on every machine. Matches `torch.Generator`; the
+ * numbers differ from PyTorch's.
  *
  * @example
  * ```ts
@@ -60,7 +64,7 @@ export class Generator {
     return { ...this.#stream };
   }
 
-  /** Goes on where the generator was when `getState()` was called. */
+  /** Continues where the generator was when `getState()` was called. */
   setState(state: GeneratorState): void {
     const seed = checkInteger("setState", "seed", state?.seed, 0, Number.MAX_SAFE_INTEGER);
     const offset = checkInteger("setState", "offset", state?.offset, 0, Number.MAX_SAFE_INTEGER);
@@ -86,9 +90,10 @@ export function manualSeed(seed: number): Generator {
 }
 
 /**
- * Runs `body` with another generator in the place of the default one: every draw that names no generator takes its numbers from it, and
- * `manualSeed` seeds it. So draws of one task (a request, a click) do not change those of another. `body` is synchronous; a task that
- * waits calls `withGenerator` again after each `await`.
+ * Runs `body` with another generator in the place of the default one: every draw that names no
+ * generator takes its numbers from it, and `manualSeed` seeds it. So draws of one task
+ * (a request, a click) do not change those of another. `body` is synchronous; a task that waits calls
+ * `withGenerator` again after each `await`.
  *
  * @throws OptionError for anything but a Generator, and for a function that returns a Promise.
  * @example

@@ -32,7 +32,7 @@ const SIGNS: [kind: StateKind, is: (state: State) => boolean][] = [
   ["scheduler", has("lastEpoch")],
 ];
 
-/** Whose state this is, where it can be told. */
+/** The kind of object that this state belongs to; undefined where that is unclear. */
 function kindOf(state: State): StateKind | undefined {
   const values = Object.values(state);
   if (values.length > 0 && values.every((value) => value instanceof Tensor)) return "module";

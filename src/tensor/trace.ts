@@ -55,20 +55,21 @@ export interface TraceOptions {
 }
 
 /**
- * Runs `body` and prints what ran: each operation with its pass, shapes and dtype, the algorithm it chose, the
- * kernels it launched, the chunks each was cut into, the threads that shared them, and milliseconds. Kernels
- * outside of operations have lines of their own, such as "Adam.step" or "(no operation)".
+ * Runs `body` and prints what ran: each operation with its pass, shapes and dtype, the algorithm it chose,
+ * the kernels it launched, the chunks each was cut into, the threads that shared them, and milliseconds.
+ * Kernels outside operations have separate lines, such as "Adam.step" or "(no operation)".
  *
- * Tracing serialises: each kernel is waited for before the next line of JavaScript runs, so that its time is its
- * own. Without a trace the calling thread continues while workers compute. The first calls include compilation:
- * call `body` a few times before.
+ * Tracing serialises: each kernel is waited for before the next line of JavaScript runs, so that its time is
+ * its own. Without a trace the calling thread continues while workers compute. The first calls include
+ * compilation: call `body` a few times before.
  *
  * Of an asynchronous `body`, the trace has what runs until its promise settles, other tasks of the program
  * included. Traces may be nested and may overlap: each has all that ran in its time.
  *
  * @param body what to trace. What it returns is the trace's `result`.
  * @param options `print` (default true).
- * @returns the trace, whose `toString()` is the table that is printed; for an asynchronous `body`, a promise of it.
+ * @returns the trace, whose `toString()` is the table that is printed; for an asynchronous
+ *   `body`, a promise of it.
  * @throws what `body` throws; then nothing is printed.
  * @example
  * ```ts

@@ -153,13 +153,13 @@ describe("a run", () => {
       const stopped = await train(["--epochs", "3", "--out", "parts"], interrupt);
       expect(stopped.errors).toBe("");
       expect(stopped.code).toBe(130);
-      expect(stopped.output).toMatch(/stopped after step \d+; go on with: npm start -- --resume parts/);
+      expect(stopped.output).toMatch(/stopped after step \d+; continue with: npm start -- --resume parts/);
       const again = await run("inpainting/main.ts", ["--resume", "parts", "--threads", "1"], folder, interrupt);
       expect(again.code).toBe(130);
       const rest = await run("inpainting/main.ts", ["--resume", "parts"], folder);
       expect(rest.errors).toBe("");
       expect(rest.code).toBe(0);
-      expect(rest.output).toMatch(/going on after step \d+/);
+      expect(rest.output).toMatch(/continuing after step \d+/);
       for (const name of ["weights.safetensors", "grid.png"]) {
         const [a, b] = ["whole", "parts"].map((out) => readFileSync(join(folder, out, name)));
         expect(a.equals(b), name).toBe(true);
@@ -182,7 +182,7 @@ describe("a run", () => {
       const changed = await train(["--resume", "whole", "--lr", "0.1"]);
       expect([changed.code, changed.errors]).toEqual([
         1,
-        expect.stringMatching(/has lr 0.001; it cannot go on with 0.1/),
+        expect.stringMatching(/has lr 0.001; it cannot continue with 0.1/),
       ]);
       const more = await train(["--resume", "whole", "--epochs", "4"]);
       expect(more.output).toMatch(/Epoch 4\/4/);
@@ -215,7 +215,7 @@ describe("the command line", () => {
     [["--threads", "0"], /Expected an integer from 1 to 64/],
     [["--preset", "best"], /Allowed choices are tutorial, corrected/],
     [["--out", ""], /^error: option '--out' argument is empty/],
-    [["--out", "a", "--resume", "b"], /^error: --resume goes on in its own folder: leave out --out/],
+    [["--out", "a", "--resume", "b"], /^error: --resume continues in its own folder: leave out --out/],
     [["surprise"], /^error: too many arguments/],
   ] as [string[], RegExp][])("%s is refused in one line", (args, message) => {
     const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);

@@ -14,17 +14,20 @@ const WIDTH = 110;
 const RETIRED: readonly (readonly [RegExp, string])[] = [
   [/\b(no|some|any)body\b|\bwhoever\b/i, "say who or what it is: the caller, a thread, no kernel"],
   [/\b(go|goes|going|gone|went) on\b/i, "continue"],
-  [/\bserves?\b/i, "support, apply, compute"],
+  [/\bserves?\b(?! it with)/i, "support, apply, compute"],
   [/(?<!\b(leave|leaves|leaving|left)\b[^.]{0,40})\bbehind\b/i, "after, past"],
   [/\bat hand\b/i, "available, in a register"],
   [/\bby chance\b/i, "at random, accidentally"],
   [/\b(tell|tells|told|telling)\b/i, "given, distinguish, predict, classify, say"],
   [/\bof (its|their|his|our) own\b/i, "its own X, a separate X"],
   [/\bby (itself|themselves)\b/i, "automatically, alone, separately"],
-  [/\b(a|each|every|next|first|last|one) turn\b(?! to the)/i, "iteration, rotation"],
+  [/\b(a|each|every|next|first|last|one) turn\b/i, "iteration, rotation"],
   [/\bin turns?\b/i, "alternately, one after the other"],
-  [/\bround (a|about|and|every|each|it|the)\b|\bway round\b/i, "around; the reverse"],
-  [/\b(one|two|three|four|eight|\d+|as many) \w+ an? (channel|element|image|row|plane|step|iteration|tile)\b/i, "per"],
+  [/(?<!\b(each|every|per|a) )\bround (a|about|every|each|it|the)\b|\bway round\b/i, "around; the reverse"],
+  [
+    /\b(one|two|three|four|eight|\d+) (?!of\b|in\b|so\b|where\b|halves\b)\w+ an? (channel|element|image|row|plane|step|tile)\b/i,
+    "per",
+  ],
   [/\bshall\b|\bmay not be\b/i, "must, must not"],
   [/\banew\b/i, "again"],
 ];
@@ -70,8 +73,9 @@ function wideComments(path: string, text: string): string[] {
 
 /** Retired words in a text, with what to write instead. */
 function retiredIn(path: string, text: string, from: number, to: number): string[] {
-  const prose = text.slice(from, to).replace(/\n[ \t]*(\*(?!\/)|\/\/)?[ \t]*/g, (gap) => " ".repeat(gap.length));
-  const plain = prose.replace(/ +/g, " ");
+  const prose = text.slice(from, to).replace(/\n[ \t]*(\*(?!\/)|\/\/)?[ \t]*/g, " ");
+  // code in backticks is no prose
+  const plain = prose.replace(/`[^`]*`/g, "`code`").replace(/ +/g, " ");
   return RETIRED.flatMap(([word, instead]) => {
     const found = word.exec(plain);
     return found ? [`${path}:${lineOf(text, from)}: "${found[0]}": ${instead}`] : [];

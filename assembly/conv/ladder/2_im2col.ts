@@ -1,5 +1,5 @@
-// Rung 2: a convolution is a matrix product. Every window is copied into a column of a matrix (im2col), and a product that
-// somebody made fast does the rest: here the register tile of matmul.
+// Rung 2: a convolution is a matrix product. Every window is copied into a column of a matrix (im2col), and a
+// fast matrix product does the rest: here the register tile of matmul.
 //
 //   out[co][p] = sum over t of weight[co][t] column[t][p]      t = (ci, kh, kw): one of T = Ci KH KW taps
 //                                                              p = (oy, ox): one of P = OH OW output pixels
@@ -17,7 +17,8 @@ function source(o: i32, tap: i32, stride: i32, padding: i32, dilation: i32): i32
 }
 
 /**
- * columns[t tStep + p pStep] = the pixel of one group of one image that tap t meets for output pixel p; 0 in the padding. Steps in
+ * columns[t tStep + p pStep] = the pixel of one group of one image that tap t meets for output pixel p; 0
+ * in the padding. Steps in
  * bytes: the matrix or its transpose, as the product wants it.
  */
 function im2col(x: usize, s: Sizes, columns: usize, tStep: usize, pStep: usize): void {
@@ -68,7 +69,9 @@ function addToPlanes(values: usize, planes: i32, size: i32, to: usize): void {
   }
 }
 
-/** Bytes of work that each pass here takes: the matrix of all images, and dOut or the weight in another order. */
+/**
+ * Bytes of work that each pass here takes: the matrix of all images, and dOut or the weight in another order.
+ */
 export function conv2dIm2colWork(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
   const taps = s.Ci * s.KH * s.KW;
@@ -91,7 +94,10 @@ export function conv2dIm2col(x: usize, weight: usize, bias: usize, sizes: usize,
   }
 }
 
-/** conv2dGradInputNaive: dColumn [T][P] = weight' dOut (' transposes), then col2im. work: conv2dIm2colWork(sizes) bytes. Any sizes. */
+/**
+ * conv2dGradInputNaive: dColumn [T][P] = weight' dOut (' transposes), then col2im. work:
+ * conv2dIm2colWork(sizes) bytes. Any sizes.
+ */
 export function conv2dGradInputIm2col(
   dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
 ): void {
@@ -120,7 +126,8 @@ export function conv2dGradInputIm2col(
 }
 
 /**
- * conv2dGradWeightNaive: dWeight [Co][T] = dOut column', one product a group, whose sums run over the pixels of all images.
+ * conv2dGradWeightNaive: dWeight [Co][T] = dOut column', one product a group, whose sums run over
+ * the pixels of all images.
  * work: conv2dIm2colWork(sizes) bytes. Any sizes.
  */
 export function conv2dGradWeightIm2col(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {

@@ -1,5 +1,6 @@
-// Rung 4: no matrix at all. A tile of 4 output channels by 8 neighbouring output pixels stays in registers while the taps run; the
-// pixels that a tap needs are neighbours in x, so that they come with two loads, straight from the image.
+// Rung 4: no matrix at all. A tile of 4 output channels by 8 neighbouring output pixels stays in registers
+// while the taps run; the pixels that a tap needs are neighbours in x, so that they come with two loads,
+// straight from the image.
 //
 // The image is copied once with its zeros around, so that no tap has to ask where it is.
 
@@ -26,10 +27,13 @@ function tapOffset(s: Sizes, t: i32, height: i32, width: i32): usize {
 }
 
 /**
- * out [filters][outH][outW] = bias + weight [filters][channels][KH][KW] over planes [channels][height][width].
+ * out [filters][outH][outW] = bias + weight [filters][channels][KH][KW] over planes
+ * [channels][height][width].
  *
- * Where each tap lies in the planes stands in a table, computed once: one loop over all taps, whatever their three axes.
- * tapOffsets: place for that table, channels KH KW integers. `unit`, a constant where it is inlined, says that strideW is 1.
+ * Where each tap lies in the planes stands in a table, computed once: one loop over all taps,
+ * whatever their three axes.
+ * tapOffsets: place for that table, channels KH KW integers. `unit`, a constant where it is
+ * inlined, says that strideW is 1.
  */
 // @ts-ignore: decorator
 @inline
@@ -42,7 +46,8 @@ function convolve(
   const weightRow = <usize>taps << 2;
   const step = <usize>strideW << 2;
   for (let co = 0; co < filters; co += 4) {
-    const rows = min(4, filters - co); // a channel that is not there is computed from the last one that is, and not stored
+    // a channel that is not there is computed from the last one that is, and not stored
+    const rows = min(4, filters - co);
     const w0 = weight + <usize>co * weightRow;
     const w1 = w0 + <usize>min(1, rows - 1) * weightRow;
     const w2 = w0 + <usize>min(2, rows - 1) * weightRow;
@@ -92,7 +97,10 @@ function needed(out: i32, stride: i32, kernel: i32, dilation: i32): i32 {
   return (out - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/** Bytes of work that each pass here takes: planes with zeros, the table of taps, turned kernels, what a tile at the end reads. */
+/**
+ * Bytes of work that each pass here takes: planes with zeros, the table of taps, turned kernels, what
+ * a tile at the end reads.
+ */
 export function conv2dDirectWork(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
   const outW = (s.OW + 7) & ~7;
@@ -123,8 +131,9 @@ export function conv2dDirect(x: usize, weight: usize, bias: usize, sizes: usize,
 }
 
 /**
- * conv2dGradInputNaive as what it is: a convolution of dOut, with the kernel turned by 180 degrees and its channels exchanged. A
- * stride of the forward pass becomes zeros between the pixels of dOut, which are multiplied like all others.
+ * conv2dGradInputNaive as what it is: a convolution of dOut, with the kernel turned by 180 degrees and its
+ * channels exchanged. A stride of the forward pass becomes zeros between the pixels of dOut, which are
+ * multiplied like all others.
  * work: conv2dDirectWork(sizes) bytes. Any sizes.
  */
 export function conv2dGradInputDirect(
@@ -168,8 +177,9 @@ function addLanes(to: usize, v: v128): void {
 }
 
 /**
- * dWeight [Co][T] += dOut [Co][OH][outW] x', a tile of 4 channels by 2 taps at a time: 8 sums of 4 lanes along the pixels of each
- * row. outW is a multiple of 4, with zeros behind the last pixel; so the planes are wide enough to read for all of them.
+ * dWeight [Co][T] += dOut [Co][OH][outW] x', a tile of 4 channels by 2 taps at a time: 8 sums of 4 lanes
+ * along the pixels of each row. outW is a multiple of 4, with zeros past the last pixel; so the planes are
+ * wide enough to read for all of them.
  */
 // @ts-ignore: decorator
 @inline

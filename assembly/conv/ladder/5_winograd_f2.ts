@@ -1,5 +1,5 @@
-// Rung 5: Winograd's F(2x2, 3x3). 2x2 pixels of the output are computed together, from 4x4 pixels of the input, with 16
-// multiplications a pair of channels where the definition takes 36. The README derives it.
+// Rung 5: Winograd's F(2x2, 3x3). 2x2 pixels of the output are computed together, from 4x4 pixels of the
+// input, with 16 multiplications a pair of channels where the definition takes 36. The README derives it.
 //
 //   Y = A' [ (G g G') . (B' d B) ] A       (' transposes, . multiplies element by element)
 //
@@ -8,7 +8,7 @@
 //        0 -1  1  0           .5 -.5  .5            0  1 -1 -1
 //        0  1  0 -1            0   0   1
 //
-// Serves 3x3 kernels of stride 1 and dilation 1 in one group; 4_direct_simd.ts serves the rest.
+// Supports 3x3 kernels of stride 1 and dilation 1 in one group; 4_direct_simd.ts computes the rest.
 
 import { matmulRegisterTile } from "../../matmul/ladder/4_register_tile";
 import { offset, Sizes } from "./sizes";
@@ -50,7 +50,10 @@ export function conv2dWinograd2Work(sizes: usize): i32 {
   return 512 + (images << 2) + <i32>(positionBytes(s.Ci * s.Co) + 2 * POSITIONS * GAP);
 }
 
-/** out [N][outputs][height][width] from x [N][inputs][xHeight][xWidth] with `top` rows and `left` columns of zeros before it. */
+/**
+ * out [N][outputs][height][width] from x [N][inputs][xHeight][xWidth] with `top` rows and `left`
+ * columns of zeros before it.
+ */
 function convolve(
   x: usize, images: i32, inputs: i32, xHeight: i32, xWidth: i32, top: i32, left: i32, weight: usize, turned: bool, bias: usize,
   out: usize, outputs: i32, height: i32, width: i32, work: usize,

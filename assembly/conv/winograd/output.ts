@@ -1,15 +1,20 @@
-// Winograd: products become tiles of the output (see transforms.ts), and what follows a convolution is done while a tile is at
-// hand: bias, ReLU, and pooling 2x2.
+// Winograd: products become tiles of the output (see transforms.ts), and the operations after a convolution
+// are applied to each tile before it is stored: bias, ReLU, and pooling 2x2.
 
 import { transpose4x4 } from "../../matmul/pack";
 import { storePartial } from "../../lib/simd";
 import { poolCodes, poolCorners, storeEightCodes } from "../relu_pool";
 import { outputTile } from "./transforms";
 
-/** Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones. */
+/**
+ * Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones.
+ */
 const OUTPUT_WORK: usize = 40 * 16;
 
-/** A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus `start`. work: 24 vectors. */
+/**
+ * A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus
+ * `start`. work: 24 vectors.
+ */
 // @ts-ignore: decorator
 @inline
 export function outputTiles(from: usize, step: usize, start: v128, work: usize, result: usize): void {
@@ -42,10 +47,12 @@ export function outputTiles(from: usize, step: usize, start: v128, work: usize, 
 }
 
 /**
- * out[image][c][4 ty + i][4 tx + j] = f(bias[c] + (A' m A)[i][j]), for each tile of each channel; f is max(., 0) with `relu` 1.
+ * out[image][c][4 ty + i][4 tx + j] = f(bias[c] + (A' m A)[i][j]), for each tile of each channel; f is
+ * max(., 0) with `relu` 1.
  *
- * products: [36][C][T], T tiles numbered [image][ty][tx], `step` bytes from position to position; out: [images][C][H][W], what
- * reaches past H or W is dropped; bias may be 0. work: 640 bytes for each call's `begin / grain`. Unit: one channel, all tiles.
+ * products: [36][C][T], T tiles numbered [image][ty][tx], `step` bytes from position to position;
+ * out: [images][C][H][W], what reaches past H or W is dropped; bias may be 0. work: 640 bytes for each call's
+ * `begin / grain`. Unit: one channel, all tiles.
  */
 export function winogradOutput(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
@@ -56,7 +63,8 @@ export function winogradOutput(
   const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
   const result = ownWork + 24 * 16;
   const rowBytes = <usize>width << 2;
-  const lowest = f32x4.splat(relu ? 0 : -Infinity); // pmax keeps a NaN: it takes its first argument unless that is smaller
+  // pmax keeps a NaN: it takes its first argument unless that is smaller
+  const lowest = f32x4.splat(relu ? 0 : -Infinity);
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
@@ -89,7 +97,10 @@ export function winogradOutput(
   }
 }
 
-/** ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`, and at `argmaxCodes`, unless 0, eight bytes. */
+/**
+ * ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`,
+ * and at `argmaxCodes`, unless 0, eight bytes.
+ */
 // @ts-ignore: decorator
 @inline
 function poolRow(row: usize, to: usize, argmaxCodes: usize): void {
@@ -113,9 +124,9 @@ function poolRow(row: usize, to: usize, argmaxCodes: usize): void {
 }
 
 /**
- * ReLU and max pooling 2x2 of four finished tiles, from number t on: out[image][c][PH][PW], PH = H >> 1, PW = W >> 1; what reaches past
- * it is dropped. result: the tiles' rows of 4 vectors (outputTiles), overwritten. argmaxCodes: a byte for each element of out (see
- * ../relu_pool.ts), or 0 (none wanted).
+ * ReLU and max pooling 2x2 of four finished tiles, from number t on: out[image][c][PH][PW], PH = H >> 1,
+ * PW = W >> 1; what reaches past it is dropped. result: the tiles' rows of 4 vectors (outputTiles),
+ * overwritten. argmaxCodes: a byte for each element of out (see ../relu_pool.ts), or 0 (none wanted).
  */
 // @ts-ignore: decorator
 @inline
@@ -172,7 +183,9 @@ function scatterPooledTiles(
   }
 }
 
-/** winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles. */
+/**
+ * winogradOutput, then ReLU and max pooling 2x2 of stride 2 (storePooledTiles). Unit: one channel, all tiles.
+ */
 export function winogradOutputPool(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
   bias: usize, out: usize, argmaxCodes: usize, height: i32, width: i32, work: usize, grain: i32,

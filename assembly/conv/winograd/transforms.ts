@@ -1,28 +1,32 @@
-// Winograd's minimal filtering F(4x4, 3x3): a 3x3 convolution of stride 1 with a quarter of the multiplications.
+// Winograd's minimal filtering F(4x4, 3x3): a 3x3 convolution of stride 1 with a
+// quarter of the multiplications.
 //
 //   Y = A' [ (G g G') . (B' d B) ] A        (' transposes, . multiplies element by element)
 //
-// d is a 6x6 patch of the input, g the 3x3 kernel, Y the 4x4 tile of the output that they determine. In the transformed space
-// the sum over channels is 36 independent matrix products, one for each position of the 6x6 patch, and these run in the gemm
-// of assembly/matmul. Multiplications per output pixel and channel pair: 36 / 16 = 2.25 in place of 9.
+// d is a 6x6 patch of the input, g the 3x3 kernel, Y the 4x4 tile of the output that they determine. In the
+// transformed space the sum over channels is 36 independent matrix products, one for each position of the 6x6
+// patch, and these run in the gemm of assembly/matmul. Multiplications per output pixel and channel pair:
+// 36 / 16 = 2.25 in place of 9.
 //
-// The gradient of the input is the same convolution with the kernel turned by 180 degrees and its channels exchanged. The
-// gradient of the kernel transposes the formula: dg = G' [ sum over tiles of (A dY A') . (B' d B) ] G.
+// The gradient of the input is the same convolution with the kernel turned by 180 degrees and its channels
+// exchanged. The gradient of the kernel transposes the formula: dg = G'
+// [ sum over tiles of (A dY A') . (B' d B) ] G.
 //
 // See: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308.
 //
-// Everything works on vectors of four lanes, one lane a tile (or a channel): `lane` below. Transformed arrays are
-// [36 positions][panel][..]; the distance between positions is given in bytes, since a power of two would fall on few cache sets.
+// Everything works on vectors of four lanes, one lane per tile (or channel): `lane` below. Transformed
+// arrays are [36 positions][panel][..]; the distance between positions is given in bytes, since a power of
+// two would fall on few cache sets.
 
-// The files: this one, the five one-dimensional transforms; images.ts, patches and tiles; kernels.ts, the 3x3 kernels and their
-// gradient; output.ts, what comes back.
+// The files: this one, the five one-dimensional transforms; images.ts, patches and tiles; kernels.ts, the 3x3
+// kernels and their gradient; output.ts, what comes back.
 
 /** Positions of a transformed patch. */
 export const POSITIONS = 36;
 
 /**
- * The points at which F(4x4) evaluates are 0, 1/ROOT, -1/ROOT, ROOT, -ROOT and infinity: see ../winograd.md. With 1 and 2 in their place, as in Lavin &
- * Gray, the error is twice as large.
+ * The points at which F(4x4) evaluates are 0, 1/ROOT, -1/ROOT, ROOT, -ROOT and infinity: see ../winograd.md.
+ * With 1 and 2 in their place, as in Lavin & Gray, the error is twice as large.
  */
 // @ts-ignore: decorator
 @inline
@@ -81,7 +85,10 @@ export function transformKernel(g0: v128, g1: v128, g2: v128, to: usize, step: u
   v128.store(to + step, g2);
 }
 
-/** A' m + start: six values of a product become four of the output. `start` is only looked at where `starts` is true. */
+/**
+ * A' m + start: six values of a product become four of the output. `start` is only looked
+ * at where `starts` is true.
+ */
 // @ts-ignore: decorator
 @inline
 export function outputTile(

@@ -88,7 +88,7 @@ function listOf(modules: Iterable<Module>): Module[] {
 }
 
 /**
- * A list of modules whose parameters are found; it has no `forward` of its own.
+ * A list of modules whose parameters are found; it has no `forward`.
  * Matches `torch.nn.ModuleList`.
  *
  * @example

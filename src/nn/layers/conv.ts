@@ -69,7 +69,7 @@ abstract class Convolution extends Module {
     this.resetParameters();
   }
 
-  /** Draws the parameters anew. */
+  /** Draws new parameters. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }

@@ -40,7 +40,7 @@ export class Embedding extends Module {
     this.resetParameters();
   }
 
-  /** Draws the vectors anew. */
+  /** Draws new vectors. */
   resetParameters(): void {
     normal(this.weight);
     const { paddingIdx } = this;

@@ -5,7 +5,7 @@ import { reluInPlace } from "../elementwise/relu.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 
-/** Threads share the planes in at most this many chunks, each with scratch of its own. */
+/** Threads share the planes in at most this many chunks, each with its own scratch memory. */
 const CHUNKS = 64;
 /** Rows that the kernels compute together. */
 const ROWS = 4;
@@ -25,7 +25,7 @@ const PHASES = 256;
 interface Frames {
   /** Columns of one phase of an input plane's frame. */
   width: number;
-  /** 0 where the plane itself serves. */
+  /** 0 where the plane itself is used. */
   bytes: number;
   grad: { before: number[]; size: number[]; bytes: number };
 }

@@ -6,7 +6,7 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /** Sizes of Winograd's F(4x4, 3x3): what winograd.ts and winograd_shallow.ts share. */
 
-/** Elements of a transformed tile, 6x6; the products of each are a matrix product of their own. */
+/** Elements of a transformed tile, 6x6; each of them is a separate matrix product. */
 export const POSITIONS = 36;
 /** Units that a thread takes at a time. */
 export const GRAIN = 4;

@@ -23,7 +23,7 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
 export interface RowLayout {
   /** Elements of a row. */
   inner: number;
-  /** For each operand 1, or 0 where one element serves the whole row. */
+  /** For each operand 1, or 0 where one element is used for the whole row. */
   steps: number[];
   /** Number of dimensions outside the rows, and the address of their sizes and strides. */
   rank: number;
@@ -35,7 +35,8 @@ export function rowLayout(shape: readonly number[], size: number, operands: read
   const plain: number[] = [];
   for (const x of operands) if (x.size === size || x.size === 1) plain.push(x.size === size ? 1 : 0);
   if (plain.length === operands.length) return { inner: size, steps: plain, rank: 0, table: NULL };
-  // from the last dimension to the first: each either continues the one inside it, for every operand, or starts a new one
+  // from the last dimension to the first: each either continues the one inside it, for every
+  // operand, or starts a new one
   const count = operands.length;
   const lengths: number[] = [];
   const strides: number[] = []; // of each length, one for each operand

@@ -1,6 +1,6 @@
 import type { NDArray } from "./array.ts";
 
-/** A gradient for each input, in order; null where `needs` says that nobody asked. */
+/** A gradient for each input, in order; null where `needs` is false. */
 export type Gradients = (NDArray | null)[];
 
 const NONE: readonly never[] = [];
@@ -8,8 +8,9 @@ const NONE: readonly never[] = [];
 /**
  * One application of an operation: forward and backward side by side, over raw arrays.
  *
- * The constructor takes and checks the options. `forward` checks its inputs, computes, and `save`s what `backward` will need.
- * Both may allocate freely (see `withFrame`). An op without a gradient does not override `backward`.
+ * The constructor takes and checks the options. `forward` checks its inputs, computes, and `save`s
+ * what `backward` will need. Both may allocate freely (see `withFrame`). An op without a gradient does
+ * not override `backward`.
  */
 export abstract class Op {
   abstract readonly name: string;

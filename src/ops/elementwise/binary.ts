@@ -56,7 +56,7 @@ export function combineThree(op: string, kernel: ThreeOperandKernel, first: NDAr
   return out;
 }
 
-/** `a * b`. A mask or other integers beside float32 are converted on the way, without a pass of their own. */
+/** `a * b`. A mask or other integers beside float32 are converted on the way, without a separate pass. */
 function multiply(a: NDArray, b: NDArray): NDArray {
   if (a.dtype !== b.dtype) {
     return a.dtype === "float32" ? combine("mul", "mulFloatByInt", a, b, "float32") : multiply(b, a);

@@ -1,7 +1,7 @@
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 
-/** max(x, 0), written over x, which nobody else has seen yet. */
+/** max(x, 0), written over x, which must not be in use elsewhere. */
 export function reluInPlace(x: NDArray): NDArray {
   launch("relu", x.size, ELEMENTWISE_GRAIN, x.address, x.address);
   return x;

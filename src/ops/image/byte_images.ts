@@ -11,8 +11,9 @@ export type ByteLayout = "CHW" | "HWC";
 const finalizer = new FinalizationRegistry<Block>((block) => block.release());
 
 /**
- * Images as data sets keep them: uint8 [N, C, H, W] in WebAssembly memory, a quarter of what they take as float32. They become
- * a float32 batch by `gather`. Whoever makes them releases them; the garbage collector is the backstop.
+ * Images as data sets keep them: uint8 [N, C, H, W] in WebAssembly memory, a quarter of what they take
+ * as float32. They become a float32 batch by `gather`. Their creator releases them; the garbage
+ * collector is the backstop.
  */
 export class ByteImages {
   readonly count: number;
@@ -96,7 +97,9 @@ export class ByteImages {
     return out;
   }
 
-  /** float32 [2, C]: mean and population standard deviation of each channel, pixels in [0, 1]. Inside a frame. */
+  /**
+   * float32 [2, C]: mean and population standard deviation of each channel, pixels in [0, 1]. Inside a frame.
+   */
   statistics(): NDArray {
     const { count, channels, plane } = this;
     const planes = count * channels;

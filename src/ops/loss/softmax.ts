@@ -2,7 +2,7 @@ import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 
-/** A shape seen from one dimension: what lies before, in and behind it. */
+/** A shape seen from one dimension: the sizes before, in and after it. */
 export interface Axis {
   outer: number;
   length: number;
@@ -17,7 +17,10 @@ export function axisOf(shape: readonly number[], dim: number): Axis {
   };
 }
 
-/** How the kernels in assembly/loss/softmax.ts are launched: their range, and the work a thread takes at a time. */
+/**
+ * How the kernels in assembly/loss/softmax.ts are launched: their range, and the work
+ * a thread takes at a time.
+ */
 export function axisRange({ outer, length, inner }: Axis): { total: number; grain: number } {
   const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / 4));
   return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, 4))) };

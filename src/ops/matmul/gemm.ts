@@ -4,8 +4,8 @@ import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
 
 /**
- * The packed matrix product behind matmul, linear and all convolutions: operands are packed into panels, then one kernel
- * multiplies them (see assembly/matmul).
+ * The packed matrix product of matmul, linear and all convolutions: operands are packed into panels, then one
+ * kernel multiplies them (see assembly/matmul).
  */
 
 /** Where the sums of a product start from; the numbers are those of assembly/matmul/micro_kernel.ts. */
@@ -13,11 +13,17 @@ export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
 
 /** Rows of C that a unit of the gemm kernel computes: ROW_BLOCK of assembly/matmul/gemm.ts … */
 const ROW_BLOCK = 64;
-/** … and columns. Each unit fetches its panels of A anew, so more columns are better, where enough units are left to share out. */
+/**
+ * … and columns. Each unit fetches its panels of A again, so more columns are better, as long as there
+ * are enough units to share.
+ */
 const WIDE_BLOCK = 256;
 const NARROW_BLOCK = 128;
 const MANY_UNITS = 32;
-/** A product of at least so many multiplications is shared out among the threads, though it be a single such block. */
+/**
+ * A product of at least so many multiplications is shared out among the threads, though
+ * it be a single such block.
+ */
 const WORTH_SHARING = 1 << 18;
 /** Scratch for each unit: EDGE_BYTES there. */
 const EDGE_BYTES = 128;
@@ -26,7 +32,10 @@ const DEPTH_BLOCK = 512;
 /** Panels a thread packs at a time. */
 const PACK_GRAIN = 16;
 
-/** Matrices in memory, in elements: element (line, k) of number b is at address + 4 (b batchStride + line lineStride + k kStride). */
+/**
+ * Matrices in memory, in elements: element (line, k) of number b is at address + 4 (b batchStride + line
+ * lineStride + k kStride).
+ */
 export interface Lines {
   address: Address;
   batches: number;
@@ -47,7 +56,10 @@ export function columnPanelBytes(columns: number, depth: number): number {
   return Math.ceil(columns / 8) * depth * 32;
 }
 
-/** Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in one). Returns their address. */
+/**
+ * Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in
+ * one). Returns their address.
+ */
 export function packRows(x: Lines, slice?: number): Address {
   return pack("packPanels4", 4, x, slice);
 }
@@ -58,14 +70,17 @@ export function packColumns(x: Lines, slice?: number): Address {
 }
 
 /**
- * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since what a pass reads should lie together. Only
- * single matrices can be packed so.
+ * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since what a pass
+ * reads should lie together. Only single matrices can be packed so.
  */
 export function sliceOf(depth: number): number {
   return Math.ceil(depth / Math.max(1, Math.ceil(depth / DEPTH_BLOCK)));
 }
 
-/** The panels of a weight, in either of these forms: kept until the weight changes. The weight starts at its block's start. */
+/**
+ * The panels of a weight, in either of these forms: kept until the weight changes. The weight
+ * starts at its block's start.
+ */
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): Address {
   const width = kernel === "packPanels4" ? 4 : 8;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
@@ -89,7 +104,10 @@ type Layout = Omit<Lines, "address" | "depth">;
 const panelBytes = (width: number, x: Layout, depth: number) =>
   x.batches * Math.ceil(x.lines / width) * depth * width * 4;
 
-/** `depth` elements from `address` on. (The lines are not copied with another address and depth: to copy an object takes microseconds.) */
+/**
+ * `depth` elements from `address` on. (The lines are not copied with another address and depth: to copy an
+ * object takes microseconds.)
+ */
 function packInto(
   kernel: "packPanels4" | "packPanels8",
   width: number,
@@ -108,7 +126,10 @@ export interface Product {
   bPanels: Address;
   /** Number of products. */
   count: number;
-  /** For each product, the number of its left and right matrix among the packed ones. Default: it has matrices of its own. */
+  /**
+   * For each product, the number of its left and right matrix among the packed ones.
+   * Default: its own matrices.
+   */
   aIndex?: readonly number[];
   bIndex?: readonly number[];
   /** Address of the result, [products][m][n]. */

@@ -2,9 +2,12 @@ import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { empty, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 
-// Rows are blocks of memory that are copied whole: a batch of samples needs no kernel of its own.
+// Rows are blocks of memory that are copied whole: a batch of samples needs no separate kernel.
 
-/** `[rows[0], rows[1] …]` of x along its first dimension; without a gradient. The caller has checked the indices. */
+/**
+ * `[rows[0], rows[1] …]` of x along its first dimension; without a gradient. The caller
+ * has checked the indices.
+ */
 export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
   const shape = x.shape.slice(1);
   const out = empty([rows.length, ...shape], x.dtype);

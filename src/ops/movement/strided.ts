@@ -2,7 +2,10 @@ import { offset } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
-/** A part of a dense array seen as an array of its own: where its first element is and how far its neighbours are, in elements. */
+/**
+ * A part of a dense array seen as a separate array: the position of its first element and the distances to
+ * its neighbours, in elements.
+ */
 export interface Region {
   offset: number;
   shape: readonly number[];
@@ -16,7 +19,10 @@ interface Dimension {
   to: number;
 }
 
-/** The dimensions from the target's slowest to its fastest, with neighbours merged that are one in both layouts. */
+/**
+ * The dimensions from the target's slowest to its fastest, with neighbours merged that
+ * are one in both layouts.
+ */
 function mergeDimensions(shape: readonly number[], from: readonly number[], to: readonly number[]): Dimension[] {
   const merged: Dimension[] = [];
   const all = shape.map((length, d) => ({ length, from: from[d], to: to[d] })).filter(({ length }) => length !== 1);
@@ -30,7 +36,10 @@ function mergeDimensions(shape: readonly number[], from: readonly number[], to: 
   return merged;
 }
 
-/** Copies the region `from` of `source` to the region `to` of `target`: both have the same shape, target strides are positive. */
+/**
+ * Copies the region `from` of `source` to the region `to` of `target`: both have the same shape,
+ * target strides are positive.
+ */
 function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region): void {
   const size = sizeOf(from.shape);
   if (size === 0) return;
@@ -39,7 +48,8 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   const addresses = [offset(source.address, from.offset * 4), offset(target.address, to.offset * 4)] as const;
   const table = (dimensions: Dimension[]) =>
     [dimensions.length, intTable(dimensions.flatMap(({ length, from, to }) => [length, from, to]))] as const;
-  // where the source runs along another dimension than the target, a transposition reads and writes whole vectors
+  // where the source runs along another dimension than the target, a transposition reads
+  // and writes whole vectors
   const along = outer.findIndex((dimension) => dimension.from === 1);
   if (row.to === 1 && row.from > 1 && along >= 0) {
     const [column] = outer.splice(along, 1);
@@ -70,7 +80,9 @@ export function writeRegion(target: NDArray, region: Region, x: NDArray): void {
   copyRegion(x, whole(region.shape), target, region);
 }
 
-/** The gradient of `readRegion` for regions that name no element twice: zeros in `shape` but for the region. */
+/**
+ * The gradient of `readRegion` for regions that name no element twice: zeros in `shape` but for the region.
+ */
 export function spreadRegion(shape: readonly number[], region: Region, dy: NDArray): NDArray {
   const dx = dy.size === sizeOf(shape) ? empty(shape, dy.dtype) : zeros(shape, dy.dtype);
   // a flip is its own inverse: the target runs forward, the source backward

@@ -15,8 +15,8 @@ function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArr
 }
 
 /**
- * What batch and group normalization share. `x` is seen as [N,C,L]: a row is one channel of one image. Forward computes one
- * multiply-add a element from coefficients of each row, backward two.
+ * What batch and group normalization share. `x` is seen as [N,C,L]: a row is one channel of one image.
+ * Forward computes one multiply-add a element from coefficients of each row, backward two.
  */
 abstract class GroupedNorm extends Op {
   /** Groups of channels, or 0 where a group is one channel of all images. */
@@ -149,8 +149,9 @@ export interface BatchNormOptions {
 }
 
 /**
- * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. In training mean and (biased) variance are the
- * batch's, and the running statistics move towards them (with the unbiased variance); else the running statistics serve.
+ * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. In training mean and
+ * (biased) variance are the batch's, and the running statistics move towards them (with the unbiased
+ * variance); else the running statistics are used.
  */
 export class BatchNorm extends GroupedNorm {
   readonly name = "batchNorm";
@@ -215,7 +216,10 @@ export class BatchNorm extends GroupedNorm {
   }
 }
 
-/** `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance of each group of channels of each image of x [N,C,...]. */
+/**
+ * `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance of each group of channels of
+ * each image of x [N,C,...].
+ */
 export class GroupNorm extends GroupedNorm {
   readonly name = "groupNorm";
   protected readonly groups: number;

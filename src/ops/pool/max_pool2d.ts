@@ -19,10 +19,11 @@ export interface MaxPool2dOptions {
 }
 
 /**
- * `y = max over the window`; `dx = dy` at the maximum (the first, where several are equal), summed over windows.
+ * `y = max over the window`; `dx = dy` at the maximum (the first, where several are
+ * equal), summed over windows.
  *
- * Forward notes where each maximum was (4 bytes an output), so that backward need not look at x again. Kernel 2, stride 2 has
- * kernels of its own: four windows at a time, and a backward that writes each element once.
+ * Forward notes where each maximum was (4 bytes an output), so that backward need not look at x again. Kernel
+ * 2, stride 2 has special kernels: four windows at a time, and a backward that writes each element once.
  */
 export class MaxPool2d extends Op {
   readonly name = "maxPool2d";
@@ -51,7 +52,7 @@ export class MaxPool2d extends Op {
     const { kernel, stride, padding } = this.#window;
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
-    // from here on a window's second element is behind the plane, however much further it is
+    // from here on a window's second element is past the plane, however much further it is
     const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
     const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
     // in ceil mode an odd size has windows that reach out of the plane

@@ -9,7 +9,10 @@ export interface Owned {
 
 let liveTensors = 0;
 
-/** Handles in the order in which they came. Linked through the handles themselves: a Set would take a fifth of the time of a small tensor. */
+/**
+ * Handles in the order in which they came. Linked through the handles themselves: a Set would take a fifth of
+ * the time of a small tensor.
+ */
 export class HandleList {
   oldest: Handle | null = null;
   #newest: Handle | null = null;
@@ -42,19 +45,25 @@ export class HandleList {
 /** Of tensors in the garbage collector's care. */
 export const unscoped = new HandleList();
 
-/** What a tensor owns: its block and its place in the graph. Held apart from the tensor, so that it can be released after it. */
+/**
+ * What a tensor owns: its block and its place in the graph. Held apart from the tensor, so that it
+ * can be released after it.
+ */
 export class Handle {
   block: Block;
   /** The op that made the tensor, while a gradient may still flow through it. */
   node: GraphNode | null = null;
-  /** Whoever is to release it: a scope's list, or `unscoped`. Null for a gradient, which goes with its tensor, and after the release. */
+  /**
+   * The owner that releases it: a scope's list, or `unscoped`. Null for a gradient, which goes with its
+   * tensor, and after the release.
+   */
   list: HandleList | null = null;
   /** Its neighbours in that list. */
   previous: Handle | null = null;
   next: Handle | null = null;
   /** Released together with this one: a gradient goes with its tensor. */
   grad: Handle | null = null;
-  /** The other way round, for a gradient. */
+  /** The inverse of `grad`: the tensor of a gradient. */
   gradOf: Handle | null = null;
   /** True once the user called keep(): then its tensor's zeroGrad() leaves it alone. */
   kept = false;

@@ -7,10 +7,11 @@ import { nodeModule } from "../../runtime/node_module.ts";
 import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /**
- * Tensors outside every scope are the garbage collector's to find, but it does not see WebAssembly memory. So it is told of the pressure: for
- * each PRESSURE_BYTES of such tensors one of them holds an array buffer of that size. Nobody touches the buffers, so they take address
- * space only. Where memory is exhausted all the same, as in a loop that never lets the event loop turn, what is unreachable is asked
- * for and released at once, where the engine can tell (Node, by its inspector).
+ * Tensors outside every scope are left to the garbage collector, but it does not see WebAssembly memory. To
+ * show it the pressure, for each PRESSURE_BYTES of such tensors one of them holds an array buffer of that
+ * size. The buffers are never touched, so they take address space only. Where memory is still exhausted, as
+ * in a loop that never lets the event loop turn, unreachable tensors are found and released at once, in
+ * engines that can list them (Node, by its inspector).
  */
 
 /** Above 32 MiB, which malloc always takes from the system and gives back to it. */
@@ -43,13 +44,16 @@ export function leaveToCollector(tensor: Owned): void {
 /** The handle of a tensor; undefined for any other object. */
 export let handleOf: (value: object) => Handle | undefined;
 
-/** Told by the class itself: this file is below it. */
+/** Set by the class itself, because this file is a lower layer. */
 export function setTensorPrototype(of: object, handle: typeof handleOf): void {
   prototype = of;
   handleOf = handle;
 }
 
-/** All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the engine cannot tell. */
+/**
+ * All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the
+ * engine cannot list them.
+ */
 function reachableTensors(): object[] | undefined {
   const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
   let tensors: object[] | undefined;
@@ -87,7 +91,9 @@ function reachableTensors(): object[] | undefined {
 
 /** A sweep takes a tenth of a second. One that frees less than this share of the memory, … */
 const LITTLE = 1 / 16;
-/** … when less than this share was allocated since the last one, is a vain one: a loop of such takes hours, … */
+/**
+ * … when less than this share was allocated since the last one, is a vain one: a loop of such takes hours, …
+ */
 const SOON = 1 / 256;
 /** … so after as many in a row memory counts as exhausted. */
 const MOST_VAIN = 20;
@@ -97,8 +103,8 @@ let allocatedBefore = 0;
 let gaveUp = false;
 
 /**
- * Releases tensors outside every scope that nobody can reach. Not those whose memory was asked for in this frame or the one before: an operation
- * may be at work on it, whose tensor is not needed any more.
+ * Releases unreachable tensors outside every scope. Not those whose memory was asked for in this frame or the
+ * one before: an operation may be at work on it, whose tensor is not needed any more.
  */
 function sweep(): boolean {
   gaveUp = false;
@@ -128,8 +134,8 @@ exhaustion.reclaim = sweep;
 let debug = false;
 
 /**
- * With `true`, tensors remember from now on where they were made, and an OutOfMemoryError names the lines that made the most bytes which
- * are still live. It makes tensors slow: for finding out only.
+ * With `true`, tensors remember from now on where they were made, and an OutOfMemoryError names the lines
+ * that made the most bytes which are still live. It makes tensors slow: for finding out only.
  *
  * @throws OptionError unless it is given a boolean.
  * @example
@@ -150,7 +156,10 @@ export function noteOrigin(handle: Handle): void {
   origins.set(handle, new WasmgradError());
 }
 
-/** Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers, bundles that are no modules). */
+/**
+ * Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers,
+ * bundles that are no modules).
+ */
 const ownFolder = ((import.meta.url as string | undefined) ?? "")
   .replace(/tensor\/lifetime\/[^/]*$/, "")
   .replace(/[^/]*$/, "");
@@ -170,7 +179,7 @@ exhaustion.explain = () => {
     const held = handles.reduce((sum, { block }) => sum + block.bytes, 0);
     parts.push(
       ` ${handles.length} live tensors of ${held} bytes belong to no scope (parameters and optimizer state included). JavaScript finds garbage among them ` +
-        "only when the event loop turns: in a loop without a turn, use scope(), or await a timer now and then.",
+        "only when the event loop runs: in a loop that does not await, use scope(), or await a timer now and then.",
     );
   }
   if (origins.size > 0) {

@@ -9,7 +9,10 @@ import { leaveToCollector } from "./reclaim.ts";
 /** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
 let current: Scope | null = null;
 
-/** Whether a synchronous scope() is running. No other task can come in between, so its scopes are in `current`, which is quicker to ask than `tasks`. */
+/**
+ * Whether a synchronous scope() is running. No other task can come in between, so its scopes are in
+ * `current`, which is quicker to ask than `tasks`.
+ */
 let synchronous = false;
 
 /** What is used of Node's AsyncLocalStorage, whose type would make the declarations need Node's types. */
@@ -20,8 +23,8 @@ interface TaskStorage {
 }
 
 /**
- * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened that an `await` may
- * find open: a program without such scopes does not pay for it.
+ * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened
+ * that an `await` may find open: a program without such scopes does not pay for it.
  */
 let tasks: TaskStorage | undefined;
 
@@ -41,9 +44,10 @@ export function followTasks(): TaskStorage | undefined {
 }
 
 /**
- * Counts stretches of code that run without an `await` in between. A scope that an asynchronous function opens before its first `await` is open for
- * its caller as well, and nothing tells whose tensors are whose. So where the end of the stretch finds such a scope open, its tensors go to the
- * scope around, or into the garbage collector's care, and it gets no more.
+ * Counts stretches of code that run without an `await` in between. A scope that an asynchronous function
+ * opens before its first `await` is open for its caller as well, and their tensors cannot be distinguished.
+ * So where the end of the stretch finds such a scope open, its tensors go to the scope around, or into the
+ * garbage collector's care, and it gets no more.
  */
 let stretch = 1;
 const EVERYWHERE = 0;
@@ -89,7 +93,8 @@ export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T 
 }
 
 /**
- * Runs a function as a task of its own: scopes that it leaves open across an `await` are not open for the caller, who goes on meanwhile.
+ * Runs a function as a separate task: scopes that it leaves open across an `await` are not open for the
+ * caller, which continues meanwhile.
  */
 export function asTask<T>(body: () => T): T {
   const scope = openScope();
@@ -98,14 +103,17 @@ export function asTask<T>(body: () => T): T {
 }
 
 /**
- * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`, parameters,
- * buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
+ * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`,
+ * parameters, buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
  *
- * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other tasks. A task begins with
- * `scope(async () => …)`. A `new Scope()`, and the first turn of a loader's loop, own tensors only where they close before the next `await`: at that, nothing
- * tells their function's tensors from its caller's, and all go to the scope around, or, where there is none, into the garbage collector's care.
+ * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other
+ * tasks. A task begins with `scope(async () => …)`. A `new Scope()`, and the first iteration of a loader's
+ * loop, own tensors only if they close before the next `await`: at that point their function's tensors
+ * cannot be distinguished from its caller's, and all go to the scope around, or, where there is none, into
+ * the garbage collector's care.
  *
- * In browsers no scope is open after an `await`; a `new Scope(name, { enter: false })` is open inside its `run(() => …)`, up to the next one.
+ * In browsers no scope is open after an `await`; a `new Scope(name, { enter: false })` is open inside its
+ * `run(() => …)`, up to the next one.
  *
  * @throws OptionError for an unknown option.
  * @example
@@ -146,8 +154,8 @@ export class Scope implements Disposable {
   }
 
   /**
-   * Runs `body` inside this scope and returns what it returns. In Node, Deno and Bun an asynchronous body stays inside across each `await`; in
-   * browsers only up to the first one: there, call `run` again after it.
+   * Runs `body` inside this scope and returns what it returns. In Node, Deno and Bun an asynchronous body
+   * stays inside across each `await`; in browsers only up to the first one: there, call `run` again after it.
    *
    * @throws ReleasedError where the scope is closed.
    * @example
@@ -172,7 +180,10 @@ export class Scope implements Disposable {
     return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
   }
 
-  /** Says that it is not open for a caller: that its function has come back from an `await` before, or that the caller waits. */
+  /**
+   * Says that it is not open for a caller: that its function has come back from an `await` before,
+   * or that the caller waits.
+   */
   settle(): void {
     this.#tensors = null;
     doubtful.delete(this);
@@ -257,7 +268,10 @@ export class Scope implements Disposable {
     }
   }
 
-  /** Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the scope around this one. */
+  /**
+   * Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to
+   * the scope around this one.
+   */
   moveToParent(value: unknown): void {
     const outer = Scope.adopting(this.#parent);
     forEachTensor(value, (tensor) => {

@@ -5,11 +5,12 @@ import type { Owned } from "./handle.ts";
 import { adopt, followTasks, inMode, openScope, Scope } from "./scope.ts";
 
 /**
- * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects, Maps
- * and Sets of them, however deep): these belong to the scope around.
+ * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects,
+ * Maps and Sets of them, however deep): these belong to the scope around.
  *
- * An `async` function has a scope of its own as well, which follows it across each `await` (in Node, Deno and Bun): tasks that overlap do not
- * release each other's tensors, and loops over a DataLoader in them neither. In browsers that is an OptionError; see `Scope.run`.
+ * An `async` function has its own scope as well, which follows it across each `await` (in Node, Deno and
+ * Bun): tasks that overlap do not release each other's tensors, and loops over a DataLoader in them neither.
+ * In browsers that is an OptionError; see `Scope.run`.
  *
  * @example
  * ```ts
@@ -69,7 +70,8 @@ export function keep<T extends Owned>(tensor: T): T {
     throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
   const { handle } = tensor as T;
   handle.check("keep: a tensor");
-  // a tensor outside any scope is in the garbage collector's care already, but a gradient is only in its tensor's
+  // a tensor outside any scope is in the garbage collector's care already, but a
+  // gradient is only in its tensor's
   if (!handle.kept) adopt(tensor, null);
   handle.kept = true;
   return tensor;

@@ -42,8 +42,9 @@ export abstract class TensorValues extends TensorCore {
   }
 
   /**
-   * What `JSON.stringify` writes, state dicts included: the elements in row-major order, exactly. What JSON cannot write is a string
-   * ("NaN", "Infinity", "-Infinity", "-0"), so that `tensor(data.map(Number), { shape, dtype })` gives the tensor back.
+   * What `JSON.stringify` writes, state dicts included: the elements in row-major order, exactly. What JSON
+   * cannot write is a string ("NaN", "Infinity", "-Infinity", "-0"), so that
+   * `tensor(data.map(Number), { shape, dtype })` gives the tensor back.
    */
   toJSON(): TensorJson {
     const exact = (value: number) => (Number.isFinite(value) && !Object.is(value, -0) ? value : signed(value));
@@ -51,14 +52,17 @@ export abstract class TensorValues extends TensorCore {
   }
 
   /**
-   * The tensor itself. Some comparisons (fast-deep-equal) would compare `toString()`, which is rounded, of classes without a
-   * `valueOf` of their own.
+   * The tensor itself. Some comparisons (fast-deep-equal) would compare `toString()`, which is rounded, of
+   * classes that do not define `valueOf`.
    */
   override valueOf(): this {
     return this;
   }
 
-  /** Text is as `toString()` gives it. JavaScript's operators would make a text or NaN of a tensor, and are an OptionError. */
+  /**
+   * Text is as `toString()` gives it. JavaScript's operators would make a text or NaN of a
+   * tensor, and are an OptionError.
+   */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === "string") return this.toString();
     throw new OptionError(

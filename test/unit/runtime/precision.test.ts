@@ -27,7 +27,7 @@ test.each(["exact", "", undefined, true])("%s is refused", (choice) => {
 });
 
 describe("fast", () => {
-  beforeAll(() => setFlagsFromString("--experimental-wasm-relaxed-simd")); // Node 20 has it behind this flag
+  beforeAll(() => setFlagsFromString("--experimental-wasm-relaxed-simd")); // Node 20 needs this flag
 
   /** The sum of squared errors of a product, and a digest of its bits. */
   const product = () =>

@@ -259,7 +259,7 @@ describe("patches", () => {
 });
 
 describe("probes", () => {
-  /** Three classes in directions of their own, with noise. */
+  /** Three classes in three directions, with noise. */
   function clusters(count: number, seed: number) {
     const generator = new Generator(seed);
     const labels = Int32Array.from({ length: count }, (_, i) => i % 3);

@@ -1,4 +1,4 @@
-/** The folder of a run: recorded, stopped by a signal, gone on with. */
+/** The folder of a run: recorded, stopped by a signal, continued. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

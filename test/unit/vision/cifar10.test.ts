@@ -342,7 +342,7 @@ describe("refuses", () => {
 });
 
 describe("download", () => {
-  /** A local server; returns the address of what it serves. */
+  /** Starts a local server; returns its address. */
   async function serve(handler: RequestListener): Promise<string> {
     server = createServer(handler);
     await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
