@@ -1,4 +1,4 @@
-// Table of contents of the kernels: what is exported here is what TypeScript can call.
+// Table of contents of the kernels: TypeScript can call the functions that are exported here.
 // A kernel is a pure function of pointers and integers: it allocates nothing, owns nothing
 // and writes only its output.
 

@@ -1,5 +1,5 @@
 // The rungs that do not ship: built into a separate module (build/ladder.wasm), which `npm run ladder`
-// and the tests load beside the library's kernels. Each folder's README says what each rung is there for.
+// and the tests load beside the library's kernels. Each folder's README explains its rungs.
 
 /** First address past the module's own data: must lie below the first tensor. */
 export function heapBase(): usize {

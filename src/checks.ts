@@ -2,7 +2,7 @@ import { formatShape, OptionError } from "./errors.ts";
 import { toJsonNumber } from "./json_number.ts";
 
 /**
- * Reads an options object: every name must be known, and what is left out (or undefined) has its default.
+ * Reads an options object: every name must be known, and missing (or undefined) options get their defaults.
  * `options("avgPool2d", given, { stride: null, padding: 0 })`
  */
 export function readOptions<T extends object>(op: string, given: Partial<T> | undefined, defaults: T): T {
@@ -23,7 +23,10 @@ export function readOptions<T extends object>(op: string, given: Partial<T> | un
 /** Characters of a value that an error shows at most. */
 const MOST_SHOWN = 100;
 
-/** A value in the words of an error: numbers as they are printed (JSON has no NaN), tensors, promises, classes and functions by their kind. */
+/**
+ * A value in the words of an error: numbers as they are printed (JSON has no NaN), tensors, promises, classes
+ * and functions by their kind.
+ */
 export function describe(value: unknown): string {
   if (typeof value === "function") {
     const isClass = /^class\b/.test(Function.prototype.toString.call(value));
@@ -109,7 +112,7 @@ export function checkFunction(op: string, name: string, value: unknown): void {
   if (typeof value !== "function") throw new OptionError(`${op}: ${name} expected a function, got ${describe(value)}`);
 }
 
-/** What a user's function returned in place of what was expected, and what may be the reason. */
+/** Describes an unexpected value that a user's function returned, and the probable reason. */
 export function describeReturned(value: unknown): string {
   if (value === undefined) return "undefined: does it return its result?";
   if (isPromise(value))
@@ -118,7 +121,7 @@ export function describeReturned(value: unknown): string {
   return describe(value);
 }
 
-/** Refuses the promise of an async function where what was set up for the function ends when it returns. */
+/** Refuses the promise of an async function where the state set up for the function ends when it returns. */
 export function refusePromise<T>(op: string, result: T, advice = ""): T {
   if (isPromise(result)) {
     throw new OptionError(`${op}: expected a synchronous function, it returned a Promise${advice}`);

@@ -1,5 +1,5 @@
-// Depthwise convolution: each group has one input channel, so there is no product of matrices to make of it.
-// A plane of the image and its few taps stay in the L1 cache, and what is computed is a correlation of rows:
+// Depthwise convolution: each group has one input channel, so it is no matrix product. A plane of the image
+// and its few taps stay in the L1 cache, and the kernel computes a correlation of rows:
 //
 //   out[oy][ox] = bias + sum over taps t of weight[t] * frame[oy*strideH + ...][ox + ...]
 //
@@ -153,10 +153,10 @@ function interleaveRows(lead: usize, follow: usize, fromStep: usize, to: usize, 
 }
 
 /**
- * dx[n][g] = the sum of what each output that reads an input owes it. The inputs of one phase (rows and
- * columns modulo the strides) are read through the same taps, so each phase is a separate correlation over
- * the frames of the group's output gradients. `lists`: for each phase (row phase, then column phase) the
- * number of its taps and its first one in `taps`; none: zeros.
+ * dx[n][g] = for each input, the sum over the outputs that read it of their gradient times the tap. The
+ * inputs of one phase (rows and columns modulo the strides) are read through the same taps, so each phase is
+ * a separate correlation over the frames of the group's output gradients. `lists`: for each phase (row phase,
+ * then column phase) the number of its taps and its first one in `taps`; none: zeros.
  *
  * dy: [N][groups*filters][OH][OW]. work, for each chunk of `grain` units: `filters` frames of gradBytes, then
  * for strideWidth > 1 ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.

@@ -27,7 +27,7 @@ export class DepthwiseSizes {
   frameHeight!: i32;
   frameWidth!: i32;
   frameBytes!: i32;
-  /** Frame of an output gradient (one phase): what lies before it, its size, and its bytes or 0. */
+  /** Frame of an output gradient (one phase): the zeros before it, its size, and its bytes or 0. */
   gradTop!: i32;
   gradLeft!: i32;
   gradHeight!: i32;

@@ -1,5 +1,5 @@
-// The gradient of a convolution's input after a matrix product (implicit_gemm.ts): one column gradient per tap, added up where the taps
-// overlap. With a bias it is the end of a transposed convolution.
+// The gradient of a convolution's input after a matrix product (implicit_gemm.ts): one column gradient per
+// tap, added up where the taps overlap. With a bias it is the end of a transposed convolution.
 
 import { Geometry } from "./geometry";
 
@@ -18,12 +18,12 @@ function endInside(shift: i32, stride: i32, size: i32, count: i32): i32 {
 }
 
 /**
- * Adds up what the product weight^T * gradOut gives for each tap: the gradient of a convolution's input, and the result of a
- * transposed convolution.
+ * Adds up the results of the product weight^T * gradOut for each tap: the gradient of a convolution's input,
+ * and the result of a transposed convolution.
  *
  * x[plane][y][x] = bias[plane % biasCount] + sum of columns[plane][kh][kw][oy][ox] over all with
- * y = oy*strideH + kh*dilationH - paddingH and x likewise. columns: [planes][KH*KW][OH*OW]; x: [planes][H][W];
- * bias may be 0 (none). Each plane's taps are added in order of (kh, kw). Unit: one plane.
+ * y = oy*strideH + kh*dilationH - paddingH and x likewise. columns: [planes][KH*KW][OH*OW];
+ * x: [planes][H][W]; bias may be 0 (none). Each plane's taps are added in order of (kh, kw). Unit: one plane.
  */
 export function foldColumns(
   begin: i32, end: i32, columns: usize, geometry: usize, bias: usize, biasCount: i32, x: usize,

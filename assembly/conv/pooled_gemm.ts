@@ -93,7 +93,7 @@ const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
  *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code
  *   points, t = (ci, kh, kw)
  *
- * What a window may be multiplied by, all of its taps in one piece for each of the four corners, is gathered
+ * The possible factors of a window, all of its taps in one piece for each of the four corners, are gathered
  * first, and all output channels read it:
  *
  *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
@@ -116,7 +116,8 @@ export function gradWeightPooled(
   const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
   const blocks = (rows + rowsOfBlock - 1) / rowsOfBlock;
   const table = tables + <usize>(begin / grain) * TABLE_BYTES;
-  memory.fill(table, 0, TABLE_BYTES); // a block of less than 28 taps multiplies what is there
+  // a block of less than 28 taps multiplies the whole row of the table, which must therefore hold numbers
+  memory.fill(table, 0, TABLE_BYTES);
   let ahead = 0;
   for (let unit = begin; unit < end; unit++) {
     const image = unit / groups;
@@ -191,8 +192,8 @@ function gatherTaps(
     for (let window = 0; window < count; window++, to += WINDOW_BYTES) {
       const upper = line + 2 * <usize>x * right;
       const lower = upper + down;
-      // vectors of four taps: what they hold beyond the row is overwritten by the next one,
-      // or is no tap of the block
+      // vectors of four taps: lanes beyond the row are overwritten by the next one, or
+      // are no tap of the block
       for (let kw: usize = 0; kw < <usize>g.kernelWidth << 2; kw += 16) {
         v128.store(to + kw, v128.load(upper + kw));
         v128.store(to + kw, v128.load(upper + right + kw), CORNER_BYTES);

@@ -1,8 +1,8 @@
 // Operations on two or three arrays whose shapes broadcast, NumPy's way.
 //
-// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that what is left is a list of rows:
-// along a row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element is used for the
-// whole row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
+// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that a list of rows is left: along a
+// row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element is used for the whole
+// row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
 // outermost first, its size and the stride of each operand, in elements. Equal shapes and scalars are one
 // row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows of H*W with step 0.
 //
@@ -18,7 +18,7 @@ const enum F {
   Eq, Ne, Lt, Le, EqInt, NeInt, LtInt, LeInt,
 }
 
-/** One formula an operation: what it makes of four elements of a and of b. */
+/** One formula per operation, on four elements of a and four of b. */
 // @ts-ignore: decorator
 @inline
 function combine(f: F, a: v128, b: v128): v128 {

@@ -7,7 +7,7 @@ export function intToFloat(begin: i32, end: i32, x: usize, y: usize): void {
   for (let i = begin; i < end; i += 4) storeUpTo(y, i, end, f32x4.convert_i32x4_s(load4(x, i)));
 }
 
-/** float32 to int32, towards 0; NaN gives 0, what is out of range the nearest end of it. */
+/** float32 to int32, towards 0; NaN gives 0, values out of range the nearest end of it. */
 export function floatToInt(begin: i32, end: i32, x: usize, y: usize): void {
   for (let i = begin; i < end; i += 4) storeUpTo(y, i, end, i32x4.trunc_sat_f32x4_s(load4(x, i)));
 }

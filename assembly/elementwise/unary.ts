@@ -86,7 +86,7 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
   return f32x4.nearest(x); // halves to even
 }
 
-/** dx = dy f'(x), of what was saved: x, or y where the derivative is simpler in it. */
+/** dx = dy f'(x), from the saved array: x, or y where the derivative is simpler in it. */
 // @ts-ignore: decorator
 @inline
 function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
@@ -129,7 +129,7 @@ function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   if (f == F.Log) return f32x4.div(dy, x);
   if (f == F.Log1p) return f32x4.div(dy, f32x4.add(x, all(1)));
   if (f == F.Sqrt) return f32x4.div(dy, f32x4.add(y, y));
-  // factor by factor: what lies between dy and the result cannot overflow where neither does
+  // factor by factor: then the intermediate results cannot overflow unless dy or the result does
   if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(f32x4.mul(f32x4.mul(dy, y), all(-0.5)), y), y);
   if (f == F.Reciprocal) return f32x4.neg(f32x4.mul(f32x4.mul(dy, y), y));
   if (f == F.Square) {

@@ -248,7 +248,7 @@ export function augmentColor(
 }
 
 /**
- * y = x, but `value` in a square of `size` about a pixel of the image, in all channels; what lies
+ * y = x, but `value` in a square of `size` about a pixel of the image, in all channels; the part
  * outside the image is cut off.
  */
 export function augmentCutout(

@@ -231,8 +231,8 @@ function sinOfReduced(r: v128, n: v128): v128 {
 }
 
 /**
- * sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; what lies too far
- * out for that, by integers.
+ * sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; angles too
+ * large for that, by integers.
  */
 // @ts-ignore: decorator
 @inline
@@ -448,8 +448,8 @@ function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
 }
 
 /**
- * The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding: what lies
- * between may be beyond float32.
+ * The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding, because
+ * intermediate results may be beyond float32.
  */
 // @ts-ignore: decorator
 @inline

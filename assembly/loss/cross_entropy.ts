@@ -21,7 +21,10 @@ function weightOf(weight: usize, c: i32): f32 {
   return weight ? load<f32>(weight + (<usize>c << 2)) : 1;
 }
 
-/** terms[o, i] as above, counts[o, i] = w[t] or 0 where ignored: what a mean divides by. Range: positions. */
+/**
+ * terms[o, i] as above, counts[o, i] = w[t] or 0 where ignored: a mean divides by
+ * their sum. Range: positions.
+ */
 export function crossEntropyTerms(
   begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, target: usize, weight: usize,
   terms: usize, counts: usize, classes: i32, inner: i32, ignored: i32, smoothing: f32,

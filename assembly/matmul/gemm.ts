@@ -22,8 +22,8 @@ const EDGE_BYTES = MR * NR * 4;
  * many k-steps, one after the other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all
  * that a pass reads lies together. For batch n the matrices number aIndex[n] and bIndex[n] of them are taken
  * (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
- * aStride, bStride, cStride: bytes from one matrix to the next; at least what a matrix takes.
- * start: what the sums start from (micro_kernel.ts); for the bias starts `bias` has M floats for
+ * aStride, bStride, cStride: bytes from one matrix to the next; at least the size of a matrix.
+ * start: the initial value of the sums (micro_kernel.ts); for the bias starts `bias` has M floats for
  * each A, or N for each B.
  * relu: 1 takes max(., 0) of each finished sum. columnBlock: columns of a unit, a multiple of 8.
  * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.

@@ -9,7 +9,7 @@ export function mulAdd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
-/** What the accumulators start from. @shared */
+/** Initial value of the accumulators. @shared */
 export const enum Start {
   Zero,
   /** The tile of C in memory: its sum continues. */

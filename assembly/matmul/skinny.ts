@@ -211,7 +211,7 @@ export function multiplyRows(
   }
 }
 
-/** One row by 32 columns: eight chains of additions. Adds to what is in c unless `fresh`. */
+/** One row by 32 columns: eight chains of additions. Adds to c unless `fresh`. */
 function tile1x32(steps: i32, a: usize, aStep: i32, b: usize, bStep: i32, c: usize, fresh: bool): void {
   let acc0 = fresh ? f32x4.splat(0) : v128.load(c);
   let acc1 = fresh ? f32x4.splat(0) : v128.load(c, 16);

@@ -99,12 +99,13 @@ export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: 
   }
 }
 
-/** What is repeated beyond the ends of a padded dimension. @shared */
+/** The elements beyond the ends of a padded dimension. @shared */
 const enum Border { Reflect, Replicate, Circular }
 
 /**
- * out[i] = first + which of `length` elements stands at place i - before: beyond the ends reflected,
- * repeated, or from the other end. What is reflected or from the other end is at most one length away.
+ * out[i] = first + which of `length` elements stands at place i - before: beyond the ends
+ * reflected, repeated, or from the other end. Reflected elements and those from the other end are
+ * at most one length away.
  */
 export function paddedPositions(
   begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,

@@ -242,7 +242,7 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
   }
 }
 
-/** What a window with elements divides by: `rows` by the columns that count from `startX` on. */
+/** The divisor of a window with elements: `rows` times the columns that count from `startX` on. */
 // @ts-ignore: decorator
 @inline
 function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
@@ -254,9 +254,9 @@ function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
 }
 
 /**
- * shares[o] = dy[o] / divisor, 0 for windows without elements: what each element of window o gets. Their sum
- * over the windows that hold an element is its gradient: a depthwise convolution's with a kernel of ones
- * (src/ops/pool/avg_pool2d.ts).
+ * shares[o] = dy[o] / divisor, 0 for windows without elements: the gradient of each element of window o.
+ * Their sum over the windows that hold an element is its gradient: a depthwise convolution's with a kernel of
+ * ones (src/ops/pool/avg_pool2d.ts).
  */
 export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
@@ -276,8 +276,8 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
 }
 
 /**
- * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE_STRIDE apart or large:
- * whole vectors of dx at a time.
+ * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE_STRIDE apart or
+ * large: whole vectors of dx at a time.
  */
 export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {
   const g = changetype<Grid>(grid);

@@ -3,7 +3,7 @@
 // (int32, shaped as y) where index is not 0.
 //
 // PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last
-// NaN an earlier one); what lies outside the plane is left out. A window with nothing inside
+// NaN an earlier one); positions outside the plane are ignored. A window with nothing inside
 // gives -Infinity and index -1.
 //
 // The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits.

@@ -93,7 +93,8 @@ function finish(KIND: i32, bits: v128, i: i32, x: usize, a: v128, b: v128): v128
 }
 
 /**
- * Turns the four words of sixteen elements into what is drawn, and stores them at i to i+15, or up to `end`.
+ * Converts the four words of sixteen elements to the distribution, and stores them at i
+ * to i+15, or up to `end`.
  */
 // @ts-ignore: decorator
 @inline

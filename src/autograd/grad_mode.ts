@@ -14,7 +14,7 @@ function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
 }
 
 /**
- * Runs `body` without recording a graph: what it computes needs no gradient and keeps nothing for backward.
+ * Runs `body` without recording a graph: its results need no gradient, and it keeps nothing for backward.
  * Matches `torch.no_grad`.
  */
 export function noGrad<T>(body: () => T): T {

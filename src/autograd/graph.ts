@@ -10,7 +10,7 @@ export interface Leaf {
   accumulateGrad(grad: NDArray): void;
 }
 
-/** What the graph asks of a tensor. */
+/** The part of a tensor that the graph uses. */
 export interface Differentiable extends Leaf {
   readonly handle: { readonly node: GraphNode | null };
 }
@@ -21,8 +21,8 @@ export type Edge = GraphNode | Leaf | null;
 let nextId = 0;
 
 /**
- * One op applied, and the edges to what made its inputs. Counted like a block: tensors and later nodes own it; the last one
- * to let go releases what it saved and then its inputs.
+ * One op applied, and the edges to what made its inputs. Counted like a block: tensors and later nodes own
+ * it; the last one to release it frees its saved arrays and then its inputs.
  */
 export class GraphNode {
   /** Grows with time: an input's id is always smaller, so descending order is a topological order. */
@@ -58,7 +58,7 @@ export class GraphNode {
     }
   }
 
-  /** Lets go of what the op saved. An op that saved nothing can run backward again, as in PyTorch. */
+  /** Releases the op's saved arrays. An op that saved nothing can run backward again, as in PyTorch. */
   releaseSaved(): void {
     if (this.op.saved.length === 0) return;
     this.#released = true;
@@ -97,7 +97,10 @@ export class GraphNode {
   }
 }
 
-/** The op's place in the graph, where a gradient may flow through it. Inputs that `op.needs` marks are tensors. */
+/**
+ * The op's place in the graph, where a gradient may flow through it. Inputs that
+ * `op.needs` marks are tensors.
+ */
 export function recordOp(op: Op, inputs: readonly unknown[]): GraphNode | null {
   if (!op.needsAny) return null;
   const edges = inputs.map((input, i): Edge => {

@@ -37,9 +37,9 @@ export interface DataLoaderState {
 /**
  * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
  *
- * Each iteration is a scope: what the body makes is released by the next iteration, by `break` or by an
- * exception, but for what it `keep()`s (and parameters, gradients, optimizer state). The body may `await`;
- * see `Scope`. A loader driven by hand, or two loaders in step, take `scoped: false`.
+ * Each iteration is a scope: the tensors that the body makes are released by the next iteration, by `break`
+ * or by an exception, except those passed to `keep()`, parameters, gradients and optimizer state. The body
+ * may `await`; see `Scope`. A loader driven by hand, or two loaders in step, take `scoped: false`.
  *
  * The order of an epoch depends only on `seed` and the epoch's number. `stateDict()` and `loadStateDict()`
  * continue at a given batch without reading the batches before it.

@@ -3,7 +3,7 @@ import { OptionError } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 
-/** What a data set gives for an index: tensors, and integers (labels). */
+/** The sample at an index: tensors, and integers (labels). */
 export type Sample = readonly (Tensor | number)[];
 
 /**
@@ -21,7 +21,7 @@ export interface Dataset<S = Sample, B = Tensor[]> {
   batch?(indices: readonly number[]): B;
 }
 
-/** Checks what a user passed as a data set. */
+/** Checks a data set that the user passed. */
 export function checkDataset(op: string, dataset: Dataset<unknown, unknown>): void {
   const length = dataset?.length;
   if (typeof dataset?.get === "function" && Number.isInteger(length) && length >= 0) return;

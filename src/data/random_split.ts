@@ -10,7 +10,7 @@ import { MAX_SEED } from "./shuffle.ts";
  * Splits a data set at random into parts that do not overlap. Matches `torch.utils.data.random_split`.
  *
  * @param lengths the sizes of the parts, or fractions that add up to 1: then each part is rounded down, and
- *   what is left goes one by one to the first parts.
+ *   the remaining samples are added one by one to the first parts.
  * @param options `seed` or `generator`; default: the default generator.
  * @throws OptionError for lengths that do not add up.
  * @example

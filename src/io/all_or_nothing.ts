@@ -37,7 +37,7 @@ let isKept = false;
  * part that is loaded calls this function for its own parts.
  */
 export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: () => T): T {
-  if (isKept) return load(); // what is around restores these as well
+  if (isKept) return load(); // the outer call restores these as well
   const restore = rememberStates(op, parts);
   isKept = true;
   try {

@@ -14,7 +14,7 @@ import { dtypeOf, readingElements, readingHeader } from "./safetensors_read.ts";
 import { type FilePieces, layOut } from "./safetensors_write.ts";
 import { type Json, packState, unpackState } from "./state_tree.ts";
 
-/** What has a state: modules, optimizers, schedulers, data loaders. */
+/** An object with a state: a module, an optimizer, a scheduler, a data loader. */
 export interface Stateful {
   // biome-ignore lint/suspicious/noExplicitAny: each kind has its own form of state
   stateDict(): any;
@@ -22,7 +22,7 @@ export interface Stateful {
   loadStateDict(state: any): unknown;
 }
 
-/** What a checkpoint can hold the state of. */
+/** The objects whose state a checkpoint can hold. */
 export interface CheckpointParts {
   model?: Stateful;
   optimizer?: Stateful;
@@ -118,7 +118,7 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
           DEFAULT_RANDOM.loadStateDict(saved.random);
           inner.moveToParent(saved.position);
           inner.close();
-          deferred.readOwned(); // the tensors of `extra`, and what a part kept
+          deferred.readOwned(); // the tensors of `extra`, and those that a part kept
           return saved.position;
         });
       } finally {
@@ -174,7 +174,7 @@ function layOutCheckpoint(parts: CheckpointParts, { epoch, step, extra }: Checkp
   return layOut(Object.fromEntries(tensors), { metadata: { format: FORMAT, state: JSON.stringify(json) } });
 }
 
-/** The tensors of what it returns are read from `source` once they are used. */
+/** The tensors of its result are read from `source` when they are first used. */
 function decode(path: string, source: ByteSource, deferred: DeferredTensors): Decoded {
   try {
     const { entries, metadata, dataStart } = readFrom(source, readingHeader(source.size));

@@ -78,14 +78,14 @@ function syncFolder(path: string): void {
 export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8Array {
   return withFile(path, (file) => {
     const { size } = fstatSync(file);
-    if (size <= mostPerCall) return readFileSync(file); // also what has no size: a pipe
+    if (size <= mostPerCall) return readFileSync(file); // also files without a size, like a pipe
     const bytes = allocateFor(path, size);
     return bytes.subarray(0, fill(file, bytes, 0, mostPerCall));
   });
 }
 
 /**
- * Opens a file and lets `use` read it in pieces. What has no size, like a pipe, is read whole.
+ * Opens a file and lets `use` read it in pieces. A file without a size, like a pipe, is read whole.
  *
  * @throws DataError when the file is missing or cannot be read, and what `use` throws.
  */

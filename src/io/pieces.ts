@@ -30,14 +30,14 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: ({ begin, end }) => bytes.subarray(begin, end) };
 }
 
-/** Gives a reading what it wants, and returns what it returns. */
+/** Runs a reader on a source: gives it the bytes it asks for, and returns its result. */
 export function readFrom<T>(source: ByteSource, reading: Reading<T>): T {
   let step = reading.next();
   while (!step.done) step = reading.next(source.read(step.value));
   return step.value;
 }
 
-/** What is read of a Blob or a File, of any runtime. */
+/** The members of a Blob or a File, of any runtime, that are used. */
 export interface BlobLike {
   readonly size: number;
   slice(begin: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };

@@ -13,7 +13,7 @@ import { findDuplicateKey } from "./json.ts";
 /** Text to keep beside the tensors. */
 export type Metadata = Record<string, string>;
 
-/** What the reference implementation allows. */
+/** The limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 export const METADATA = "__metadata__";
 /** Bytes before the header: its length. */

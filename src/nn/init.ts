@@ -13,7 +13,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 const NONLINEARITIES = ["linear", "conv2d", "convTranspose2d", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
 
-/** What follows a layer; its gain keeps the variance of what passes through. */
+/** The function after a layer; its gain keeps the variance of the activations. */
 export type Nonlinearity = (typeof NONLINEARITIES)[number];
 
 const FAN_MODES = ["fanIn", "fanOut"] as const;

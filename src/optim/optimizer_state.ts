@@ -17,8 +17,7 @@ export interface OptimizerStateDict {
   paramGroups: Record<string, unknown>[];
 }
 
-/**
- * What a parameter's state contains from its first step on, by name: a count of steps, or a tensor of the
+/** The contents of a parameter's state from its first step on, by name: a count of steps, or a tensor of the
  * parameter's shape ("tensor?": with some options only).
  */
 export type StateKinds = Readonly<Record<string, "count" | "tensor" | "tensor?">>;

@@ -126,7 +126,9 @@ const glyphs: string[][] = SHEET.trim()
     return rows[0].map((_, i) => rows.map((row) => row[i]));
   });
 
-/** The rows of a character's glyph, "#" where it is inked; what the font does not have is shown as "?". */
+/**
+ * The rows of a character's glyph, "#" where it is inked; characters missing in the font are shown as "?".
+ */
 export function glyph(character: string): readonly string[] {
   return glyphs[(character.codePointAt(0) ?? 0) - FIRST] ?? glyphs["?".charCodeAt(0) - FIRST];
 }

@@ -18,7 +18,7 @@ export interface ImageGridOptions {
   perRow?: number;
 }
 
-/** What no image has: a value that is NaN shows in magenta. */
+/** NaN is shown in magenta, which images rarely contain. */
 const NAN_COLOR: Color = [255, 0, 255];
 const GAP = 6;
 const GROUP_GAP = 22;

@@ -25,7 +25,7 @@ export class Picture {
     this.fillRect(0, 0, width, height, background);
   }
 
-  /** What lies outside the picture is left out. */
+  /** The part outside the picture is ignored. */
   fillRect(x: number, y: number, width: number, height: number, color: Color): void {
     for (let row = Math.max(0, y); row < Math.min(this.height, y + height); row++) {
       for (let column = Math.max(0, x); column < Math.min(this.width, x + width); column++) {

@@ -17,7 +17,7 @@ import { leaf } from "../tensor/leaf.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 
-/** What the chances of a batch follow from: not its order, not the threads, and not what was drawn before. */
+/** Determines the random numbers of a batch, independently of its order, of threads and of earlier draws. */
 export interface AugmentPlace {
   /** int32 [B]: the index of each image in its data set; see `withIndices`. */
   indices: Tensor;

@@ -9,7 +9,7 @@ import { scope } from "../tensor/lifetime/scoped.ts";
 import { rand, randint } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The shape of what is masked: [N,C,H,W], or one image [C,H,W]. */
+/** The shape of the masked images: [N,C,H,W], or one image [C,H,W]. */
 export type ImageShape = readonly number[];
 
 interface Dimensions {

@@ -11,7 +11,7 @@ import { Tensor } from "../tensor/tensor.ts";
  * gradient: the loss is `nn.functional.mseLoss`.
  *
  * @param options `mask` (bool, broadcastable to the shape): only where it is 1 do elements count. For the
- *   hidden part of an image pass `mask.logicalNot()` of the mask that says what was kept. Without any
+ *   hidden part of an image pass `mask.logicalNot()` of the mask of visible elements. Without any
  *   element the result is NaN.
  * @throws ShapeError, DTypeError, OptionError
  * @example

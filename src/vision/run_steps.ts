@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { Augmentation, AugmentPlace } from "./augment.ts";
 import type { Transform } from "./transforms.ts";
 
-// The functions that a user may have written: what they return is checked.
+// Runs functions that a user may have written, and checks their results.
 
 /** One of several transforms, and its name in an error. */
 export interface Step {

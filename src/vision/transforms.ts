@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
 
 /**
- * What is done to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a
+ * A function applied to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a
  * tensor that returns a tensor.
  */
 export type Transform = (images: Tensor) => Tensor;
@@ -116,8 +116,8 @@ function named(transform: Transform): string {
 }
 
 /**
- * Splits a transform into what `ByteImages.gather` does for `channels` channels and what is
- * left to do on its batch.
+ * Splits a transform into the part that `ByteImages.gather` does for `channels` channels and the
+ * rest, applied to its batch.
  */
 export function splitTransform(
   transform: Transform | undefined,

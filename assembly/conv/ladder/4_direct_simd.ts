@@ -131,7 +131,7 @@ export function conv2dDirect(x: usize, weight: usize, bias: usize, sizes: usize,
 }
 
 /**
- * conv2dGradInputNaive as what it is: a convolution of dOut, with the kernel turned by 180 degrees and its
+ * conv2dGradInputNaive as a convolution of dOut, with the kernel rotated by 180 degrees and its
  * channels exchanged. A stride of the forward pass becomes zeros between the pixels of dOut, which are
  * multiplied like all others.
  * work: conv2dDirectWork(sizes) bytes. Any sizes.

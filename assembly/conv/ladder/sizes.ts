@@ -1,8 +1,8 @@
-// The sizes of a convolution, named as the axes in the README: what the rungs here share.
+// The sizes of a convolution, named as the axes in the README and shared by the rungs here.
 
 /**
- * An int32 table. Channels are those of one group: x is [N][G Ci][H][W], weight [G Co][Ci][KH][KW], out [N][G Co][OH][OW].
- * A struct without a constructor: its fields are read straight from the table.
+ * An int32 table. Channels are those of one group: x is [N][G Ci][H][W], weight [G Co][Ci][KH][KW], out
+ * [N][G Co][OH][OW]. A struct without a constructor: its fields are read straight from the table.
  */
 @unmanaged
 export class Sizes {

@@ -1,6 +1,6 @@
-// Winograd for an input of 1 to 3 channels (a network's first layer), with ReLU and pooling: with so short a sum, writing the
-// products to memory and reading them again would cost more than the multiplications. So four tiles and four filters are finished
-// at a time, and what lies between stays in the L1 cache.
+// Winograd for an input of 1 to 3 channels (a network's first layer), with ReLU and pooling: with so short a
+// sum, writing the products to memory and reading them again would cost more than the multiplications. So
+// four tiles and four filters are finished at a time, and the intermediate arrays stay in the L1 cache.
 
 import { tileOffset, transformPatches } from "./images";
 import { outputTiles, storePooledTiles } from "./output";
@@ -8,10 +8,16 @@ import { POSITIONS } from "./transforms";
 
 /** Channels at most. */
 const MOST_CHANNELS = 3;
-/** Bytes of work for each call: patches and their rows, products with four filters, half-finished tiles and finished ones. */
+/**
+ * Bytes of work for each call: patches and their rows, products with four filters, half-finished
+ * tiles and finished ones.
+ */
 const WORK: usize = (POSITIONS * (MOST_CHANNELS + 1 + 4) + 24 + 16) * 16;
 
-/** The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop over those takes 6 % longer). */
+/**
+ * The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop
+ * over those takes 6 % longer).
+ */
 // @ts-ignore: decorator
 @inline
 function multiply(channels: i32, kernel: usize, patch: usize, products: usize): void {
@@ -51,11 +57,14 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
 }
 
 /**
- * out[image][f][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus bias[f] in each of them.
+ * out[image][f][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus
+ * bias[f] in each of them.
  *
- * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed, [ceil(filters/4)][36][C][4] (winogradKernels);
- * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output; argmaxCodes: ../relu_pool.ts, or 0;
- * bias may be 0. work: WORK bytes for each call's `begin / grain`. Unit: four tiles, all filters.
+ * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed,
+ * [ceil(filters/4)][36][C][4] (winogradKernels);
+ * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output;
+ * argmaxCodes: ../relu_pool.ts, or 0; bias may be 0. work: WORK bytes for each call's `begin / grain`. Unit:
+ * four tiles, all filters.
  */
 export function winogradShallowPool(
   begin: i32, end: i32, padded: usize, kernels: usize, images: i32, channels: i32, filters: i32, tilesY: i32, tilesX: i32,

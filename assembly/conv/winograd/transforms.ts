@@ -19,7 +19,7 @@
 // two would fall on few cache sets.
 
 // The files: this one, the five one-dimensional transforms; images.ts, patches and tiles; kernels.ts, the 3x3
-// kernels and their gradient; output.ts, what comes back.
+// kernels and their gradient; output.ts, the tiles of the output.
 
 /** Positions of a transformed patch. */
 export const POSITIONS = 36;

@@ -26,7 +26,7 @@ function readDropout(op: string, options: DropoutOptions | undefined): Required<
 
 /**
  * Each element becomes 0 with probability `p`; the others are divided by `1 - p`. Matches
- * `torch.nn.functional.dropout`, but what is dropped is 0 even if it was NaN or infinite.
+ * `torch.nn.functional.dropout`, but dropped elements are 0 even if they were NaN or infinite.
  *
  * @throws OptionError for p outside [0, 1].
  * @example

@@ -8,8 +8,8 @@ export type { PadOptions };
  * Elements added before and after dimensions; negative amounts take some away. Matches
  * `torch.nn.functional.pad`, for any dimensions.
  *
- * "circular" takes away first and wraps what is left; "reflect" and "replicate" show what x holds beside
- * the end, taken away or not.
+ * With negative amounts, "circular" removes elements first and wraps the rest; "reflect" and "replicate" copy
+ * the elements of x next to the end, removed or not.
  *
  * @param padding `[before, after]` of the last dimension, then of the one before it, and so on:
  *   `[left, right, top, bottom]`.

@@ -10,7 +10,7 @@ import { Conv2d, ConvTranspose2d } from "../layers/conv.ts";
 import { MaxPool2d } from "../layers/pooling.ts";
 import type { Module } from "../module.ts";
 
-/** What a run of modules computed in one pass, and how many they were. */
+/** The result of several modules in one pass, and their number. */
 interface Fused {
   y: Tensor;
   modules: number;

@@ -15,7 +15,7 @@ import { formatOptions, formatPair } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
-/** What the layers add to the options of the functions. */
+/** Options of the layers besides those of the functions. */
 interface LayerOptions {
   /** An integer or [height, width]. */
   kernelSize: Pair;

@@ -71,7 +71,7 @@ export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
   forced = name;
 }
 
-/** What a user chooses between: see setConvAlgorithm. */
+/** The choices of a user: see setConvAlgorithm. */
 export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
 const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 

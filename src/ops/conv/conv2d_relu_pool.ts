@@ -7,10 +7,10 @@ import type { Conv2dGeometry } from "./geometry.ts";
 import { pooledChannelSums } from "./relu_pool.ts";
 
 /**
- * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: what comes between is never written, and
- * backward starts from one byte for each result, its argmax code, which says where the maximum was
- * (assembly/conv/relu_pool.ts). The result is that of the three ops one after the other. `choosePooled` says
- * for which sizes there is an algorithm.
+ * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: the intermediate results are never
+ * written, and backward starts from one byte for each result, its argmax code, which says where the maximum
+ * was (assembly/conv/relu_pool.ts). The result is that of the three ops one after the other. `choosePooled`
+ * says for which sizes there is an algorithm.
  */
 export class Conv2dReluPool extends Op {
   readonly name = "conv2d";

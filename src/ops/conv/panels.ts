@@ -5,8 +5,7 @@ import { packWeight } from "../matmul/gemm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { imagesOf } from "./pad_planes.ts";
 
-/**
- * What the convolutions by matrix products share: implicit_gemm.ts, pooled_gemm.ts, fold_columns.ts and
+/** Shared by the convolutions that are matrix products: implicit_gemm.ts, pooled_gemm.ts, fold_columns.ts and
  * upsample.ts.
  */
 

@@ -55,8 +55,7 @@ function gradInput(dOut: PaddedImages, weight: NDArray, g: Conv2dGeometry): NDAr
   return dx;
 }
 
-/**
- * What is done with a finished tile: bias, and then nothing, ReLU, or ReLU and 2x2 max pooling (with codes
+/** The operations on a finished tile: bias, and then nothing, ReLU, or ReLU and 2x2 max pooling (with codes
  * where wanted).
  */
 interface Finish {

@@ -97,7 +97,7 @@ export class WinogradPlan {
     return new WinogradPlan({ images, channels, filters, outHeight, outWidth, padding }, CHUNK_TILES);
   }
 
-  /** The convolution from dOut to dx, whose padding is what is left of 2. */
+  /** The convolution from dOut to dx, whose padding is 2 minus the padding of the forward pass. */
   static forGradInput(g: Conv2dGeometry): WinogradPlan {
     const { images, outChannels: channels, inChannels: filters, height: outHeight, width: outWidth } = g;
     const padding = [2 - g.padding[0], 2 - g.padding[1]] as const;

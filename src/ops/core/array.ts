@@ -40,7 +40,7 @@ export class NDArray {
     return new NDArray(this.block, shape, dtype);
   }
 
-  /** What a failed comparison of Node's `assert` shows of a tensor. */
+  /** The text that a failed comparison of Node's `assert` shows for a tensor. */
   get [Symbol.toStringTag](): string {
     const shown = this.block.owners > 0 ? this.view().subarray(0, MOST_SHOWN).join(", ") : "released";
     return `${this.dtype} ${formatShape(this.shape)}: ${shown}${this.size > MOST_SHOWN ? ", ..." : ""}`;
@@ -168,7 +168,10 @@ export function expectRank(op: string, what: string, x: NDArray, rank: number, a
   }
 }
 
-/** Turns a dimension that may be negative into an index; a scalar is treated as having one dimension, as in PyTorch. */
+/**
+ * Turns a dimension that may be negative into an index; a scalar is treated as having one
+ * dimension, as in PyTorch.
+ */
 export function normalizeDim(op: string, dim: number, rank: number): number {
   const n = Math.max(rank, 1);
   if (!Number.isInteger(dim) || dim < -n || dim >= n) {

@@ -2,7 +2,10 @@ import { checkBoolean, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { normalizeDim } from "./array.ts";
 
-/** The dimensions an op reduces: one, several, or all where left out (or null, or an empty list, as in PyTorch). */
+/**
+ * The dimensions an op reduces: one, several, or all where left out (or null, or an
+ * empty list, as in PyTorch).
+ */
 export type Dims = number | readonly number[] | null;
 
 export interface ReduceOptions {
@@ -10,7 +13,7 @@ export interface ReduceOptions {
   keepdim?: boolean;
 }
 
-/** What a reduction does to a shape. */
+/** The effect of a reduction on a shape. */
 export interface Reduction {
   /** Which dimensions are reduced. */
   reduced: boolean[];
@@ -47,8 +50,9 @@ export interface Step {
 }
 
 /**
- * The steps of reducing a shape, from its last reduced dimensions to its first. Neighbours that go the same way count as one
- * dimension, those of length 1 as none: [N,C,H,W] over [0,2,3] is [N*C, H*W, 1] and then [1, N, C].
+ * The steps of reducing a shape, from its last reduced dimensions to its first. Neighbours that go
+ * the same way count as one dimension, those of length 1 as none: [N,C,H,W] over [0,2,3] is
+ * [N*C, H*W, 1] and then [1, N, C].
  */
 export function reductionSteps(shape: readonly number[], reduced: readonly boolean[]): Step[] {
   const groups: { length: number; reduced: boolean }[] = [];

@@ -8,7 +8,7 @@ import { combine } from "./binary.ts";
 import { castTo } from "./cast.ts";
 import { INT32_MAX, INT32_MIN } from "./promote.ts";
 
-/** What each function's derivative is computed from: its argument x or its result y. */
+/** The array from which each function's derivative is computed: its argument x or its result y. */
 const SAVES = {
   relu: "y",
   leakyRelu: "x",

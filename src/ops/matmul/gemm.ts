@@ -70,8 +70,8 @@ export function packColumns(x: Lines, slice?: number): Address {
 }
 
 /**
- * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since what a pass
- * reads should lie together. Only single matrices can be packed so.
+ * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since the data of one
+ * pass should be contiguous. Only single matrices can be packed so.
  */
 export function sliceOf(depth: number): number {
   return Math.ceil(depth / Math.max(1, Math.ceil(depth / DEPTH_BLOCK)));

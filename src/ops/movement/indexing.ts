@@ -50,7 +50,10 @@ export function lookUp(x: NDArray, d: number, index: NDArray, shape: readonly nu
 
 const COLUMN_GRAIN = 64;
 
-/** The gradient of `lookUp`: rows of `dy` added where `index` says, in the order of the index; `skip` gets nothing. */
+/**
+ * The gradient of `lookUp`: rows of `dy` added where `index` says, in the order of the
+ * index; `skip` gets nothing.
+ */
 export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly number[], skip = -1): NDArray {
   const { outer, length, inner } = around(shape, d);
   const dx = zeros(shape);
@@ -117,7 +120,10 @@ export class Embedding extends Op {
   }
 }
 
-/** `out[i, j, k] = x[i, index[i, j, k], k]` for dimension 1, and so on. `dx` adds up what was read several times. */
+/**
+ * `out[i, j, k] = x[i, index[i, j, k], k]` for dimension 1, and so on. `dx` adds up the gradients of elements
+ * that were read several times.
+ */
 export class Gather extends Op {
   readonly name = "gather";
   readonly #dim: number;
@@ -168,7 +174,10 @@ export class Gather extends Op {
   }
 }
 
-/** `[..., classes]` int32: 1 at the place that index names, else 0. `classes` -1: one more than the largest index. */
+/**
+ * `[..., classes]` int32: 1 at the place that index names, else 0. `classes` -1: one
+ * more than the largest index.
+ */
 export class OneHot extends Op {
   readonly name = "oneHot";
   readonly #classes: number;

@@ -8,7 +8,10 @@ import { addRows, lookUp } from "./indexing.ts";
 import { type Region, readRegion, spreadRegion, writeRegion } from "./strided.ts";
 
 export interface PadOptions {
-  /** What stands beyond the ends: `value`, the mirror image without the edge, the edge, or the other end. Default "constant". */
+  /**
+   * The elements beyond the ends: `value`, the mirror image without the edge, the edge, or the other
+   * end. Default "constant".
+   */
   mode?: "constant" | "reflect" | "replicate" | "circular";
   /** For mode "constant". Default 0. */
   value?: number;
@@ -16,14 +19,16 @@ export interface PadOptions {
 
 const MODES = ["constant", "reflect", "replicate", "circular"] as const;
 
-/** How one dimension is padded: elements before and after (negative: taken away), and how many of x are left. */
+/**
+ * How one dimension is padded: elements before and after (negative: taken away), and how many of x are left.
+ */
 interface Margin {
   before: number;
   after: number;
   kept: number;
 }
 
-/** How many elements a mode may add on a side, given the length and what is left of it. */
+/** How many elements a mode may add on a side, given the length and the part of it that is kept. */
 const most = {
   constant: () => Infinity,
   reflect: (length: number) => Math.max(length - 1, 0),
@@ -31,7 +36,9 @@ const most = {
   circular: (_length: number, kept: number) => kept,
 };
 
-/** Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first. */
+/**
+ * Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first.
+ */
 function readMargins(shape: readonly number[], padding: readonly number[], mode: (typeof MODES)[number]): Margin[] {
   if (!Array.isArray(padding) || padding.length % 2 !== 0 || padding.length / 2 > shape.length) {
     const actual = JSON.stringify(padding);
@@ -44,7 +51,7 @@ function readMargins(shape: readonly number[], padding: readonly number[], mode:
     const kept = length + Math.min(before, 0) + Math.min(after, 0);
     if (before === 0 && after === 0) return { before, after, kept };
     const result = length + before + after;
-    const borders = mode === "reflect" || mode === "replicate"; // these may show what is taken away
+    const borders = mode === "reflect" || mode === "replicate"; // these may copy elements that are removed
     if (result < (borders ? 1 : 0) || (kept < 0 && !borders)) {
       throw new ShapeError(`pad: padding ${before} and ${after} leave nothing of dim ${d} of ${formatShape(shape)}`);
     }
@@ -146,7 +153,7 @@ class PadBorder extends Op {
     const length = this.#shape[d];
     const out = empty([length + before + after], "int32");
     const border = MODES.indexOf(this.#mode) - 1;
-    // what is taken away is not wrapped, but it may be reflected or repeated
+    // removed elements are not wrapped, but they may be reflected or repeated
     const [first, count, added] =
       this.#mode === "circular" ? [Math.max(-before, 0), kept, Math.max(before, 0)] : [0, length, before];
     launch("paddedPositions", out.size, out.size, out.address, first, count, added, border);

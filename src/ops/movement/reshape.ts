@@ -3,7 +3,9 @@ import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, sizeOf } from "../core/array.ts";
 import { type Gradients, Op } from "../core/op.ts";
 
-/** Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one. */
+/**
+ * Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one.
+ */
 export class Reshape extends Op {
   readonly name: string;
   readonly #shapeFor: (shape: readonly number[]) => readonly number[];
@@ -25,7 +27,7 @@ export class Reshape extends Op {
   }
 }
 
-/** The shape that `wanted` stands for: one -1 is what the number of elements leaves. */
+/** The shape that `wanted` stands for: one -1 is computed from the number of elements. */
 export function resolveShape(op: string, before: readonly number[], wanted: readonly number[]): number[] {
   const size = sizeOf(before);
   if (!Array.isArray(wanted) || wanted.some((n) => !Number.isSafeInteger(n) || n < -1)) {

@@ -11,7 +11,7 @@ export interface PoolWindow {
   ceilMode: boolean;
 }
 
-/** A stack of planes and the size of what each is pooled to. */
+/** A stack of planes and the size of the pooled planes. */
 export interface Planes {
   planes: number;
   height: number;
@@ -50,7 +50,10 @@ export function expectImages(op: string, x: NDArray): void {
   }
 }
 
-/** Number of windows along one dimension. In ceil mode the last one must start inside the input or the padding before it. */
+/**
+ * Number of windows along one dimension. In ceil mode the last one must start inside the input
+ * or the padding before it.
+ */
 function outputLength(length: number, window: PoolWindow, d: 0 | 1): number {
   const { kernel, stride, padding, dilation, ceilMode } = window;
   const steps = (length + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d];

@@ -133,8 +133,8 @@ export class ReduceLROnPlateau {
   }
 
   /**
-   * What is needed to resume. JSON has no infinity: `best` is null before the first step, and an infinite one
-   * is a string.
+   * The state needed to resume. JSON has no infinity: `best` is null before the first step, and an
+   * infinite one is a string.
    */
   stateDict(): SchedulerStateDict {
     const { best, numBadEpochs, cooldownCounter, lastEpoch } = this;

@@ -6,7 +6,7 @@ import { checkOptimizer, checkScheduler, savedCount, savedNumbers } from "./chec
 // biome-ignore lint/suspicious/noExplicitAny: the options of the optimizer do not matter here
 export type AnyOptimizer = Optimizer<any>;
 
-/** What a scheduler's `stateDict()` returns: its name, numbers and lists of numbers, which JSON can hold. */
+/** The result of a scheduler's `stateDict()`: its name, numbers and lists of numbers, which JSON can hold. */
 export type SchedulerStateDict = Record<string, unknown>;
 
 /**
@@ -73,7 +73,7 @@ export abstract class LRScheduler {
     return this.groups.map((group) => group.lr);
   }
 
-  /** What is needed to resume. The learning rates themselves are in the optimizer's state dict. */
+  /** The state needed to resume. The learning rates themselves are in the optimizer's state dict. */
   stateDict(): SchedulerStateDict {
     this.#admitNewGroups();
     return { name: this.name, lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs] };

@@ -41,7 +41,7 @@ function reason(error: unknown): string {
 }
 
 /**
- * Downloads a file to `path` and checks its MD5. The caller removes what a failure left there.
+ * Downloads a file to `path` and checks its MD5. The caller removes the remains of a failed download.
  *
  * @throws DataError when the server cannot be reached or answers anything but the whole file.
  */

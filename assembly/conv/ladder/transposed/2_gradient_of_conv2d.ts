@@ -1,5 +1,5 @@
-// Rung 2: nothing new. What a transposed convolution computes is the gradient of a convolution's input, and
-// its own gradients are that convolution and the gradient of its weight. So the fast kernels of conv2d apply
+// Rung 2: nothing new. A transposed convolution computes the gradient of a convolution's input, and its own
+// gradients are that convolution and the gradient of its weight. So the fast kernels of conv2d apply
 // here: the direct SIMD kernels.
 //
 // The sizes are those of the convolution that maps the output back to the input, as in 1_scatter.ts.
@@ -7,7 +7,7 @@
 import { conv2dDirect, conv2dGradInputDirect, conv2dGradWeightDirect } from "../4_direct_simd";
 
 /**
- * convTranspose2dScatter. With a stride, most of what is multiplied are the zeros between the pixels of x.
+ * convTranspose2dScatter. With a stride, most multiplications are by the zeros between the pixels of x.
  */
 export function convTranspose2dByGradient(
   x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize,

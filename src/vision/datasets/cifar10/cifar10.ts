@@ -15,7 +15,7 @@ export interface CIFAR10Options {
   train?: boolean;
   /** Whether to download the set where `root` does not have it. Default false. */
   download?: boolean;
-  /** What is done to each batch; see `transforms`. Default: pixels in [0, 1]. */
+  /** Applied to each batch; see `transforms`. Default: pixels in [0, 1]. */
   transform?: Transform;
   /** Another place of the authors' archive `cifar-10-binary.tar.gz`. */
   url?: string;
@@ -47,7 +47,7 @@ export class CIFAR10 extends ImageDataset {
    *   const trainset = await CIFAR10.load({ root: "./nowhere" });
    *   console.log(trainset.length); // 50000
    * } catch (error) {
-   *   console.log((error as Error).message); // says what was looked for, and that download: true gets it
+   *   console.log((error as Error).message); // lists the files it looked for, and suggests download: true
    * }
    * ```
    */

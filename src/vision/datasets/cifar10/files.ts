@@ -8,7 +8,7 @@ import type { LabelledImages } from "../image_dataset.ts";
 import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./format.ts";
 import { decodeSheet } from "./sheet.ts";
 
-/** What the files must be. Tests give smaller ones. */
+/** The expected files. Tests give smaller ones. */
 export interface Cifar10Files {
   /** Images in each of the six files of the set. */
   imagesPerBatch: number;
@@ -34,7 +34,7 @@ export const PACKAGE_FILES = [
 
 type Reader = (root: string, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
 
-/** Reads what is found under `root`, whatever its form; null when there is nothing. */
+/** Reads the set under `root` in any of its forms; null when there is none. */
 export async function readCifar10(root: string, train: boolean, files: Cifar10Files): Promise<LabelledImages | null> {
   for (const read of [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets] satisfies Reader[]) {
     const found = await read(root, train, files);
@@ -117,7 +117,7 @@ async function forEachEntry(
       strict: true,
       onReadEntry: (entry) => {
         const name = basename(entry.path);
-        // what is not wanted, or far from the size expected, is skipped without being held in memory
+        // unneeded entries, and those far from the expected size, are skipped without being held in memory
         if (entry.type !== "File" || !names.includes(name) || failure) return;
         if (entry.size !== size) {
           failure = new DataError(`${path}: ${name} expected ${size} bytes, got ${entry.size}`);

@@ -56,7 +56,7 @@ export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint
   }
 }
 
-/** What the header says, and the compressed data. The decoder checks the rest. */
+/** The header's fields and the compressed data. The decoder checks the rest. */
 function readParts(png: Uint8Array) {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.length);
   if (bytes.toString("latin1", 12, 16) !== "IHDR") throw new DataError("its first chunk is no header");
@@ -88,7 +88,7 @@ function dataBytes(width: number, height: number, interlaced: boolean): number {
 
 /**
  * How many bytes the compressed data hold, or one more than expected: the decoder would inflate them all,
- * allocate what the header says, and take bytes that are missing for zeros.
+ * allocate the size in the header, and treat missing bytes as zeros.
  */
 function inflatedBytes(packed: Buffer, expected: number): number {
   const most = Math.max(1, Math.min(expected, MOST_INFLATED));
