@@ -1,11 +1,12 @@
 /**
- * Reads the contract between the kernels and TypeScript, so that nothing of it is written twice: the signatures
- * from build/kernels.d.ts, where asc gives the type of each parameter, and the rest from the AssemblyScript
- * sources, by tags in their doc comments:
+ * Reads the contract between the kernels and TypeScript, so that nothing of it is written twice: the
+ * signatures from build/kernels.d.ts, where asc gives the type of each parameter, and the rest from the
+ * AssemblyScript sources, by tags in their doc comments:
  *
  *   @inPlace    on a kernel: it reads what it writes, so running it again changes the result
  *   @shared     on a const or an enum: TypeScript needs its values as well
- *   @unmanaged  (a decorator of AssemblyScript) on a class: a table that TypeScript writes, four bytes per field
+ *   @unmanaged (a decorator of AssemblyScript) on a class: a table that TypeScript
+ *     writes, four bytes per field
  */
 
 import { posix } from "node:path";
@@ -173,7 +174,10 @@ function readTables(file: string, source: string): Table[] {
 
 const count = (source: string, pattern: RegExp) => source.match(pattern)?.length ?? 0;
 
-/** `declarations` is build/kernels.d.ts, `sources` the files of assembly/ by their paths. Throws where a tag marks nothing. */
+/**
+ * `declarations` is build/kernels.d.ts, `sources` the files of assembly/ by their paths. Throws
+ * where a tag marks nothing.
+ */
 export function readContract(declarations: string, sources: Sources): Contract {
   const contract: Contract = { kernels: readKernels(declarations), constants: [], tables: [] };
   for (const kernel of contract.kernels) if (!sources.has(kernel.file)) fail(`${kernel.name}: no file ${kernel.file}`);

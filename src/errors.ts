@@ -24,8 +24,8 @@ export class OutOfMemoryError extends WasmgradError {
 }
 
 /**
- * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (as a page's Content-Security-Policy may), or
- * `useKernels` came too late. `cause` is the engine's own error.
+ * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (as a page's
+ * Content-Security-Policy may), or `useKernels` came too late. `cause` is the engine's own error.
  */
 export class KernelsError extends WasmgradError {
   override name = "KernelsError";

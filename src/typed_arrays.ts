@@ -1,7 +1,7 @@
 import { OptionError } from "./errors.ts";
 
-// `instanceof` knows the classes of one realm only. Typed arrays of another (an iframe, `node:vm`, Electron, Jest) have other
-// classes, but the same internal slots: these getters read them.
+// `instanceof` knows the classes of one realm only. Typed arrays of another (an iframe, `node:vm`, Electron,
+// Jest) have other classes, but the same internal slots: these getters read them.
 const getter = (prototype: object, name: PropertyKey): (() => unknown) | undefined =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get;
 const tag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag) as () => string | undefined;
@@ -9,7 +9,9 @@ const lengths = [ArrayBuffer, typeof SharedArrayBuffer === "undefined" ? null : 
   (type) => type && getter(type.prototype, "byteLength"),
 );
 
-/** "Float32Array" and the like of a typed array of any realm; undefined of anything else, also of a DataView. */
+/**
+ * "Float32Array" and the like of a typed array of any realm; undefined of anything else, also of a DataView.
+ */
 export function kindOfTypedArray(value: unknown): string | undefined {
   return tag.call(value);
 }
@@ -44,7 +46,8 @@ export function nameKind(value: unknown): string {
 /**
  * A view of the bytes as a Uint8Array of this realm.
  *
- * @throws OptionError for what is no bytes; also for arrays of other elements, as it is not clear which bytes are meant.
+ * @throws OptionError for what is no bytes; also for arrays of other elements, as it is not
+ *   clear which bytes are meant.
  */
 export function viewBytes(op: string, value: unknown): Uint8Array {
   if (isBuffer(value)) return new Uint8Array(value);

@@ -47,7 +47,10 @@ export function copyRows(
   }
 }
 
-/** Rows of the target in a strip: 64 bytes of the source, so that each of its cache lines is read once. @shared */
+/**
+ * Rows of the target in a strip: 64 bytes of the source, so that each of its cache
+ * lines is read once. @shared
+ */
 const TRANSPOSE_STRIP = 16;
 
 /** to[r + i][c + j] = from[c + j][r + i] for i < min(rows, 4), j < 4 and c + j < columns. */

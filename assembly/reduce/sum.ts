@@ -5,7 +5,9 @@
 
 import { load4, storeUpTo, sumLanes } from "../lib/simd";
 
-/** Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. @shared */
+/**
+ * Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. @shared
+ */
 const SUM_TILE = 16;
 
 // @ts-ignore: decorator

@@ -87,7 +87,9 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
-/** What was measured, and what an earlier version reached on another machine, whose results stay in `zen4`. */
+/**
+ * What was measured, and what an earlier version reached on another machine, whose results stay in `zen4`.
+ */
 function runsOf(folder: string) {
   return [folder, join(folder, "zen4")].map((from) => ({
     machine: readResults(from, "step")?.machine,
@@ -96,7 +98,10 @@ function runsOf(folder: string) {
   }));
 }
 
-/** The line of figures on the first page: the first target, the training step beside PyTorch's, on each machine. */
+/**
+ * The line of figures on the first page: the first target, the training step beside
+ * PyTorch's, on each machine.
+ */
 function headline(folder: string): string {
   const measured = runsOf(folder).flatMap(({ targets: [step], pytorch }) => {
     if (!pytorch || step.measured === undefined) return [];

@@ -1,4 +1,7 @@
-/** How names of PyTorch that the library has differ beyond the general rules, and what to write in place of some that it has not. */
+/**
+ * How names of PyTorch that the library has differ beyond the general rules, and what to write in place
+ * of some that it has not.
+ */
 
 export interface Difference {
   /** The name here, where it is not PyTorch's in camelCase. */

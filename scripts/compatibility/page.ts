@@ -19,7 +19,8 @@ interface Group {
 }
 
 /**
- * Names of PyTorch's documentation, collected once from it and from PyTorch's public modules; without sparse, quantized and complex tensors, devices, distribution and compilation.
+ * Names of PyTorch's documentation, collected once from it and from PyTorch's public modules; without sparse,
+ * quantized and complex tensors, devices, distribution and compilation.
  */
 export const NAMES: { pytorch: string; groups: Group[] } = JSON.parse(
   readFileSync(join(root, "scripts/compatibility/names.json"), "utf8"),
@@ -55,7 +56,10 @@ export function exists(member: string): boolean {
   return place in PLACES && has(PLACES[place], name);
 }
 
-/** `conv_transpose2d` is convTranspose2d; in nn.init and nn.utils, which only have functions in place, `ones_` is ones. */
+/**
+ * `conv_transpose2d` is convTranspose2d; in nn.init and nn.utils, which only have functions
+ * in place, `ones_` is ones.
+ */
 function camelCase(name: string, places: readonly string[]): string {
   const plain = places.includes("init") || places.includes("utils") ? name.replace(/_$/, "") : name;
   return plain.replace(/(?<=[^_])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,8 +1,9 @@
 declare const kind: unique symbol;
 
 /**
- * An address in the linear memory, in bytes. JavaScript sees a number, TypeScript a distinct type: kernels take it
- * where AssemblyScript says `usize`, so a size in its place does not compile, nor do the two exchanged.
+ * An address in the linear memory, in bytes. JavaScript sees a number, TypeScript a distinct
+ * type: kernels take it where AssemblyScript says `usize`, so a size in its place does not
+ * compile, nor do the two exchanged.
  */
 export type Address = number & { readonly [kind]: "address" };
 

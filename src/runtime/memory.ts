@@ -14,7 +14,9 @@ import { wordsOf } from "./support.ts";
  * is full are free neighbours merged and cut again.
  */
 
-/** The first page belongs to the kernels. Fixed, since tensors may be made before kernels are instantiated. */
+/**
+ * The first page belongs to the kernels. Fixed, since tensors may be made before kernels are instantiated.
+ */
 export const HEAP_START = PAGE_BYTES as Address;
 /**
  * Every block ends with this many extra bytes, which kernels may read but never write: vector loads at a tail

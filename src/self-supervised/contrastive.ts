@@ -18,8 +18,8 @@ import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
 /**
  * NT-Xent, the loss of SimCLR. Rows i and i + N of z [2N,D] are two views of image i. Each row i must
- * identify its counterpart j among all other rows by cosine similarity s. The loss is the mean over all rows of
- * `-log(exp(s(i,j)/t) / Σ_{k≠i} exp(s(i,k)/t))`, where t is the temperature.
+ * identify its counterpart j among all other rows by cosine similarity s. The loss is the mean over all rows
+ * of `-log(exp(s(i,j)/t) / Σ_{k≠i} exp(s(i,k)/t))`, where t is the temperature.
  *
  * @throws ShapeError, OptionError
  * see: Chen et al., "A simple framework for contrastive learning of visual representations", 2020

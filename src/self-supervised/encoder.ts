@@ -120,8 +120,8 @@ export class Encoder extends Module {
   /**
    * @param options `keep` float32 [N,1,H/stride,W/stride] of ones and zeros: cells that are 0 are hidden from
    *   every layer, so that nothing of them shows in their neighbors (see: Tian et al., "Designing BERT for
-   *   convolutional networks", 2023); `pixels` [N,C or 1,H,W] of ones and zeros: where it is 0, the first layer
-   *   sees the mean color
+   *   convolutional networks", 2023); `pixels` [N,C or 1,H,W] of ones and zeros: where it is 0, the first
+   *   layer sees the mean color
    */
   override forward(images: Tensor, options?: { keep?: Tensor; pixels?: Tensor }): Tensor {
     const { keep, pixels } = readOptions("Encoder.forward", options, {

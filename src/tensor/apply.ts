@@ -57,7 +57,10 @@ export function expectTensor(op: string, name: string, value: unknown): void {
   }
 }
 
-/** Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the first carries the gradient. */
+/**
+ * Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the
+ * first carries the gradient.
+ */
 export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
   return withFrame(() => {
     const result = runForward(op, inputs);

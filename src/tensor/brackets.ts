@@ -1,14 +1,17 @@
 import { OptionError } from "../errors.ts";
 
-/** Keys between brackets that mean a place: numbers, ranges, several of them, and (as text) another tensor. */
+/**
+ * Keys between brackets that mean a place: numbers, ranges, several of them, and (as text) another tensor.
+ */
 const PLACE = /^(?=.*[\d:])[-\d:,.\s]+$|^tensor\(/s;
 
 /** PyTorch's spelling of a name: "requires_grad" for "requiresGrad". */
 const SNAKE = /[a-z]_[a-z]/;
 
 /**
- * What tensors inherit from: an error for `x[0]`, which would be undefined, for `x[0] = 1`, which would change no element, and for names in
- * PyTorch's spelling. It is asked for names only that no tensor has: those that tensors have are found before it, as fast as ever.
+ * What tensors inherit from: an error for `x[0]`, which would be undefined, for `x[0] = 1`, which would
+ * change no element, and for names in PyTorch's spelling. It is asked for names only that no tensor has:
+ * those that tensors have are found before it, as fast as ever.
  *
  * @param shown the tensor in the words of an error
  */

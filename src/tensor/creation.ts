@@ -43,13 +43,15 @@ export function checkDType(op: string, dtype: unknown): DType {
 }
 
 /**
- * A tensor of the given values. Matches `torch.tensor`, but numbers make float32 unless `dtype` says otherwise.
+ * A tensor of the given values. Matches `torch.tensor`, but numbers make float32
+ * unless `dtype` says otherwise.
  *
- * @param values nested arrays of equal lengths, a number, or a typed array, also of another realm (then `shape` gives the shape; default one
- * dimension; the dtype is int32 for arrays of integers). Float64 values are rounded to float32.
+ * @param values nested arrays of equal lengths, a number, or a typed array, also of another realm (then
+ *   `shape` gives the shape; default one dimension; the dtype is int32 for arrays of integers). Float64
+ *   values are rounded to float32.
  * @param options `shape`, `dtype` and `requiresGrad`.
- * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for what is no number,
- * OptionError for a value that int32 cannot hold.
+ * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for what
+ *   is no number, OptionError for a value that int32 cannot hold.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -78,7 +80,10 @@ export function tensor(values: NestedValues, options?: TensorOptions & { shape?:
   return fromFlat(flat, shape ?? found, dtype ?? inferred, requiresGrad);
 }
 
-/** The dtype that keeps the numbers of a typed array, by its kind. What is not here holds no numbers, or kinds unknown. */
+/**
+ * The dtype that keeps the numbers of a typed array, by its kind. What is not here holds no
+ * numbers, or kinds unknown.
+ */
 const INFERRED: Readonly<Record<string, DType>> = {
   Float16Array: "float32",
   Float32Array: "float32",

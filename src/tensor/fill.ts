@@ -39,7 +39,8 @@ export function ones(shape: readonly number[], options?: TensorOptions): Tensor 
 }
 
 /**
- * A tensor whose elements all are `value`: float32, or bool for a boolean, unless `dtype` says otherwise. Matches `torch.full`.
+ * A tensor whose elements all are `value`: float32, or bool for a boolean, unless `dtype` says
+ * otherwise. Matches `torch.full`.
  * @throws OptionError for a value that the dtype cannot hold.
  */
 export function full(shape: readonly number[], value: number | boolean, options?: TensorOptions): Tensor {
@@ -68,8 +69,9 @@ export function fullLike(x: Tensor, value: number | boolean, options?: TensorOpt
 }
 
 /**
- * `start, start + step, …` up to, not including, `end`: `arange(end)`, `arange(start, end)`, `arange(start, end, step, options)`.
- * int32 where all three are integers, else float32, unless `dtype` says otherwise. Matches `torch.arange`.
+ * `start, start + step, …` up to, not including, `end`: `arange(end)`, `arange(start, end)`,
+ * `arange(start, end, step, options)`. int32 where all three are integers, else float32, unless `dtype` says
+ * otherwise. Matches `torch.arange`.
  *
  * @throws OptionError where `step` is 0 or leads away from `end`.
  * @example
@@ -113,7 +115,10 @@ export function linspace(start: number, end: number, steps: number, options?: { 
   return leaf(() => linspaceArray(start, end, steps), requiresGrad);
 }
 
-/** The identity matrix `[n, m]` (m = n by default): `eye(n)`, `eye(n, m)`, `eye(n, m, options)`. Matches `torch.eye`. */
+/**
+ * The identity matrix `[n, m]` (m = n by default): `eye(n)`, `eye(n, m)`,
+ * `eye(n, m, options)`. Matches `torch.eye`.
+ */
 export function eye(n: number, m: number = n, options?: TensorOptions): Tensor {
   checkInteger("eye", "n", n, 0);
   checkInteger("eye", "m", m, 0);

@@ -70,7 +70,8 @@ export function pow(base: Operand, exponent: Operand): Tensor {
 }
 
 /**
- * The larger of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient. Matches `torch.maximum`.
+ * The larger of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient.
+ * Matches `torch.maximum`.
  * @example
  * ```ts
  * import { maximum, tensor } from "wasmgrad";
@@ -82,7 +83,8 @@ export function maximum(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * The smaller of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient. Matches `torch.minimum`.
+ * The smaller of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient.
+ * Matches `torch.minimum`.
  * @example
  * ```ts
  * import { minimum, tensor } from "wasmgrad";
@@ -94,7 +96,8 @@ export function minimum(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `a` where `condition` holds, `b` elsewhere; all three broadcast, `a` and `b` may be numbers. Matches `torch.where`.
+ * `a` where `condition` holds, `b` elsewhere; all three broadcast, `a` and `b` may be
+ * numbers. Matches `torch.where`.
  *
  * @param condition a bool tensor: the result of a comparison, or of `.bool()`.
  * @throws DTypeError for another condition, ShapeError where the shapes do not broadcast.
@@ -112,8 +115,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 /**
  * Matrix product, `torch.matmul`: `c[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]`.
  *
- * Two vectors give their dot product (a scalar); a vector beside a matrix counts as a row on the left, as a column on the right;
- * leading dimensions are stacks of matrices, which broadcast.
+ * Two vectors give their dot product (a scalar); a vector beside a matrix counts as a row on the left, as a
+ * column on the right; leading dimensions are stacks of matrices, which broadcast.
  *
  * @throws ShapeError when the inner lengths differ, the stacks do not broadcast, or an operand is a scalar.
  * @example
@@ -133,7 +136,8 @@ function expectTensors(op: string, tensors: readonly Tensor[]): void {
 }
 
 /**
- * Tensors one after the other along a dimension; all other dimensions and the dtype must agree. Matches `torch.cat`.
+ * Tensors one after the other along a dimension; all other dimensions and the dtype must
+ * agree. Matches `torch.cat`.
  *
  * @throws ShapeError, DTypeError where they do not.
  * @example

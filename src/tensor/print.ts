@@ -32,7 +32,10 @@ function shownValues(data: TypedArray, shape: readonly number[], summarize: bool
   );
 }
 
-/** Of two digit strings equally near to a number, C and Python take the one that ends in an even digit, JavaScript the larger. */
+/**
+ * Of two digit strings equally near to a number, C and Python take the one that ends in an even
+ * digit, JavaScript the larger.
+ */
 function tiesToEven(rounded: string, exact: string): string {
   const [digits, exponent = ""] = exact.split("e");
   const at = digits.indexOf(".") + PRECISION + 1;
@@ -128,8 +131,8 @@ function withSuffixes(text: string, suffixes: readonly string[], indent: number)
 }
 
 /**
- * A tensor as PyTorch prints it: four decimals in a common width, scientific notation where sizes differ by more than 1000, the
- * edges only of more than 1000 elements. `suffix` says how it takes part in a graph.
+ * A tensor as PyTorch prints it: four decimals in a common width, scientific notation where sizes differ by
+ * more than 1000, the edges only of more than 1000 elements. `suffix` says how it takes part in a graph.
  */
 export function formatTensor(data: TypedArray, shape: readonly number[], dtype: DType, suffix: string | null): string {
   const prefix = "tensor(";

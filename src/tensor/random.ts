@@ -112,8 +112,8 @@ export function randperm(n: number, options?: Pick<DrawOptions, "generator">): T
 }
 
 /**
- * Ones and zeros (float32): one with the probability that the tensor `p` has at the same place, or with the same probability
- * everywhere in a tensor of a given shape. Matches `torch.bernoulli`. Carries no gradient.
+ * Ones and zeros (float32): one with the probability that the tensor `p` has at the same place, or with the
+ * same probability everywhere in a tensor of a given shape. Matches `torch.bernoulli`. Carries no gradient.
  *
  * @throws OptionError where a probability is outside [0, 1].
  * @example

@@ -198,7 +198,8 @@ export class Trainer<B = any> {
     for (const batch of loader) {
       this.#rate = optimizer.paramGroups[0].lr;
       const numbers = this.trainStep(batch);
-      if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers); // a subclass returned them
+      // a subclass returned them
+      if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers);
       place.step++;
       checkFinite(place.step, numbers);
       this.#statistics.add(numbers);

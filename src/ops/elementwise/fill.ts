@@ -5,7 +5,9 @@ import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, zeros } from "../co
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 
-/** A value of a dtype as a number: int32 takes whole numbers in range only, bool takes truth values, 0 and 1. */
+/**
+ * A value of a dtype as a number: int32 takes whole numbers in range only, bool takes truth values, 0 and 1.
+ */
 export function checkElement(op: string, name: string, value: unknown, dtype: DType): number {
   const number = typeof value === "boolean" ? Number(value) : value;
   if (typeof number === "number") {

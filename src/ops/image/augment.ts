@@ -3,7 +3,9 @@ import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
-/** What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers. */
+/**
+ * What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers.
+ */
 export interface Chance {
   indices: NDArray;
   seed: number;

@@ -3,12 +3,15 @@ import { launch } from "../../runtime/kernels.ts";
 import { intTable, scratch } from "../core/array.ts";
 
 /**
- * Products of matrices read where they lie, without packing: see assembly/matmul/skinny.ts. What a packed product costs besides its
- * multiplications, a pass over each operand and a launch for each, is most of the time where an operand's elements are used only
- * a few times.
+ * Products of matrices read where they lie, without packing: see assembly/matmul/skinny.ts. What a packed
+ * product costs besides its multiplications, a pass over each operand and a launch for each, is most of the
+ * time where an operand's elements are used only a few times.
  */
 
-/** Matrices in memory, in elements: element (row, column) of number p is at address + 4 (p size + row rowStride + column columnStride). */
+/**
+ * Matrices in memory, in elements: element (row, column) of number p is at address + 4 (p size + row
+ * rowStride + column columnStride).
+ */
 export interface Operand {
   address: Address;
   rows: number;
@@ -38,7 +41,10 @@ const FEW = 8;
 const SMALL = 24 * 24 * 24;
 /** From this many rows on. */
 const TALL = 32;
-/** Rows and columns of C in a unit of multiplyRows, columns in one of multiplyDots: as in assembly/matmul/skinny.ts. */
+/**
+ * Rows and columns of C in a unit of multiplyRows, columns in one of multiplyDots: as in
+ * assembly/matmul/skinny.ts.
+ */
 const ROW_BLOCK = 64;
 const COLUMN_BLOCK = 128;
 const DOT_COLUMNS = 4;
@@ -54,7 +60,9 @@ export function forcePacking(on: boolean): void {
   packingForced = on;
 }
 
-/** The kernel that computes A B where packing does not pay; undefined: it does, or the operands lie across. */
+/**
+ * The kernel that computes A B where packing does not pay; undefined: it does, or the operands lie across.
+ */
 export function skinnyKernel(a: Operand, b: Operand, columnBias: boolean): Kernel | undefined {
   const [m, n, depth] = [a.rows, b.columns, a.columns];
   if (packingForced && depth > 0) return undefined;

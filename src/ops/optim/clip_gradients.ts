@@ -22,7 +22,8 @@ export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infi
 /** `x *= factor`, in place. */
 export function scaleInPlace(x: NDArray, factor: number): void {
   x.block.version++;
-  // float32 keeps only some bits of a factor below 2⁻¹²⁶, or none: then a part of it first, which takes no bit of what will be left
+  // float32 keeps only some bits of a factor below 2⁻¹²⁶, or none: then a part of it first, which takes no
+  // bit of what will be left
   const first = !(factor > 0) || factor >= 2 ** -126 ? 1 : factor >= 2 ** -190 ? 2 ** -64 : 2 ** -126;
   if (first !== 1) launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, first);
   launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, factor / first);

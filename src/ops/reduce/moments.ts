@@ -17,7 +17,10 @@ export interface Moments {
 /** Work a thread takes at a time, in elements. */
 const GRAIN = 16384;
 
-/** The moments of `x` over the reduced dimensions: variance without cancellation, in one pass over x (see assembly/reduce/moments.ts). */
+/**
+ * The moments of `x` over the reduced dimensions: variance without cancellation, in one pass over x (see
+ * assembly/reduce/moments.ts).
+ */
 export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   const slices = sizeOf(x.shape.filter((_, d) => !reduced[d]));
   const total = sizeOf(x.shape.filter((_, d) => reduced[d]));

@@ -19,7 +19,9 @@ let startFailure: string | undefined;
 let brokenPools = 0;
 /** Why no more workers are started after too many broken pools, until setNumThreads(). */
 let kernelFailure: string | undefined;
-/** After this many broken pools in a row, one thread computes alone: starting workers would cost more time. */
+/**
+ * After this many broken pools in a row, one thread computes alone: starting workers would cost more time.
+ */
 const MAX_BROKEN_POOLS = 3;
 /** A pool that lasted longer than this was worth its start. */
 const WORTHWHILE_MS = 30_000;

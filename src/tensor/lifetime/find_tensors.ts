@@ -6,7 +6,10 @@ export function isTensor(value: unknown): value is Owned {
   return typeof value === "object" && value !== null && handleOf(value) !== undefined;
 }
 
-/** Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however deep. Cycles are no harm. */
+/**
+ * Visits the tensors in a value: itself, or in arrays, Maps, Sets, and the fields of objects, however
+ * deep. Cycles are no harm.
+ */
 export function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
   const seen = new Set<unknown>();
   const pending: unknown[] = [root];

@@ -12,8 +12,8 @@ import { TensorInPlace } from "./in_place.ts";
 /**
  * Arithmetic, comparisons, casts and functions of one element.
  *
- * Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number leaves int32 as
- * it is, another makes it float32.
+ * Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number
+ * leaves int32 as it is, another makes it float32.
  */
 export abstract class TensorElementwise extends TensorInPlace {
   /** `x + other`. Matches `torch.add`. */
@@ -44,19 +44,28 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new Div(), this, other);
   }
 
-  /** `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole number is an OptionError. */
+  /**
+   * `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole
+   * number is an OptionError.
+   */
   pow(exponent: Tensor | number): Tensor {
     if (exponent === 2) return this.square();
     if (exponent === 0.5) return this.sqrt();
     return apply(new Pow(), this, exponent);
   }
 
-  /** The larger of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.maximum`. */
+  /**
+   * The larger of `x` and `other`; NaN where either is. Equal values share the gradient.
+   * Matches `torch.maximum`.
+   */
   maximum(other: Tensor | number): Tensor {
     return apply(new Maximum(), this, other);
   }
 
-  /** The smaller of `x` and `other`; NaN where either is. Equal values share the gradient. Matches `torch.minimum`. */
+  /**
+   * The smaller of `x` and `other`; NaN where either is. Equal values share the gradient.
+   * Matches `torch.minimum`.
+   */
   minimum(other: Tensor | number): Tensor {
     return apply(new Minimum(), this, other);
   }
@@ -128,7 +137,8 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /**
    * `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; beyond int32 it is
-   * the nearest end of its range, and NaN is 0 (PyTorch's results depend on the machine). bool is `x != 0`, so NaN is true.
+   * the nearest end of its range, and NaN is 0 (PyTorch's results depend on the machine). bool is
+   * `x != 0`, so NaN is true.
    */
   to(dtype: DType): Tensor {
     checkChoice("to", "dtype", dtype, ["float32", "int32", "bool"]);
@@ -231,9 +241,10 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. The gradient is 1 strictly between the
-   * bounds and 0 at them, beyond them and at NaN. Matches `torch.clamp` (of PyTorch 2.15; older ones have 1 at the bounds).
-   * int32 stays int32 where the bounds fit in int32; else the result is float32.
+   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. The gradient
+   * is 1 strictly between the bounds and 0 at them, beyond them and at NaN. Matches `torch.clamp` (of
+   * PyTorch 2.15; older ones have 1 at the bounds). int32 stays int32 where the bounds fit in int32;
+   * else the result is float32.
    */
   clamp(options: ClampOptions): Tensor {
     return apply(new Clamp(options), this);

@@ -17,7 +17,10 @@ function expectOverwritable(op: string, { handle }: TensorValues): void {
 
 /** Methods that overwrite the values, named with an underscore as in PyTorch. None is differentiable. */
 export abstract class TensorInPlace extends TensorValues {
-  /** Overwrites the values in place with those of `source`, which must have the same shape and dtype. Not differentiable. */
+  /**
+   * Overwrites the values in place with those of `source`, which must have the same shape and
+   * dtype. Not differentiable.
+   */
   copy_(source: Tensor): this {
     expectTensor("copy_", "source", source);
     expectOverwritable("copy_", this);
@@ -39,7 +42,10 @@ export abstract class TensorInPlace extends TensorValues {
     return this;
   }
 
-  /** Overwrites the values in place with normal numbers of the given mean and standard deviation. Matches `Tensor.normal_`. */
+  /**
+   * Overwrites the values in place with normal numbers of the given mean and standard deviation.
+   * Matches `Tensor.normal_`.
+   */
   normal_(mean = 0, std = 1, options?: { generator?: Generator }): this {
     const { generator } = readOptions("normal_", options, { generator: defaultGenerator });
     checkNumber("normal_", "mean", mean);

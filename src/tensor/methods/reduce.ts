@@ -23,9 +23,9 @@ function extremum(x: TensorElementwise, name: "max" | "min", dim?: number, optio
 /** Sums, extrema and softmax: over all elements, or along dimensions. */
 export abstract class TensorReduce extends TensorElementwise {
   /**
-   * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order. int32 and bool
-   * give int32: a sum beyond its range is the nearest end of it, where PyTorch has int64 (`add` wraps around, as there). Over no element it
-   * is 0.
+   * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order.
+   * int32 and bool give int32: a sum beyond its range is the nearest end of it, where PyTorch has int64
+   * (`add` wraps around, as there). Over no element it is 0.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -37,30 +37,34 @@ export abstract class TensorReduce extends TensorElementwise {
     return apply(new Sum(dim, options), this);
   }
 
-  /** The mean over all elements, or over `dim` (a number or several). Accumulated in float64. Over no element it is NaN. */
+  /**
+   * The mean over all elements, or over `dim` (a number or several). Accumulated in float64.
+   * Over no element it is NaN.
+   */
   mean(dim?: Dims, options?: ReduceOptions): Tensor {
     return apply(new Mean(dim, options), this);
   }
 
   /**
-   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`, or `/ n` with `{ unbiased: false }`, or
-   * `/ (n - correction)`. Accumulated in float64, without cancellation.
+   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`, or `/ n` with
+   * `{ unbiased: false }`, or `/ (n - correction)`. Accumulated in float64, without cancellation.
    */
   var(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new Variance(dim, options), this);
   }
 
   /**
-   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0, and overflows where a
-   * deviation does (beyond 3.4e38), or one over the result, as in PyTorch.
+   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0, and
+   * overflows where a deviation does (beyond 3.4e38), or one over the result, as in PyTorch.
    */
   std(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new StandardDeviation(dim, options), this);
   }
 
   /**
-   * The largest of all elements, or, with `dim`, the largest along it and their indices. NaN beats every number; of equals the
-   * first is chosen along `dim`, and the whole reduction shares its gradient among them evenly.
+   * The largest of all elements, or, with `dim`, the largest along it and their indices. NaN beats
+   * every number; of equals the first is chosen along `dim`, and the whole reduction shares its
+   * gradient among them evenly.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";

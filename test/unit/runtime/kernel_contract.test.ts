@@ -1,4 +1,7 @@
-/** What TypeScript knows of the kernels: scripts/kernel_contract.ts, and the type of addresses (`npm run check`). */
+/**
+ * What TypeScript knows of the kernels: scripts/kernel_contract.ts, and the type of
+ * addresses (`npm run check`).
+ */
 import { expect, test } from "vitest";
 import { readContract, writeContract } from "../../../scripts/kernel_contract.ts";
 import { type Address, NULL, offset } from "../../../src/runtime/address.ts";
