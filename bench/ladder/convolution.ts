@@ -3,7 +3,7 @@
 import { channelSums } from "../../src/ops/conv/conv2d.ts";
 import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
 import { empty, intTable, type NDArray } from "../../src/ops/core/array.ts";
-import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import { NULL } from "../../src/runtime/address.ts";
 import { type KernelName, run, workFor } from "./kernels.ts";
 
@@ -51,6 +51,10 @@ export class RungConvolution extends Op {
     super();
     this.name = name;
     this.#planFor = planFor;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   override get required(): number {

@@ -1,6 +1,6 @@
 /** The ladder of matmul. */
 import { empty, type NDArray } from "../../src/ops/core/array.ts";
-import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import { readRegion } from "../../src/ops/movement/strided.ts";
 import { permuted } from "../../src/ops/movement/view.ts";
 import { type KernelName, run } from "./kernels.ts";
@@ -18,6 +18,10 @@ export class RungMatMul extends Op {
   constructor(kernel: KernelName) {
     super();
     this.#kernel = kernel;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(a: NDArray, b: NDArray): NDArray {

@@ -1,7 +1,7 @@
 /** The ladder of maxPool2d. */
 
 import { empty, type NDArray } from "../../src/ops/core/array.ts";
-import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import type { MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool/window.ts";
 import { NULL } from "../../src/runtime/address.ts";
@@ -27,6 +27,10 @@ class RungMaxPool2d extends Op {
     this.#ships = ships;
     const { kernel, stride = null, padding = 0, dilation = 1, ceilMode = false } = options;
     this.#window = { ...checkPoolWindow(this.name, kernel, { stride, padding, dilation }), ceilMode };
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(x: NDArray): NDArray {

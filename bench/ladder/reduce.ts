@@ -1,7 +1,7 @@
 /** The ladder of sum. */
 import { empty, type NDArray, zeros } from "../../src/ops/core/array.ts";
 import { checkDims, type Dims, reducedShape, reductionSteps } from "../../src/ops/core/dims.ts";
-import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import { repeatAlong } from "../../src/ops/reduce/sum.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
@@ -26,6 +26,10 @@ class RungSum extends Op {
     super();
     this.#kernel = kernel;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(x: NDArray): NDArray {

@@ -1,6 +1,6 @@
 /** The ladder of softmax. */
 import { emptyLike, type NDArray, normalizeDim } from "../../src/ops/core/array.ts";
-import { type Gradients, Op } from "../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import { type Axis, axisOf } from "../../src/ops/loss/softmax.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
@@ -22,6 +22,10 @@ class RungSoftmax extends Op {
     super();
     this.#rung = rung;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(x: NDArray): NDArray {

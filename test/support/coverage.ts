@@ -1,11 +1,15 @@
 /** Which operations and kernels the cases reach, seen by a trace while they run. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { scope, trace } from "wasmgrad";
+import { scope, type Trace, trace } from "wasmgrad";
+import type { NDArray } from "../../src/ops/core/array.ts";
+import type { Op } from "../../src/ops/core/op.ts";
 import { recorder } from "../../src/ops/core/recorder.ts";
 import type { OpCase } from "../cases/case.ts";
 import { drawInputs } from "./check_case.ts";
 import { readSources, root } from "./source.ts";
+
+export type OpInput = NDArray | number | null;
 
 /** Classes of src/ops that extend Op, themselves or through others, and can be made. */
 export function operationClasses(): string[] {
@@ -25,28 +29,31 @@ export function kernelNames(): string[] {
   return Array.from(declared.matchAll(/^ {2}(\w+)\(/gm), ([, name]) => name).filter((name) => name !== "heapBase");
 }
 
+/** Runs a case forward and backward; `see` gets each operation and its inputs before it runs forward. */
+export function watchOperations(testCase: OpCase, see: (op: Op, inputs: readonly OpInput[]) => void): Trace {
+  const run = () => {
+    const recording = recorder!;
+    const forward = recording.forward.bind(recording);
+    recording.forward = (op, inputs) => {
+      see(op, inputs);
+      return forward(op, inputs);
+    };
+    scope(() => {
+      const result = testCase.run(...drawInputs(testCase).tensors);
+      if (result.requiresGrad) result.backward(result.detach());
+    });
+  };
+  return trace(run, { print: false });
+}
+
 /** What ran, by name. */
 export class Coverage {
   readonly operations = new Set<string>();
   readonly kernels = new Set<string>();
 
   /** Runs a case forward and backward. */
-  see({ run, ...testCase }: OpCase): void {
-    const { entries } = trace(
-      () => {
-        const recording = recorder!;
-        const forward = recording.forward.bind(recording);
-        recording.forward = (op, inputs) => {
-          this.operations.add(op.constructor.name);
-          return forward(op, inputs);
-        };
-        scope(() => {
-          const result = run(...drawInputs({ run, ...testCase }).tensors);
-          if (result.requiresGrad) result.backward(result.detach());
-        });
-      },
-      { print: false },
-    );
+  see(testCase: OpCase): void {
+    const { entries } = watchOperations(testCase, (op) => void this.operations.add(op.constructor.name));
     for (const { name } of entries.flatMap(({ kernels }) => kernels)) this.kernels.add(name);
   }
 

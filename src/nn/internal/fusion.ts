@@ -42,7 +42,7 @@ function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | nul
   if (x.shape.length !== 4 || weight.shape.length !== 4) return null;
   const g = conv2dGeometry("conv2d", x.shape, weight.shape, window);
   const algorithm = choosePooled(g);
-  return algorithm && apply(new Conv2dReluPool(g, algorithm), x, weight, bias);
+  return algorithm && apply(new Conv2dReluPool(window, g, algorithm), x, weight, bias);
 }
 
 /**

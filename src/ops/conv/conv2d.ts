@@ -1,6 +1,6 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { beforeRelu } from "../elementwise/relu.ts";
 import { sumTo } from "../reduce/sum.ts";
@@ -44,6 +44,10 @@ export class Conv2d extends Op {
     super();
     this.window = window;
     this.relu = relu;
+  }
+
+  get attributes(): Attributes {
+    return { ...this.window, relu: this.relu };
   }
 
   override get required(): number {

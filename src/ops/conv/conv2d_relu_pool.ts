@@ -1,10 +1,11 @@
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import type { ConvAlgorithmFor } from "./algorithm.ts";
 import { checkBias } from "./conv2d.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { pooledChannelSums } from "./relu_pool.ts";
+import type { ConvWindow } from "./window.ts";
 
 /**
  * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: the intermediate results are never
@@ -14,14 +15,20 @@ import { pooledChannelSums } from "./relu_pool.ts";
  */
 export class Conv2dReluPool extends Op {
   readonly name = "conv2d";
+  readonly window: ConvWindow;
   readonly geometry: Conv2dGeometry;
   readonly algorithm: ConvAlgorithmFor<"pooled">;
 
-  /** @param geometry of a batch [N, C, H, W] */
-  constructor(geometry: Conv2dGeometry, algorithm: ConvAlgorithmFor<"pooled">) {
+  /** @param geometry of a batch [N, C, H, W] under `window` */
+  constructor(window: ConvWindow, geometry: Conv2dGeometry, algorithm: ConvAlgorithmFor<"pooled">) {
     super();
+    this.window = window;
     this.geometry = geometry;
     this.algorithm = algorithm;
+  }
+
+  get attributes(): Attributes {
+    return { ...this.window, relu: true, maxPool: 2 };
   }
 
   override get required(): number {

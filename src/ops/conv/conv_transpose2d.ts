@@ -1,5 +1,5 @@
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { beforeRelu } from "../elementwise/relu.ts";
 import type { ConvAlgorithmFor } from "./algorithm.ts";
@@ -26,6 +26,10 @@ export class ConvTranspose2d extends Op {
     super();
     this.window = window;
     this.relu = relu;
+  }
+
+  get attributes(): Attributes {
+    return { ...this.window, relu: this.relu };
   }
 
   override get required(): number {

@@ -3,6 +3,15 @@ import type { NDArray } from "./array.ts";
 /** A gradient for each input, in order; null where `needs` is false. */
 export type Gradients = (NDArray | null)[];
 
+/** What an attribute may be: what JSON can hold. A number that it cannot is a string ("Infinity"). */
+export type AttributeValue = string | number | boolean | null | readonly AttributeValue[];
+
+/** The options of an operation as plain data, under the names they have in the public functions. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** Of operations without options. */
+export const NO_ATTRIBUTES: Attributes = {};
+
 const NONE: readonly never[] = [];
 
 /**
@@ -14,6 +23,11 @@ const NONE: readonly never[] = [];
  */
 export abstract class Op {
   abstract readonly name: string;
+  /**
+   * Its options with their defaults, known once it is made. Operations of the same name and attributes compute
+   * the same.
+   */
+  abstract get attributes(): Attributes;
   /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
   declare needs: readonly boolean[];
   /** Whether a number may stand for an input. */

@@ -2,7 +2,7 @@ import { type KernelObserver, observeKernels } from "../../runtime/observer.ts";
 import { settle } from "../../runtime/parallel/pending.ts";
 import { runningThreads } from "../../runtime/parallel/pool.ts";
 import type { DType, NDArray } from "./array.ts";
-import type { Gradients, Op } from "./op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, type Op } from "./op.ts";
 
 /** An array that went into an operation, or came out of it. */
 export interface TracedArray {
@@ -24,6 +24,8 @@ export interface TracedKernel {
 export interface TraceEntry {
   /** The operation's name; outside of operations what ran the kernels ("Adam.step"), or "(no operation)". */
   readonly operation: string;
+  /** The operation's options, as plain data; none outside of operations. */
+  readonly attributes: Attributes;
   /** Null outside of operations. */
   readonly pass: "forward" | "backward" | null;
   /** Arrays and numbers; null for an input that was left out. Of a backward pass: the output's gradient. */
@@ -80,6 +82,7 @@ class Recorder implements KernelObserver {
   ): Result {
     const entry = this.#add(
       op.name,
+      op.attributes,
       pass,
       inputs.map((x) => (typeof x === "number" ? x : sketch(x))),
     );
@@ -98,8 +101,8 @@ class Recorder implements KernelObserver {
     }
   }
 
-  #add(operation: string, pass: TraceEntry["pass"], inputs: Open["inputs"]): Open {
-    const entry: Open = { operation, pass, inputs, outputs: [], algorithms: [], kernels: [], ms: 0 };
+  #add(operation: string, attributes: Attributes, pass: Open["pass"], inputs: Open["inputs"]): Open {
+    const entry: Open = { operation, attributes, pass, inputs, outputs: [], algorithms: [], kernels: [], ms: 0 };
     this.entries.push(entry);
     return entry;
   }
@@ -108,7 +111,7 @@ class Recorder implements KernelObserver {
     const start = performance.now();
     const result = run();
     const ms = performance.now() - start;
-    const entry = this.#operation ?? (this.#loose ??= this.#add(this.#section, null, []));
+    const entry = this.#operation ?? (this.#loose ??= this.#add(this.#section, NO_ATTRIBUTES, null, []));
     entry.kernels.push({ name, chunks, threads: Math.min(chunks, runningThreads()), ms });
     if (entry === this.#loose) entry.ms += ms;
     return result;

@@ -2,7 +2,7 @@ import { OptionError } from "../../errors.ts";
 import { type Kernels, launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, scalar } from "../core/array.ts";
 import { broadcastShapes, rowLayout } from "../core/broadcast.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { castTo } from "./cast.ts";
 import { type Operand, promote, refuseBool } from "./promote.ts";
@@ -72,6 +72,10 @@ function negate(x: NDArray): NDArray {
 abstract class Binary extends Op {
   override readonly takesNumbers = true;
   #shapes: [readonly number[], readonly number[]] = [[], []];
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
 
   forward(a: Operand, b: Operand): NDArray {
     const [x, y] = this.prepare(a, b);
@@ -253,6 +257,10 @@ export class Compare extends Op {
     this.name = name;
   }
 
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
+
   forward(a: Operand, b: Operand): NDArray {
     const { float, int, swap } = COMPARISONS[this.name];
     const [x, y] = promote(a, b);
@@ -272,6 +280,10 @@ export class Logical extends Op {
   constructor(name: keyof typeof LOGICAL) {
     super();
     this.name = name;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(a: Operand, b: Operand): NDArray {

@@ -1,6 +1,6 @@
 import { launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray } from "../core/array.ts";
-import { Op } from "../core/op.ts";
+import { type Attributes, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
 const CASTS = {
@@ -27,6 +27,10 @@ export class Cast extends Op {
   constructor(dtype: DType) {
     super();
     this.#dtype = dtype;
+  }
+
+  get attributes(): Attributes {
+    return { dtype: this.#dtype };
   }
 
   forward(x: NDArray): NDArray {

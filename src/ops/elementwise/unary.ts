@@ -1,8 +1,9 @@
 import { checkChoice, checkNumber, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
+import { toJsonNumber } from "../../json_number.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray, scalar, zeros } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 import { combine } from "./binary.ts";
 import { castTo } from "./cast.ts";
@@ -54,12 +55,16 @@ const ON_INTEGERS: Partial<Record<string, (x: NDArray) => NDArray>> = {
 /** `y = f(x)`; `dx = dy f'(x)`. The kernels are named `f` and `fGrad`; parameters come last. */
 export class Unary extends Op {
   readonly name: UnaryName;
-  readonly #parameters: readonly number[];
+  protected readonly parameters: readonly number[];
 
   constructor(name: UnaryName, ...parameters: number[]) {
     super();
     this.name = name;
-    this.#parameters = parameters;
+    this.parameters = parameters;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(input: NDArray): NDArray {
@@ -68,7 +73,7 @@ export class Unary extends Op {
     const x = castTo(input, "float32");
     const y = emptyLike(x);
     // which function takes which parameters is its constructor's care: to the types here none takes any
-    const parameters = this.#parameters as [];
+    const parameters = this.parameters as [];
     launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.address, y.address, ...parameters);
     this.save(SAVES[this.name] === "x" ? x : y);
     return y;
@@ -78,7 +83,7 @@ export class Unary extends Op {
     const [saved] = this.saved as [NDArray];
     const dx = emptyLike(dy);
     const kernel = `${this.name}Grad` as "expGrad";
-    launch(kernel, dy.size, ELEMENTWISE_GRAIN, dy.address, saved.address, dx.address, ...(this.#parameters as []));
+    launch(kernel, dy.size, ELEMENTWISE_GRAIN, dy.address, saved.address, dx.address, ...(this.parameters as []));
     return [dx];
   }
 }
@@ -90,6 +95,10 @@ export class StepFunction extends Op {
   constructor(name: "floor" | "ceil" | "round" | "sign") {
     super();
     this.name = name;
+  }
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
   }
 
   forward(x: NDArray): NDArray {
@@ -116,6 +125,10 @@ export class LeakyRelu extends Unary {
     const { negativeSlope } = readOptions("leakyRelu", options, { negativeSlope: 0.01 });
     super("leakyRelu", checkNumber("leakyRelu", "negativeSlope", negativeSlope));
   }
+
+  override get attributes(): Attributes {
+    return { negativeSlope: this.parameters[0] };
+  }
 }
 
 export interface EluOptions {
@@ -127,6 +140,10 @@ export interface EluOptions {
 export class Elu extends Unary {
   constructor(options?: EluOptions) {
     super("elu", checkNumber("elu", "alpha", readOptions("elu", options, { alpha: 1 }).alpha));
+  }
+
+  override get attributes(): Attributes {
+    return { alpha: this.parameters[0] };
   }
 }
 
@@ -140,6 +157,10 @@ export class Gelu extends Unary {
   constructor(options?: GeluOptions) {
     const { approximate } = readOptions<Required<GeluOptions>>("gelu", options, { approximate: "none" });
     super(checkChoice("gelu", "approximate", approximate, ["none", "tanh"]) === "tanh" ? "geluTanh" : "gelu");
+  }
+
+  override get attributes(): Attributes {
+    return { approximate: this.name === "geluTanh" ? "tanh" : "none" };
   }
 }
 
@@ -156,6 +177,11 @@ export class Softplus extends Unary {
     const { beta, threshold } = readOptions("softplus", options, { beta: 1, threshold: 20 });
     if (beta === 0) throw new OptionError("softplus: beta expected a number other than 0, got 0");
     super("softplus", checkNumber("softplus", "beta", beta), checkNumber("softplus", "threshold", threshold));
+  }
+
+  override get attributes(): Attributes {
+    const [beta, threshold] = this.parameters;
+    return { beta, threshold };
   }
 }
 
@@ -180,6 +206,10 @@ export class Clamp extends Unary {
     if (min === null && max === null) throw new OptionError("clamp: expected min, max or both");
     super("clamp", min ?? NaN, max ?? NaN); // to the kernels NaN is no bound
     this.#bounds = [min, max];
+  }
+
+  override get attributes(): Attributes {
+    return { min: toJsonNumber(this.#bounds[0]), max: toJsonNumber(this.#bounds[1]) };
   }
 
   override forward(x: NDArray): NDArray {

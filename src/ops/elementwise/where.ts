@@ -1,6 +1,6 @@
 import { DTypeError, formatShape } from "../../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { combineThree } from "./binary.ts";
 import { type Operand, promote, toArray } from "./promote.ts";
@@ -12,6 +12,10 @@ export class Where extends Op {
   override readonly takesNumbers = true;
   readonly name = "where";
   #shapes: (readonly number[])[] = [];
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
 
   forward(condition: Operand, a: Operand, b: Operand): NDArray {
     if (typeof condition === "number" || condition.dtype !== "bool") {

@@ -3,7 +3,7 @@ import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";
 
 export interface InterpolateOptions {
@@ -51,6 +51,15 @@ export class Interpolate extends Op {
     if (this.#alignCorners && this.#mode === "nearest") {
       throw new OptionError(`${this.name}: alignCorners is only for mode "bilinear"`);
     }
+  }
+
+  get attributes(): Attributes {
+    return {
+      size: this.#size,
+      scaleFactor: this.#scaleFactor,
+      mode: this.#mode,
+      alignCorners: this.#alignCorners,
+    };
   }
 
   forward(x: NDArray): NDArray {

@@ -1,7 +1,7 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, floatTable, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /** `y[…, c, h, w] = (x[…, c, h, w] - mean[c]) / std[c]`; `dx = dy / std[c]`. x is [C,H,W] or [N,C,H,W]. */
 export class NormalizePlanes extends Op {
@@ -13,6 +13,10 @@ export class NormalizePlanes extends Op {
     super();
     this.#mean = mean;
     this.#std = std;
+  }
+
+  get attributes(): Attributes {
+    return { mean: this.#mean, std: this.#std };
   }
 
   forward(x: NDArray): NDArray {

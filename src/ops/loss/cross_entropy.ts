@@ -2,7 +2,7 @@ import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.t
 import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, roundQuotient, sumToDouble } from "../reduce/sum.ts";
 import type { LossReduction } from "./pairwise.ts";
 import { type Axis, axisOf, axisRange } from "./softmax.ts";
@@ -28,6 +28,10 @@ export class CrossEntropy extends Op {
     super();
     this.name = name;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return { ...this.#options };
   }
 
   override get required(): number {

@@ -2,7 +2,7 @@ import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts";
 
 /** What becomes of the terms of a loss: their mean, their sum, or the terms as they are. */
@@ -55,6 +55,13 @@ export class PairLoss extends Op {
     this.#kind = KINDS[kind];
     this.#reduction = reduction;
     this.#beta = beta;
+  }
+
+  get attributes(): Attributes {
+    const reduction = this.#reduction;
+    if (this.#kind === KINDS.smoothL1Loss) return { reduction, beta: this.#beta };
+    if (this.name === "klDiv") return { reduction, logTarget: this.#kind === KINDS.klDivLogTarget };
+    return { reduction };
   }
 
   override get required(): number {

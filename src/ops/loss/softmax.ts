@@ -1,6 +1,6 @@
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim, sizeOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /** A shape seen from one dimension: the sizes before, in and after it. */
 export interface Axis {
@@ -35,6 +35,10 @@ abstract class SoftmaxOp extends Op {
     super();
     this.#dim = dim;
     this.#log = log ? 1 : 0;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim };
   }
 
   forward(x: NDArray): NDArray {

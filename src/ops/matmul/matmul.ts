@@ -2,7 +2,7 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { type Address, NULL } from "../../runtime/address.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { broadcastShapes } from "../core/broadcast.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { multiplyPacked, packColumns, packRows, START, sliceOf } from "./gemm.ts";
@@ -112,6 +112,10 @@ export class MatMul extends Op {
   #a!: readonly number[];
   #b!: readonly number[];
 
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
+
   forward(a: NDArray, b: NDArray): NDArray {
     expectFloat(this.name, a, b);
     if (a.shape.length === 0 || b.shape.length === 0) {
@@ -172,6 +176,10 @@ export class MatMul extends Op {
  */
 export class Linear extends Op {
   readonly name = "linear";
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
 
   override get required(): number {
     return 2;

@@ -1,6 +1,6 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { empty, type NDArray, normalizeDim, replaceAt } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { readRegion, writeRegion } from "./strided.ts";
 import { narrowed } from "./view.ts";
 
@@ -15,6 +15,10 @@ export class Cat extends Op {
   constructor(dim: number) {
     super();
     this.#dim = dim;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim };
   }
 
   forward(...arrays: NDArray[]): NDArray {

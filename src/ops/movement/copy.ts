@@ -1,7 +1,7 @@
 import type { Address } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { emptyLike, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 
 /** A new array with the same elements. */
 export function cloneArray(x: NDArray): NDArray {
@@ -24,6 +24,10 @@ function copyContents(address: Address, { block, size }: NDArray): void {
 /** A copy; `dx = dy`. */
 export class Clone extends Op {
   readonly name = "clone";
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
 
   forward(x: NDArray): NDArray {
     return cloneArray(x);

@@ -1,6 +1,6 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { checkShape, type NDArray, stridesOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { readRegion } from "./strided.ts";
 
@@ -14,6 +14,10 @@ export class Expand extends Op {
     super();
     this.name = name;
     this.#wanted = wanted;
+  }
+
+  get attributes(): Attributes {
+    return { shape: this.#wanted };
   }
 
   forward(x: NDArray): NDArray {

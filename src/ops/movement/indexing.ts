@@ -14,7 +14,7 @@ import {
   stridesOf,
   zeros,
 } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { MOST_CLASSES, refuseLabel } from "./class_count.ts";
 import { readRegion, spreadRegion } from "./strided.ts";
 
@@ -74,6 +74,10 @@ export class IndexSelect extends Op {
     this.#dim = dim;
   }
 
+  get attributes(): Attributes {
+    return { dim: this.#dim };
+  }
+
   forward(x: NDArray, index: NDArray): NDArray {
     if (x.shape.length === 0) throw new ShapeError("indexSelect: expected at least one dimension, got a scalar");
     this.#d = normalizeDim(this.name, this.#dim, x.shape.length);
@@ -99,6 +103,10 @@ export class Embedding extends Op {
   constructor(paddingIdx: number | null) {
     super();
     this.#paddingIdx = paddingIdx;
+  }
+
+  get attributes(): Attributes {
+    return { paddingIdx: this.#paddingIdx };
   }
 
   forward(index: NDArray, weight: NDArray): NDArray {
@@ -133,6 +141,10 @@ export class Gather extends Op {
   constructor(dim: number) {
     super();
     this.#dim = dim;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim };
   }
 
   forward(x: NDArray, index: NDArray): NDArray {
@@ -185,6 +197,10 @@ export class OneHot extends Op {
   constructor(classes: number) {
     super();
     this.#classes = checkInteger("oneHot", "numClasses", classes, -1);
+  }
+
+  get attributes(): Attributes {
+    return { numClasses: this.#classes };
   }
 
   forward(index: NDArray): NDArray {

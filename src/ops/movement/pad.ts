@@ -1,8 +1,9 @@
 import { checkChoice, checkInteger, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { toJsonNumber } from "../../json_number.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, replaceAt, stridesOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { checkElement, full } from "../elementwise/fill.ts";
 import { addRows, lookUp } from "./indexing.ts";
 import { type Region, readRegion, spreadRegion, writeRegion } from "./strided.ts";
@@ -87,6 +88,10 @@ class PadConstant extends Op {
     this.#value = value;
   }
 
+  get attributes(): Attributes {
+    return { padding: this.#padding, mode: "constant", value: toJsonNumber(this.#value) };
+  }
+
   forward(x: NDArray): NDArray {
     const margins = readMargins(x.shape, this.#padding, "constant");
     const value = checkElement(this.name, "value", this.#value, x.dtype);
@@ -122,6 +127,10 @@ class PadBorder extends Op {
     super();
     this.#padding = padding;
     this.#mode = mode;
+  }
+
+  get attributes(): Attributes {
+    return { padding: this.#padding, mode: this.#mode };
   }
 
   forward(x: NDArray): NDArray {

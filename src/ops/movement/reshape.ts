@@ -1,19 +1,21 @@
 import { checkInteger, describe } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, sizeOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /**
  * Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one.
  */
 export class Reshape extends Op {
   readonly name: string;
+  readonly attributes: Attributes;
   readonly #shapeFor: (shape: readonly number[]) => readonly number[];
   #before: readonly number[] = [];
 
-  constructor(name: string, shapeFor: (shape: readonly number[]) => readonly number[]) {
+  constructor(name: string, attributes: Attributes, shapeFor: (shape: readonly number[]) => readonly number[]) {
     super();
     this.name = name;
+    this.attributes = attributes;
     this.#shapeFor = shapeFor;
   }
 

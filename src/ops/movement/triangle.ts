@@ -2,7 +2,7 @@ import { checkInteger } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /** Keeps a triangle of each matrix `[..., rows, columns]`: on and below (tril) or above (triu) a diagonal. The rest is 0. */
 export class Triangle extends Op {
@@ -13,6 +13,10 @@ export class Triangle extends Op {
     super();
     this.name = name;
     this.#diagonal = checkInteger(name, "diagonal", diagonal, -(2 ** 31));
+  }
+
+  get attributes(): Attributes {
+    return { diagonal: this.#diagonal };
   }
 
   forward(x: NDArray): NDArray {

@@ -1,7 +1,7 @@
 import { checkInteger } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, stridesOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Region, readRegion, spreadRegion } from "./strided.ts";
 
 /**
@@ -10,13 +10,15 @@ import { type Region, readRegion, spreadRegion } from "./strided.ts";
  */
 export class View extends Op {
   readonly name: string;
+  readonly attributes: Attributes;
   readonly #regionOf: (shape: readonly number[]) => Region;
   #shape: readonly number[] = [];
   #region: Region = { offset: 0, shape: [], strides: [] };
 
-  constructor(name: string, regionOf: (shape: readonly number[]) => Region) {
+  constructor(name: string, attributes: Attributes, regionOf: (shape: readonly number[]) => Region) {
     super();
     this.name = name;
+    this.attributes = attributes;
     this.#regionOf = regionOf;
   }
 

@@ -2,7 +2,7 @@ import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles, type Moments, moments } from "../reduce/moments.ts";
 
 const GRAIN = 16384;
@@ -165,6 +165,10 @@ export class BatchNorm extends GroupedNorm {
     this.fromInput = options.training;
   }
 
+  get attributes(): Attributes {
+    return { ...this.#options };
+  }
+
   override get required(): number {
     return 1;
   }
@@ -230,6 +234,10 @@ export class GroupNorm extends GroupedNorm {
     super();
     this.groups = groups;
     this.#eps = eps;
+  }
+
+  get attributes(): Attributes {
+    return { numGroups: this.groups, eps: this.#eps };
   }
 
   override get required(): number {

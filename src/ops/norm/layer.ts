@@ -2,7 +2,7 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";
 import { roundQuotient, sumToDouble } from "../reduce/sum.ts";
 
@@ -16,6 +16,10 @@ export class LayerNorm extends Op {
     super();
     this.#shape = normalizedShape;
     this.#eps = eps;
+  }
+
+  get attributes(): Attributes {
+    return { normalizedShape: this.#shape, eps: this.#eps };
   }
 
   override get required(): number {

@@ -1,6 +1,6 @@
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Axis, axisOf } from "../loss/softmax.ts";
 import { doubles } from "../reduce/moments.ts";
 
@@ -15,6 +15,10 @@ export class Normalize extends Op {
     super();
     this.#dim = dim;
     this.#eps = eps;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim, eps: this.#eps };
   }
 
   forward(x: NDArray): NDArray {

@@ -4,7 +4,7 @@ import type { Address } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { depthwise } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { full } from "../elementwise/fill.ts";
 import {
   checkPoolWindow,
@@ -14,6 +14,7 @@ import {
   planeGrain,
   planesOf,
   pooledPlanes,
+  windowAttributes,
 } from "./window.ts";
 
 export interface AvgPool2dOptions {
@@ -58,6 +59,14 @@ export class AvgPool2d extends Op {
     this.#divisorOverride =
       divisorOverride === null ? 0 : checkInteger(this.name, "divisorOverride", divisorOverride, -(2 ** 31));
     if (divisorOverride === 0) throw new OptionError(`${this.name}: divisorOverride expected an integer other than 0`);
+  }
+
+  get attributes(): Attributes {
+    return {
+      ...windowAttributes(this.#window),
+      countIncludePad: this.#countIncludePad,
+      divisorOverride: this.#divisorOverride || null,
+    };
   }
 
   forward(x: NDArray): NDArray {
@@ -124,6 +133,10 @@ export class AdaptiveAvgPool2d extends Op {
       throw new OptionError(`${this.name}: outputSize expected one integer or two, got ${JSON.stringify(outputSize)}`);
     }
     for (const size of this.#size) if (size !== null) checkInteger(this.name, "outputSize", size, 0);
+  }
+
+  get attributes(): Attributes {
+    return { outputSize: this.#size };
   }
 
   forward(x: NDArray): NDArray {

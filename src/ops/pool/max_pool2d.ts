@@ -2,8 +2,8 @@ import { checkBoolean, type Pair, readOptions } from "../../checks.ts";
 import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
-import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "./window.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes, windowAttributes } from "./window.ts";
 
 export interface MaxPool2dOptions {
   /** Step of the window. Default: the kernel size. */
@@ -46,6 +46,10 @@ export class MaxPool2d extends Op {
       ceilMode: checkBoolean(this.name, "ceilMode", ceilMode),
     };
     this.#returnIndices = checkBoolean(this.name, "returnIndices", returnIndices);
+  }
+
+  get attributes(): Attributes {
+    return { ...windowAttributes(this.#window), dilation: this.#window.dilation, returnIndices: this.#returnIndices };
   }
 
   forward(x: NDArray): NDArray | NDArray[] {

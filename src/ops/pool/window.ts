@@ -1,6 +1,7 @@
 import { checkPair, type Pair } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
 import { expectFloat, type NDArray } from "../core/array.ts";
+import type { Attributes } from "../core/op.ts";
 
 /** Where the windows of a pooling op lie: pairs are (height, width). */
 export interface PoolWindow {
@@ -37,6 +38,11 @@ export function checkPoolWindow(
     );
   }
   return { kernel, stride, padding, dilation };
+}
+
+/** The attributes that pooling ops share. */
+export function windowAttributes({ kernel, stride, padding, ceilMode }: PoolWindow): Attributes {
+  return { kernelSize: kernel, stride, padding, ceilMode };
 }
 
 /** Checks an input [N, C, H, W] or [C, H, W]: only the batch may be empty. */

@@ -1,6 +1,6 @@
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray } from "../core/array.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Draw, RANDOM_GRAIN } from "./draw.ts";
 
 /** `y = x / (1 - p)` or, with probability p, 0. The mask is never stored: backward draws it again from the same place. */
@@ -13,6 +13,10 @@ export class Dropout extends Op {
     super();
     this.#p = p;
     this.#draw = draw;
+  }
+
+  get attributes(): Attributes {
+    return { p: this.#p };
   }
 
   forward(x: NDArray): NDArray {

@@ -3,7 +3,7 @@ import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, emptyLike, type NDArray, normalizeDim, zeros } from "../core/array.ts";
 import { type ReduceOptions, readKeepdim, reducedShape } from "../core/dims.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { type Axis, axisOf, axisRange } from "../loss/softmax.ts";
 
 type Kind = "max" | "min";
@@ -39,6 +39,10 @@ export class ExtremumOfAll extends Op {
     this.name = name;
   }
 
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
+
   forward(x: NDArray): NDArray {
     const y = empty([], x.dtype);
     findAlong(this.name, this.name, x, wholeAxis(x), y, null);
@@ -68,6 +72,10 @@ export class Extremum extends Op {
     this.name = name;
     this.#dim = dim;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim, keepdim: this.#options?.keepdim ?? false };
   }
 
   forward(x: NDArray): NDArray[] {
@@ -102,6 +110,10 @@ export class IndexOfExtremum extends Op {
     this.name = name;
     this.#dim = dim;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dim, keepdim: this.#options?.keepdim ?? false };
   }
 
   forward(x: NDArray): NDArray {

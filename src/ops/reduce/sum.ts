@@ -3,7 +3,7 @@ import type { Address } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
 /** Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number, so that results are too. */
@@ -93,6 +93,10 @@ abstract class SumOrMean extends Op {
     super();
     this.#dims = dims;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    return { dim: this.#dims ?? null, keepdim: this.#options?.keepdim ?? false };
   }
 
   protected abstract check(x: NDArray): void;

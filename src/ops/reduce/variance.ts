@@ -3,7 +3,7 @@ import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../core/dims.ts";
-import { type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { combine } from "../elementwise/binary.ts";
 import { moments } from "./moments.ts";
 import { CHUNK, roundQuotient } from "./sum.ts";
@@ -25,6 +25,11 @@ abstract class VarianceOp extends Op {
     super();
     this.#dims = dims;
     this.#options = options;
+  }
+
+  get attributes(): Attributes {
+    const { keepdim = false, unbiased = true, correction = unbiased ? 1 : 0 } = this.#options ?? {};
+    return { dim: this.#dims ?? null, correction, keepdim };
   }
 
   protected abstract readonly root: boolean;

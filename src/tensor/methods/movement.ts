@@ -1,5 +1,6 @@
 import { checkInteger } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
+import { toJsonNumber } from "../../json_number.ts";
 import { checkShape, normalizeDim } from "../../ops/core/array.ts";
 import { broadcastShapes } from "../../ops/core/broadcast.ts";
 import { checkElement } from "../../ops/elementwise/fill.ts";
@@ -35,12 +36,12 @@ function expectDimension(op: string, x: TensorReduce): void {
 export abstract class TensorMovement extends TensorReduce {
   /** The same elements in another shape; one -1 stands for what is left. Shares memory. Matches `torch.reshape`. */
   reshape(shape: readonly number[]): Tensor {
-    return apply(new Reshape("reshape", (before) => resolveShape("reshape", before, shape)), this);
+    return apply(new Reshape("reshape", { shape }, (before) => resolveShape("reshape", before, shape)), this);
   }
 
   /** `reshape`, under its other name. Matches `Tensor.view`. */
   view(shape: readonly number[]): Tensor {
-    return apply(new Reshape("view", (before) => resolveShape("view", before, shape)), this);
+    return apply(new Reshape("view", { shape }, (before) => resolveShape("view", before, shape)), this);
   }
 
   /** `reshape` to the shape of `other`. */
@@ -57,22 +58,28 @@ export abstract class TensorMovement extends TensorReduce {
 
   /** Dimensions `startDim` to `endDim` as one. Matches `torch.flatten`. */
   flatten(startDim = 0, endDim = -1): Tensor {
-    return apply(new Reshape("flatten", (before) => flattenedShape("flatten", before, startDim, endDim)), this);
+    return apply(
+      new Reshape("flatten", { startDim, endDim }, (before) => flattenedShape("flatten", before, startDim, endDim)),
+      this,
+    );
   }
 
   /** Dimension `dim` as several; one of `sizes` may be -1. Matches `torch.unflatten`. */
   unflatten(dim: number, sizes: readonly number[]): Tensor {
-    return apply(new Reshape("unflatten", (before) => unflattenedShape("unflatten", before, dim, sizes)), this);
+    return apply(
+      new Reshape("unflatten", { dim, sizes }, (before) => unflattenedShape("unflatten", before, dim, sizes)),
+      this,
+    );
   }
 
   /** Without dimensions of length 1: all, or those of `dim` that have it. Matches `torch.squeeze`. */
   squeeze(dim?: number | readonly number[]): Tensor {
-    return apply(new Reshape("squeeze", (before) => squeezedShape("squeeze", before, dim)), this);
+    return apply(new Reshape("squeeze", { dim: dim ?? null }, (before) => squeezedShape("squeeze", before, dim)), this);
   }
 
   /** With a dimension of length 1 at `dim`. Matches `torch.unsqueeze`. */
   unsqueeze(dim: number): Tensor {
-    return apply(new Reshape("unsqueeze", (before) => unsqueezedShape("unsqueeze", before, dim)), this);
+    return apply(new Reshape("unsqueeze", { dim }, (before) => unsqueezedShape("unsqueeze", before, dim)), this);
   }
 
   /**
@@ -84,14 +91,14 @@ export abstract class TensorMovement extends TensorReduce {
    * ```
    */
   permute(dims: readonly number[]): Tensor {
-    return apply(new View("permute", (shape) => permuted("permute", shape, dims)), this);
+    return apply(new View("permute", { dims }, (shape) => permuted("permute", shape, dims)), this);
   }
 
   /** Two dimensions exchanged. Matches `torch.transpose`. */
   transpose(dim0: number, dim1: number): Tensor {
     const regionOf = (shape: readonly number[]) =>
       permuted("transpose", shape, exchanged("transpose", shape.length, dim0, dim1));
-    return apply(new View("transpose", regionOf), this);
+    return apply(new View("transpose", { dim0, dim1 }, regionOf), this);
   }
 
   /** The transposed matrix; a vector or a scalar as it is. Matches `torch.t`. */
@@ -125,17 +132,25 @@ export abstract class TensorMovement extends TensorReduce {
 
   /** Positions `start` to `start + length - 1` of a dimension. Matches `torch.narrow`. */
   narrow(dim: number, start: number, length: number): Tensor {
-    return apply(new View("narrow", (shape) => narrowed("narrow", shape, dim, start, length)), this);
+    return apply(
+      new View("narrow", { dim, start, length }, (shape) => narrowed("narrow", shape, dim, start, length)),
+      this,
+    );
   }
 
   /** Positions `start, start + step, …` before `end` of a dimension; bounds are clamped, as in Python's `x[start:end:step]`. */
   slice(dim: number, start = 0, end = Infinity, step = 1): Tensor {
-    return apply(new View("slice", (shape) => sliced("slice", shape, dim, start, end, step)), this);
+    return apply(
+      new View("slice", { dim, start, end: toJsonNumber(end), step }, (shape) =>
+        sliced("slice", shape, dim, start, end, step),
+      ),
+      this,
+    );
   }
 
   /** Position `index` of a dimension, which disappears. Matches `torch.select`. */
   select(dim: number, index: number): Tensor {
-    return apply(new View("select", (shape) => selected("select", shape, dim, index)), this);
+    return apply(new View("select", { dim, index }, (shape) => selected("select", shape, dim, index)), this);
   }
 
   /** `x[i]` of Python: position i of the first dimension. */
@@ -161,7 +176,7 @@ export abstract class TensorMovement extends TensorReduce {
 
   /** Dimensions in reverse order of positions. Matches `torch.flip`. */
   flip(dims: number | readonly number[]): Tensor {
-    return apply(new View("flip", (shape) => flipped("flip", shape, dims)), this);
+    return apply(new View("flip", { dims }, (shape) => flipped("flip", shape, dims)), this);
   }
 
   /** Positions `index` (int32, a vector) of a dimension. Matches `torch.index_select`. */

@@ -263,7 +263,7 @@ function runReluPool(c: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | null
   const g = conv2dGeometry("conv2d", x.shape, weight.shape, window);
   const algorithm = choosePooled(g);
   if (!algorithm) throw new Error("there is no pass for these sizes");
-  return apply(new Conv2dReluPool(g, algorithm), x, weight, bias);
+  return apply(new Conv2dReluPool(window, g, algorithm), x, weight, bias);
 }
 const reluMaxPool = (out: Ref) => maxPool2x2(relu(out));
 

@@ -17,7 +17,7 @@ import {
   zeros,
 } from "wasmgrad";
 import type { NDArray } from "../../../src/ops/core/array.ts";
-import { type Gradients, Op } from "../../../src/ops/core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../../src/ops/core/op.ts";
 import { cloneArray } from "../../../src/ops/movement/copy.ts";
 import { apply } from "../../../src/tensor/apply.ts";
 
@@ -32,6 +32,10 @@ class Spy extends Op {
   readonly name = "spy";
   backwardRuns = 0;
   asked: readonly boolean[] = [];
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
 
   forward(a: NDArray, _b: NDArray): NDArray {
     return cloneArray(a);
