@@ -12,38 +12,40 @@ import { pooledShallow } from "./winograd_shallow.ts";
 
 /**
  * What computes a convolution, a transposed convolution, or a convolution with ReLU and 2x2 max pooling
- * ("pooled"): the first of these that has the operation, supports the sizes and pays.
+ * ("pooled"): the first of these that has the operation, supports the sizes and pays. The figures are
+ * ratios of times on one thread of an Intel Xeon (model 207), from interleaved runs.
  */
 const ALGORITHMS: readonly ConvAlgorithm[] = [
   {
-    // Products of 1 x 9 matrices waste three quarters of each tile, and packing costs more than they do. With
-    // one filter per channel rows correlated with the taps are 4 to 12 times as fast, with 8 filters 1.3 to 2
-    // times, with 16 about even (on five layers from [8,256,7,7] to [1,32,112,112], one thread of an AMD
-    // EPYC, Zen 4).
+    // One input channel per group makes products of 1 x 9 matrices, which waste most of a tile. Times as fast
+    // as the matrix product, all passes, [4,32,32,32] in 32 groups: 11 with one filter per channel, 3.5 with
+    // 4, 1.8 with 8, 1.2 with 16.
     name: "depthwise",
     plain: depthwise,
     pays: (g) => g.outChannels <= 8,
   },
   {
-    // A quarter of the multiplications, in exchange for transforms of images, kernels and results. On conv2
-    // of the ladder (64 to 128 channels) it is 3.2 times as fast as the matrix product, on conv1 (3 to 64)
-    // about even: assembly/conv/README.md, "Measured". Below 32 channels the transforms cost more than the
-    // multiplications they save, and images of less than 16 pixels leave most of a 4x4 tile unused.
+    // A quarter of the multiplications, in exchange for transforms of images, kernels and results. Times as
+    // fast as the matrix product, all passes, 16x16 pixels: 2.9 from 32 to 32 channels, 2.4 from 16 to 16,
+    // 1.7 from 8 to 8; from 3 to 64, on 32x32 pixels, 1.05. With fewer channels than 32 there is less to
+    // gain, and the matrix product's rounding error is half as large. On 2x2 pixels, a quarter of a tile,
+    // 0.8.
     name: "winograd",
     plain: winograd,
     pooled: pooledWinograd,
     pays: (g) => Math.min(g.inChannels, g.outChannels) >= 32 && g.outHeight * g.outWidth >= 16,
   },
   {
-    // With 1 to 3 input channels Winograd pays, too, if its products need not be written: 6.9 to 6.5 ms a
-    // training step of the autoencoder (batch 4, one thread, Zen 4) beside the pooled matrix product.
+    // With 1 to 3 input channels Winograd pays if its products need not be written. Forward and gradient of
+    // the weight, times as fast as the pooled matrix product: 1.4 from 3 to 64 channels (32x32), 1.2 from 2
+    // to 32, 0.9 from 1 to 32 (28x28).
     name: "shallow",
     pooled: pooledShallow,
     pays: () => true,
   },
   {
-    // 2x2 kernels of stride 2 have no overlapping taps: the columns need not be written and added up. See
-    // assembly/conv/transposed.md, "Measured".
+    // 2x2 kernels of stride 2 have no overlapping taps: columns need not be written and added up. Only the
+    // gradient of the input differs from "gemm": assembly/conv/transposed.md has the measurements.
     name: "upsample",
     plain: upsample,
     transposed: transposed(upsample, interleavedGradInput),
@@ -52,6 +54,7 @@ const ALGORITHMS: readonly ConvAlgorithm[] = [
     pays: () => true,
   },
   {
+    // The rest: any sizes.
     name: "gemm",
     plain: gemm,
     transposed: transposed(gemm, foldedGradInput),
@@ -76,17 +79,17 @@ export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
 const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 
 /**
- * Chooses how convolutions are computed from now on; a backward pass goes the way its forward pass went.
+ * Chooses how convolutions are computed from now on; a backward pass uses the algorithm of its forward pass.
  *
- * - "auto", the default: whatever is fastest for the sizes. That is Winograd's F(4x4,3x3) for kernels of 3x3
- *   with stride 1 and 32 channels or more on both sides (with fewer, too, before ReLU and pooling).
+ * - "auto", the default: by the sizes of each convolution, for speed. That is Winograd's F(4x4,3x3) for
+ *   kernels of 3x3 with stride 1 and 32 channels or more on both sides (before ReLU and max pooling also for
+ *   1 to 3 input channels).
  * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its error in float32 is
  *   within 1e-6 of the root mean square of the results, where Winograd's is within 2e-6; it does up to four
  *   times as many multiplications.
- * - "winograd": Winograd wherever it can be computed, also where "auto" finds that it does not pay; elsewhere
- *   "gemm".
+ * - "winograd": Winograd wherever it can be computed, even where "auto" takes another; elsewhere "gemm".
  *
- * Results differ in their last bits between the choices, and with each are the same bits in every run and on
+ * Results differ in their last bits between the choices. Each choice gives the same bits in every run and on
  * every machine. Returns the choice.
  *
  * @throws OptionError unless choice is "auto", "gemm" or "winograd".
@@ -108,6 +111,10 @@ export function getConvAlgorithm(): ConvAlgorithmChoice {
   return forced === "gemm" || forced === "winograd" ? forced : "auto";
 }
 
+/**
+ * The algorithm for an operation. A forced one is taken even where it does not pay; where it does not support
+ * the sizes, a matrix product.
+ */
 function choose<Form extends "plain" | "transposed" | "pooled">(
   form: Form,
   g: Conv2dGeometry,
@@ -139,6 +146,9 @@ export function chooseTransposed(g: Conv2dGeometry): ConvAlgorithmFor<"transpose
  */
 export function choosePooled(g: Conv2dGeometry): ConvAlgorithmFor<"pooled"> | null {
   if (g.outHeight < 2 || g.outWidth < 2) return null; // no window: max pooling refuses it
+  // up to 8 filters of one input channel: of the pooled passes the fastest takes 0.6 (1 to 8 channels) to 1.2
+  // times as long (1 to 2 channels, with the gradient of the input) as depthwise, ReLU and pooling one after
+  // the other
   if (chooseConvolution(g).name === "depthwise") return null;
   return choose("pooled", g);
 }
