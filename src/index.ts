@@ -19,7 +19,20 @@ export {
   tensor,
 } from "./tensor/creation.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
-export { add, cat, div, matmul, maximum, minimum, mul, pow, stack, sub, where } from "./tensor/functions.ts";
+export {
+  add,
+  cat,
+  div,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  type Operand,
+  pow,
+  stack,
+  sub,
+  where,
+} from "./tensor/functions.ts";
 export {
   Generator,
   type GeneratorState,

@@ -123,7 +123,7 @@ export default experiment({
     await run.train("pretraining", trainer);
 
     const batch = firstImages(test, 8).batch!([0, 1, 2, 3, 4, 5, 6, 7]);
-    for (const [name, task] of model.tasks.ownModules()) {
+    for (const [name, task] of model.tasks.namedChildren()) {
       const shown = withIndices(test).batch!([0, 1, 2, 3, 4, 5, 6, 7]);
       const place = { images: batch[0], indices: shown[2], epoch: 0, generator: new Generator(1) };
       const columns = inEvalMode(model, () => (task as PretextTask).show?.(encoder, place));

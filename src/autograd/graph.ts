@@ -101,7 +101,7 @@ export class GraphNode {
  * The op's place in the graph, where a gradient may flow through it. Inputs that
  * `op.needs` marks are tensors.
  */
-export function recordOp(op: Op, inputs: readonly unknown[]): GraphNode | null {
+export function recordOp(op: Op, inputs: readonly (Differentiable | number | null)[]): GraphNode | null {
   if (!op.needsAny) return null;
   const edges = inputs.map((input, i): Edge => {
     if (!op.needs[i]) return null;

@@ -5,8 +5,8 @@ import { leaf } from "../tensor/leaf.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";
 
-/** As many tensors as were given. */
-type Tensors<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
+/** As many tensors as `T` has. */
+export type TensorTuple<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
 
 /**
  * Tensors whose first dimension counts samples: sample i is row i of each. Matches
@@ -22,7 +22,7 @@ type Tensors<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
  * console.log(set.length, x.toArray(), y.item()); // 2 [3, 4] 8
  * ```
  */
-export class TensorDataset<T extends readonly Tensor[]> implements Dataset<Tensors<T>, Tensors<T>> {
+export class TensorDataset<T extends readonly Tensor[]> implements Dataset<TensorTuple<T>, TensorTuple<T>> {
   readonly tensors: T;
   readonly length: number;
 
@@ -39,14 +39,14 @@ export class TensorDataset<T extends readonly Tensor[]> implements Dataset<Tenso
     this.length = first.shape[0];
   }
 
-  get(index: number): Tensors<T> {
+  get(index: number): TensorTuple<T> {
     checkInteger("TensorDataset", "index", index, 0, this.length - 1);
     const row = ({ array }: Tensor) => leaf(() => copyRows(array, [index]).withShape(array.shape.slice(1)));
-    return this.tensors.map(row) as unknown as Tensors<T>;
+    return this.tensors.map(row) as unknown as TensorTuple<T>;
   }
 
-  batch(indices: readonly number[]): Tensors<T> {
+  batch(indices: readonly number[]): TensorTuple<T> {
     for (const index of indices) checkInteger("TensorDataset", "index", index, 0, this.length - 1);
-    return this.tensors.map(({ array }) => leaf(() => copyRows(array, indices))) as unknown as Tensors<T>;
+    return this.tensors.map(({ array }) => leaf(() => copyRows(array, indices))) as unknown as TensorTuple<T>;
   }
 }

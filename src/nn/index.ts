@@ -1,3 +1,4 @@
+export type { LossReduction } from "../ops/loss/pairwise.ts";
 export * as functional from "./functional/index.ts";
 export * as init from "./init.ts";
 export {

@@ -11,10 +11,18 @@ import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-const NONLINEARITIES = ["linear", "conv2d", "convTranspose2d", "sigmoid", "tanh", "relu", "leakyRelu", "selu"] as const;
-
 /** The function after a layer; its gain keeps the variance of the activations. */
-export type Nonlinearity = (typeof NONLINEARITIES)[number];
+export type Nonlinearity = "linear" | "conv2d" | "convTranspose2d" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+const NONLINEARITIES: readonly Nonlinearity[] = [
+  "linear",
+  "conv2d",
+  "convTranspose2d",
+  "sigmoid",
+  "tanh",
+  "relu",
+  "leakyRelu",
+  "selu",
+];
 
 const FAN_MODES = ["fanIn", "fanOut"] as const;
 

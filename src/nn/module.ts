@@ -214,17 +214,17 @@ export abstract class Module {
     return "";
   }
 
-  /** The parameters that are fields of this module, without those of its children. */
+  /** @internal The parameters that are fields of this module, without those of its children. */
   ownParameters(): [name: string, parameter: Parameter][] {
     return this.#fields().filter((field): field is [string, Parameter] => isParameter(field[1]));
   }
 
-  /** The modules that are fields of this one, under each of their names. */
+  /** @internal The modules that are fields of this one, under each of their names. */
   ownModules(): [name: string, module: Module][] {
     return this.#fields().filter((field): field is [string, Module] => isModule(field[1]));
   }
 
-  /** The buffers that are fields of this module, without those of its children. */
+  /** @internal The buffers that are fields of this module, without those of its children. */
   ownBuffers(options: { persistentOnly?: boolean } = {}): [name: string, buffer: Tensor][] {
     const fields = this as unknown as Record<string, Tensor | null>;
     return [...this.#buffers].flatMap(([name, { persistent }]): [string, Tensor][] => {

@@ -1,5 +1,5 @@
 import "../disposable.ts";
-import { type GraphNode, type Leaf, runBackward } from "../autograd/graph.ts";
+import { type GraphNode, runBackward } from "../autograd/graph.ts";
 import { checkBoolean, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { type DType, expectFloat, expectSameShape, type NDArray } from "../ops/core/array.ts";
@@ -56,9 +56,9 @@ const gradientOf = new WeakMap<TensorCore, TensorCore>();
  * methods/ extend this one by a family of methods each, one after the other; `Tensor` ends the chain. They
  * have neither fields nor private methods, so that a new tensor runs this constructor only.
  */
-export abstract class TensorCore implements Leaf, Disposable {
+export abstract class TensorCore implements Disposable {
   /**
-   * What comparisons of own properties see (test runners' deep equality):
+   * @internal What comparisons of own properties see (test runners' deep equality):
    * `{ dtype, shape, data }`, read when looked at.
    */
   readonly contents: object;
@@ -67,7 +67,7 @@ export abstract class TensorCore implements Leaf, Disposable {
   #requiresGrad: boolean;
   #grad: Tensor | null = null;
 
-  /** Not for users: see `tensor()`. */
+  /** @internal Tensors are made by `tensor`, `zeros`, operations …. */
   constructor(array: NDArray, options: TensorInit = {}) {
     if (!array?.block)
       throw new OptionError(`Tensor: expected tensor(values), zeros(shape) and the like, got new Tensor`);
@@ -86,7 +86,7 @@ export abstract class TensorCore implements Leaf, Disposable {
     Object.setPrototypeOf(TensorCore.prototype, bracketsOf(shown));
   }
 
-  /** The tensor's place in memory management; not for users. */
+  /** @internal The place in memory management and in the graph. */
   get handle(): Handle {
     return this.#handle;
   }
@@ -100,7 +100,7 @@ export abstract class TensorCore implements Leaf, Disposable {
     return this.#array.dtype;
   }
 
-  /** The elements in WebAssembly memory, for ops. */
+  /** @internal The elements in WebAssembly memory, for ops. */
   get array(): NDArray {
     const { handle } = this;
     if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
@@ -188,7 +188,7 @@ export abstract class TensorCore implements Leaf, Disposable {
     }
   }
 
-  /** Adds to `grad`; called by the backward pass. */
+  /** @internal Adds to `grad`; called by the backward pass. */
   accumulateGrad(grad: NDArray): void {
     if (this.released) return; // its scope ended: its gradient cannot be read any more
     withFrame(() => {

@@ -73,7 +73,7 @@ export class Generator {
     this.#stream.offset = offset;
   }
 
-  /** The place of the next `size` numbers, which are then used up; for ops. */
+  /** @internal The place of the next `size` numbers, which are then used up; for ops. */
   take(size: number): Draw {
     const draw = { seed: this.#stream.seed, offset: this.#stream.offset };
     this.#stream.offset += countersOf(size);

@@ -20,7 +20,7 @@ export class Trace<T = unknown> {
   /** What the traced function returned. */
   readonly result: T;
 
-  /** Not for users: see `trace()`. */
+  /** @internal Traces are made by `trace()`. */
   constructor(entries: readonly TraceEntry[], ms: number, result: T) {
     this.entries = entries;
     this.ms = ms;

@@ -2,7 +2,6 @@ import { checkFunction, checkInteger, checkNumber, describe, readOptions } from 
 import { OptionError } from "../errors.ts";
 import {
   type Chance,
-  type ColorRanges,
   colorImages,
   cropImages,
   cutOut,
@@ -167,6 +166,20 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
   return augmentation(op, (x, chance) => resizeCrops(x, chance, area, ratio));
 }
 
+/** How far `colorJitter` changes images. */
+export interface ColorJitterOptions {
+  /** Largest change of the brightness factor from 1. Default 0.4. */
+  brightness?: number;
+  /** Largest change of the contrast factor from 1. Default 0.4. */
+  contrast?: number;
+  /** Largest change of the saturation factor from 1. Default 0.4. */
+  saturation?: number;
+  /** Largest rotation of the hue, as a share of a full circle. Default 0.1. */
+  hue?: number;
+  /** Probability that an image changes at all. Default 0.8. */
+  p?: number;
+}
+
 /**
  * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by
  * factors in [1 - s, 1 + s] (hue: a rotation about the grey axis by up to that share of a full circle), and
@@ -184,7 +197,7 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
  * console.log(change(ones([1, 3, 8, 8]), { indices: tensor([5], { dtype: "int32" }) }).max().item() <= 1); // true
  * ```
  */
-export function colorJitter(options?: Partial<Omit<ColorRanges, "gray">>): Augmentation {
+export function colorJitter(options?: ColorJitterOptions): Augmentation {
   const op = "colorJitter";
   const defaults = { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, p: 0.8 };
   const ranges = readOptions(op, options, defaults);

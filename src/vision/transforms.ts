@@ -12,7 +12,7 @@ import { runSteps, type Step } from "./run_steps.ts";
 export type Transform = (images: Tensor) => Tensor;
 
 /**
- * The arguments of `normalize`, kept on the function so that a data set can do its work
+ * @internal The arguments of `normalize`, kept on the function so that a data set can do its work
  * while it gathers the batch.
  */
 export interface Normalization {
@@ -116,7 +116,7 @@ function named(transform: Transform): string {
 }
 
 /**
- * Splits a transform into the part that `ByteImages.gather` does for `channels` channels and the
+ * @internal Splits a transform into the part that `ByteImages.gather` does for `channels` channels and the
  * rest, applied to its batch.
  */
 export function splitTransform(

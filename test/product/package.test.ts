@@ -42,6 +42,45 @@ test("names no folder of the machine that built it", () => {
   expect(naming).toEqual([]);
 });
 
+/** Members of the public classes that only the library uses, by the declaration file they would be in. */
+const INTERNAL: Record<string, string[]> = {
+  "tensor/core.d.ts": ["constructor", "contents", "handle", "array", "accumulateGrad"],
+  "tensor/lifetime/scope.d.ts": ["handles", "awaited", "settle", "handOver", "take", "moveToParent", "adopting"],
+  "tensor/generator.d.ts": ["take"],
+  "tensor/trace.d.ts": ["constructor"],
+  "nn/module.d.ts": ["ownParameters", "ownModules", "ownBuffers"],
+  "nn/layers/conv.d.ts": ["window"],
+  "vision/datasets/image_dataset.d.ts": ["constructor"],
+};
+
+/** The members that a declaration file gives to users, of all its classes. */
+function declaredMembers(text: string): Set<string> {
+  const code = text.replace(/\/\*.*?\*\//gs, "");
+  const member = /^ {4}(?:static |readonly |protected |abstract |get |set )*(\w+)\b/gm;
+  return new Set(Array.from(code.matchAll(member), ([, name]) => name));
+}
+
+test.each(Object.entries(INTERNAL))("%s shows no internal member", (file, internal) => {
+  const members = declaredMembers(readFileSync(join(project, "node_modules/wasmgrad/dist", file), "utf8"));
+  expect(members.size).toBeGreaterThan(0);
+  expect(internal.filter((name) => members.has(name))).toEqual([]);
+  const source = readFileSync(join(root, "src", file.replace(/\.d\.ts$/, ".ts")), "utf8");
+  expect(internal.filter((name) => !declaredMembers(source.replaceAll(/^ {2}(?=\S)/gm, "    ")).has(name))).toEqual([]);
+});
+
+test("an internal member is noticed", () => {
+  const text = "export declare class A {\n    /** Not b. */\n    get handle(): B;\n    static outside(): void;\n}";
+  expect([...declaredMembers(text)]).toEqual(["handle", "outside"]);
+});
+
+test("no declaration is marked as internal", () => {
+  const marked = tarball.files.filter(
+    (file) =>
+      file.endsWith(".d.ts") && /@internal/.test(readFileSync(join(project, "node_modules/wasmgrad", file), "utf8")),
+  );
+  expect(marked).toEqual([]);
+});
+
 test("trains a network in a project that installed it", { timeout: 30_000 }, () => {
   expect(runProgram(project)).toMatch(/loss 0\.\d+ -> 0\.\d+/);
 });

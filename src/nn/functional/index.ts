@@ -1,4 +1,5 @@
 /** `nn.functional`: the operations without state, `torch.nn.functional` in camelCase. */
+export type { LossReduction } from "../../ops/loss/pairwise.ts";
 export {
   type EluOptions,
   elu,

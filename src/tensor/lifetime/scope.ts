@@ -127,6 +127,7 @@ export function asTask<T>(body: () => T): T {
  */
 export class Scope implements Disposable {
   readonly name: string;
+  /** @internal What it owns. */
   readonly handles = new HandleList();
   #parent: Scope | null;
   #open = true;
@@ -175,13 +176,13 @@ export class Scope implements Disposable {
     return storage ? inMode(false, null, () => storage.run(this, body)) : inMode(synchronous, this, body);
   }
 
-  /** Whether an `await` found it open; then it gets no more tensors. */
+  /** @internal Whether an `await` found it open; then it gets no more tensors. */
   get awaited(): boolean {
     return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
   }
 
   /**
-   * Says that it is not open for a caller: that its function has come back from an `await` before,
+   * @internal Says that it is not open for a caller: that its function has come back from an `await` before,
    * or that the caller waits.
    */
   settle(): void {
@@ -190,13 +191,14 @@ export class Scope implements Disposable {
     this.#stretch = tasks ? EVERYWHERE : beginStretch();
   }
 
-  /** Gives away what may be a caller's. */
+  /** @internal Gives away what may be a caller's. */
   handOver(): void {
     const outer = Scope.adopting(this.#parent);
     for (const tensor of this.#tensors ?? []) if (tensor.handle.list === this.handles) adopt(tensor, outer);
     this.#tensors = null;
   }
 
+  /** @internal Takes a tensor over. */
   take(tensor: Owned): void {
     this.handles.add(tensor.handle);
     this.#tensors?.push(tensor);
@@ -237,21 +239,21 @@ export class Scope implements Disposable {
     }
   }
 
-  /** `scope`, or the nearest around it that is open. */
+  /** @internal `scope`, or the nearest around it that is open. */
   static innermostOpen(scope: Scope | null): Scope | null {
     let found = scope;
     while (found && !found.#open) found = found.#parent;
     return found;
   }
 
-  /** `scope`, or the nearest around it that gets new tensors. */
+  /** @internal `scope`, or the nearest around it that gets new tensors. */
   static adopting(scope: Scope | null): Scope | null {
     let found = Scope.innermostOpen(scope);
     while (found?.awaited) found = Scope.innermostOpen(found.#parent);
     return found;
   }
 
-  /** Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
+  /** @internal Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
     const inside = openScope();
     const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);
@@ -269,7 +271,7 @@ export class Scope implements Disposable {
   }
 
   /**
-   * Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to
+   * @internal Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to
    * the scope around this one.
    */
   moveToParent(value: unknown): void {

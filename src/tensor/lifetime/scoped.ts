@@ -1,7 +1,7 @@
 import { checkFunction, refusePromise } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
+import type { Tensor } from "../tensor.ts";
 import { isTensor } from "./find_tensors.ts";
-import type { Owned } from "./handle.ts";
 import { adopt, followTasks, inMode, openScope, Scope } from "./scope.ts";
 
 /**
@@ -65,7 +65,7 @@ function taskScope<T>(body: () => Promise<T>): Promise<T> {
  * Keeps a tensor beyond the scope that owns it: it lives until it is released by hand or no longer reachable.
  * Returns the tensor.
  */
-export function keep<T extends Owned>(tensor: T): T {
+export function keep<T extends Tensor>(tensor: T): T {
   if (!isTensor(tensor))
     throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
   const { handle } = tensor as T;

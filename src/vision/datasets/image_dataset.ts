@@ -37,7 +37,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   readonly #images: ByteImages;
   readonly #transform: ReturnType<typeof splitTransform>;
 
-  /** Not for users: see `fromBytes` and `CIFAR10`. */
+  /** @internal Data sets are made by `fromBytes` and `CIFAR10.load`. */
   constructor(source: LabelledImages, classes: readonly string[], transform?: Transform) {
     const { images, labels } = source ?? {};
     if (!(images instanceof ByteImages) || !(labels instanceof Int32Array) || !Array.isArray(classes)) {
