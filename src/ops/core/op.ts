@@ -24,8 +24,8 @@ const NONE: readonly never[] = [];
 export abstract class Op {
   abstract readonly name: string;
   /**
-   * Its options with their defaults, known once it is made. Operations of the same name and attributes compute
-   * the same.
+   * Its options with their defaults, known once it is made. Operations of the same name and
+   * attributes compute the same.
    */
   abstract get attributes(): Attributes;
   /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */

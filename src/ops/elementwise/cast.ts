@@ -19,7 +19,9 @@ export function castTo(x: NDArray, dtype: DType): NDArray {
   return out;
 }
 
-/** `x` in another dtype. float32 to int32 rounds towards 0. No gradient: one of the two dtypes is discrete. */
+/**
+ * `x` in another dtype. float32 to int32 rounds towards 0. No gradient: one of the two dtypes is discrete.
+ */
 export class Cast extends Op {
   readonly name = "to";
   readonly #dtype: DType;

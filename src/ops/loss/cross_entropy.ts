@@ -14,8 +14,9 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Cross entropy of class indices: softmax and loss in one. Only the maximum and the logarithm of the sum are kept for each
- * position; backward makes the probabilities again from the input. For `nllLoss` the input is log-probabilities already.
+ * Cross entropy of class indices: softmax and loss in one. Only the maximum and the logarithm of the sum are
+ * kept for each position; backward makes the probabilities again from the input. For `nllLoss` the input is
+ * log-probabilities already.
  *
  * A mean divides by the sum of the weights of the targets that are not ignored.
  */

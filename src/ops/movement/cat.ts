@@ -60,7 +60,9 @@ export class Cat extends Op {
   }
 }
 
-/** The lengths of the parts of a dimension of `length`: equal ones (the last may be shorter), or those given. */
+/**
+ * The lengths of the parts of a dimension of `length`: equal ones (the last may be shorter), or those given.
+ */
 export function splitLengths(op: string, length: number, sizes: number | readonly number[]): number[] {
   if (typeof sizes === "number") {
     if (!Number.isInteger(sizes) || sizes < 1)

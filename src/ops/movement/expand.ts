@@ -4,7 +4,10 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { readRegion } from "./strided.ts";
 
-/** Dimensions of length 1 repeated, new ones put in front; -1 keeps a length. `dx = Σ dy` over the repetitions. */
+/**
+ * Dimensions of length 1 repeated, new ones put in front; -1 keeps a length.
+ * `dx = Σ dy` over the repetitions.
+ */
 export class Expand extends Op {
   readonly name: string;
   readonly #wanted: readonly number[];

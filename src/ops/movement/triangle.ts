@@ -4,7 +4,10 @@ import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
-/** Keeps a triangle of each matrix `[..., rows, columns]`: on and below (tril) or above (triu) a diagonal. The rest is 0. */
+/**
+ * Keeps a triangle of each matrix `[..., rows, columns]`: on and below (tril) or above (triu) a
+ * diagonal. The rest is 0.
+ */
 export class Triangle extends Op {
   readonly name: "tril" | "triu";
   readonly #diagonal: number;

@@ -5,8 +5,8 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Region, readRegion, spreadRegion } from "./strided.ts";
 
 /**
- * A region of x as a new array, where no element is read twice: permute, slice, select, flip. `regionOf` describes it.
- * `dx` is zero outside the region.
+ * A region of x as a new array, where no element is read twice: permute, slice, select, flip. `regionOf`
+ * describes it. `dx` is zero outside the region.
  */
 export class View extends Op {
   readonly name: string;
@@ -73,7 +73,9 @@ export function narrowed(op: string, shape: readonly number[], dim: number, star
   return strip(shape, d, first, length, 1);
 }
 
-/** Positions `start, start + step, …` before `end`, as in Python's `x[start:end:step]`: bounds are clamped. */
+/**
+ * Positions `start, start + step, …` before `end`, as in Python's `x[start:end:step]`: bounds are clamped.
+ */
 export function sliced(
   op: string,
   shape: readonly number[],

@@ -6,7 +6,10 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";
 import { roundQuotient, sumToDouble } from "../reduce/sum.ts";
 
-/** `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance over the last dimensions, which are `normalizedShape`. */
+/**
+ * `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance over the last dimensions,
+ * which are `normalizedShape`.
+ */
 export class LayerNorm extends Op {
   readonly name = "layerNorm";
   readonly #shape: readonly number[];

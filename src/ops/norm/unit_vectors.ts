@@ -4,7 +4,10 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Axis, axisOf } from "../loss/softmax.ts";
 import { doubles } from "../reduce/moments.ts";
 
-/** `y = x / max(‖x‖₂, eps)` along a dimension; `dx = (dy - y (y · dy)) / ‖x‖₂`, or `dy / eps` for shorter vectors. */
+/**
+ * `y = x / max(‖x‖₂, eps)` along a dimension; `dx = (dy - y (y · dy)) / ‖x‖₂`, or
+ * `dy / eps` for shorter vectors.
+ */
 export class Normalize extends Op {
   readonly name = "normalize";
   readonly #dim: number;

@@ -30,7 +30,10 @@ function findAlong(
 
 const wholeAxis = (x: NDArray): Axis => ({ outer: 1, length: x.size, inner: 1 });
 
-/** The largest or smallest of all elements; NaN where there is one. Equal ones share the gradient evenly, as in PyTorch. */
+/**
+ * The largest or smallest of all elements; NaN where there is one. Equal ones share the
+ * gradient evenly, as in PyTorch.
+ */
 export class ExtremumOfAll extends Op {
   readonly name: Kind;
 
@@ -59,7 +62,9 @@ export class ExtremumOfAll extends Op {
   }
 }
 
-/** The largest or smallest along a dimension and the index of the first of equals, which gets the gradient. */
+/**
+ * The largest or smallest along a dimension and the index of the first of equals, which gets the gradient.
+ */
 export class Extremum extends Op {
   readonly name: Kind;
   readonly #dim: number;
@@ -99,7 +104,10 @@ export class Extremum extends Op {
   }
 }
 
-/** The index of the largest or smallest, in the whole tensor (row-major) or along a dimension; int32, without gradient. */
+/**
+ * The index of the largest or smallest, in the whole tensor (row-major) or along a dimension;
+ * int32, without gradient.
+ */
 export class IndexOfExtremum extends Op {
   readonly name: "argmax" | "argmin";
   readonly #dim: number | null;

@@ -253,7 +253,10 @@ export class Scope implements Disposable {
     return found;
   }
 
-  /** @internal Waits while no scope is open, so that what other code makes meanwhile is not taken for this one's. */
+  /**
+   * @internal Waits while no scope is open, so that what other code makes meanwhile is
+   *   not taken for this one's.
+   */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
     const inside = openScope();
     const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);

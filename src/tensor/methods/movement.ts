@@ -34,7 +34,10 @@ function expectDimension(op: string, x: TensorReduce): void {
  * All but reshaping make a new tensor. Dimensions count from 0, or from the end with -1.
  */
 export abstract class TensorMovement extends TensorReduce {
-  /** The same elements in another shape; one -1 stands for what is left. Shares memory. Matches `torch.reshape`. */
+  /**
+   * The same elements in another shape; one -1 stands for what is left. Shares memory.
+   * Matches `torch.reshape`.
+   */
   reshape(shape: readonly number[]): Tensor {
     return apply(new Reshape("reshape", { shape }, (before) => resolveShape("reshape", before, shape)), this);
   }
@@ -118,7 +121,10 @@ export abstract class TensorMovement extends TensorReduce {
     return this.expand(other.shape);
   }
 
-  /** The whole tensor repeated `repeats[d]` times along dimension d; further repeats go in front. Matches `Tensor.repeat`. */
+  /**
+   * The whole tensor repeated `repeats[d]` times along dimension d; further repeats go in front.
+   * Matches `Tensor.repeat`.
+   */
   repeat(repeats: readonly number[]): Tensor {
     checkShape("repeat", repeats);
     const added = repeats.length - this.dim();
@@ -138,7 +144,10 @@ export abstract class TensorMovement extends TensorReduce {
     );
   }
 
-  /** Positions `start, start + step, …` before `end` of a dimension; bounds are clamped, as in Python's `x[start:end:step]`. */
+  /**
+   * Positions `start, start + step, …` before `end` of a dimension; bounds are clamped, as in
+   * Python's `x[start:end:step]`.
+   */
   slice(dim: number, start = 0, end = Infinity, step = 1): Tensor {
     return apply(
       new View("slice", { dim, start, end: toJsonNumber(end), step }, (shape) =>
@@ -158,7 +167,10 @@ export abstract class TensorMovement extends TensorReduce {
     return this.select(0, i);
   }
 
-  /** Parts of a dimension: of `sizes` positions each (the last may have fewer), or of the lengths given. Matches `torch.split`. */
+  /**
+   * Parts of a dimension: of `sizes` positions each (the last may have fewer), or of the lengths
+   * given. Matches `torch.split`.
+   */
   split(sizes: number | readonly number[], dim = 0): Tensor[] {
     expectDimension("split", this);
     const length = this.shape[normalizeDim("split", dim, this.dim())];
@@ -185,14 +197,18 @@ export abstract class TensorMovement extends TensorReduce {
   }
 
   /**
-   * `out[i][j] = x[index[i][j]][j]` for `dim` 0, `x[i][index[i][j]]` for 1, and so on. Matches `torch.gather`.
+   * `out[i][j] = x[index[i][j]][j]` for `dim` 0, `x[i][index[i][j]]` for 1, and so on.
+   * Matches `torch.gather`.
    * @throws OptionError for an index out of range, DTypeError where it is not int32.
    */
   gather(dim: number, index: Tensor): Tensor {
     return apply(new Gather(dim), this, index);
   }
 
-  /** The lower triangle of each matrix, up to the given diagonal (0: the main one, 1: the one above); zeros elsewhere. */
+  /**
+   * The lower triangle of each matrix, up to the given diagonal (0: the main one, 1: the one
+   * above); zeros elsewhere.
+   */
   tril(diagonal = 0): Tensor {
     return apply(new Triangle("tril", diagonal), this);
   }
@@ -202,7 +218,9 @@ export abstract class TensorMovement extends TensorReduce {
     return apply(new Triangle("triu", diagonal), this);
   }
 
-  /** `value` where `mask` (bool, broadcast to the shape) holds, `x` elsewhere. Matches `torch.masked_fill`. */
+  /**
+   * `value` where `mask` (bool, broadcast to the shape) holds, `x` elsewhere. Matches `torch.masked_fill`.
+   */
   maskedFill(mask: Tensor, value: number): Tensor {
     expectTensor("maskedFill", "mask", mask);
     checkElement("maskedFill", "value", value, this.dtype);
