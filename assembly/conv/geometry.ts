@@ -1,8 +1,8 @@
 // The sizes of a convolution as its kernels read them.
 
 /**
- * The sizes of a convolution, an int32 table written by src/ops/conv/geometry.ts. A struct without a constructor:
- * its fields are read straight from the table.
+ * The sizes of a convolution, an int32 table written by src/ops/conv/geometry.ts. A struct without a
+ * constructor: its fields are read straight from the table.
  */
 @unmanaged
 export class Geometry {

@@ -1,20 +1,22 @@
-// Convolution as a matrix product, without ever writing the im2col matrix: its columns are packed straight into the panels
-// that the micro-kernel reads (implicit GEMM).
+// Convolution as a matrix product, without ever writing the im2col matrix: its columns are packed straight
+// into the panels that the micro-kernel reads (implicit GEMM).
 //
 //   out[co][p] = sum over t of weight[co][t] * column[t][p]
 //     t = (ci, kh, kw): a tap, one of Ci*KH*KW          p = (oy, ox): an output pixel, one of OH*OW
 //     column[t][p] = padded[ci][oy*strideH + kh*dilationH][ox*strideW + kw*dilationW]
 //
-// The gradients are products of the same three: gradWeight = gradOut * column^T (panels of taps, below), and gradColumn =
-// weight^T * gradOut, whose entries are added up where they overlap (fold_columns.ts). See: Chellapilla, Puri & Simard, High
-// Performance Convolutional Neural Networks for Document Processing (2006); Dumoulin & Visin, arXiv:1603.07285.
+// The gradients are products of the same three: gradWeight = gradOut * column^T (panels of taps, below), and
+// gradColumn = weight^T * gradOut, whose entries are added up where they overlap (fold_columns.ts). See:
+// Chellapilla, Puri & Simard, High Performance Convolutional Neural Networks for Document Processing (2006);
+// Dumoulin & Visin, arXiv:1603.07285.
 
 import { transpose4x4 } from "../matmul/pack";
 import { assertInside, Geometry } from "./geometry";
 
 /**
- * Whether the taps of a row are pairs of neighbours that no other pixel's taps touch: an output pixel then takes two floats at once. So it
- * is in the 2x2 windows of stride 2, as those of an upsampling transposed convolution.
+ * Whether the taps of a row are pairs of neighbours that no other pixel's taps touch: an output pixel then
+ * takes two floats at once. So it is in the 2x2 windows of stride 2, as those of an upsampling transposed
+ * convolution.
  */
 // @ts-ignore: decorator
 @inline
@@ -29,7 +31,10 @@ function loadEveryOther(from: usize): v128 {
   return v128.shuffle<f32>(v128.load(from), v128.load(from, 16), 0, 2, 4, 6);
 }
 
-/** Byte offset, within a padded plane, of the pixel that output pixel (oy, ox) starts from (its tap kh = kw = 0). */
+/**
+ * Byte offset, within a padded plane, of the pixel that output pixel (oy, ox) starts from (its tap kh = kw =
+ * 0).
+ */
 // @ts-ignore: decorator
 @inline
 function pixelOffset(g: Geometry, oy: i32, ox: i32): usize {
@@ -37,9 +42,10 @@ function pixelOffset(g: Geometry, oy: i32, ox: i32): usize {
 }
 
 /**
- * The same of pixel number p of a panel whose first is `first`; past the last pixel the last one. With `pooled` 0 the 8 pixels of a
- * panel follow each other, row by row; with `pooled` 1 they are 4 of an even row and the 4 below, so that two panels hold four
- * windows of a 2x2 pooling, and an odd last row or column is left out.
+ * The same of pixel number p of a panel whose first is `first`; past the last pixel the last one. With
+ * `pooled` 0 the 8 pixels of a panel follow each other, row by row; with `pooled` 1 they are 4 of an even row
+ * and the 4 below, so that two panels hold four windows of a 2x2 pooling, and an odd last row or column is
+ * left out.
  */
 // @ts-ignore: decorator
 @inline
@@ -56,9 +62,9 @@ function panelPixelOffset(g: Geometry, panel: i32, p: i32, pooled: i32): usize {
 }
 
 /**
- * panels[b][panel][t][i] = column[t][pixel i of the panel] of group-image b. padded: [batches][Ci][paddedHeight][paddedWidth].
- * Unit: one panel of 8 output pixels; `perBatch` of them an image: ceil(OH OW / 8), or with `pooled` 1 (see panelPixelOffset)
- * floor(OH / 2) ceil(floor(OW / 2) / 2).
+ * panels[b][panel][t][i] = column[t][pixel i of the panel] of group-image b. padded:
+ * [batches][Ci][paddedHeight][paddedWidth]. Unit: one panel of 8 output pixels; `perBatch` of them an image:
+ * ceil(OH OW / 8), or with `pooled` 1 (see panelPixelOffset) floor(OH / 2) ceil(floor(OW / 2) / 2).
  */
 export function packPixelPanels(
   begin: i32, end: i32, padded: usize, geometry: usize, pooled: i32, perBatch: i32, panels: usize,
@@ -81,8 +87,8 @@ export function packPixelPanels(
     const offset5 = panelPixelOffset(g, panel, 5, pooled);
     const offset6 = panelPixelOffset(g, panel, 6, pooled);
     const offset7 = panelPixelOffset(g, panel, 7, pooled);
-    // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2)
-    // Past the last pixel offsets repeat, so the first step is looked at as well as the whole: 0, 3, 3, 3 is no run
+    // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2). Past the
+    // last pixel offsets repeat, so the first step is looked at as well as the whole: 0, 3, 3, 3 is no run
     const inRuns = offset1 - offset0 == 4 && offset5 - offset4 == 4 && offset3 - offset0 == 12 && offset7 - offset4 == 12;
     const inSteps = offset1 - offset0 == 8 && offset5 - offset4 == 8 && offset3 - offset0 == 24 && offset7 - offset4 == 24;
     let plane = padded + <usize>batch * <usize>g.channels * planeBytes;
@@ -170,9 +176,9 @@ function tapOffset(g: Geometry, t: i32): usize {
 }
 
 /**
- * The transposed panels, for gradWeight: panels[group][t >> 3][image * P + p][t & 7] = column[t][p] of that group and image.
- * padded: [images][groups][Ci][paddedHeight][paddedWidth]. Past the last tap a panel repeats one that exists.
- * Unit: one panel of 8 taps of one image, images fastest.
+ * The transposed panels, for gradWeight: panels[group][t >> 3][image * P + p][t & 7] = column[t][p] of that
+ * group and image. padded: [images][groups][Ci][paddedHeight][paddedWidth]. Past the last tap a panel repeats
+ * one that exists. Unit: one panel of 8 taps of one image, images fastest.
  */
 export function packTapPanels(
   begin: i32, end: i32, padded: usize, geometry: usize, images: i32, groups: i32, panels: usize,

@@ -1,8 +1,9 @@
-// Images with zeros around them: what convolutions read, so that their inner loops need not ask whether a tap is inside.
+// Images with zeros around them: what convolutions read, so that their inner loops need not ask whether a tap
+// is inside.
 
 /**
- * out[plane][top + y][left + x] = x[plane][y][x], and zeros around. x: [planes][height][width]; out: [planes][paddedHeight][paddedWidth].
- * Unit: one plane.
+ * out[plane][top + y][left + x] = x[plane][y][x], and zeros around. x: [planes][height][width]; out:
+ * [planes][paddedHeight][paddedWidth]. Unit: one plane.
  */
 export function padPlanes(
   begin: i32, end: i32, x: usize, height: i32, width: i32, top: i32, left: i32, out: usize, paddedHeight: i32, paddedWidth: i32,
@@ -21,7 +22,10 @@ export function padPlanes(
   }
 }
 
-/** Writes `count` zeros, returns where they end. Rows are too short for memory.fill and memory.copy, which leave the module. */
+/**
+ * Writes `count` zeros, returns where they end. Rows are too short for memory.fill and memory.copy, which
+ * leave the module.
+ */
 // @ts-ignore: decorator
 @inline
 function zeros(to: usize, count: i32): usize {

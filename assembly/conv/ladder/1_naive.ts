@@ -11,7 +11,8 @@ function padded(input: usize, s: Sizes, plane: i32, y: i32, x: i32): f32 {
 }
 
 /**
- * out[n][co][oy][ox] = bias[co] + sum over ci, kh, kw of weight[co][ci][kh][kw] x[n][ci][oy stride + kh dilation - padding][…].
+ * out[n][co][oy][ox] = bias[co] + sum over ci, kh, kw of weight[co][ci][kh][kw] x[n][ci][oy stride + kh
+ * dilation - padding][…].
  *
  * Any sizes (sizes.ts has the shapes). bias may be 0: none. work: not used.
  */
@@ -41,7 +42,10 @@ export function conv2dNaive(x: usize, weight: usize, bias: usize, sizes: usize, 
   }
 }
 
-/** The output position whose window has the input position `at` at its tap, or -1: (at + padding - tap dilation) / stride. */
+/**
+ * The output position whose window has the input position `at` at its tap, or -1: (at + padding - tap
+ * dilation) / stride.
+ */
 // @ts-ignore: decorator
 @inline
 function outputOf(at: i32, tap: i32, stride: i32, padding: i32, dilation: i32, length: i32): i32 {
@@ -52,8 +56,9 @@ function outputOf(at: i32, tap: i32, stride: i32, padding: i32, dilation: i32, l
 }
 
 /**
- * dx[n][ci][y][x] = bias[ci] + sum over co, kh, kw of weight[co][ci][kh][kw] dOut[n][co][oy][ox], over those taps through which
- * the pixel went into an output pixel (oy, ox). bias may be 0: only a transposed convolution has one. work: not used.
+ * dx[n][ci][y][x] = bias[ci] + sum over co, kh, kw of weight[co][ci][kh][kw] dOut[n][co][oy][ox], over those
+ * taps through which the pixel went into an output pixel (oy, ox). bias may be 0: only a transposed
+ * convolution has one. work: not used.
  */
 export function conv2dGradInputNaive(
   dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
@@ -86,7 +91,10 @@ export function conv2dGradInputNaive(
   }
 }
 
-/** dWeight[co][ci][kh][kw] = sum over n, oy, ox of dOut[n][co][oy][ox] x[n][ci][oy stride + kh dilation - padding][…]. */
+/**
+ * dWeight[co][ci][kh][kw] = sum over n, oy, ox of dOut[n][co][oy][ox] x[n][ci][oy stride + kh dilation -
+ * padding][…].
+ */
 export function conv2dGradWeightNaive(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);
   let to = dWeight;

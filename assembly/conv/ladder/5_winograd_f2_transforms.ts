@@ -1,7 +1,9 @@
-// The transforms of 5_winograd_f2.ts. Each is the same one-dimensional transform twice: along the rows, then down the columns.
+// The transforms of 5_winograd_f2.ts. Each is the same one-dimensional transform twice: along the rows, then
+// down the columns.
 //
-// Vectors hold the same position of four tiles that are neighbours in a row. So rows have a multiple of four tiles, the last ones
-// perhaps of nothing but zeros. Transformed arrays are [16 positions][channels][T], T = N tilesY tilesX tiles.
+// Vectors hold the same position of four tiles that are neighbours in a row. So rows have a multiple of four
+// tiles, the last ones perhaps of nothing but zeros. Transformed arrays are [16 positions][channels][T], T =
+// N tilesY tilesX tiles.
 
 import { storeUpTo } from "../../lib/simd";
 import { offset } from "./sizes";
@@ -42,7 +44,10 @@ function element(base: usize, row: usize, column: usize): v128 {
   return v128.load(base + ((row * 4 + column) << 4));
 }
 
-/** Stores 16 positions of four tiles: to + n step is position n of the first one, tiles lie `tileStep` bytes apart. */
+/**
+ * Stores 16 positions of four tiles: to + n step is position n of the first one, tiles lie `tileStep` bytes
+ * apart.
+ */
 // @ts-ignore: decorator
 @inline
 function storePositions(from: usize, to: usize, step: usize, tileStep: usize): void {
@@ -59,8 +64,9 @@ function storePositions(from: usize, to: usize, step: usize, tileStep: usize): v
 }
 
 /**
- * patches[n][c][t] = position n of B' d B for the 4x4 patch d of tile t in channel c. padded: [N][C][2 tilesY + 2][2 tilesX + 2].
- * Positions, channels and tiles lie step, channelStep and tileStep bytes apart. work: 32 vectors.
+ * patches[n][c][t] = position n of B' d B for the 4x4 patch d of tile t in channel c. padded: [N][C][2 tilesY
+ * + 2][2 tilesX + 2]. Positions, channels and tiles lie step, channelStep and tileStep bytes apart. work: 32
+ * vectors.
  */
 export function transformPatches(
   padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32,
@@ -95,7 +101,10 @@ export function transformPatches(
   }
 }
 
-/** tiles[n][c][t] = position n of A dY A' for the 2x2 tile dY of dOut. padded: [N][C][2 tilesY][2 tilesX]. work: 32 vectors. */
+/**
+ * tiles[n][c][t] = position n of A dY A' for the 2x2 tile dY of dOut. padded: [N][C][2 tilesY][2 tilesX].
+ * work: 32 vectors.
+ */
 export function transformGradients(
   padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, tiles: usize, step: usize, channelStep: usize, work: usize,
 ): void {
@@ -122,8 +131,9 @@ export function transformGradients(
 }
 
 /**
- * kernels[n][o][i] = position n of G g G', g the kernel from input channel i to output channel o. weight: [Co][Ci][3][3]; for the
- * gradient of the input (`turned`) o is a channel of x, and g is turned by 180 degrees. work: 12 floats.
+ * kernels[n][o][i] = position n of G g G', g the kernel from input channel i to output channel o. weight:
+ * [Co][Ci][3][3]; for the gradient of the input (`turned`) o is a channel of x, and g is turned by 180
+ * degrees. work: 12 floats.
  */
 export function transformKernels(weight: usize, outputs: i32, inputs: i32, turned: bool, kernels: usize, step: usize, work: usize): void {
   for (let o = 0; o < outputs; o++) {
@@ -166,7 +176,10 @@ export function kernelOf(u0: f32, u1: f32, u2: f32, u3: f32, to: usize, step: us
   store<f32>(to + 2 * step, half + u3);
 }
 
-/** out [N][C][height][width] = bias + A' m A of the products m [16][C][T]; pixels beyond height or width are dropped. work: 20 vectors. */
+/**
+ * out [N][C][height][width] = bias + A' m A of the products m [16][C][T]; pixels beyond height or width are
+ * dropped. work: 20 vectors.
+ */
 export function transformOutput(
   products: usize, step: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, bias: usize,
   out: usize, height: i32, width: i32, work: usize,

@@ -3,8 +3,9 @@
 import { offset } from "./sizes";
 
 /**
- * to[plane][y stepH + top][x stepW + left] = x[plane][y][x], zero elsewhere, for [planes][height][width] in planes of toH x toW.
- * What falls outside is dropped. Steps of 1 pad; larger ones put zeros between the pixels as well.
+ * to[plane][y stepH + top][x stepW + left] = x[plane][y][x], zero elsewhere, for [planes][height][width] in
+ * planes of toH x toW. What falls outside is dropped. Steps of 1 pad; larger ones put zeros between the
+ * pixels as well.
  */
 export function spread(
   x: usize, planes: i32, height: i32, width: i32, to: usize, toH: i32, toW: i32, top: i32, left: i32, stepH: i32, stepW: i32,

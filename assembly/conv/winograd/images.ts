@@ -2,14 +2,18 @@
 
 import { POSITIONS, transformPatch, transformTile } from "./transforms";
 
-/** The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36 vectors. */
+/**
+ * The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36
+ * vectors.
+ */
 // @ts-ignore: decorator
 @inline
 export function transformPatches(
   lane0: usize, lane1: usize, lane2: usize, lane3: usize, rowBytes: usize, work: usize, to: usize, step: usize,
 ): void {
   assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
-  // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5 likewise
+  // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5
+  // likewise
   let columns = work;
   let i = 6;
   do {
@@ -51,7 +55,10 @@ export function transformPatches(
   } while (--j > 0);
 }
 
-/** Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes` apart. */
+/**
+ * Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes`
+ * apart.
+ */
 // @ts-ignore: decorator
 @inline
 export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: usize, imageBytes: usize): usize {
@@ -63,10 +70,11 @@ export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: us
 }
 
 /**
- * Forward: patches[n][t >> 3][c][t & 7] = position n of the transformed patch of tile t in channel c.
- * padded: [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. `step`: bytes from position to position.
- * Past the last tile a panel repeats one that exists. work: 576 bytes for each call's `begin / grain`.
- * Unit: a panel of eight tiles, all channels. (Half a panel would write half cache lines, and fetch each twice.)
+ * Forward: patches[n][t >> 3][c][t & 7] = position n of the transformed patch of tile t in channel c. padded:
+ * [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. `step`: bytes from position to
+ * position. Past the last tile a panel repeats one that exists. work: 576 bytes for each call's `begin /
+ * grain`. Unit: a panel of eight tiles, all channels. (Half a panel would write half cache lines, and fetch
+ * each twice.)
  */
 export function winogradPatchesByTile(
   begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: u32,
@@ -105,8 +113,9 @@ export function winogradPatchesByTile(
 }
 
 /**
- * Gradient of the kernel: patches[n][c >> 3][t][c & 7], the same patches with channels side by side and tiles as depth.
- * Past the last channel a panel repeats one that exists. Unit: a panel of eight channels, all tiles.
+ * Gradient of the kernel: patches[n][c >> 3][t][c & 7], the same patches with channels side by side and tiles
+ * as depth. Past the last channel a panel repeats one that exists. Unit: a panel of eight channels, all
+ * tiles.
  */
 export function winogradPatchesByChannel(
   begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: u32,
@@ -138,9 +147,10 @@ export function winogradPatchesByChannel(
 }
 
 /**
- * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c.
- * dOut: the first of rows `rowBytes` apart, in planes `planeBytes` apart, C of them in each of `images` that are `imageBytes` apart, with
- * zeros where 4 tilesY rows and 4 tilesX columns reach past the output. Unit: four channels of all tiles.
+ * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c. dOut:
+ * the first of rows `rowBytes` apart, in planes `planeBytes` apart, C of them in each of `images` that are
+ * `imageBytes` apart, with zeros where 4 tilesY rows and 4 tilesX columns reach past the output. Unit: four
+ * channels of all tiles.
  */
 export function winogradGradTiles(
   begin: i32, end: i32, dOut: usize, rowBytes: u32, planeBytes: u32, imageBytes: u32, images: i32, channels: i32,

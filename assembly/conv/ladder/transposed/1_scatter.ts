@@ -4,10 +4,11 @@ import { conv2dGradWeightNaive } from "../1_naive";
 import { offset, Sizes } from "../sizes";
 
 /**
- * out[n][co][iy stride + kh dilation - padding][…] = bias[co] + sum over ci, kh, kw of x[n][ci][iy][ix] weight[ci][co][kh][kw].
+ * out[n][co][iy stride + kh dilation - padding][…] = bias[co] + sum over ci, kh, kw of x[n][ci][iy][ix]
+ * weight[ci][co][kh][kw].
  *
- * The sizes are those of the convolution that maps out back to x: so x is [N][G Co][OH][OW], weight [G Co][Ci][KH][KW] and out
- * [N][G Ci][H][W], any sizes. bias may be 0: none. work: not used.
+ * The sizes are those of the convolution that maps out back to x: so x is [N][G Co][OH][OW], weight [G
+ * Co][Ci][KH][KW] and out [N][G Ci][H][W], any sizes. bias may be 0: none. work: not used.
  */
 export function convTranspose2dScatter(
   x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize,
