@@ -26,8 +26,7 @@ const YIELD_MS = 50;
  * same bits, in this process (`fit` again) or in another (`saveTrainer`, `resumeTrainer`). Memory stays flat.
  *
  * A trainer draws random numbers from a separate `generator`. It replaces the default one while the trainer's
- * code runs (the loader, the loss, dropout, `validate`, callbacks), but not while other code runs: other
- * trainers and event handlers that draw random numbers do not change the result.
+ * code runs (the loader, the loss, dropout, `validate`, callbacks). Other code that draws does not change it.
  *
  * @throws OptionError; WasmgradError when a loss is not finite.
  * @example

@@ -178,6 +178,27 @@ describe("docs/architecture.md", () => {
   });
 });
 
+describe("length of files", () => {
+  /** What is wrong with a file's length: above 400 lines, or above 300 without a reason in a comment at its head. */
+  const tooLong = ({ path, text }: Pick<SourceFile, "path" | "text">) => {
+    const lines = text.trimEnd().split("\n").length;
+    const reason = /^(\/\/|\/\*\*?| \*) .*long because/im.test(text.split("\n").slice(0, 10).join("\n"));
+    return lines > 400 || (lines > 300 && !reason) ? [`${path}: ${lines} lines`] : [];
+  };
+
+  test("no file of src is above 400 lines, none above 300 without a reason in its head", () => {
+    expect(files.flatMap(tooLong)).toEqual([]);
+  });
+
+  test("a long file is noticed", () => {
+    const file = (lines: number, head = "//") => tooLong({ path: "a.ts", text: head + "\n".repeat(lines - 1) + ";" });
+    expect(file(300)).toEqual([]);
+    expect(file(301)).toHaveLength(1);
+    expect(file(400, "// Long because it is a table.")).toEqual([]);
+    expect(file(401, "// Long because it is a table.")).toHaveLength(1);
+  });
+});
+
 describe("families", () => {
   const foldersOf = (path: string) =>
     readdirSync(join(root, path), { withFileTypes: true }).flatMap((entry) =>

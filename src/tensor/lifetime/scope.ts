@@ -9,10 +9,7 @@ import { leaveToCollector } from "./reclaim.ts";
 /** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
 let current: Scope | null = null;
 
-/**
- * Whether a synchronous scope() is running. No other task can come in between, so its scopes are in
- * `current`, which is quicker to ask than `tasks`.
- */
+/** Whether a synchronous scope() is running: no other task can come in between, so `current` is enough. */
 let synchronous = false;
 
 /** What is used of Node's AsyncLocalStorage, whose type would make the declarations need Node's types. */
