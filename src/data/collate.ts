@@ -24,12 +24,13 @@ function stackTensors(parts: readonly Tensor[]): Tensor {
 }
 
 /**
- * A batch of samples: for each of their parts a tensor, tensors stacked along a new first
- * dimension, integers as int32.
+ * Makes a batch of samples, one tensor for each part of a sample: tensors are stacked along a new first
+ * dimension, integers become an int32 tensor.
  *
- * @param name a sample in the words of an error
- * @throws ShapeError or DTypeError for samples that differ, and for anything but tensors and integers;
- *   OptionError for an integer that int32 cannot hold.
+ * @param name names sample i in errors
+ * @throws ShapeError when samples are not arrays or differ in shape or number of parts; DTypeError when they
+ *   differ in dtype or contain anything but tensors and integers; OptionError for an integer outside the
+ *   range of int32.
  */
 export function defaultCollate(samples: readonly Sample[], name = (i: number) => `sample ${i}`): Tensor[] {
   const count = Array.isArray(samples[0]) ? samples[0].length : -1;
@@ -43,7 +44,7 @@ export function defaultCollate(samples: readonly Sample[], name = (i: number) =>
   return Array.from({ length: count }, (_, part) => {
     const values = samples.map((sample) => sample[part]);
     if (values.every((value) => value instanceof Tensor)) return stackTensors(values);
-    // a plain number may happen to be an integer, so it never decides between int32 and float32
+    // a real number may happen to be an integer (1.0), so plain numbers are never collated as float32
     const integers = values.every(Number.isInteger);
     if (integers) {
       for (const [i, value] of values.entries()) checkElement("collate", `part ${part} of sample ${i}`, value, "int32");

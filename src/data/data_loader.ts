@@ -9,14 +9,15 @@ import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
 import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
 
 export interface DataLoaderOptions<S, B> {
-  /** Samples in a batch. Default 1. */
+  /** Samples per batch. Default 1. */
   batchSize?: number;
-  /** True shuffles the samples in each epoch. Default false: the data set's order. */
+  /** Whether the samples are shuffled in each epoch. Default false: the data set's order. */
   shuffle?: boolean;
-  /** Whether a last, smaller batch is left out. Default false. */
+  /** Whether to drop the last batch if it is smaller than the others. Default false. */
   dropLast?: boolean;
   /**
-   * Fixes the orders of all epochs. Default: drawn from the default generator, so that `manualSeed` fixes it.
+   * Determines the order of every epoch. Default: drawn from the default generator, so `manualSeed`
+   * determines it.
    */
   seed?: number;
   /** Makes a batch of samples. Default: tensors are stacked, integers become int32 tensors. */
@@ -28,21 +29,22 @@ export interface DataLoaderOptions<S, B> {
 /** The position of a loader: enough to continue in the middle of an epoch. */
 export interface DataLoaderState {
   seed: number;
-  /** Epochs begun before this one. */
+  /** Number of epochs begun before this one. */
   epoch: number;
-  /** Batches of this epoch already handed out. */
+  /** Number of batches of this epoch already returned. */
   position: number;
 }
 
 /**
  * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
  *
- * Each iteration is a scope: the tensors that the body makes are released by the next iteration, by `break`
- * or by an exception, except those passed to `keep()`, parameters, gradients and optimizer state. The body
- * may `await`; see `Scope`. A loader driven by hand, or two loaders in step, take `scoped: false`.
+ * Each iteration is a scope: tensors created in the loop body are released when the next iteration begins, or
+ * when the loop ends by `break` or an exception. Not released are tensors passed to `keep()`, parameters,
+ * gradients and optimizer state. The body may `await`; see `Scope`. Pass `scoped: false` to call the
+ * iterator's `next()` directly or to iterate over two loaders at once.
  *
- * The order of an epoch depends only on `seed` and the epoch's number. `stateDict()` and `loadStateDict()`
- * continue at a given batch without reading the batches before it.
+ * The order of an epoch depends only on `seed` and the epoch's number. After `loadStateDict()` the loader
+ * continues at the saved batch without reading the batches before it.
  *
  * @throws OptionError for bad options.
  * @example
@@ -66,7 +68,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   #epoch = 0;
   #position = 0;
   /**
-   * The iterator begun last, which alone moves the position. Null where the next one continues from
+   * The iterator created last; only it advances the position. Null when the next iterator continues from
    * `#epoch` and `#position`.
    */
   #running: object | null = null;
@@ -92,22 +94,21 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
     this.#seed = checkInteger(op, "seed", given.seed ?? (this.shuffle ? drawSeed() : 0), 0, MAX_SEED);
   }
 
-  /** Number of batches of an epoch. */
+  /** Number of batches per epoch. */
   get length(): number {
     const batches = this.dataset.length / this.batchSize;
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
-  /** Where the loader is. Inside a loop's body the batch in hand counts as done. */
+  /** The loader's position. Inside the loop body, the current batch counts as done. */
   stateDict(): DataLoaderState {
     return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
   }
 
   /**
-   * Continues where `stateDict()` was called: the next iteration over the loader begins with the
-   * batch after that position.
+   * Restores a position saved by `stateDict()`: the next loop over the loader begins with the batch after it.
    *
-   * @throws StateDictError for a state that no loader over this data set can be in.
+   * @throws StateDictError for a state that is not valid for this data set and batch size.
    */
   loadStateDict(state: DataLoaderState): void {
     checkStateKind("DataLoader", "DataLoader", state);
@@ -126,7 +127,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   *[Symbol.iterator](): Generator<B, void, undefined> {
-    if (this.#running) this.#beginEpoch(this.#epoch + 1); // the one before was left by break, or still runs
+    if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
     const self = {};
     this.#running = self;
     const { length } = this;

@@ -7,8 +7,8 @@ import { defaultCollate } from "./collate.ts";
 export type Sample = readonly (Tensor | number)[];
 
 /**
- * Anything with a length and samples by index. Matches `torch.utils.data.Dataset`. `S` is the type of a
- * sample, `B` that of a batch.
+ * An object that has a length and returns samples by index. Matches `torch.utils.data.Dataset`. `S` is the
+ * type of a sample, `B` the type of a batch.
  */
 export interface Dataset<S = Sample, B = Tensor[]> {
   /** Number of samples. */
@@ -16,7 +16,8 @@ export interface Dataset<S = Sample, B = Tensor[]> {
   /** Sample `index`, `0 <= index < length`. */
   get(index: number): S;
   /**
-   * The samples of `indices` as a batch, for data sets that are faster at it than one sample after the other.
+   * The samples at `indices` as a batch. Optional, for data sets that read a batch faster than single
+   * samples.
    */
   batch?(indices: readonly number[]): B;
 }
@@ -37,13 +38,13 @@ function adviceFor(value: unknown): string {
   return Array.isArray(value) ? "; write { length: list.length, get: (index) => list[index] }" : "";
 }
 
-/** A data set in the words of an error. */
+/** The name of a data set in errors. */
 function nameOf(dataset: object): string {
   const name = dataset.constructor?.name;
   return !name || name === "Object" ? "the data set" : name;
 }
 
-/** Sample `index`, or an error that says what `get` gave instead. */
+/** Sample `index`. Throws an error that shows the return value of `get` if it is not a sample. */
 export function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
   const sample = dataset.get(index);
   if (sample === undefined || isPromise(sample)) refuse(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
@@ -59,7 +60,7 @@ export function partsOf(op: string, dataset: Dataset<readonly unknown[], unknown
   return sample;
 }
 
-/** A batch, or an error that says what its maker gave instead. */
+/** A batch. Throws an error that shows the return value of `batch` or `collate` if it is not a batch. */
 export function batchOf<S, B>(dataset: Dataset<S, B>, indices: readonly number[], collate?: (samples: S[]) => B): B {
   if (!collate && dataset.batch) return checkBatch(`${nameOf(dataset)}.batch`, dataset.batch(indices));
   const samples = indices.map((index) => sampleOf(dataset, index));
@@ -82,7 +83,7 @@ function refuse(maker: string, expected: string, actual: unknown): never {
 }
 
 /**
- * Some samples of a data set, by their indices. Matches `torch.utils.data.Subset`.
+ * The samples of a data set at the given indices. Matches `torch.utils.data.Subset`.
  *
  * @throws OptionError for an index outside the data set.
  * @example

@@ -6,11 +6,12 @@ import { randperm } from "../tensor/random.ts";
 import { MAX_SEED } from "./shuffle.ts";
 
 /**
- * Indices of `perClass` samples of each class, drawn at random, class by class: for learning from few labels.
+ * Indices of `perClass` samples of each class, drawn at random, for learning from few labels. The result
+ * alternates between the classes.
  *
- * @param labels one class index a sample
+ * @param labels one class index per sample
  * @param options `seed` (default 0)
- * @throws OptionError where a class has fewer samples.
+ * @throws OptionError when a class has fewer than `perClass` samples.
  * @example
  * ```ts
  * import { fewLabels } from "wasmgrad/data";

@@ -6,7 +6,7 @@ import { batchOf, checkDataset, type Dataset, partsOf, type Sample } from "./dat
  * The same data set, with each sample's index as its last part: int32 [B] in batches. Random augmentation can
  * then depend on the sample's index rather than on its batch.
  *
- * @throws OptionError for anything but a data set.
+ * @throws OptionError when `dataset` is not a data set.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

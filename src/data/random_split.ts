@@ -9,9 +9,9 @@ import { MAX_SEED } from "./shuffle.ts";
 /**
  * Splits a data set at random into parts that do not overlap. Matches `torch.utils.data.random_split`.
  *
- * @param lengths the sizes of the parts, or fractions that add up to 1: then each part is rounded down, and
- *   the remaining samples are added one by one to the first parts.
- * @param options `seed` or `generator`; default: the default generator.
+ * @param lengths the sizes of the parts, or fractions that add up to 1. With fractions, sizes are rounded
+ *   down, and the remaining samples go to the parts one by one, from the first on.
+ * @param options `seed` or `generator` (default: the default generator)
  * @throws OptionError for lengths that do not add up.
  * @example
  * ```ts
@@ -57,7 +57,7 @@ function partSizes(length: number, lengths: readonly number[]): number[] {
   if (Math.abs(total - 1) > 1e-6) {
     throw new OptionError(`randomSplit: fractions expected to add up to 1, got ${total} ([${lengths.join(", ")}])`);
   }
-  // a fraction like 0.29 of 100 is 28.999999999999996: not to be rounded down
+  // 0.29 * 100 is 28.999999999999996, which must become 29
   const sizes = lengths.map((part) => Math.floor(length * part + 1e-9));
   const left = length - sizes.reduce((sum, size) => sum + size, 0);
   return sizes.map((size, i) => size + Math.floor(left / sizes.length) + (i < left % sizes.length ? 1 : 0));

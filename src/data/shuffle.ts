@@ -6,8 +6,8 @@ import { randint, randperm } from "../tensor/random.ts";
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 /**
- * The order of epoch `epoch`: the permutation that `randperm` draws from a generator of this seed after
- * `epoch` others of this length. So any epoch's order is known without the ones before it.
+ * The order of epoch `epoch`: the permutation that `randperm` draws from a generator with this seed after
+ * `epoch` earlier permutations of the same length. It is computed without drawing those.
  */
 export function epochOrder(n: number, seed: number, epoch: number): ArrayLike<number> {
   const generator = new Generator();

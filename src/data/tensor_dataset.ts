@@ -5,7 +5,7 @@ import { leaf } from "../tensor/leaf.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Dataset } from "./dataset.ts";
 
-/** As many tensors as `T` has. */
+/** A tuple with one tensor for each element of `T`. */
 export type TensorTuple<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
 
 /**
