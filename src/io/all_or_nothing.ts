@@ -6,7 +6,7 @@ import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 import type { Stateful } from "./checkpoint.ts";
 import { DeferredTensors } from "./deferred_tensors.ts";
 
-/** A tensor's elements outside of WebAssembly memory. */
+/** A copy of a tensor's elements outside WebAssembly memory. */
 class Copy {
   readonly data: TypedArray;
   readonly shape: readonly number[];
@@ -28,13 +28,13 @@ class Copy {
   }
 }
 
-/** Whether a call around keeps the present states already. */
+/** Whether an outer call already holds copies of the current states. */
 let isKept = false;
 
 /**
  * Runs `load`, which loads states into the parts. If it throws, the parts get their previous states back.
- * Until it returns, a copy of these is kept outside WebAssembly memory. There is only one copy, even where a
- * part that is loaded calls this function for its own parts.
+ * Until it returns, a copy of the previous states is kept outside WebAssembly memory. There is only one copy,
+ * even when a part calls this function again for its own parts.
  */
 export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: () => T): T {
   if (isKept) return load(); // the outer call restores these as well
@@ -50,7 +50,7 @@ export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: ()
   }
 }
 
-/** Copies the present states. Returns what loads them again. */
+/** Copies the current states. Returns a function that restores them. */
 function rememberStates(op: string, parts: readonly Stateful[]): () => void {
   const states = scope(() => parts.map((part) => copyOf(op, part.stateDict())));
   return () =>

@@ -39,12 +39,15 @@ export interface CheckpointOptions extends CheckpointParts {
   extra?: unknown;
 }
 
-/** Where training stood. */
+/** The position of training when the checkpoint was saved. */
 export interface CheckpointPosition {
   epoch: number;
   step: number;
-  /** What `saveCheckpoint` was given. Its tensors belong to the scope in which the checkpoint is loaded. */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller's own
+  /**
+   * The option `extra` of `saveCheckpoint`. Its tensors belong to the scope in which the checkpoint is
+   * loaded.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: its type is known only to the caller
   extra: any;
 }
 
@@ -52,10 +55,10 @@ const FORMAT = "wasmgrad checkpoint 1";
 const PARTS = ["model", "optimizer", "scheduler", "loader"] as const;
 
 /**
- * Writes everything that training needs to continue exactly from here: the states of the parts given,
- * and of the default random generator. It is one safetensors file, in which weights are called `model.…`
- * and everything but tensors is JSON in the metadata. It is written atomically: on failure the old file
- * stays as it was. Node only.
+ * Saves everything needed to continue training exactly from here: the states of the given parts and of the
+ * default random generator. The checkpoint is one safetensors file. Weights are named `model.…`; everything
+ * other than tensors is JSON in the metadata. The file is written atomically: on failure an existing file
+ * remains unchanged. Node only.
  *
  * @throws OptionError for an unknown option or a value in `extra` that cannot be saved; DataError when
  *   the file cannot be written.
@@ -82,12 +85,12 @@ export function saveCheckpoint(path: string, options: CheckpointOptions): void {
 }
 
 /**
- * Loads a checkpoint into the parts given, all of which it must hold, and sets the default random
- * generator. Either everything is loaded or nothing is changed. Returns the epoch, the step and `extra`.
- * The file is read in pieces. Until loading is done, a copy of the parts' present state is kept outside
- * WebAssembly memory. Node only.
+ * Loads a checkpoint into the given parts and restores the default random generator. The checkpoint must
+ * contain a state for each part. Either everything is loaded or nothing is changed. Returns the epoch, the
+ * step and `extra`. The file is read in pieces. Until loading is done, a copy of the parts' current states is
+ * kept outside WebAssembly memory. Node only.
  *
- * @throws DataError when the file is missing, damaged, no checkpoint, or lacks the state of a part;
+ * @throws DataError when the file is missing, damaged or not a checkpoint, or lacks the state of a part;
  *   StateDictError when a state does not fit its part.
  * @example
  * ```ts
@@ -105,7 +108,7 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
   checkParts("loadCheckpoint", parts);
   const deferred = new DeferredTensors();
   return readNamedFile(path, (source) =>
-    // the tensors of `extra` belong to this scope until they are read, and then to the one around
+    // the tensors of `extra` belong to this scope until they are read, then to the enclosing scope
     scope(() => {
       const inner = new Scope("loadCheckpoint");
       try {
@@ -118,7 +121,7 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
           DEFAULT_RANDOM.loadStateDict(saved.random);
           inner.moveToParent(saved.position);
           inner.close();
-          deferred.readOwned(); // the tensors of `extra`, and those that a part kept
+          deferred.readOwned(); // tensors of `extra`, and those kept by a part
           return saved.position;
         });
       } finally {
@@ -128,14 +131,14 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
   );
 }
 
-/** The default random generator, as something that has a state. */
+/** The default random generator as an object with a state. */
 const DEFAULT_RANDOM: Stateful = { stateDict: getRngState, loadStateDict: setRngState };
 
 function noParts(): CheckpointParts {
   return { model: undefined, optimizer: undefined, scheduler: undefined, loader: undefined };
 }
 
-/** Checks that each part given has a state. */
+/** Checks that each given part has `stateDict()` and `loadStateDict()`. */
 function checkParts(op: string, parts: CheckpointParts): void {
   for (const name of PARTS) {
     const part = parts[name];
@@ -174,7 +177,7 @@ function layOutCheckpoint(parts: CheckpointParts, { epoch, step, extra }: Checkp
   return layOut(Object.fromEntries(tensors), { metadata: { format: FORMAT, state: JSON.stringify(json) } });
 }
 
-/** The tensors of its result are read from `source` when they are first used. */
+/** Decodes a checkpoint. Its tensors are read from `source` when they are first used. */
 function decode(path: string, source: ByteSource, deferred: DeferredTensors): Decoded {
   try {
     const { entries, metadata, dataStart } = readFrom(source, readingHeader(source.size));

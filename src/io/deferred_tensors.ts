@@ -5,16 +5,16 @@ import { leaf } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Tensors whose elements come from elsewhere (a file, a copy) and take memory only when they are used:
- * `copy_` and `clone` read them directly into their target. So a state can be loaded that would not
- * fit beside the present one.
+ * Tensors whose elements are read from a file or a copy only when they are used. `copy_` and `clone` read
+ * them directly into the target, without memory in between. This allows loading a state when memory cannot
+ * hold the old and the new one together.
  */
 export class DeferredTensors {
   readonly #blocks: Block[] = [];
 
   /**
-   * @param read fills the view that its argument returns; it must ask for the view again
-   *   whenever memory may have grown
+   * @param read fills the view returned by its argument; it must request the view again whenever memory may
+   *   have grown
    */
   make(shape: readonly number[], dtype: DType, read: (view: () => TypedArray) => void): Tensor {
     const size = sizeOf(shape);
@@ -25,7 +25,7 @@ export class DeferredTensors {
     return leaf(() => new NDArray(block, shape, dtype));
   }
 
-  /** Reads those that still have an owner: after this they can do without where they come from. */
+  /** Reads the tensors that still have an owner. After this, the file or copy is no longer needed. */
   readOwned(): void {
     for (const block of this.#blocks) if (block.owners > 0) void block.address;
   }

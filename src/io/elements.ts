@@ -5,11 +5,11 @@ import type { DType, TypedArray } from "../ops/core/array.ts";
 interface Reader {
   bytes: number;
   as: DType;
-  /** The element at a byte offset. NaN, from a reader of integers, means that int32 cannot hold it. */
+  /** The element at a byte offset. For integer dtypes, NaN means a value outside the range of int32. */
   read(view: DataView, at: number): number;
 }
 
-/** A double that is the integer, or NaN where int32 cannot hold it. */
+/** The integer as a double, or NaN if it is outside the range of int32. */
 const int32OrNaN = (value: number | bigint) => (value >= -(2 ** 31) && value < 2 ** 31 ? Number(value) : Number.NaN);
 
 /** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
@@ -46,18 +46,18 @@ const readers: Record<string, Reader> = {
   BOOL: { bytes: 1, as: "bool", read: (view, at) => view.getUint8(at) },
 };
 
-/** Bytes of one element, by the name of its dtype in a safetensors file: the dtypes that can be read. */
+/** Bytes per element for each dtype that can be read, by its name in a safetensors file. */
 export const ELEMENT_BYTES: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(readers).map(([name, { bytes }]) => [name, bytes]),
 );
 
-/** The library's dtype for each of them. */
+/** The library's dtype for each of these dtypes. */
 export const KEPT_AS: Readonly<Record<string, DType>> = Object.fromEntries(
   Object.entries(readers).map(([name, { as }]) => [name, as]),
 );
 
 /**
- * Puts elements of a file into `elements`, from index `first` on, as the library keeps them.
+ * Decodes elements of a file into `elements`, from index `first` on.
  *
  * @throws DataError for a value that the library's dtype cannot hold.
  */
@@ -70,7 +70,7 @@ export function decodeElements(
 ): void {
   const { bytes, as, read } = readers[dtype];
   if (dtype === "F32" || dtype === "I32") {
-    // bit for bit (a float's NaN payload too); every engine with WebAssembly that we know of is little-endian
+    // a copy of the bits keeps NaN payloads; every engine with WebAssembly that we know of is little-endian
     new Uint8Array(elements.buffer, elements.byteOffset + 4 * first, raw.length).set(raw);
     return;
   }

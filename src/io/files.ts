@@ -15,14 +15,14 @@ import { type ByteSource, bytesSource } from "./pieces.ts";
 
 let written = 0;
 
-/** Bytes that are read or written in one call: the system takes less than 2 GiB. */
+/** Bytes read or written in one call: operating systems accept less than 2 GiB. */
 const MOST_PER_CALL = 2 ** 30;
 
 /**
- * Writes a whole file or leaves the one that was there: the bytes go to a temporary name in the same folder,
- * to the disk, and only then to their name.
+ * Writes a file atomically: on failure an existing file remains unchanged. The bytes are written to a
+ * temporary file in the same folder and flushed to disk; then the file is renamed.
  *
- * @param pieces of the file, in order
+ * @param pieces the file's bytes, in order
  * @throws DataError when the folder is missing or not writable, or the disk is full.
  */
 export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, mostPerCall = MOST_PER_CALL): void {
@@ -48,7 +48,9 @@ export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, 
   syncFolder(dirname(path));
 }
 
-/** The temporary file may not even exist; why the write failed is what matters. */
+/**
+ * Removes a temporary file if it exists. Errors are ignored, because the failed write is reported instead.
+ */
 function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -56,8 +58,8 @@ function removeQuietly(path: string): void {
 }
 
 /**
- * So that the new name survives a power cut. Not every system can sync a folder; the file
- * itself is whole without it.
+ * Flushes a folder to disk, so that the new name survives a power cut. Not every system supports this; the
+ * file itself is complete without it.
  */
 function syncFolder(path: string): void {
   try {
@@ -71,21 +73,21 @@ function syncFolder(path: string): void {
 }
 
 /**
- * All bytes of a file.
+ * Reads all bytes of a file.
  *
  * @throws DataError when the file is missing or cannot be read.
  */
 export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8Array {
   return withFile(path, (file) => {
     const { size } = fstatSync(file);
-    if (size <= mostPerCall) return readFileSync(file); // also files without a size, like a pipe
+    if (size <= mostPerCall) return readFileSync(file); // also for files without a size, such as pipes
     const bytes = allocateFor(path, size);
     return bytes.subarray(0, fill(file, bytes, 0, mostPerCall));
   });
 }
 
 /**
- * Opens a file and lets `use` read it in pieces. A file without a size, like a pipe, is read whole.
+ * Opens a file and lets `use` read it in pieces. A file without a size, such as a pipe, is read whole.
  *
  * @throws DataError when the file is missing or cannot be read, and what `use` throws.
  */
@@ -110,7 +112,10 @@ function fileSource(path: string, file: number, size: number): ByteSource {
   };
 }
 
-/** Fills `bytes` from a position of the file. Returns how many were read: fewer where the file ends. */
+/**
+ * Fills `bytes` from a position of the file. Returns the number of bytes read, which is smaller if the file
+ * ends.
+ */
 function fill(file: number, bytes: Uint8Array, position: number, mostPerCall: number): number {
   let at = 0;
   for (let read = 1; read > 0 && at < bytes.length; at += read) {

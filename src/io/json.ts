@@ -1,6 +1,6 @@
 /**
- * The first key that an object of a valid JSON text has twice, or null. `JSON.parse` would
- * take the last one silently.
+ * The first duplicate key of an object in a valid JSON text, or null. `JSON.parse` would silently keep the
+ * last value.
  */
 export function findDuplicateKey(text: string): string | null {
   const open: Set<string>[] = [];

@@ -1,8 +1,8 @@
 import { DataError } from "../errors.ts";
 
 /**
- * Bytes that are read or written in one step: large for the system, but small beside a model. A multiple
- * of every element's size.
+ * Bytes read or written in one step: large enough to be efficient, small compared to a model. A multiple of
+ * every element size.
  */
 export const PIECE_BYTES = 2 ** 24;
 
@@ -18,7 +18,7 @@ export interface Range {
  */
 export type Reading<T> = Generator<Range, T, Uint8Array>;
 
-/** Bytes that can be had in pieces: those of an array, or of an open file. */
+/** Bytes that can be read in pieces: those of an array or of an open file. */
 export interface ByteSource {
   readonly size: number;
   /** Valid until the next call. */
@@ -37,7 +37,7 @@ export function readFrom<T>(source: ByteSource, reading: Reading<T>): T {
   return step.value;
 }
 
-/** The members of a Blob or a File, of any runtime, that are used. */
+/** The members of a Blob or File that are used, in any runtime. */
 export interface BlobLike {
   readonly size: number;
   slice(begin: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
@@ -48,7 +48,7 @@ export function isBlob(value: unknown): value is BlobLike {
   return typeof size === "number" && typeof slice === "function" && typeof arrayBuffer === "function";
 }
 
-/** @throws DataError where the Blob's file cannot be read, or is shorter than it was. */
+/** @throws DataError when the Blob's file cannot be read or has become shorter. */
 export async function readFromBlob(op: string, blob: BlobLike, { begin, end }: Range): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {

@@ -14,20 +14,20 @@ import {
 } from "./safetensors_read.ts";
 import { layOut } from "./safetensors_write.ts";
 
-/** The `Blob` of the program's types, where these know it (all of a page's and of Node's do). */
+/** The type `Blob` if the program's type libraries declare it, as those of browsers and Node do. */
 export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } } ? B : BlobLike;
 
 /**
- * Tensors as the bytes of a safetensors file, the same bytes that the reference implementation writes:
- * float32 as F32, int32 as I32, bool as BOOL; sorted by dtype (in this order), then by name. Matches
+ * Encodes tensors as a safetensors file, with the same bytes as the reference implementation: float32 as F32,
+ * int32 as I32, bool as BOOL, sorted by dtype (in this order), then by name. Matches
  * `safetensors.torch.save`.
  *
- * The bytes are a second copy of the tensors: `saveSafetensors` (Node) and
- * `writeSafetensorsBlob` (browsers) need none.
+ * The result is a second copy of the tensors in memory. `saveSafetensors` (Node) and `writeSafetensorsBlob`
+ * (browsers) need no such copy.
  *
- * @param options `metadata`: text to keep beside the tensors (default none).
+ * @param options `metadata`: text to store along with the tensors (default none).
  * @throws OptionError for a name or text that is not valid Unicode, and for a tensor called `__metadata__`;
- *   OutOfMemoryError where the engine has no array of that size.
+ *   OutOfMemoryError when the engine cannot allocate an array of that size.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -64,8 +64,9 @@ function allocateBytes(size: number) {
 }
 
 /**
- * Tensors as a safetensors file (see `writeSafetensors`) in a Blob, for a download or for IndexedDB. It is
- * made in pieces, so it can be larger than an array, and browsers keep it outside of the page's memory.
+ * Encodes tensors as a safetensors file (see `writeSafetensors`) in a Blob, for a download or for IndexedDB.
+ * The Blob is built in pieces, so it can be larger than an array, and browsers keep it outside the page's
+ * memory.
  *
  * @throws OptionError as `writeSafetensors` does.
  * @example
@@ -87,17 +88,18 @@ export function writeSafetensorsBlob(
 }
 
 /**
- * Reads a safetensors file: its bytes at once, or a Blob (a File of an `<input>`, a `fetch`ed one,
- * `openAsBlob` of Node) in pieces, so that it may be larger than an array. Matches `safetensors.torch.load`.
+ * Reads a safetensors file, either from its bytes or from a Blob (a File of an `<input>`, the Blob of a
+ * `fetch`, `openAsBlob` of Node). A Blob is read in pieces, so it may be larger than an array. Matches
+ * `safetensors.torch.load`.
  *
- * F32, F16 and BF16 become float32 without loss, F64 becomes float32 rounded to the nearest; I8, U8, I16,
- * U16, I32, U32, I64 and U64 become int32; BOOL becomes bool.
+ * F32, F16 and BF16 become float32 without loss, F64 is rounded to the nearest float32; I8, U8, I16, U16,
+ * I32, U32, I64 and U64 become int32; BOOL becomes bool.
  *
- * @param given the bytes: a Uint8Array (also a Buffer), an ArrayBuffer, or what else has bytes; or a Blob.
+ * @param given the bytes (a Uint8Array or Buffer, an ArrayBuffer, a DataView), or a Blob.
  * @param options `names`: the tensors to read (default all).
- * @throws DataError for anything that is not a whole, valid file, for other dtypes, for values that float32
- *   (F64) or int32 (U32, I64, U64) cannot hold, and where one of `names` is not there. No tensor is made
- *   then. OutOfMemoryError where the tensors do not fit.
+ * @throws DataError when the file is truncated or invalid, has another dtype, has a value outside the range
+ *   of float32 (F64) or int32 (U32, I64, U64), or lacks one of `names`; no tensor is created then.
+ *   OutOfMemoryError when the tensors do not fit into memory.
  * @example
  * ```ts
  * import { zeros } from "wasmgrad";
@@ -117,14 +119,14 @@ export function readSafetensors(
   return scope(() => readFrom(source, readingSafetensors(source.size, names)));
 }
 
-/** The option `names`, checked. */
+/** Reads and checks the option `names`. */
 export function readNames(options: ReadSafetensorsOptions | undefined): readonly string[] | undefined {
   const { names } = readOptions("readSafetensors", options, { names: undefined as readonly string[] | undefined });
   checkNames(names);
   return names;
 }
 
-/** The tensors belong to the scope that is open at the end. */
+/** The tensors belong to the scope that is open when reading has finished. */
 export async function readBlob(
   blob: BlobLike,
   options?: ReadSafetensorsOptions,

@@ -37,9 +37,9 @@ export function saveSafetensors(
  * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Node
  * only. Matches `safetensors.torch.load_file`.
  *
- * @param options `names`: the tensors to read (default all). The others take neither time nor memory.
+ * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory.
  * @throws DataError when the file is missing, cannot be read, is not a whole, valid safetensors file, or
- *   lacks one of `names`; OutOfMemoryError where the tensors do not fit.
+ *   lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory.
  * @example
  * ```ts
  * import { loadSafetensors } from "wasmgrad/io";
@@ -55,7 +55,7 @@ export function loadSafetensors(path: string, options?: ReadSafetensorsOptions):
   return readNamedFile(path, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
 }
 
-/** Reads a file; errors of its contents name it. */
+/** Reads a file. Errors about its contents name the file. */
 export function readNamedFile<T>(path: string, read: (source: ByteSource) => T): T {
   return withFileSource(path, (source) => {
     try {

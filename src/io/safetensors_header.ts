@@ -5,18 +5,18 @@ import { ELEMENT_BYTES } from "./elements.ts";
 import { findDuplicateKey } from "./json.ts";
 
 /**
- * The safetensors format: 8 bytes little-endian header length, a JSON header, then the elements of
- * all tensors without holes.
+ * The safetensors format: the header's length (8 bytes, little-endian), a JSON header, then the elements of
+ * all tensors without gaps.
  * see: https://github.com/huggingface/safetensors#format
  */
 
-/** Text to keep beside the tensors. */
+/** Text stored along with the tensors. */
 export type Metadata = Record<string, string>;
 
 /** The limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 export const METADATA = "__metadata__";
-/** Bytes before the header: its length. */
+/** Bytes of the header's length, at the start of the file. */
 export const LENGTH_BYTES = 8;
 
 /** One entry of the header, checked. `begin` and `end` count from the start of the data. */
@@ -32,7 +32,7 @@ export interface Entry {
 export interface Header {
   entries: Entry[];
   metadata: Metadata;
-  /** Where the data begin in the file. */
+  /** Offset of the data in the file. */
   dataStart: number;
 }
 
@@ -40,7 +40,7 @@ export function malformed(what: string): DataError {
   return new DataError(`readSafetensors: ${what}`);
 }
 
-/** Where the data begin, by the first 8 bytes of a file (or by all that it has). */
+/** The offset of the data, from the first 8 bytes of a file (fewer if the file is shorter). */
 export function readDataStart(prefix: Uint8Array, fileBytes: number): number {
   if (prefix.length < LENGTH_BYTES) {
     throw malformed(`expected a header length of 8 bytes, the file has ${prefix.length} bytes`);
@@ -58,7 +58,7 @@ export function readDataStart(prefix: Uint8Array, fileBytes: number): number {
   return dataStart;
 }
 
-/** The header in `bytes`, of a file whose data have `dataBytes` bytes. */
+/** Parses the header in `bytes` and checks it against data of `dataBytes` bytes. */
 export function readHeader(bytes: Uint8Array, dataBytes: number): Header {
   const { [METADATA]: metadata, ...infos } = parseHeader(bytes);
   const entries = Object.entries(infos).map(([name, info]) => checkEntry(name, info));
@@ -71,7 +71,7 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let text: string;
   let header: Record<string, unknown>;
   try {
-    // browsers refuse to decode shared memory
+    // a copy, because browsers refuse to decode shared memory
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.slice());
     header = JSON.parse(text);
   } catch (cause) {
@@ -90,7 +90,7 @@ function checkMetadata(metadata: unknown): Metadata {
   return metadata as Metadata;
 }
 
-/** JSON can write -0, which is no size. */
+/** A non-negative integer. JSON can contain -0, which is not a size. */
 function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 }
@@ -116,7 +116,9 @@ function checkEntry(name: string, info: unknown): Entry {
   return { name, dtype: dtype as string, shape, begin, end };
 }
 
-/** Every byte belongs to exactly one tensor: no overlap, no hole, nothing after the last. */
+/**
+ * Checks that every byte belongs to exactly one tensor: no overlap, no gap, nothing after the last tensor.
+ */
 function checkLayout(entries: Entry[], dataBytes: number): void {
   let at = 0;
   for (const { name, begin, end } of entries.sort((a, b) => a.begin - b.begin || a.end - b.end)) {

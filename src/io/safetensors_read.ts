@@ -20,7 +20,7 @@ export interface SafetensorsFile {
 
 export interface ReadSafetensorsOptions {
   /**
-   * The tensors to read; the others cost nothing. Default: all.
+   * Names of the tensors to read. Default: all. Other tensors cost nothing.
    */
   names?: readonly string[];
 }
@@ -40,8 +40,8 @@ export function* readingHeader(fileBytes: number): Reading<Header> {
 }
 
 /**
- * Reads the elements of one tensor into `target()`, which is called again after each piece, because
- * memory may grow in between.
+ * Reads the elements of one tensor into `target()`, which is called again for each piece, because memory may
+ * grow in between.
  */
 export function* readingElements(
   { name, dtype, begin, end }: Entry,
@@ -78,7 +78,10 @@ function select(entries: readonly Entry[], names: readonly string[]): Entry[] {
   return entries.filter(({ name }) => names.includes(name));
 }
 
-/** Tensors with undefined contents: where memory does not suffice, nothing need be read. */
+/**
+ * Creates all tensors, with undefined contents, before anything is read: if memory is too small, no time is
+ * lost.
+ */
 function makeTensors(entries: readonly Entry[]): [Entry, Tensor][] {
   try {
     return entries.map((entry) => [entry, leaf(() => empty(entry.shape, dtypeOf(entry)))]);

@@ -5,7 +5,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { PIECE_BYTES } from "./pieces.ts";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA, type Metadata } from "./safetensors_header.ts";
 
-/** In the order in which the reference implementation writes them: larger alignment first. */
+/** Ranks follow the order of the reference implementation: larger alignment first. */
 const WRITTEN_AS: Record<DType, { rank: number; name: string; bytes: number }> = {
   float32: { rank: 0, name: "F32", bytes: 4 },
   int32: { rank: 1, name: "I32", bytes: 4 },
@@ -16,15 +16,15 @@ const encoder = new TextEncoder();
 
 /** A file that is written in pieces. */
 export interface FilePieces {
-  /** Of the whole file. */
+  /** Size of the whole file. */
   bytes: number;
-  /** In order. Each is valid until the next one is taken. */
+  /** The pieces in order. Each is valid until the next one is requested. */
   pieces: Iterable<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * Checks the arguments of `writeSafetensors` and lays the file out. The elements are only copied
- * as the pieces are taken.
+ * Checks the arguments of `writeSafetensors` and plans the file. Elements are copied only when a piece is
+ * requested.
  */
 export function layOut(
   tensors: Readonly<Record<string, Tensor>>,
@@ -44,7 +44,7 @@ export function layOut(
   const entries = Object.entries(tensors).map(([name, value]) => ({ name, key: encoder.encode(name), value }));
   entries.sort((a, b) => WRITTEN_AS[a.value.dtype].rank - WRITTEN_AS[b.value.dtype].rank || compareBytes(a.key, b.key));
 
-  // put together by hand: an object would move names like "0" to the front
+  // built as text, because an object would move names like "0" to the front
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"${METADATA}":${metadataJson(metadata)}`);
   let length = 0;
@@ -81,7 +81,7 @@ function* takePieces(
   }
 }
 
-/** The header's length and its text, padded so that the data begin at a multiple of 8. */
+/** The header's length and text, padded so that the data begin at a multiple of 8. */
 function encodeHeader(text: string): Uint8Array<ArrayBuffer> {
   const encoded = encoder.encode(text);
   const headerBytes = Math.ceil(encoded.length / 8) * 8;
@@ -112,7 +112,9 @@ function checkText(what: string, text: unknown): void {
   }
 }
 
-/** The order of strings in UTF-8, which for rare characters is not JavaScript's. */
+/**
+ * Compares strings by their UTF-8 bytes. JavaScript's order differs for characters outside the basic plane.
+ */
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] - b[i];

@@ -3,19 +3,19 @@ import { Tensor } from "../tensor/tensor.ts";
 import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 
 /**
- * State dicts of any form (plain objects, arrays, numbers, strings, booleans, null, bigints,
- * tensors, typed arrays) as JSON and tensors by name, so that one safetensors file can hold them.
- * Every number comes back as it was.
+ * A state dict without its tensors, as JSON: together with the tensors by name it can be stored in one
+ * safetensors file. State dicts may contain plain objects, arrays, numbers, strings, booleans, null, bigints,
+ * tensors and typed arrays. Every number is restored exactly.
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array };
 
 /**
- * Turns `value` into JSON. Its tensors go into `tensors` under their paths, which begin with `path`.
+ * Converts `value` to JSON. Its tensors are added to `tensors` under their paths, which begin with `path`.
  *
  * @param around the arrays and objects that contain the value, to detect one that contains itself
- * @throws OptionError for what cannot be kept: functions, instances of classes, names that begin with "$".
+ * @throws OptionError for values that cannot be saved: functions, class instances, names that begin with "$".
  */
 export function packState(
   value: unknown,
@@ -56,9 +56,9 @@ export function packState(
 }
 
 /**
- * What `packState` was given.
+ * The inverse of `packState`: returns the value that was packed.
  *
- * @throws DataError where the JSON is none that it writes, or names a tensor that is not there.
+ * @throws DataError when the JSON was not written by `packState`, or names a missing tensor.
  */
 export function unpackState(json: Json, tensors: Readonly<Record<string, Tensor>>): unknown {
   if (json === null || typeof json !== "object") return json;
