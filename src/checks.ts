@@ -2,7 +2,7 @@ import { formatShape, OptionError } from "./errors.ts";
 import { toJsonNumber } from "./json_number.ts";
 
 /**
- * Reads an options object: every name must be known, and missing (or undefined) options get their defaults.
+ * Reads an options object: all names must be known; missing or undefined options get their defaults.
  * `options("avgPool2d", given, { stride: null, padding: 0 })`
  */
 export function readOptions<T extends object>(op: string, given: Partial<T> | undefined, defaults: T): T {
@@ -20,12 +20,12 @@ export function readOptions<T extends object>(op: string, given: Partial<T> | un
   return result as T;
 }
 
-/** Characters of a value that an error shows at most. */
+/** The largest number of characters of a value shown in an error. */
 const MOST_SHOWN = 100;
 
 /**
- * A value in the words of an error: numbers as they are printed (JSON has no NaN), tensors, promises, classes
- * and functions by their kind.
+ * Describes a value for an error: numbers as JavaScript prints them (JSON has no NaN); tensors, promises,
+ * classes and functions by their kind.
  */
 export function describe(value: unknown): string {
   if (typeof value === "function") {
@@ -49,11 +49,11 @@ function toText(value: unknown): string {
   try {
     return JSON.stringify(value, (_, item) => toJsonNumber(item));
   } catch {
-    return Array.isArray(value) ? "an array" : "an object"; // it contains itself, or a bigint
+    return Array.isArray(value) ? "an array" : "an object"; // circular, or contains a bigint
   }
 }
 
-/** An object that is no array. */
+/** Whether a value is an object, but not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -63,7 +63,7 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
 
-/** A number that is finite and, where bounds are given, within `[min, max]`. */
+/** Checks that a value is a finite number in `[min, max]`. By default there are no bounds. */
 export function checkNumber(op: string, name: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value !== "number" || !Number.isFinite(value) || value < min || value > max) {
     const bounds = min === -Infinity && max === Infinity ? "" : ` in [${min}, ${max}]`;
@@ -72,7 +72,7 @@ export function checkNumber(op: string, name: string, value: unknown, min = -Inf
   return value;
 }
 
-/** An integer within `[min, max]`. */
+/** Checks that a value is an integer in `[min, max]`. */
 export function checkInteger(op: string, name: string, value: unknown, min: number, max = 2 ** 31 - 1): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
     const bounds = max === 2 ** 31 - 1 ? `>= ${min}` : `in [${min}, ${max}]`;
@@ -93,7 +93,7 @@ export function checkPair(op: string, name: string, value: Pair, min: number): [
   return [both, both];
 }
 
-/** One of a set of names. */
+/** Checks that a value is one of the given names. */
 export function checkChoice<T extends string>(op: string, name: string, value: unknown, choices: readonly T[]): T {
   if (!choices.includes(value as T)) {
     throw new OptionError(`${op}: ${name} expected one of ${choices.join(", ")}, got ${describe(value)}`);
@@ -107,7 +107,7 @@ export function checkBoolean(op: string, name: string, value: unknown): boolean 
   return value;
 }
 
-/** A function that the caller passed. */
+/** Checks that a value is a function. */
 export function checkFunction(op: string, name: string, value: unknown): void {
   if (typeof value !== "function") throw new OptionError(`${op}: ${name} expected a function, got ${describe(value)}`);
 }
@@ -121,7 +121,10 @@ export function describeReturned(value: unknown): string {
   return describe(value);
 }
 
-/** Refuses the promise of an async function where the state set up for the function ends when it returns. */
+/**
+ * Rejects the promise of an async function. Used where a state (a scope, a mode) ends when the function
+ * returns.
+ */
 export function refusePromise<T>(op: string, result: T, advice = ""): T {
   if (isPromise(result)) {
     throw new OptionError(`${op}: expected a synchronous function, it returned a Promise${advice}`);

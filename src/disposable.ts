@@ -1,6 +1,6 @@
 declare global {
-  // As in TypeScript's lib "esnext.disposable", and merged with it: so that a program that uses the library's
-  // types needs that lib only where it writes `using`.
+  // Declared as in TypeScript's lib "esnext.disposable" and merged with it, so that programs need that lib
+  // only if they use `using`.
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }

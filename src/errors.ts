@@ -1,31 +1,34 @@
-/** Base class of every error this library throws on purpose. */
+/** Base class of all errors that this library throws intentionally. */
 export class WasmgradError extends Error {
   override name = "WasmgradError";
 }
 
-/** Shapes that do not fit the operation. */
+/** Shapes that are not valid for the operation. */
 export class ShapeError extends WasmgradError {
   override name = "ShapeError";
 }
 
-/** A dtype the operation does not take. */
+/** A dtype that the operation does not support. */
 export class DTypeError extends WasmgradError {
   override name = "DTypeError";
 }
 
-/** A bad value among arguments or options: NaN, out of range, unknown name, wrong type. */
+/** An invalid argument or option: NaN, out of range, an unknown name, a wrong type. */
 export class OptionError extends WasmgradError {
   override name = "OptionError";
 }
 
-/** WebAssembly memory (or the limit set with `setMemoryLimit`) is exhausted; live tensors are intact. */
+/**
+ * WebAssembly memory, or the limit set with `setMemoryLimit`, is exhausted. Existing tensors remain valid.
+ */
 export class OutOfMemoryError extends WasmgradError {
   override name = "OutOfMemoryError";
 }
 
 /**
- * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (as a page's
- * Content-Security-Policy may), or `useKernels` came too late. `cause` is the engine's own error.
+ * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (for example
+ * because of a page's Content-Security-Policy), or `useKernels` was called too late. `cause` is the engine's
+ * own error.
  */
 export class KernelsError extends WasmgradError {
   override name = "KernelsError";
@@ -36,12 +39,14 @@ export class ReleasedError extends WasmgradError {
   override name = "ReleasedError";
 }
 
-/** `backward()` cannot run: no graph, a graph already released, or a saved tensor that changed since. */
+/**
+ * `backward()` cannot run: there is no graph, the graph was released, or a saved tensor has since changed.
+ */
 export class AutogradError extends WasmgradError {
   override name = "AutogradError";
 }
 
-/** A file or download that is missing, truncated, corrupt or of another kind than expected. */
+/** A file or download is missing, truncated, corrupt or not of the expected format. */
 export class DataError extends WasmgradError {
   override name = "DataError";
 }

@@ -1,7 +1,7 @@
 import { OptionError } from "./errors.ts";
 
-// `instanceof` knows the classes of one realm only. Typed arrays of another (an iframe, `node:vm`, Electron,
-// Jest) have other classes, but the same internal slots: these getters read them.
+// `instanceof` recognizes only the classes of one realm. Typed arrays of another realm (an iframe,
+// `node:vm`, Electron, Jest) have other classes but the same internal slots, which these getters read.
 const getter = (prototype: object, name: PropertyKey): (() => unknown) | undefined =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get;
 const tag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag) as () => string | undefined;
@@ -10,7 +10,8 @@ const lengths = [ArrayBuffer, typeof SharedArrayBuffer === "undefined" ? null : 
 );
 
 /**
- * "Float32Array" and the like of a typed array of any realm; undefined of anything else, also of a DataView.
+ * The class name of a typed array of any realm, such as "Float32Array"; undefined for anything else,
+ * including a DataView.
  */
 export function kindOfTypedArray(value: unknown): string | undefined {
   return tag.call(value);
@@ -27,17 +28,17 @@ export function isBuffer(value: unknown): value is ArrayBuffer {
   });
 }
 
-/** An object whose class is `Object` of some realm, or that has none. */
+/** Whether a value is an object whose class is `Object` of any realm, or that has no class. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf"));
 }
 
-/** What bytes may come in. Of another realm too. */
+/** Objects accepted as bytes, of any realm. */
 export type Bytes = Uint8Array | Uint8ClampedArray | DataView | ArrayBufferLike;
 
-/** The name of a value's kind, for an error message. */
+/** The kind of a value, for an error message. */
 export function nameKind(value: unknown): string {
   if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
   return kindOfTypedArray(value) ?? (value.constructor?.name || "an object");
@@ -46,8 +47,7 @@ export function nameKind(value: unknown): string {
 /**
  * A view of the bytes as a Uint8Array of this realm.
  *
- * @throws OptionError for what is no bytes; also for arrays of other elements, as it is not
- *   clear which bytes are meant.
+ * @throws OptionError for anything else, including arrays of larger elements, whose bytes are ambiguous.
  */
 export function viewBytes(op: string, value: unknown): Uint8Array {
   if (isBuffer(value)) return new Uint8Array(value);
