@@ -11,7 +11,7 @@ import { eye as identity } from "../tensor/fill.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** The function after a layer; its gain keeps the variance of the activations. */
+/** The nonlinearity after a layer. Its gain keeps the variance of activations constant. */
 export type Nonlinearity = "linear" | "conv2d" | "convTranspose2d" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
 const NONLINEARITIES: readonly Nonlinearity[] = [
   "linear",
@@ -27,11 +27,11 @@ const NONLINEARITIES: readonly Nonlinearity[] = [
 const FAN_MODES = ["fanIn", "fanOut"] as const;
 
 export interface KaimingOptions {
-  /** Negative slope of the leaky ReLU that follows. Default 0. */
+  /** Negative slope of the leaky ReLU after the layer. Default 0. */
   a?: number;
-  /** Keep the variance of the forward pass ("fanIn", the default) or of the backward pass ("fanOut"). */
+  /** Preserves the variance in the forward pass ("fanIn", the default) or in the backward pass ("fanOut"). */
   mode?: (typeof FAN_MODES)[number];
-  /** Default "leakyRelu", which with `a: 0` is "relu". */
+  /** Default "leakyRelu", which equals "relu" for `a: 0`. */
   nonlinearity?: Nonlinearity;
 }
 
@@ -85,9 +85,9 @@ export function eye(tensor: Tensor): Tensor {
 }
 
 /**
- * Elements that feed one output (`fanIn`) and that one input feeds (`fanOut`) of a weight
- * [out, in, ...kernel], as PyTorch counts them (also for transposed convolutions, whose weights
- * are [in, out, ...kernel]).
+ * For a weight [out, in, ...kernel], the number of inputs per output (`fanIn`) and of outputs per input
+ * (`fanOut`). As in PyTorch, the dimensions are not exchanged for transposed convolutions, whose weights are
+ * [in, out, ...kernel].
  */
 export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number } {
   expectTensor("init", "weight", tensor);
@@ -100,7 +100,8 @@ export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number }
 }
 
 /**
- * The factor by which weights before a nonlinearity are larger. Matches `torch.nn.init.calculate_gain`.
+ * The factor that scales the weights of a layer to compensate for its nonlinearity. Matches
+ * `torch.nn.init.calculate_gain`.
  *
  * @param param negative slope of "leakyRelu" (default 0.01)
  */

@@ -16,11 +16,11 @@ import { Parameter } from "./parameter.ts";
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./state.ts";
 
 /**
- * Base class of all networks and layers. Parameters, modules and registered buffers that are fields of the
- * class are found automatically; call `forward` directly. Matches `torch.nn.Module`.
+ * Base class of all networks and layers. Parameters, modules and registered buffers in fields of the class
+ * are found automatically. Call `forward` directly. Matches `torch.nn.Module`.
  *
- * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are the fields'
- * paths: "encoder.0.weight".
+ * Names in `namedParameters()`, `namedBuffers()`, `namedModules()` and `stateDict()` are paths of fields,
+ * such as "encoder.0.weight".
  *
  * @example
  * ```ts
@@ -36,18 +36,18 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
  */
 export abstract class Module {
   /**
-   * Names of fields in `stateDict()` and the other named lists, where they differ from the fields' own. The
-   * layers use it for PyTorch's spelling: `{ runningMean: "running_mean" }`.
+   * Maps fields to their names in `stateDict()` and the other named lists, where these differ. Layers use it
+   * for PyTorch's spelling: `{ runningMean: "running_mean" }`.
    */
   static readonly stateNames: Readonly<Record<string, string>> = {};
 
   /**
-   * True (the default) while training: dropout drops and batch norm uses the batch's
-   * statistics. See `train`, `eval`.
+   * True (the default) in training mode, where dropout drops elements and batch norm uses batch statistics.
+   * See `train` and `eval`.
    */
   training = true;
 
-  /** Registered buffers' fields, and whether `stateDict` holds them. */
+  /** Fields of registered buffers, and whether `stateDict` includes them. */
   readonly #buffers = new Map<string, { persistent: boolean }>();
 
   /** Computes the module's output. */
@@ -55,11 +55,11 @@ export abstract class Module {
   abstract forward(...inputs: any[]): any;
 
   /**
-   * Makes a tensor part of the module's state without being learnt (running statistics, masks). It is kept
-   * beyond the scope that made it. Returns it, so that a class field can hold it:
+   * Registers a tensor that is part of the module's state but is not learned (running statistics, masks). The
+   * current scope does not release it. Returns the tensor, to be assigned to a class field:
    * `mean = this.registerBuffer("mean", zeros([3]))`.
    *
-   * @param options `persistent` (default true): whether `stateDict()` holds it
+   * @param options `persistent` (default true): whether `stateDict()` includes it
    */
   registerBuffer<T extends Tensor | null>(name: string, tensor: T, options?: { persistent?: boolean }): T {
     const op = `${this.constructor.name}.registerBuffer`;
@@ -74,17 +74,20 @@ export abstract class Module {
     return tensor;
   }
 
-  /** The parameters, each once however often it is shared. */
+  /** All parameters. A shared parameter is listed once. */
   parameters(): Parameter[] {
     return this.namedParameters().map(([, parameter]) => parameter);
   }
 
-  /** Parameters with their paths, in the order of the fields; a module's own come before its children's. */
+  /**
+   * Parameters with their paths, in the order of the fields; a module's parameters precede those of its
+   * children.
+   */
   namedParameters(): [name: string, parameter: Parameter][] {
     return uniqueMembers(this, (module) => module.ownParameters());
   }
 
-  /** The buffers, each once. */
+  /** All buffers, each listed once. */
   buffers(): Tensor[] {
     return this.namedBuffers().map(([, buffer]) => buffer);
   }
@@ -93,7 +96,7 @@ export abstract class Module {
     return uniqueMembers(this, (module) => module.ownBuffers());
   }
 
-  /** The modules that are fields of this one, each once. */
+  /** The modules in fields of this one, each listed once. */
   children(): Module[] {
     return this.namedChildren().map(([, child]) => child);
   }
@@ -104,12 +107,12 @@ export abstract class Module {
     return [...names].map(([child, name]) => [name, child]);
   }
 
-  /** This module and all below it, each once. */
+  /** This module and all its descendants, each listed once. */
   modules(): Module[] {
     return this.namedModules().map(([, module]) => module);
   }
 
-  /** The same with their paths; this one's is "". */
+  /** This module and all its descendants with their paths; the path of this module is "". */
   namedModules(): [name: string, module: Module][] {
     const found = new Map<Module, string>();
     const visit = (module: Module, path: string) => {
@@ -121,7 +124,7 @@ export abstract class Module {
     return [...found].map(([module, path]) => [path, module]);
   }
 
-  /** Sets `training` here and in all modules below. Returns this. */
+  /** Sets `training` of this module and all its descendants. Returns this. */
   train(mode = true): this {
     checkBoolean(`${this.constructor.name}.train`, "mode", mode);
     for (const module of this.modules()) module.training = mode;
@@ -133,7 +136,9 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** Calls `fn` for every module below, then for this one: for initialising. Returns this. */
+  /**
+   * Calls `fn` for all descendants, then for this module, for example to initialize weights. Returns this.
+   */
   apply(fn: (module: Module) => void): this {
     checkFunction(`${this.constructor.name}.apply`, "fn", fn);
     this.#expectTree();
@@ -148,17 +153,17 @@ export abstract class Module {
     return this;
   }
 
-  /** Forgets all gradients. */
+  /** Sets the gradients of all parameters to null. */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.grad = null;
   }
 
   /**
-   * All parameters and persistent buffers by path; shared ones under each of their paths. The tensors share
-   * the module's memory, so clone what should stay unchanged while training continues.
+   * All parameters and persistent buffers by path. A shared tensor is listed under each of its paths. The
+   * tensors share the module's memory: clone them if they must not change as training continues.
    *
-   * @throws OptionError where a module contains itself: a child must not keep its parent in a
-   *   field that is not private.
+   * @throws OptionError when a module contains itself. A child may refer to its parent only in a private
+   *   field.
    */
   stateDict(): StateDict {
     this.#expectTree();
@@ -166,13 +171,13 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters and buffers of the same paths. Everything is checked
-   * before anything is written.
+   * Copies values into the parameters and buffers with the same paths. Everything is checked before anything
+   * is written.
    *
-   * @param options `strict` (default true): missing and unexpected names are errors;
-   *   else they are only returned.
-   * @throws StateDictError that lists all missing and unexpected names and all tensors
-   *   of another shape or dtype.
+   * @param options `strict` (default true): missing and unexpected names are errors. With false they are only
+   *   returned.
+   * @throws StateDictError that lists all missing and unexpected names and all tensors with a wrong shape or
+   *   dtype.
    */
   loadStateDict(state: StateDict, options?: LoadOptions): LoadResult {
     this.#expectTree();
@@ -180,17 +185,17 @@ export abstract class Module {
   }
 
   /**
-   * The module itself, as comparisons that know no more of it than `toString()` would call
-   * modules of other weights equal.
+   * Returns the module itself. Otherwise comparisons by `toString()` would treat modules with different
+   * weights as equal.
    */
   valueOf(): this {
     return this;
   }
 
   /**
-   * Releases all parameters and buffers, with their gradients: for models that are made one after another.
-   * `using model = …` does so at the end of the block. A module that is only dropped is found by the
-   * garbage collector, later.
+   * Releases the memory of all parameters, buffers and gradients. Useful when many models are created one
+   * after another; `using model = …` does it at the end of the block. Without it, the memory is released when
+   * the garbage collector finds the module.
    */
   release(): void {
     for (const tensor of [...this.parameters(), ...this.buffers()]) tensor.release();
@@ -209,22 +214,22 @@ export abstract class Module {
     return this.toString();
   }
 
-  /** What `toString()` shows in a layer's brackets: `3, 64, kernelSize=(3, 3)`. */
+  /** The text in brackets after a layer's name in `toString()`: `3, 64, kernelSize=(3, 3)`. */
   extraRepr(): string {
     return "";
   }
 
-  /** @internal The parameters that are fields of this module, without those of its children. */
+  /** @internal The parameters in fields of this module, without those of its children. */
   ownParameters(): [name: string, parameter: Parameter][] {
     return this.#fields().filter((field): field is [string, Parameter] => isParameter(field[1]));
   }
 
-  /** @internal The modules that are fields of this one, under each of their names. */
+  /** @internal The modules in fields of this one. A module in several fields is listed under each name. */
   ownModules(): [name: string, module: Module][] {
     return this.#fields().filter((field): field is [string, Module] => isModule(field[1]));
   }
 
-  /** @internal The buffers that are fields of this module, without those of its children. */
+  /** @internal The buffers of this module, without those of its children. */
   ownBuffers(options: { persistentOnly?: boolean } = {}): [name: string, buffer: Tensor][] {
     const fields = this as unknown as Record<string, Tensor | null>;
     return [...this.#buffers].flatMap(([name, { persistent }]): [string, Tensor][] => {
@@ -241,7 +246,7 @@ export abstract class Module {
     return Object.entries(this).map(([field, value]) => [this.#stateName(field), value]);
   }
 
-  /** Refuses a module that contains itself, on which a walk down the fields would not end. */
+  /** Throws if a module contains itself, because a traversal of its fields would not end. */
   #expectTree(around: readonly Module[] = []): void {
     if (around.includes(this)) {
       throw new OptionError(`${this.constructor.name}: a module contains itself: ${describeModule(this)}`);
@@ -256,8 +261,8 @@ export abstract class Module {
   }
 }
 
-// `instanceof` another class is slow for tensors, as they inherit from a proxy (see brackets.ts): a plain
-// tensor is recognised first
+// `instanceof Parameter` is slow for tensors, which inherit from a proxy (see brackets.ts), so plain tensors
+// are recognized first
 function isParameter(value: unknown): value is Parameter {
   const isTensor = value instanceof Tensor && Object.getPrototypeOf(value) !== Tensor.prototype;
   return isTensor && value instanceof Parameter;
@@ -267,7 +272,7 @@ function isModule(value: unknown): value is Module {
   return !(value instanceof Tensor) && value instanceof Module;
 }
 
-/** Refuses the output of a user's `forward` that is none. */
+/** Throws if a user's `forward` returned nothing, null or a promise. */
 export function checkOutput(op: string, module: Module, output: unknown): void {
   if (output instanceof Tensor || (output !== undefined && output !== null && !isPromise(output))) return;
   throw new OptionError(
@@ -275,7 +280,7 @@ export function checkOutput(op: string, module: Module, output: unknown): void {
   );
 }
 
-/** Checks that a user's value is a module. */
+/** Checks that a value is a module. */
 export function checkModule(op: string, name: string, value: unknown): void {
   if (!(value instanceof Module)) throw new OptionError(`${op}: ${name} expected a module, got ${describe(value)}`);
 }

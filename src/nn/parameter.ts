@@ -4,12 +4,12 @@ import { keep } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * A tensor that a module learns. As a field of a module it is one of its `parameters()`. No scope owns it:
- * made inside one, it outlives it. Matches `torch.nn.Parameter`.
+ * A tensor that is learned. In a field of a module it is one of the module's `parameters()`. Scopes do not
+ * release parameters created in them. Matches `torch.nn.Parameter`.
  *
- * @param data the values; the parameter shares their memory and is cut off from their graph.
+ * @param data the values. The parameter shares their memory, but is detached from their graph.
  * @param options `requiresGrad` (default true)
- * @throws DTypeError for anything but float32.
+ * @throws DTypeError when `data` is not a float32 tensor.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

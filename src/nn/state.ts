@@ -3,7 +3,7 @@ import { formatShape, StateDictError } from "../errors.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** Tensors by path: "encoder.0.weight". */
+/** Tensors by path, such as "encoder.0.weight". */
 export type StateDict = Record<string, Tensor>;
 
 export interface LoadOptions {
@@ -11,7 +11,7 @@ export interface LoadOptions {
   strict?: boolean;
 }
 
-/** What `loadStateDict` found besides the names that fit. */
+/** Names that `loadStateDict` could not match. */
 export interface LoadResult {
   missingKeys: string[];
   unexpectedKeys: string[];
@@ -20,7 +20,8 @@ export interface LoadResult {
 const describe = (tensor: Tensor) => `${tensor.dtype} ${formatShape(tensor.shape)}`;
 
 /**
- * Copies `state` into the `targets` of the same names, or throws one error that lists all that does not fit.
+ * Copies `state` into the `targets` with the same names. If anything does not fit, throws one error that
+ * lists it all.
  */
 export function loadInto(
   what: string,

@@ -5,7 +5,7 @@ import { withFrame } from "../runtime/frame.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** The gradients that there are. */
+/** The gradients of those parameters that have one. */
 function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : parameters;
   const model = parameters as { parameters?: unknown };
@@ -23,12 +23,12 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
 }
 
 /**
- * Scales all gradients, in place, by the same factor so that their norm together is at most `maxNorm`.
- * Matches `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)` where that is below 1.
+ * Scales all gradients in place by one factor, such that their total norm is at most `maxNorm`. Matches
+ * `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)`, at most 1.
  *
  * @param options `normType` 2 (or 1, or Infinity), `errorIfNonfinite` false
- * @returns the norm before clipping, accumulated in float64 (a tensor without dimensions; beyond 3.4e38 it is
- *   Infinity, but the gradients are scaled by the norm as it was)
+ * @returns the norm before clipping, accumulated in float64, as a tensor without dimensions. A norm above
+ *   3.4e38 is returned as Infinity, but the gradients are scaled by its float64 value.
  * @throws OptionError for bad options and, with `errorIfNonfinite`, when the norm is NaN or infinite
  * @example
  * ```ts
@@ -49,7 +49,7 @@ export function clipGradNorm(
     throw new OptionError(`${op}: normType expected 1, 2 or Infinity, got ${normType}`);
   }
   checkBoolean(op, "errorIfNonfinite", errorIfNonfinite);
-  // no limit: only the norm is wanted
+  // Infinity: only the norm is computed
   if (maxNorm !== Infinity) checkNumber(op, "maxNorm", maxNorm, 0);
   const arrays = gradients(op, parameters).map((grad) => grad.array);
   const norm = withFrame(() => totalNorm(arrays, normType));
@@ -57,7 +57,7 @@ export function clipGradNorm(
     throw new OptionError(`${op}: the total norm of the gradients is ${norm}; nothing was changed`);
   }
   const factor = maxNorm / (norm + 1e-6);
-  // a NaN norm makes every gradient NaN, as in PyTorch: it is not hidden
+  // a NaN norm makes every gradient NaN, as in PyTorch, so that it is noticed
   if (maxNorm !== Infinity && !(factor >= 1)) for (const array of arrays) scaleInPlace(array, factor);
   return tensor(norm);
 }

@@ -6,26 +6,26 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
 
 export interface AttentionOptions {
-  /** bool: true where a key takes part; float32: added to the scores. Broadcast to [..., L, S]. */
+  /** bool: true where a query attends to a key; float32: added to the scores. Broadcast to [..., L, S]. */
   attnMask?: Tensor | null;
-  /** Probability of a weight to be dropped. Default 0. */
+  /** Probability of dropping a weight. Default 0. */
   dropoutP?: number;
-  /** Whether query i sees keys up to i only. Default false; excludes attnMask. */
+  /** Whether query i attends only to keys 0 to i. Default false; cannot be combined with attnMask. */
   isCausal?: boolean;
   /** Factor of the scores. Default 1 / √E. */
   scale?: number | null;
 }
 
 /**
- * `softmax(q kᵀ · scale + mask) v`: each query's mean of the values, weighted by how well their keys match.
- * Matches `torch.nn.functional.scaled_dot_product_attention`. A query that may see no key at all gives 0, and
- * no gradient, as in PyTorch from 2.5 on (NaN before).
+ * `softmax(q kᵀ · scale + mask) v`: for each query, the mean of the values, weighted by how well their keys
+ * match. Matches `torch.nn.functional.scaled_dot_product_attention`. For a query whose keys are all masked,
+ * result and gradient are 0, as in PyTorch since 2.5 (NaN before).
  *
  * @param q [..., L, E]
  * @param k [..., S, E]
  * @param v [..., S, Ev]
- * @param options `attnMask` null, `dropoutP` 0 (not only in training: pass 0 for evaluation),
- *   `isCausal` false, `scale` 1 / √E
+ * @param options `attnMask` null, `dropoutP` 0 (applied in evaluation too: pass 0 there), `isCausal` false,
+ *   `scale` 1 / √E
  * @returns [..., L, Ev]
  * @throws ShapeError when shapes do not fit; OptionError for bad options.
  * see: Vaswani et al., Attention is all you need, 2017
@@ -75,8 +75,8 @@ function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
 }
 
 /**
- * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). Where none of a row
- * is, its weights are 0: the quotient 0 / 0 would carry NaN into all gradients.
+ * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). A row without
+ * visible scores gets weights of 0, because 0 / 0 would put NaN into all gradients.
  */
 export function softmaxOver(visible: Tensor, scores: Tensor): Tensor {
   const masked = scores.where(visible, -Infinity);

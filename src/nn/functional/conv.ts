@@ -18,14 +18,14 @@ export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as
  * padding, …]`, where x is 0 outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ +
  * 1`, width likewise.
  *
- * 3x3 kernels of stride 1 with at least 32 channels (with 3 or less before ReLU and max pooling, in
- * Sequential) are computed by Winograd's F(4x4, 3x3): the error is about 1e-6 of the largest value in a tile
- * of 6x6 pixels, not of the 3x3 that an output sees, and an Infinity or NaN becomes NaN in all 4x4 outputs of
- * its tiles.
+ * 3x3 kernels of stride 1 with at least 32 channels (in Sequential, before ReLU and max pooling, also with at
+ * most 3 channels) are computed by Winograd's F(4x4, 3x3). Its error is about 1e-6 of the largest value in a
+ * tile of 6x6 pixels, rather than in the 3x3 pixels that an output depends on. An Infinity or NaN becomes NaN
+ * in all 4x4 outputs of its tiles.
  *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Co, Ci/groups, KH, KW]
- * @param bias [Co], or nothing
+ * @param bias [Co], or null
  * @param options `stride` 1, `padding` 0 (or "same", "valid"), `dilation` 1 (each an integer or [height,
  *   width]), `groups` 1
  * @throws ShapeError when channels do not fit or the kernel is larger than the padded input; OptionError for
@@ -42,7 +42,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
 }
 
 /**
- * 2-D transposed convolution: each input pixel paints the kernel, scaled by its value, into the output.
+ * 2-D transposed convolution: each input pixel adds the kernel, multiplied by its value, to the output.
  * Matches `torch.nn.functional.conv_transpose2d`.
  *
  * `out[n, co, iy·stride + kh·dilation − padding, …] += x[n,ci,iy,ix] · weight[ci,co,kh,kw]`, plus bias[co].
@@ -50,7 +50,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
  *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Ci, Co/groups, KH, KW]
- * @param bias [Co], or nothing
+ * @param bias [Co], or null
  * @param options `stride` 1, `padding` 0, `outputPadding` 0, `dilation` 1 (each an integer or [height,
  *   width]), `groups` 1
  * @throws ShapeError when channels do not fit or the result would be empty; OptionError for bad options.

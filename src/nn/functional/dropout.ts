@@ -7,11 +7,11 @@ import { defaultGenerator, Generator } from "../../tensor/generator.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface DropoutOptions {
-  /** Probability of an element (or channel) to become 0. Default 0.5. */
+  /** Probability of setting an element (or channel) to 0. Default 0.5. */
   p?: number;
-  /** Where false, x is returned as it is. Default true. */
+  /** If false, x is returned unchanged. Default true. */
   training?: boolean;
-  /** Where the mask comes from. Default: the generator that `manualSeed()` seeds. */
+  /** Generates the mask. Default: the default generator, seeded by `manualSeed()`. */
   generator?: Generator;
 }
 
@@ -25,8 +25,8 @@ function readDropout(op: string, options: DropoutOptions | undefined): Required<
 }
 
 /**
- * Each element becomes 0 with probability `p`; the others are divided by `1 - p`. Matches
- * `torch.nn.functional.dropout`, but dropped elements are 0 even if they were NaN or infinite.
+ * Sets each element to 0 with probability `p` and divides the others by `1 - p`. Matches
+ * `torch.nn.functional.dropout`, except that dropped elements are 0 even if they were NaN or infinite.
  *
  * @throws OptionError for p outside [0, 1].
  * @example
@@ -43,7 +43,7 @@ export function dropout(x: Tensor, options?: DropoutOptions): Tensor {
 }
 
 /**
- * `dropout` of whole channels of x `[N,C,H,W]` or `[C,H,W]`. Matches `torch.nn.functional.dropout2d`.
+ * Drops whole channels of x `[N,C,H,W]` or `[C,H,W]`. Matches `torch.nn.functional.dropout2d`.
  *
  * @throws OptionError for p outside [0, 1], ShapeError for another rank.
  * @example

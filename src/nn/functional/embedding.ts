@@ -5,16 +5,17 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {
   /**
-   * A row of `weight` that gets no gradient; negative counts from the end. Default null: every row gets one.
+   * A row of `weight` that gets no gradient; negative values count from the end. Default null: all rows get
+   * one.
    */
   paddingIdx?: number | null;
 }
 
 /**
- * Rows of `weight` `[V,D]` named by `index` `[...]` (int32): `[...,D]`. Gradients of a row named several
- * times are added in the order of the index. Matches `torch.nn.functional.embedding`.
+ * Looks up rows of `weight` `[V,D]` by `index` `[...]` (int32): `[...,D]`. If a row occurs several times, its
+ * gradients are added in the order of the index. Matches `torch.nn.functional.embedding`.
  *
- * @throws OptionError for an index outside [0, V), DTypeError where it is not int32.
+ * @throws OptionError for an index outside [0, V); DTypeError when it is not int32.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";
@@ -28,10 +29,10 @@ export function embedding(index: Tensor, weight: Tensor, options?: EmbeddingOpti
 }
 
 /**
- * For each index (int32) a vector of `numClasses` int32 zeros with a one at that place: `[...,numClasses]`.
+ * For each index (int32), a vector of `numClasses` int32 zeros with a one at that index: `[...,numClasses]`.
  * Matches `torch.nn.functional.one_hot`.
  *
- * @param numClasses default -1: one more than the largest index.
+ * @param numClasses default -1: the largest index plus one
  * @throws OptionError for an index outside [0, numClasses).
  * @example
  * ```ts

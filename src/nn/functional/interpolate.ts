@@ -7,14 +7,14 @@ export type { InterpolateOptions };
 /**
  * Resizes images. Matches `torch.nn.functional.interpolate` for modes "nearest" and "bilinear".
  *
- * Nearest: `y[oy, ox] = x[⌊oy·H/OH⌋, ⌊ox·W/OW⌋]`. Bilinear mixes the four pixels around
- * `(oy + ½)·H/OH − ½` (with alignCorners `oy·(H−1)/(OH−1)`). With `scaleFactor` the size is
- * `⌊H·scaleFactor⌋`, and `1/scaleFactor` takes the place of `H/OH`, but not where the size stays as it is,
- * nor, for nearest, where it doubles.
+ * Nearest: `y[oy, ox] = x[⌊oy·H/OH⌋, ⌊ox·W/OW⌋]`. Bilinear mixes the four pixels around `(oy + ½)·H/OH − ½`
+ * (with alignCorners `oy·(H−1)/(OH−1)`). With `scaleFactor` the size is `⌊H·scaleFactor⌋`, and
+ * `1/scaleFactor` is used instead of `H/OH`, except where the size stays the same and, for nearest, where it
+ * doubles.
  *
- * Positions are exact for nearest by `size` and float64 for bilinear. PyTorch's are float32: by `size`, about
- * one in fifty pairs of lengths has a nearest pixel there that is not the one of the formula. By
- * `scaleFactor` nearest is float32, too, and PyTorch's.
+ * Nearest positions by `size` are exact; bilinear positions are float64. PyTorch's are float32, so for about
+ * one in fifty pairs of lengths its nearest pixel by `size` differs from the formula. Nearest positions by
+ * `scaleFactor` are float32, as in PyTorch.
  *
  * @param x [N, C, H, W]
  * @param options either `size` or `scaleFactor`; `mode` "nearest", `alignCorners` false

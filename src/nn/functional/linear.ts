@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
  *
  * @param x [..., in]
  * @param weight [out, in]
- * @param bias [out], or nothing
+ * @param bias [out], or null
  * @returns [..., out]
  * @throws ShapeError when the shapes do not fit.
  * @example

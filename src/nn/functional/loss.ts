@@ -37,7 +37,7 @@ export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): T
 
 /**
  * Mean absolute error, `|input - target|`. Matches `torch.nn.functional.l1_loss`, but shapes must be equal.
- * The gradient where both are equal is 0.
+ * Where input and target are equal, the gradient is 0.
  *
  * @throws ShapeError when the shapes differ.
  * @example
@@ -75,9 +75,10 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
 }
 
 /**
- * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, logarithms not below -100.
- * Matches `torch.nn.functional.binary_cross_entropy`. With logits use `binaryCrossEntropyWithLogits`, which
- * is stable. The bound holds for the target's gradient as well (PyTorch's is infinite there).
+ * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, with logarithms clamped to at
+ * least -100. Matches `torch.nn.functional.binary_cross_entropy`. For logits use
+ * `binaryCrossEntropyWithLogits`, which is stable. The clamped logarithms are used in the target's gradient
+ * too, which in PyTorch is infinite for an input of 0 or 1.
  *
  * @param input probabilities in [0, 1]; @param target of the same shape, in [0, 1]
  * @param options `reduction`; `weight` of the terms, broadcast to the input's shape.
@@ -103,8 +104,8 @@ export function binaryCrossEntropy(
  * Binary cross entropy of logits, `w ((1 - t) x + (1 + (p - 1) t) log(1 + e^-x))`, stable for any x. Matches
  * `torch.nn.functional.binary_cross_entropy_with_logits`.
  *
- * @param options `reduction`; `weight` w of the terms and `posWeight` p of positive answers, each
- *   broadcast to the input's shape.
+ * @param options `reduction`; `weight` w of the terms and `posWeight` p of positive targets, each broadcast
+ *   to the input's shape.
  * @throws ShapeError when the shapes of input and target differ.
  * @example
  * ```ts
@@ -129,9 +130,10 @@ export function binaryCrossEntropyWithLogits(
 
 /**
  * Kullback-Leibler divergence, `t (log t - x)` for log-probabilities x = `input`. Matches
- * `torch.nn.functional.kl_div`, but beside a target of 0 term and gradient are 0 for an infinite x too.
+ * `torch.nn.functional.kl_div`, except that for a target of 0 the term and the gradient are 0 even if x is
+ * infinite.
  *
- * @param target probabilities, or their logarithms where `logTarget`
+ * @param target probabilities, or their logarithms if `logTarget` is true
  * @param options `reduction`: `"mean"` (the default, over all elements), `"batchmean"` (the mathematical
  *   divergence: the sum divided by the first dimension), `"sum"` or `"none"`; `logTarget` (default false).
  * @throws ShapeError when the shapes differ.
@@ -160,9 +162,9 @@ export function klDiv(
 export interface CrossEntropyLossOptions extends LossOptions {
   /** A weight for each class, [C]. It gets no gradient. */
   weight?: Tensor | null;
-  /** Targets of this value count neither in the sum nor in the mean. Default -100. */
+  /** Targets with this value are ignored in the sum and in the mean. Default -100. */
   ignoreIndex?: number;
-  /** How much of the target is spread over all classes, in [0, 1]. Default 0. */
+  /** Share of the target distributed evenly over all classes, in [0, 1]. Default 0. */
   labelSmoothing?: number;
 }
 
@@ -227,7 +229,9 @@ function crossEntropyOfProbabilities(
   return reduction === "sum" ? terms.sum() : terms.mean();
 }
 
-/** Checks a float32 target, which may be meant for class indices. */
+/**
+ * Checks a float32 target. The error says how to convert labels, in case they were intended as class indices.
+ */
 function expectProbabilities(input: Tensor, target: Tensor): void {
   if (input.dtype === "float32" && isSameShape(input.shape, target.shape)) return;
   const positions = input.shape.filter((_, d) => d !== (input.dim() === 1 ? 0 : 1));
@@ -238,7 +242,7 @@ function expectProbabilities(input: Tensor, target: Tensor): void {
   const expected =
     `target expected int32 class indices ${formatShape(positions)}, or float32 probabilities ` +
     `${formatShape(input.shape)}, got ${actual}`;
-  // labels have one number for each position, or that and a dimension of length 1
+  // class indices have one number per position, perhaps with an extra dimension of length 1
   if (target.numel() !== positions.reduce((size, length) => size * length, 1)) {
     throw new ShapeError(`crossEntropy: ${expected}`);
   }
@@ -250,7 +254,7 @@ function expectProbabilities(input: Tensor, target: Tensor): void {
 /**
  * Negative log-likelihood of log-probabilities: `-w[t] input[t]`. Matches `torch.nn.functional.nll_loss`.
  *
- * @param input log-probabilities [N,C], [N,C,d1,...] or [C], as `logSoftmax` gives
+ * @param input log-probabilities [N,C], [N,C,d1,...] or [C], as returned by `logSoftmax`
  * @param target int32 class indices [N], [N,d1,...] or []
  * @param options `weight` [C]; `ignoreIndex` (default -100); `reduction`, as in `crossEntropy`.
  * @throws ShapeError when the shapes do not fit; OptionError for a class outside [0, C).

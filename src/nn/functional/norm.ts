@@ -11,7 +11,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 export interface NormOptions {
   /** Multiplies the normalized values. Default: none. */
   weight?: Tensor | null;
-  /** Added to them. Default: none. */
+  /** Added after the weight. Default: none. */
   bias?: Tensor | null;
   /** Added to the variance. Default 1e-5. */
   eps?: number;
@@ -20,8 +20,8 @@ export interface NormOptions {
 const NORM_DEFAULTS = { weight: null as Tensor | null, bias: null as Tensor | null, eps: 1e-5 };
 
 /**
- * `(x - mean) / √(var + eps) * weight + bias`, mean and (biased) variance over the last dimensions. Matches
- * `torch.nn.functional.layer_norm`.
+ * `(x - mean) / √(var + eps) * weight + bias`, with mean and (biased) variance over the last dimensions.
+ * Matches `torch.nn.functional.layer_norm`.
  *
  * @param x [..., ...normalizedShape]
  * @param normalizedShape the last dimensions
@@ -40,11 +40,11 @@ export function layerNorm(x: Tensor, normalizedShape: readonly number[], options
 }
 
 /**
- * `(x - mean) / √(var + eps) * weight + bias`, mean and (biased) variance of each group of channels of each
- * image. Matches `torch.nn.functional.group_norm`.
+ * `(x - mean) / √(var + eps) * weight + bias`, with mean and (biased) variance of each group of channels of
+ * each image. Matches `torch.nn.functional.group_norm`.
  *
  * @param x [N,C,...]
- * @param numGroups divides C; with C groups it is instance normalization
+ * @param numGroups a divisor of C; C groups are instance normalization
  * @param options `weight` and `bias` [C]; `eps` (default 1e-5).
  * @throws ShapeError when the shapes do not fit.
  * @example
@@ -62,16 +62,15 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): 
 /**
  * `(x - mean) / √(var + eps) * weight + bias` for each channel. Matches `torch.nn.functional.batch_norm`.
  *
- * In training, mean and (biased) variance are those of the batch, and `runningMean` and `runningVar`,
- * where given, are updated in
- * place: `running = (1 - momentum) running + momentum batch`, with the unbiased variance.
- * Otherwise they are used.
+ * In training, mean and (biased) variance are those of the batch. If `runningMean` and `runningVar` are
+ * given, they are updated in place: `running = (1 - momentum) running + momentum batch`, with the unbiased
+ * variance. Outside training, they are the mean and variance.
  *
  * @param x [N,C], [N,C,L], [N,C,H,W] …
  * @param options `weight` and `bias` [C]; `training` (default false); `momentum`
  *   (default 0.1); `eps` (default 1e-5).
- * @throws ShapeError when the shapes do not fit, or for one value per channel in training; OptionError
- *   without running statistics outside training.
+ * @throws ShapeError when the shapes do not fit, or in training with only one value per channel; OptionError
+ *   when running statistics are missing outside training.
  * @example
  * ```ts
  * import { nn, tensor, zeros } from "wasmgrad";
@@ -103,8 +102,8 @@ export function batchNorm(
 }
 
 /**
- * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`; powers do not over- or
- * underflow on the way, where PyTorch's do.
+ * `x / max(‖x‖ₚ, eps)` along a dimension. Matches `torch.nn.functional.normalize`, except that intermediate
+ * powers neither overflow nor underflow.
  *
  * @param options `p` > 0 (default 2); `dim` (default 1); `eps` (default 1e-12).
  * @throws OptionError when `dim` is out of range or p is not positive.
@@ -122,12 +121,12 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   expectTensor("normalize", "x", x);
   normalizeDim("normalize", dim, x.dim());
   const size = noGrad(() => largestMagnitude(x, dim));
-  const scaled = x.div(size); // in [-1, 1], so that no power overflows, and the largest does not vanish
+  const scaled = x.div(size); // in [-1, 1]: no power overflows, and the largest does not underflow
   const norm = powerFlatAtZero(powerFlatAtZero(scaled.abs(), p).sum(dim, { keepdim: true }), 1 / p);
   return scaled.div(norm.maximum(noGrad(() => size.reciprocal().mul(eps))));
 }
 
-/** The largest |x| along a dimension, kept as one of length 1; 1 where that is no number to divide by. */
+/** The largest |x| along a dimension, which keeps length 1; 1 where the largest is 0, infinite or NaN. */
 function largestMagnitude(x: Tensor, dim: number): Tensor {
   if (x.numel() === 0) return x.sum(dim, { keepdim: true }).add(1);
   const size = x.abs().max(dim, { keepdim: true }).values;
@@ -135,7 +134,8 @@ function largestMagnitude(x: Tensor, dim: number): Tensor {
 }
 
 /**
- * `x ^ p` for x >= 0, with the gradient 0 at 0, where a root's is infinite and would give NaN further down.
+ * `x ^ p` for x >= 0. The gradient at 0 is 0: for p < 1 it is infinite, which would become NaN in the
+ * backward pass.
  */
 function powerFlatAtZero(x: Tensor, p: number): Tensor {
   if (p >= 1) return p === 1 ? x : x.pow(p);

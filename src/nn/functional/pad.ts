@@ -5,18 +5,18 @@ import type { Tensor } from "../../tensor/tensor.ts";
 export type { PadOptions };
 
 /**
- * Elements added before and after dimensions; negative amounts take some away. Matches
+ * Adds elements before and after dimensions; negative amounts remove elements. Matches
  * `torch.nn.functional.pad`, for any dimensions.
  *
  * With negative amounts, "circular" removes elements first and wraps the rest; "reflect" and "replicate" copy
- * the elements of x next to the end, removed or not.
+ * the elements next to the ends of x, even if these are removed.
  *
  * @param padding `[before, after]` of the last dimension, then of the one before it, and so on:
  *   `[left, right, top, bottom]`.
  * @param options `mode` ("constant", "reflect", "replicate" or "circular"; default "constant") and, for
  *   constant, `value` (default 0).
- * @throws ShapeError where more is taken away, reflected or wrapped than there is;
- *   OptionError for bad `padding`.
+ * @throws ShapeError when more elements are removed, reflected or wrapped than x has; OptionError for bad
+ *   `padding`.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

@@ -9,14 +9,14 @@ export type { AdaptiveSize, AvgPool2dOptions, MaxPool2dOptions };
 /**
  * The largest value of each window. Matches `torch.nn.functional.max_pool2d`.
  *
- * Output height: `⌊(H + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1`, width likewise.
- * Where several values of a window are equal, the first in row-major order counts and takes the
- * gradient; a NaN beats every number.
+ * Output height: `⌊(H + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1`, width likewise. If several
+ * values of a window are equal, the first in row-major order is chosen and gets the gradient. NaN counts as
+ * larger than every number.
  *
  * @param x [N, C, H, W] or [C, H, W]
  * @param kernelSize an integer or [height, width]
- * @param options `stride` (default kernelSize), `padding` 0 (of -Infinity, at most half the kernel),
- *   `dilation` 1, `ceilMode` false, `returnIndices` false: with it the result is `[values, indices]`
+ * @param options `stride` (default kernelSize), `padding` 0 (with -Infinity, at most half the kernel),
+ *   `dilation` 1, `ceilMode` false, `returnIndices` false (true returns `[values, indices]`)
  * @throws ShapeError when the kernel is larger than the padded input; OptionError for bad options.
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPool2dOption
  *
  * @param x [N, C, H, W] or [C, H, W]
  * @param kernelSize an integer or [height, width]
- * @param options `stride` (default kernelSize), `padding` 0 (of zeros, at most half the kernel), `ceilMode`
+ * @param options `stride` (default kernelSize), `padding` 0 (with zeros, at most half the kernel), `ceilMode`
  *   false, `countIncludePad` true, `divisorOverride` null
  * @throws ShapeError when the kernel is larger than the padded input; OptionError for bad options.
  * @example
@@ -62,7 +62,7 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options?: AvgPool2dOption
  * row o averages the input rows from `⌊o·H/OH⌋` up to, not including, `⌈(o+1)·H/OH⌉`; columns likewise.
  *
  * @param x [N, C, H, W] or [C, H, W]
- * @param outputSize an integer or [height, width]; null keeps the input's
+ * @param outputSize an integer or [height, width]; null keeps the input's size
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

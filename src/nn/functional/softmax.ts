@@ -3,7 +3,7 @@ import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**
- * `e^x / Σ e^x` along `dim`, of values shifted by their maximum, so that it cannot overflow. Matches
+ * `e^x / Σ e^x` along `dim`. The maximum is subtracted first, so that nothing overflows. Matches
  * `torch.nn.functional.softmax`.
  *
  * @throws OptionError when `dim` is out of range.
@@ -18,7 +18,7 @@ export function softmax(x: Tensor, dim: number): Tensor {
 }
 
 /**
- * `x - log Σ e^x` along `dim`: the logarithm of softmax, exact where softmax itself is 0. Matches
+ * `x - log Σ e^x` along `dim`: the logarithm of softmax, accurate even where softmax underflows to 0. Matches
  * `torch.nn.functional.log_softmax`.
  *
  * @throws OptionError when `dim` is out of range.

@@ -3,7 +3,7 @@ import { leaf } from "../../tensor/leaf.ts";
 import { calculateFans, kaimingUniform, uniform } from "../init.ts";
 import { Parameter } from "../parameter.ts";
 
-/** A parameter whose values are yet to be written. */
+/** A parameter with undefined values, to be initialized. */
 export function emptyParameter(shape: readonly number[]): Parameter {
   const data = leaf(() => empty(shape));
   const parameter = new Parameter(data); // shares the memory
@@ -11,7 +11,7 @@ export function emptyParameter(shape: readonly number[]): Parameter {
   return parameter;
 }
 
-/** PyTorch's initialisation of linear and convolution layers: both uniform in ±1/√fanIn. */
+/** PyTorch's initialization of linear and convolution layers: weight and bias uniform in ±1/√fanIn. */
 export function initWeightAndBias(weight: Parameter, bias: Parameter | null): void {
   kaimingUniform(weight, { a: Math.sqrt(5) });
   const { fanIn } = calculateFans(weight);

@@ -1,6 +1,6 @@
 import type { Module } from "../module.ts";
 
-/** The tree of a module's layers, one a line, and the number of its parameters. */
+/** The tree of a module's layers, one per line, and its number of parameters. */
 export function describeModule(module: Module): string {
   const count = module.parameters().reduce((sum, parameter) => sum + parameter.numel(), 0);
   return `${tree(module, "")}\n(${count.toLocaleString("en-US")} parameters)`;

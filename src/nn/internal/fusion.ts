@@ -10,13 +10,16 @@ import { Conv2d, ConvTranspose2d } from "../layers/conv.ts";
 import { MaxPool2d } from "../layers/pooling.ts";
 import type { Module } from "../module.ts";
 
-/** The result of several modules in one pass, and their number. */
+/** The result of several modules computed in one pass, and how many modules these are. */
 interface Fused {
   y: Tensor;
   modules: number;
 }
 
-/** True for a module of just this class, whose forward has not been replaced: what it computes is known. */
+/**
+ * Whether a module has exactly this class (not a subclass) and its original `forward`, so that its
+ * computation is known.
+ */
 function isPlain<T extends Module>(
   module: Module | undefined,
   type: abstract new (...args: never[]) => T,
@@ -34,7 +37,7 @@ function isPooling2x2(module: Module | undefined): boolean {
 }
 
 /**
- * A convolution, its ReLU and its 2x2 max pooling; null where no algorithm computes them in one pass for
+ * Computes a convolution, ReLU and 2x2 max pooling in one pass. Returns null if no algorithm does so for
  * these sizes.
  */
 function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | null {
@@ -46,8 +49,8 @@ function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | nul
 }
 
 /**
- * Runs the modules from number `first` on as one pass, where one gives the same result as the modules one
- * after the other.
+ * Computes several modules, from index `first` on, in one pass. Returns null unless a pass exists that gives
+ * the same result as the separate modules.
  */
 export function forwardFused(modules: Readonly<Record<number, Module>>, first: number, x: Tensor): Fused | null {
   const module = modules[first];

@@ -1,8 +1,8 @@
 import { checkModule, type Module } from "../module.ts";
 
 /**
- * Runs `body` with the whole model in training mode or out of it, then gives each module back the mode it
- * had: a part may be frozen.
+ * Runs `body` with the whole model in training or evaluation mode, then restores the mode of each module.
+ * Modules can have different modes, for example when a part is frozen.
  */
 export function inMode<T>(model: Module, training: boolean, body: () => T): T {
   checkModule("inMode", "model", model);

@@ -13,7 +13,7 @@ import type { Parameter } from "../parameter.ts";
 import { Linear } from "./linear.ts";
 
 export interface MultiheadAttentionOptions {
-  /** Probability of an attention weight to be dropped while training. Default 0. */
+  /** Probability of dropping an attention weight in training. Default 0. */
   dropout?: number;
   /** Whether the projections have biases. Default true. */
   bias?: boolean;
@@ -22,20 +22,22 @@ export interface MultiheadAttentionOptions {
 }
 
 export interface AttendOptions {
-  /** [L, S] or [N·heads, L, S]: bool, true where a query must not look; or float32, added to the scores. */
+  /**
+   * [L, S] or [N·heads, L, S]: bool, true where attention is not allowed; or float32, added to the scores.
+   */
   attnMask?: Tensor | null;
   /** [N, S], bool: true for keys to be ignored. */
   keyPaddingMask?: Tensor | null;
   /** Whether the attention weights are returned. Default true. */
   needWeights?: boolean;
-  /** Whether they are averaged over the heads. Default true. */
+  /** Whether the returned weights are averaged over the heads. Default true. */
   averageAttnWeights?: boolean;
 }
 
 /**
- * Attention of several heads (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ` with Q, K, V
- * projected by thirds of one weight. Matches `torch.nn.MultiheadAttention`, but that a query for which all
- * keys are masked gets the value 0 before the last projection, and passes no gradient on; there it gets NaN.
+ * Multi-head attention (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ`, with Q, K and V
+ * projected by one third each of a single weight. Matches `torch.nn.MultiheadAttention` except for queries
+ * whose keys are all masked: these get 0 before the last projection, and no gradient, rather than NaN.
  *
  * @example
  * ```ts
@@ -52,7 +54,7 @@ export class MultiheadAttention extends Module {
     inProjBias: "in_proj_bias",
     outProj: "out_proj",
   };
-  /** Of queries, keys and values, one below the other: [3 · embedDim, embedDim]. */
+  /** Projections of queries, keys and values, concatenated: [3 · embedDim, embedDim]. */
   inProjWeight: Parameter;
   inProjBias: Parameter | null;
   outProj: Linear;
@@ -82,7 +84,7 @@ export class MultiheadAttention extends Module {
     this.resetParameters();
   }
 
-  /** Draws new parameters: projections uniform, biases 0. */
+  /** Initializes the parameters: projections uniform, biases 0. */
   resetParameters(): void {
     xavierUniform(this.inProjWeight);
     this.outProj.resetParameters();
@@ -93,8 +95,8 @@ export class MultiheadAttention extends Module {
   /**
    * @param query [L, N, E], and `key`, `value` [S, N, E] ([N, L, E] and [N, S, E] with `batchFirst`), or
    *   without a batch [L, E], [S, E]
-   * @returns the result in the query's shape, and the weights ([N, L, S], or [N, heads, L, S]
-   *   where not averaged) or null.
+   * @returns the result in the query's shape, and the weights ([N, L, S], or [N, heads, L, S] if not
+   *   averaged) or null.
    */
   override forward(query: Tensor, key: Tensor, value: Tensor, options?: AttendOptions): [Tensor, Tensor | null] {
     const { attnMask, keyPaddingMask, needWeights, averageAttnWeights } = readOptions(
@@ -164,7 +166,7 @@ export class MultiheadAttention extends Module {
   }
 }
 
-/** A mask [L, S] or [N·heads, L, S] for scores [N, heads, L, S]. */
+/** Reshapes a mask [L, S] or [N·heads, L, S] so that it broadcasts to scores [N, heads, L, S]. */
 function fitMask(scores: Tensor, mask: Tensor): Tensor {
   const [images, heads, length, source] = scores.shape;
   const expected = mask.dim() === 3 ? [images * heads, length, source] : [length, source];

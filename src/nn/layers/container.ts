@@ -5,8 +5,7 @@ import { forwardFused } from "../internal/fusion.ts";
 import { checkOutput, Module } from "../module.ts";
 
 /**
- * Modules in order, under the names "0", "1", …; fields of other names, of a subclass, are
- * no part of the sequence.
+ * Modules in order, named "0", "1", …. Other fields of a subclass are not part of the sequence.
  */
 abstract class ModuleSequence extends Module implements Iterable<Module> {
   [index: number]: Module;
@@ -22,7 +21,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
     return length;
   }
 
-  /** The module at a position; negative positions count from the end. */
+  /** The module at an index; negative indices count from the end. */
   at(index: number): Module {
     const { length } = this;
     const module = this[index < 0 ? index + length : index];
@@ -34,7 +33,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
     return module;
   }
 
-  /** Adds a module at the end. Returns this. */
+  /** Appends a module. Returns this. */
   append(module: Module): this {
     if (!(module instanceof Module)) {
       const actual = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
@@ -50,11 +49,11 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 }
 
 /**
- * Modules run one after the other, each on the result of the one before. Matches `torch.nn.Sequential`,
- * except that modules in fields of a subclass do not run with them.
+ * Runs modules one after the other, each on the previous result. Matches `torch.nn.Sequential`, except that
+ * modules in other fields of a subclass are not run.
  *
- * Where a faster pass computes several of them at once (a convolution, its ReLU and its
- * max pooling), it is taken.
+ * A convolution followed by ReLU, or by ReLU and 2x2 max pooling, is computed in one pass where possible,
+ * which is faster.
  *
  * @example
  * ```ts
@@ -88,8 +87,7 @@ function listOf(modules: Iterable<Module>): Module[] {
 }
 
 /**
- * A list of modules whose parameters are found; it has no `forward`.
- * Matches `torch.nn.ModuleList`.
+ * A list of modules whose parameters belong to the model. It has no `forward`. Matches `torch.nn.ModuleList`.
  *
  * @example
  * ```ts
@@ -109,7 +107,7 @@ export class ModuleList extends ModuleSequence {
 }
 
 /**
- * Modules under names of one's own; it has no `forward`. Matches `torch.nn.ModuleDict`.
+ * Modules by name, whose parameters belong to the model. It has no `forward`. Matches `torch.nn.ModuleDict`.
  *
  * @example
  * ```ts

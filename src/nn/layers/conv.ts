@@ -15,11 +15,11 @@ import { formatOptions, formatPair } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
-/** Options of the layers besides those of the functions. */
+/** Options of the layers in addition to those of the functions. */
 interface LayerOptions {
   /** An integer or [height, width]. */
   kernelSize: Pair;
-  /** Whether there is a bias. Default true. */
+  /** Whether the layer has a bias. Default true. */
   bias?: boolean;
 }
 
@@ -27,14 +27,14 @@ export interface Conv2dOptions extends ConvWindowOptions, LayerOptions {}
 
 export interface ConvTranspose2dOptions extends TransposedConvWindowOptions, LayerOptions {}
 
-/** The `options` must name a kernel size: without one there is no layer. */
+/** Checks that `options` contains a kernel size, which has no default. */
 function requireKernelSize(op: string, options: { kernelSize: Pair }): void {
   if (typeof options !== "object" || options === null || options.kernelSize === undefined) {
     throw new OptionError(`${op}: options expected { kernelSize, ... }, got ${JSON.stringify(options)}`);
   }
 }
 
-/** What convolutions in both directions share: sizes, parameters, their start and their description. */
+/** Base of Conv2d and ConvTranspose2d: sizes, parameters, initialization and description. */
 abstract class Convolution extends Module {
   weight: Parameter;
   /** [outChannels] */
@@ -42,7 +42,7 @@ abstract class Convolution extends Module {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
-  /** @internal Its options, checked. */
+  /** @internal The checked options. */
   readonly window: ConvWindow;
 
   constructor(
@@ -69,7 +69,7 @@ abstract class Convolution extends Module {
     this.resetParameters();
   }
 
-  /** Draws new parameters. */
+  /** Initializes the parameters again. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }
@@ -94,7 +94,8 @@ const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
 
 /**
  * 2-D convolution: [N, inChannels, H, W] to [N, outChannels, H', W']; see `functional.conv2d` for the
- * formula. Weight and bias start uniform in ±1/√(inChannels/groups · kernel area). Matches `torch.nn.Conv2d`.
+ * formula. Weight and bias are initialized uniformly in ±1/√(inChannels/groups · kernel area). Matches
+ * `torch.nn.Conv2d`.
  *
  * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
  * @example
@@ -127,7 +128,7 @@ export class Conv2d extends Convolution {
 }
 
 /**
- * 2-D transposed convolution: each input pixel paints the kernel into the output; see
+ * 2-D transposed convolution: each input pixel adds the kernel, multiplied by its value, to the output; see
  * `functional.convTranspose2d` for the formula. The weight is [inChannels, outChannels/groups, KH, KW].
  * Matches `torch.nn.ConvTranspose2d`.
  *

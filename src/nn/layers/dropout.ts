@@ -4,7 +4,7 @@ import { dropout, dropout2d } from "../functional/dropout.ts";
 import { Module } from "../module.ts";
 
 abstract class DropoutBase extends Module {
-  /** Probability of an element or channel to become 0. */
+  /** Probability of setting an element or channel to 0. */
   readonly p: number;
 
   constructor(op: string, p: number) {
@@ -18,8 +18,8 @@ abstract class DropoutBase extends Module {
 }
 
 /**
- * While training, zeroes each element with probability p and divides the others by 1 − p; after `eval()`
- * gives its input. Matches `torch.nn.Dropout`.
+ * In training, sets each element to 0 with probability p and divides the others by 1 − p. After `eval()` it
+ * returns its input. Matches `torch.nn.Dropout`.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export class Dropout extends DropoutBase {
   }
 }
 
-/** `Dropout` of whole channels. Matches `torch.nn.Dropout2d`. */
+/** The same for whole channels of [N, C, H, W] or [C, H, W]. Matches `torch.nn.Dropout2d`. */
 export class Dropout2d extends DropoutBase {
   constructor(p = 0.5) {
     super("Dropout2d", p);

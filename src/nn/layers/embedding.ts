@@ -9,11 +9,11 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
 /**
- * A table of `numEmbeddings` learnt vectors: int32 indices [...] give [..., embeddingDim]. Starts
+ * A table of `numEmbeddings` learned vectors: int32 indices [...] give [..., embeddingDim]. Initialized with
  * normal(0, 1). Matches `torch.nn.Embedding`.
  *
- * @param options `paddingIdx`: a row that starts as zeros and gets no gradient (negative counts
- *   from the end). Default none.
+ * @param options `paddingIdx`: a row that is initialized with zeros and gets no gradient (negative values
+ *   count from the end). Default none.
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";
@@ -40,7 +40,7 @@ export class Embedding extends Module {
     this.resetParameters();
   }
 
-  /** Draws new vectors. */
+  /** Initializes the vectors again. */
   resetParameters(): void {
     normal(this.weight);
     const { paddingIdx } = this;

@@ -6,13 +6,13 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
 export interface LinearOptions {
-  /** Whether there is a bias. Default true. */
+  /** Whether the layer has a bias. Default true. */
   bias?: boolean;
 }
 
 /**
- * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias start uniform in
- * ±1/√inFeatures. Matches `torch.nn.Linear`.
+ * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias are initialized uniformly
+ * in ±1/√inFeatures. Matches `torch.nn.Linear`.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export class Linear extends Module {
     this.resetParameters();
   }
 
-  /** Draws new parameters. */
+  /** Initializes the parameters again. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }
@@ -52,7 +52,7 @@ export class Linear extends Module {
   }
 }
 
-/** Gives its input. Matches `torch.nn.Identity`. */
+/** Returns its input. Matches `torch.nn.Identity`. */
 export class Identity extends Module {
   override forward(x: Tensor): Tensor {
     return x;

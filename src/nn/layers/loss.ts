@@ -15,7 +15,7 @@ import {
 } from "../functional/loss.ts";
 import { Module } from "../module.ts";
 
-/** Options of a loss, read and checked when it is made. */
+/** Base of all losses. Options are read and checked in the constructor. */
 abstract class Loss<Options extends { reduction: LossReduction | "batchmean" }> extends Module {
   readonly options: Options;
 
@@ -63,7 +63,7 @@ export class L1Loss extends Loss<Required<LossOptions>> {
 export type SmoothL1LossOptions = LossOptions & { beta?: number };
 
 /**
- * Squares of small differences, magnitudes of large ones. Matches `torch.nn.SmoothL1Loss`; see
+ * Squared error for small differences, absolute error for large ones. Matches `torch.nn.SmoothL1Loss`; see
  * `functional.smoothL1Loss`.
  */
 export class SmoothL1Loss extends Loss<Required<SmoothL1LossOptions>> {
@@ -99,8 +99,8 @@ export class BCELoss extends Loss<Required<BCELossOptions>> {
 export type BCEWithLogitsLossOptions = BCELossOptions & { posWeight?: Tensor | null };
 
 /**
- * Sigmoid and cross entropy in one. Matches `torch.nn.BCEWithLogitsLoss`; see
- * `functional.binaryCrossEntropyWithLogits`.
+ * Binary cross entropy of logits: combines sigmoid and cross entropy. Matches `torch.nn.BCEWithLogitsLoss`;
+ * see `functional.binaryCrossEntropyWithLogits`.
  */
 export class BCEWithLogitsLoss extends Loss<Required<BCEWithLogitsLossOptions>> {
   static override readonly stateNames = { posWeight: "pos_weight" };
@@ -119,7 +119,10 @@ export class BCEWithLogitsLoss extends Loss<Required<BCEWithLogitsLossOptions>> 
   }
 }
 
-/** Softmax and cross entropy in one. Matches `torch.nn.CrossEntropyLoss`; see `functional.crossEntropy`. */
+/**
+ * Cross entropy of logits: combines softmax and negative log-likelihood. Matches `torch.nn.CrossEntropyLoss`;
+ * see `functional.crossEntropy`.
+ */
 export class CrossEntropyLoss extends Loss<Required<CrossEntropyLossOptions>> {
   weight: Tensor | null;
 
@@ -138,7 +141,7 @@ export class CrossEntropyLoss extends Loss<Required<CrossEntropyLossOptions>> {
 
 export type NLLLossOptions = Omit<CrossEntropyLossOptions, "labelSmoothing">;
 
-/** Negative log likelihood of log-probabilities. Matches `torch.nn.NLLLoss`; see `functional.nllLoss`. */
+/** Negative log-likelihood of log-probabilities. Matches `torch.nn.NLLLoss`; see `functional.nllLoss`. */
 export class NLLLoss extends Loss<Required<NLLLossOptions>> {
   weight: Tensor | null;
 
@@ -154,9 +157,9 @@ export class NLLLoss extends Loss<Required<NLLLossOptions>> {
 }
 
 export interface KLDivLossOptions {
-  /** Default "mean", as PyTorch's; "batchmean" is the divergence itself. */
+  /** Default "mean", as in PyTorch; "batchmean" is the mathematical divergence. */
   reduction?: LossReduction | "batchmean";
-  /** Whether the target is given as log-probabilities too. Default false. */
+  /** Whether the target consists of log-probabilities too. Default false. */
   logTarget?: boolean;
 }
 

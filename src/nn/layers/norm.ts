@@ -14,13 +14,16 @@ export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /**
-   * Weight of a batch in the running statistics, in [0, 1]; null makes them the plain mean over
-   * all batches. Default 0.1.
+   * Weight of a batch in the running statistics, in [0, 1]. With null, these are the plain mean over all
+   * batches. Default 0.1.
    */
   momentum?: number | null;
-  /** Whether there are a weight and a bias for each channel. Default true. */
+  /** Whether each channel has a weight and a bias. Default true. */
   affine?: boolean;
-  /** Whether running statistics are kept; without them `eval()` uses the batch's too. Default true. */
+  /**
+   * Whether running statistics are kept. Without them, batch statistics are used after `eval()` too. Default
+   * true.
+   */
   trackRunningStats?: boolean;
 }
 
@@ -63,7 +66,7 @@ abstract class BatchNorm extends Module {
     this.resetParameters();
   }
 
-  /** Weight and variance 1, bias, mean and count 0. */
+  /** Sets weight and variance to 1; bias, mean and count to 0. */
   resetParameters(): void {
     if (this.weight) fillOnes(this.weight);
     if (this.bias) fillZeros(this.bias);
@@ -105,8 +108,8 @@ abstract class BatchNorm extends Module {
 }
 
 /**
- * Normalizes each channel of [N, C, H, W] over the batch while training, by running statistics after
- * `eval()`. Matches `torch.nn.BatchNorm2d`; see `functional.batchNorm`.
+ * Normalizes each channel of [N, C, H, W]: in training with the statistics of the batch, after `eval()` with
+ * running statistics. Matches `torch.nn.BatchNorm2d`; see `functional.batchNorm`.
  *
  * @example
  * ```ts
@@ -136,9 +139,9 @@ export class BatchNorm1d extends BatchNorm {
 export interface LayerNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Whether there are a weight and a bias for each element. Default true. */
+  /** Whether each element of `normalizedShape` has a weight and a bias. Default true. */
   elementwiseAffine?: boolean;
-  /** Whether there is a bias beside the weight. Default true. */
+  /** Whether there is a bias in addition to the weight. Default true. */
   bias?: boolean;
 }
 
@@ -199,7 +202,7 @@ export class LayerNorm extends Module {
 /**
  * Normalizes groups of channels of [N, C, ...]. Matches `torch.nn.GroupNorm`; see `functional.groupNorm`.
  *
- * @throws OptionError when `numChannels` is no multiple of `numGroups`.
+ * @throws OptionError when `numChannels` is not a multiple of `numGroups`.
  * @example
  * ```ts
  * import { nn, randn } from "wasmgrad";

@@ -13,7 +13,7 @@ import {
 import { formatGiven } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 
-/** `returnIndices` is the function's only: a module gives one tensor. */
+/** Without `returnIndices`, which only the function has: a module returns one tensor. */
 export type MaxPool2dOptions = Omit<MaxPool2dFunctionOptions, "returnIndices">;
 
 const MAX_POOL_DEFAULTS: Required<MaxPool2dOptions> = { stride: null, padding: 0, dilation: 1, ceilMode: false };
@@ -71,7 +71,10 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** The mean of windows chosen so that the result has a given size. Matches `torch.nn.AdaptiveAvgPool2d`. */
+/**
+ * The mean of each window, with windows chosen such that the result has a given size. Matches
+ * `torch.nn.AdaptiveAvgPool2d`.
+ */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: AdaptiveSize;
 
