@@ -1,7 +1,6 @@
 /**
- * A bitmap font of 5x8 pixels for pictures: the seven upper rows stand on the baseline, the eighth is for
- * descenders. The sheet is the font as it looks, eight characters a strip, in the order of their codes
- * from 32 (space) to 126 (~).
+ * A bitmap font of 5x8 pixels for pictures: seven rows above the baseline and one for descenders. The sheet
+ * shows the glyphs, eight per strip, in the order of their codes from 32 (space) to 126 (~).
  */
 const SHEET = `
 ..... ..#.. .#.#. .#.#. ..#.. ##..# .##.. ..#..
@@ -115,7 +114,7 @@ const SHEET = `
 
 export const GLYPH_WIDTH = 5;
 export const GLYPH_HEIGHT = 8;
-/** From one character to the next, in font pixels. */
+/** Distance from one character to the next, in font pixels. */
 export const ADVANCE = GLYPH_WIDTH + 1;
 
 const FIRST = 32;
@@ -127,7 +126,8 @@ const glyphs: string[][] = SHEET.trim()
   });
 
 /**
- * The rows of a character's glyph, "#" where it is inked; characters missing in the font are shown as "?".
+ * The rows of a character's glyph, with "#" for inked pixels. Characters missing in the font are shown as
+ * "?".
  */
 export function glyph(character: string): readonly string[] {
   return glyphs[(character.codePointAt(0) ?? 0) - FIRST] ?? glyphs["?".charCodeAt(0) - FIRST];

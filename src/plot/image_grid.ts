@@ -14,7 +14,7 @@ export interface ImageColumn {
 export interface ImageGridOptions {
   /** Pixels of the picture for each pixel of an image. Default 4. */
   scale?: number;
-  /** Rows of images that stand side by side in one row of the grid. Default 1. */
+  /** Number of samples shown side by side in one row of the grid, each with all columns. Default 1. */
   perRow?: number;
 }
 
@@ -25,11 +25,11 @@ const GROUP_GAP = 22;
 const LABEL_SCALE = 2;
 
 /**
- * A labelled grid: the columns stand side by side, each row shows the same image of every column (original |
- * masked | reconstructed). Pixels are repeated, so that small images can be seen as they are. Values outside
- * [0,1] are clamped; NaN shows in magenta.
+ * A labelled grid of images: columns are side by side, and each row shows the same image of every column
+ * (original | masked | reconstructed). Pixels are repeated, so that small images are enlarged without blur.
+ * Values outside [0,1] are clamped; NaN is shown in magenta.
  *
- * @throws ShapeError when the columns differ in shape or are no images.
+ * @throws ShapeError when the columns differ in shape or are not images.
  * @example
  * ```ts
  * import { zeros } from "wasmgrad";
@@ -92,7 +92,7 @@ function checkColumns(op: string, columns: readonly ImageColumn[]): readonly num
         `${op}: "${label}" expected images [N,3,H,W] or [N,1,H,W], got ${formatShape(images.shape)}`,
       );
     }
-    // a grey column may stand beside colored ones
+    // a grey column may be combined with colored ones
     if ([0, 2, 3].some((dim) => images.shape[dim] !== shape[dim])) {
       throw new ShapeError(
         `${op}: "${label}" has shape ${formatShape(images.shape)}, "${columns[0].label}" has ${formatShape(shape)}`,

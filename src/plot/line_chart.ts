@@ -6,7 +6,7 @@ import { type Color, Picture, textHeight, WHITE } from "./picture.ts";
 /** A line of a chart. */
 export interface Series {
   label: string;
-  /** Points (x, y) from left to right. Where x or y is NaN or infinite, the line has a gap. */
+  /** Points (x, y) from left to right. The line has a gap where x or y is NaN or infinite. */
   points: readonly (readonly [x: number, y: number])[];
 }
 
@@ -44,12 +44,12 @@ interface Axis {
   low: number;
   high: number;
   ticks: number[];
-  /** A tick's number as text. */
+  /** Formats the number of a tick. */
   format: (value: number) => string;
 }
 
 /**
- * A line chart: axes with numbers, grid lines, a legend, a line for each series.
+ * A line chart with one line per series, numbered axes, grid lines and a legend.
  *
  * @throws OptionError when no series has a finite point.
  * @example
@@ -124,12 +124,12 @@ function extent(values: number[]): [number, number] {
   return values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
 }
 
-/** The exponent of a number as it is written: 0.03 is 3e-2. */
+/** The exponent of a number in scientific notation: -2 for 0.03 (3e-2). */
 function decimalExponent(value: number): number {
   return Number(value.toExponential().split("e")[1]);
 }
 
-/** Ticks at multiples of 1, 2 or 5 times a power of ten. `widen`: the axis begins and ends at ticks. */
+/** Ticks at multiples of 1, 2 or 5 times a power of ten. With `widen`, the axis begins and ends at ticks. */
 function makeAxis([least, most]: [number, number], maxTicks: number, widen: boolean): Axis {
   const [low, high] =
     most > least
@@ -149,9 +149,9 @@ function makeAxis([least, most]: [number, number], maxTicks: number, widen: bool
 }
 
 /**
- * A polyline with smooth edges: a pixel is covered by how far the nearest segment reaches into it. Coverage
- * is gathered for the whole line before it is mixed in, so that joints are no darker. A point without
- * neighbours becomes a dot.
+ * Draws a polyline with smooth edges. The coverage of a pixel follows from its distance to the nearest
+ * segment. Coverage is computed for the whole line before it is blended, so that joints are not darker. A
+ * point without neighbours becomes a dot.
  */
 function drawLine(picture: Picture, points: readonly (readonly [number, number] | null)[], color: Color): void {
   const { width, height } = picture;
@@ -179,7 +179,7 @@ function drawLine(picture: Picture, points: readonly (readonly [number, number] 
       }
     }
   };
-  // dots where there are few points, so that each can be seen
+  // dots if there are few points, so that each is visible
   const dot = points.length <= 30 ? 2.2 : 0;
   points.forEach((point, i) => {
     if (!point) return;
@@ -192,7 +192,7 @@ function drawLine(picture: Picture, points: readonly (readonly [number, number] 
   });
 }
 
-/** In the corner where it hides least of the lines. */
+/** Draws the legend in the corner where it hides the least of the lines. */
 function drawLegend(
   picture: Picture,
   series: readonly Series[],
@@ -221,7 +221,7 @@ function drawLegend(
   });
 }
 
-/** Points on the way from one pixel to the next, some pixels apart. */
+/** Points on the line from one pixel to the next, a few pixels apart. */
 function between(from: Pixel | null, to: Pixel | null): Pixel[] {
   if (!from || !to) return from ? [from] : [];
   const count = Math.ceil(Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1])) / 5) + 1;

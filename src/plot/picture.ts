@@ -8,10 +8,10 @@ export type Color = readonly [number, number, number];
 export const WHITE: Color = [255, 255, 255];
 export const INK: Color = [34, 38, 46];
 
-/** Where a text stands relative to its x. */
+/** Position of a text relative to its x coordinate. */
 export type Align = "left" | "center" | "right";
 
-/** A picture of 8-bit RGB pixels, row by row, and the few ways of drawing that grids and charts need. */
+/** A picture of 8-bit RGB pixels, row by row, with the drawing functions that grids and charts need. */
 export class Picture {
   readonly width: number;
   readonly height: number;
@@ -25,7 +25,7 @@ export class Picture {
     this.fillRect(0, 0, width, height, background);
   }
 
-  /** The part outside the picture is ignored. */
+  /** Fills a rectangle. Parts outside the picture are ignored. */
   fillRect(x: number, y: number, width: number, height: number, color: Color): void {
     for (let row = Math.max(0, y); row < Math.min(this.height, y + height); row++) {
       for (let column = Math.max(0, x); column < Math.min(this.width, x + width); column++) {
@@ -34,7 +34,7 @@ export class Picture {
     }
   }
 
-  /** Mixes a color into one pixel: 0 leaves it, 1 covers it. */
+  /** Blends a color into one pixel. Coverage 0 leaves the pixel unchanged, 1 replaces it. */
   blend(x: number, y: number, color: Color, coverage: number): void {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height) return;
     const at = (y * this.width + x) * 3;
@@ -59,7 +59,7 @@ export class Picture {
     });
   }
 
-  /** Rotated to the left: text written from left to right then reads upwards. */
+  /** A copy rotated by 90 degrees to the left, so that text reads upwards. */
   rotatedLeft(): Picture {
     const out = new Picture(this.height, this.width);
     for (let y = 0; y < this.height; y++) {
@@ -71,7 +71,7 @@ export class Picture {
     return out;
   }
 
-  /** Copies another picture with its upper left corner at (x, y); it must fit. */
+  /** Copies another picture into this one, with its upper left corner at (x, y). It must fit. */
   paste(other: Picture, x: number, y: number): void {
     for (let row = 0; row < other.height; row++) {
       const from = row * other.width * 3;
@@ -86,7 +86,7 @@ export function textHeight(scale: number): number {
 }
 
 /**
- * A picture as the bytes of a PNG file.
+ * Encodes a picture as a PNG file.
  *
  * @example
  * ```ts

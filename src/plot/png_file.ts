@@ -2,7 +2,7 @@ import { writeFileAtomically } from "../io/files.ts";
 import { encodePNG, type Picture } from "./picture.ts";
 
 /**
- * Writes a picture as a PNG file, atomically: on failure an older file stays as it was. Node only.
+ * Writes a picture as a PNG file, atomically: on failure an existing file remains unchanged. Node only.
  *
  * @throws DataError when the file cannot be written.
  * @example

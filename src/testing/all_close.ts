@@ -3,8 +3,8 @@ import { formatShape, OptionError, WasmgradError } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Numbers that can be compared: of a tensor, nested arrays or typed arrays, or of any of
- * these by name (a state dict).
+ * Values that can be compared: a tensor, numbers, nested arrays, typed arrays, or an object of these by name
+ * (a state dict).
  */
 export type Comparable =
   | number
@@ -24,15 +24,15 @@ export interface Tolerance {
   equalNan?: boolean;
 }
 
-/** What a matcher gives to its test runner. */
+/** The result of a matcher, for the test runner. */
 export interface MatcherResult {
   pass: boolean;
   message: () => string;
 }
 
 /**
- * For the types of a test runner: `declare module "vitest" { interface Matchers<T> extends
- * AllCloseMatchers<T> {} }`
+ * Declares the matchers for a test runner's types:
+ * `declare module "vitest" { interface Matchers<T> extends AllCloseMatchers<T> {} }`
  */
 export interface AllCloseMatchers<R = unknown> {
   toBeAllClose(expected: Comparable, tolerance?: Tolerance): R;
@@ -40,9 +40,9 @@ export interface AllCloseMatchers<R = unknown> {
 
 const NAME = "toBeAllClose";
 
-/** The differences of everything compared, gathered: where the largest one is, and how many there are. */
+/** The differences found in a comparison: how many there are, and where the largest one is. */
 interface Report {
-  /** Structure that does not fit: shapes, names. */
+  /** Differences of structure: shapes and names. */
   structure: string[];
   compared: number;
   apart: number;
@@ -68,7 +68,7 @@ function isNamed(value: unknown): value is Record<string, unknown> {
   );
 }
 
-/** Numbers and their shape, or null for what is none: arrays that hold something else, or are ragged. */
+/** The numbers of a value and their shape; null for ragged arrays and for values that are not numbers. */
 function flatten(value: unknown): Flat | null {
   if (value instanceof Tensor) return { shape: value.shape, data: value.data() };
   if (typeof value === "number" || typeof value === "boolean") return { shape: [], data: [Number(value)] };
@@ -85,7 +85,7 @@ function describe(value: unknown): string {
   return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
 }
 
-/** `[1,0,2]`: the place of an element in a shape. */
+/** The indices of an element in a shape, such as `[1,0,2]`. */
 function placeOf(index: number, shape: readonly number[]): string {
   const place: number[] = [];
   let rest = index;
@@ -141,7 +141,7 @@ function compareNumbers(
   into.compared++;
   if (actual === expected || (equalNan && Number.isNaN(actual) && Number.isNaN(expected))) return;
   const difference = Math.abs(actual - expected);
-  // what is infinite is close to itself only; a comparison with NaN is false
+  // an infinite number is close only to itself; comparisons with NaN are false
   if (Number.isFinite(expected) && difference <= atol + rtol * Math.abs(expected)) return;
   into.apart++;
   const excess = Number.isNaN(difference) ? Infinity : difference;
@@ -194,7 +194,7 @@ export const matchers = {
 };
 
 /**
- * The same for other test runners: throws where `toBeAllClose` fails.
+ * `toBeAllClose` for other test runners: throws if the values are not close.
  *
  * @throws WasmgradError that says how many numbers differ, and where the difference is largest.
  * @example

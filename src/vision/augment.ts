@@ -16,21 +16,23 @@ import { leaf } from "../tensor/leaf.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 
-/** Determines the random numbers of a batch, independently of its order, of threads and of earlier draws. */
+/**
+ * Determines the random numbers of a batch. They do not depend on its order, on threads or on earlier draws.
+ */
 export interface AugmentPlace {
-  /** int32 [B]: the index of each image in its data set; see `withIndices`. */
+  /** int32 [B]: the index of each image in the data set; see `withIndices`. */
   indices: Tensor;
   /** Default 0. */
   seed?: number;
-  /** Another epoch, other chances. Default 0. */
+  /** Each epoch has different random numbers. Default 0. */
   epoch?: number;
-  /** One of several versions of the same images, for contrastive learning. Default 0. */
+  /** Distinguishes several versions of the same images, as in contrastive learning. Default 0. */
   view?: number;
-  /** The place in a `compose`, which sets it. Default 0. */
+  /** Position in a `compose`, which sets it. Default 0. */
   step?: number;
 }
 
-/** Changes each image of a float32 batch [B,C,H,W] at random. Carries no gradient. */
+/** Randomly changes each image of a float32 batch [B,C,H,W]. The result has no gradient. */
 export type Augmentation = (images: Tensor, place: AugmentPlace) => Tensor;
 
 const parts = new WeakMap<Augmentation, readonly Augmentation[]>();
@@ -52,7 +54,7 @@ function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => T
 }
 
 /**
- * Runs several augmentations one after the other, each with independent random numbers. It is called
+ * Runs several augmentations one after the other, each with independent random numbers. Its name is
  * `augment.compose`; `transforms.compose` combines transforms, which get no indices and draw no random
  * numbers.
  *
@@ -84,8 +86,8 @@ export function compose(augmentations: readonly Augmentation[]): Augmentation {
 }
 
 /**
- * Shifts each image by up to `padding` pixels in both directions: a crop of the original size from the image
- * with a border of `fill`. Matches `torchvision.transforms.RandomCrop(size, padding)`.
+ * Adds a border of `padding` pixels with the value `fill` to each image and crops it at random to the
+ * original size. Matches `torchvision.transforms.RandomCrop(size, padding)`.
  *
  * @param options `padding` (default 4), `fill` (default 0).
  * @throws OptionError
@@ -105,7 +107,7 @@ export function randomCrop(options?: { padding?: number; fill?: number }): Augme
 }
 
 /**
- * Exchanges left and right with probability `p` (default 0.5). Matches
+ * Flips each image horizontally with probability `p` (default 0.5). Matches
  * `torchvision.transforms.RandomHorizontalFlip`.
  * @example
  * ```ts
@@ -122,8 +124,8 @@ export function horizontalFlip(options?: { p?: number }): Augmentation {
 }
 
 /**
- * Rotates each image about its centre by an angle in [-degrees, degrees], bilinear between pixels; positions
- * outside repeat the edge.
+ * Rotates each image around its centre by an angle in [-degrees, degrees], with bilinear interpolation.
+ * Positions outside the image repeat its edge.
  *
  * @param options `degrees` (default 10).
  * @example
@@ -141,12 +143,12 @@ export function rotation(options?: { degrees?: number }): Augmentation {
 }
 
 /**
- * A part of each image, anywhere, stretched to the image's size, bilinear. After
- * `torchvision.transforms.RandomResizedCrop`, with one try: a side that would be longer than
- * the image's is cut to it.
+ * Crops each image at random and resizes the crop to the image's size, with bilinear interpolation. Similar
+ * to `torchvision.transforms.RandomResizedCrop`, but without repeated attempts: a side longer than the
+ * image's is shortened to it.
  *
- * @param options `area`: least and most share of the image's area (default [0.2, 1]); `ratio`: the sides'
- *   ratio lies in [1/ratio, ratio] (default 4/3).
+ * @param options `area`: smallest and largest share of the image's area (default [0.2, 1]); `ratio`: the
+ *   aspect ratio lies in [1/ratio, ratio] (default 4/3).
  * @throws OptionError
  * @example
  * ```ts
@@ -181,13 +183,13 @@ export interface ColorJitterOptions {
 }
 
 /**
- * Changes brightness, contrast, saturation and hue of images [B,3,H,W] in [0, 1], one after the other, by
- * factors in [1 - s, 1 + s] (hue: a rotation about the grey axis by up to that share of a full circle), and
- * clamps to [0, 1] at the end. After `torchvision.transforms.ColorJitter`, which draws an order, clamps in
- * between and turns hue in HSV.
+ * Changes brightness, contrast, saturation and hue, in this order, of images [B,3,H,W] in [0, 1]. The factors
+ * lie in [1 - s, 1 + s], where s is the option; hue is rotated around the grey axis by up to that share of a
+ * full circle. The result is clamped to [0, 1]. Similar to `torchvision.transforms.ColorJitter`, which draws
+ * a random order, clamps after each step and rotates hue in HSV.
  *
- * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`:
- *   probability that an image changes at all (default 0.8).
+ * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`: the
+ *   probability that an image is changed (default 0.8).
  * @throws OptionError, ShapeError
  * @example
  * ```ts
@@ -207,7 +209,7 @@ export function colorJitter(options?: ColorJitterOptions): Augmentation {
 }
 
 /**
- * All three channels become `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches
+ * Sets all three channels to `0.299 r + 0.587 g + 0.114 b` with probability `p` (default 0.2). Matches
  * `torchvision.transforms.RandomGrayscale`.
  * @example
  * ```ts
@@ -225,10 +227,10 @@ export function grayscale(options?: { p?: number }): Augmentation {
 }
 
 /**
- * Overwrites a square centred on a random pixel of each image; the part outside the image is cut off.
+ * Overwrites a square centred at a random pixel of each image. Parts outside the image are ignored.
  * see: DeVries, Taylor, "Improved regularization of convolutional neural networks with cutout", 2017
  *
- * @param options `size` of its side (default 8), `value` (default 0).
+ * @param options `size`: the square's side (default 8); `value` (default 0).
  * @example
  * ```ts
  * import { ones, tensor } from "wasmgrad";
@@ -245,7 +247,8 @@ export function cutout(options?: { size?: number; value?: number }): Augmentatio
 }
 
 /**
- * Adds normal noise of mean 0 and deviation `std` (default 0.1) to every element; nothing is clamped.
+ * Adds normal noise with mean 0 and standard deviation `std` (default 0.1) to every element, without
+ * clamping.
  * @example
  * ```ts
  * import { ones, tensor } from "wasmgrad";
@@ -261,10 +264,10 @@ export function gaussianNoise(options?: { std?: number }): Augmentation {
 }
 
 /**
- * Rotates image b to the left by `quarters[b]` times 90 degrees, exactly. Not random: the
- * caller gives the rotations.
+ * Rotates image b to the left by `quarters[b]` times 90 degrees, exactly. Not random: the caller passes the
+ * rotations.
  *
- * @param images float32 [B,C,S,S]; @param quarters int32 [B]; 4 is 0 again.
+ * @param images float32 [B,C,S,S]; @param quarters int32 [B], counted modulo 4.
  * @throws ShapeError, DTypeError
  * @example
  * ```ts

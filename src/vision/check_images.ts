@@ -5,22 +5,22 @@ import { leaf } from "../tensor/leaf.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** What `checkImages` found, by index. */
+/** The findings of `checkImages`, as indices into the data set. */
 export interface ImageReport {
-  /** Images that have one value in each channel. */
+  /** Images with a single value in each channel. */
   constant: number[];
-  /** Groups of images that are equal, element for element. */
+  /** Groups of images that are equal in every element. */
   duplicates: number[][];
-  /** Images of another shape than the first. */
+  /** Images with a different shape than the first. */
   wrongSize: { index: number; shape: readonly number[] }[];
 }
 
 /**
- * Looks for images that spoil training: constant ones, copies of others, and those of another size than
- * the first. A sample's first part is its image, float32 [C,H,W]. Reads every image once, and those
- * with equal hashes again.
+ * Finds images that may harm training: constant images, duplicates, and images with a different size than the
+ * first. The first part of each sample must be its image, float32 [C,H,W]. Every image is read once; images
+ * with equal hashes are read again.
  *
- * @throws DataError for a sample whose first part is no image.
+ * @throws DataError for a sample whose first part is not an image.
  * @example
  * ```ts
  * import { checkImages, ImageDataset } from "wasmgrad/vision";
@@ -59,7 +59,7 @@ function imageAt(dataset: Dataset<readonly unknown[], unknown>, index: number): 
   return image;
 }
 
-/** Splits images with equal hashes into groups that are equal indeed. */
+/** Splits images with equal hashes into groups of images that are truly equal. */
 function equalImages(dataset: Dataset<readonly unknown[], unknown>, candidates: number[]): number[][] {
   const groups: number[][] = [];
   for (const index of candidates.length > 1 ? candidates : []) {

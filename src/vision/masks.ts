@@ -38,11 +38,11 @@ function checkBlock(op: string, size: Pair | undefined, { h, w }: Dimensions): [
 }
 
 /**
- * Hides single pixels at random: each is 0 with probability `ratio`, else 1 (kept). bool, of the given
- * shape; multiply images by it.
+ * Hides single pixels at random: each is 0 with probability `ratio`, otherwise 1 (kept). Returns a bool
+ * tensor of the given shape, to multiply images by.
  *
- * @param options `ratio` (default 0.5); `perChannel` (default true): each channel of a pixel on its own, as
- *   `rand(shape).gt(0.5)` does; false: whole pixels; `generator`.
+ * @param options `ratio` (default 0.5); `perChannel` (default true): the channels of a pixel are hidden
+ *   independently, as by `rand(shape).gt(0.5)`; false: whole pixels are hidden; `generator`.
  * @throws ShapeError, OptionError
  * @example
  * ```ts
@@ -71,8 +71,8 @@ export function randomPixels(
 }
 
 /**
- * Hides a block in the middle: 0 inside, 1 (kept) outside. Where it cannot be exactly in the middle
- * it lies up and left of it.
+ * Hides a block in the middle: 0 inside, 1 (kept) outside. If it cannot be centred exactly, it is half a
+ * pixel further up or left.
  *
  * @param options `size`: the block's side, or `[height, width]`.
  * @throws ShapeError, OptionError
@@ -96,8 +96,8 @@ export function centerBlock(shape: ImageShape, options: { size: Pair }): Tensor 
 }
 
 /**
- * Hides `count` blocks of each image, each anywhere inside it with the same probability: 0 inside, 1 (kept)
- * outside. Blocks may overlap. All channels are hidden alike.
+ * Hides `count` blocks of each image, at uniformly random positions inside the image: 0 inside a block, 1
+ * (kept) outside. Blocks may overlap. All channels have the same blocks.
  *
  * @param options `size`: a block's side, or `[height, width]`; `count` (default 1); `generator`.
  * @throws ShapeError, OptionError

@@ -7,12 +7,12 @@ import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * The mean squared error `Σ (a - b)² / n` of two float32 tensors of one shape, as a number. It carries no
- * gradient: the loss is `nn.functional.mseLoss`.
+ * The mean squared error `Σ (a - b)² / n` of two float32 tensors of the same shape, as a number without
+ * gradient. For a loss use `nn.functional.mseLoss`.
  *
- * @param options `mask` (bool, broadcastable to the shape): only where it is 1 do elements count. For the
- *   hidden part of an image pass `mask.logicalNot()` of the mask of visible elements. Without any
- *   element the result is NaN.
+ * @param options `mask` (bool, broadcastable to the shape): only elements where it is 1 count. For the hidden
+ *   part of an image, pass `mask.logicalNot()`, where `mask` marks the visible elements. If no element
+ *   counts, the result is NaN.
  * @throws ShapeError, DTypeError, OptionError
  * @example
  * ```ts
@@ -41,7 +41,7 @@ function meanSquaredError(op: string, a: Tensor, b: Tensor, mask: Tensor | undef
       if (!mask) return squares.mean().item();
       const counted = squares.where(mask, 0);
       expectSameShape(op, "mask, broadcast,", squares.shape, counted.shape);
-      // each element of the mask stands for as many of the result
+      // each element of the mask is broadcast to the same number of elements
       const count = (mask.sum().item() * squares.numel()) / mask.numel();
       return counted.sum().item() / count;
     }),
@@ -49,11 +49,11 @@ function meanSquaredError(op: string, a: Tensor, b: Tensor, mask: Tensor | undef
 }
 
 /**
- * The peak signal-to-noise ratio `10 log10(range² / mse)` in decibels, as a number; infinite
- * where a and b are equal.
+ * The peak signal-to-noise ratio `10 log10(range² / mse)` in decibels, as a number. It is Infinity if a and b
+ * are equal.
  *
- * @param options `range`: between the smallest and the largest value a pixel can have
- *   (default 1); `mask`: see `mse`.
+ * @param options `range`: the difference between the largest and the smallest possible pixel value (default
+ *   1); `mask`: see `mse`.
  * @throws ShapeError, DTypeError, OptionError
  * @example
  * ```ts
@@ -67,7 +67,7 @@ export function psnr(a: Tensor, b: Tensor, options?: { range?: number; mask?: Te
   if (checkNumber("psnr", "range", range, 0) === 0) throw new OptionError("psnr: range expected a number > 0, got 0");
   const error = meanSquaredError("psnr", a, b, mask);
   const DECIBELS = 10 / Math.LN10;
-  // the logarithm of the kernels: the host's own may differ in its last bits
+  // the logarithm of the kernels, because the host's may differ in the last bits
   return scope(
     () =>
       DECIBELS *

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { Augmentation, AugmentPlace } from "./augment.ts";
 import type { Transform } from "./transforms.ts";
 
-// Runs functions that a user may have written, and checks their results.
+// Runs transforms and augmentations, which users may have written, and checks their results.
 
 /** One of several transforms, and its name in an error. */
 export interface Step {
@@ -12,7 +12,7 @@ export interface Step {
   readonly name: string;
 }
 
-/** Does the steps one after the other. */
+/** Runs the steps one after the other. */
 export function runSteps(op: string, steps: readonly Step[], images: Tensor): Tensor {
   return steps.reduce((batch, { run, name }) => {
     const result: unknown = run(batch);

@@ -6,14 +6,14 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
 
 /**
- * A function applied to a batch of images [N,C,H,W] (or to one image [C,H,W]): any function of a
- * tensor that returns a tensor.
+ * A function applied to a batch of images [N,C,H,W] or to one image [C,H,W]. It takes a tensor and returns a
+ * tensor.
  */
 export type Transform = (images: Tensor) => Tensor;
 
 /**
- * @internal The arguments of `normalize`, kept on the function so that a data set can do its work
- * while it gathers the batch.
+ * @internal The arguments of `normalize`, stored on the function so that a data set can normalize while it
+ *   gathers the batch.
  */
 export interface Normalization {
   readonly mean: readonly number[];
@@ -31,8 +31,9 @@ const normalizations = new WeakMap<Transform, Normalization>();
 const parts = new WeakMap<Transform, readonly Step[]>();
 
 /**
- * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Data
- * sets of images hand out such tensors in any case, so it only says so; on float32 tensors it does nothing.
+ * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Image
+ * data sets return such tensors anyway, so this transform only documents it and returns float32 tensors
+ * unchanged.
  *
  * @throws DTypeError for a tensor that is not float32.
  */
@@ -42,13 +43,13 @@ export function toTensor(): Transform {
 
 /**
  * `y[c] = (x[c] - mean[c]) / std[c]` for images [N,C,H,W] or [C,H,W]. Matches
- * `torchvision.transforms.Normalize`. As the first step after `toTensor` of a data set's transform it costs
- * nothing: it is done while the batch is gathered.
+ * `torchvision.transforms.Normalize`. As the first step of a data set's transform (after `toTensor`) it costs
+ * nothing, because it is computed while the batch is gathered.
  *
  * @param mean one number per channel.
  * @param std one number per channel, not 0.
- * @throws OptionError for lists of different lengths, NaN or a deviation of 0; ShapeError for
- *   another number of channels.
+ * @throws OptionError for lists of different lengths, NaN or a standard deviation of 0; ShapeError when the
+ *   images have another number of channels.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -79,8 +80,8 @@ function checkList(name: string, values: readonly number[]): number[] {
 }
 
 /**
- * Runs several transforms one after the other, on whole batches. Matches `torchvision.transforms.Compose`. It
- * is called `transforms.compose`; `augment.compose` combines augmentations, which get the images' indices.
+ * Runs several transforms one after the other, on whole batches. Matches `torchvision.transforms.Compose`.
+ * Its name is `transforms.compose`; `augment.compose` combines augmentations, which get the images' indices.
  *
  * @throws OptionError for anything that is not a function.
  * @example
@@ -106,7 +107,7 @@ export function compose(transforms: readonly Transform[]): Transform {
   return composed;
 }
 
-/** A step of a composed transform that is itself transform `i` of another. */
+/** A step of a composed transform that is transform `i` of another one: extends its name for errors. */
 function within(i: number, { run, name }: Step): Step {
   return { run, name: name.replace("transform ", `transform ${i}.`) };
 }
@@ -116,8 +117,8 @@ function named(transform: Transform): string {
 }
 
 /**
- * @internal Splits a transform into the part that `ByteImages.gather` does for `channels` channels and the
- * rest, applied to its batch.
+ * @internal Splits a transform into a normalization that `ByteImages.gather` computes for `channels`
+ *   channels, and the remaining steps, which are applied to the batch.
  */
 export function splitTransform(
   transform: Transform | undefined,
@@ -127,6 +128,6 @@ export function splitTransform(
   const rest = steps.filter(({ run }) => run !== identity);
   const first = rest.length > 0 ? normalizations.get(rest[0].run) : undefined;
   if (first && first.mean.length === channels) return { gathered: first, rest: rest.slice(1) };
-  // torchvision's arithmetic with these is exact: x - 0 and x / 1
+  // with these values torchvision's arithmetic is exact: x - 0 and x / 1
   return { gathered: { mean: new Array(channels).fill(0), std: new Array(channels).fill(1) }, rest };
 }

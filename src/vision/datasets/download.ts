@@ -12,7 +12,7 @@ interface Progress {
   stop(): void;
 }
 
-/** A bar on a terminal, else a line at every quarter, on standard error. */
+/** Shows progress on standard error: a bar on a terminal, otherwise a line at every quarter. */
 async function startProgress(label: string, total: number): Promise<Progress> {
   const size = total > 0 ? `${(total / MIB).toFixed(1)} MiB` : "unknown size";
   if (!process.stderr.isTTY || total === 0) {
@@ -34,16 +34,16 @@ async function startProgress(label: string, total: number): Promise<Progress> {
   return { update: (bytes) => bar.update(bytes), stop: () => bar.stop() };
 }
 
-/** What went wrong with a request, down to the cause that `fetch` hides. */
+/** The message of a failed request, including the cause that `fetch` hides. */
 function reason(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message ? `${message} (${cause.message})` : message;
 }
 
 /**
- * Downloads a file to `path` and checks its MD5. The caller removes the remains of a failed download.
+ * Downloads a file to `path` and checks its MD5. After a failure, the caller must remove the partial file.
  *
- * @throws DataError when the server cannot be reached or answers anything but the whole file.
+ * @throws DataError when the server cannot be reached or does not send the complete file.
  */
 export async function downloadFile(url: string, path: string, md5: string, signal?: AbortSignal): Promise<void> {
   const hash = createHash("md5");

@@ -11,10 +11,10 @@ import { type Bytes, viewBytes } from "../../typed_arrays.ts";
 import { runSteps } from "../run_steps.ts";
 import { splitTransform, type Transform } from "../transforms.ts";
 
-/** Images and labels as they come from a file. */
+/** Images and labels as read from a file. */
 export interface LabelledImages {
   images: ByteImages;
-  /** One class index an image. */
+  /** One class index per image. */
   labels: Int32Array;
 }
 
@@ -27,7 +27,7 @@ export interface ChannelStatistics {
 /**
  * A data set of labelled images, kept as uint8 [N,C,H,W] in WebAssembly memory. A batch is gathered,
  * converted to float32 in [0, 1] and normalised by one kernel; other transforms run on the batch afterwards.
- * `CIFAR10` is one; `fromBytes` makes others.
+ * `CIFAR10` is a subclass; `fromBytes` creates other data sets.
  */
 export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]> {
   /** Names of the classes, by label. */
@@ -37,7 +37,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   readonly #images: ByteImages;
   readonly #transform: ReturnType<typeof splitTransform>;
 
-  /** @internal Data sets are made by `fromBytes` and `CIFAR10.load`. */
+  /** @internal Users call `fromBytes` or `CIFAR10.load`. */
   constructor(source: LabelledImages, classes: readonly string[], transform?: Transform) {
     const { images, labels } = source ?? {};
     if (!(images instanceof ByteImages) || !(labels instanceof Int32Array) || !Array.isArray(classes)) {
@@ -60,13 +60,13 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 
   /**
-   * A data set of your own images.
+   * Creates a data set from your images.
    *
-   * @param pixels all pixels, image after image: a Uint8Array, an ArrayBuffer, or what else has bytes.
-   * @param options `shape` [N,C,H,W]; `labels`, one an image; `classes`, their names (default: none, labels
-   *   are 0 and more); `layout` of an image's bytes: "CHW" (default) or "HWC", channels side by side;
-   *   `transform`, as for `CIFAR10`.
-   * @throws DataError for a number of bytes or labels that does not fit the shape.
+   * @param pixels all pixels, image by image: a Uint8Array, an ArrayBuffer or a DataView.
+   * @param options `shape` [N,C,H,W]; `labels`, one per image (default: all 0); `classes`, their names
+   *   (default: the labels as numbers); `layout` of an image's bytes: "CHW" (default) or "HWC" (interleaved
+   *   channels); `transform`, as for `CIFAR10`.
+   * @throws DataError when the number of bytes or labels does not fit the shape.
    * @example
    * ```ts
    * import { ImageDataset } from "wasmgrad/vision";
@@ -124,7 +124,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     return this.#images.count;
   }
 
-  /** Image `index`, transformed, [C,H,W], and its label. */
+  /** Image `index` after the transform, [C,H,W], and its label. */
   get(index: number): [Tensor, number] {
     return scope(() => {
       const [images] = this.batch([index]);
@@ -133,7 +133,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     });
   }
 
-  /** The images of `indices`, transformed, [B,C,H,W], and their labels, int32 [B]. */
+  /** The images at `indices` after the transform, [B,C,H,W], and their labels, int32 [B]. */
   batch(indices: readonly number[]): [Tensor, Tensor] {
     for (const index of indices) checkInteger("dataset", "index", index, 0, this.length - 1);
     this.#checkReleased();
@@ -153,8 +153,8 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 
   /**
-   * Mean and standard deviation of each channel over all pixels in [0, 1], before any transform: what
-   * `transforms.normalize` takes. Exact sums, in one pass.
+   * Mean and standard deviation of each channel over all pixels in [0, 1], without the transform: the
+   * arguments of `transforms.normalize`. The sums are exact and computed in one pass.
    */
   statistics(): ChannelStatistics {
     this.#checkReleased();
@@ -165,7 +165,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 
   /**
-   * Gives the memory back. Not needed at the end of a program or where the data set is no longer reachable.
+   * Releases the memory. Not needed at the end of a program, or when the data set is no longer reachable.
    */
   release(): void {
     this.#images.release();
@@ -176,7 +176,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 }
 
-/** Names of classes that have none: at least one, as a data set without labels has the label 0. */
+/** Numbers as names of classes. There is at least one, because images without labels get the label 0. */
 function namedByNumber(labels: Int32Array): string[] {
   const count = countClasses(
     "ImageDataset.fromBytes",

