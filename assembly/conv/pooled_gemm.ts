@@ -15,7 +15,7 @@ import { poolCodes, poolCorners } from "./relu_pool";
  * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below.
  * argmaxCodes: a byte for each element of out (relu_pool.ts), or 0. bias may be 0. Unit: one row of
  * pooled pixels of an image, all channels.
- * tiles: scratch of 2 x ceil(Co/4) x 128 bytes for each call's `begin / grain`.
+ * tiles: scratch of 2 x ceil(Co/4) x 128 bytes per chunk.
  */
 export function convolvePooled(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
@@ -101,7 +101,7 @@ const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
  * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks
  * of whole rows of the kernel, as many as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1
  * along the row. Unit: `group` channels of an image (the last ones fewer), groups fastest. tables: scratch of
- * TABLE_BYTES for each call's `begin / grain`.
+ * TABLE_BYTES per chunk.
  */
 export function gradWeightPooled(
   begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, argmaxCodes: usize, channels: i32, group: i32,

@@ -63,7 +63,7 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
  * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed,
  * [ceil(filters/4)][36][C][4] (winogradKernels);
  * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output;
- * argmaxCodes: ../relu_pool.ts, or 0; bias may be 0. work: WORK bytes for each call's `begin / grain`. Unit:
+ * argmaxCodes: ../relu_pool.ts, or 0; bias may be 0. work: WORK bytes per chunk. Unit:
  * four tiles, all filters.
  */
 export function winogradShallowPool(

@@ -437,7 +437,8 @@ describe("a trainer's own random numbers", () => {
       const before = getRngState();
       const drawn: unknown[] = [];
       if (kind === "timers") slowly();
-      else vi.spyOn(performance, "now").mockReturnValue(0); // a trainer that waits for a timer would never get it
+      // a trainer that waits for a timer would never get it
+      else vi.spyOn(performance, "now").mockReturnValue(0);
       let done = false;
       const others = (async () => {
         while (!done) {
