@@ -414,7 +414,8 @@ export function pow4(x: v128, y: v128): v128 {
 const LN2: f64 = 0.6931471805599453;
 
 /**
- * The power |x|^y of two lanes of float64, not yet rounded to 0 or infinity (those begin beyond 2^-1000 and 2^1000), because the caller multiplies it. `log` is log2 |x|.
+ * The power |x|^y of two lanes of float64, not yet rounded to 0 or infinity (those begin beyond 2^-1000 and
+ * 2^1000), because the caller multiplies it. `log` is log2 |x|.
  */
 // @ts-ignore: decorator
 @inline

@@ -179,7 +179,10 @@ describe("docs/architecture.md", () => {
 });
 
 describe("length of files", () => {
-  /** What is wrong with a file's length: above 400 lines, or above 300 without a reason in a comment at its head. */
+  /**
+   * What is wrong with a file's length: above 400 lines, or above 300 without a reason
+   * in a comment at its head.
+   */
   const tooLong = ({ path, text }: Pick<SourceFile, "path" | "text">) => {
     const lines = text.trimEnd().split("\n").length;
     const reason = /^(\/\/|\/\*\*?| \*) .*long because/im.test(text.split("\n").slice(0, 10).join("\n"));
