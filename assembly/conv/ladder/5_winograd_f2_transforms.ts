@@ -80,7 +80,8 @@ export function transformPatches(
         for (let tx = 0; tx < tilesX; tx += 4) {
           let from = padded + offset(n * channels + c, height, width, 2 * ty, 2 * tx);
           for (let i: usize = 0; i < 4; i++, from += <usize>width << 2) {
-            const x0123 = v128.load(from), x4567 = v128.load(from, 16); // pixels 0 to 9 of a row: four patches, two apart
+            // pixels 0 to 9 of a row: four patches, two apart
+            const x0123 = v128.load(from), x4567 = v128.load(from, 16);
             const x2345 = v128.load(from, 8), x6789 = v128.load(from, 24);
             transformPatch(
               v128.shuffle<f32>(x0123, x4567, 0, 2, 4, 6), v128.shuffle<f32>(x0123, x4567, 1, 3, 5, 7),
