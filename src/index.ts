@@ -5,6 +5,7 @@ export * as nn from "./nn/index.ts";
 export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv/choose.ts";
 export type { DType, TypedArray } from "./ops/core/array.ts";
 export type { Dims, ReduceOptions } from "./ops/core/dims.ts";
+export type { Attributes, AttributeValue } from "./ops/core/op.ts";
 export type { ClampOptions } from "./ops/elementwise/unary.ts";
 export type { VarianceOptions } from "./ops/reduce/variance.ts";
 export * as optim from "./optim/index.ts";

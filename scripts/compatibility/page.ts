@@ -56,13 +56,9 @@ export function exists(member: string): boolean {
   return place in PLACES && has(PLACES[place], name);
 }
 
-/**
- * `conv_transpose2d` is convTranspose2d; in nn.init and nn.utils, which only have functions
- * in place, `ones_` is ones.
- */
-function camelCase(name: string, places: readonly string[]): string {
-  const plain = places.includes("init") || places.includes("utils") ? name.replace(/_$/, "") : name;
-  return plain.replace(/(?<=[^_])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+/** `conv_transpose2d` is convTranspose2d, `kaiming_uniform_` is kaimingUniform_. */
+function camelCase(name: string): string {
+  return name.replace(/(?<=[^_])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 export interface Row {
@@ -79,7 +75,7 @@ export function lookUp(group: Group): Row[] {
     const full = group.prefix + name;
     const difference = DIFFERENCES[full];
     const renamed = difference?.as;
-    const member = renamed ?? group.places.map((place) => `${place}.${camelCase(name, group.places)}`).find(exists);
+    const member = renamed ?? group.places.map((place) => `${place}.${camelCase(name)}`).find(exists);
     if (member === undefined || HOMONYMS.includes(full)) return { name, full, status: "missing" };
     return { name, full, status: difference ? "differs" : "same", here: member };
   });
@@ -162,7 +158,6 @@ devices, distributed training and compilation are left out: the library has none
 **Same** means the same under these rules:
 
 - Names are in camelCase: \`conv_transpose2d\` is \`convTranspose2d\`, also inside strings (\`"leakyRelu"\`).
-  In \`nn.init\` and \`nn.utils\` the trailing underscore is dropped.
 - What PyTorch's programs pass by position stays in position; other arguments go into one options object, with PyTorch's defaults.
 - Functions of a tensor are methods: \`torch.exp(x)\` is \`x.exp()\`. Shapes and lists of dimensions are arrays: \`x.view([2, -1])\`.
 - dtypes are float32, int32 and bool. Integers are int32 where PyTorch has int64. Functions take no \`out\`, \`device\`, \`layout\` or

@@ -1,4 +1,7 @@
-/** `nn.init`: fills tensors in place, `torch.nn.init` in camelCase without the trailing underscore. */
+/**
+ * `nn.init`: `torch.nn.init` in camelCase. A name that ends in an underscore changes a tensor in place, as
+ * everywhere in this library and in PyTorch.
+ */
 
 import { checkChoice, checkNumber, readOptions } from "../checks.ts";
 import { AutogradError, formatShape, ShapeError } from "../errors.ts";
@@ -46,42 +49,42 @@ function fillWith(op: string, tensor: Tensor, write: (array: NDArray) => void): 
 }
 
 /** Uniform numbers in [low, high). Matches `torch.nn.init.uniform_`. */
-export function uniform(tensor: Tensor, low = 0, high = 1): Tensor {
-  checkNumber("uniform", "low", low);
-  checkNumber("uniform", "high", high, low);
-  return fillWith("uniform", tensor, (x) => fillUniform(x, defaultGenerator.take(x.size), low, high - low));
+export function uniform_(tensor: Tensor, low = 0, high = 1): Tensor {
+  checkNumber("uniform_", "low", low);
+  checkNumber("uniform_", "high", high, low);
+  return fillWith("uniform_", tensor, (x) => fillUniform(x, defaultGenerator.take(x.size), low, high - low));
 }
 
 /** Normal numbers. Matches `torch.nn.init.normal_`. */
-export function normal(tensor: Tensor, mean = 0, std = 1): Tensor {
-  checkNumber("normal", "mean", mean);
-  checkNumber("normal", "std", std, 0);
-  return fillWith("normal", tensor, (x) => fillNormal(x, defaultGenerator.take(x.size), mean, std));
+export function normal_(tensor: Tensor, mean = 0, std = 1): Tensor {
+  checkNumber("normal_", "mean", mean);
+  checkNumber("normal_", "std", std, 0);
+  return fillWith("normal_", tensor, (x) => fillNormal(x, defaultGenerator.take(x.size), mean, std));
 }
 
 /** The same value everywhere. Matches `torch.nn.init.constant_`. */
-export function constant(tensor: Tensor, value: number): Tensor {
-  checkNumber("constant", "value", value);
-  return fillWith("constant", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.address, value));
+export function constant_(tensor: Tensor, value: number): Tensor {
+  checkNumber("constant_", "value", value);
+  return fillWith("constant_", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.address, value));
 }
 
 /** Zeros. Matches `torch.nn.init.zeros_`. */
-export function zeros(tensor: Tensor): Tensor {
-  return constant(tensor, 0);
+export function zeros_(tensor: Tensor): Tensor {
+  return constant_(tensor, 0);
 }
 
 /** Ones. Matches `torch.nn.init.ones_`. */
-export function ones(tensor: Tensor): Tensor {
-  return constant(tensor, 1);
+export function ones_(tensor: Tensor): Tensor {
+  return constant_(tensor, 1);
 }
 
 /** Ones on the diagonal of a matrix, zeros elsewhere. Matches `torch.nn.init.eye_`. */
-export function eye(tensor: Tensor): Tensor {
-  expectTensor("eye", "tensor", tensor);
+export function eye_(tensor: Tensor): Tensor {
+  expectTensor("eye_", "tensor", tensor);
   const [rows, columns] = tensor.shape;
-  if (tensor.dim() !== 2) throw new ShapeError(`eye: expected a matrix, got ${formatShape(tensor.shape)}`);
+  if (tensor.dim() !== 2) throw new ShapeError(`eye_: expected a matrix, got ${formatShape(tensor.shape)}`);
   using values = identity(rows, columns);
-  return fillWith("eye", tensor, (x) => copyInto(x, values.array));
+  return fillWith("eye_", tensor, (x) => copyInto(x, values.array));
 }
 
 /**
@@ -124,16 +127,16 @@ function xavierStd(op: string, tensor: Tensor, gain: number): number {
  * Uniform in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches
  * `torch.nn.init.xavier_uniform_`.
  */
-export function xavierUniform(tensor: Tensor, gain = 1): Tensor {
-  const bound = Math.sqrt(3) * xavierStd("xavierUniform", tensor, gain);
-  return uniform(tensor, -bound, bound);
+export function xavierUniform_(tensor: Tensor, gain = 1): Tensor {
+  const bound = Math.sqrt(3) * xavierStd("xavierUniform_", tensor, gain);
+  return uniform_(tensor, -bound, bound);
 }
 
 /**
  * Normal with standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches `torch.nn.init.xavier_normal_`.
  */
-export function xavierNormal(tensor: Tensor, gain = 1): Tensor {
-  return normal(tensor, 0, xavierStd("xavierNormal", tensor, gain));
+export function xavierNormal_(tensor: Tensor, gain = 1): Tensor {
+  return normal_(tensor, 0, xavierStd("xavierNormal_", tensor, gain));
 }
 
 function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions | undefined): number {
@@ -154,16 +157,37 @@ function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions | undefi
  * ```ts
  * import { nn } from "wasmgrad";
  * const layer = new nn.Linear(100, 10);
- * nn.init.kaimingUniform(layer.weight, { nonlinearity: "relu" });
+ * nn.init.kaimingUniform_(layer.weight, { nonlinearity: "relu" });
  * console.log(layer.weight.abs().max().item() <= Math.sqrt(6 / 100)); // true
  * ```
  */
-export function kaimingUniform(tensor: Tensor, options?: KaimingOptions): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform", tensor, options);
-  return uniform(tensor, -bound, bound);
+export function kaimingUniform_(tensor: Tensor, options?: KaimingOptions): Tensor {
+  const bound = Math.sqrt(3) * kaimingStd("kaimingUniform_", tensor, options);
+  return uniform_(tensor, -bound, bound);
 }
 
 /** Normal with standard deviation `gain / √fan`. Matches `torch.nn.init.kaiming_normal_`. */
-export function kaimingNormal(tensor: Tensor, options?: KaimingOptions): Tensor {
-  return normal(tensor, 0, kaimingStd("kaimingNormal", tensor, options));
+export function kaimingNormal_(tensor: Tensor, options?: KaimingOptions): Tensor {
+  return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options));
 }
+
+/** @deprecated Use `uniform_`. */
+export const uniform = uniform_;
+/** @deprecated Use `normal_`. */
+export const normal = normal_;
+/** @deprecated Use `constant_`. */
+export const constant = constant_;
+/** @deprecated Use `zeros_`. */
+export const zeros = zeros_;
+/** @deprecated Use `ones_`. */
+export const ones = ones_;
+/** @deprecated Use `eye_`. */
+export const eye = eye_;
+/** @deprecated Use `xavierUniform_`. */
+export const xavierUniform = xavierUniform_;
+/** @deprecated Use `xavierNormal_`. */
+export const xavierNormal = xavierNormal_;
+/** @deprecated Use `kaimingUniform_`. */
+export const kaimingUniform = kaimingUniform_;
+/** @deprecated Use `kaimingNormal_`. */
+export const kaimingNormal = kaimingNormal_;

@@ -35,15 +35,15 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
  * import { nn, tensor } from "wasmgrad";
  * const w = tensor([1, 1], { requiresGrad: true });
  * w.mul(tensor([3, 4])).sum().backward();
- * console.log(nn.utils.clipGradNorm([w], 1).item(), w.grad?.toArray()); // 5 [0.6, 0.8]
+ * console.log(nn.utils.clipGradNorm_([w], 1).item(), w.grad?.toArray()); // 5 [0.6, 0.8]
  * ```
  */
-export function clipGradNorm(
+export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
   options?: { normType?: number; errorIfNonfinite?: boolean },
 ): Tensor {
-  const op = "clipGradNorm";
+  const op = "clipGradNorm_";
   const { normType, errorIfNonfinite } = readOptions(op, options, { normType: 2, errorIfNonfinite: false });
   if (normType !== 1 && normType !== 2 && normType !== Infinity) {
     throw new OptionError(`${op}: normType expected 1, 2 or Infinity, got ${normType}`);
@@ -71,11 +71,16 @@ export function clipGradNorm(
  * import { nn, tensor } from "wasmgrad";
  * const w = tensor([1, 1], { requiresGrad: true });
  * w.mul(tensor([3, -0.5])).sum().backward();
- * nn.utils.clipGradValue([w], 1);
+ * nn.utils.clipGradValue_([w], 1);
  * console.log(w.grad?.toArray()); // [1, -0.5]
  * ```
  */
-export function clipGradValue(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  checkNumber("clipGradValue", "clipValue", clipValue, 0);
-  for (const grad of gradients("clipGradValue", parameters)) clampInPlace(grad.array, -clipValue, clipValue);
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  checkNumber("clipGradValue_", "clipValue", clipValue, 0);
+  for (const grad of gradients("clipGradValue_", parameters)) clampInPlace(grad.array, -clipValue, clipValue);
 }
+
+/** @deprecated Use `clipGradNorm_`. */
+export const clipGradNorm = clipGradNorm_;
+/** @deprecated Use `clipGradValue_`. */
+export const clipGradValue = clipGradValue_;

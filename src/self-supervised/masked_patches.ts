@@ -1,6 +1,6 @@
 import { noGrad } from "../autograd/grad_mode.ts";
 import { checkNumber, readOptions } from "../checks.ts";
-import { normal } from "../nn/init.ts";
+import { normal_ } from "../nn/init.ts";
 import { ReLU } from "../nn/layers/activation.ts";
 import { Sequential } from "../nn/layers/container.ts";
 import { Conv2d } from "../nn/layers/conv.ts";
@@ -53,7 +53,7 @@ export class MaskedPatches extends PretextTask {
     this.#size = stride;
     this.#augment = augment;
     this.token = new Parameter(zeros([1, features, 1, 1]));
-    normal(this.token, 0, 0.02);
+    normal_(this.token, 0, 0.02);
     this.decoder = new Sequential(
       new Conv2d(features, features, { kernelSize: 3, padding: 1 }),
       new ReLU(),

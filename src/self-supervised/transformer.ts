@@ -1,6 +1,6 @@
 import { checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { linear } from "../nn/functional/linear.ts";
-import { normal } from "../nn/init.ts";
+import { normal_ } from "../nn/init.ts";
 import { GELU } from "../nn/layers/activation.ts";
 import { MultiheadAttention } from "../nn/layers/attention.ts";
 import { ModuleList, Sequential } from "../nn/layers/container.ts";
@@ -76,9 +76,9 @@ export class MaskedLanguageModel extends Module {
     const width = checkInteger(op, "width", given.width, 1);
     const dropout = checkNumber(op, "dropout", given.dropout, 0, 1);
     this.tokens = new Embedding(checkInteger(op, "vocabulary", vocabulary, 1), width);
-    normal(this.tokens.weight, 0, 0.02);
+    normal_(this.tokens.weight, 0, 0.02);
     this.positions = new Parameter(zeros([checkInteger(op, "length", given.length, 1), width]));
-    normal(this.positions, 0, 0.02);
+    normal_(this.positions, 0, 0.02);
     const layer = () => new TransformerLayer(width, given.heads, dropout);
     this.layers = new ModuleList(Array.from({ length: checkInteger(op, "layers", given.layers, 1) }, layer));
     this.norm = new LayerNorm([width]);

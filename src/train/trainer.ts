@@ -4,7 +4,7 @@ import type { DataLoaderState } from "../data/data_loader.ts";
 import { OptionError, WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
 import { inMode } from "../nn/internal/mode.ts";
-import { clipGradNorm } from "../nn/utils.ts";
+import { clipGradNorm_ } from "../nn/utils.ts";
 import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { asTask, Scope } from "../tensor/lifetime/scope.ts";
@@ -176,7 +176,7 @@ export class Trainer<B = any> {
     optimizer.zeroGrad();
     numbers.loss.backward();
     const params = optimizer.paramGroups.flatMap((group) => group.params);
-    if (clipNorm !== undefined) clipGradNorm(params, clipNorm);
+    if (clipNorm !== undefined) clipGradNorm_(params, clipNorm);
     optimizer.step();
     if (scheduler && !(scheduler instanceof ReduceLROnPlateau)) scheduler.step();
     average?.update();

@@ -66,8 +66,8 @@ test("optimizers, running statistics, clipping", () => {
   ]) {
     optimizer.zeroGrad();
     nn.functional.mseLoss(model.forward(randn([2, 2, 6, 6])), rand([2, 4, 4, 4])).backward();
-    nn.utils.clipGradNorm(model.parameters(), 0.01);
-    nn.utils.clipGradValue(model.parameters(), 0.001);
+    nn.utils.clipGradNorm_(model.parameters(), 0.01);
+    nn.utils.clipGradValue_(model.parameters(), 0.001);
     optimizer.step();
   }
 });

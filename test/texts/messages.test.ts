@@ -777,7 +777,12 @@ describe("what a user's function returns: training", () => {
       "expected an optimizer",
       "Net",
     ],
-    ["clipGradNorm of a module", () => nn.utils.clipGradNorm(any(new Net()), 1), OptionError, "pass its parameters()"],
+    [
+      "clipGradNorm_ of a module",
+      () => nn.utils.clipGradNorm_(any(new Net()), 1),
+      OptionError,
+      "pass its parameters()",
+    ],
   ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
 });
 

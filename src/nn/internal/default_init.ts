@@ -1,6 +1,6 @@
 import { empty } from "../../ops/core/array.ts";
 import { leaf } from "../../tensor/leaf.ts";
-import { calculateFans, kaimingUniform, uniform } from "../init.ts";
+import { calculateFans, kaimingUniform_, uniform_ } from "../init.ts";
 import { Parameter } from "../parameter.ts";
 
 /** A parameter with undefined values, to be initialized. */
@@ -13,8 +13,8 @@ export function emptyParameter(shape: readonly number[]): Parameter {
 
 /** PyTorch's initialization of linear and convolution layers: weight and bias uniform in ±1/√fanIn. */
 export function initWeightAndBias(weight: Parameter, bias: Parameter | null): void {
-  kaimingUniform(weight, { a: Math.sqrt(5) });
+  kaimingUniform_(weight, { a: Math.sqrt(5) });
   const { fanIn } = calculateFans(weight);
   const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
-  if (bias) uniform(bias, -bound, bound);
+  if (bias) uniform_(bias, -bound, bound);
 }

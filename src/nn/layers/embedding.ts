@@ -3,7 +3,7 @@ import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { embedding } from "../functional/embedding.ts";
-import { normal } from "../init.ts";
+import { normal_ } from "../init.ts";
 import { emptyParameter } from "../internal/default_init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
@@ -42,7 +42,7 @@ export class Embedding extends Module {
 
   /** Initializes the vectors again. */
   resetParameters(): void {
-    normal(this.weight);
+    normal_(this.weight);
     const { paddingIdx } = this;
     if (paddingIdx === null) return;
     const { array } = this.weight;

@@ -398,45 +398,52 @@ describe("how layers begin", () => {
   });
 });
 
+test.each(["init", "utils"] as const)("nn.%s: the names without an underscore are the same functions", (space) => {
+  const functions: Record<string, unknown> = nn[space];
+  const inPlace = Object.keys(functions).filter((name) => name.endsWith("_"));
+  expect(inPlace).toHaveLength(space === "init" ? 10 : 2);
+  for (const name of inPlace) expect(functions[name.slice(0, -1)]).toBe(functions[name]);
+});
+
 describe("nn.init", () => {
   const w = () => zeros([200, 50, 2, 2]);
 
   test("each fills in place and gives its tensor back", () => {
     const x = zeros([2, 3]);
-    expect(nn.init.constant(x, 2.5)).toBe(x);
+    expect(nn.init.constant_(x, 2.5)).toBe(x);
     expect(x.toArray()).toEqual([
       [2.5, 2.5, 2.5],
       [2.5, 2.5, 2.5],
     ]);
-    expect(nn.init.ones(x).toArray()).toEqual([
+    expect(nn.init.ones_(x).toArray()).toEqual([
       [1, 1, 1],
       [1, 1, 1],
     ]);
-    expect(nn.init.zeros(x).toArray()).toEqual([
+    expect(nn.init.zeros_(x).toArray()).toEqual([
       [0, 0, 0],
       [0, 0, 0],
     ]);
-    expect(nn.init.eye(x).toArray()).toEqual([
+    expect(nn.init.eye_(x).toArray()).toEqual([
       [1, 0, 0],
       [0, 1, 0],
     ]);
   });
 
   test("uniform and normal", () => {
-    expectUniform(nn.init.uniform(w(), -3, 3), 3);
-    expectUniform(nn.init.uniform(w()).sub(0.5), 0.5);
-    expectNormal(nn.init.normal(w()), 0, 1);
-    expectNormal(nn.init.normal(w(), 5, 0.1), 5, 0.1);
+    expectUniform(nn.init.uniform_(w(), -3, 3), 3);
+    expectUniform(nn.init.uniform_(w()).sub(0.5), 0.5);
+    expectNormal(nn.init.normal_(w()), 0, 1);
+    expectNormal(nn.init.normal_(w(), 5, 0.1), 5, 0.1);
   });
 
   test("xavier and kaiming: fans of [200,50,2,2] are 200 and 800", () => {
-    expectUniform(nn.init.xavierUniform(w()), Math.sqrt(6 / 1000));
-    expectUniform(nn.init.xavierUniform(w(), 2), 2 * Math.sqrt(6 / 1000));
-    expectNormal(nn.init.xavierNormal(w()), 0, Math.sqrt(2 / 1000));
-    expectUniform(nn.init.kaimingUniform(w()), Math.sqrt(6 / 200));
-    expectUniform(nn.init.kaimingUniform(w(), { a: Math.sqrt(5) }), 1 / Math.sqrt(200));
-    expectUniform(nn.init.kaimingUniform(w(), { mode: "fanOut", nonlinearity: "relu" }), Math.sqrt(6 / 800));
-    expectNormal(nn.init.kaimingNormal(w(), { nonlinearity: "tanh" }), 0, 5 / 3 / Math.sqrt(200));
+    expectUniform(nn.init.xavierUniform_(w()), Math.sqrt(6 / 1000));
+    expectUniform(nn.init.xavierUniform_(w(), 2), 2 * Math.sqrt(6 / 1000));
+    expectNormal(nn.init.xavierNormal_(w()), 0, Math.sqrt(2 / 1000));
+    expectUniform(nn.init.kaimingUniform_(w()), Math.sqrt(6 / 200));
+    expectUniform(nn.init.kaimingUniform_(w(), { a: Math.sqrt(5) }), 1 / Math.sqrt(200));
+    expectUniform(nn.init.kaimingUniform_(w(), { mode: "fanOut", nonlinearity: "relu" }), Math.sqrt(6 / 800));
+    expectNormal(nn.init.kaimingNormal_(w(), { nonlinearity: "tanh" }), 0, 5 / 3 / Math.sqrt(200));
   });
 
   test("gains are PyTorch's", () => {
@@ -451,14 +458,14 @@ describe("nn.init", () => {
   });
 
   test("bad arguments", () => {
-    expect(() => nn.init.xavierUniform(zeros([3]))).toThrow(ShapeError);
-    expect(() => nn.init.eye(zeros([3]))).toThrow(ShapeError);
-    expect(() => nn.init.uniform(zeros([3]), 1, 0)).toThrow(OptionError);
-    expect(() => nn.init.normal(zeros([3]), 0, -1)).toThrow(OptionError);
-    expect(() => nn.init.constant(zeros([3]), Number.NaN)).toThrow(OptionError);
-    expect(() => nn.init.kaimingUniform(w(), { mode: "fan_in" as "fanIn" })).toThrow(OptionError);
+    expect(() => nn.init.xavierUniform_(zeros([3]))).toThrow(ShapeError);
+    expect(() => nn.init.eye_(zeros([3]))).toThrow(ShapeError);
+    expect(() => nn.init.uniform_(zeros([3]), 1, 0)).toThrow(OptionError);
+    expect(() => nn.init.normal_(zeros([3]), 0, -1)).toThrow(OptionError);
+    expect(() => nn.init.constant_(zeros([3]), Number.NaN)).toThrow(OptionError);
+    expect(() => nn.init.kaimingUniform_(w(), { mode: "fan_in" as "fanIn" })).toThrow(OptionError);
     expect(() => nn.init.calculateGain("gelu" as "relu")).toThrow(OptionError);
-    expect(() => nn.init.ones(zeros([3], { dtype: "int32" }))).toThrow(DTypeError);
+    expect(() => nn.init.ones_(zeros([3], { dtype: "int32" }))).toThrow(DTypeError);
   });
 });
 

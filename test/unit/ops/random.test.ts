@@ -305,7 +305,7 @@ describe("withGenerator", () => {
     randperm(5).toArray(),
     bernoulli([9], { p: 0.5 }).toArray(),
     zeros([3]).uniform_().toArray(),
-    nn.init.normal(zeros([3])).toArray(),
+    nn.init.normal_(zeros([3])).toArray(),
     new nn.Linear(2, 2).weight.toArray(),
     new nn.Dropout(0.5).forward(rand([20])).toArray(),
   ];

@@ -128,7 +128,7 @@ describe("Trainer", () => {
         const loss = nn.functional.mseLoss(other.forward(inputs), targets);
         optimizer.zeroGrad();
         loss.backward();
-        nn.utils.clipGradNorm(other.parameters(), 1);
+        nn.utils.clipGradNorm_(other.parameters(), 1);
         optimizer.step();
         scheduler.step();
         sum += loss.item();
