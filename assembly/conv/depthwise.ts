@@ -18,8 +18,8 @@ import { mulAdd } from "../matmul/micro_kernel";
 import { lanesBelow, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { copySteps, DepthwiseSizes, fillFrame, fillGradFrame, phaseCount, phaseStart, windowStep } from "./depthwise_frame";
 
-/** Rows of outputs that are computed together: four chains of additions keep both multipliers busy. */
-const ROWS = 4;
+/** Rows of outputs that are computed together: four chains of additions keep both multipliers busy. @shared */
+const DEPTHWISE_ROWS = 4;
 
 /**
  * out[r][c] = start + sum over the `count` > 0 taps of weights[tap] * base[r][c],
@@ -124,8 +124,8 @@ export function depthwiseForward(
     const start: f32 = bias ? load<f32>(bias + (<usize>channel << 2)) : 0;
     const weights = weight + (<usize>(channel * s.taps) << 2);
     let to = out + <usize>unit * <usize>s.outHeight * outRow;
-    for (let oy = 0; oy < s.outHeight; oy += ROWS, to += <usize>ROWS * outRow) {
-      const rows = min(ROWS, s.outHeight - oy);
+    for (let oy = 0; oy < s.outHeight; oy += DEPTHWISE_ROWS, to += <usize>DEPTHWISE_ROWS * outRow) {
+      const rows = min(DEPTHWISE_ROWS, s.outHeight - oy);
       filterRows(taps, s.taps, frame + <usize>oy * step, step, weights, start, to, outRow, rows, s.outWidth);
     }
   }
@@ -159,7 +159,7 @@ function interleaveRows(lead: usize, follow: usize, fromStep: usize, to: usize, 
  * then column phase) the number of its taps and its first one in `taps`; none: zeros.
  *
  * dy: [N][groups*filters][OH][OW]. work, for each chunk of `grain` units: `filters` frames of gradBytes, then
- * for strideWidth > 1 ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.
+ * for strideWidth > 1 DEPTHWISE_ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.
  */
 export function depthwiseGradInput(
   begin: i32, end: i32, dy: usize, sizes: usize, weight: usize, lists: usize, taps: usize, dx: usize,
@@ -186,8 +186,8 @@ export function depthwiseGradInput(
       const firstY = phaseStart(phaseY, s.paddingHeight, s.strideHeight);
       const countY = phaseCount(firstY, s.height, s.strideHeight);
       const outStep = <usize>s.strideHeight * rowBytes;
-      for (let r = 0; r < countY; r += ROWS) {
-        const rows = min(ROWS, countY - r);
+      for (let r = 0; r < countY; r += DEPTHWISE_ROWS) {
+        const rows = min(DEPTHWISE_ROWS, countY - r);
         const base = frame + <usize>((firstY + s.paddingHeight) / s.strideHeight + r) * frameRow;
         const to = plane + <usize>(firstY + r * s.strideHeight) * rowBytes;
         for (let phaseX = 0; phaseX < stride; phaseX++) {
@@ -196,7 +196,7 @@ export function depthwiseGradInput(
           const list = lists + (<usize>(phaseY * stride + phaseX) << 3);
           const count = load<i32>(list);
           const own = base + (<usize>((firstX + s.paddingWidth) / stride) << 2);
-          const target = stride == 1 ? to : phases + <usize>(phaseX * ROWS * phaseBytes);
+          const target = stride == 1 ? to : phases + <usize>(phaseX * DEPTHWISE_ROWS * phaseBytes);
           const targetStep = stride == 1 ? outStep : <usize>phaseBytes;
           if (count == 0) for (let i = 0; i < rows; i++) memory.fill(target + <usize>i * targetStep, 0, <usize>countX << 2);
           else {
@@ -207,8 +207,8 @@ export function depthwiseGradInput(
           if (stride > 2) spreadRows(target, targetStep, to + (<usize>firstX << 2), outStep, stride, rows, countX);
         }
         if (stride == 2) {
-          const even = phases + <usize>((s.paddingWidth & 1) * ROWS * phaseBytes);
-          const odd = phases + <usize>((1 - (s.paddingWidth & 1)) * ROWS * phaseBytes);
+          const even = phases + <usize>((s.paddingWidth & 1) * DEPTHWISE_ROWS * phaseBytes);
+          const odd = phases + <usize>((1 - (s.paddingWidth & 1)) * DEPTHWISE_ROWS * phaseBytes);
           interleaveRows(even, odd, phaseBytes, to, outStep, rows, s.width);
         }
       }

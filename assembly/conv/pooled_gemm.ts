@@ -15,7 +15,7 @@ import { poolCodes, poolCorners } from "./relu_pool";
  * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below.
  * argmaxCodes: a byte for each element of out (relu_pool.ts), or 0. bias may be 0. Unit: one row of
  * pooled pixels of an image, all channels.
- * tiles: scratch of 2 x ceil(Co/4) x 128 bytes per chunk.
+ * tiles: scratch of 2 x ceil(Co/4) x TILE_BYTES per chunk.
  */
 export function convolvePooled(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
@@ -69,7 +69,7 @@ export function convolvePooled(
   }
 }
 
-/** Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. */
+/** Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. @shared */
 const BLOCK_TAPS = 28;
 /** Bytes of their sums. */
 const SUM_BYTES: usize = BLOCK_TAPS * 4;
@@ -83,7 +83,8 @@ const WINDOWS = 32;
  */
 const CORNER_BYTES: usize = 128;
 const WINDOW_BYTES: usize = 4 * CORNER_BYTES;
-const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
+/** Bytes of that table. @shared */
+const WINDOW_TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
 
 /**
  * dWeight before ReLU and pooling, of each image separately. Only one output in four has a gradient, at most,
@@ -101,7 +102,7 @@ const TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
  * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks
  * of whole rows of the kernel, as many as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1
  * along the row. Unit: `group` channels of an image (the last ones fewer), groups fastest. tables: scratch of
- * TABLE_BYTES per chunk.
+ * WINDOW_TABLE_BYTES per chunk.
  */
 export function gradWeightPooled(
   begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, argmaxCodes: usize, channels: i32, group: i32,
@@ -115,9 +116,9 @@ export function gradWeightPooled(
   const windows = pooledHeight * pooledWidth;
   const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
   const blocks = (rows + rowsOfBlock - 1) / rowsOfBlock;
-  const table = tables + <usize>(begin / grain) * TABLE_BYTES;
+  const table = tables + <usize>(begin / grain) * WINDOW_TABLE_BYTES;
   // a block of less than 28 taps multiplies the whole row of the table, which must therefore hold numbers
-  memory.fill(table, 0, TABLE_BYTES);
+  memory.fill(table, 0, WINDOW_TABLE_BYTES);
   let ahead = 0;
   for (let unit = begin; unit < end; unit++) {
     const image = unit / groups;

@@ -9,14 +9,12 @@
 // with ReLU on the way: the columns, as large as the output, are never written.
 
 import { microKernel4x8, Start } from "../matmul/micro_kernel";
-
-/** Bytes of scratch for a tile: 4 taps of 8 pixels. */
-const TILE: usize = 128;
+import { TILE_BYTES } from "../matmul/pack";
 
 /**
  * aPanels: the weight as [Co][Ci][4 taps]; bPanels: x as [images][ceil(P/8)][Ci][8], P = H W. bias: [Co], or
- * 0. out: [images][Co][2 H][2 W]. W is a multiple of 4. relu: 1 takes max(., 0). tiles: scratch of Co x 128
- * bytes for each call's `begin / grain`. Unit: 8 pixels of an image, all output channels.
+ * 0. out: [images][Co][2 H][2 W]. W is a multiple of 4. relu: 1 takes max(., 0). tiles: scratch of Co x
+ * TILE_BYTES for each call's `begin / grain`. Unit: 8 pixels of an image, all output channels.
  */
 export function upsample2x2(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, outChannels: i32, inChannels: i32, bias: usize, relu: i32,
@@ -28,7 +26,7 @@ export function upsample2x2(
   const panelBytes = <usize>inChannels << 5;
   const rowBytes = <usize>width << 3;
   const planeBytes = <usize>pixels << 4;
-  const ownTiles = tiles + <usize>(begin / grain) * <usize>outChannels * TILE;
+  const ownTiles = tiles + <usize>(begin / grain) * <usize>outChannels * TILE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const image = unit / panels;
     const p = (unit - image * panels) << 3;
@@ -43,7 +41,7 @@ export function upsample2x2(
       const iy = pixel / width;
       let to = out + <usize>(image * outChannels) * planeBytes + <usize>(2 * iy) * rowBytes + (<usize>(pixel - iy * width) << 3);
       let tile = ownTiles + (<usize>half << 4);
-      for (let co = 0; co < outChannels; co++, to += planeBytes, tile += TILE) {
+      for (let co = 0; co < outChannels; co++, to += planeBytes, tile += TILE_BYTES) {
         interleave(v128.load(tile), v128.load(tile, 32), to);
         interleave(v128.load(tile, 64), v128.load(tile, 96), to + rowBytes);
       }

@@ -2,7 +2,7 @@
 
 import { storePartial } from "../lib/simd";
 import { microKernel4x8, Start } from "./micro_kernel";
-import { MR, NR } from "./pack";
+import { MR, NR, TILE_BYTES } from "./pack";
 
 /**
  * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1
@@ -12,8 +12,6 @@ import { MR, NR } from "./pack";
 const GEMM_DEPTH_BLOCK = 512;
 /** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. @shared */
 const GEMM_ROW_BLOCK = 64;
-/** Scratch for a tile of C that reaches past its end. @shared */
-const EDGE_BYTES = MR * NR * 4;
 
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
@@ -26,7 +24,7 @@ const EDGE_BYTES = MR * NR * 4;
  * start: the initial value of the sums (micro_kernel.ts); for the bias starts `bias` has M floats for
  * each A, or N for each B.
  * relu: 1 takes max(., 0) of each finished sum. columnBlock: columns of a unit, a multiple of 8.
- * edge: scratch of EDGE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
+ * edge: scratch of TILE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
@@ -45,7 +43,7 @@ export function gemm(
   const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // equal parts: 576 is twice 288
   const aCount = (m + 3) >> 2;
   const bCount = (n + 7) >> 3;
-  const ownEdge = edge + <usize>begin * EDGE_BYTES;
+  const ownEdge = edge + <usize>begin * TILE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const rowBlock = unit % rowBlocks;
     const rest = unit / rowBlocks;

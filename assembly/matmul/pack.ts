@@ -19,6 +19,8 @@ export const MR = 4;
 // @ts-ignore: decorator
 @inline
 export const NR = 8;
+/** Bytes of a tile. @shared */
+export const TILE_BYTES: usize = MR * NR * 4;
 
 /**
  * Four rows of four floats become four columns: panel[k + i][0..3] = (row0[i], row1[i], row2[i], row3[i]).

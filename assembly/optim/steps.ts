@@ -42,11 +42,12 @@ const ADAM_CHUNK = 4096;
  */
 @unmanaged
 class AdamRow {
-  p!: usize;
-  g!: usize;
-  m!: usize;
-  v!: usize;
-  most!: usize;
+  param!: usize;
+  grad!: usize;
+  expAvg!: usize;
+  expAvgSq!: usize;
+  /** Or 0. */
+  maxExpAvgSq!: usize;
   size!: i32;
   /** Units up to the end of this parameter. */
   endUnit!: i32;
@@ -56,9 +57,10 @@ class AdamRow {
  * All parameters of a group in one call: most are so small that a call each would cost
  * more than their elements.
  *
- * d = g + weightDecay p; m = beta1 m + (1 - beta1) d; v = beta2 v + (1 - beta2) d²; with `most` (0: none)
- * most = max(most, v) takes the place of v; p = shrink p - stepSize m / (sqrt(v) correction + eps).
- * rows: an AdamRow a parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t)
+ * d = grad + weightDecay param; expAvg = beta1 expAvg + (1 - beta1) d; expAvgSq = beta2 expAvgSq + (1 - beta2) d²;
+ * v = expAvgSq or, unless maxExpAvgSq is 0, maxExpAvgSq = max(maxExpAvgSq, expAvgSq);
+ * param = shrink param - stepSize expAvg / (sqrt(v) correction + eps).
+ * rows: an AdamRow per parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t)
  * of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
  * @inPlace
@@ -75,49 +77,51 @@ export function adamStep(
     const firstUnit = row.endUnit - (row.size + ADAM_CHUNK - 1) / ADAM_CHUNK;
     const first = (unit - firstUnit) * ADAM_CHUNK;
     adamElements(
-      first, min(first + ADAM_CHUNK, row.size), row.p, row.g, row.m, row.v, row.most,
+      first, min(first + ADAM_CHUNK, row.size), row.param, row.grad, row.expAvg, row.expAvgSq, row.maxExpAvgSq,
       beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, f32.load(scale), f32.load(scale, 4), eps,
     );
   }
 }
 
 function adamElements(
-  begin: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
+  begin: i32, end: i32, p: usize, g: usize, expAvg: usize, expAvgSq: usize, maxExpAvgSq: usize,
   beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
   weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
 ): void {
   let i = begin;
   for (; i + 4 <= end; i += 4) {
     adamVector(
-      i, i + 4, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+      i, i + 4, p, g, expAvg, expAvgSq, maxExpAvgSq,
+      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
     );
   }
   if (i < end) {
     adamVector(
-      i, end, p, g, m, v, most, beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+      i, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
+      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
     );
   }
 }
 
-/** Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `most`. */
+/** Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `maxExpAvgSq`. */
 // @ts-ignore: decorator
 @inline
 function adamVector(
-  i: i32, end: i32, p: usize, g: usize, m: usize, v: usize, most: usize,
+  i: i32, end: i32, p: usize, g: usize, expAvg: usize, expAvgSq: usize, maxExpAvgSq: usize,
   beta1: f32, oneMinusBeta1: f32, beta2: f32, oneMinusBeta2: f32,
   weightDecay: f32, shrink: f32, stepSize: f32, correction: f32, eps: f32,
 ): void {
   const param = load4(p, i);
   const grad = decayed(load4(g, i), weightDecay, param);
   const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
-  const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(m, i)), newPart);
-  storeUpTo(m, i, end, mean);
+  const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(expAvg, i)), newPart);
+  storeUpTo(expAvg, i, end, mean);
   const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusBeta2), grad), grad);
-  let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(v, i)), newSquare);
-  storeUpTo(v, i, end, square);
-  if (most) {
-    square = f32x4.max(load4(most, i), square);
-    storeUpTo(most, i, end, square);
+  let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(expAvgSq, i)), newSquare);
+  storeUpTo(expAvgSq, i, end, square);
+  if (maxExpAvgSq) {
+    square = f32x4.max(load4(maxExpAvgSq, i), square);
+    storeUpTo(maxExpAvgSq, i, end, square);
   }
   const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
   const step = f32x4.div(f32x4.mul(f32x4.splat(stepSize), mean), root);
@@ -125,25 +129,25 @@ function adamVector(
 }
 
 /**
- * d = g + weightDecay p; s = alpha s + (1 - alpha) d²; variance = s, or, with a mean gradient a (0: none),
- * a = alpha a + (1 - alpha) d and variance = max(s - a², 0); d = d / (sqrt(variance) + eps); with a momentum
- * buffer b (0: none) b = momentum b + d and d = b; p -= lr d.
+ * d = g + weightDecay p; squareAvg = alpha squareAvg + (1 - alpha) d²; variance = squareAvg or, unless gradAvg is 0,
+ * gradAvg = alpha gradAvg + (1 - alpha) d and variance = max(squareAvg - gradAvg², 0);
+ * d = d / (sqrt(variance) + eps); with a momentum buffer b (0: none) b = momentum b + d and d = b; p -= lr d.
  * @inPlace
  */
 export function rmspropStep(
-  begin: i32, end: i32, p: usize, g: usize, s: usize, a: usize, b: usize,
+  begin: i32, end: i32, p: usize, g: usize, squareAvg: usize, gradAvg: usize, b: usize,
   lr: f32, alpha: f32, oneMinusAlpha: f32, eps: f32, momentum: f32, weightDecay: f32,
 ): void {
   for (let i = begin; i < end; i += 4) {
     const param = load4(p, i);
     const grad = decayed(load4(g, i), weightDecay, param);
     const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusAlpha), grad), grad);
-    let variance = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(s, i)), newSquare);
-    storeUpTo(s, i, end, variance);
-    if (a) {
+    let variance = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(squareAvg, i)), newSquare);
+    storeUpTo(squareAvg, i, end, variance);
+    if (gradAvg) {
       const newPart = f32x4.mul(f32x4.splat(oneMinusAlpha), grad);
-      const mean = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(a, i)), newPart);
-      storeUpTo(a, i, end, mean);
+      const mean = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(gradAvg, i)), newPart);
+      storeUpTo(gradAvg, i, end, mean);
       // rounding can take the difference below 0
       const about = f32x4.max(f32x4.sub(variance, f32x4.mul(mean, mean)), f32x4.splat(0));
       // both may be infinite, and their difference NaN

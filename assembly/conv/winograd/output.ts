@@ -8,8 +8,9 @@ import { outputTile } from "./transforms";
 
 /**
  * Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones.
+ * @shared
  */
-const OUTPUT_WORK: usize = 40 * 16;
+const WINOGRAD_WORK_BYTES: usize = 40 * 16;
 
 /**
  * A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus
@@ -59,7 +60,7 @@ export function winogradOutput(
 ): void {
   const tilesPerImage = tilesY * tilesX;
   const tiles = images * tilesPerImage;
-  const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
+  const ownWork = work + <usize>(begin / grain) * WINOGRAD_WORK_BYTES;
   const result = ownWork + 24 * 16;
   const rowBytes = <usize>width << 2;
   // pmax keeps a NaN: it takes its first argument unless that is smaller
@@ -190,7 +191,7 @@ export function winogradOutputPool(
   bias: usize, out: usize, argmaxCodes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
   const tiles = images * tilesY * tilesX;
-  const ownWork = work + <usize>(begin / grain) * OUTPUT_WORK;
+  const ownWork = work + <usize>(begin / grain) * WINOGRAD_WORK_BYTES;
   const result = ownWork + 24 * 16;
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);

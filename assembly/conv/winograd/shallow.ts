@@ -6,13 +6,14 @@ import { tileOffset, transformPatches } from "./images";
 import { outputTiles, storePooledTiles } from "./output";
 import { POSITIONS } from "./transforms";
 
-/** Channels at most. */
-const MOST_CHANNELS = 3;
+/** Channels at most. @shared */
+const SHALLOW_CHANNELS = 3;
 /**
  * Bytes of work for each call: patches and their rows, products with four filters, half-finished
  * tiles and finished ones.
+ * @shared
  */
-const WORK: usize = (POSITIONS * (MOST_CHANNELS + 1 + 4) + 24 + 16) * 16;
+const SHALLOW_WORK_BYTES: usize = (POSITIONS * (SHALLOW_CHANNELS + 1 + 4) + 24 + 16) * 16;
 
 /**
  * The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop
@@ -63,14 +64,14 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
  * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed,
  * [ceil(filters/4)][36][C][4] (winogradKernels);
  * out: [images][filters][height >> 1][width >> 1], height and width those of the convolution's output;
- * argmaxCodes: ../relu_pool.ts, or 0; bias may be 0. work: WORK bytes per chunk. Unit:
+ * argmaxCodes: ../relu_pool.ts, or 0; bias may be 0. work: SHALLOW_WORK_BYTES per chunk. Unit:
  * four tiles, all filters.
  */
 export function winogradShallowPool(
   begin: i32, end: i32, padded: usize, kernels: usize, images: i32, channels: i32, filters: i32, tilesY: i32, tilesX: i32,
   bias: usize, out: usize, argmaxCodes: usize, height: i32, width: i32, work: usize, grain: i32,
 ): void {
-  assert(channels >= 1 && channels <= MOST_CHANNELS, "winogradShallowPool: 1 to 3 channels");
+  assert(channels >= 1 && channels <= SHALLOW_CHANNELS, "winogradShallowPool: 1 to 3 channels");
   const tilesPerImage = tilesY * tilesX;
   const last = images * tilesPerImage - 1;
   const rowBytes = <usize>(4 * tilesX + 2) << 2;
@@ -78,8 +79,8 @@ export function winogradShallowPool(
   const imageBytes = <usize>channels * planeBytes;
   const step = <usize>channels << 4;
   const panelBytes = <usize>POSITIONS * step;
-  const patches = work + <usize>(begin / grain) * WORK;
-  const rows = patches + POSITIONS * 16 * MOST_CHANNELS;
+  const patches = work + <usize>(begin / grain) * SHALLOW_WORK_BYTES;
+  const rows = patches + POSITIONS * 16 * SHALLOW_CHANNELS;
   const products = rows + POSITIONS * 16;
   const half = products + POSITIONS * 64;
   const result = half + 24 * 16;

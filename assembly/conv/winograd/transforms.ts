@@ -21,7 +21,7 @@
 // The files: this one, the five one-dimensional transforms; images.ts, patches and tiles; kernels.ts, the 3x3
 // kernels and their gradient; output.ts, the tiles of the output.
 
-/** Positions of a transformed patch. */
+/** Positions of a transformed patch. @shared */
 export const POSITIONS = 36;
 
 /**

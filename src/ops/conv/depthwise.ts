@@ -1,4 +1,5 @@
 import { type Address, NULL } from "../../runtime/address.ts";
+import { DEPTHWISE_ROWS, depthwiseSizesWords } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/relu.ts";
@@ -7,8 +8,6 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /** Threads share the planes in at most this many chunks, each with its own scratch memory. */
 const CHUNKS = 64;
-/** Rows that the kernels compute together. */
-const ROWS = 4;
 /** Frames are followed by what vector loads may read past them. */
 const SLACK = 64;
 
@@ -47,25 +46,29 @@ function framesOf(g: Conv2dGeometry): Frames {
   };
 }
 
-/** Class DepthwiseSizes of assembly/conv/depthwise_frame.ts. */
 function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): Address {
-  return intTable([
-    g.groups,
-    g.outChannels,
-    g.kernel[0] * g.kernel[1],
-    g.height,
-    g.width,
-    ...g.stride,
-    ...g.padding,
-    g.outHeight,
-    g.outWidth,
-    g.paddedHeight,
-    width,
-    bytes,
-    ...grad.before,
-    ...grad.size,
-    grad.bytes,
-  ]);
+  const sizes = depthwiseSizesWords({
+    groups: g.groups,
+    filters: g.outChannels,
+    taps: g.kernel[0] * g.kernel[1],
+    height: g.height,
+    width: g.width,
+    strideHeight: g.stride[0],
+    strideWidth: g.stride[1],
+    paddingHeight: g.padding[0],
+    paddingWidth: g.padding[1],
+    outHeight: g.outHeight,
+    outWidth: g.outWidth,
+    frameHeight: g.paddedHeight,
+    frameWidth: width,
+    frameBytes: bytes,
+    gradTop: grad.before[0],
+    gradLeft: grad.before[1],
+    gradHeight: grad.size[0],
+    gradWidth: grad.size[1],
+    gradBytes: grad.bytes,
+  });
+  return intTable(sizes);
 }
 
 /** Where each tap of the kernel reads, relative to its window, in bytes: in the frame and in the weights. */
@@ -142,7 +145,7 @@ function gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
   const units = g.images * g.groups;
   const grain = grainFor(units);
   const phaseBytes = g.stride[1] === 1 ? 0 : roundUp(4 * Math.ceil(g.width / g.stride[1]));
-  const workBytes = g.outChannels * frames.grad.bytes + ROWS * g.stride[1] * phaseBytes + SLACK;
+  const workBytes = g.outChannels * frames.grad.bytes + DEPTHWISE_ROWS * g.stride[1] * phaseBytes + SLACK;
   const work = scratch(chunksOf(units, grain) * workBytes);
   const sizes = sizesTable(g, frames);
   const { lists, taps } = phaseTaps(g, frames);

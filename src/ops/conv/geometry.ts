@@ -1,5 +1,6 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
+import { geometryWords } from "../../runtime/kernels.generated.ts";
 import { intTable } from "../core/array.ts";
 import type { ConvWindow, TransposedConvWindow } from "./window.ts";
 
@@ -136,22 +137,25 @@ export function convTranspose2dGeometry(
     paddedWidth,
   };
 }
-/**
- * Writes the table that the kernels read (class Geometry in assembly/conv/geometry.ts) and returns its
- * address.
- */
+
+/** Writes the table that the kernels read, in the running frame's scratch, and returns its address. */
 export function geometryTable(g: Conv2dGeometry): Address {
-  return intTable([
-    g.inChannels,
-    g.height,
-    g.width,
-    ...g.kernel,
-    ...g.stride,
-    ...g.padding,
-    ...g.dilation,
-    g.outHeight,
-    g.outWidth,
-    g.paddedHeight,
-    g.paddedWidth,
-  ]);
+  const geometry = geometryWords({
+    channels: g.inChannels,
+    height: g.height,
+    width: g.width,
+    kernelHeight: g.kernel[0],
+    kernelWidth: g.kernel[1],
+    strideHeight: g.stride[0],
+    strideWidth: g.stride[1],
+    paddingHeight: g.padding[0],
+    paddingWidth: g.padding[1],
+    dilationHeight: g.dilation[0],
+    dilationWidth: g.dilation[1],
+    outHeight: g.outHeight,
+    outWidth: g.outWidth,
+    paddedHeight: g.paddedHeight,
+    paddedWidth: g.paddedWidth,
+  });
+  return intTable(geometry);
 }

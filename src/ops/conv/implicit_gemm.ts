@@ -1,7 +1,8 @@
 import { offset } from "../../runtime/address.ts";
+import { MR, NR, Start } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
-import { multiplyPacked, START } from "../matmul/gemm.ts";
+import { columnPanelBytes, multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import { foldedGradInput } from "./fold_columns.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
@@ -17,8 +18,8 @@ function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeo
   forChunks(g, (first, count) => {
     const padded = padImages(x, g, first, count);
     const products = count * g.groups;
-    const panels = Math.ceil(n / 8);
-    const bPanels = scratch(products * panels * depth * 32);
+    const panels = Math.ceil(n / NR);
+    const bPanels = scratch(products * columnPanelBytes(n, depth));
     launch("packPixelPanels", products * panels, GRAIN, padded, table, 0, panels, bPanels);
     multiplyPacked({
       aPanels,
@@ -29,7 +30,7 @@ function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeo
       m,
       n,
       depth,
-      start: bias ? START.rowBias : START.zero,
+      start: bias ? Start.RowBias : Start.Zero,
       bias: bias?.address,
       relu,
     });
@@ -47,11 +48,11 @@ function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
   forChunks(g, (first, count) => {
     const depth = count * pixels(g);
     const padded = padImages(x, g, first, count);
-    const panels = g.groups * Math.ceil(n / 8);
-    const bPanels = scratch(panels * depth * 32);
+    const panels = g.groups * Math.ceil(n / NR);
+    const bPanels = scratch(g.groups * columnPanelBytes(n, depth));
     launch("packTapPanels", panels * count, GRAIN, padded, table, count, g.groups, bPanels);
-    const rowPanels = g.groups * Math.ceil(m / 4);
-    const aPanels = scratch(rowPanels * depth * 16);
+    const rowPanels = g.groups * Math.ceil(m / MR);
+    const aPanels = scratch(g.groups * rowPanelBytes(m, depth));
     const from = offset(dOut.address, 4 * first * g.groups * m * pixels(g));
     launch("packImageRows", rowPanels * count, GRAIN, from, m, pixels(g), count, g.groups, aPanels);
     multiplyPacked({
@@ -62,7 +63,7 @@ function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
       m,
       n,
       depth,
-      start: first === 0 ? START.zero : START.c,
+      start: first === 0 ? Start.Zero : Start.C,
     });
   });
   return dWeight;

@@ -42,14 +42,14 @@ export function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
   return numbers;
 }
 
-/** The weight of each group as a matrix [Co][T], in panels of 4 output channels. Returns their address. */
+/** The weight of each group as a matrix [Co][T], in panels of MR output channels. Returns their address. */
 export function packFilters(weight: NDArray, g: Conv2dGeometry): Address {
   const [lines, depth] = [g.outChannels, taps(g)];
   const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: depth, kStride: 1 };
   return packWeight("packPanels4", weight, rows);
 }
 
-/** Its transpose [T][Co], in panels of 4 taps. */
+/** Its transpose [T][Co], in panels of MR taps. */
 export function packFilterTaps(weight: NDArray, g: Conv2dGeometry): Address {
   const [lines, depth] = [taps(g), g.outChannels];
   const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: 1, kStride: lines };

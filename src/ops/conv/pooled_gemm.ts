@@ -1,7 +1,9 @@
 import { NULL, offset } from "../../runtime/address.ts";
+import { BLOCK_TAPS, MR, NR, TILE_BYTES, WINDOW_TABLE_BYTES } from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
+import { columnPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 import { forChunks, GRAIN, packFilters, padImages, taps } from "./panels.ts";
@@ -9,12 +11,6 @@ import { unpool } from "./relu_pool.ts";
 
 /** Rows of pooled pixels that a thread takes at a time. */
 const POOLED_GRAIN = 4;
-/**
- * Taps of a block of gradWeightPooled, whole rows of the kernel: BLOCK_TAPS in assembly/conv/pooled_gemm.ts …
- */
-const BLOCK_TAPS = 28;
-/** … and its scratch: TABLE_BYTES there. */
-const TABLE_BYTES = 16384;
 
 /** One group; and the gradient of the weight gathers rows of taps, each in one piece of a block. */
 function supports(g: Conv2dGeometry): boolean {
@@ -38,10 +34,10 @@ function forward(
   const perImage = pooledHeight * Math.ceil(pooledWidth / 2);
   forChunks(g, (first, count) => {
     const padded = padImages(x, g, first, count);
-    const bPanels = scratch(count * perImage * depth * 32);
+    const bPanels = scratch(count * perImage * columnPanelBytes(NR, depth));
     launch("packPixelPanels", count * perImage, GRAIN, padded, table, 1, perImage, bPanels);
     const rows = count * pooledHeight;
-    const tiles = scratch(Math.ceil(rows / POOLED_GRAIN) * 2 * Math.ceil(channels / 4) * 128);
+    const tiles = scratch(Math.ceil(rows / POOLED_GRAIN) * 2 * Math.ceil(channels / MR) * TILE_BYTES);
     const before = first * channels * pooledHeight * pooledWidth;
     // biome-ignore format: the kernel's argument list
     launch(
@@ -71,7 +67,7 @@ function gradWeightPooled(x: NDArray, dy: NDArray, argmaxCodes: NDArray, g: Conv
   // biome-ignore format: the kernel's argument list
   launch(
     "gradWeightPooled", units, grain, padImages(x, g, 0, images), geometryTable(g), dy.address, argmaxCodes.address,
-    channels, group, pooledHeight, pooledWidth, scratch(Math.ceil(units / grain) * TABLE_BYTES), grain, sums,
+    channels, group, pooledHeight, pooledWidth, scratch(Math.ceil(units / grain) * WINDOW_TABLE_BYTES), grain, sums,
   );
   launch("sumPooledGradWeights", channels, GRAIN, sums, images, channels, taps(g), g.kernel[1], dWeight.address);
   return dWeight;

@@ -1,4 +1,5 @@
 import { NULL, offset } from "../../runtime/address.ts";
+import { LANES, NR, TILE_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { packColumns } from "../matmul/gemm.ts";
@@ -7,7 +8,7 @@ import type { Conv2dGeometry } from "./geometry.ts";
 import { gemm } from "./implicit_gemm.ts";
 import { forChunks, packFilterTaps } from "./panels.ts";
 
-/** Panels of 8 pixels that a thread takes at a time. */
+/** Panels of NR pixels that a thread takes at a time. */
 const GRAIN = 4;
 
 /**
@@ -17,7 +18,7 @@ const GRAIN = 4;
 function supports(g: Conv2dGeometry): boolean {
   const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
   const covers = !g.padding.some(Boolean) && g.height === 2 * g.outHeight && g.width === 2 * g.outWidth;
-  return twos && covers && g.groups === 1 && g.outWidth % 4 === 0;
+  return twos && covers && g.groups === 1 && g.outWidth % LANES === 0;
 }
 
 /**
@@ -47,8 +48,8 @@ export function interleavedGradInput(
       lineStride: 1,
       kStride: n,
     });
-    const units = count * Math.ceil(n / 8);
-    const tiles = scratch(Math.ceil(units / GRAIN) * outChannels * 128);
+    const units = count * Math.ceil(n / NR);
+    const tiles = scratch(Math.ceil(units / GRAIN) * outChannels * TILE_BYTES);
     // biome-ignore format: the kernel's argument list
     launch(
       "upsample2x2", units, GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? NULL, Number(relu),

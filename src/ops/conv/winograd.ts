@@ -1,8 +1,9 @@
 import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
+import { MR, NR, POSITIONS, Start } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, zeros } from "../core/array.ts";
-import { columnPanelBytes, multiplyPacked, rowPanelBytes, START } from "../matmul/gemm.ts";
+import { columnPanelBytes, multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { imagesOf, type PaddedImages } from "./pad_planes.ts";
@@ -13,7 +14,6 @@ import {
   isUnitStride3x3,
   type Matrices,
   PANEL_GRAIN,
-  POSITIONS,
   stepFor,
   WinogradPlan,
   workFor,
@@ -80,7 +80,7 @@ function convolve(x: PaddedImages, weight: NDArray, plan: WinogradPlan, rotated:
       const products = allocateMatrices(plan.block * tiles * 4);
       plan.forBlocks((firstFilter, filters) => {
         const kernels = kernelsOf(firstFilter, filters);
-        multiply(kernels, patches, products, [filters, tiles, channels], START.zero);
+        multiply(kernels, patches, products, [filters, tiles, channels], Start.Zero);
         transformOutput(products, plan, { firstImage, images, firstFilter, filters }, finish);
       });
     });
@@ -104,7 +104,7 @@ function transformImages(
   const [columns, depth] = kernel === "winogradPatchesByTile" ? [tiles, channels] : [channels, tiles];
   const padded = x.pad(first, images, padding, plan.paddedHeight, plan.paddedWidth);
   const patches = allocateMatrices(columnPanelBytes(columns, depth));
-  const units = Math.ceil(columns / 8);
+  const units = Math.ceil(columns / NR);
   const shape = [images, channels, tilesY, tilesX, patches.address, patches.step] as const;
   launch(kernel, units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
   return patches;
@@ -121,8 +121,17 @@ function transformedKernels(weight: NDArray, plan: WinogradPlan, rotated: boolea
   const { images, filters, channels } = plan.sizes;
   const [filterBytes, channelBytes] = rotated ? [36, filters * 36] : [channels * 36, 36];
   const transform = (first: number, count: number, to: Address, step: number) => {
-    const units = Math.ceil(count / 4);
-    const sizes = [count, filterBytes, channels, channelBytes, Number(rotated), to, step, channels * 16] as const;
+    const units = Math.ceil(count / MR);
+    const sizes = [
+      count,
+      filterBytes,
+      channels,
+      channelBytes,
+      Number(rotated),
+      to,
+      step,
+      rowPanelBytes(MR, channels),
+    ] as const;
     launch(
       "winogradKernels",
       units,
@@ -152,7 +161,7 @@ function multiply(
   b: Matrices,
   c: Matrices,
   [m, n, depth]: readonly [m: number, n: number, depth: number],
-  start: typeof START.zero | typeof START.c,
+  start: Start,
 ): void {
   multiplyPacked({
     aPanels: a.address,
@@ -214,7 +223,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
     plan.forBlocks((filter, blockFilters) => {
       transformGradients(padded, plan, count, filter, blockFilters, grads);
       const blockSums = isOneChunk ? sums : { address: offset(sums.address, 4 * filter * channels), step: sums.step };
-      const start = first === 0 ? START.zero : START.c;
+      const start = first === 0 ? Start.Zero : Start.C;
       multiply(grads, patches, blockSums, [blockFilters, channels, tiles], start);
       if (first + count < images) return;
       const to = offset(dWeight.address, 36 * filter * channels);
@@ -240,7 +249,7 @@ function transformGradients(
   const { tilesY, tilesX } = plan;
   const rowBytes = 16 * tilesX;
   const planeBytes = 4 * tilesY * rowBytes;
-  const units = Math.ceil(filters / 4);
+  const units = Math.ceil(filters / MR);
   const from = [
     offset(padded, firstFilter * planeBytes),
     rowBytes,

@@ -1,16 +1,15 @@
 import type { Address } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
+import { POSITIONS, WINOGRAD_WORK_BYTES } from "../../runtime/kernels.generated.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { scratch } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 
 /** Sizes of Winograd's F(4x4, 3x3): what winograd.ts and winograd_shallow.ts share. */
 
-/** Elements of a transformed tile, 6x6; each of them is a separate matrix product. */
-export const POSITIONS = 36;
 /** Units that a thread takes at a time. */
 export const GRAIN = 4;
-/** The same in panels of 8 tiles or channels. */
+/** The same in panels of NR tiles or channels. */
 export const PANEL_GRAIN = 1;
 /** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
@@ -29,10 +28,6 @@ const FILTER_BLOCK = 32;
  * the same cache sets.
  */
 const STAGGER = 64;
-/**
- * Bytes of scratch a call of a transform takes: the most is OUTPUT_WORK in assembly/conv/winograd/output.ts.
- */
-const WORK_BYTES = 40 * 16;
 
 /**
  * 3x3 kernels of stride 1 in one group. The gradient of the input has padding 2 - padding, so this is at most
@@ -43,9 +38,9 @@ export function isUnitStride3x3(g: Conv2dGeometry): boolean {
   return unit && Math.max(...g.padding) <= 2 && g.outHeight > 0 && g.outWidth > 0;
 }
 
-/** Scratch for a transform that is launched over `units`. */
+/** Scratch for a transform that is launched over `units`: none takes more than that of the output. */
 export function workFor(units: number, grain = GRAIN): Address {
-  return scratch(Math.ceil(units / grain) * WORK_BYTES);
+  return scratch(Math.ceil(units / grain) * WINOGRAD_WORK_BYTES);
 }
 
 /** A matrix for each position, `step` bytes apart. */

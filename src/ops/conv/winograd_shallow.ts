@@ -1,19 +1,13 @@
 import { NULL } from "../../runtime/address.ts";
+import { LANES, MR, POSITIONS, SHALLOW_CHANNELS, SHALLOW_WORK_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { scratch } from "../core/array.ts";
+import { rowPanelBytes } from "../matmul/gemm.ts";
 import type { PooledConvPasses } from "./algorithm.ts";
 import { gemm } from "./implicit_gemm.ts";
 import { imagesOf } from "./pad_planes.ts";
 import { pooledGemm } from "./pooled_gemm.ts";
-import { GRAIN, isUnitStride3x3, POSITIONS, WinogradPlan, workFor } from "./winograd_plan.ts";
-
-/**
- * Input channels up to which the products are computed in place: MOST_CHANNELS in
- * assembly/conv/winograd/shallow.ts.
- */
-const MOST_CHANNELS = 3;
-/** WORK there. */
-const WORK_BYTES = (POSITIONS * (MOST_CHANNELS + 1 + 4) + 40) * 16;
+import { GRAIN, isUnitStride3x3, WinogradPlan, workFor } from "./winograd_plan.ts";
 
 /**
  * Winograd's F(4x4, 3x3) for a shallow input, with ReLU and pooling: its products stay in registers (see
@@ -22,21 +16,31 @@ const WORK_BYTES = (POSITIONS * (MOST_CHANNELS + 1 + 4) + 40) * 16;
 export const pooledShallow: PooledConvPasses = {
   ...pooledGemm(gemm),
 
-  supports: (g) => isUnitStride3x3(g) && g.inChannels <= MOST_CHANNELS,
+  supports: (g) => isUnitStride3x3(g) && g.inChannels <= SHALLOW_CHANNELS,
 
   forward(x, weight, bias, g, out, argmaxCodes) {
     if (out.size === 0) return;
     const { images, inChannels: channels, outChannels: filters, outHeight, outWidth } = g;
     const { tilesY, tilesX, paddedHeight, paddedWidth } = WinogradPlan.forForward(g);
-    const panels = Math.ceil(filters / 4);
-    const panelBytes = POSITIONS * channels * 16;
+    const panels = Math.ceil(filters / MR);
+    const panelBytes = POSITIONS * rowPanelBytes(MR, channels);
     const kernels = weight.block.cached(["shallow", filters, channels], panels * panelBytes, (to) => {
-      const sizes = [filters, channels * 36, channels, 36, 0, to, channels * 16, panelBytes, workFor(panels)] as const;
+      const sizes = [
+        filters,
+        channels * 36,
+        channels,
+        36,
+        0,
+        to,
+        rowPanelBytes(MR, channels),
+        panelBytes,
+        workFor(panels),
+      ] as const;
       launch("winogradKernels", panels, GRAIN, weight.address, ...sizes, GRAIN);
     });
     const padded = imagesOf(x).pad(0, images, g.padding, paddedHeight, paddedWidth);
-    const units = Math.ceil((images * tilesY * tilesX) / 4);
-    const work = scratch(Math.ceil(units / GRAIN) * WORK_BYTES);
+    const units = Math.ceil((images * tilesY * tilesX) / LANES);
+    const work = scratch(Math.ceil(units / GRAIN) * SHALLOW_WORK_BYTES);
     // biome-ignore format: the kernel's argument list
     launch(
       "winogradShallowPool", units, GRAIN, padded, kernels, images, channels, filters, tilesY, tilesX,

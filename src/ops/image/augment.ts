@@ -1,5 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
+import { MAP_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
@@ -72,7 +73,7 @@ function warp(x: NDArray, maps: Address): NDArray {
 
 export function turnImages(x: NDArray, chance: Chance, degrees: number): NDArray {
   const { images, height, width } = checkImages("rotation", x);
-  const maps = scratch(images * 24);
+  const maps = scratch(images * MAP_BYTES);
   launch("turnsOf", images, 256, keysOf("rotation", images, chance), degrees, height, width, maps);
   return warp(x, maps);
 }
@@ -80,7 +81,7 @@ export function turnImages(x: NDArray, chance: Chance, degrees: number): NDArray
 /** A part of `area` [least, most] of each image, stretched to its size. */
 export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, number], ratio: number): NDArray {
   const { images, height, width } = checkImages("resizedCrop", x);
-  const maps = scratch(images * 24);
+  const maps = scratch(images * MAP_BYTES);
   const keys = keysOf("resizedCrop", images, chance);
   launch("cropsOf", images, 256, keys, area[0], area[1], ratio, height, width, maps);
   return warp(x, maps);

@@ -1,6 +1,7 @@
 import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
+import { SOURCE_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
@@ -17,7 +18,6 @@ export interface InterpolateOptions {
   alignCorners?: boolean;
 }
 
-const BYTES_PER_SOURCE = 12;
 /** Vector loads at the end of a row of scratch reach this much further, which must not be another thread's. */
 const WORK_SLACK = 64;
 
@@ -111,7 +111,7 @@ export class Interpolate extends Op {
 
   /** The table of where one dimension's outputs come from. */
   #sources(d: 0 | 1, length: number, outLength: number): Address {
-    const table = scratch(outLength * BYTES_PER_SOURCE);
+    const table = scratch(outLength * SOURCE_BYTES);
     // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless sizes are equal …
     const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
     if (this.#mode === "nearest") {

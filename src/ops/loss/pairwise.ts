@@ -1,5 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
+import { PairLossKind } from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
@@ -8,15 +9,15 @@ import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts
 /** What becomes of the terms of a loss: their mean, their sum, or the terms as they are. */
 export type LossReduction = "mean" | "sum" | "none";
 
-/** Numbers of the kinds in assembly/loss/pairwise.ts. */
+/** The kernels' name of each loss. */
 const KINDS = {
-  mseLoss: 0,
-  l1Loss: 1,
-  smoothL1Loss: 2,
-  binaryCrossEntropy: 3,
-  binaryCrossEntropyWithLogits: 4,
-  klDiv: 5,
-  klDivLogTarget: 6,
+  mseLoss: PairLossKind.Mse,
+  l1Loss: PairLossKind.L1,
+  smoothL1Loss: PairLossKind.SmoothL1,
+  binaryCrossEntropy: PairLossKind.Bce,
+  binaryCrossEntropyWithLogits: PairLossKind.Logits,
+  klDiv: PairLossKind.Kl,
+  klDivLogTarget: PairLossKind.KlLog,
 };
 
 export interface PairLossOptions {
@@ -44,7 +45,7 @@ function spread(op: string, what: string, weight: NDArray | null, shape: readonl
  */
 export class PairLoss extends Op {
   readonly name: string;
-  readonly #kind: number;
+  readonly #kind: PairLossKind;
   readonly #reduction: PairLossOptions["reduction"];
   readonly #beta: number;
   #divisor = 1;
@@ -73,7 +74,7 @@ export class PairLoss extends Op {
     expectSameShape(this.name, "target, as the input,", x.shape, target.shape);
     const weight = spread(this.name, "weight", weights, x.shape);
     const posWeight = spread(this.name, "posWeight", posWeights, x.shape);
-    if (this.#kind === KINDS.binaryCrossEntropy) {
+    if (this.#kind === PairLossKind.Bce) {
       this.#expectProbabilities("input", x);
       this.#expectProbabilities("target", target);
     }

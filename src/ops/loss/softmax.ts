@@ -1,3 +1,4 @@
+import { LANES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim, sizeOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
@@ -22,8 +23,8 @@ export function axisOf(shape: readonly number[], dim: number): Axis {
  * a thread takes at a time.
  */
 export function axisRange({ outer, length, inner }: Axis): { total: number; grain: number } {
-  const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / 4));
-  return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, 4))) };
+  const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / LANES));
+  return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, LANES))) };
 }
 
 abstract class SoftmaxOp extends Op {

@@ -1,4 +1,5 @@
 import { type Address, NULL, offset } from "../../runtime/address.ts";
+import { GEMM_DEPTH_BLOCK, GEMM_ROW_BLOCK, MR, NR, Start, TILE_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
@@ -8,13 +9,8 @@ import { intTable, type NDArray, scratch } from "../core/array.ts";
  * kernel multiplies them (see assembly/matmul).
  */
 
-/** Where the sums of a product start from; the numbers are those of assembly/matmul/micro_kernel.ts. */
-export const START = { zero: 0, c: 1, rowBias: 2, columnBias: 3 } as const;
-
-/** Rows of C that a unit of the gemm kernel computes: ROW_BLOCK of assembly/matmul/gemm.ts … */
-const ROW_BLOCK = 64;
 /**
- * … and columns. Each unit fetches its panels of A again, so more columns are better, as long as there
+ * Columns of C that a unit of the gemm kernel computes. Each unit fetches its panels of A again, so more columns are better, as long as there
  * are enough units to share.
  */
 const WIDE_BLOCK = 256;
@@ -25,10 +21,6 @@ const MANY_UNITS = 32;
  * it be a single such block.
  */
 const WORTH_SHARING = 1 << 18;
-/** Scratch for each unit: EDGE_BYTES there. */
-const EDGE_BYTES = 128;
-/** k-steps of a pass of the gemm kernel over the panels, at most: DEPTH_BLOCK there. */
-const DEPTH_BLOCK = 512;
 /** Panels a thread packs at a time. */
 const PACK_GRAIN = 16;
 
@@ -46,27 +38,27 @@ export interface Lines {
   kStride: number;
 }
 
-/** Bytes of one packed matrix: panels of 4 rows, filled up … */
+/** Bytes of one packed matrix: panels of MR rows, the last one filled up … */
 export function rowPanelBytes(rows: number, depth: number): number {
-  return Math.ceil(rows / 4) * depth * 16;
+  return Math.ceil(rows / MR) * MR * depth * 4;
 }
 
-/** … and panels of 8 columns. */
+/** … or panels of NR columns. */
 export function columnPanelBytes(columns: number, depth: number): number {
-  return Math.ceil(columns / 8) * depth * 32;
+  return Math.ceil(columns / NR) * NR * depth * 4;
 }
 
 /**
- * Panels of 4 lines: the left operand's rows, in slices of so many k-steps (by default all in
+ * Panels of MR lines: the left operand's rows, in slices of so many k-steps (by default all in
  * one). Returns their address.
  */
 export function packRows(x: Lines, slice?: number): Address {
-  return pack("packPanels4", 4, x, slice);
+  return pack("packPanels4", MR, x, slice);
 }
 
-/** Panels of 8 lines: the right operand's columns. */
+/** Panels of NR lines: the right operand's columns. */
 export function packColumns(x: Lines, slice?: number): Address {
-  return pack("packPanels8", 8, x, slice);
+  return pack("packPanels8", NR, x, slice);
 }
 
 /**
@@ -74,7 +66,7 @@ export function packColumns(x: Lines, slice?: number): Address {
  * pass should be contiguous. Only single matrices can be packed so.
  */
 export function sliceOf(depth: number): number {
-  return Math.ceil(depth / Math.max(1, Math.ceil(depth / DEPTH_BLOCK)));
+  return Math.ceil(depth / Math.max(1, Math.ceil(depth / GEMM_DEPTH_BLOCK)));
 }
 
 /**
@@ -82,7 +74,7 @@ export function sliceOf(depth: number): number {
  * starts at its block's start.
  */
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): Address {
-  const width = kernel === "packPanels4" ? 4 : 8;
+  const width = kernel === "packPanels4" ? MR : NR;
   const key = [kernel, x.batches, x.lines, x.depth, x.batchStride, x.lineStride, x.kStride] as const;
   return weight.block.cached(key, panelBytes(width, x, x.depth), (to) =>
     packInto(kernel, width, x, weight.address, x.depth, to),
@@ -144,7 +136,7 @@ export interface Product {
   aStride?: number;
   bStride?: number;
   cStride?: number;
-  start?: (typeof START)[keyof typeof START];
+  start?: Start;
   /** m floats for each left matrix, or n for each right one, by `start`. */
   bias?: Address;
   /** Takes max(., 0) of each element. Default false. */
@@ -153,19 +145,19 @@ export interface Product {
 
 /** C = start + A B for each product. */
 export function multiplyPacked(p: Product): void {
-  const { m, n, depth, slice = depth, start = START.zero, bias = NULL, relu = false } = p;
+  const { m, n, depth, slice = depth, start = Start.Zero, bias = NULL, relu = false } = p;
   const { aStride = rowPanelBytes(m, depth), bStride = columnPanelBytes(n, depth), cStride = m * n * 4 } = p;
-  const unitsOf = (columns: number) => p.count * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / columns);
+  const unitsOf = (columns: number) => p.count * Math.ceil(m / GEMM_ROW_BLOCK) * Math.ceil(n / columns);
   let columnBlock = unitsOf(WIDE_BLOCK) >= MANY_UNITS ? WIDE_BLOCK : NARROW_BLOCK;
   const wanted = p.count * m * n * depth < WORTH_SHARING ? 1 : getNumThreads();
-  while (columnBlock > 8 && unitsOf(columnBlock) < wanted) columnBlock /= 2;
+  while (columnBlock > NR && unitsOf(columnBlock) < wanted) columnBlock /= 2;
   const units = unitsOf(columnBlock);
   const aIndex = p.aIndex ? intTable(p.aIndex) : NULL;
   const bIndex = p.bIndex ? intTable(p.bIndex) : NULL;
-  const edge = scratch(units * EDGE_BYTES);
+  const edge = scratch(units * TILE_BYTES);
   const { aPanels, bPanels, c } = p;
   // biome-ignore format: the kernels' argument list
   const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride] as const;
-  if (start === START.c) launch("addGemm", units, 1, ...operands, edge);
+  if (start === Start.C) launch("addGemm", units, 1, ...operands, edge);
   else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
 }

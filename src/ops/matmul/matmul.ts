@@ -1,11 +1,12 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { type Address, NULL } from "../../runtime/address.ts";
+import { Start } from "../../runtime/kernels.generated.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { broadcastShapes } from "../core/broadcast.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { sumTo } from "../reduce/sum.ts";
-import { multiplyPacked, packColumns, packRows, START, sliceOf } from "./gemm.ts";
+import { multiplyPacked, packColumns, packRows, sliceOf } from "./gemm.ts";
 import { multiplySkinny, skinnyKernel } from "./skinny.ts";
 
 /** A stack of matrices, perhaps to be read transposed: element (row, column) is at row rowStride + column columnStride. */
@@ -96,7 +97,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     m,
     n,
     depth,
-    start: columnBias ? START.columnBias : START.zero,
+    start: columnBias ? Start.ColumnBias : Start.Zero,
     bias: columnBias?.address,
   });
   return out;

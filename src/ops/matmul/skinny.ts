@@ -1,4 +1,13 @@
 import { type Address, NULL } from "../../runtime/address.ts";
+import {
+  DOT_COLUMNS,
+  LANES,
+  SKINNY_COLUMN_BLOCK,
+  SKINNY_ROW_BLOCK,
+  type SkinnyLayout,
+  skinnyLayoutWords,
+  TRANSPOSE_STRIP,
+} from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { intTable, scratch } from "../core/array.ts";
 
@@ -12,7 +21,7 @@ import { intTable, scratch } from "../core/array.ts";
  * Matrices in memory, in elements: element (row, column) of number p is at address + 4 (p size + row
  * rowStride + column columnStride).
  */
-export interface Operand {
+export interface SkinnyOperand {
   address: Address;
   rows: number;
   columns: number;
@@ -21,8 +30,8 @@ export interface Operand {
 }
 
 export interface SkinnyProduct {
-  a: Operand;
-  b: Operand;
+  a: SkinnyOperand;
+  b: SkinnyOperand;
   products: number;
   /** For each product, the number of its left and right matrix; null where each has its own. */
   aIndex: readonly number[] | null;
@@ -41,13 +50,6 @@ const FEW = 8;
 const SMALL = 24 * 24 * 24;
 /** From this many rows on. */
 const TALL = 32;
-/**
- * Rows and columns of C in a unit of multiplyRows, columns in one of multiplyDots: as in
- * assembly/matmul/skinny.ts.
- */
-const ROW_BLOCK = 64;
-const COLUMN_BLOCK = 128;
-const DOT_COLUMNS = 4;
 /** Multiplications a thread takes at a time. */
 const GRAIN = 1 << 16;
 
@@ -63,67 +65,78 @@ export function forcePacking(on: boolean): void {
 /**
  * The kernel that computes A B where packing does not pay; undefined: it does, or the operands lie across.
  */
-export function skinnyKernel(a: Operand, b: Operand, columnBias: boolean): Kernel | undefined {
+export function skinnyKernel(a: SkinnyOperand, b: SkinnyOperand, columnBias: boolean): Kernel | undefined {
   const [m, n, depth] = [a.rows, b.columns, a.columns];
   if (packingForced && depth > 0) return undefined;
   if (Math.min(m, n, depth) > FEW && m * n * depth > SMALL) return undefined;
   const rows = b.columnStride === 1 && !columnBias && depth > 0;
   // sums of a few terms leave most of a vector along k unused
-  if (rows && depth <= FEW && n >= 4) return "multiplyRows";
-  // a few columns are turned first, which costs little beside reading A once
-  const turns = rows && n <= FEW && m >= TALL;
-  if (a.columnStride === 1 && (b.rowStride === 1 || turns)) return "multiplyDots";
+  if (rows && depth <= FEW && n >= LANES) return "multiplyRows";
+  // a few columns are copied first, which costs little beside reading A once
+  const copies = rows && n <= FEW && m >= TALL;
+  if (a.columnStride === 1 && (b.rowStride === 1 || copies)) return "multiplyDots";
   return rows ? "multiplyRows" : undefined;
 }
 
 /** Copies a few columns so that each lies along its sum. */
-function turnColumns(b: Operand, count: number): Operand {
+function copyColumns(b: SkinnyOperand, count: number): SkinnyOperand {
   const { rows, columns } = b;
   const size = rows * columns;
-  const turned = scratch(4 * count * size);
-  const outer = [1, intTable([count, size, size])] as const;
-  launch(
-    "copyTransposed",
-    count * Math.ceil(columns / 16),
-    1,
-    b.address,
-    turned,
-    columns,
-    rows,
-    columns,
-    rows,
-    ...outer,
-  );
-  return { address: turned, rows, columns, rowStride: 1, columnStride: rows };
+  const address = scratch(4 * count * size);
+  const strips = count * Math.ceil(columns / TRANSPOSE_STRIP);
+  const sizes = [columns, rows, columns, rows] as const;
+  launch("copyTransposed", strips, 1, b.address, address, ...sizes, 1, intTable([count, size, size]));
+  return { address, rows, columns, rowStride: 1, columnStride: rows };
 }
 
+/** The same memory read with rows and columns exchanged. */
+function transpose(x: SkinnyOperand): SkinnyOperand {
+  const { address, rows, columns, rowStride, columnStride } = x;
+  return { address, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride };
+}
+
+/** Where the elements of `left right` lie, which is C, or where `transposed`, Cᵀ. */
+function layoutOf(left: SkinnyOperand, right: SkinnyOperand, transposed: boolean): SkinnyLayout {
+  const [m, n, depth] = [left.rows, right.columns, left.columns];
+  return {
+    m,
+    n,
+    depth,
+    aRow: left.rowStride,
+    aStep: left.columnStride,
+    bColumn: right.columnStride,
+    bStep: right.rowStride,
+    aMatrix: m * depth,
+    bMatrix: n * depth,
+    cRow: transposed ? 1 : n,
+    cColumn: transposed ? m : 1,
+    cMatrix: m * n,
+    biasRow: transposed ? 1 : 0,
+    biasColumn: transposed ? 0 : 1,
+  };
+}
+
+/** C = A B for each product, and the bias of C's columns where given (multiplyDots only). */
 export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
-  const { a, products, c, columnBias } = p;
-  const b = kernel === "multiplyDots" && p.b.rowStride !== 1 ? turnColumns(p.b, p.bCount) : p.b;
-  const [m, n, depth] = [a.rows, b.columns, a.columns];
-  const indices = [p.aIndex ? intTable(p.aIndex) : NULL, p.bIndex ? intTable(p.bIndex) : NULL] as const;
+  const indexTable = (index: readonly number[] | null) => (index ? intTable(index) : NULL);
+  const [aIndex, bIndex] = [indexTable(p.aIndex), indexTable(p.bIndex)];
+  const { a, products, c } = p;
+  const depth = a.columns;
   if (kernel === "multiplyRows") {
-    const shape = intTable([
-      ...[m, n, depth, a.rowStride, a.columnStride, b.columnStride, b.rowStride],
-      ...[m * depth, n * depth, n, 1, m * n, 0, 0],
-    ]);
-    const units = products * Math.ceil(m / ROW_BLOCK) * Math.ceil(n / COLUMN_BLOCK);
-    const work = Math.min(m, ROW_BLOCK) * Math.min(n, COLUMN_BLOCK) * depth;
-    launch(kernel, units, Math.ceil(GRAIN / work), a.address, b.address, ...indices, c, shape);
+    const [m, n] = [a.rows, p.b.columns];
+    const layout = intTable(skinnyLayoutWords(layoutOf(a, p.b, false)));
+    const units = products * Math.ceil(m / SKINNY_ROW_BLOCK) * Math.ceil(n / SKINNY_COLUMN_BLOCK);
+    const work = Math.min(m, SKINNY_ROW_BLOCK) * Math.min(n, SKINNY_COLUMN_BLOCK) * depth;
+    launch(kernel, units, Math.ceil(GRAIN / work), a.address, p.b.address, aIndex, bIndex, c, layout);
     return;
   }
-  // the kernel's units are columns of C: the longer side becomes that of the columns
-  const turned = m > n;
-  const [rows, columns] = turned ? [n, m] : [m, n];
-  const [left, right] = turned ? [b, a] : [a, b];
-  const leftRow = turned ? b.columnStride : a.rowStride;
-  const rightColumn = turned ? a.rowStride : b.columnStride;
-  const shape = intTable([
-    ...[rows, columns, depth, leftRow, 1, rightColumn, 1],
-    ...[rows * depth, columns * depth, turned ? 1 : n, turned ? n : 1, m * n, turned ? 1 : 0, turned ? 0 : 1],
-  ]);
-  const units = products * Math.ceil(columns / DOT_COLUMNS);
-  const grain = Math.ceil(GRAIN / (rows * DOT_COLUMNS * Math.max(depth, 1)));
-  const [leftIndex, rightIndex] = turned ? [indices[1], indices[0]] : indices;
-  launch(kernel, units, grain, left.address, right.address, leftIndex, rightIndex, c, shape, columnBias);
+  const b = p.b.rowStride === 1 ? p.b : copyColumns(p.b, p.bCount);
+  // the kernel's units are columns of C: where C has more rows, it computes Cᵀ = Bᵀ Aᵀ
+  const transposed = a.rows > b.columns;
+  const [left, right] = transposed ? [transpose(b), transpose(a)] : [a, b];
+  const [leftIndex, rightIndex] = transposed ? [bIndex, aIndex] : [aIndex, bIndex];
+  const layout = intTable(skinnyLayoutWords(layoutOf(left, right, transposed)));
+  const units = products * Math.ceil(right.columns / DOT_COLUMNS);
+  const grain = Math.ceil(GRAIN / (left.rows * DOT_COLUMNS * Math.max(depth, 1)));
+  launch(kernel, units, grain, left.address, right.address, leftIndex, rightIndex, c, layout, p.columnBias);
 }

@@ -1,6 +1,7 @@
 import { checkChoice, checkInteger, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { toJsonNumber } from "../../json_number.ts";
+import { Border } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, replaceAt, stridesOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
@@ -19,6 +20,7 @@ export interface PadOptions {
 }
 
 const MODES = ["constant", "reflect", "replicate", "circular"] as const;
+const BORDERS = { reflect: Border.Reflect, replicate: Border.Replicate, circular: Border.Circular };
 
 /**
  * How one dimension is padded: elements before and after (negative: taken away), and how many of x are left.
@@ -161,7 +163,7 @@ class PadBorder extends Op {
     const { before, after, kept } = this.#margins[d];
     const length = this.#shape[d];
     const out = empty([length + before + after], "int32");
-    const border = MODES.indexOf(this.#mode) - 1;
+    const border = BORDERS[this.#mode];
     // removed elements are not wrapped, but they may be reflected or repeated
     const [first, count, added] =
       this.#mode === "circular" ? [Math.max(-before, 0), kept, Math.max(before, 0)] : [0, length, before];

@@ -1,4 +1,5 @@
 import { offset } from "../../runtime/address.ts";
+import { TRANSPOSE_STRIP } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
@@ -53,8 +54,8 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   const along = outer.findIndex((dimension) => dimension.from === 1);
   if (row.to === 1 && row.from > 1 && along >= 0) {
     const [column] = outer.splice(along, 1);
-    const strips = Math.ceil(column.length / 16) * (size / row.length / column.length);
-    const grain = Math.ceil(ELEMENTWISE_GRAIN / (16 * row.length));
+    const strips = Math.ceil(column.length / TRANSPOSE_STRIP) * (size / row.length / column.length);
+    const grain = Math.ceil(ELEMENTWISE_GRAIN / (TRANSPOSE_STRIP * row.length));
     const sizes = [column.length, row.length, row.from, column.to] as const;
     launch("copyTransposed", strips, grain, ...addresses, ...sizes, ...table(outer));
   } else {

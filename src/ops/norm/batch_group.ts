@@ -1,5 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
+import { LANES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
@@ -75,9 +76,9 @@ abstract class GroupedNorm extends Op {
     return y;
   }
 
-  /** Rows a thread takes at a time: a multiple of 4, because rows of one element are taken four at a time. */
+  /** Rows a thread takes at a time: a multiple of LANES, because rows of one element are taken four at a time. */
   get #grain(): number {
-    return 4 * Math.ceil(GRAIN / 4 / Math.max(1, this.#length));
+    return LANES * Math.ceil(GRAIN / LANES / Math.max(1, this.#length));
   }
 
   override backward(dy: NDArray): Gradients {

@@ -1,5 +1,6 @@
 import { NULL } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
+import { ADAM_CHUNK, adamRowWords } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 
@@ -36,9 +37,6 @@ export function sgdStep(
   );
 }
 
-/** Elements of a parameter that a thread takes at a time: ADAM_CHUNK in assembly/optim/steps.ts. */
-const ADAM_CHUNK = 4096;
-
 export interface AdamUpdate extends Update {
   expAvg: NDArray;
   expAvgSq: NDArray;
@@ -61,8 +59,16 @@ export function adamStep(
   const scales: number[] = [];
   for (const { param, grad, expAvg, expAvgSq, maxExpAvgSq, stepSize, correction } of updates) {
     units += Math.ceil(param.size / ADAM_CHUNK);
-    const max = maxExpAvgSq?.address ?? NULL;
-    rows.push(param.address, grad.address, expAvg.address, expAvgSq.address, max, param.size, units);
+    const row = adamRowWords({
+      param: param.address,
+      grad: grad.address,
+      expAvg: expAvg.address,
+      expAvgSq: expAvgSq.address,
+      maxExpAvgSq: maxExpAvgSq?.address ?? NULL,
+      size: param.size,
+      endUnit: units,
+    });
+    rows.push(...row);
     scales.push(stepSize, correction);
     changing(param, expAvg, expAvgSq, maxExpAvgSq);
   }

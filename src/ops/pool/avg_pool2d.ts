@@ -1,6 +1,7 @@
 import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
+import { gridWords, WIDE_STRIDE } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { depthwise } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
@@ -29,9 +30,6 @@ export interface AvgPool2dOptions {
   /** Divides the sums by this instead (an integer, not 0). */
   divisorOverride?: number | null;
 }
-
-/** WIDE of assembly/pool/avg_pool2d.ts. */
-const WIDE = 4;
 
 /** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
 export class AvgPool2d extends Op {
@@ -81,7 +79,7 @@ export class AvgPool2d extends Op {
     const { kernel, stride, padding } = this.#window;
     const dxShape = [...outShape.slice(0, -2), height, width];
     const grid = this.#gridTable();
-    if (stride[1] >= WIDE || stride[0] > height || kernel[0] > height || kernel[1] > width) {
+    if (stride[1] >= WIDE_STRIDE || stride[0] > height || kernel[0] > height || kernel[1] > width) {
       const dx = empty(dxShape);
       launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.address, dx.address, grid);
       return [dx];
@@ -108,12 +106,24 @@ export class AvgPool2d extends Op {
     return [dx.withShape(dxShape)];
   }
 
-  /** Class Grid of assembly/pool/avg_pool2d.ts. */
   #gridTable(): Address {
     const { height, width, outHeight, outWidth } = this.#planes;
     const { kernel, stride, padding } = this.#window;
-    const counts = [Number(this.#countIncludePad), this.#divisorOverride];
-    return intTable([height, width, outHeight, outWidth, ...kernel, ...stride, ...padding, ...counts]);
+    const grid = gridWords({
+      height,
+      width,
+      outHeight,
+      outWidth,
+      kernelHeight: kernel[0],
+      kernelWidth: kernel[1],
+      strideHeight: stride[0],
+      strideWidth: stride[1],
+      padTop: padding[0],
+      padLeft: padding[1],
+      countPadding: Number(this.#countIncludePad),
+      divisorOverride: this.#divisorOverride,
+    });
+    return intTable(grid);
   }
 }
 

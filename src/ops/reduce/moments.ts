@@ -1,3 +1,4 @@
+import { LANES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { reductionSteps } from "../core/dims.ts";
@@ -35,11 +36,11 @@ export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   if (inner === 1) {
     launch("momentsRows", outer, Math.ceil(GRAIN / reduce), x.address, mean.address, squares.address, reduce);
   } else {
-    const tiles = outer * Math.ceil(inner / 4);
+    const tiles = outer * Math.ceil(inner / LANES);
     launch(
       "momentsColumns",
       tiles,
-      Math.ceil(GRAIN / (4 * reduce)),
+      Math.ceil(GRAIN / (LANES * reduce)),
       x.address,
       mean.address,
       squares.address,

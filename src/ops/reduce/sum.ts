@@ -1,5 +1,6 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
+import { SUM_TILE } from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
@@ -46,7 +47,7 @@ function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduc
   const chunks = Math.ceil(reduce / chunk);
   const partials = scratch(outer * chunks * inner * 8);
   const kernel = x.dtype === "float32" ? "sumColumns" : "sumColumnsInt";
-  const tile = inner < 64 ? 16 : 1024;
+  const tile = inner < 4 * SUM_TILE ? SUM_TILE : 1024;
   const tiles = Math.ceil(inner / tile);
   const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, reduce)));
   launch(kernel, outer * chunks * tiles, grain, x.address, partials, reduce, inner, chunk, tile);

@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import { readContract, writeContract } from "../../../scripts/kernel_contract.ts";
 import { type Address, NULL, offset } from "../../../src/runtime/address.ts";
+import { type AdamRow, adamRowWords } from "../../../src/runtime/kernels.generated.ts";
 import { type Kernels, launch } from "../../../src/runtime/kernels.ts";
 
 /** Compiled only: what is not expected to be an error must not be one, and the other way round. */
@@ -26,8 +27,20 @@ const addresses = (kernels: Kernels, x: Address, size: number): void => {
   offset(size, x);
 };
 
+/** Compiled only, likewise. */
+const rows = (row: AdamRow, x: Address): void => {
+  const { size, ...rest } = row;
+  adamRowWords({ ...rest, size });
+  // @ts-expect-error: a field is missing
+  adamRowWords(rest);
+  // @ts-expect-error: there is no such field
+  adamRowWords({ ...rest, size, mean: x });
+  // @ts-expect-error: a size for an address
+  adamRowWords({ ...rest, size, param: size });
+};
+
 test("an offset is added", () => {
-  expect(addresses).toBeTypeOf("function");
+  expect([addresses, rows]).toHaveLength(2);
   expect(offset(64 as Address, 8)).toBe(72);
   expect(offset(64 as Address, -8)).toBe(56);
   expect(NULL).toBe(0);
