@@ -52,7 +52,8 @@ export function outputTiles(from: usize, step: usize, start: v128, work: usize, 
  * max(., 0) with `relu` 1.
  *
  * products: [36][C][T], T tiles numbered [image][ty][tx], `step` bytes from position to position;
- * out: [images][C][H][W], what reaches past H or W is dropped; bias may be 0. work: 640 bytes per chunk. Unit: one channel, all tiles.
+ * out: [images][C][H][W], pixels past H or W are dropped; bias may be 0. work: 640 bytes per chunk.
+ * Unit: one channel, all tiles.
  */
 export function winogradOutput(
   begin: i32, end: i32, products: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, step: u32,
