@@ -18,7 +18,9 @@ import { mulAdd } from "../matmul/micro_kernel";
 import { lanesBelow, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { copySteps, DepthwiseSizes, fillFrame, fillGradFrame, phaseCount, phaseStart, windowStep } from "./depthwise_frame";
 
-/** Rows of outputs that are computed together: four chains of additions keep both multipliers busy. @shared */
+/**
+ * Rows of outputs that are computed together: four chains of additions keep both multipliers busy. @shared
+ */
 const DEPTHWISE_ROWS = 4;
 
 /**

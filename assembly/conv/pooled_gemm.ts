@@ -69,7 +69,9 @@ export function convolvePooled(
   }
 }
 
-/** Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. @shared */
+/**
+ * Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. @shared
+ */
 const BLOCK_TAPS = 28;
 /** Bytes of their sums. */
 const SUM_BYTES: usize = BLOCK_TAPS * 4;

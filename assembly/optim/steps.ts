@@ -57,11 +57,13 @@ class AdamRow {
  * All parameters of a group in one call: most are so small that a call each would cost
  * more than their elements.
  *
- * d = grad + weightDecay param; expAvg = beta1 expAvg + (1 - beta1) d; expAvgSq = beta2 expAvgSq + (1 - beta2) d²;
- * v = expAvgSq or, unless maxExpAvgSq is 0, maxExpAvgSq = max(maxExpAvgSq, expAvgSq);
+ * d = grad + weightDecay param; expAvg = beta1 expAvg + (1 - beta1) d; expAvgSq = beta2
+ * expAvgSq + (1 - beta2) d²; v = expAvgSq or, unless maxExpAvgSq is 0,
+ * maxExpAvgSq = max(maxExpAvgSq, expAvgSq);
  * param = shrink param - stepSize expAvg / (sqrt(v) correction + eps).
- * rows: an AdamRow per parameter; scales: stepSize = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t)
- * of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one parameter.
+ * rows: an AdamRow per parameter; scales: stepSize = lr / (1 - beta1^t) and
+ * correction = 1 / sqrt(1 - beta2^t) of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit:
+ * ADAM_CHUNK elements of one parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
  * @inPlace
  */
@@ -103,7 +105,9 @@ function adamElements(
   }
 }
 
-/** Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `maxExpAvgSq`. */
+/**
+ * Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `maxExpAvgSq`.
+ */
 // @ts-ignore: decorator
 @inline
 function adamVector(
@@ -129,8 +133,8 @@ function adamVector(
 }
 
 /**
- * d = g + weightDecay p; squareAvg = alpha squareAvg + (1 - alpha) d²; variance = squareAvg or, unless gradAvg is 0,
- * gradAvg = alpha gradAvg + (1 - alpha) d and variance = max(squareAvg - gradAvg², 0);
+ * d = g + weightDecay p; squareAvg = alpha squareAvg + (1 - alpha) d²; variance = squareAvg or, unless
+ * gradAvg is 0, gradAvg = alpha gradAvg + (1 - alpha) d and variance = max(squareAvg - gradAvg², 0);
  * d = d / (sqrt(variance) + eps); with a momentum buffer b (0: none) b = momentum b + d and d = b; p -= lr d.
  * @inPlace
  */

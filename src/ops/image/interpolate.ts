@@ -14,16 +14,20 @@ export interface InterpolateOptions {
   scaleFactor?: number | readonly number[] | null;
   /** "nearest" (the default) or "bilinear". */
   mode?: "nearest" | "bilinear";
-  /** Bilinear: whether the corner pixels' centres, rather than their outer edges, are aligned. Default false. */
+  /**
+   * Bilinear: whether the corner pixels' centres, rather than their outer edges, are aligned. Default false.
+   */
   alignCorners?: boolean;
 }
 
-/** Vector loads at the end of a row of scratch reach this much further, which must not be another thread's. */
+/**
+ * Vector loads at the end of a row of scratch reach this much further, which must not be another thread's.
+ */
 const WORK_SLACK = 64;
 
 /**
- * Each output pixel takes its nearest input pixel, or mixes its four neighbours; backward adds each `dy` to the same pixels by
- * the same shares. Where rows and columns come from is tabulated once: planes share it.
+ * Each output pixel takes its nearest input pixel, or mixes its four neighbours; backward adds each `dy` to
+ * the same pixels by the same shares. Where rows and columns come from is tabulated once: planes share it.
  */
 export class Interpolate extends Op {
   readonly name = "interpolate";
@@ -112,7 +116,8 @@ export class Interpolate extends Op {
   /** The table of where one dimension's outputs come from. */
   #sources(d: 0 | 1, length: number, outLength: number): Address {
     const table = scratch(outLength * SOURCE_BYTES);
-    // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes, unless sizes are equal …
+    // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes,
+    // unless sizes are equal …
     const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
     if (this.#mode === "nearest") {
       // … or the output is twice as long

@@ -40,8 +40,9 @@ function spread(op: string, what: string, weight: NDArray | null, shape: readonl
 }
 
 /**
- * A loss with one term for each element of input and target: forward adds the terms up in float64 in the pass that computes
- * them, backward computes both gradients in one pass. `weight` and `posWeight` (or null) are broadcast and get no gradient.
+ * A loss with one term for each element of input and target: forward adds the terms up in float64 in the pass
+ * that computes them, backward computes both gradients in one pass. `weight` and `posWeight` (or null) are
+ * broadcast and get no gradient.
  */
 export class PairLoss extends Op {
   readonly name: string;

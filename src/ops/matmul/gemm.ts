@@ -10,8 +10,8 @@ import { intTable, type NDArray, scratch } from "../core/array.ts";
  */
 
 /**
- * Columns of C that a unit of the gemm kernel computes. Each unit fetches its panels of A again, so more columns are better, as long as there
- * are enough units to share.
+ * Columns of C that a unit of the gemm kernel computes. Each unit fetches its panels of A again, so more
+ * columns are better, as long as there are enough units to share.
  */
 const WIDE_BLOCK = 256;
 const NARROW_BLOCK = 128;

@@ -9,7 +9,10 @@ import { sumTo } from "../reduce/sum.ts";
 import { multiplyPacked, packColumns, packRows, sliceOf } from "./gemm.ts";
 import { multiplySkinny, skinnyKernel } from "./skinny.ts";
 
-/** A stack of matrices, perhaps to be read transposed: element (row, column) is at row rowStride + column columnStride. */
+/**
+ * A stack of matrices, perhaps to be read transposed: element (row, column) is at row
+ * rowStride + column columnStride.
+ */
 interface Matrices {
   address: Address;
   /** Shape of the stack: the dimensions before the last two. */

@@ -76,7 +76,9 @@ abstract class GroupedNorm extends Op {
     return y;
   }
 
-  /** Rows a thread takes at a time: a multiple of LANES, because rows of one element are taken four at a time. */
+  /**
+   * Rows a thread takes at a time: a multiple of LANES, because rows of one element are taken four at a time.
+   */
   get #grain(): number {
     return LANES * Math.ceil(GRAIN / LANES / Math.max(1, this.#length));
   }

@@ -130,7 +130,10 @@ export class AvgPool2d extends Op {
 /** A size, or null for the input's. */
 export type AdaptiveSize = number | null | readonly (number | null)[];
 
-/** Averages over windows that divide the plane into outputSize parts as evenly as integers allow; they may overlap by one. */
+/**
+ * Averages over windows that divide the plane into outputSize parts as evenly as integers allow;
+ * they may overlap by one.
+ */
 export class AdaptiveAvgPool2d extends Op {
   readonly name = "adaptiveAvgPool2d";
   readonly #size: readonly (number | null)[];

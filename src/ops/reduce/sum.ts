@@ -7,7 +7,10 @@ import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, re
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
-/** Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number, so that results are too. */
+/**
+ * Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number,
+ * so that results are too.
+ */
 export const CHUNK = 16384;
 /** Rows in a chunk of a column sum at least: fewer would write more partials than it saves. */
 const MIN_CHUNK_ROWS = 64;
@@ -15,8 +18,9 @@ const MIN_CHUNK_ROWS = 64;
 /**
  * Sums in float64 over the reduced dimensions: returns the address of `[kept...]` float64 sums.
  *
- * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where there are 64 and more. Both
- * leave partials, which are few, and a plain kernel adds them. Several separate groups of dimensions go one after the other, in float64 all the way.
+ * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where
+ * there are 64 and more. Both leave partials, which are few, and a plain kernel adds them. Several separate
+ * groups of dimensions go one after the other, in float64 all the way.
  */
 export function sumToDouble(x: NDArray, reduced: readonly boolean[]): Address {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
@@ -68,7 +72,10 @@ export function roundQuotient(values: Address, shape: readonly number[], divisor
   return out;
 }
 
-/** The gradient of a sum: `x` (of the reduced shape) repeated along the reduced dimensions of `shape`, divided by `divisor`. */
+/**
+ * The gradient of a sum: `x` (of the reduced shape) repeated along the reduced dimensions of
+ * `shape`, divided by `divisor`.
+ */
 export function repeatAlong(x: NDArray, shape: readonly number[], reduced: readonly boolean[], divisor = 1): NDArray {
   const steps = sizeOf(shape) === 0 ? [] : reductionSteps(shape, reduced);
   if (steps.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
