@@ -115,9 +115,8 @@ export function checkFunction(op: string, name: string, value: unknown): void {
 /** Describes an unexpected value that a user's function returned, and the probable reason. */
 export function describeReturned(value: unknown): string {
   if (value === undefined) return "undefined: does it return its result?";
-  if (isPromise(value))
-    return "a Promise: it is asynchronous, expected a synchronous function; await what it needs before";
-  if (typeof value === "function") return `${describe(value)}: is it one that must be called first?`;
+  if (isPromise(value)) return "a Promise: the function must not be asynchronous; await the values it needs beforehand";
+  if (typeof value === "function") return `${describe(value)}: must it be called first?`;
   return describe(value);
 }
 

@@ -54,7 +54,7 @@ export function defaultCollate(samples: readonly Sample[], name = (i: number) =>
     const at = some >= 0 ? some : values.findIndex((value) => value instanceof Tensor);
     throw new DTypeError(
       `collate: part ${part} of ${name(at)} expected tensors, or integers (labels), got ${typeName(values[at])}` +
-        `${some < 0 ? ` beside ${values.find(Number.isInteger)}` : ""}; for real numbers return tensor(value)`,
+        `${some < 0 ? ` together with ${values.find(Number.isInteger)}` : ""}; for real numbers return tensor(value)`,
     );
   });
 }

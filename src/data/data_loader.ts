@@ -46,7 +46,7 @@ export interface DataLoaderState {
  * The order of an epoch depends only on `seed` and the epoch's number. After `loadStateDict()` the loader
  * continues at the saved batch without reading the batches before it.
  *
- * @throws OptionError for bad options.
+ * @throws OptionError for invalid options.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

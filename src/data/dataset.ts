@@ -28,7 +28,7 @@ export function checkDataset(op: string, dataset: Dataset<unknown, unknown>): vo
   if (typeof dataset?.get === "function" && Number.isInteger(length) && length >= 0) return;
   const actual =
     typeof dataset?.get === "function"
-      ? `length ${describe(length)} of ${nameOf(dataset)}; length is a number, an integer >= 0`
+      ? `length ${describe(length)} of ${nameOf(dataset)}; length must be an integer >= 0`
       : `${describe(dataset)}${adviceFor(dataset)}`;
   throw new OptionError(`${op}: dataset expected an object with length and get(index), got ${actual}`);
 }

@@ -12,7 +12,8 @@ import { MAX_SEED } from "./shuffle.ts";
  * @param lengths the sizes of the parts, or fractions that add up to 1. With fractions, sizes are rounded
  *   down, and the remaining samples go to the parts one by one, from the first on.
  * @param options `seed` or `generator` (default: the default generator)
- * @throws OptionError for lengths that do not add up.
+ * @throws OptionError for lengths that do not add up to the length of the data set, or fractions that do not
+ *   add up to 1.
  * @example
  * ```ts
  * import { randomSplit } from "wasmgrad/data";

@@ -10,9 +10,9 @@ export type TensorTuple<T extends readonly Tensor[]> = { [K in keyof T]: Tensor 
 
 /**
  * Tensors whose first dimension counts samples: sample i is row i of each. Matches
- * `torch.utils.data.TensorDataset`. Rows are copies and carry no gradient.
+ * `torch.utils.data.TensorDataset`. Rows are copies without gradient.
  *
- * @throws ShapeError for tensors of different lengths; OptionError without any tensor.
+ * @throws ShapeError for tensors of different lengths; OptionError when no tensor is given.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

@@ -20,7 +20,7 @@ class Copy {
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new OutOfMemoryError(
-        `${op}: the present state is copied first, to be restored where loading fails; ` +
+        `${op}: the current state is copied before loading, to restore it if loading fails; ` +
           `no memory for ${4 * source.numel()} bytes of it (${cause.message})`,
         { cause },
       );

@@ -184,7 +184,7 @@ function decode(path: string, source: ByteSource, deferred: DeferredTensors): De
     if (metadata.format !== FORMAT) throw new DataError("it is a safetensors file, but not a checkpoint");
     const { epoch, step, extra, random, parts } = JSON.parse(metadata.state);
     if (![epoch, step].every(Number.isInteger)) throw new DataError("it has no epoch and step");
-    if (typeof parts !== "object" || parts === null) throw new DataError("it has no states of parts");
+    if (typeof parts !== "object" || parts === null) throw new DataError("it has no states");
     const tensors = Object.fromEntries(
       entries.map((entry) => {
         const read = (view: () => TypedArray) => readFrom(source, readingElements(entry, dataStart, view));

@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 import type { DType, TypedArray } from "../ops/core/array.ts";
 
-/** How the elements of one dtype of a file are read. All are little-endian. */
+/** Reads the elements of one dtype in a file. All are little-endian. */
 interface Reader {
   bytes: number;
   as: DType;

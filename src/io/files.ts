@@ -89,7 +89,7 @@ export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8A
 /**
  * Opens a file and lets `use` read it in pieces. A file without a size, such as a pipe, is read whole.
  *
- * @throws DataError when the file is missing or cannot be read, and what `use` throws.
+ * @throws DataError when the file is missing or cannot be read; errors of `use` are passed on.
  */
 export function withFileSource<T>(path: string, use: (source: ByteSource) => T): T {
   return withFile(path, (file) => {
@@ -107,7 +107,7 @@ function fileSource(path: string, file: number, size: number): ByteSource {
       const bytes = buffer.subarray(0, end - begin);
       const read = fill(file, bytes, begin, MOST_PER_CALL);
       if (read === bytes.length) return bytes;
-      throw new DataError(`${path}: ended after ${begin + read} bytes, expected ${size}: cut while it was read?`);
+      throw new DataError(`${path}: ended after ${begin + read} bytes, expected ${size}: truncated while it was read?`);
     },
   };
 }
@@ -129,7 +129,7 @@ function allocateFor(path: string, size: number) {
     return new Uint8Array(size);
   } catch (cause) {
     throw new DataError(
-      `cannot read ${path}: ${size} bytes are more than one array can have here (${(cause as Error).message})`,
+      `cannot read ${path}: ${size} bytes are more than the engine allows for one array (${(cause as Error).message})`,
       { cause },
     );
   }

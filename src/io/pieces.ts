@@ -6,15 +6,15 @@ import { DataError } from "../errors.ts";
  */
 export const PIECE_BYTES = 2 ** 24;
 
-/** The bytes from `begin` up to `end`. */
+/** The bytes from `begin` up to, but not including, `end`. */
 export interface Range {
   begin: number;
   end: number;
 }
 
 /**
- * A reader of bytes, piece by piece: it yields the range it wants next and receives its bytes. It may use
- * these until it yields again.
+ * A reader of bytes, piece by piece: it yields the range to read next and receives its bytes, which are valid
+ * until it yields again.
  */
 export type Reading<T> = Generator<Range, T, Uint8Array>;
 

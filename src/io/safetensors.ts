@@ -56,7 +56,7 @@ function allocateBytes(size: number) {
     return new Uint8Array(size);
   } catch (cause) {
     throw new OutOfMemoryError(
-      `writeSafetensors: the file takes ${size} bytes, more than one array can have here (${(cause as Error).message}); ` +
+      `writeSafetensors: the file takes ${size} bytes, more than the engine allows for one array (${(cause as Error).message}); ` +
         "saveSafetensors (Node) and writeSafetensorsBlob (browsers) write in pieces",
       { cause },
     );
@@ -68,7 +68,7 @@ function allocateBytes(size: number) {
  * The Blob is built in pieces, so it can be larger than an array, and browsers keep it outside the page's
  * memory.
  *
- * @throws OptionError as `writeSafetensors` does.
+ * @throws OptionError in the same cases as `writeSafetensors`.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

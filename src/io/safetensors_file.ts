@@ -9,8 +9,8 @@ import { type ReadSafetensorsOptions, readingSafetensors, type SafetensorsFile }
 import { layOut } from "./safetensors_write.ts";
 
 /**
- * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure the old file stays as
- * it was. It is written in pieces, without a second copy of the tensors. Node only. Matches
+ * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure an existing file
+ * remains unchanged. It is written in pieces, without a second copy of the tensors. Node only. Matches
  * `safetensors.torch.save_file`.
  *
  * @throws DataError when the file cannot be written.
@@ -38,7 +38,7 @@ export function saveSafetensors(
  * only. Matches `safetensors.torch.load_file`.
  *
  * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory.
- * @throws DataError when the file is missing, cannot be read, is not a whole, valid safetensors file, or
+ * @throws DataError when the file is missing, cannot be read, is not a complete, valid safetensors file, or
  *   lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory.
  * @example
  * ```ts

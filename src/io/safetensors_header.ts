@@ -13,13 +13,13 @@ import { findDuplicateKey } from "./json.ts";
 /** Text stored along with the tensors. */
 export type Metadata = Record<string, string>;
 
-/** The limit of the reference implementation. */
+/** Largest header that the reference implementation accepts. */
 export const MAX_HEADER_BYTES = 100_000_000;
 export const METADATA = "__metadata__";
 /** Bytes of the header's length, at the start of the file. */
 export const LENGTH_BYTES = 8;
 
-/** One entry of the header, checked. `begin` and `end` count from the start of the data. */
+/** A checked entry of the header. `begin` and `end` are offsets from the start of the data. */
 export interface Entry {
   name: string;
   dtype: string;
@@ -28,7 +28,7 @@ export interface Entry {
   end: number;
 }
 
-/** A header, checked against the size of its file. */
+/** A header that was checked against the size of its file. */
 export interface Header {
   entries: Entry[];
   metadata: Metadata;

@@ -72,7 +72,7 @@ function select(entries: readonly Entry[], names: readonly string[]): Entry[] {
   const missing = names.filter((name) => !entries.some((entry) => entry.name === name));
   if (missing.length > 0) {
     throw new DataError(
-      `readSafetensors: the file's ${entries.length} tensors expected ${names.join(", ")} among them, got no ${missing.join(", ")}`,
+      `readSafetensors: expected tensors ${names.join(", ")}, got ${entries.length} tensors without ${missing.join(", ")}`,
     );
   }
   return entries.filter(({ name }) => names.includes(name));
@@ -89,8 +89,8 @@ function makeTensors(entries: readonly Entry[]): [Entry, Tensor][] {
     if (!(cause instanceof OutOfMemoryError)) throw cause;
     const bytes = entries.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
     throw new OutOfMemoryError(
-      `readSafetensors: tensors of ${bytes} bytes do not fit into WebAssembly memory beside what is there (4 GiB at most); ` +
-        `the option names reads some of them. ${cause.message}`,
+      `readSafetensors: tensors of ${bytes} bytes do not fit into the free WebAssembly memory (4 GiB in total); ` +
+        `pass the option names to read some of them. ${cause.message}`,
       { cause },
     );
   }

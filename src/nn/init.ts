@@ -48,37 +48,37 @@ function fillWith(op: string, tensor: Tensor, write: (array: NDArray) => void): 
   return tensor;
 }
 
-/** Uniform numbers in [low, high). Matches `torch.nn.init.uniform_`. */
+/** Fills a tensor with uniform random numbers in [low, high). Matches `torch.nn.init.uniform_`. */
 export function uniform_(tensor: Tensor, low = 0, high = 1): Tensor {
   checkNumber("uniform_", "low", low);
   checkNumber("uniform_", "high", high, low);
   return fillWith("uniform_", tensor, (x) => fillUniform(x, defaultGenerator.take(x.size), low, high - low));
 }
 
-/** Normal numbers. Matches `torch.nn.init.normal_`. */
+/** Fills a tensor with normal random numbers. Matches `torch.nn.init.normal_`. */
 export function normal_(tensor: Tensor, mean = 0, std = 1): Tensor {
   checkNumber("normal_", "mean", mean);
   checkNumber("normal_", "std", std, 0);
   return fillWith("normal_", tensor, (x) => fillNormal(x, defaultGenerator.take(x.size), mean, std));
 }
 
-/** The same value everywhere. Matches `torch.nn.init.constant_`. */
+/** Fills a tensor with one value. Matches `torch.nn.init.constant_`. */
 export function constant_(tensor: Tensor, value: number): Tensor {
   checkNumber("constant_", "value", value);
   return fillWith("constant_", tensor, (x) => launch("fillFloat", x.size, ELEMENTWISE_GRAIN, x.address, value));
 }
 
-/** Zeros. Matches `torch.nn.init.zeros_`. */
+/** Fills a tensor with zeros. Matches `torch.nn.init.zeros_`. */
 export function zeros_(tensor: Tensor): Tensor {
   return constant_(tensor, 0);
 }
 
-/** Ones. Matches `torch.nn.init.ones_`. */
+/** Fills a tensor with ones. Matches `torch.nn.init.ones_`. */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
 }
 
-/** Ones on the diagonal of a matrix, zeros elsewhere. Matches `torch.nn.init.eye_`. */
+/** Fills a matrix with ones on the diagonal and zeros elsewhere. Matches `torch.nn.init.eye_`. */
 export function eye_(tensor: Tensor): Tensor {
   expectTensor("eye_", "tensor", tensor);
   const [rows, columns] = tensor.shape;
@@ -124,7 +124,7 @@ function xavierStd(op: string, tensor: Tensor, gain: number): number {
 }
 
 /**
- * Uniform in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches
+ * Fills a tensor uniformly in ±`gain · √(6 / (fanIn + fanOut))` (Glorot and Bengio 2010). Matches
  * `torch.nn.init.xavier_uniform_`.
  */
 export function xavierUniform_(tensor: Tensor, gain = 1): Tensor {
@@ -133,7 +133,8 @@ export function xavierUniform_(tensor: Tensor, gain = 1): Tensor {
 }
 
 /**
- * Normal with standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches `torch.nn.init.xavier_normal_`.
+ * Fills a tensor with normal numbers of standard deviation `gain · √(2 / (fanIn + fanOut))`. Matches
+ * `torch.nn.init.xavier_normal_`.
  */
 export function xavierNormal_(tensor: Tensor, gain = 1): Tensor {
   return normal_(tensor, 0, xavierStd("xavierNormal_", tensor, gain));
@@ -151,7 +152,8 @@ function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions | undefi
 }
 
 /**
- * Uniform in ±`gain · √(3 / fan)` (He et al. 2015). Matches `torch.nn.init.kaiming_uniform_`.
+ * Fills a tensor uniformly in ±`gain · √(3 / fan)` (He et al. 2015). Matches
+ * `torch.nn.init.kaiming_uniform_`.
  *
  * @example
  * ```ts
@@ -166,7 +168,10 @@ export function kaimingUniform_(tensor: Tensor, options?: KaimingOptions): Tenso
   return uniform_(tensor, -bound, bound);
 }
 
-/** Normal with standard deviation `gain / √fan`. Matches `torch.nn.init.kaiming_normal_`. */
+/**
+ * Fills a tensor with normal numbers of standard deviation `gain / √fan`. Matches
+ * `torch.nn.init.kaiming_normal_`.
+ */
 export function kaimingNormal_(tensor: Tensor, options?: KaimingOptions): Tensor {
   return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options));
 }

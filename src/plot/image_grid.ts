@@ -12,7 +12,7 @@ export interface ImageColumn {
 }
 
 export interface ImageGridOptions {
-  /** Pixels of the picture for each pixel of an image. Default 4. */
+  /** Width and height of an image's pixel in the picture. Default 4. */
   scale?: number;
   /** Number of samples shown side by side in one row of the grid, each with all columns. Default 1. */
   perRow?: number;

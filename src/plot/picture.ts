@@ -43,7 +43,7 @@ export class Picture {
     }
   }
 
-  /** Writes text with its upper edge at y, each font pixel `scale` pixels wide. */
+  /** Writes text with its upper edge at y. Each font pixel is a square of `scale` pixels. */
   text(text: string, x: number, y: number, options: { scale?: number; color?: Color; align?: Align } = {}): void {
     const { scale = 1, color = INK, align = "left" } = options;
     const width = textWidth(text, scale);

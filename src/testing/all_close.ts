@@ -111,7 +111,7 @@ function compare(
     }
     return;
   }
-  // several tensors in an array need not have the same shape
+  // tensors in an array may have different shapes
   const lists = Array.isArray(actual) && Array.isArray(expected) && actual.length === expected.length;
   const a = flatten(actual);
   const b = flatten(expected);

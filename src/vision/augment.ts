@@ -178,7 +178,7 @@ export interface ColorJitterOptions {
   saturation?: number;
   /** Largest rotation of the hue, as a share of a full circle. Default 0.1. */
   hue?: number;
-  /** Probability that an image changes at all. Default 0.8. */
+  /** Probability that an image is changed. Default 0.8. */
   p?: number;
 }
 

@@ -6,7 +6,7 @@ import type { Transform } from "./transforms.ts";
 
 // Runs transforms and augmentations, which users may have written, and checks their results.
 
-/** One of several transforms, and its name in an error. */
+/** A transform and its name in errors. */
 export interface Step {
   readonly run: Transform;
   readonly name: string;
@@ -24,7 +24,7 @@ export function runSteps(op: string, steps: readonly Step[], images: Tensor): Te
   }, images);
 }
 
-/** Calls an augmentation, which may be the user's own. */
+/** Calls an augmentation and checks its result. */
 export function runAugmentation(name: string, run: Augmentation, images: Tensor, place: AugmentPlace): Tensor {
   checkFunction(name, "the augmentation", run);
   const result: unknown = run(images, place);

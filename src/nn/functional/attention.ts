@@ -12,7 +12,7 @@ export interface AttentionOptions {
   dropoutP?: number;
   /** Whether query i attends only to keys 0 to i. Default false; cannot be combined with attnMask. */
   isCausal?: boolean;
-  /** Factor of the scores. Default 1 / √E. */
+  /** Factor that multiplies the scores. Default 1 / √E. */
   scale?: number | null;
 }
 

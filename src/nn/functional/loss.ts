@@ -174,8 +174,8 @@ export interface CrossEntropyLossOptions extends LossOptions {
  * @param input logits [N,C], [N,C,d1,...] or [C]
  * @param target int32 class indices [N], [N,d1,...] or []; or float32 probabilities of the input's shape
  * @param options `weight` [C]; `ignoreIndex` (default -100; for class indices only); `labelSmoothing`
- *   (default 0); `reduction`: `"mean"` divides by the sum of the weights of the targets counted (with
- *   probabilities: by their number).
+ *   (default 0); `reduction`: `"mean"` divides by the sum of the weights of the targets that are not ignored
+ *   (for probabilities: by their number).
  * @throws ShapeError when the shapes do not fit; OptionError for a class outside [0, C).
  * @example
  * ```ts

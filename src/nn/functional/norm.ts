@@ -9,7 +9,7 @@ import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface NormOptions {
-  /** Multiplies the normalized values. Default: none. */
+  /** Factor of the normalized values. Default: none. */
   weight?: Tensor | null;
   /** Added after the weight. Default: none. */
   bias?: Tensor | null;

@@ -19,8 +19,8 @@ import { logSoftmax, softmax } from "../functional/softmax.ts";
 import { formatGiven } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 
-// the ops made and dropped in these constructors check the options: a bad one is refused here,
-// not at the first forward()
+// these constructors create an op only to check the options, so that errors occur here rather than in
+// forward()
 
 /** `max(x, 0)`. Matches `torch.nn.ReLU`. */
 export class ReLU extends Module {

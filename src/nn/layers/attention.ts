@@ -26,7 +26,7 @@ export interface AttendOptions {
    * [L, S] or [N·heads, L, S]: bool, true where attention is not allowed; or float32, added to the scores.
    */
   attnMask?: Tensor | null;
-  /** [N, S], bool: true for keys to be ignored. */
+  /** [N, S], bool: true for keys that are ignored. */
   keyPaddingMask?: Tensor | null;
   /** Whether the attention weights are returned. Default true. */
   needWeights?: boolean;

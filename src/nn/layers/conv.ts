@@ -97,7 +97,7 @@ const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
  * formula. Weight and bias are initialized uniformly in ±1/√(inChannels/groups · kernel area). Matches
  * `torch.nn.Conv2d`.
  *
- * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
+ * @throws OptionError for bad or unknown options, or channels that are not multiples of `groups`.
  * @example
  * ```ts
  * import { nn, zeros } from "wasmgrad";
@@ -132,7 +132,7 @@ export class Conv2d extends Convolution {
  * `functional.convTranspose2d` for the formula. The weight is [inChannels, outChannels/groups, KH, KW].
  * Matches `torch.nn.ConvTranspose2d`.
  *
- * @throws OptionError for bad or unknown options, or channels that are no multiple of `groups`.
+ * @throws OptionError for bad or unknown options, or channels that are not multiples of `groups`.
  * @example
  * ```ts
  * import { nn, zeros } from "wasmgrad";

@@ -146,8 +146,8 @@ export interface LayerNormOptions {
 }
 
 /**
- * Normalizes over the last dimensions, whose sizes are `normalizedShape`. Matches `torch.nn.LayerNorm`; see
- * `functional.layerNorm`.
+ * Normalizes over the last dimensions, which have the sizes `normalizedShape`. Matches `torch.nn.LayerNorm`;
+ * see `functional.layerNorm`.
  *
  * @example
  * ```ts
@@ -178,7 +178,7 @@ export class LayerNorm extends Module {
     this.resetParameters();
   }
 
-  /** Weight 1, bias 0. */
+  /** Sets the weight to 1 and the bias to 0. */
   resetParameters(): void {
     if (this.weight) fillOnes(this.weight);
     if (this.bias) fillZeros(this.bias);
@@ -231,7 +231,7 @@ export class GroupNorm extends Module {
     this.resetParameters();
   }
 
-  /** Weight 1, bias 0. */
+  /** Sets the weight to 1 and the bias to 0. */
   resetParameters(): void {
     if (this.weight) fillOnes(this.weight);
     if (this.bias) fillZeros(this.bias);

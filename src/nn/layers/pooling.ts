@@ -18,8 +18,8 @@ export type MaxPool2dOptions = Omit<MaxPool2dFunctionOptions, "returnIndices">;
 
 const MAX_POOL_DEFAULTS: Required<MaxPool2dOptions> = { stride: null, padding: 0, dilation: 1, ceilMode: false };
 
-// the ops made and dropped in these constructors check the options: a bad one is refused here,
-// not at the first forward()
+// these constructors create an op only to check the options, so that errors occur here rather than in
+// forward()
 
 /**
  * The maximum of each window. See `functional.maxPool2d`. Matches `torch.nn.MaxPool2d`.

@@ -42,7 +42,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
     const { images, labels } = source ?? {};
     if (!(images instanceof ByteImages) || !(labels instanceof Int32Array) || !Array.isArray(classes)) {
       throw new OptionError(
-        `${new.target.name}: is made by await CIFAR10.load({ root }) or ImageDataset.fromBytes(pixels, { shape, ... }), not by new`,
+        `${new.target.name}: expected await CIFAR10.load({ root }) or ImageDataset.fromBytes(pixels, { shape, ... }), got new ${new.target.name}(...)`,
       );
     }
     if (transform !== undefined && typeof transform !== "function") {
@@ -182,7 +182,7 @@ function namedByNumber(labels: Int32Array): string[] {
     "ImageDataset.fromBytes",
     labels,
     "image",
-    "pass the names of the classes if that is meant",
+    "pass the names of the classes if that is intended",
   );
   return Array.from({ length: Math.max(count, 1) }, (_, i) => `${i}`);
 }

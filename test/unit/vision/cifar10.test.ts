@@ -305,9 +305,9 @@ describe("refuses", () => {
   });
 
   test.each([
-    ["truncated", (png: Uint8Array) => png.subarray(0, png.length - 20), "not a whole PNG file"],
-    ["corrupt", (png: Uint8Array) => png.map((byte, i) => (i === 5000 ? byte ^ 1 : byte)), "not a whole PNG file"],
-    ["foreign", () => Buffer.from("GIF89a"), "not a whole PNG file"],
+    ["truncated", (png: Uint8Array) => png.subarray(0, png.length - 20), "not a complete PNG file"],
+    ["corrupt", (png: Uint8Array) => png.map((byte, i) => (i === 5000 ? byte ^ 1 : byte)), "not a complete PNG file"],
+    ["foreign", () => Buffer.from("GIF89a"), "not a complete PNG file"],
     [
       "of other dimensions",
       () => sheet([test_], 512),

@@ -59,9 +59,9 @@ describe("refused, with the file's name and both numbers", () => {
       }),
       /incorrect data check/,
     ],
-    ["no data chunk", changed((chunks) => chunks.splice(1, chunks.length - 2)), /not a whole PNG file/],
-    ["no end", changed((chunks) => chunks.pop()), /not a whole PNG file/],
-    ["no header", changed((chunks) => chunks.shift()), /its first chunk is no header/],
+    ["no data chunk", changed((chunks) => chunks.splice(1, chunks.length - 2)), /not a complete PNG file/],
+    ["no end", changed((chunks) => chunks.pop()), /not a complete PNG file/],
+    ["no header", changed((chunks) => chunks.shift()), /its first chunk is not a header/],
   ])("%s", (_what, png, message) => {
     const before = performance.now();
     expect(() => decodeSheet("a/sheet.png", png)).toThrow(DataError);

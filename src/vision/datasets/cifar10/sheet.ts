@@ -36,7 +36,7 @@ export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint
     );
   };
   const damaged = (cause: unknown): never => {
-    throw new DataError(`${name}: not a whole PNG file: ${(cause as Error)?.message ?? cause}`, { cause });
+    throw new DataError(`${name}: not a complete PNG file: ${(cause as Error)?.message ?? cause}`, { cause });
   };
   try {
     const { width, height, depth, colorType, interlaced, packed } = readParts(png);
@@ -60,7 +60,7 @@ export function decodeSheet(name: string, png: Uint8Array, count?: number): Uint
 /** The header's fields and the compressed data. The decoder checks the rest. */
 function readParts(png: Uint8Array) {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.length);
-  if (bytes.toString("latin1", 12, 16) !== "IHDR") throw new DataError("its first chunk is no header");
+  if (bytes.toString("latin1", 12, 16) !== "IHDR") throw new DataError("its first chunk is not a header");
   const packed: Buffer[] = [];
   for (let at = 8, type = ""; type !== "IEND"; ) {
     const length = bytes.readUInt32BE(at);
