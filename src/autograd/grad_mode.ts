@@ -14,14 +14,14 @@ function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
 }
 
 /**
- * Runs `body` without recording a graph: its results need no gradient, and it keeps nothing for backward.
- * Matches `torch.no_grad`.
+ * Runs `body` without recording a graph: its results do not require gradients, and nothing is saved for
+ * backward. Matches `torch.no_grad`.
  */
 export function noGrad<T>(body: () => T): T {
   return withGradEnabled("noGrad", false, body);
 }
 
-/** Runs `body` with the graph recorded again, inside of a `noGrad`. Matches `torch.enable_grad`. */
+/** Runs `body` with graph recording on again, inside a `noGrad`. Matches `torch.enable_grad`. */
 export function enableGrad<T>(body: () => T): T {
   return withGradEnabled("enableGrad", true, body);
 }

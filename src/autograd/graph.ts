@@ -5,7 +5,7 @@ import { recorder } from "../ops/core/recorder.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
 
-/** Where a gradient arrives: the tensor the user made with `requiresGrad`. */
+/** Where a gradient accumulates: a tensor that the user created with `requiresGrad`. */
 export interface Leaf {
   accumulateGrad(grad: NDArray): void;
 }
@@ -15,24 +15,26 @@ export interface Differentiable extends Leaf {
   readonly handle: { readonly node: GraphNode | null };
 }
 
-/** An input of an op: the node that made it, or a leaf, or null where no gradient is needed. */
+/** An input of an op: the node that produced it, a leaf, or null if it needs no gradient. */
 export type Edge = GraphNode | Leaf | null;
 
 let nextId = 0;
 
 /**
- * One op applied, and the edges to what made its inputs. Counted like a block: tensors and later nodes own
- * it; the last one to release it frees its saved arrays and then its inputs.
+ * One application of an op, with edges to the nodes that produced its inputs. Reference-counted like a block:
+ * tensors and later nodes own it; the last owner to release it frees its saved arrays and then its inputs.
  */
 export class GraphNode {
-  /** Grows with time: an input's id is always smaller, so descending order is a topological order. */
+  /**
+   * Increases with each node: an input's id is always smaller, so descending order is a topological order.
+   */
   readonly id = nextId++;
   readonly op: Op;
   edges: readonly Edge[];
   #owners = 0;
   #versions: number[];
   #released = false;
-  /** The gradient gathered so far during a backward pass. */
+  /** The gradient accumulated so far in a backward pass. */
   grad: NDArray | null = null;
 
   constructor(op: Op, edges: readonly Edge[]) {
@@ -48,7 +50,7 @@ export class GraphNode {
   }
 
   release(): void {
-    // a loop, not a recursion: graphs may be deep
+    // a loop rather than recursion, because graphs may be deep
     const pending: GraphNode[] = [this];
     for (let node = pending.pop(); node; node = pending.pop()) {
       if (--node.#owners > 0) continue;
@@ -58,7 +60,9 @@ export class GraphNode {
     }
   }
 
-  /** Releases the op's saved arrays. An op that saved nothing can run backward again, as in PyTorch. */
+  /**
+   * Releases the op's saved arrays. An op that saved nothing can run backward a second time, as in PyTorch.
+   */
   releaseSaved(): void {
     if (this.op.saved.length === 0) return;
     this.#released = true;
@@ -66,7 +70,7 @@ export class GraphNode {
     this.op.saved = [];
   }
 
-  /** Runs the op's backward and passes the results on. */
+  /** Runs the op's backward and sends the resulting gradients along the edges. */
   backward(): void {
     const { op } = this;
     if (this.#released) {
@@ -97,10 +101,7 @@ export class GraphNode {
   }
 }
 
-/**
- * The op's place in the graph, where a gradient may flow through it. Inputs that
- * `op.needs` marks are tensors.
- */
+/** Records the op in the graph if a gradient may flow through it. Inputs marked in `op.needs` are tensors. */
 export function recordOp(op: Op, inputs: readonly (Differentiable | number | null)[]): GraphNode | null {
   if (!op.needsAny) return null;
   const edges = inputs.map((input, i): Edge => {
@@ -135,7 +136,7 @@ export function runBackward(root: GraphNode, gradient: NDArray, retainGraph: boo
   root.grad = gradient;
   try {
     for (const node of nodes) {
-      // a node all of whose users sent no gradient has none to pass on
+      // a node that received no gradient from any of its users has none to propagate
       if (node.grad) node.backward();
       if (!retainGraph) node.releaseSaved();
     }

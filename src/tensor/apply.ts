@@ -12,10 +12,10 @@ import type { Tensor } from "./tensor.ts";
 
 type Input = TensorCore | number | null;
 
-/** Checks the inputs of an op, notes which need a gradient and runs its forward. */
+/** Checks an op's inputs, notes which of them need a gradient, and runs its forward. */
 function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
   const recording = isGradEnabled();
-  // plain loops: this is most of what an op on a small tensor takes
+  // plain loops: for small tensors this function is most of an op's cost
   const needs = new Array<boolean>(inputs.length);
   const arrays = new Array<NDArray | number | null>(inputs.length);
   for (let i = 0; i < inputs.length; i++) {
@@ -33,7 +33,7 @@ function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
   return recorder ? recorder.forward(op, arrays) : op.forward(...arrays);
 }
 
-/** Says what came where a tensor was expected, and what stands beside it. */
+/** Throws the error for an input that is not a tensor: names the input and the other ones. */
 function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
   const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
   const all = inputs.length > 1 ? ` (input ${i} of ${inputs.map(describeInput).join(", ")})` : "";
@@ -44,13 +44,13 @@ function describeInput(value: unknown): string {
   return value instanceof TensorCore ? describeTensor(value) : nameKind(value);
 }
 
-/** A value that is no tensor, and what to do about it where that is clear. */
+/** Describes a value that is not a tensor, with a hint where the fix is clear. */
 function describeOther(value: unknown): string {
   const data = Array.isArray(value) ? "an array" : kindOfTypedArray(value);
   return data ? `${data}; write tensor(...) around it` : describe(value);
 }
 
-/** Checks that a user's value is a tensor, where no op does. */
+/** Checks that a user's value is a tensor, for values that no op checks. */
 export function expectTensor(op: string, name: string, value: unknown): void {
   if (!(value instanceof TensorCore)) {
     throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
@@ -58,8 +58,8 @@ export function expectTensor(op: string, name: string, value: unknown): void {
 }
 
 /**
- * Applies an op to tensors and, where a gradient is needed, records it. Returns all its results; the
- * first carries the gradient.
+ * Applies an op to tensors and records it if a gradient is needed. Returns all its results; only the first
+ * carries a gradient.
  */
 export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
   return withFrame(() => {

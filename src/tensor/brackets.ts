@@ -1,19 +1,17 @@
 import { OptionError } from "../errors.ts";
 
-/**
- * Keys between brackets that mean a place: numbers, ranges, several of them, and (as text) another tensor.
- */
+/** Keys in brackets that look like an index: numbers, ranges, lists of them, and another tensor (as text). */
 const PLACE = /^(?=.*[\d:])[-\d:,.\s]+$|^tensor\(/s;
 
 /** PyTorch's spelling of a name: "requires_grad" for "requiresGrad". */
 const SNAKE = /[a-z]_[a-z]/;
 
 /**
- * What tensors inherit from: an error for `x[0]`, which would be undefined, for `x[0] = 1`, which would
- * change no element, and for names in PyTorch's spelling. It is asked for names only that no tensor has:
- * those that tensors have are found before it, as fast as ever.
+ * The prototype that tensors inherit from. It throws for `x[0]`, which would be undefined, for `x[0] = 1`,
+ * which would change no element, and for names in PyTorch's spelling. It is consulted only for properties
+ * that tensors do not have, so access to existing properties is as fast as without it.
  *
- * @param shown the tensor in the words of an error
+ * @param shown describes the tensor in an error
  */
 export function bracketsOf(shown: (tensor: object) => string): object {
   const refuse = (key: string, receiver: object, isWritten: boolean) => {

@@ -7,12 +7,13 @@ const READ: Record<PropertyKey, (array: NDArray) => unknown> = {
 };
 
 /**
- * Shows a tensor's array as a plain object `{ dtype, shape, data }`, which reads the numbers only on access.
+ * Presents a tensor's array as a plain object `{ dtype, shape, data }`, which reads the elements only on
+ * access.
  *
- * Test runners compare own properties. A tensor's numbers lie in WebAssembly memory, where no comparison
- * finds them: without this, any two tensors would be equal to them. A getter on each tensor would do as well,
- * but takes ten times as long to make as a proxy. A proxy also makes `structuredClone` and `postMessage`
- * throw where they would leave the numbers behind.
+ * Test runners compare own properties. A tensor's elements are in WebAssembly memory, which they do not see:
+ * without this object, any two tensors would compare as equal. A getter on each tensor would work too, but
+ * takes ten times as long to create as a proxy. A proxy also makes `structuredClone` and `postMessage` throw;
+ * otherwise they would silently drop the elements.
  */
 export const CONTENTS: ProxyHandler<NDArray> = {
   ownKeys: () => Object.keys(READ),

@@ -15,18 +15,18 @@ import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
 import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What a tensor is made with. */
+/** Options of the constructor of tensors. */
 export interface TensorInit {
   requiresGrad?: boolean;
-  /** The op that made it, where a gradient may flow through it. */
+  /** The op that produced the tensor, if a gradient may flow through it. */
   node?: GraphNode | null;
-  /** Who releases it: the open scope (the default), or the tensor it is the gradient of. */
+  /** The owner that releases it: the open scope (the default), or the tensor whose gradient it is. */
   owner?: "scope" | "tensor";
 }
 
 /**
- * The class that results are made of. It ends the chain of classes that begins here, so
- * this file cannot import it.
+ * The class of results, `Tensor`. It is the last of the chain of classes that starts here, so this file
+ * cannot import it.
  */
 export let TensorClass: new (array: NDArray, options?: TensorInit) => Tensor;
 
@@ -35,7 +35,7 @@ export function setTensorClass(tensorClass: typeof TensorClass): void {
   TensorClass = tensorClass;
 }
 
-/** A tensor by its full type: in the classes of the chain `this` lacks the methods of those after it. */
+/** `this` as a `Tensor`: in the classes of the chain, its type lacks the methods of later classes. */
 export function asTensor(tensor: TensorCore): Tensor {
   return tensor as Tensor;
 }
@@ -46,20 +46,20 @@ export function describeTensor({ dtype, shape }: TensorCore): string {
 }
 
 /**
- * From a gradient to its tensor, which the garbage collector must not collect while
- * the gradient is referenced.
+ * Maps a gradient to its tensor, so that the garbage collector keeps the tensor while its gradient is
+ * referenced.
  */
 const gradientOf = new WeakMap<TensorCore, TensorCore>();
 
 /**
- * What every tensor is: elements in memory, which a scope owns, and a place in the graph. The classes in
- * methods/ extend this one by a family of methods each, one after the other; `Tensor` ends the chain. They
- * have neither fields nor private methods, so that a new tensor runs this constructor only.
+ * The core of every tensor: elements in memory, owned by a scope, and a place in the autograd graph. The
+ * classes in methods/ each extend the previous one by a family of methods; `Tensor` is the last of the chain.
+ * They have no fields or private methods, so creating a tensor runs only this constructor.
  */
 export abstract class TensorCore implements Disposable {
   /**
-   * @internal What comparisons of own properties see (test runners' deep equality):
-   * `{ dtype, shape, data }`, read when looked at.
+   * @internal For comparisons of own properties, such as deep equality in test runners:
+   * `{ dtype, shape, data }`, read on access.
    */
   readonly contents: object;
   readonly #handle: Handle;
@@ -108,7 +108,7 @@ export abstract class TensorCore implements Disposable {
     return this.#array;
   }
 
-  /** The length of the first dimension, as Python's `len(x)`; a scalar has none. */
+  /** The length of the first dimension, like Python's `len(x)`; a scalar has none. */
   get length(): number {
     return this.shape[0];
   }
@@ -125,12 +125,12 @@ export abstract class TensorCore implements Disposable {
 
   // --- memory ----------------------------------------------------------------------------------------------
 
-  /** True once the memory is released: then only `shape` and `dtype` can still be read. */
+  /** True once the memory is released. After that only `shape` and `dtype` can be read. */
   get released(): boolean {
     return this.handle.releasedBy !== null;
   }
 
-  /** Releases the memory now, without waiting for the scope's end. Never needed inside a scope. */
+  /** Releases the memory now instead of at the end of the scope. Never required inside a scope. */
   release(): void {
     this.handle.release("release()");
   }
@@ -155,7 +155,7 @@ export abstract class TensorCore implements Disposable {
     this.#requiresGrad = value;
   }
 
-  /** True for tensors that no recorded op made. */
+  /** True for tensors that were not produced by a recorded op. */
   get isLeaf(): boolean {
     return this.handle.node === null;
   }
@@ -166,9 +166,9 @@ export abstract class TensorCore implements Disposable {
   }
 
   /**
-   * Set to null to forget the gradient (as `optimizer.zeroGrad()` does), which releases it unless it was
-   * `keep()`-ed. What is set belongs to this tensor from then on; the gradient of another tensor stays that
-   * one's, and its memory is shared.
+   * Set to null to drop the gradient, as `optimizer.zeroGrad()` does; this releases it unless `keep()` was
+   * called on it. A tensor that is assigned belongs to this tensor from then on. If it is the gradient of
+   * another tensor, it stays with that tensor and its memory is shared.
    */
   set grad(given: Tensor | null) {
     if (given === this.#grad) return;
@@ -190,19 +190,19 @@ export abstract class TensorCore implements Disposable {
 
   /** @internal Adds to `grad`; called by the backward pass. */
   accumulateGrad(grad: NDArray): void {
-    if (this.released) return; // its scope ended: its gradient cannot be read any more
+    if (this.released) return; // its scope ended, so its gradient can no longer be read
     withFrame(() => {
       if (this.#grad) {
         this.#grad.#become(addInto(this.#grad.array, grad));
       } else {
-        // taken over without a copy where it has no other owner
+        // used without a copy if it has no other owner
         const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
         this.grad = new TensorClass(own.withShape(this.shape), { owner: "tensor" });
       }
     });
   }
 
-  /** Takes new values, in other memory if the present block is shared. */
+  /** Replaces the values; in new memory if the current block is shared. */
   #become(array: NDArray): void {
     if (array.block === this.#array.block) array.block.version++;
     else {
@@ -213,13 +213,13 @@ export abstract class TensorCore implements Disposable {
   }
 
   /**
-   * Computes the gradient of this tensor with respect to every leaf that `requiresGrad` and adds it to the
-   * leaf's `grad`. First order only: gradients are not themselves differentiable.
+   * Computes the gradient of this tensor with respect to every leaf with `requiresGrad`, and adds it to the
+   * leaf's `grad`. First order only: gradients are not differentiable.
    *
-   * @param gradient dL/d(this), of the same shape. May be left out where this tensor
-   *   has one element (then 1).
-   * @param options `retainGraph` (default false): keep what the graph saved, for another `backward()`.
-   * @throws AutogradError when there is no graph, or it was released by an earlier `backward()`.
+   * @param gradient dL/d(this), of the same shape. Optional if this tensor has one element (default 1).
+   * @param options `retainGraph` (default false): keep the arrays saved in the graph, for another
+   *   `backward()`.
+   * @throws AutogradError if there is no graph, or an earlier `backward()` released it.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -248,12 +248,12 @@ export abstract class TensorCore implements Disposable {
       withFrame(() => {
         const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
         if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
-        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf takes over what it is given
+        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf becomes the owner of the array
       }),
     );
   }
 
-  /** The same values (sharing memory) cut off from the graph. */
+  /** The same values, detached from the graph. Shares memory. Matches `Tensor.detach`. */
   detach(): Tensor {
     return new TensorClass(this.array);
   }

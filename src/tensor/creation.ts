@@ -7,13 +7,13 @@ import { leaf } from "./leaf.ts";
 import type { Tensor } from "./tensor.ts";
 
 export interface TensorOptions {
-  /** Default float32 (int32 for an Int32Array, bool where all values are booleans). */
+  /** Default float32 (int32 for an Int32Array, bool if all values are booleans). */
   dtype?: DType;
-  /** Whether `backward()` computes a gradient for it. Default false. */
+  /** Whether `backward()` computes a gradient for the tensor. Default false. */
   requiresGrad?: boolean;
 }
 
-/** A Float16Array, which not every version of TypeScript knows. */
+/** A Float16Array, which some versions of TypeScript do not declare. */
 export interface Float16Values {
   readonly [Symbol.toStringTag]: "Float16Array";
   readonly length: number;
@@ -34,7 +34,7 @@ export type NumericArray =
   | Uint16Array
   | Uint32Array;
 
-/** Numbers or booleans nested to the shape of a tensor. */
+/** Numbers or booleans, nested in the shape of a tensor. */
 export type NestedValues = number | boolean | NumericArray | readonly NestedValues[];
 
 /** Checks an option `dtype`. */
@@ -43,15 +43,14 @@ export function checkDType(op: string, dtype: unknown): DType {
 }
 
 /**
- * A tensor of the given values. Matches `torch.tensor`, but numbers make float32
- * unless `dtype` says otherwise.
+ * A tensor of the given values. Matches `torch.tensor`, but numbers become float32 unless `dtype` is given.
  *
- * @param values nested arrays of equal lengths, a number, or a typed array, also of another realm (then
- *   `shape` gives the shape; default one dimension; the dtype is int32 for arrays of integers). Float64
- *   values are rounded to float32.
+ * @param values nested arrays of equal lengths, a number, or a typed array (of any realm). For a typed array,
+ *   `shape` gives the shape (default: one dimension), and arrays of integers become int32. Float64 values are
+ *   rounded to float32.
  * @param options `shape`, `dtype` and `requiresGrad`.
- * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for what
- *   is no number, OptionError for a value that int32 cannot hold.
+ * @throws ShapeError for ragged arrays or a shape that does not fit the number of values, DTypeError for
+ * values that are not numbers, OptionError for a value that int32 cannot hold.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -81,8 +80,8 @@ export function tensor(values: NestedValues, options?: TensorOptions & { shape?:
 }
 
 /**
- * The dtype that keeps the numbers of a typed array, by its kind. What is not here holds no
- * numbers, or kinds unknown.
+ * The default dtype for each kind of typed array. Arrays that are not listed hold no numbers, or numbers of
+ * an unknown kind.
  */
 const INFERRED: Readonly<Record<string, DType>> = {
   Float16Array: "float32",
@@ -106,7 +105,7 @@ function isNumericArray(values: unknown): values is NumericArray {
   return inferDType(values) !== undefined;
 }
 
-/** What `values` is, and what to give in its place. */
+/** Describes `values`, and what to pass instead. */
 function describeKind(values: unknown): string {
   const kind = nameKind(values);
   if (/^Big(Int|Uint)64Array$/.test(kind)) return `${kind}; use Int32Array.from(values, Number)`;

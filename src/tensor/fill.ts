@@ -13,7 +13,7 @@ import { checkDType, type TensorOptions } from "./creation.ts";
 import { leaf } from "./leaf.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Reads the options that all of these functions have, and makes the leaf. */
+/** Reads the options that all of these functions share, and creates the leaf. */
 function create(
   op: string,
   options: TensorOptions | undefined,
@@ -26,21 +26,20 @@ function create(
   return leaf(() => build(read.dtype), read.requiresGrad);
 }
 
-/** A tensor of zeros, float32 unless `dtype` says otherwise. Matches `torch.zeros`. */
+/** A tensor of zeros, float32 by default. Matches `torch.zeros`. */
 export function zeros(shape: readonly number[], options?: TensorOptions): Tensor {
   checkShape("zeros", shape);
   return create("zeros", options, "float32", (dtype) => zerosArray([...shape], dtype));
 }
 
-/** A tensor of ones, float32 unless `dtype` says otherwise. Matches `torch.ones`. */
+/** A tensor of ones, float32 by default. Matches `torch.ones`. */
 export function ones(shape: readonly number[], options?: TensorOptions): Tensor {
   checkShape("ones", shape);
   return create("ones", options, "float32", (dtype) => fullArray([...shape], 1, dtype));
 }
 
 /**
- * A tensor whose elements all are `value`: float32, or bool for a boolean, unless `dtype` says
- * otherwise. Matches `torch.full`.
+ * A tensor filled with `value`: float32 by default, or bool for a boolean. Matches `torch.full`.
  * @throws OptionError for a value that the dtype cannot hold.
  */
 export function full(shape: readonly number[], value: number | boolean, options?: TensorOptions): Tensor {
@@ -50,19 +49,19 @@ export function full(shape: readonly number[], value: number | boolean, options?
   );
 }
 
-/** Zeros in the shape and dtype of `x`. Matches `torch.zeros_like`. */
+/** Zeros with the shape and dtype of `x`. Matches `torch.zeros_like`. */
 export function zerosLike(x: Tensor, options?: TensorOptions): Tensor {
   expectTensor("zerosLike", "x", x);
   return zeros(x.shape, { dtype: x.dtype, ...options });
 }
 
-/** Ones in the shape and dtype of `x`. Matches `torch.ones_like`. */
+/** Ones with the shape and dtype of `x`. Matches `torch.ones_like`. */
 export function onesLike(x: Tensor, options?: TensorOptions): Tensor {
   expectTensor("onesLike", "x", x);
   return ones(x.shape, { dtype: x.dtype, ...options });
 }
 
-/** `value` in the shape and dtype of `x`. Matches `torch.full_like`. */
+/** A tensor with the shape and dtype of `x`, filled with `value`. Matches `torch.full_like`. */
 export function fullLike(x: Tensor, value: number | boolean, options?: TensorOptions): Tensor {
   expectTensor("fullLike", "x", x);
   return full(x.shape, value, { dtype: x.dtype, ...options });
@@ -70,10 +69,10 @@ export function fullLike(x: Tensor, value: number | boolean, options?: TensorOpt
 
 /**
  * `start, start + step, …` up to, not including, `end`: `arange(end)`, `arange(start, end)`,
- * `arange(start, end, step, options)`. int32 where all three are integers, else float32, unless `dtype` says
- * otherwise. Matches `torch.arange`.
+ * `arange(start, end, step, options)`. By default int32 if all three are integers, else float32. Matches
+ * `torch.arange`.
  *
- * @throws OptionError where `step` is 0 or leads away from `end`.
+ * @throws OptionError if `step` is 0 or leads away from `end`.
  * @example
  * ```ts
  * import { arange } from "wasmgrad";

@@ -6,7 +6,7 @@ import { Cat } from "../ops/movement/cat.ts";
 import { apply } from "./apply.ts";
 import { Tensor } from "./tensor.ts";
 
-/** A tensor, or a number that stands for a tensor of any shape. */
+/** A tensor, or a number that broadcasts to any shape. */
 export type Operand = Tensor | number;
 
 /**
@@ -70,7 +70,7 @@ export function pow(base: Operand, exponent: Operand): Tensor {
 }
 
 /**
- * The larger of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient.
+ * The larger of `a` and `b`, broadcast; NaN if either is NaN. Equal values get half the gradient each.
  * Matches `torch.maximum`.
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export function maximum(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * The smaller of `a` and `b`, broadcast; NaN where either is. Equal values share the gradient.
+ * The smaller of `a` and `b`, broadcast; NaN if either is NaN. Equal values get half the gradient each.
  * Matches `torch.minimum`.
  * @example
  * ```ts
@@ -96,11 +96,11 @@ export function minimum(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `a` where `condition` holds, `b` elsewhere; all three broadcast, `a` and `b` may be
- * numbers. Matches `torch.where`.
+ * `a` where `condition` is true, `b` elsewhere. All three broadcast; `a` and `b` may be numbers. Matches
+ * `torch.where`.
  *
  * @param condition a bool tensor: the result of a comparison, or of `.bool()`.
- * @throws DTypeError for another condition, ShapeError where the shapes do not broadcast.
+ * @throws DTypeError if `condition` is not bool, ShapeError if the shapes do not broadcast.
  * @example
  * ```ts
  * import { tensor, where } from "wasmgrad";
@@ -115,10 +115,10 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 /**
  * Matrix product, `torch.matmul`: `c[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]`.
  *
- * Two vectors give their dot product (a scalar); a vector beside a matrix counts as a row on the left, as a
- * column on the right; leading dimensions are stacks of matrices, which broadcast.
+ * Two vectors give their dot product (a scalar). With a matrix, a vector on the left is a row and one on the
+ * right is a column. Leading dimensions are batches of matrices, which broadcast.
  *
- * @throws ShapeError when the inner lengths differ, the stacks do not broadcast, or an operand is a scalar.
+ * @throws ShapeError if the inner lengths differ, the batches do not broadcast, or an operand is a scalar.
  * @example
  * ```ts
  * import { matmul, tensor } from "wasmgrad";
@@ -136,10 +136,10 @@ function expectTensors(op: string, tensors: readonly Tensor[]): void {
 }
 
 /**
- * Tensors one after the other along a dimension; all other dimensions and the dtype must
- * agree. Matches `torch.cat`.
+ * Concatenates tensors along a dimension. All other dimensions and the dtype must be equal. Matches
+ * `torch.cat`.
  *
- * @throws ShapeError, DTypeError where they do not.
+ * @throws ShapeError or DTypeError if they are not.
  * @example
  * ```ts
  * import { cat, tensor } from "wasmgrad";
@@ -152,9 +152,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 
 /**
- * Tensors of one shape along a new dimension. Matches `torch.stack`.
+ * Joins tensors of equal shape along a new dimension. Matches `torch.stack`.
  *
- * @throws ShapeError where the shapes differ.
+ * @throws ShapeError if the shapes differ.
  * @example
  * ```ts
  * import { stack, tensor } from "wasmgrad";

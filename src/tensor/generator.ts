@@ -2,26 +2,26 @@ import { checkFunction, checkInteger, describe, refusePromise } from "../checks.
 import { OptionError } from "../errors.ts";
 import { countersOf, type Draw } from "../ops/random/draw.ts";
 
-/** All there is to know about a `Generator`: plain numbers, to be kept in a checkpoint as JSON. */
+/** The complete state of a `Generator`: plain numbers, which a checkpoint can keep as JSON. */
 export interface GeneratorState {
   seed: number;
   offset: number;
 }
 
 /**
- * The seed of a new `Generator`, and of the default one until `manualSeed()` is called: without it every
- * run draws the same numbers.
+ * The seed of a new `Generator`, and of the default one until `manualSeed()` is called. So without a seed,
+ * every run draws the same numbers.
  */
 export const DEFAULT_SEED = 0;
 
-/** Reads and sets where a generator's numbers come from; for `withGenerator`. */
+/** Read and set the stream of a generator; for `withGenerator`. */
 let streamOf: (generator: Generator) => GeneratorState;
 let setStream: (generator: Generator, stream: GeneratorState) => void;
 
 /**
- * A source of random numbers: Philox 4x32-10, which computes each number from the seed and its position in
- * the stream. So the same seed gives the same numbers on every machine. Matches `torch.Generator`; the
- * numbers differ from PyTorch's.
+ * A random number generator: Philox 4x32-10, which computes each number from the seed and its position in the
+ * stream. The same seed gives the same numbers on every machine. Matches `torch.Generator`, but the numbers
+ * differ from PyTorch's.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ export class Generator {
     return { ...this.#stream };
   }
 
-  /** Continues where the generator was when `getState()` was called. */
+  /** Restores a state from `getState()`: continues at that position of the stream. */
   setState(state: GeneratorState): void {
     const seed = checkInteger("setState", "seed", state?.seed, 0, Number.MAX_SAFE_INTEGER);
     const offset = checkInteger("setState", "offset", state?.offset, 0, Number.MAX_SAFE_INTEGER);
@@ -73,7 +73,7 @@ export class Generator {
     this.#stream.offset = offset;
   }
 
-  /** @internal The place of the next `size` numbers, which are then used up; for ops. */
+  /** @internal Reserves the next `size` numbers and returns their position in the stream; for ops. */
   take(size: number): Draw {
     const draw = { seed: this.#stream.seed, offset: this.#stream.offset };
     this.#stream.offset += countersOf(size);
@@ -81,7 +81,7 @@ export class Generator {
   }
 }
 
-/** The generator of every draw that names no other. */
+/** The generator used by every draw that is not given one. */
 export const defaultGenerator = new Generator();
 
 /** Seeds the default generator, an integer in [0, 2^53), and returns it. Matches `torch.manual_seed`. */
@@ -90,10 +90,9 @@ export function manualSeed(seed: number): Generator {
 }
 
 /**
- * Runs `body` with another generator in the place of the default one: every draw that names no
- * generator takes its numbers from it, and `manualSeed` seeds it. So draws of one task
- * (a request, a click) do not change those of another. `body` is synchronous; a task that waits calls
- * `withGenerator` again after each `await`.
+ * Runs `body` with `generator` as the default generator: draws that are not given a generator use it, and
+ * `manualSeed` seeds it. So the draws of one task (a request, a click) do not affect those of another. `body`
+ * must be synchronous; an asynchronous task calls `withGenerator` again after each `await`.
  *
  * @throws OptionError for anything but a Generator, and for a function that returns a Promise.
  * @example

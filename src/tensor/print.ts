@@ -1,21 +1,21 @@
 import type { DType, TypedArray } from "../ops/core/array.ts";
 
 // PyTorch's rules: see torch/_tensor_str.py
-/** Digits after the point. */
+/** Digits after the decimal point. */
 const PRECISION = 4;
-/** Above this many elements only the edges are shown. */
+/** Tensors with more elements than this are summarized: only the edges are shown. */
 const THRESHOLD = 1000;
-/** Elements shown at each end of a dimension that is cut short. */
+/** Elements shown at each end of a summarized dimension. */
 const EDGE_ITEMS = 3;
 const LINE_WIDTH = 80;
 
-/** How one element is written, and the width that all are brought to. */
+/** How an element is written, and the width that all elements are padded to. */
 interface Format {
   write(value: number): string;
   width: number;
 }
 
-/** Positions of a dimension that are shown; null stands for those left out. */
+/** The positions of a dimension that are shown; null marks the omitted ones. */
 function shownPositions(length: number, summarize: boolean): (number | null)[] {
   if (!summarize || length <= 2 * EDGE_ITEMS) return Array.from({ length }, (_, i) => i);
   const edge = Array.from({ length: EDGE_ITEMS }, (_, i) => i);
@@ -33,8 +33,8 @@ function shownValues(data: TypedArray, shape: readonly number[], summarize: bool
 }
 
 /**
- * Of two digit strings equally near to a number, C and Python take the one that ends in an even
- * digit, JavaScript the larger.
+ * If two digit strings are equally near to a number, C and Python choose the one that ends in an even digit,
+ * JavaScript the larger.
  */
 function tiesToEven(rounded: string, exact: string): string {
   const [digits, exponent = ""] = exact.split("e");
@@ -70,7 +70,7 @@ function writeWhole(value: number): string {
   return writeSpecial(value) ?? `${sign(value)}${Math.abs(value).toFixed(0)}.`;
 }
 
-/** The common format of some floats: whole numbers, four decimals, or scientific where sizes differ much. */
+/** The common format of floats: integers, four decimals, or scientific if magnitudes differ widely. */
 function floatFormat(values: readonly number[]): Format {
   const counted = values.filter((value) => Number.isFinite(value) && value !== 0);
   if (counted.length === 0) return { write: writeWhole, width: 1 };
@@ -118,7 +118,7 @@ function writeElements(
   return `[${lines.join(newLine)}]`;
 }
 
-/** Appends `, suffix`es, on a new line where one would be too long. */
+/** Appends `, suffix` for each suffix, on a new line if the line would be too long. */
 function withSuffixes(text: string, suffixes: readonly string[], indent: number): string {
   let column = text.length - text.lastIndexOf("\n") + 1;
   let result = text;
@@ -131,8 +131,9 @@ function withSuffixes(text: string, suffixes: readonly string[], indent: number)
 }
 
 /**
- * A tensor as PyTorch prints it: four decimals in a common width, scientific notation where sizes differ by
- * more than 1000, the edges only of more than 1000 elements. `suffix` says how it takes part in a graph.
+ * A tensor as PyTorch prints it: four decimals in a common width, scientific notation if magnitudes differ by
+ * a factor of more than 1000, and only the edges of more than 1000 elements. `suffix` describes its role in
+ * the graph.
  */
 export function formatTensor(data: TypedArray, shape: readonly number[], dtype: DType, suffix: string | null): string {
   const prefix = "tensor(";

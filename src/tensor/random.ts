@@ -15,15 +15,15 @@ import { defaultGenerator, Generator } from "./generator.ts";
 import { leaf } from "./leaf.ts";
 import { Tensor } from "./tensor.ts";
 
-/** What random functions take. */
+/** Options of the random functions. */
 export interface DrawOptions {
-  /** Where the numbers come from. Default: the generator that `manualSeed()` seeds. */
+  /** The source of the numbers. Default: the generator that `manualSeed()` seeds. */
   generator?: Generator;
   /** Whether `backward()` computes a gradient for the result. Default false. */
   requiresGrad?: boolean;
 }
 
-/** Checks shape and generator, takes the draw's place in the stream and makes the leaf. */
+/** Checks shape and generator, reserves the draw's numbers in the stream and creates the leaf. */
 function draw(
   op: string,
   shape: readonly number[],
@@ -39,7 +39,7 @@ function draw(
 const DEFAULTS: Required<DrawOptions> = { generator: defaultGenerator, requiresGrad: false };
 
 /**
- * Uniform numbers in [0, 1), in steps of 2^-24. Matches `torch.rand`.
+ * Uniform random numbers in [0, 1), multiples of 2^-24. Matches `torch.rand`.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export function rand(shape: readonly number[], options?: DrawOptions): Tensor {
 }
 
 /**
- * Normal numbers of mean 0 and variance 1, by the transform of Box and Muller. Matches `torch.randn`.
+ * Normal random numbers with mean 0 and variance 1, by the Box-Muller transform. Matches `torch.randn`.
  *
  * @example
  * ```ts
@@ -69,20 +69,20 @@ export function randn(shape: readonly number[], options?: DrawOptions): Tensor {
   );
 }
 
-/** `rand` in the shape of `x`. Matches `torch.rand_like`. */
+/** `rand` with the shape of `x`. Matches `torch.rand_like`. */
 export function randLike(x: Tensor, options?: DrawOptions): Tensor {
   expectTensor("randLike", "x", x);
   return rand(x.shape, options);
 }
 
-/** `randn` in the shape of `x`. Matches `torch.randn_like`. */
+/** `randn` with the shape of `x`. Matches `torch.randn_like`. */
 export function randnLike(x: Tensor, options?: DrawOptions): Tensor {
   expectTensor("randnLike", "x", x);
   return randn(x.shape, options);
 }
 
 /**
- * int32 integers in [low, high), each exactly as likely as any other. Matches `torch.randint`.
+ * Random int32 integers in [low, high), all exactly equally likely. Matches `torch.randint`.
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ export function randint(
   );
 }
 
-/** The integers 0 to n-1 (int32) in random order, every order equally likely. Matches `torch.randperm`. */
+/** The integers 0 to n-1 (int32) in random order; all orders are equally likely. Matches `torch.randperm`. */
 export function randperm(n: number, options?: Pick<DrawOptions, "generator">): Tensor {
   const { generator } = readOptions("randperm", options, { generator: defaultGenerator });
   checkInteger("randperm", "n", n, 0);
@@ -112,10 +112,11 @@ export function randperm(n: number, options?: Pick<DrawOptions, "generator">): T
 }
 
 /**
- * Ones and zeros (float32): one with the probability that the tensor `p` has at the same place, or with the
- * same probability everywhere in a tensor of a given shape. Matches `torch.bernoulli`. Carries no gradient.
+ * Random ones and zeros (float32). The probability of a one is the element of the tensor `p` at the same
+ * position, or, for a given shape, the number `p` for all elements. Matches `torch.bernoulli`. Has no
+ * gradient.
  *
- * @throws OptionError where a probability is outside [0, 1].
+ * @throws OptionError if a probability is outside [0, 1].
  * @example
  * ```ts
  * import { bernoulli, tensor } from "wasmgrad";

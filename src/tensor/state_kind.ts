@@ -3,7 +3,7 @@ import { StateDictError } from "../errors.ts";
 import { isPlainObject } from "../typed_arrays.ts";
 import { Tensor } from "./tensor.ts";
 
-/** What a state dict may be the state of. */
+/** The kinds of objects that have state dicts. */
 export type StateKind =
   | "module"
   | "optimizer"
@@ -21,7 +21,7 @@ const has =
   (state: State) =>
     keys.every((key) => Object.hasOwn(state, key));
 
-/** By what each kind is known, in this order; a module's is known by its tensors. */
+/** How each kind of state is recognized, in this order; a module's state is recognized by its tensors. */
 const SIGNS: [kind: StateKind, is: (state: State) => boolean][] = [
   ["optimizer", has("state", "paramGroups")],
   ["Trainer", has("place", "states", "log")],
@@ -32,7 +32,7 @@ const SIGNS: [kind: StateKind, is: (state: State) => boolean][] = [
   ["scheduler", has("lastEpoch")],
 ];
 
-/** The kind of object that this state belongs to; undefined where that is unclear. */
+/** The kind of object that this state belongs to; undefined if that is unclear. */
 function kindOf(state: State): StateKind | undefined {
   const values = Object.values(state);
   if (values.length > 0 && values.every((value) => value instanceof Tensor)) return "module";
@@ -46,7 +46,7 @@ const OPTIMIZERS: [option: string, name: string][] = [
   ["nesterov", "SGD"],
 ];
 
-/** Names at most that an error lists. */
+/** The largest number of names that an error lists. */
 const MOST_NAMES = 4;
 
 function listed(names: readonly string[]): string {
@@ -54,7 +54,7 @@ function listed(names: readonly string[]): string {
   return shown.join(", ") + (names.length > MOST_NAMES ? `, and ${names.length - MOST_NAMES} more` : "");
 }
 
-/** A state in the words of an error: whose it is, or what it has. */
+/** Describes a state in an error: its owner, or its keys. */
 export function describeState(state: unknown): string {
   if (typeof state === "string") return `${describe(state)}; expected what stateDict() gave: read a file first`;
   if (typeof (state as { stateDict?: unknown } | null | undefined)?.stateDict === "function") {
@@ -74,9 +74,9 @@ export function describeState(state: unknown): string {
 }
 
 /**
- * Refuses a state that is known to be of another kind, and what is no state dict at all.
+ * Rejects a state that is recognized as another kind, and values that are not state dicts.
  *
- * @param owner the name of what loads it, as in "SGD"
+ * @param owner the name of the object that loads the state, such as "SGD"
  * @throws StateDictError
  */
 export function checkStateKind(owner: string, kind: StateKind, state: unknown): void {
@@ -87,7 +87,7 @@ export function checkStateKind(owner: string, kind: StateKind, state: unknown): 
   refuseState(owner, state);
 }
 
-/** Says whose state is expected, and whose came. */
+/** Throws the error that names the expected state and the one received. */
 export function refuseState(owner: string, state: unknown): never {
   throw new StateDictError(`${owner}.loadStateDict: expected the state of ${owner}, got ${describeState(state)}`);
 }

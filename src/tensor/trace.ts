@@ -11,13 +11,16 @@ export interface KernelTotal {
   readonly ms: number;
 }
 
-/** What `trace` returns: what ran, in order. It keeps no tensor but `result`. */
+/**
+ * The result of `trace`: the operations and kernels that ran, in order. It keeps no tensors except in
+ * `result`.
+ */
 export class Trace<T = unknown> {
-  /** The operations, and the kernels between them. */
+  /** The operations, and the kernels that ran between them. */
   readonly entries: readonly TraceEntry[];
-  /** Milliseconds from the start to the end, JavaScript included. */
+  /** Milliseconds from start to end, including JavaScript. */
   readonly ms: number;
-  /** What the traced function returned. */
+  /** The return value of the traced function. */
   readonly result: T;
 
   /** @internal Traces are made by `trace()`. */
@@ -27,12 +30,12 @@ export class Trace<T = unknown> {
     this.result = result;
   }
 
-  /** The kernels that ran, all launches of one taken together. The longest come first. */
+  /** The kernels that ran, with all launches of each added up; the longest first. */
   get kernels(): KernelTotal[] {
     return totals(this.entries.flatMap(({ kernels }) => kernels)).sort((a, b) => b.ms - a.ms);
   }
 
-  /** A table: one line per operation, and below it one for each of its kernels. */
+  /** A table: one line per operation, and below it one line per kernel of the operation. */
   toString(): string {
     const launched = this.kernels;
     const inKernels = launched.reduce((sum, { ms }) => sum + ms, 0);
@@ -55,22 +58,22 @@ export interface TraceOptions {
 }
 
 /**
- * Runs `body` and prints what ran: each operation with its pass, shapes and dtype, the algorithm it chose,
- * the kernels it launched, the chunks each was cut into, the threads that shared them, and milliseconds.
- * Kernels outside operations have separate lines, such as "Adam.step" or "(no operation)".
+ * Runs `body` and prints the operations that ran: for each its pass, shapes, dtype, algorithm and
+ * milliseconds, and for each kernel it launched the number of chunks and threads. Kernels outside operations
+ * have separate lines, such as "Adam.step" or "(no operation)".
  *
- * Tracing serialises: each kernel is waited for before the next line of JavaScript runs, so that its time is
- * its own. Without a trace the calling thread continues while workers compute. The first calls include
- * compilation: call `body` a few times before.
+ * Tracing serialises: JavaScript waits for each kernel, so that its time is measured separately. Without a
+ * trace the calling thread continues while workers compute. The first calls include compilation: call `body`
+ * a few times before tracing it.
  *
- * Of an asynchronous `body`, the trace has what runs until its promise settles, other tasks of the program
- * included. Traces may be nested and may overlap: each has all that ran in its time.
+ * For an asynchronous `body`, the trace has everything that runs until the promise settles, including other
+ * tasks of the program. Traces may be nested and may overlap: each has everything that ran during it.
  *
- * @param body what to trace. What it returns is the trace's `result`.
+ * @param body the function to trace. Its return value is the trace's `result`.
  * @param options `print` (default true).
- * @returns the trace, whose `toString()` is the table that is printed; for an asynchronous
- *   `body`, a promise of it.
- * @throws what `body` throws; then nothing is printed.
+ * @returns the trace, whose `toString()` is the printed table; for an asynchronous `body`, a promise of the
+ *   trace.
+ * @throws whatever `body` throws; then nothing is printed.
  * @example
  * ```ts
  * import { ones, trace } from "wasmgrad";
@@ -107,7 +110,7 @@ export function trace<T>(body: () => T | Promise<T>, options?: TraceOptions): Tr
   return isPromise(result) ? Promise.resolve(result).then(finish, fail) : finish(result as T);
 }
 
-/** Launches of the same kernel taken together, in the order of their first ones. */
+/** Adds up the launches of the same kernel, in the order of the first launches. */
 function totals(kernels: TraceEntry["kernels"]) {
   const byName = new Map<string, { name: string; launches: number; chunks: number; threads: number; ms: number }>();
   for (const { name, chunks, threads, ms } of kernels) {
@@ -124,7 +127,7 @@ function totals(kernels: TraceEntry["kernels"]) {
 type Row = readonly string[];
 
 const HEADER: Row = ["operation", "inputs -> outputs", "dtype", "algorithm", "chunks", "threads", "ms"];
-/** So many columns of text come first, to the left; those of numbers are to the right. */
+/** Number of text columns, which come first and are aligned left; the number columns are aligned right. */
 const TEXTS = 4;
 
 function rowsOf({ operation, pass, inputs, outputs, algorithms, kernels, ms }: TraceEntry): Row[] {

@@ -2,7 +2,7 @@ import type { GraphNode } from "../../autograd/graph.ts";
 import { ReleasedError } from "../../errors.ts";
 import type { Block } from "../../runtime/block.ts";
 
-/** Anything that holds a handle: a Tensor. */
+/** An object with a handle: a Tensor. */
 export interface Owned {
   readonly handle: Handle;
 }
@@ -10,14 +10,14 @@ export interface Owned {
 let liveTensors = 0;
 
 /**
- * Handles in the order in which they came. Linked through the handles themselves: a Set would take a fifth of
- * the time of a small tensor.
+ * Handles in the order in which they were added. A list linked through the handles themselves: a Set would
+ * take a fifth of the time that a small tensor takes.
  */
 export class HandleList {
   oldest: Handle | null = null;
   #newest: Handle | null = null;
 
-  /** Takes the handle out of the list that it is in, and in here. */
+  /** Moves the handle from its current list to this one. */
   add(handle: Handle): void {
     handle.list?.delete(handle);
     handle.list = this;
@@ -27,7 +27,7 @@ export class HandleList {
     this.#newest = handle;
   }
 
-  /** Takes out a handle that is in this list. */
+  /** Removes a handle that is in this list. */
   delete(handle: Handle): void {
     const { previous, next } = handle;
     if (previous) previous.next = next;
@@ -42,34 +42,34 @@ export class HandleList {
   }
 }
 
-/** Of tensors in the garbage collector's care. */
+/** Handles of tensors that are left to the garbage collector. */
 export const unscoped = new HandleList();
 
 /**
- * What a tensor owns: its block and its place in the graph. Held apart from the tensor, so that it
- * can be released after it.
+ * The resources of a tensor: its block and its place in the graph. Separate from the tensor, so that they can
+ * be released after the tensor was collected.
  */
 export class Handle {
   block: Block;
-  /** The op that made the tensor, while a gradient may still flow through it. */
+  /** The op that produced the tensor, as long as a gradient may flow through it. */
   node: GraphNode | null = null;
   /**
-   * The owner that releases it: a scope's list, or `unscoped`. Null for a gradient, which goes with its
-   * tensor, and after the release.
+   * The list of its owner: a scope's, or `unscoped`. Null for a gradient, which is released with its tensor,
+   * and after the release.
    */
   list: HandleList | null = null;
   /** Its neighbours in that list. */
   previous: Handle | null = null;
   next: Handle | null = null;
-  /** Released together with this one: a gradient goes with its tensor. */
+  /** The gradient of its tensor, released together with it. */
   grad: Handle | null = null;
   /** The inverse of `grad`: the tensor of a gradient. */
   gradOf: Handle | null = null;
-  /** True once the user called keep(): then its tensor's zeroGrad() leaves it alone. */
+  /** True once the user called keep() on this gradient: then zeroGrad() does not release it. */
   kept = false;
-  /** The frame (see `frameCount`) in which its memory was last asked for. */
+  /** The frame (see `frameCount`) in which its memory was last requested. */
   usedIn = 0;
-  /** Set at release: what released it. */
+  /** The cause of the release, set at release. */
   releasedBy: string | null = null;
 
   constructor(block: Block) {
@@ -100,7 +100,7 @@ export class Handle {
     this.grad = grad;
   }
 
-  /** Leaves the gradient to the caller. */
+  /** Detaches the gradient and returns it: the caller now owns it. */
   disownGrad(): Handle | null {
     const { grad } = this;
     if (grad) grad.gradOf = null;
@@ -128,7 +128,7 @@ export class Handle {
   }
 }
 
-/** Where live tensors were made, with setMemoryDebug(true). */
+/** Where each live tensor was created; recorded with setMemoryDebug(true). */
 export const origins = new Map<Handle, Error>();
 
 export function liveTensorCount(): number {

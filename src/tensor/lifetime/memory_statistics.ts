@@ -1,20 +1,20 @@
 import { allocatorStatistics } from "../../runtime/memory.ts";
 import { liveTensorCount } from "./handle.ts";
 
-/** What `memory()` reports. */
+/** The result of `memory()`. */
 export interface MemoryStatistics {
   /** Tensors not yet released (gradients and parameters included). */
   liveTensors: number;
-  /** Bytes in use, what the autograd graph saved included. */
+  /** Bytes in use, including arrays saved in the autograd graph. */
   liveBytes: number;
-  /** The most `liveBytes` has been since the start or `resetPeakMemory()`. */
+  /** The largest `liveBytes` since the start or the last `resetPeakMemory()`. */
   peakBytes: number;
-  /** Size of the WebAssembly memory; it never shrinks, but what is released is used again. */
+  /** Size of the WebAssembly memory. It never shrinks, but released memory is reused. */
   reservedBytes: number;
 }
 
 /**
- * Memory in use.
+ * Reports how much memory is in use.
  *
  * @example
  * ```ts

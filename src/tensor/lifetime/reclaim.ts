@@ -7,25 +7,25 @@ import { nodeModule } from "../../runtime/node_module.ts";
 import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /**
- * Tensors outside every scope are left to the garbage collector, but it does not see WebAssembly memory. To
- * show it the pressure, for each PRESSURE_BYTES of such tensors one of them holds an array buffer of that
- * size. The buffers are never touched, so they take address space only. Where memory is still exhausted, as
- * in a loop that never lets the event loop turn, unreachable tensors are found and released at once, in
- * engines that can list them (Node, by its inspector).
+ * Tensors outside every scope are left to the garbage collector, which does not see WebAssembly memory. To
+ * make it see the memory pressure, one tensor in each PRESSURE_BYTES of such tensors holds an array buffer of
+ * that size. The buffers are never written, so they take only address space. If memory still runs out, for
+ * example in a loop that never returns to the event loop, unreachable tensors are found and released at once,
+ * in engines that can list them (Node, through its inspector).
  */
 
-/** Above 32 MiB, which malloc always takes from the system and gives back to it. */
+/** Above 32 MiB: malloc always takes such blocks from the system and returns them to it. */
 const PRESSURE_BYTES = 33 * 2 ** 20;
-/** Where address space is limited, JavaScript's heap needs it more. */
+/** Address space to leave for JavaScript's heap, where address space is limited. */
 const ADDRESS_SPACE_TO_LEAVE = 2 ** 30;
 
-/** The backstop for tensors that no scope owns: they are released when the garbage collector finds them. */
+/** For tensors that no scope owns: releases them when the garbage collector has collected them. */
 const finalizer = new FinalizationRegistry<Handle>((handle) => handle.release("the garbage collector"));
 const pressure = new WeakMap<Owned, ArrayBuffer>();
 let bytes = 0;
 let prototype: object | undefined;
 
-/** Puts a tensor into the garbage collector's care. */
+/** Leaves a tensor to the garbage collector. */
 export function leaveToCollector(tensor: Owned): void {
   const { handle } = tensor;
   finalizer.register(tensor, handle);
@@ -36,7 +36,7 @@ export function leaveToCollector(tensor: Owned): void {
     const size = Math.min(bytes, 2 ** 31);
     if (addressSpaceLeft() > size + ADDRESS_SPACE_TO_LEAVE) pressure.set(tensor, new ArrayBuffer(size));
   } catch {
-    // no address space is left for it
+    // no address space is left for the buffer
   }
   bytes = 0;
 }
@@ -51,8 +51,8 @@ export function setTensorPrototype(of: object, handle: typeof handleOf): void {
 }
 
 /**
- * All tensors that can still be reached, after a garbage collection, and prototypes; undefined where the
- * engine cannot list them.
+ * All tensors that are still reachable after a garbage collection, and prototypes. Undefined if the engine
+ * cannot list them.
  */
 function reachableTensors(): object[] | undefined {
   const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
@@ -89,13 +89,15 @@ function reachableTensors(): object[] | undefined {
   return Array.isArray(tensors) ? tensors : undefined;
 }
 
-/** A sweep takes a tenth of a second. One that frees less than this share of the memory, … */
+/**
+ * A sweep takes a tenth of a second. It counts as vain if it frees less than this share of the live bytes …
+ */
 const LITTLE = 1 / 16;
 /**
- * … when less than this share was allocated since the last one, is a vain one: a loop of such takes hours, …
+ * … and less than this share was allocated since the last sweep. A loop of vain sweeps would take hours, …
  */
 const SOON = 1 / 256;
-/** … so after as many in a row memory counts as exhausted. */
+/** … so after this many in a row memory counts as exhausted. */
 const MOST_VAIN = 20;
 
 let vainSweeps = 0;
@@ -103,8 +105,8 @@ let allocatedBefore = 0;
 let gaveUp = false;
 
 /**
- * Releases unreachable tensors outside every scope. Not those whose memory was asked for in this frame or the
- * one before: an operation may be at work on it, whose tensor is not needed any more.
+ * Releases unreachable tensors outside every scope, except those whose memory was requested in this frame or
+ * the previous one: a running operation may still use that memory, even if its tensor is no longer reachable.
  */
 function sweep(): boolean {
   gaveUp = false;
@@ -134,10 +136,10 @@ exhaustion.reclaim = sweep;
 let debug = false;
 
 /**
- * With `true`, tensors remember from now on where they were made, and an OutOfMemoryError names the lines
- * that made the most bytes which are still live. It makes tensors slow: for finding out only.
+ * With `true`, each new tensor records the line that created it, and an OutOfMemoryError names the lines
+ * whose tensors hold the most live bytes. This makes tensors slow: use it for debugging only.
  *
- * @throws OptionError unless it is given a boolean.
+ * @throws OptionError unless `value` is a boolean.
  * @example
  * ```ts
  * import { setMemoryDebug, zeros } from "wasmgrad";
@@ -150,21 +152,21 @@ export function setMemoryDebug(value: boolean): void {
   debug = checkBoolean("setMemoryDebug", "value", value);
 }
 
-/** Notes where a tensor is made, with setMemoryDebug(true). */
+/** Records where a tensor is created, with setMemoryDebug(true). */
 export function noteOrigin(handle: Handle): void {
   if (!debug) return;
   origins.set(handle, new WasmgradError());
 }
 
 /**
- * Where this library's code lies, in stack traces; "" where modules have no address (Cloudflare Workers,
- * bundles that are no modules).
+ * The location of this library's code in stack traces; "" where modules have no address (Cloudflare Workers,
+ * bundles that are not modules).
  */
 const ownFolder = ((import.meta.url as string | undefined) ?? "")
   .replace(/tensor\/lifetime\/[^/]*$/, "")
   .replace(/[^/]*$/, "");
 
-/** The first line of a stack that is not this library's. */
+/** The first line of a stack trace outside this library. */
 function userLine({ stack = "" }: Error): string {
   const lines = stack.split("\n").slice(1);
   const path = ownFolder.replace(/^file:\/\//, "");

@@ -9,10 +9,13 @@ import { leaveToCollector } from "./reclaim.ts";
 /** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
 let current: Scope | null = null;
 
-/** Whether a synchronous scope() is running: no other task can come in between, so `current` is enough. */
+/** Whether a synchronous scope() is running: no other task can run meanwhile, so `current` is enough. */
 let synchronous = false;
 
-/** What is used of Node's AsyncLocalStorage, whose type would make the declarations need Node's types. */
+/**
+ * The part of Node's AsyncLocalStorage that is used here. Its own type would make the declarations depend on
+ * Node's types.
+ */
 interface TaskStorage {
   getStore(): Scope | null | undefined;
   enterWith(scope: Scope | null): void;
@@ -20,12 +23,12 @@ interface TaskStorage {
 }
 
 /**
- * Keeps the open scope of each asynchronous task. Undefined in browsers, and until the first scope is opened
- * that an `await` may find open: a program without such scopes does not pay for it.
+ * Holds the open scope of each asynchronous task. Undefined in browsers, and until the first scope opens that
+ * may stay open across an `await`: programs without such scopes do not pay for it.
  */
 let tasks: TaskStorage | undefined;
 
-/** Lets scopes follow their tasks from now on, where the runtime can (Node, Deno, Bun). */
+/** From now on, scopes follow their tasks where the runtime supports it (Node, Deno, Bun). */
 export function followTasks(): TaskStorage | undefined {
   if (tasks) return tasks;
   const hooks = nodeModule("node:async_hooks");
@@ -34,23 +37,23 @@ export function followTasks(): TaskStorage | undefined {
   try {
     storage.enterWith(null);
   } catch {
-    return undefined; // some runtimes for servers have run() only
+    return undefined; // some server runtimes only have run()
   }
   tasks = storage;
   return tasks;
 }
 
 /**
- * Counts stretches of code that run without an `await` in between. A scope that an asynchronous function
- * opens before its first `await` is open for its caller as well, and their tensors cannot be distinguished.
- * So where the end of the stretch finds such a scope open, its tensors go to the scope around, or into the
- * garbage collector's care, and it gets no more.
+ * Number of the current stretch: code that runs without an `await` in between. A scope that an asynchronous
+ * function opens before its first `await` is open for its caller as well, and the tensors of the two cannot
+ * be distinguished. So if such a scope is still open at the end of the stretch, its tensors move to the
+ * enclosing scope or are left to the garbage collector, and the scope gets no more tensors.
  */
 let stretch = 1;
 const EVERYWHERE = 0;
 const NOWHERE = -1;
 let stretchEnds = false;
-/** Scopes of this stretch that are open, perhaps for a caller too. */
+/** Open scopes of this stretch that may be open for a caller too. */
 const doubtful = new Set<Scope>();
 
 function beginStretch(): number {
@@ -76,7 +79,7 @@ function enter(scope: Scope | null): void {
   else current = scope;
 }
 
-/** Runs `body` with scopes in `current` (true) or in `tasks`, and puts both back as they were. */
+/** Runs `body` with the open scope kept in `current` (true) or in `tasks`, then restores both. */
 export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T {
   const [outerMode, outer] = [synchronous, current];
   synchronous = mode;
@@ -91,7 +94,7 @@ export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T 
 
 /**
  * Runs a function as a separate task: scopes that it leaves open across an `await` are not open for the
- * caller, which continues meanwhile.
+ * caller, which continues to run.
  */
 export function asTask<T>(body: () => T): T {
   const scope = openScope();
@@ -100,17 +103,18 @@ export function asTask<T>(body: () => T): T {
 }
 
 /**
- * Owns the tensors made while it is open and releases them when it closes, but for those passed to `keep()`,
- * parameters, buffers, gradients and optimizer state. Closing a scope closes those opened inside it.
+ * Owns the tensors created while it is open and releases them when it closes. Exceptions: tensors passed to
+ * `keep()`, parameters, buffers, gradients and optimizer state. Closing a scope closes those opened inside
+ * it.
  *
- * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other
- * tasks. A task begins with `scope(async () => …)`. A `new Scope()`, and the first iteration of a loader's
- * loop, own tensors only if they close before the next `await`: at that point their function's tensors
- * cannot be distinguished from its caller's, and all go to the scope around, or, where there is none, into
- * the garbage collector's care.
+ * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other tasks.
+ * A task begins with `scope(async () => …)`. A `new Scope()`, and the scope of the first iteration over a
+ * loader, own tensors only if they close before the next `await`: after it, the tensors of their function
+ * cannot be distinguished from those of its caller. All of them then move to the enclosing scope, or are left
+ * to the garbage collector if there is none.
  *
- * In browsers no scope is open after an `await`; a `new Scope(name, { enter: false })` is open inside its
- * `run(() => …)`, up to the next one.
+ * In browsers no scope is open after an `await`. A `new Scope(name, { enter: false })` is open inside its
+ * `run(() => …)`, up to the next `await`.
  *
  * @throws OptionError for an unknown option.
  * @example
@@ -124,18 +128,18 @@ export function asTask<T>(body: () => T): T {
  */
 export class Scope implements Disposable {
   readonly name: string;
-  /** @internal What it owns. */
+  /** @internal Handles of the tensors it owns. */
   readonly handles = new HandleList();
   #parent: Scope | null;
   #open = true;
-  /** In which stretch it gets tensors. */
+  /** The stretch in which it gets tensors. */
   #stretch = EVERYWHERE;
-  /** Its tensors, as long as some may be a caller's. */
+  /** Its tensors, as long as some of them may belong to a caller. */
   #tensors: Owned[] | null = null;
 
   /**
    * @param name for messages
-   * @param options `enter` (default true): whether the scope is open from now on; else only inside of `run`.
+   * @param options `enter` (default true): whether the scope is open from now on, or only inside `run`.
    */
   constructor(name = "a scope", options?: { enter?: boolean }) {
     this.name = name;
@@ -152,10 +156,11 @@ export class Scope implements Disposable {
   }
 
   /**
-   * Runs `body` inside this scope and returns what it returns. In Node, Deno and Bun an asynchronous body
-   * stays inside across each `await`; in browsers only up to the first one: there, call `run` again after it.
+   * Runs `body` inside this scope and returns its result. In Node, Deno and Bun an asynchronous body stays
+   * inside the scope across each `await`. In browsers it does so only up to the first `await`: call `run`
+   * again after it.
    *
-   * @throws ReleasedError where the scope is closed.
+   * @throws ReleasedError if the scope is closed.
    * @example
    * ```ts
    * import { Scope, rand } from "wasmgrad";
@@ -173,14 +178,14 @@ export class Scope implements Disposable {
     return storage ? inMode(false, null, () => storage.run(this, body)) : inMode(synchronous, this, body);
   }
 
-  /** @internal Whether an `await` found it open; then it gets no more tensors. */
+  /** @internal Whether it was still open at an `await`; then it gets no more tensors. */
   get awaited(): boolean {
     return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
   }
 
   /**
-   * @internal Says that it is not open for a caller: that its function has come back from an `await` before,
-   * or that the caller waits.
+   * @internal Declares that it is not open for a caller: its function has already resumed after an `await`,
+   * or the caller is waiting.
    */
   settle(): void {
     this.#tensors = null;
@@ -188,14 +193,14 @@ export class Scope implements Disposable {
     this.#stretch = tasks ? EVERYWHERE : beginStretch();
   }
 
-  /** @internal Gives away what may be a caller's. */
+  /** @internal Moves tensors that may belong to a caller to the enclosing scope. */
   handOver(): void {
     const outer = Scope.adopting(this.#parent);
     for (const tensor of this.#tensors ?? []) if (tensor.handle.list === this.handles) adopt(tensor, outer);
     this.#tensors = null;
   }
 
-  /** @internal Takes a tensor over. */
+  /** @internal Becomes the owner of a tensor. */
   take(tensor: Owned): void {
     this.handles.add(tensor.handle);
     this.#tensors?.push(tensor);
@@ -205,10 +210,10 @@ export class Scope implements Disposable {
     return !this.#open;
   }
 
-  /** Releases what the scope owns. Closing twice is harmless. */
+  /** Releases the tensors that the scope owns. Closing it twice has no effect. */
   close(): void {
     if (!this.#open) return;
-    // scopes opened inside this one and still open were abandoned: they close with it
+    // scopes opened inside this one that are still open were abandoned: they close with it
     let inner = openScope();
     if (this.#isAround(inner)) {
       for (; inner !== null && inner !== this; inner = openScope()) {
@@ -236,14 +241,14 @@ export class Scope implements Disposable {
     }
   }
 
-  /** @internal `scope`, or the nearest around it that is open. */
+  /** @internal `scope`, or the nearest enclosing one that is open. */
   static innermostOpen(scope: Scope | null): Scope | null {
     let found = scope;
     while (found && !found.#open) found = found.#parent;
     return found;
   }
 
-  /** @internal `scope`, or the nearest around it that gets new tensors. */
+  /** @internal `scope`, or the nearest enclosing one that gets new tensors. */
   static adopting(scope: Scope | null): Scope | null {
     let found = Scope.innermostOpen(scope);
     while (found?.awaited) found = Scope.innermostOpen(found.#parent);
@@ -251,8 +256,8 @@ export class Scope implements Disposable {
   }
 
   /**
-   * @internal Waits while no scope is open, so that what other code makes meanwhile is
-   *   not taken for this one's.
+   * @internal Waits with no scope open, so that tensors created by other code meanwhile do not go to the
+   * current scope.
    */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
     const inside = openScope();
@@ -271,8 +276,8 @@ export class Scope implements Disposable {
   }
 
   /**
-   * @internal Hands the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to
-   * the scope around this one.
+   * @internal Moves the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the
+   * enclosing scope.
    */
   moveToParent(value: unknown): void {
     const outer = Scope.adopting(this.#parent);
@@ -290,13 +295,13 @@ export class Scope implements Disposable {
   }
 }
 
-/** Puts a tensor into a scope, or, without one, in the garbage collector's care. */
+/** Gives a tensor to a scope, or to the garbage collector if there is none. */
 export function adopt(tensor: Owned, scope: Scope | null): void {
   if (scope) scope.take(tensor);
   else leaveToCollector(tensor);
 }
 
-/** Puts a new tensor into the open scope, or, where there is none, in the garbage collector's care. */
+/** Gives a new tensor to the open scope, or to the garbage collector if there is none. */
 export function adoptIntoCurrentScope(tensor: Owned): void {
   adopt(tensor, Scope.adopting(openScope()));
 }

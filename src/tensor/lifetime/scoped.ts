@@ -5,12 +5,12 @@ import { isTensor } from "./find_tensors.ts";
 import { adopt, followTasks, inMode, openScope, Scope } from "./scope.ts";
 
 /**
- * Runs `body` and releases every tensor made in it, except those it returns (a tensor, or arrays, objects,
- * Maps and Sets of them, however deep): these belong to the scope around.
+ * Runs `body` and releases every tensor created in it, except those it returns (a tensor, or arrays, objects,
+ * Maps and Sets of them, at any depth): these move to the enclosing scope.
  *
- * An `async` function has its own scope as well, which follows it across each `await` (in Node, Deno and
- * Bun): tasks that overlap do not release each other's tensors, and loops over a DataLoader in them neither.
- * In browsers that is an OptionError; see `Scope.run`.
+ * An `async` function also has its own scope, which follows it across each `await` (in Node, Deno and Bun):
+ * tasks that overlap do not release each other's tensors, nor do loops over a DataLoader in them. In browsers
+ * an `async` function is an OptionError; see `Scope.run`.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
   return Object.prototype.toString.call(body) === "[object AsyncFunction]";
 }
 
-/** scope() of an asynchronous function: the scope follows it, and closes when it ends. */
+/** scope() for an asynchronous function: the scope follows it, and closes when it ends. */
 function taskScope<T>(body: () => Promise<T>): Promise<T> {
   if (!followTasks()) {
     throw new OptionError(
@@ -62,16 +62,15 @@ function taskScope<T>(body: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Keeps a tensor beyond the scope that owns it: it lives until it is released by hand or no longer reachable.
- * Returns the tensor.
+ * Keeps a tensor beyond the end of its scope: it lives until `release()` is called or it is no longer
+ * reachable. Returns the tensor.
  */
 export function keep<T extends Tensor>(tensor: T): T {
   if (!isTensor(tensor))
     throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
   const { handle } = tensor as T;
   handle.check("keep: a tensor");
-  // a tensor outside any scope is in the garbage collector's care already, but a
-  // gradient is only in its tensor's
+  // a tensor outside any scope is already left to the garbage collector; a gradient is owned by its tensor
   if (!handle.kept) adopt(tensor, null);
   handle.kept = true;
   return tensor;

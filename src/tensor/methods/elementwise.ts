@@ -10,10 +10,10 @@ import type { Tensor } from "../tensor.ts";
 import { TensorInPlace } from "./in_place.ts";
 
 /**
- * Arithmetic, comparisons, casts and functions of one element.
+ * Arithmetic, comparisons, casts and elementwise functions.
  *
- * Operands broadcast, NumPy's way. bool < int32 < float32: the result has the larger dtype; a whole number
- * leaves int32 as it is, another makes it float32.
+ * Operands broadcast as in NumPy. The result has the larger dtype, where bool < int32 < float32. With an
+ * int32 tensor, an integer keeps int32; any other number gives float32.
  */
 export abstract class TensorElementwise extends TensorInPlace {
   /** `x + other`. Matches `torch.add`. */
@@ -45,8 +45,8 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `x ^ exponent`. Matches `torch.pow`, special values included. int32 to a negative whole
-   * number is an OptionError.
+   * `x ^ exponent`. Matches `torch.pow`, including special values. An int32 tensor to a negative integer is
+   * an OptionError.
    */
   pow(exponent: Tensor | number): Tensor {
     if (exponent === 2) return this.square();
@@ -55,22 +55,22 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * The larger of `x` and `other`; NaN where either is. Equal values share the gradient.
-   * Matches `torch.maximum`.
+   * The larger of `x` and `other`; NaN if either is NaN. Equal values get half the gradient each. Matches
+   * `torch.maximum`.
    */
   maximum(other: Tensor | number): Tensor {
     return apply(new Maximum(), this, other);
   }
 
   /**
-   * The smaller of `x` and `other`; NaN where either is. Equal values share the gradient.
-   * Matches `torch.minimum`.
+   * The smaller of `x` and `other`; NaN if either is NaN. Equal values get half the gradient each. Matches
+   * `torch.minimum`.
    */
   minimum(other: Tensor | number): Tensor {
     return apply(new Minimum(), this, other);
   }
 
-  /** `x` where `condition` (bool) holds, `other` elsewhere. Matches `Tensor.where`. */
+  /** `x` where `condition` (bool) is true, `other` elsewhere. Matches `Tensor.where`. */
   where(condition: Tensor, other: Tensor | number): Tensor {
     return apply(new Where(), condition, this, other);
   }
@@ -105,17 +105,17 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new Compare("ge"), this, other);
   }
 
-  /** `x and other` as bool; every number but 0 counts as true. */
+  /** `x and other` as bool; every number except 0 counts as true. */
   logicalAnd(other: Tensor | number): Tensor {
     return apply(new Logical("logicalAnd"), this, other);
   }
 
-  /** `x or other` as bool; every number but 0 counts as true. */
+  /** `x or other` as bool; every number except 0 counts as true. */
   logicalOr(other: Tensor | number): Tensor {
     return apply(new Logical("logicalOr"), this, other);
   }
 
-  /** `x xor other` as bool; every number but 0 counts as true. */
+  /** `x xor other` as bool; every number except 0 counts as true. */
   logicalXor(other: Tensor | number): Tensor {
     return apply(new Logical("logicalXor"), this, other);
   }
@@ -136,9 +136,9 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `x` in another dtype (itself where it has that one). To int32 it rounds towards 0; beyond int32 it is
-   * the nearest end of its range, and NaN is 0 (PyTorch's results depend on the machine). bool is
-   * `x != 0`, so NaN is true.
+   * `x` converted to another dtype, or `x` itself if it already has that dtype. Conversion to int32 rounds
+   * towards 0; values out of range become the nearest int32, and NaN becomes 0 (in PyTorch this depends on
+   * the machine). Conversion to bool is `x != 0`, so NaN is true.
    */
   to(dtype: DType): Tensor {
     checkChoice("to", "dtype", dtype, ["float32", "int32", "bool"]);
@@ -241,16 +241,16 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be left out. The gradient
-   * is 1 strictly between the bounds and 0 at them, beyond them and at NaN. Matches `torch.clamp` (of
-   * PyTorch 2.15; older ones have 1 at the bounds). int32 stays int32 where the bounds fit in int32;
-   * else the result is float32.
+   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be omitted. The gradient is 1
+   * strictly between the bounds, and 0 at the bounds, outside them and at NaN. Matches `torch.clamp` of
+   * PyTorch 2.15 (older versions have 1 at the bounds). int32 stays int32 if the bounds fit in int32;
+   * otherwise the result is float32.
    */
   clamp(options: ClampOptions): Tensor {
     return apply(new Clamp(options), this);
   }
 
-  /** -1, 0 or 1 after the sign of `x`; 0 for NaN. The gradient is 0. */
+  /** -1, 0 or 1 according to the sign of `x`; 0 for NaN. The gradient is 0. */
   sign(): Tensor {
     return apply(new StepFunction("sign"), this);
   }
@@ -265,7 +265,7 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new StepFunction("ceil"), this);
   }
 
-  /** The nearest integer, halves to the even one. The gradient is 0. */
+  /** The nearest integer; halves round to even. The gradient is 0. */
   round(): Tensor {
     return apply(new StepFunction("round"), this);
   }

@@ -15,11 +15,13 @@ function expectOverwritable(op: string, { handle }: TensorValues): void {
   }
 }
 
-/** Methods that overwrite the values, named with an underscore as in PyTorch. None is differentiable. */
+/**
+ * Methods that overwrite the values; their names end in an underscore, as in PyTorch. None is differentiable.
+ */
 export abstract class TensorInPlace extends TensorValues {
   /**
-   * Overwrites the values in place with those of `source`, which must have the same shape and
-   * dtype. Not differentiable.
+   * Overwrites the values with those of `source`, which must have the same shape and dtype. Not
+   * differentiable.
    */
   copy_(source: Tensor): this {
     expectTensor("copy_", "source", source);
@@ -30,7 +32,7 @@ export abstract class TensorInPlace extends TensorValues {
     return this;
   }
 
-  /** Overwrites the values in place with uniform numbers in [low, high). Matches `Tensor.uniform_`. */
+  /** Overwrites the values with uniform random numbers in [low, high). Matches `Tensor.uniform_`. */
   uniform_(low = 0, high = 1, options?: { generator?: Generator }): this {
     const { generator } = readOptions("uniform_", options, { generator: defaultGenerator });
     checkNumber("uniform_", "low", low);
@@ -43,8 +45,8 @@ export abstract class TensorInPlace extends TensorValues {
   }
 
   /**
-   * Overwrites the values in place with normal numbers of the given mean and standard deviation.
-   * Matches `Tensor.normal_`.
+   * Overwrites the values with normal random numbers of the given mean and standard deviation. Matches
+   * `Tensor.normal_`.
    */
   normal_(mean = 0, std = 1, options?: { generator?: Generator }): this {
     const { generator } = readOptions("normal_", options, { generator: defaultGenerator });

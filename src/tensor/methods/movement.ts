@@ -29,20 +29,20 @@ function expectDimension(op: string, x: TensorReduce): void {
 }
 
 /**
- * Other shapes, parts and orders of the same elements.
+ * Methods that reshape, index, reorder and repeat elements.
  *
- * All but reshaping make a new tensor. Dimensions count from 0, or from the end with -1.
+ * All of them copy, except reshaping. Dimensions count from 0, or from the end with negative numbers.
  */
 export abstract class TensorMovement extends TensorReduce {
   /**
-   * The same elements in another shape; one -1 stands for what is left. Shares memory.
-   * Matches `torch.reshape`.
+   * The same elements in another shape; one size may be -1 and is inferred. Shares memory. Matches
+   * `torch.reshape`.
    */
   reshape(shape: readonly number[]): Tensor {
     return apply(new Reshape("reshape", { shape }, (before) => resolveShape("reshape", before, shape)), this);
   }
 
-  /** `reshape`, under its other name. Matches `Tensor.view`. */
+  /** The same as `reshape`. Matches `Tensor.view`. */
   view(shape: readonly number[]): Tensor {
     return apply(new Reshape("view", { shape }, (before) => resolveShape("view", before, shape)), this);
   }
@@ -53,13 +53,13 @@ export abstract class TensorMovement extends TensorReduce {
     return this.reshape(other.shape);
   }
 
-  /** `view` in the shape of `other`. */
+  /** `view` with the shape of `other`. */
   viewAs(other: Tensor): Tensor {
     expectTensor("viewAs", "other", other);
     return this.view(other.shape);
   }
 
-  /** Dimensions `startDim` to `endDim` as one. Matches `torch.flatten`. */
+  /** Merges dimensions `startDim` to `endDim` into one. Matches `torch.flatten`. */
   flatten(startDim = 0, endDim = -1): Tensor {
     return apply(
       new Reshape("flatten", { startDim, endDim }, (before) => flattenedShape("flatten", before, startDim, endDim)),
@@ -67,7 +67,7 @@ export abstract class TensorMovement extends TensorReduce {
     );
   }
 
-  /** Dimension `dim` as several; one of `sizes` may be -1. Matches `torch.unflatten`. */
+  /** Splits dimension `dim` into several; one of `sizes` may be -1. Matches `torch.unflatten`. */
   unflatten(dim: number, sizes: readonly number[]): Tensor {
     return apply(
       new Reshape("unflatten", { dim, sizes }, (before) => unflattenedShape("unflatten", before, dim, sizes)),
@@ -75,18 +75,19 @@ export abstract class TensorMovement extends TensorReduce {
     );
   }
 
-  /** Without dimensions of length 1: all, or those of `dim` that have it. Matches `torch.squeeze`. */
+  /** Removes dimensions of length 1: all of them, or those listed in `dim`. Matches `torch.squeeze`. */
   squeeze(dim?: number | readonly number[]): Tensor {
     return apply(new Reshape("squeeze", { dim: dim ?? null }, (before) => squeezedShape("squeeze", before, dim)), this);
   }
 
-  /** With a dimension of length 1 at `dim`. Matches `torch.unsqueeze`. */
+  /** Inserts a dimension of length 1 at `dim`. Matches `torch.unsqueeze`. */
   unsqueeze(dim: number): Tensor {
     return apply(new Reshape("unsqueeze", { dim }, (before) => unsqueezedShape("unsqueeze", before, dim)), this);
   }
 
   /**
-   * Dimensions in another order: dimension i of the result is dimension `dims[i]`. Matches `torch.permute`.
+   * Reorders the dimensions: dimension i of the result is dimension `dims[i]` of the tensor. Matches
+   * `torch.permute`.
    * @example
    * ```ts
    * import { zeros } from "wasmgrad";
@@ -97,20 +98,23 @@ export abstract class TensorMovement extends TensorReduce {
     return apply(new View("permute", { dims }, (shape) => permuted("permute", shape, dims)), this);
   }
 
-  /** Two dimensions exchanged. Matches `torch.transpose`. */
+  /** Exchanges two dimensions. Matches `torch.transpose`. */
   transpose(dim0: number, dim1: number): Tensor {
     const regionOf = (shape: readonly number[]) =>
       permuted("transpose", shape, exchanged("transpose", shape.length, dim0, dim1));
     return apply(new View("transpose", { dim0, dim1 }, regionOf), this);
   }
 
-  /** The transposed matrix; a vector or a scalar as it is. Matches `torch.t`. */
+  /** The transposed matrix; a vector or a scalar is unchanged. Matches `torch.t`. */
   t(): Tensor {
     if (this.dim() > 2) throw new ShapeError(`t: expected a matrix, got ${formatShape(this.shape)}; use transpose`);
     return this.dim() < 2 ? asTensor(this) : this.transpose(0, 1);
   }
 
-  /** Dimensions of length 1 repeated, new ones in front; -1 keeps a length. Matches `Tensor.expand`. */
+  /**
+   * Repeats dimensions of length 1 to the given lengths and adds new ones in front; -1 keeps a length.
+   * Matches `Tensor.expand`.
+   */
   expand(shape: readonly number[]): Tensor {
     return apply(new Expand(shape), this);
   }
@@ -122,7 +126,7 @@ export abstract class TensorMovement extends TensorReduce {
   }
 
   /**
-   * The whole tensor repeated `repeats[d]` times along dimension d; further repeats go in front.
+   * Repeats the whole tensor `repeats[d]` times along dimension d; extra repeats add dimensions in front.
    * Matches `Tensor.repeat`.
    */
   repeat(repeats: readonly number[]): Tensor {
@@ -145,8 +149,8 @@ export abstract class TensorMovement extends TensorReduce {
   }
 
   /**
-   * Positions `start, start + step, …` before `end` of a dimension; bounds are clamped, as in
-   * Python's `x[start:end:step]`.
+   * Positions `start, start + step, …` below `end` of a dimension, like Python's `x[start:end:step]`: bounds
+   * are clamped.
    */
   slice(dim: number, start = 0, end = Infinity, step = 1): Tensor {
     return apply(
@@ -157,19 +161,19 @@ export abstract class TensorMovement extends TensorReduce {
     );
   }
 
-  /** Position `index` of a dimension, which disappears. Matches `torch.select`. */
+  /** Position `index` of a dimension, which is removed. Matches `torch.select`. */
   select(dim: number, index: number): Tensor {
     return apply(new View("select", { dim, index }, (shape) => selected("select", shape, dim, index)), this);
   }
 
-  /** `x[i]` of Python: position i of the first dimension. */
+  /** Position i of the first dimension, like Python's `x[i]`. */
   index(i: number): Tensor {
     return this.select(0, i);
   }
 
   /**
-   * Parts of a dimension: of `sizes` positions each (the last may have fewer), or of the lengths
-   * given. Matches `torch.split`.
+   * Splits a dimension into parts of `sizes` positions each (the last may be shorter), or of the given
+   * lengths. Matches `torch.split`.
    */
   split(sizes: number | readonly number[], dim = 0): Tensor[] {
     expectDimension("split", this);
@@ -178,7 +182,10 @@ export abstract class TensorMovement extends TensorReduce {
     return splitLengths("split", length, sizes).map((part) => this.narrow(dim, (end += part) - part, part));
   }
 
-  /** At most `chunks` parts of a dimension, of equal lengths but for the last. Matches `torch.chunk`. */
+  /**
+   * Splits a dimension into at most `chunks` parts of equal length (the last may be shorter). Matches
+   * `torch.chunk`.
+   */
   chunk(chunks: number, dim = 0): Tensor[] {
     checkInteger("chunk", "chunks", chunks, 1);
     expectDimension("chunk", this);
@@ -186,7 +193,7 @@ export abstract class TensorMovement extends TensorReduce {
     return this.split(length === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(length / chunks), dim);
   }
 
-  /** Dimensions in reverse order of positions. Matches `torch.flip`. */
+  /** Reverses the order of elements along `dims`. Matches `torch.flip`. */
   flip(dims: number | readonly number[]): Tensor {
     return apply(new View("flip", { dims }, (shape) => flipped("flip", shape, dims)), this);
   }
@@ -199,27 +206,30 @@ export abstract class TensorMovement extends TensorReduce {
   /**
    * `out[i][j] = x[index[i][j]][j]` for `dim` 0, `x[i][index[i][j]]` for 1, and so on.
    * Matches `torch.gather`.
-   * @throws OptionError for an index out of range, DTypeError where it is not int32.
+   * @throws OptionError for an index out of range, DTypeError if `index` is not int32.
    */
   gather(dim: number, index: Tensor): Tensor {
     return apply(new Gather(dim), this, index);
   }
 
   /**
-   * The lower triangle of each matrix, up to the given diagonal (0: the main one, 1: the one
-   * above); zeros elsewhere.
+   * The lower triangle of each matrix, up to and including the given diagonal (0: the main diagonal, 1: the
+   * one above it); zeros elsewhere.
    */
   tril(diagonal = 0): Tensor {
     return apply(new Triangle("tril", diagonal), this);
   }
 
-  /** The upper triangle of each matrix, from the given diagonal on; zeros elsewhere. Matches `torch.triu`. */
+  /**
+   * The upper triangle of each matrix, starting at the given diagonal; zeros elsewhere. Matches `torch.triu`.
+   */
   triu(diagonal = 0): Tensor {
     return apply(new Triangle("triu", diagonal), this);
   }
 
   /**
-   * `value` where `mask` (bool, broadcast to the shape) holds, `x` elsewhere. Matches `torch.masked_fill`.
+   * `value` where `mask` (bool, broadcast to the shape of `x`) is true, `x` elsewhere. Matches
+   * `torch.masked_fill`.
    */
   maskedFill(mask: Tensor, value: number): Tensor {
     expectTensor("maskedFill", "mask", mask);
@@ -232,7 +242,7 @@ export abstract class TensorMovement extends TensorReduce {
     return apply(new Where(), mask, value, this);
   }
 
-  /** A copy, through which the gradient flows. Matches `torch.clone`. */
+  /** A differentiable copy. Matches `torch.clone`. */
   clone(): Tensor {
     return apply(new Clone(), this);
   }

@@ -7,7 +7,7 @@ import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import { TensorElementwise } from "./elementwise.ts";
 
-/** What `max(dim)` and `min(dim)` give. */
+/** Result of `max(dim)` and `min(dim)`. */
 export interface Extrema {
   values: Tensor;
   /** int32 positions along the dimension. */
@@ -20,12 +20,12 @@ function extremum(x: TensorElementwise, name: "max" | "min", dim?: number, optio
   return { values, indices };
 }
 
-/** Sums, extrema and softmax: over all elements, or along dimensions. */
+/** Sums, extrema and softmax, over all elements or along dimensions. */
 export abstract class TensorReduce extends TensorElementwise {
   /**
    * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order.
-   * int32 and bool give int32: a sum beyond its range is the nearest end of it, where PyTorch has int64
-   * (`add` wraps around, as there). Over no element it is 0.
+   * int32 and bool give int32; a sum out of its range becomes the nearest int32 (PyTorch gives int64; `add`
+   * wraps around in both). The sum of no elements is 0.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -38,33 +38,33 @@ export abstract class TensorReduce extends TensorElementwise {
   }
 
   /**
-   * The mean over all elements, or over `dim` (a number or several). Accumulated in float64.
-   * Over no element it is NaN.
+   * The mean over all elements, or over `dim` (a number or several). Accumulated in float64. The mean of no
+   * elements is NaN.
    */
   mean(dim?: Dims, options?: ReduceOptions): Tensor {
     return apply(new Mean(dim, options), this);
   }
 
   /**
-   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`, or `/ n` with
-   * `{ unbiased: false }`, or `/ (n - correction)`. Accumulated in float64, without cancellation.
+   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`; with `{ unbiased: false }`
+   * divided by `n`, with `{ correction }` by `n - correction`. Accumulated in float64, without cancellation.
    */
   var(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new Variance(dim, options), this);
   }
 
   /**
-   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where it is 0, and
-   * overflows where a deviation does (beyond 3.4e38), or one over the result, as in PyTorch.
+   * The standard deviation: the square root of `var(dim, options)`. Its gradient is 0 where the deviation is
+   * 0. As in PyTorch, the gradient overflows if `x - mean` or 1 / std exceeds 3.4e38.
    */
   std(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new StandardDeviation(dim, options), this);
   }
 
   /**
-   * The largest of all elements, or, with `dim`, the largest along it and their indices. NaN beats
-   * every number; of equals the first is chosen along `dim`, and the whole reduction shares its
-   * gradient among them evenly.
+   * The largest of all elements, or, with `dim`, the largest elements along it and their indices. NaN counts
+   * as larger than every number. With `dim`, the first of equal elements is chosen; without, the gradient is
+   * split evenly among them.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -79,29 +79,38 @@ export abstract class TensorReduce extends TensorElementwise {
     return extremum(this, "max", dim, options);
   }
 
-  /** The smallest of all elements, or, with `dim`, the smallest along it and their indices: see `max`. */
+  /**
+   * The smallest of all elements, or, with `dim`, the smallest elements along it and their indices; see
+   * `max`.
+   */
   min(): Tensor;
   min(dim: number, options?: ReduceOptions): Extrema;
   min(dim?: number, options?: ReduceOptions): Tensor | Extrema {
     return extremum(this, "min", dim, options);
   }
 
-  /** The int32 index of the largest element, row-major over all or along `dim`; of equals the first. */
+  /**
+   * The int32 index of the largest element: along `dim`, or row-major over all elements. Of equal elements,
+   * the first.
+   */
   argmax(dim?: number | null, options?: ReduceOptions): Tensor {
     return apply(new IndexOfExtremum("argmax", dim, options), this);
   }
 
-  /** The int32 index of the smallest element, row-major over all or along `dim`; of equals the first. */
+  /**
+   * The int32 index of the smallest element: along `dim`, or row-major over all elements. Of equal elements,
+   * the first.
+   */
   argmin(dim?: number | null, options?: ReduceOptions): Tensor {
     return apply(new IndexOfExtremum("argmin", dim, options), this);
   }
 
-  /** Whether every element, or every one along `dim`, is not 0. */
+  /** Whether all elements, or all elements along `dim`, are nonzero. */
   all(dim?: Dims, options?: ReduceOptions): Tensor {
     return this.eq(0).sum(dim, options).eq(0);
   }
 
-  /** Whether any element, or any along `dim`, is not 0. */
+  /** Whether any element, or any element along `dim`, is nonzero. */
   any(dim?: Dims, options?: ReduceOptions): Tensor {
     return this.ne(0).sum(dim, options).ne(0);
   }

@@ -3,10 +3,10 @@ import type { DType, TypedArray } from "../../ops/core/array.ts";
 import { describeTensor, TensorCore } from "../core.ts";
 import { formatTensor } from "../print.ts";
 
-/** A number, or arrays of numbers nested to the tensor's shape. Booleans come as 0 and 1. */
+/** A number, or arrays of numbers nested in the tensor's shape. Booleans are 0 and 1. */
 export type NestedArray = number | NestedArray[];
 
-/** What `JSON.stringify` writes of a tensor. See `Tensor.toJSON`. */
+/** The object that `JSON.stringify` writes for a tensor. See `Tensor.toJSON`. */
 export interface TensorJson {
   dtype: DType;
   shape: number[];
@@ -15,7 +15,7 @@ export interface TensorJson {
 
 const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
 
-/** Values go out: as typed arrays, numbers, JSON and text. */
+/** Methods that read the values: as typed arrays, numbers, JSON and text. */
 export abstract class TensorValues extends TensorCore {
   /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
   data(): TypedArray {
@@ -42,9 +42,9 @@ export abstract class TensorValues extends TensorCore {
   }
 
   /**
-   * What `JSON.stringify` writes, state dicts included: the elements in row-major order, exactly. What JSON
-   * cannot write is a string ("NaN", "Infinity", "-Infinity", "-0"), so that
-   * `tensor(data.map(Number), { shape, dtype })` gives the tensor back.
+   * The object that `JSON.stringify` writes, also inside state dicts: the elements in row-major order,
+   * exactly. Values that JSON cannot represent become strings ("NaN", "Infinity", "-Infinity", "-0"), so
+   * `tensor(data.map(Number), { shape, dtype })` restores the tensor.
    */
   toJSON(): TensorJson {
     const exact = (value: number) => (Number.isFinite(value) && !Object.is(value, -0) ? value : signed(value));
@@ -52,16 +52,16 @@ export abstract class TensorValues extends TensorCore {
   }
 
   /**
-   * The tensor itself. Some comparisons (fast-deep-equal) would compare `toString()`, which is rounded, of
-   * classes that do not define `valueOf`.
+   * The tensor itself. Without `valueOf`, some comparisons (fast-deep-equal) would compare the results of
+   * `toString()`, which are rounded.
    */
   override valueOf(): this {
     return this;
   }
 
   /**
-   * Text is as `toString()` gives it. JavaScript's operators would make a text or NaN of a
-   * tensor, and are an OptionError.
+   * Conversion to a string gives `toString()`. JavaScript's operators would give a string or NaN for a
+   * tensor, so they throw an OptionError.
    */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === "string") return this.toString();
@@ -71,7 +71,7 @@ export abstract class TensorValues extends TensorCore {
     );
   }
 
-  /** The elements as PyTorch prints them; what `console.log` shows in Node. */
+  /** The elements as PyTorch prints them. In Node, `console.log` shows this text. */
   override toString(): string {
     if (this.released) return `tensor(released by ${this.handle.releasedBy}, shape=${formatShape(this.shape)})`;
     const { node } = this.handle;
