@@ -14,9 +14,9 @@ export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as
 /**
  * 2-D convolution (cross-correlation). Matches `torch.nn.functional.conv2d`.
  *
- * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw}
- * weight[co,ci,kh,kw] · x[n,ci,iy,ix]` with `iy = oy·stride + kh·dilation − padding`, and `ix` likewise; x is 0 outside. Output height: `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`,
- * width likewise.
+ * `out[n,co,oy,ox] = bias[co] + Σ_{ci,kh,kw} weight[co,ci,kh,kw] · x[n,ci,iy,ix]`, where
+ * `iy = oy·stride + kh·dilation − padding`, and `ix` likewise; x is 0 outside. Output height:
+ * `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
  *
  * 3x3 kernels of stride 1 with at least 32 channels (in Sequential, before ReLU and max pooling, also with at
  * most 3 channels) are computed by Winograd's F(4x4, 3x3). Its error is about 1e-6 of the largest value in a
