@@ -4,7 +4,7 @@ export * from "./errors.ts";
 export * as nn from "./nn/index.ts";
 export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv/choose.ts";
 export type { DType, TypedArray } from "./ops/core/array.ts";
-export type { Dims, ReduceOptions } from "./ops/core/dims.ts";
+export type { Dims, ReduceOptions } from "./ops/core/axis.ts";
 export type { Attributes, AttributeValue } from "./ops/core/op.ts";
 export type { ClampOptions } from "./ops/elementwise/unary.ts";
 export type { VarianceOptions } from "./ops/reduce/variance.ts";

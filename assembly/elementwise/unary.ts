@@ -89,7 +89,7 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
 /** dx = dy f'(x), from the saved array: x, or y where the derivative is simpler in it. */
 // @ts-ignore: decorator
 @inline
-function pullBack(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
+function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   const x = saved;
   const y = saved;
   if (f == F.Relu) return v128.andnot(dy, f32x4.le(y, all(0))); // passes where y is NaN, as in PyTorch
@@ -169,7 +169,7 @@ function forward(f: F, begin: i32, end: i32, x: usize, y: usize, p: f32, q: f32)
 function backward(f: F, begin: i32, end: i32, dy: usize, saved: usize, dx: usize, p: f32, q: f32): void {
   let i = begin;
   do {
-    storeUpTo(dx, i, end, pullBack(f, load4(dy, i), load4(saved, i), p, q));
+    storeUpTo(dx, i, end, inputGradient(f, load4(dy, i), load4(saved, i), p, q));
     i += 4;
   } while (i < end);
 }

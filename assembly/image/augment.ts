@@ -93,7 +93,7 @@ const MAP_BYTES: usize = 24;
  * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d
  * r + e q + f. A rotation about the centre by an angle in [-degrees, degrees].
  */
-export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height: i32, width: i32, out: usize): void {
+export function rotationMaps(begin: i32, end: i32, keys: usize, degrees: f32, height: i32, width: i32, out: usize): void {
   const middleRow = <f32>(height - 1) * 0.5;
   const middleColumn = <f32>(width - 1) * 0.5;
   for (let b = begin; b < end; b++) {
@@ -114,7 +114,7 @@ export function turnsOf(begin: i32, end: i32, keys: usize, degrees: f32, height:
  * The same for a part of the image, stretched to its size: of minArea to maxArea of its area, its sides in a
  * ratio of 1 / ratio to ratio (each side at most the image's), anywhere.
  */
-export function cropsOf(
+export function cropMaps(
   begin: i32, end: i32, keys: usize, minArea: f32, maxArea: f32, ratio: f32, height: i32, width: i32, out: usize,
 ): void {
   const logRatio = f32x4.extract_lane(log4(f32x4.splat(ratio)), 0);
@@ -135,7 +135,7 @@ export function cropsOf(
 }
 
 /**
- * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see turnsOf) gives, between pixels bilinear.
+ * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see rotationMaps) gives, between pixels bilinear.
  * Positions outside the image repeat its edge.
  */
 export function augmentWarp(

@@ -29,7 +29,7 @@ function indexAt(index: usize, i: i32): i32 {
 }
 
 /** out[o, j, :] = x[o, index[j], :] for j < count. Range: rows of out. */
-export function lookUpRows(
+export function gatherRows(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
   const bytes = <usize>inner << 2;

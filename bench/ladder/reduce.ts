@@ -1,6 +1,6 @@
 /** The ladder of sum. */
 import { empty, type NDArray, zeros } from "../../src/ops/core/array.ts";
-import { checkDims, type Dims, reducedShape, reductionSteps } from "../../src/ops/core/dims.ts";
+import { checkDims, type Dims, reducedShape, reductionAxes } from "../../src/ops/core/axis.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
 import { repeatAlong } from "../../src/ops/reduce/sum.ts";
 import { run } from "./kernels.ts";
@@ -38,10 +38,10 @@ class RungSum extends Op {
     const shape = reducedShape(x.shape, this.#reduced, this.#options.keepdim ?? false);
     if (x.size === 0) return zeros(shape);
     let from = x;
-    const steps = reductionSteps(x.shape, this.#reduced);
-    for (const { outer, reduce, inner } of steps.length > 0 ? steps : [{ outer: 1, reduce: 1, inner: x.size }]) {
+    const axes = reductionAxes(x.shape, this.#reduced);
+    for (const { outer, length, inner } of axes.length > 0 ? axes : [{ outer: 1, length: 1, inner: x.size }]) {
       const to = empty([outer * inner]);
-      run(this.#kernel, from.address, to.address, outer, reduce, inner);
+      run(this.#kernel, from.address, to.address, outer, length, inner);
       from = to;
     }
     return from.withShape(shape);

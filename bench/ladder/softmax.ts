@@ -1,7 +1,7 @@
 /** The ladder of softmax. */
 import { emptyLike, type NDArray, normalizeDim } from "../../src/ops/core/array.ts";
+import { type AxisView, axisView } from "../../src/ops/core/axis.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
-import { type Axis, axisOf } from "../../src/ops/loss/softmax.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
@@ -16,7 +16,7 @@ class RungSoftmax extends Op {
   readonly name = "softmax";
   readonly #rung: "Naive" | "Simd";
   readonly #options: SoftmaxOptions;
-  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+  #axis: AxisView = { outer: 0, length: 0, inner: 0 };
 
   constructor(rung: "Naive" | "Simd", options: SoftmaxOptions) {
     super();
@@ -29,7 +29,7 @@ class RungSoftmax extends Op {
   }
 
   forward(x: NDArray): NDArray {
-    this.#axis = axisOf(x.shape, normalizeDim(this.name, this.#options.dim, x.shape.length));
+    this.#axis = axisView(x.shape, normalizeDim(this.name, this.#options.dim, x.shape.length));
     const y = emptyLike(x);
     if (x.size > 0) run(`softmax${this.#rung}`, x.address, y.address, ...this.#sizes());
     this.save(y);
@@ -74,7 +74,7 @@ export const softmaxLadder: Ladder<SoftmaxOptions> = {
     { number: 3, name: "accurate sums", ships: true, passes: ["forward", "gradInput"], ...shipped.softmax },
   ],
   reference({ shapes, options }, [x], gradient) {
-    const { outer, length, inner } = axisOf(shapes[0], options.dim);
+    const { outer, length, inner } = axisView(shapes[0], options.dim);
     const y = new Float64Array(x.length);
     const dx = new Float64Array(x.length);
     const dy = gradient(x.length);

@@ -4,12 +4,12 @@ import {
   type Chance,
   colorImages,
   cropImages,
-  cutOut,
+  cutoutImages,
   flipImages,
   noiseImages,
   resizeCrops,
+  rotateImages,
   rotateQuarters as rotateQuartersArray,
-  turnImages,
 } from "../ops/image/augment.ts";
 import { expectTensor } from "../tensor/apply.ts";
 import { leaf } from "../tensor/leaf.ts";
@@ -139,7 +139,7 @@ export function horizontalFlip(options?: { p?: number }): Augmentation {
 export function rotation(options?: { degrees?: number }): Augmentation {
   const { degrees } = readOptions("rotation", options, { degrees: 10 });
   checkNumber("rotation", "degrees", degrees, 0, 360);
-  return augmentation("rotation", (x, chance) => turnImages(x, chance, degrees));
+  return augmentation("rotation", (x, chance) => rotateImages(x, chance, degrees));
 }
 
 /**
@@ -243,7 +243,7 @@ export function cutout(options?: { size?: number; value?: number }): Augmentatio
   const { size, value } = readOptions("cutout", options, { size: 8, value: 0 });
   checkInteger("cutout", "size", size, 1, 2 ** 20);
   checkNumber("cutout", "value", value);
-  return augmentation("cutout", (x, chance) => cutOut(x, chance, size, value));
+  return augmentation("cutout", (x, chance) => cutoutImages(x, chance, size, value));
 }
 
 /**

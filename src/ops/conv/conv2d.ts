@@ -2,7 +2,7 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
-import { beforeRelu } from "../elementwise/relu.ts";
+import { reluBackward } from "../elementwise/fused_relu.ts";
 import { sumTo } from "../reduce/sum.ts";
 import type { ConvAlgorithmFor } from "./algorithm.ts";
 import { chooseConvolution } from "./choose.ts";
@@ -71,7 +71,7 @@ export class Conv2d extends Op {
   override backward(dOut: NDArray): Gradients {
     const [input, weight, out] = this.saved;
     const after = asBatch(this.name, dOut);
-    const dy = out ? beforeRelu(after, out) : after;
+    const dy = out ? reluBackward(after, out) : after;
     noteAlgorithm(this.algorithm.name);
     const { gradInput, gradWeight } = this.algorithm.plain;
     return [

@@ -1,7 +1,7 @@
 import { expectFloat, expectRank, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
-import { beforeRelu } from "../elementwise/relu.ts";
+import { reluBackward } from "../elementwise/fused_relu.ts";
 import type { ConvAlgorithmFor } from "./algorithm.ts";
 import { chooseTransposed } from "./choose.ts";
 import { asBatch, channelSums, checkBias } from "./conv2d.ts";
@@ -53,7 +53,7 @@ export class ConvTranspose2d extends Op {
   override backward(dOut: NDArray): Gradients {
     const [input, weight, out] = this.saved;
     const after = asBatch(this.name, dOut);
-    const dy = out ? beforeRelu(after, out) : after;
+    const dy = out ? reluBackward(after, out) : after;
     noteAlgorithm(this.algorithm.name);
     const { gradInput, gradWeight } = this.algorithm.transposed;
     return [

@@ -2,7 +2,7 @@ import { type Address, NULL } from "../../runtime/address.ts";
 import { DEPTHWISE_ROWS, depthwiseSizesWords } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
-import { reluInPlace } from "../elementwise/relu.ts";
+import { reluInPlace } from "../elementwise/fused_relu.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 

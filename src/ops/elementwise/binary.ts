@@ -5,7 +5,7 @@ import { broadcastShapes, rowLayout } from "../core/broadcast.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { castTo } from "./cast.ts";
-import { type Operand, promote, refuseBool } from "./promote.ts";
+import { type ArrayOrNumber, promote, refuseBool } from "./promote.ts";
 
 /** The kernels of assembly/elementwise/binary.ts that take two operands: known by their ten parameters. */
 type BinaryKernel = {
@@ -77,7 +77,7 @@ abstract class Binary extends Op {
     return NO_ATTRIBUTES;
   }
 
-  forward(a: Operand, b: Operand): NDArray {
+  forward(a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     const [x, y] = this.prepare(a, b);
     this.#shapes = [x.shape, y.shape];
     return this.compute(x, y);
@@ -91,7 +91,7 @@ abstract class Binary extends Op {
   }
 
   /** Brings the operands to dtypes that `compute` takes. */
-  protected prepare(a: Operand, b: Operand): [NDArray, NDArray] {
+  protected prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     return promote(a, b);
   }
 
@@ -137,7 +137,7 @@ export class Sub extends Binary {
 export class Mul extends Binary {
   readonly name = "mul";
 
-  protected override prepare(a: Operand, b: Operand): [NDArray, NDArray] {
+  protected override prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     const arrays = typeof a !== "number" && typeof b !== "number";
     // one of them float32: `multiply` takes them as they are
     return arrays && (a.dtype === "float32" || b.dtype === "float32") ? [a, b] : promote(a, b);
@@ -158,7 +158,7 @@ export class Mul extends Binary {
 export class Div extends Binary {
   readonly name = "div";
 
-  protected override prepare(a: Operand, b: Operand): [NDArray, NDArray] {
+  protected override prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     return promote(a, b, "float32");
   }
   protected compute(a: NDArray, b: NDArray): NDArray {
@@ -214,7 +214,7 @@ export class Minimum extends Binary {
 export class Pow extends Binary {
   readonly name = "pow";
 
-  protected override prepare(a: Operand, b: Operand): [NDArray, NDArray] {
+  protected override prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     const [x, y] = promote(a, b);
     refuseBool(this.name, x);
     if (x.dtype === "int32" && typeof b === "number" && b < 0) {
@@ -261,7 +261,7 @@ export class Compare extends Op {
     return NO_ATTRIBUTES;
   }
 
-  forward(a: Operand, b: Operand): NDArray {
+  forward(a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     const { float, int, swap } = COMPARISONS[this.name];
     const [x, y] = promote(a, b);
     const kernel = x.dtype === "float32" ? float : int;
@@ -286,7 +286,7 @@ export class Logical extends Op {
     return NO_ATTRIBUTES;
   }
 
-  forward(a: Operand, b: Operand): NDArray {
+  forward(a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     const [x, y] = [a, b].map((x) => castTo(typeof x === "number" ? scalar(x) : x, "bool"));
     return combine(this.name, LOGICAL[this.name], x, y, "bool");
   }

@@ -3,31 +3,31 @@ import { type DType, type NDArray, scalar } from "../core/array.ts";
 import { castTo } from "./cast.ts";
 
 /** An array, or a number standing for an array of any shape. */
-export type Operand = NDArray | number;
+export type ArrayOrNumber = NDArray | number;
 
 const RANK: Record<DType, number> = { bool: 0, int32: 1, float32: 2 };
 export const INT32_MAX = 2 ** 31 - 1;
 export const INT32_MIN = -(2 ** 31);
 
 /** A number is as good as an int32 where it is one; else it takes float32. */
-function dtypeOf(x: Operand): DType {
+function dtypeOf(x: ArrayOrNumber): DType {
   if (typeof x !== "number") return x.dtype;
   return Number.isInteger(x) && x >= INT32_MIN && x <= INT32_MAX ? "int32" : "float32";
 }
 
 /** PyTorch's type promotion: bool < int32 < float32. */
-export function commonDType(a: Operand, b: Operand): DType {
+export function commonDType(a: ArrayOrNumber, b: ArrayOrNumber): DType {
   const [x, y] = [dtypeOf(a), dtypeOf(b)];
   return RANK[x] > RANK[y] ? x : y;
 }
 
 /** An operand as an array of a dtype. */
-export function toArray(x: Operand, dtype: DType): NDArray {
+export function toArray(x: ArrayOrNumber, dtype: DType): NDArray {
   return typeof x === "number" ? scalar(x, dtype) : castTo(x, dtype);
 }
 
 /** Both operands as arrays of their common dtype (or `atLeast`). */
-export function promote(a: Operand, b: Operand, atLeast: DType = "bool"): [NDArray, NDArray] {
+export function promote(a: ArrayOrNumber, b: ArrayOrNumber, atLeast: DType = "bool"): [NDArray, NDArray] {
   const common = commonDType(a, b);
   const dtype = RANK[common] > RANK[atLeast] ? common : atLeast;
   return [toArray(a, dtype), toArray(b, dtype)];

@@ -3,7 +3,7 @@ import type { NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { combineThree } from "./binary.ts";
-import { type Operand, promote, toArray } from "./promote.ts";
+import { type ArrayOrNumber, promote, toArray } from "./promote.ts";
 
 const select = (condition: NDArray, a: NDArray, b: NDArray) => combineThree("where", "where", condition, a, b);
 
@@ -17,7 +17,7 @@ export class Where extends Op {
     return NO_ATTRIBUTES;
   }
 
-  forward(condition: Operand, a: Operand, b: Operand): NDArray {
+  forward(condition: ArrayOrNumber, a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     if (typeof condition === "number" || condition.dtype !== "bool") {
       const actual =
         typeof condition === "number" ? "a number" : `${condition.dtype} of shape ${formatShape(condition.shape)}`;

@@ -71,10 +71,10 @@ function warp(x: NDArray, maps: Address): NDArray {
   return y;
 }
 
-export function turnImages(x: NDArray, chance: Chance, degrees: number): NDArray {
+export function rotateImages(x: NDArray, chance: Chance, degrees: number): NDArray {
   const { images, height, width } = checkImages("rotation", x);
   const maps = scratch(images * MAP_BYTES);
-  launch("turnsOf", images, 256, keysOf("rotation", images, chance), degrees, height, width, maps);
+  launch("rotationMaps", images, 256, keysOf("rotation", images, chance), degrees, height, width, maps);
   return warp(x, maps);
 }
 
@@ -83,7 +83,7 @@ export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, 
   const { images, height, width } = checkImages("resizedCrop", x);
   const maps = scratch(images * MAP_BYTES);
   const keys = keysOf("resizedCrop", images, chance);
-  launch("cropsOf", images, 256, keys, area[0], area[1], ratio, height, width, maps);
+  launch("cropMaps", images, 256, keys, area[0], area[1], ratio, height, width, maps);
   return warp(x, maps);
 }
 
@@ -124,7 +124,7 @@ export function colorImages(op: string, x: NDArray, chance: Chance, ranges: Colo
   return y;
 }
 
-export function cutOut(x: NDArray, chance: Chance, size: number, value: number): NDArray {
+export function cutoutImages(x: NDArray, chance: Chance, size: number, value: number): NDArray {
   const { images, channels, height, width } = checkImages("cutout", x);
   const y = emptyLike(x);
   const keys = keysOf("cutout", images, chance);

@@ -2,10 +2,10 @@ import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.t
 import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
+import { type AxisView, axisRange, axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, roundQuotient, sumToDouble } from "../reduce/sum.ts";
 import type { LossReduction } from "./pairwise.ts";
-import { type Axis, axisOf, axisRange } from "./softmax.ts";
 
 export interface CrossEntropyOptions {
   reduction: LossReduction;
@@ -23,7 +23,7 @@ export interface CrossEntropyOptions {
 export class CrossEntropy extends Op {
   readonly name: "crossEntropy" | "nllLoss";
   readonly #options: CrossEntropyOptions;
-  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+  #axis: AxisView = { outer: 0, length: 0, inner: 0 };
 
   constructor(name: "crossEntropy" | "nllLoss", options: CrossEntropyOptions) {
     super();
@@ -50,7 +50,7 @@ export class CrossEntropy extends Op {
     expectInt32(this.name, "target, class indices,", target);
     if (x.shape.length === 0) throw new ShapeError(`${this.name}: input expected [C] or [N,C,...], got []`);
     const dim = x.shape.length === 1 ? 0 : 1;
-    this.#axis = axisOf(x.shape, dim);
+    this.#axis = axisView(x.shape, dim);
     const { length: classes, inner } = this.#axis;
     const positions = x.shape.filter((_, d) => d !== dim);
     if (formatShape(target.shape) !== formatShape(positions)) {

@@ -10,13 +10,13 @@ import {
   normalizeDim,
   placeOf,
   replaceAt,
-  sizeOf,
   stridesOf,
   zeros,
 } from "../core/array.ts";
+import { axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { MOST_CLASSES, refuseLabel } from "./class_count.ts";
-import { readRegion, spreadRegion } from "./strided.ts";
+import { readRegion, scatterRegion } from "./strided.ts";
 
 /** Checks that `index` is int32 and all its values are in [0, length). */
 export function checkIndex(op: string, index: NDArray, length: number): void {
@@ -28,34 +28,23 @@ export function checkIndex(op: string, index: NDArray, length: number): void {
   );
 }
 
-/** A shape around one of its dimensions. */
-export interface Around {
-  outer: number;
-  length: number;
-  inner: number;
-}
-
-export function around(shape: readonly number[], d: number): Around {
-  return { outer: sizeOf(shape.slice(0, d)), length: shape[d] ?? 1, inner: sizeOf(shape.slice(d + 1)) };
-}
-
 /** `out[o, j, :] = x[o, index[j], :]`; `shape` is that of the result. */
-export function lookUp(x: NDArray, d: number, index: NDArray, shape: readonly number[]): NDArray {
-  const { outer, length, inner } = around(x.shape, d);
+export function gatherRows(x: NDArray, d: number, index: NDArray, shape: readonly number[]): NDArray {
+  const { outer, length, inner } = axisView(x.shape, d);
   const out = empty(shape, x.dtype);
   const grain = Math.ceil(ELEMENTWISE_GRAIN / Math.max(inner, 1));
-  launch("lookUpRows", outer * index.size, grain, x.address, index.address, out.address, length, index.size, inner);
+  launch("gatherRows", outer * index.size, grain, x.address, index.address, out.address, length, index.size, inner);
   return out;
 }
 
 const COLUMN_GRAIN = 64;
 
 /**
- * The gradient of `lookUp`: rows of `dy` added where `index` says, in the order of the
+ * The gradient of `gatherRows`: rows of `dy` added where `index` says, in the order of the
  * index; `skip` gets nothing.
  */
 export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly number[], skip = -1): NDArray {
-  const { outer, length, inner } = around(shape, d);
+  const { outer, length, inner } = axisView(shape, d);
   const dx = zeros(shape);
   const sizes = [length, index.size, inner, skip] as const;
   launch("addToRows", outer * inner, COLUMN_GRAIN, dy.address, index.address, dx.address, ...sizes);
@@ -85,7 +74,7 @@ export class IndexSelect extends Op {
     checkIndex(this.name, index, x.shape[this.#d]);
     this.#shape = x.shape;
     this.save(index);
-    return lookUp(x, this.#d, index, replaceAt(x.shape, this.#d, index.size));
+    return gatherRows(x, this.#d, index, replaceAt(x.shape, this.#d, index.size));
   }
 
   override backward(dy: NDArray): Gradients {
@@ -120,7 +109,7 @@ export class Embedding extends Op {
     checkIndex(this.name, index, rows);
     this.#shape = weight.shape;
     this.save(index);
-    return lookUp(weight, 0, index, [...index.shape, width]);
+    return gatherRows(weight, 0, index, [...index.shape, width]);
   }
 
   override backward(dy: NDArray): Gradients {
@@ -162,7 +151,7 @@ export class Gather extends Op {
     const out = empty(index.shape, x.dtype);
     if (out.size === 0) return out;
     const part = readRegion(x, this.#part(index));
-    const { outer, length, inner } = around(part.shape, d);
+    const { outer, length, inner } = axisView(part.shape, d);
     const count = out.size / outer / inner;
     launch("gather", out.size, ELEMENTWISE_GRAIN, part.address, index.address, out.address, length, count, inner);
     return out;
@@ -172,11 +161,11 @@ export class Gather extends Op {
     const [index] = this.saved as [NDArray];
     if (dy.size === 0) return [zeros(this.#shape)];
     const part = this.#part(index);
-    const { outer, length, inner } = around(part.shape, this.#d);
+    const { outer, length, inner } = axisView(part.shape, this.#d);
     const dx = zeros(part.shape);
     const sizes = [length, dy.size / outer / inner, inner] as const;
     launch("scatterAdd", outer * inner, COLUMN_GRAIN, dy.address, index.address, dx.address, ...sizes);
-    return [spreadRegion(this.#shape, part, dx), null];
+    return [scatterRegion(this.#shape, part, dx), null];
   }
 
   /** Where index is shorter than x, the rest of x is not looked at. */

@@ -6,8 +6,8 @@ import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, replaceAt, stridesOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { checkElement, full } from "../elementwise/fill.ts";
-import { addRows, lookUp } from "./indexing.ts";
-import { type Region, readRegion, spreadRegion, writeRegion } from "./strided.ts";
+import { addRows, gatherRows } from "./indexing.ts";
+import { type Region, readRegion, scatterRegion, writeRegion } from "./strided.ts";
 
 export interface PadOptions {
   /**
@@ -114,7 +114,7 @@ class PadConstant extends Op {
   }
 
   override backward(dy: NDArray): Gradients {
-    return [spreadRegion(this.#shape, this.#inside, readRegion(dy, this.#outside))];
+    return [scatterRegion(this.#shape, this.#inside, readRegion(dy, this.#outside))];
   }
 }
 
@@ -142,7 +142,7 @@ class PadBorder extends Op {
     this.#margins.forEach(({ before, after }, d) => {
       if (before === 0 && after === 0) return;
       const positions = this.#positions(d);
-      out = lookUp(out, d, positions, replaceAt(out.shape, d, positions.size));
+      out = gatherRows(out, d, positions, replaceAt(out.shape, d, positions.size));
     });
     return out;
   }

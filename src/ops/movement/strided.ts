@@ -84,7 +84,7 @@ export function writeRegion(target: NDArray, region: Region, x: NDArray): void {
 /**
  * The gradient of `readRegion` for regions that name no element twice: zeros in `shape` but for the region.
  */
-export function spreadRegion(shape: readonly number[], region: Region, dy: NDArray): NDArray {
+export function scatterRegion(shape: readonly number[], region: Region, dy: NDArray): NDArray {
   const dx = dy.size === sizeOf(shape) ? empty(shape, dy.dtype) : zeros(shape, dy.dtype);
   // a flip is its own inverse: the target runs forward, the source backward
   const flipped = region.strides.map((stride) => stride < 0);

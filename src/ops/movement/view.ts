@@ -2,7 +2,7 @@ import { checkInteger } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { type NDArray, normalizeDim, replaceAt, stridesOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
-import { type Region, readRegion, spreadRegion } from "./strided.ts";
+import { type Region, readRegion, scatterRegion } from "./strided.ts";
 
 /**
  * A region of x as a new array, where no element is read twice: permute, slice, select, flip. `regionOf`
@@ -29,7 +29,7 @@ export class View extends Op {
   }
 
   override backward(dy: NDArray): Gradients {
-    return [spreadRegion(this.#shape, this.#region, dy)];
+    return [scatterRegion(this.#shape, this.#region, dy)];
   }
 }
 

@@ -1,7 +1,7 @@
 import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
+import { type AxisView, axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
-import { type Axis, axisOf } from "../loss/softmax.ts";
 import { doubles } from "../reduce/moments.ts";
 
 /**
@@ -12,7 +12,7 @@ export class Normalize extends Op {
   readonly name = "normalize";
   readonly #dim: number;
   readonly #eps: number;
-  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+  #axis: AxisView = { outer: 0, length: 0, inner: 0 };
 
   constructor(dim: number, eps: number) {
     super();
@@ -26,7 +26,7 @@ export class Normalize extends Op {
 
   forward(x: NDArray): NDArray {
     expectFloat(this.name, x);
-    this.#axis = axisOf(x.shape, normalizeDim(this.name, this.#dim, x.shape.length));
+    this.#axis = axisView(x.shape, normalizeDim(this.name, this.#dim, x.shape.length));
     const { outer, length, inner } = this.#axis;
     const y = emptyLike(x);
     const norms = doubles(outer * inner);

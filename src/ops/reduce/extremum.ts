@@ -2,9 +2,8 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, emptyLike, type NDArray, normalizeDim, zeros } from "../core/array.ts";
-import { type ReduceOptions, readKeepdim, reducedShape } from "../core/dims.ts";
+import { type AxisView, axisRange, axisView, type ReduceOptions, readKeepdim, reducedShape } from "../core/axis.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
-import { type Axis, axisOf, axisRange } from "../loss/softmax.ts";
 
 type Kind = "max" | "min";
 
@@ -13,7 +12,7 @@ function findAlong(
   op: string,
   kind: Kind,
   x: NDArray,
-  axis: Axis,
+  axis: AxisView,
   values: NDArray | null,
   indices: NDArray | null,
 ): void {
@@ -28,7 +27,7 @@ function findAlong(
   launch(kernel, total, grain, x.address, ...targets, length, inner, kind === "max" ? 1 : -1);
 }
 
-const wholeAxis = (x: NDArray): Axis => ({ outer: 1, length: x.size, inner: 1 });
+const wholeAxis = (x: NDArray): AxisView => ({ outer: 1, length: x.size, inner: 1 });
 
 /**
  * The largest or smallest of all elements; NaN where there is one. Equal ones share the
@@ -69,7 +68,7 @@ export class Extremum extends Op {
   readonly name: Kind;
   readonly #dim: number;
   readonly #options: ReduceOptions | undefined;
-  #axis: Axis = { outer: 0, length: 0, inner: 0 };
+  #axis: AxisView = { outer: 0, length: 0, inner: 0 };
   #shape: readonly number[] = [];
 
   constructor(name: Kind, dim: number, options?: ReduceOptions) {
@@ -87,7 +86,7 @@ export class Extremum extends Op {
     const dim = normalizeDim(this.name, this.#dim, x.shape.length);
     const reduced = x.shape.map((_, d) => d === dim);
     const shape = reducedShape(x.shape, reduced, readKeepdim(this.name, this.#options));
-    this.#axis = axisOf(x.shape, dim);
+    this.#axis = axisView(x.shape, dim);
     this.#shape = x.shape;
     const [values, indices] = [empty(shape, x.dtype), empty(shape, "int32")];
     findAlong(this.name, this.name, x, this.#axis, values, indices);
@@ -130,7 +129,7 @@ export class IndexOfExtremum extends Op {
     const reduced = x.shape.map((_, d) => dim === null || d === dim);
     const indices = empty(reducedShape(x.shape, reduced, keepdim), "int32");
     const kind = this.name === "argmax" ? "max" : "min";
-    findAlong(this.name, kind, x, dim === null ? wholeAxis(x) : axisOf(x.shape, dim), null, indices);
+    findAlong(this.name, kind, x, dim === null ? wholeAxis(x) : axisView(x.shape, dim), null, indices);
     return indices;
   }
 }

@@ -1,7 +1,7 @@
 import { LANES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, sizeOf, zeros } from "../core/array.ts";
-import { reductionSteps } from "../core/dims.ts";
+import { reductionAxes } from "../core/axis.ts";
 
 /** An array of float64 values for kernels: two words each. */
 export function doubles(count: number): NDArray {
@@ -26,46 +26,46 @@ export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   const slices = sizeOf(x.shape.filter((_, d) => !reduced[d]));
   const total = sizeOf(x.shape.filter((_, d) => reduced[d]));
   if (x.size === 0) return { mean: zeros([slices, 2]), squares: zeros([slices, 2]), count: total };
-  const steps = reductionSteps(x.shape, reduced);
+  const axes = reductionAxes(x.shape, reduced);
   // dimensions of length 1 only: each value is a slice
-  if (steps.length === 0) steps.push({ outer: x.size, reduce: 1, inner: 1 });
-  const [first, ...rest] = steps;
-  const { outer, reduce, inner } = first;
+  if (axes.length === 0) axes.push({ outer: x.size, length: 1, inner: 1 });
+  const [first, ...rest] = axes;
+  const { outer, length, inner } = first;
   let mean = doubles(outer * inner);
   let squares = doubles(outer * inner);
   if (inner === 1) {
-    launch("momentsRows", outer, Math.ceil(GRAIN / reduce), x.address, mean.address, squares.address, reduce);
+    launch("momentsRows", outer, Math.ceil(GRAIN / length), x.address, mean.address, squares.address, length);
   } else {
     const tiles = outer * Math.ceil(inner / LANES);
     launch(
       "momentsColumns",
       tiles,
-      Math.ceil(GRAIN / (LANES * reduce)),
+      Math.ceil(GRAIN / (LANES * length)),
       x.address,
       mean.address,
       squares.address,
-      reduce,
+      length,
       inner,
     );
   }
-  let count = reduce;
-  for (const step of rest) {
-    const size = step.outer * step.inner;
+  let count = length;
+  for (const axis of rest) {
+    const size = axis.outer * axis.inner;
     const [jointMean, jointSquares] = [doubles(size), doubles(size)];
     launch(
       "joinMoments",
       size,
-      Math.ceil(GRAIN / step.reduce),
+      Math.ceil(GRAIN / axis.length),
       mean.address,
       squares.address,
       jointMean.address,
       jointSquares.address,
-      step.reduce,
-      step.inner,
+      axis.length,
+      axis.inner,
       count,
     );
     [mean, squares] = [jointMean, jointSquares];
-    count *= step.reduce;
+    count *= axis.length;
   }
   return { mean, squares, count };
 }

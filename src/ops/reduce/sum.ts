@@ -3,7 +3,15 @@ import type { Address } from "../../runtime/address.ts";
 import { SUM_TILE } from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray, scratch, sizeOf } from "../core/array.ts";
-import { checkDims, type Dims, type ReduceOptions, readKeepdim, reducedShape, reductionSteps } from "../core/dims.ts";
+import {
+  type AxisView,
+  checkDims,
+  type Dims,
+  type ReduceOptions,
+  readKeepdim,
+  reducedShape,
+  reductionAxes,
+} from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
@@ -24,17 +32,17 @@ const MIN_CHUNK_ROWS = 64;
  */
 export function sumToDouble(x: NDArray, reduced: readonly boolean[]): Address {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
-  const steps = reductionSteps(x.shape, reduced);
-  if (x.size === 0 || steps.length === 0) {
+  const axes = reductionAxes(x.shape, reduced);
+  if (x.size === 0 || axes.length === 0) {
     // nothing to add up: a sum over no element is 0; a sum over dimensions of length 1 is x itself
     if (x.size > 0) return sumRows(x, x.size, 1);
     const zero = scratch(count * 8);
     kernels().fillZero(zero, count * 8);
     return zero;
   }
-  const [first, ...rest] = steps;
-  let sums = first.inner === 1 ? sumRows(x, first.outer, first.reduce) : sumColumns(x, first);
-  for (const { outer, reduce, inner } of rest) sums = sumPartials(sums, outer, reduce, inner);
+  const [first, ...rest] = axes;
+  let sums = first.inner === 1 ? sumRows(x, first.outer, first.length) : sumColumns(x, first);
+  for (const { outer, length, inner } of rest) sums = sumPartials(sums, outer, length, inner);
   return sums;
 }
 
@@ -46,22 +54,22 @@ function sumRows(x: NDArray, rows: number, length: number): Address {
   return chunks === 1 ? partials : sumPartials(partials, rows, chunks, 1);
 }
 
-function sumColumns(x: NDArray, { outer, reduce, inner }: { outer: number; reduce: number; inner: number }): Address {
+function sumColumns(x: NDArray, { outer, length, inner }: AxisView): Address {
   const chunk = Math.max(MIN_CHUNK_ROWS, Math.ceil(CHUNK / inner));
-  const chunks = Math.ceil(reduce / chunk);
+  const chunks = Math.ceil(length / chunk);
   const partials = scratch(outer * chunks * inner * 8);
   const kernel = x.dtype === "float32" ? "sumColumns" : "sumColumnsInt";
   const tile = inner < 4 * SUM_TILE ? SUM_TILE : 1024;
   const tiles = Math.ceil(inner / tile);
-  const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, reduce)));
-  launch(kernel, outer * chunks * tiles, grain, x.address, partials, reduce, inner, chunk, tile);
+  const grain = Math.ceil(CHUNK / (Math.min(tile, inner) * Math.min(chunk, length)));
+  launch(kernel, outer * chunks * tiles, grain, x.address, partials, length, inner, chunk, tile);
   return chunks === 1 ? partials : sumPartials(partials, outer, chunks, inner);
 }
 
-/** Adds `[outer, reduce, inner]` float64 partial sums over the middle. */
-export function sumPartials(partials: Address, outer: number, reduce: number, inner: number): Address {
+/** Adds `[outer, length, inner]` float64 partial sums over the middle. */
+export function sumPartials(partials: Address, outer: number, length: number, inner: number): Address {
   const sums = scratch(outer * inner * 8);
-  launch("sumPartials", outer * inner, Math.ceil(CHUNK / Math.max(reduce, 1)), partials, sums, reduce, inner);
+  launch("sumPartials", outer * inner, Math.ceil(CHUNK / Math.max(length, 1)), partials, sums, length, inner);
   return sums;
 }
 
@@ -77,13 +85,13 @@ export function roundQuotient(values: Address, shape: readonly number[], divisor
  * `shape`, divided by `divisor`.
  */
 export function repeatAlong(x: NDArray, shape: readonly number[], reduced: readonly boolean[], divisor = 1): NDArray {
-  const steps = sizeOf(shape) === 0 ? [] : reductionSteps(shape, reduced);
-  if (steps.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
+  const axes = sizeOf(shape) === 0 ? [] : reductionAxes(shape, reduced);
+  if (axes.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
   let out = x;
   // from the first reduced dimensions to the last: all but the last step write little
-  for (const { outer, reduce, inner } of steps.reverse()) {
-    const next = empty([outer, reduce, inner]);
-    launch("repeatDivided", next.size, CHUNK, out.address, next.address, reduce, inner, out === x ? divisor : 1);
+  for (const { outer, length, inner } of axes.reverse()) {
+    const next = empty([outer, length, inner]);
+    launch("repeatDivided", next.size, CHUNK, out.address, next.address, length, inner, out === x ? divisor : 1);
     out = next;
   }
   return out.withShape(shape);

@@ -2,7 +2,7 @@ import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { NULL } from "../../runtime/address.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
-import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../core/dims.ts";
+import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { combine } from "../elementwise/binary.ts";
 import { moments } from "./moments.ts";

@@ -1,4 +1,4 @@
-import type { Dims, ReduceOptions } from "../../ops/core/dims.ts";
+import type { Dims, ReduceOptions } from "../../ops/core/axis.ts";
 import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
 import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../../ops/reduce/extremum.ts";
 import { Mean, Sum } from "../../ops/reduce/sum.ts";

@@ -1,6 +1,28 @@
 import { checkBoolean, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { normalizeDim } from "./array.ts";
+import { LANES } from "../../runtime/kernels.generated.ts";
+import { normalizeDim, sizeOf } from "./array.ts";
+
+/** A shape seen from one of its dimensions: the products of the sizes before it, its size, and those after it. */
+export interface AxisView {
+  outer: number;
+  length: number;
+  inner: number;
+}
+
+/** A scalar is seen as having one dimension, as in PyTorch. */
+export function axisView(shape: readonly number[], dim: number): AxisView {
+  return { outer: sizeOf(shape.slice(0, dim)), length: shape[dim] ?? 1, inner: sizeOf(shape.slice(dim + 1)) };
+}
+
+/**
+ * The range of kernels that walk along an axis, one row (inner = 1) or LANES columns per unit, and the units a
+ * thread takes at a time.
+ */
+export function axisRange({ outer, length, inner }: AxisView): { total: number; grain: number } {
+  const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / LANES));
+  return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, LANES))) };
+}
 
 /**
  * The dimensions an op reduces: one, several, or all where left out (or null, or an
@@ -11,13 +33,6 @@ export type Dims = number | readonly number[] | null;
 export interface ReduceOptions {
   /** Whether reduced dimensions stay with length 1. Default false. */
   keepdim?: boolean;
-}
-
-/** The effect of a reduction on a shape. */
-export interface Reduction {
-  /** Which dimensions are reduced. */
-  reduced: boolean[];
-  keepdim: boolean;
 }
 
 export function readKeepdim(op: string, options: ReduceOptions | undefined): boolean {
@@ -42,19 +57,12 @@ export function reducedShape(shape: readonly number[], reduced: readonly boolean
   return shape.filter((_, d) => !reduced[d]);
 }
 
-/** One step of a reduction: `[outer, reduce, inner]` becomes `[outer, inner]`. */
-export interface Step {
-  outer: number;
-  reduce: number;
-  inner: number;
-}
-
 /**
- * The steps of reducing a shape, from its last reduced dimensions to its first. Neighbours that go
- * the same way count as one dimension, those of length 1 as none: [N,C,H,W] over [0,2,3] is
- * [N*C, H*W, 1] and then [1, N, C].
+ * The axes that a reduction of a shape sums over, one after the other, from the last reduced dimensions to the
+ * first. Adjacent dimensions that are both reduced or both kept count as one, those of length 1 as none:
+ * [N,C,H,W] over [0,2,3] is [N*C, H*W, 1] and then [1, N, C].
  */
-export function reductionSteps(shape: readonly number[], reduced: readonly boolean[]): Step[] {
+export function reductionAxes(shape: readonly number[], reduced: readonly boolean[]): AxisView[] {
   const groups: { length: number; reduced: boolean }[] = [];
   shape.forEach((length, d) => {
     const last = groups.at(-1);
@@ -62,13 +70,13 @@ export function reductionSteps(shape: readonly number[], reduced: readonly boole
     if (last?.reduced === reduced[d]) last.length *= length;
     else groups.push({ length, reduced: reduced[d] });
   });
-  const steps: Step[] = [];
+  const axes: AxisView[] = [];
   let inner = 1;
   for (let g = groups.length - 1; g >= 0; g--) {
     if (groups[g].reduced) {
       const outer = groups.slice(0, g).reduce((product, group) => product * group.length, 1);
-      steps.push({ outer, reduce: groups[g].length, inner });
+      axes.push({ outer, length: groups[g].length, inner });
     } else inner *= groups[g].length;
   }
-  return steps;
+  return axes;
 }

@@ -8,7 +8,7 @@ export function reluInPlace(x: NDArray): NDArray {
 }
 
 /** Takes from a gradient what ReLU cut off: `dy` where y > 0 (or NaN), else 0. */
-export function beforeRelu(dy: NDArray, y: NDArray): NDArray {
+export function reluBackward(dy: NDArray, y: NDArray): NDArray {
   const dx = emptyLike(dy);
   launch("reluGrad", dy.size, ELEMENTWISE_GRAIN, dy.address, y.address, dx.address);
   return dx;
