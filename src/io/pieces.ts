@@ -7,7 +7,7 @@ import { DataError } from "../errors.ts";
 export const PIECE_BYTES = 2 ** 24;
 
 /** The bytes from `begin` up to, but not including, `end`. */
-export interface Range {
+export interface ByteRange {
   begin: number;
   end: number;
 }
@@ -16,13 +16,13 @@ export interface Range {
  * A reader of bytes, piece by piece: it yields the range to read next and receives its bytes, which are valid
  * until it yields again.
  */
-export type Reading<T> = Generator<Range, T, Uint8Array>;
+export type Reading<T> = Generator<ByteRange, T, Uint8Array>;
 
 /** Bytes that can be read in pieces: those of an array or of an open file. */
 export interface ByteSource {
   readonly size: number;
   /** Valid until the next call. */
-  read(range: Range): Uint8Array;
+  read(range: ByteRange): Uint8Array;
 }
 
 /** The bytes of an array. */
@@ -49,7 +49,7 @@ export function isBlob(value: unknown): value is BlobLike {
 }
 
 /** @throws DataError when the Blob's file cannot be read or has become shorter. */
-export async function readFromBlob(op: string, blob: BlobLike, { begin, end }: Range): Promise<Uint8Array> {
+export async function readFromBlob(op: string, blob: BlobLike, { begin, end }: ByteRange): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
     bytes = new Uint8Array(await blob.slice(begin, end).arrayBuffer());

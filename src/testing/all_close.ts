@@ -41,7 +41,7 @@ export interface AllCloseMatchers<R = unknown> {
 const NAME = "toBeAllClose";
 
 /** The differences found in a comparison: how many there are, and where the largest one is. */
-interface Report {
+interface Comparison {
   /** Differences of structure: shapes and names. */
   structure: string[];
   compared: number;
@@ -101,7 +101,7 @@ function compare(
   expected: unknown,
   where: string,
   tolerance: Required<Tolerance>,
-  into: Report,
+  into: Comparison,
 ): void {
   if (isNamed(expected) && isNamed(actual)) {
     for (const name of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
@@ -136,7 +136,7 @@ function compareNumbers(
   expected: number,
   where: () => string,
   { rtol, atol, equalNan }: Required<Tolerance>,
-  into: Report,
+  into: Comparison,
 ): void {
   into.compared++;
   if (actual === expected || (equalNan && Number.isNaN(actual) && Number.isNaN(expected))) return;
@@ -156,7 +156,7 @@ function check(op: string, actual: unknown, expected: unknown, given: Tolerance 
   if (!flatten(expected) && typeof expected !== "object") {
     throw new OptionError(`${op}: expected a tensor, numbers, or an object of these, got ${describe(expected)}`);
   }
-  const report: Report = { structure: [], compared: 0, apart: 0, worst: null };
+  const report: Comparison = { structure: [], compared: 0, apart: 0, worst: null };
   compare(actual, expected, "", tolerance, report);
   const { structure, apart, compared, worst } = report;
   const bounds = `rtol ${tolerance.rtol}, atol ${tolerance.atol}`;

@@ -272,6 +272,69 @@ describe("families", () => {
   });
 });
 
+/** The global names that the libraries in tsconfig.json declare: JavaScript's own and the DOM's. */
+function readGlobals(): { types: Set<string>; values: Set<string> } {
+  const scope = join(root, "node_modules/@typescript");
+  const folder = readdirSync(scope)
+    .map((name) => join(scope, name, "lib"))
+    .find((path) => existsSync(join(path, "lib.dom.d.ts")));
+  if (!folder) throw new Error(`${scope}: no lib.dom.d.ts`);
+  const text = readdirSync(folder)
+    .filter((name) => /^lib\.(es|dom)[\w.]*\.d\.ts$/.test(name))
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join("\n");
+  const names = (pattern: RegExp) => new Set(Array.from(text.matchAll(pattern), ([, name]) => name));
+  return {
+    types: names(/^(?:declare )?(?:interface|type|class|namespace) (\w+)/gm),
+    values: names(/^declare (?:var|let|const|function) (\w+)/gm),
+  };
+}
+
+/** Names of globals that src may use for something else, and why. */
+const NAMED_AS_GLOBALS: Record<string, string> = {
+  "src/tensor/generator.ts: Generator": "PyTorch's name for a source of random numbers",
+};
+
+describe("names of globals", () => {
+  const { types, values } = readGlobals();
+
+  /** Top-level names of a file that are names of globals: where the import is forgotten, the global is meant. */
+  const shadowed = ({ path, nodes }: SourceFile): string[] => {
+    const program = nodes.find(({ type }) => type === "Program")!;
+    return program.body.flatMap((statement: SyntaxNode) => {
+      const exported = /^Export(Named|Default)Declaration$/.test(statement.type);
+      const declaration: SyntaxNode = statement.declaration ?? statement;
+      const renamed = (declaration.specifiers ?? []).filter((s: SyntaxNode) => s.exported?.name !== s.local?.name);
+      const declared: string[] =
+        declaration.type === "VariableDeclaration"
+          ? declaration.declarations.map(({ id }: SyntaxNode) => id.name)
+          : [declaration.id?.name, ...renamed.map(({ exported }: SyntaxNode) => exported?.name)];
+      const found = declared.filter((name) => types.has(name) || (exported && values.has(name)));
+      return found.map((name) => `${path}: ${name}`);
+    });
+  };
+
+  test("nothing in src has the name of a global", () => {
+    const found = files.flatMap(shadowed);
+    expect(found.filter((name) => !(name in NAMED_AS_GLOBALS))).toEqual([]);
+    expect(Object.keys(NAMED_AS_GLOBALS).filter((name) => !found.includes(name))).toEqual([]);
+  });
+
+  test("such a name is noticed", () => {
+    const source = (text: string) => shadowed(readSource("src/ops/made_up.ts", text));
+    for (const name of ["Node", "Window", "Range", "Text", "Event", "Option", "Image", "Request", "Map"]) {
+      expect(source(`export class ${name} {}`)).toEqual([`src/ops/made_up.ts: ${name}`]);
+    }
+    expect(source("interface Node {}")).toHaveLength(1);
+    expect(source("type Storage = number;")).toHaveLength(1);
+    expect(source("export function close() {}")).toHaveLength(1);
+    expect(source("export const name = 1;")).toHaveLength(1);
+    expect(source("class A {} export { A as Range };")).toHaveLength(1);
+    expect(source("function open() {} class GraphNode {} const node = 1; export default node;")).toEqual([]);
+    expect(source("function f() { class Node {} }")).toEqual([]);
+  });
+});
+
 /**
  * Files with checks of what the library does itself, which no call from outside can fail.
  * They throw plain errors.

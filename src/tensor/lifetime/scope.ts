@@ -93,16 +93,6 @@ export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T 
 }
 
 /**
- * Runs a function as a separate task: scopes that it leaves open across an `await` are not open for the
- * caller, which continues to run.
- */
-export function asTask<T>(body: () => T): T {
-  const scope = openScope();
-  const storage = followTasks();
-  return storage ? inMode(false, null, () => storage.run(scope, body)) : body();
-}
-
-/**
  * Owns the tensors created while it is open and releases them when it closes. Exceptions: tensors passed to
  * `keep()`, parameters, buffers, gradients and optimizer state. Closing a scope closes those opened inside
  * it.

@@ -75,3 +75,13 @@ export function keep<T extends Tensor>(tensor: T): T {
   handle.kept = true;
   return tensor;
 }
+
+/**
+ * Runs a function as a separate task: scopes that it leaves open across an `await` are not open for the
+ * caller, which continues to run.
+ */
+export function asTask<T>(body: () => T): T {
+  const scope = openScope();
+  const storage = followTasks();
+  return storage ? inMode(false, null, () => storage.run(scope, body)) : body();
+}
