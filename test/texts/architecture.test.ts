@@ -298,7 +298,7 @@ const NAMED_AS_GLOBALS: Record<string, string> = {
 describe("names of globals", () => {
   const { types, values } = readGlobals();
 
-  /** Top-level names of a file that are names of globals: where the import is forgotten, the global is meant. */
+  /** Top-level names of a file that are names of globals: with the import forgotten, the global is meant. */
   const shadowed = ({ path, nodes }: SourceFile): string[] => {
     const program = nodes.find(({ type }) => type === "Program")!;
     return program.body.flatMap((statement: SyntaxNode) => {
