@@ -15,8 +15,7 @@ const { outputFiles } = await build({
   format: "cjs", // a script for browsers, and for Node, which gives it require()
   external: ["node:*"],
   target: "es2022",
-  minifyWhitespace: true,
-  minifySyntax: true, // names stay: test/suspicion/crash/workers.ts looks for one
+  minify: true,
   tsconfigRaw: { compilerOptions: { alwaysStrict: true } },
   logLevel: "error",
 });
