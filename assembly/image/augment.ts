@@ -135,7 +135,8 @@ export function cropMaps(
 }
 
 /**
- * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see rotationMaps) gives, between pixels bilinear.
+ * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see rotationMaps) gives, between
+ * pixels bilinear.
  * Positions outside the image repeat its edge.
  */
 export function augmentWarp(

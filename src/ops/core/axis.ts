@@ -3,7 +3,7 @@ import { OptionError } from "../../errors.ts";
 import { LANES } from "../../runtime/kernels.generated.ts";
 import { normalizeDim, sizeOf } from "./array.ts";
 
-/** A shape seen from one of its dimensions: the products of the sizes before it, its size, and those after it. */
+/** A shape seen from one dimension: the product of the sizes before it, its size, the product after it. */
 export interface AxisView {
   outer: number;
   length: number;
@@ -16,8 +16,8 @@ export function axisView(shape: readonly number[], dim: number): AxisView {
 }
 
 /**
- * The range of kernels that walk along an axis, one row (inner = 1) or LANES columns per unit, and the units a
- * thread takes at a time.
+ * The range of kernels that walk along an axis, one row (inner = 1) or LANES columns per unit, and the units
+ * that a thread takes at a time.
  */
 export function axisRange({ outer, length, inner }: AxisView): { total: number; grain: number } {
   const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / LANES));
@@ -58,8 +58,8 @@ export function reducedShape(shape: readonly number[], reduced: readonly boolean
 }
 
 /**
- * The axes that a reduction of a shape sums over, one after the other, from the last reduced dimensions to the
- * first. Adjacent dimensions that are both reduced or both kept count as one, those of length 1 as none:
+ * The axes that a reduction of a shape sums over, one after the other, from the last reduced dimensions to
+ * the first. Adjacent dimensions that are both reduced or both kept count as one, those of length 1 as none:
  * [N,C,H,W] over [0,2,3] is [N*C, H*W, 1] and then [1, N, C].
  */
 export function reductionAxes(shape: readonly number[], reduced: readonly boolean[]): AxisView[] {
