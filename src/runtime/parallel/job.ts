@@ -45,13 +45,13 @@ export function beginJob(job: Job, pool: WorkerPool): void {
   }
   for (const worker of pool.workers) worker.observe?.();
   const chunks = Math.ceil(total / grain);
-  open(job, chunks, pool.shares);
+  publish(job, chunks, pool.shares);
   if (IN_PLACE_KERNELS.has(name)) completeJob(job, chunks, pool);
   else defer(() => completeJob(job, chunks, pool));
 }
 
 /** Publishes a job in the control block. */
-function open({ number, total, grain, args }: Job, chunks: number, shares: number): void {
+function publish({ number, total, grain, args }: Job, chunks: number, shares: number): void {
   words[CONTROL.kernel] = number;
   words[CONTROL.total] = total;
   words[CONTROL.grain] = grain;
