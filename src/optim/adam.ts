@@ -8,7 +8,7 @@ import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 export interface AdamOptions {
   /** Learning rate. Default 1e-3. */
   lr: number;
-  /** Coefficients of the running means of the gradient and its square, in [0, 1). Default [0.9, 0.999]. */
+  /** Coefficients of the running means of the gradient and of its square, in [0, 1). Default [0.9, 0.999]. */
   betas: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps: number;
@@ -22,7 +22,7 @@ export interface AdamOptions {
 
 const DEFAULTS: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
 
-/** Base of Adam and AdamW, which differ in how they apply the weight decay. */
+/** Base class of Adam and AdamW, which apply weight decay differently. */
 abstract class AdamBase extends Optimizer<AdamOptions> {
   protected readonly stateKinds = {
     step: "count",

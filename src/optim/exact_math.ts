@@ -1,7 +1,7 @@
 /**
  * `Math.pow` and `Math.cos` may differ between JavaScript engines in their last bits. The functions here use
- * only additions and multiplications, which are exact to specification: learning rates, and with them
- * weights, are the same on every machine.
+ * only additions and multiplications, whose results the language specifies exactly. So learning rates, and
+ * therefore weights, are the same on every machine.
  */
 
 /**

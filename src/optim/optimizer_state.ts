@@ -17,8 +17,9 @@ export interface OptimizerStateDict {
   paramGroups: Record<string, unknown>[];
 }
 
-/** The contents of a parameter's state from its first step on, by name: a count of steps, or a tensor of the
- * parameter's shape ("tensor?": with some options only).
+/**
+ * The entries of a parameter's state after its first step, by name: a count of steps, or a tensor of the
+ * parameter's shape ("tensor?": only with some options).
  */
 export type StateKinds = Readonly<Record<string, "count" | "tensor" | "tensor?">>;
 
@@ -79,16 +80,16 @@ export function tensorsOf(states: ReadonlyMap<Tensor, ParamState>): Tensor[] {
 }
 
 /**
- * Copies states for an optimizer whose present ones are `present`. The copies outlive all scopes. Where
- * possible they are written into the tensors of the present state, since a large state may not fit into
- * memory twice. If memory runs out, nothing was copied and the present state is unchanged.
+ * Copies states for an optimizer whose current states are `present`. The copies outlive all scopes. Where
+ * possible they are written into the tensors of the current state, since a large state may not fit into
+ * memory twice. If memory runs out, nothing was copied and the current state is unchanged.
  */
 export function copyStates(
   states: readonly [Tensor, ParamState][],
   present: ReadonlyMap<Tensor, ParamState>,
 ): [Tensor, ParamState][] {
   const presentBlocks = new Set(tensorsOf(present).map(({ handle }) => handle.block));
-  // a tensor of the present state may be loaded into another parameter: do not overwrite it before it is read
+  // a tensor of the current state may be loaded into another parameter: do not overwrite it before it is read
   const isPresent = (value: number | Tensor) => value instanceof Tensor && presentBlocks.has(value.handle.block);
   const targets = states.some(([, state]) => Object.values(state).some(isPresent)) ? undefined : present;
   return scope(() => {

@@ -3,21 +3,21 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /** The passes of a convolution, or of a transposed one. */
 export interface ConvPasses {
-  /** Whether its kernels can compute these sizes. */
+  /** Whether its kernels support these sizes. */
   supports(g: Conv2dGeometry): boolean;
-  /** bias + weight * x, and with `relu` max(0, .) of it. */
+  /** bias + weight * x; with `relu`, max(0, .) of that. */
   forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray;
   gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
   gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray;
 }
 
 /**
- * The passes of a convolution followed by ReLU and 2x2 max pooling. `argmaxCodes` has one byte for each
- * element of the result and says where the maximum was (assembly/conv/relu_pool.ts).
+ * The passes of a convolution followed by ReLU and 2x2 max pooling. `argmaxCodes` has one byte per element of
+ * the result: the position of the maximum in its window (assembly/conv/relu_pool.ts).
  */
 export interface PooledConvPasses {
   supports(g: Conv2dGeometry): boolean;
-  /** Writes `out` [N, Co, OH >> 1, OW >> 1], and the codes where they are wanted. */
+  /** Writes `out` [N, Co, OH >> 1, OW >> 1], and the codes unless `argmaxCodes` is null. */
   forward(
     x: NDArray,
     weight: NDArray,
@@ -26,24 +26,24 @@ export interface PooledConvPasses {
     out: NDArray,
     argmaxCodes: NDArray | null,
   ): void;
-  /** From `dy`, the gradient of `out`. */
+  /** Computed from `dy`, the gradient of `out`. */
   gradInput(dy: NDArray, argmaxCodes: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
   gradWeight(x: NDArray, dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): NDArray;
 }
 
 export type ConvAlgorithmName = "depthwise" | "winograd" | "shallow" | "upsample" | "gemm";
 
-/** One way to compute convolutions, and the operations that it computes. choose.ts lists all of them. */
+/** An algorithm for convolutions, and the operations that it supports. choose.ts lists all algorithms. */
 export interface ConvAlgorithm {
   readonly name: ConvAlgorithmName;
-  /** Whether it is the fastest for sizes that it supports, unless one listed before it is. */
+  /** For sizes that it supports: whether it is faster than the algorithms listed after it. */
   pays(g: Conv2dGeometry): boolean;
   readonly plain?: ConvPasses;
   readonly transposed?: ConvPasses;
   readonly pooled?: PooledConvPasses;
   /**
-   * It computes the sums as they are defined, so it is taken where a forced algorithm does not support the
-   * sizes.
+   * True if it computes the sums directly, as they are defined. Then it is used where a forced algorithm does
+   * not support the sizes.
    */
   readonly isMatrixProduct?: boolean;
 }

@@ -22,7 +22,7 @@ export function checkBias(op: string, bias: NDArray | null, channels: number): v
   }
 }
 
-/** The gradient of a bias of one float per channel: the sum over images and pixels. */
+/** The gradient of a bias with one float per channel: the sum over images and pixels. */
 export function channelSums(x: NDArray): NDArray {
   return sumTo(x, [x.shape[1], 1, 1]).withShape([x.shape[1]]);
 }
@@ -35,7 +35,7 @@ export class Conv2d extends Op {
   readonly name = "conv2d";
   readonly window: ConvWindow;
   readonly relu: boolean;
-  /** Its sizes, and what computes them: known after `forward`. */
+  /** Its sizes and the algorithm; set by `forward`. */
   geometry!: Conv2dGeometry;
   algorithm!: ConvAlgorithmFor<"plain">;
   #inputShape!: readonly number[];

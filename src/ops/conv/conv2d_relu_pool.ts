@@ -9,9 +9,9 @@ import type { ConvWindow } from "./window.ts";
 
 /**
  * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: the intermediate results are never
- * written, and backward starts from one byte for each result, its argmax code, which says where the maximum
- * was (assembly/conv/relu_pool.ts). The result is that of the three ops one after the other. `choosePooled`
- * says for which sizes there is an algorithm.
+ * written, and backward uses one byte per result, its argmax code: the position of the maximum in its window
+ * (assembly/conv/relu_pool.ts). The result equals that of the three ops one after the other. `choosePooled`
+ * decides for which sizes this op is used.
  */
 export class Conv2dReluPool extends Op {
   readonly name = "conv2d";

@@ -9,15 +9,17 @@ import { type Conv2dGeometry, convTranspose2dGeometry } from "./geometry.ts";
 import type { TransposedConvWindow } from "./window.ts";
 
 /**
- * The gradient of a convolution with respect to its input, as an operation: each input pixel paints the
- * kernel, scaled by its value, into the output. weight: [Ci, Co/groups, KH, KW]. See F.convTranspose2d, and
+ * The gradient of a convolution with respect to its input, as an operation: each input pixel adds the kernel,
+ * scaled by the pixel's value, to the output. weight: [Ci, Co/groups, KH, KW]. See F.convTranspose2d, and
  * transposed.ts for its passes.
  */
 export class ConvTranspose2d extends Op {
   readonly name = "convTranspose2d";
   readonly window: TransposedConvWindow;
   readonly relu: boolean;
-  /** Of the convolution from the output back to the input, and what computes it: known after `forward`. */
+  /**
+   * The geometry of the convolution from the output back to the input, and the algorithm; set by `forward`.
+   */
   geometry!: Conv2dGeometry;
   algorithm!: ConvAlgorithmFor<"transposed">;
   #inputShape!: readonly number[];

@@ -8,23 +8,23 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /** Threads share the planes in at most this many chunks, each with its own scratch memory. */
 const CHUNKS = 64;
-/** Frames are followed by what vector loads may read past them. */
+/** Bytes after each frame that vector loads may read. */
 const SLACK = 64;
 
 const grainFor = (units: number) => Math.max(1, Math.ceil(units / CHUNKS));
 const chunksOf = (units: number, grain: number) => Math.ceil(units / grain);
 const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
-/** The gradient of the input lists its taps for each phase of the strides: so many at most. */
+/** The input gradient has a list of taps for each phase of the strides: the largest number of phases. */
 const PHASES = 256;
 
 /**
- * Sizes of frames: see assembly/conv/depthwise.ts. Of a gradient's frame, index 0 is rows and 1 is columns.
+ * Sizes of frames: see assembly/conv/depthwise.ts. For a gradient's frame, index 0 is rows and 1 is columns.
  */
 interface Frames {
   /** Columns of one phase of an input plane's frame. */
   width: number;
-  /** 0 where the plane itself is used. */
+  /** Bytes of a frame; 0 if the plane itself is used. */
   bytes: number;
   grad: { before: number[]; size: number[]; bytes: number };
 }
@@ -71,7 +71,7 @@ function sizesTable(g: Conv2dGeometry, { width, bytes, grad }: Frames): Address 
   return intTable(sizes);
 }
 
-/** Where each tap of the kernel reads, relative to its window, in bytes: in the frame and in the weights. */
+/** Byte offsets of each tap of the kernel: in the frame, relative to its window, and in the weights. */
 function windowTaps(g: Conv2dGeometry, { width }: Frames): Address {
   const [, strideWidth] = g.stride;
   const entries: number[] = [];
@@ -86,7 +86,10 @@ function windowTaps(g: Conv2dGeometry, { width }: Frames): Address {
   return intTable(entries);
 }
 
-/** For each phase of the input its taps: how many and the first one, then all of them as above. */
+/**
+ * The taps of each phase of the input: `lists` has the number of taps and the index of the first one, `taps`
+ * has all taps as above.
+ */
 function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: Address; taps: Address } {
   const lists: number[] = [];
   const entries: number[] = [];
@@ -112,7 +115,7 @@ function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: Address; taps:
   return { lists: intTable(lists), taps: intTable(entries) };
 }
 
-/** out [N, groups*Co, OH, OW] = bias + weight * x, and with `relu` max(0, .) of it. */
+/** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, .) of that. */
 function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
   const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
   if (out.size === 0) return out;
@@ -154,7 +157,7 @@ function gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
   return dx;
 }
 
-/** dWeight [groups*Co, 1, KH, KW]: images are added in order, whichever thread computes a filter. */
+/** dWeight [groups*Co, 1, KH, KW]: images are added in a fixed order, whichever thread computes a filter. */
 function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
   const shape = [g.groups * g.outChannels, 1, ...g.kernel];
   if (dOut.size === 0) return zeros(shape);

@@ -7,9 +7,9 @@ import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, taps } from "./panels.ts";
 
 /**
- * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: a column gradient for each tap, weightᵀ dOut,
- * added up where the taps overlap (assembly/conv/fold_columns.ts). With `bias` (one float per channel of x)
- * and `relu` it is the forward pass of a transposed convolution: max(0, .) of the sums.
+ * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: a column gradient per tap, weightᵀ dOut, added up
+ * where the taps overlap (assembly/conv/fold_columns.ts). With `bias` (one float per channel of x) and `relu`
+ * (max(0, .) of the sums) it is the forward pass of a transposed convolution.
  */
 export function foldedGradInput(
   dOut: NDArray,

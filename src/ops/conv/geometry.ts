@@ -25,10 +25,10 @@ export interface Conv2dGeometry {
   paddedWidth: number;
 }
 
-/** Pixels of a padded plane that memory can hold at all: 4 GiB. */
+/** The most pixels of a padded plane that fit in memory: 4 GiB. */
 const MOST_PIXELS = 2 ** 30;
 
-/** Refuses paddings that no memory holds, before anything is computed from sizes beyond int32. */
+/** Rejects paddings that cannot fit in memory, before anything is computed from sizes beyond int32. */
 function checkPadded(op: string, height: number, width: number, shapes: () => string): void {
   if (height * width > MOST_PIXELS) {
     throw new ShapeError(
@@ -79,7 +79,7 @@ export function conv2dGeometry(
     height,
     width,
     kernel,
-    // a longer step leaves the padded input as well, and this one is an int32 in all that is computed from it
+    // a longer step leaves the padded input as well; clamped, everything computed from it fits in int32
     stride: [Math.min(stride[0], paddedHeight), Math.min(stride[1], paddedWidth)],
     padding,
     dilation,

@@ -6,14 +6,15 @@ import { type NDArray, scratch } from "../core/array.ts";
 const GRAIN = 8;
 
 /**
- * Images that a pass reads with zeros around them: those of an array, or a gradient as it was before pooling
+ * Images that a pass reads with zeros around them: those of an array, or the gradient before ReLU and pooling
  * (relu_pool.ts).
  */
 export interface PaddedImages {
   readonly channels: number;
   /**
-   * Address of images first … first+count-1, moved down and right by `padding` into planes of the given size,
-   * zeros around: in the running frame's scratch, unless they have that size already.
+   * Address of images first … first+count-1, placed in planes of the given size, `padding` from the top and
+   * left, with zeros around them. They are in the running frame's scratch, unless they already have that
+   * size.
    */
   pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): Address;
 }

@@ -5,11 +5,12 @@ import { packWeight } from "../matmul/gemm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { imagesOf } from "./pad_planes.ts";
 
-/** Shared by the convolutions that are matrix products: implicit_gemm.ts, pooled_gemm.ts, fold_columns.ts and
+/**
+ * Shared by the convolutions that are matrix products: implicit_gemm.ts, pooled_gemm.ts, fold_columns.ts and
  * upsample.ts.
  */
 
-/** Bytes of panels that a chunk of images may take: what an L2 cache holds. */
+/** Bytes of panels that a chunk of images may take: they should fit in an L2 cache. */
 const CHUNK_BYTES = 1 << 20;
 /** Panels, or planes, that a thread takes at a time. */
 export const GRAIN = 8;
@@ -35,7 +36,7 @@ export function padImages(x: NDArray, g: Conv2dGeometry, first: number, count: n
   return imagesOf(x).pad(first, count, g.padding, g.paddedHeight, g.paddedWidth);
 }
 
-/** For products in the order [image][group]: the number of each one's weight matrix. */
+/** For products in the order [image][group]: the index of each product's weight matrix. */
 export function groupOfProduct(g: Conv2dGeometry, images: number): number[] {
   const numbers = new Array<number>(images * g.groups);
   for (let product = 0; product < numbers.length; product++) numbers[product] = product % g.groups;

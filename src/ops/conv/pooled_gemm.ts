@@ -12,7 +12,7 @@ import { unpool } from "./relu_pool.ts";
 /** Rows of pooled pixels that a thread takes at a time. */
 const POOLED_GRAIN = 4;
 
-/** One group; and the gradient of the weight gathers rows of taps, each in one piece of a block. */
+/** One group. The weight gradient gathers whole rows of taps: a row must be contiguous and fit in a block. */
 function supports(g: Conv2dGeometry): boolean {
   return g.groups === 1 && g.kernel[1] <= BLOCK_TAPS && g.dilation[1] === 1;
 }
@@ -60,7 +60,7 @@ function gradWeightPooled(x: NDArray, dy: NDArray, argmaxCodes: NDArray, g: Conv
   const blocks = Math.ceil(rows / Math.floor(BLOCK_TAPS / g.kernel[1]));
   const sums = scratch(images * blocks * channels * BLOCK_TAPS * 4);
   const threads = getNumThreads();
-  // an image's windows are gathered once, unless there are more threads than images
+  // the windows of an image are gathered once, unless there are more threads than images
   const group = Math.ceil(channels / Math.ceil(threads / images));
   const units = images * Math.ceil(channels / group);
   const grain = Math.ceil(units / (4 * threads));
@@ -83,8 +83,8 @@ export function pooledGemm(plain: ConvPasses): PooledConvPasses {
     forward,
     gradInput: (dy, argmaxCodes, weight, g) => plain.gradInput(unpool(dy, argmaxCodes, g), weight, g),
     gradWeight: (x, dy, argmaxCodes, g) =>
-      // a sum over windows leaves out products with a gradient of 0: those with an infinity or NaN are NaN,
-      // and belong to it
+      // a sum over windows leaves out products with a gradient of 0; if x has an infinity or NaN, such
+      // products are NaN and must not be left out
       kernels().allFinite(x.address, x.size)
         ? gradWeightPooled(x, dy, argmaxCodes, g)
         : plain.gradWeight(x, unpool(dy, argmaxCodes, g), g),

@@ -12,7 +12,7 @@ import type { PaddedImages } from "./pad_planes.ts";
 /** Planes, or channels, that a thread takes at a time. */
 const GRAIN = 8;
 
-/** The gradient before ReLU and pooling: written out a few images at a time, with zeros around them. */
+/** The gradient before ReLU and pooling, written a few images at a time with zeros around them. */
 export class UnpooledImages implements PaddedImages {
   readonly channels: number;
   readonly #dy: NDArray;
@@ -48,7 +48,7 @@ export function unpool(dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): ND
   return dOut;
 }
 
-/** Its sum per channel, [Co]: the gradient of the bias. */
+/** The sum of that gradient per channel, [Co]: the gradient of the bias. */
 export function pooledChannelSums(dy: NDArray, argmaxCodes: NDArray): NDArray {
   const [images, channels, height, width] = dy.shape;
   const sums = empty([channels]);

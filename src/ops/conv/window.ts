@@ -6,26 +6,26 @@ export interface ConvWindowOptions {
   /** Step of the window. Default 1. */
   stride?: Pair;
   /**
-   * Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only; an odd total puts the
-   * extra zero after).
+   * Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only; if the total is odd,
+   * the extra zero is at the end).
    */
   padding?: Pair | "same" | "valid";
   /** Distance between the kernel's taps. Default 1. */
   dilation?: Pair;
-  /** Input and output channels are split into this many groups, which do not see each other. Default 1. */
+  /** Input and output channels are split into this many groups, which are convolved separately. Default 1. */
   groups?: number;
 }
 
 export interface TransposedConvWindowOptions extends Omit<ConvWindowOptions, "padding"> {
-  /** Rows and columns cut off each side of the result. Default 0. */
+  /** Rows and columns removed from each side of the result. Default 0. */
   padding?: Pair;
   /** Extra rows and columns below and to the right, less than the stride or the dilation. Default 0. */
   outputPadding?: Pair;
 }
 
 /**
- * Checked options of a convolution, with every pair spelt out. A layer makes its window once, a function at
- * each call.
+ * Checked options of a convolution, with single numbers expanded to pairs. A layer creates its window once, a
+ * function at each call.
  */
 export class ConvWindow {
   readonly stride: [number, number];

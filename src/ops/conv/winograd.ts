@@ -21,7 +21,7 @@ import {
 
 /**
  * The passes of a 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): a quarter of the multiplications
- * (see assembly/conv/winograd). Relative error about 1e-6, ten times that of a direct sum.
+ * (see assembly/conv/winograd). The relative error is about 1e-6, ten times that of a direct sum.
  */
 export const winograd: ConvPasses = {
   supports: isUnitStride3x3,
@@ -36,7 +36,7 @@ export const winograd: ConvPasses = {
   gradWeight: (x, dOut, g) => gradWeight(imagesOf(x), imagesOf(dOut), g),
 };
 
-/** The same with ReLU and 2x2 max pooling of each tile while it is in the cache. */
+/** The same, with ReLU and 2x2 max pooling applied to each tile while it is in the cache. */
 export const pooledWinograd: PooledConvPasses = {
   supports: isUnitStride3x3,
 
@@ -48,15 +48,16 @@ export const pooledWinograd: PooledConvPasses = {
   gradWeight: (x, dy, argmaxCodes, g) => gradWeight(imagesOf(x), new UnpooledImages(dy, argmaxCodes), g),
 };
 
-/** dx [N, Ci, H, W]: the convolution of dOut with the kernel turned by 180 degrees. */
+/** dx [N, Ci, H, W]: the convolution of dOut with the kernel rotated by 180 degrees. */
 function gradInput(dOut: PaddedImages, weight: NDArray, g: Conv2dGeometry): NDArray {
   const dx = empty([g.images, g.inChannels, g.height, g.width]);
   convolve(dOut, weight, WinogradPlan.forGradInput(g), true, { out: dx, bias: null });
   return dx;
 }
 
-/** The operations on a finished tile: bias, and then nothing, ReLU, or ReLU and 2x2 max pooling (with codes
- * where wanted).
+/**
+ * The operations on a finished tile: bias, then nothing, ReLU, or ReLU and 2x2 max pooling (with codes if
+ * requested).
  */
 interface Finish {
   out: NDArray;
@@ -66,8 +67,8 @@ interface Finish {
 }
 
 /**
- * A 3x3 convolution of `x` into `finish.out`; `rotated` reads the weight turned by 180 degrees and with its
- * channels exchanged.
+ * A 3x3 convolution of `x` into `finish.out`; `rotated` reads the weight rotated by 180 degrees, with input
+ * and output channels exchanged.
  */
 function convolve(x: PaddedImages, weight: NDArray, plan: WinogradPlan, rotated: boolean, finish: Finish): void {
   if (finish.out.size === 0) return;
@@ -88,8 +89,7 @@ function convolve(x: PaddedImages, weight: NDArray, plan: WinogradPlan, rotated:
 }
 
 /**
- * The patches of 6x6 pixels of a chunk of images, transformed, as right operands: a column for each tile, or
- * for each channel.
+ * The transformed 6x6 patches of a chunk of images, as right operands: one column per tile, or per channel.
  */
 function transformImages(
   kernel: "winogradPatchesByTile" | "winogradPatchesByChannel",
@@ -114,8 +114,9 @@ function transformImages(
 type KernelsOf = (first: number, count: number) => Matrices;
 
 /**
- * With several chunks, or when they are asked for again, all kernels are transformed at once and kept until
- * the weight changes; else each block when it is used, in the same place: in the L2 cache.
+ * With several chunks, or when they are requested again, all kernels are transformed at once and kept until
+ * the weight changes. Otherwise each block is transformed when it is used, always in the same memory, which
+ * stays in the L2 cache.
  */
 function transformedKernels(weight: NDArray, plan: WinogradPlan, rotated: boolean): KernelsOf {
   const { images, filters, channels } = plan.sizes;
@@ -186,7 +187,7 @@ interface Part {
   filters: number;
 }
 
-/** The products of a part, transformed back into tiles of 4x4 outputs, which `finish` is applied to. */
+/** Transforms the products of a part back into tiles of 4x4 outputs and applies `finish` to them. */
 function transformOutput(products: Matrices, plan: WinogradPlan, part: Part, { out, bias, relu, pool }: Finish): void {
   const { sizes, tilesY, tilesX } = plan;
   const { images, firstFilter, filters } = part;
@@ -203,7 +204,7 @@ function transformOutput(products: Matrices, plan: WinogradPlan, part: Part, { o
 }
 
 /**
- * dWeight [Co, Ci, 3, 3]: a product over all tiles for each position, transformed back. Chunks are added in
+ * dWeight [Co, Ci, 3, 3]: for each position a product over all tiles, transformed back. Chunks are added in
  * order.
  */
 function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDArray {
@@ -212,7 +213,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
   const dWeight = empty(shape);
   const plan = WinogradPlan.forGradWeight(g);
   const { images, channels, filters } = plan.sizes;
-  // sums that continue from chunk to chunk are kept for all filters at once
+  // sums that continue over several chunks are kept for all filters at once
   const isOneChunk = images <= plan.chunk;
   const sums = allocateMatrices((isOneChunk ? plan.block : filters) * channels * 4);
   plan.forChunks((first, count) => {
@@ -235,8 +236,8 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
 }
 
 /**
- * The gradients of a block of filters, tiles of 4x4 of `padded`, transformed, as left operands: a row for
- * each filter.
+ * The transformed gradients of a block of filters (4x4 tiles of `padded`), as left operands: one row per
+ * filter.
  */
 function transformGradients(
   padded: Address,

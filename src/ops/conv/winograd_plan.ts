@@ -5,7 +5,7 @@ import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { scratch } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 
-/** Sizes of Winograd's F(4x4, 3x3): what winograd.ts and winograd_shallow.ts share. */
+/** Sizes of Winograd's F(4x4, 3x3), shared by winograd.ts and winograd_shallow.ts. */
 
 /** Units that a thread takes at a time. */
 export const GRAIN = 4;
@@ -14,18 +14,17 @@ export const PANEL_GRAIN = 1;
 /** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
 /**
- * The same for the gradient of the weight, whose products are added to those of the chunk before: fewer,
- * larger chunks.
+ * The same for the weight gradient. Its products are added to those of the previous chunk, so fewer, larger
+ * chunks are better.
  */
 const GRAD_CHUNK_TILES = 128;
 /**
- * Filters per thread whose kernels, products and gradients are computed together: they stay in its L2 cache,
- * beside a chunk's patches.
+ * Filters per thread whose kernels, products and gradients are computed together: they stay in the thread's
+ * L2 cache together with a chunk's patches.
  */
 const FILTER_BLOCK = 32;
 /**
- * Matrices of successive positions lie this much further apart than they need, so that they do not fall on
- * the same cache sets.
+ * Extra bytes between the matrices of successive positions, so that they do not map to the same cache sets.
  */
 const STAGGER = 64;
 
@@ -38,7 +37,7 @@ export function isUnitStride3x3(g: Conv2dGeometry): boolean {
   return unit && Math.max(...g.padding) <= 2 && g.outHeight > 0 && g.outWidth > 0;
 }
 
-/** Scratch for a transform that is launched over `units`: none takes more than that of the output. */
+/** Scratch for a transform launched over `units`. The output transform needs the most. */
 export function workFor(units: number, grain = GRAIN): Address {
   return scratch(Math.ceil(units / grain) * WINOGRAD_WORK_BYTES);
 }
@@ -115,7 +114,7 @@ export class WinogradPlan {
     return images * this.tilesY * this.tilesX;
   }
 
-  /** Rows and columns that the tiles of an image read: 2 more than they cover. */
+  /** Rows that the tiles of an image read: 2 more than they cover. */
   get paddedHeight(): number {
     return 4 * this.tilesY + 2;
   }
@@ -134,8 +133,8 @@ export class WinogradPlan {
 }
 
 /**
- * Calls `body` for each part of `total`, `most` at a time: the next one's scratch lies where this one's was,
- * in the caches.
+ * Calls `body` for each part of `total`, `most` at a time. Each part reuses the scratch of the previous one,
+ * which is still in the caches.
  */
 function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
   for (let first = 0; first < total; first += most) withFrame(() => body(first, Math.min(most, total - first)));

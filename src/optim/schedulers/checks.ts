@@ -10,8 +10,8 @@ export function checkOptimizer(name: string, optimizer: AnyOptimizer): void {
 }
 
 /**
- * Refuses the state of another scheduler: one with another name, or without `key`. States of earlier versions
- * have no name.
+ * Rejects the state of a different scheduler: one with another name, or without `key`. States saved by
+ * earlier versions have no name.
  */
 export function checkScheduler(name: string, state: SchedulerStateDict, key: string): void {
   checkStateKind(name, "scheduler", state);

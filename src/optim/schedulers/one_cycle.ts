@@ -18,15 +18,15 @@ export interface OneCycleLROptions {
   cycleMomentum?: boolean;
   /** Momentum at the highest rate. Default 0.85. */
   baseMomentum?: number;
-  /** Momentum at the ends. Default 0.95. */
+  /** Momentum at the start and the end of the cycle. Default 0.95. */
   maxMomentum?: number;
   /** The cycle starts at maxLr / divFactor. Default 25. */
   divFactor?: number;
-  /** It ends at maxLr / divFactor / finalDivFactor. Default 1e4. */
+  /** The cycle ends at maxLr / divFactor / finalDivFactor. Default 1e4. */
   finalDivFactor?: number;
   /**
-   * Adds a phase: the rate first falls back to the initial one as fast as it rose, then to the last. Default
-   * false.
+   * Adds a phase: the rate first falls back to its initial value as fast as it rose, then to its final value.
+   * Default false.
    */
   threePhase?: boolean;
 }
@@ -165,7 +165,7 @@ export class OneCycleLR extends LRScheduler {
       if (this.lastEpoch <= phase.end || i === this.#phases.length - 1) {
         const length = phase.end - start;
         const share = length === 0 ? 1 : (this.lastEpoch - start) / length;
-        // beyond its end a line would give a rate below zero
+        // past the end of the cycle, "linear" would give a negative rate
         return { phase, share: this.#cosine ? share : Math.min(share, 1) };
       }
       start = phase.end;

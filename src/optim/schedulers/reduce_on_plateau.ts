@@ -7,7 +7,7 @@ import type { AnyOptimizer, SchedulerStateDict } from "./scheduler.ts";
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall ("min", the default) or rise ("max"). */
   mode?: "min" | "max";
-  /** The rate is multiplied by this. Default 0.1. */
+  /** Factor by which the rate is multiplied. Default 0.1. */
   factor?: number;
   /** Steps without improvement that are tolerated. Default 10. */
   patience?: number;

@@ -9,7 +9,7 @@ import { type AnyOptimizer, LRScheduler, type SchedulerStateDict } from "./sched
  * 0. Matches `torch.optim.lr_scheduler.SequentialLR`. A scheduler may itself be a `SequentialLR`, but not a
  * `ReduceLROnPlateau`, whose `step` needs a metric.
  *
- * @throws OptionError for anything but schedulers of this optimizer, and unless there is one scheduler more
+ * @throws OptionError for anything but schedulers of this optimizer, and unless there is one more scheduler
  * than milestones.
  * @example
  * ```ts
