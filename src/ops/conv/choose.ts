@@ -81,7 +81,7 @@ const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 /**
  * Chooses how convolutions are computed from now on; a backward pass uses the algorithm of its forward pass.
  *
- * - "auto", the default: the fastest algorithm for the sizes of each convolution. This is Winograd's
+ * - "auto", the default: the fastest algorithm for the sizes of each convolution. It uses Winograd's
  *   F(4x4,3x3) for 3x3 kernels with stride 1 and at least 32 input and output channels (and, if ReLU and max
  *   pooling follow, also for 1 to 3 input channels).
  * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its float32 error is at

@@ -15,7 +15,7 @@ const grainFor = (units: number) => Math.max(1, Math.ceil(units / CHUNKS));
 const chunksOf = (units: number, grain: number) => Math.ceil(units / grain);
 const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
-/** The input gradient has a list of taps for each phase of the strides: the largest number of phases. */
+/** The most phases of the strides: the input gradient has a list of taps for each phase. */
 const PHASES = 256;
 
 /**

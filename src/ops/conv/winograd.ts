@@ -110,7 +110,7 @@ function transformImages(
   return patches;
 }
 
-/** The transformed kernels of filters first … first+count-1, as left operands: a row for each filter. */
+/** The transformed kernels of filters first … first+count-1, as left operands: one row per filter. */
 type KernelsOf = (first: number, count: number) => Matrices;
 
 /**

@@ -5,17 +5,20 @@ import { allocateBlock } from "../../runtime/frame.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { f32View, i32View, writeNew } from "../../runtime/memory.ts";
 
-/** `bool` is kept as int32 with values 0 and 1, so that all elements have four bytes. */
+/** `bool` is stored as int32 with values 0 and 1, so all elements have four bytes. */
 export type DType = "float32" | "int32" | "bool";
 export type TypedArray = Float32Array | Int32Array;
 
 /** Elements a thread takes at a time in elementwise kernels: 16 KiB of each array. */
 export const ELEMENTWISE_GRAIN = 4096;
 
-/** How many elements are shown where not all are. */
+/** The largest number of elements that are shown. */
 const MOST_SHOWN = 1000;
 
-/** A dense, row-major array in WebAssembly memory: what ops take and return. It owns nothing: see `Block`. */
+/**
+ * A dense, row-major array in WebAssembly memory: the type that ops take and return. It owns nothing: see
+ * `Block`.
+ */
 export class NDArray {
   readonly block: Block;
   readonly shape: readonly number[];
@@ -40,26 +43,26 @@ export class NDArray {
     return new NDArray(this.block, shape, dtype);
   }
 
-  /** The text that a failed comparison of Node's `assert` shows for a tensor. */
+  /** The text that Node's `assert` shows for a tensor when a comparison fails. */
   get [Symbol.toStringTag](): string {
     const shown = this.block.owners > 0 ? this.view().subarray(0, MOST_SHOWN).join(", ") : "released";
     return `${this.dtype} ${formatShape(this.shape)}: ${shown}${this.size > MOST_SHOWN ? ", ..." : ""}`;
   }
 
-  /** A short-lived view of the elements: no allocation may happen while it is in use. */
+  /** A view of the elements. It is valid only until the next allocation. */
   view(): TypedArray {
     return this.dtype === "float32" ? f32View(this.address, this.size) : i32View(this.address, this.size);
   }
 }
 
-/** Number of elements of a shape: the product of its sizes. */
+/** The number of elements of a shape: the product of its sizes. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
   for (const length of shape) size *= length;
   return size;
 }
 
-/** A copy of a list with the element at `index` replaced by others, or by none. */
+/** A copy of a list with the element at `index` replaced by `values` (none: removed). */
 export function replaceAt(list: readonly number[], index: number, ...values: number[]): number[] {
   return [...list.slice(0, index), ...values, ...list.slice(index + 1)];
 }
@@ -109,17 +112,17 @@ export function intTable(values: readonly number[]): Address {
   return address;
 }
 
-/** One element, for an error message. */
+/** Reads one element, for an error message. */
 export function elementAt(x: NDArray, index: number): number {
   return x.view()[index];
 }
 
-/** The first place of a value, for an error message. */
+/** The first position of a value, for an error message. */
 export function placeOf(x: NDArray, value: number): number {
   return x.view().indexOf(value);
 }
 
-/** Address of a table of float32 numbers (one a channel) for a kernel, freed with the running frame. */
+/** Address of a table of float32 numbers for a kernel, freed with the running frame. */
 export function floatTable(values: readonly number[]): Address {
   const address = scratch(values.length * 4);
   writeNew(address, values, "float32");
@@ -169,8 +172,8 @@ export function expectRank(op: string, what: string, x: NDArray, rank: number, a
 }
 
 /**
- * Turns a dimension that may be negative into an index; a scalar is treated as having one
- * dimension, as in PyTorch.
+ * Converts a dimension, which may be negative, to an index. A scalar is treated as having one dimension, as
+ * in PyTorch.
  */
 export function normalizeDim(op: string, dim: number, rank: number): number {
   const n = Math.max(rank, 1);

@@ -3,14 +3,17 @@ import { OptionError } from "../../errors.ts";
 import { LANES } from "../../runtime/kernels.generated.ts";
 import { normalizeDim, sizeOf } from "./array.ts";
 
-/** A shape seen from one dimension: the product of the sizes before it, its size, the product after it. */
+/**
+ * A shape as seen from one dimension: the product of the sizes before it, its size, and the product of those
+ * after it.
+ */
 export interface AxisView {
   outer: number;
   length: number;
   inner: number;
 }
 
-/** A scalar is seen as having one dimension, as in PyTorch. */
+/** A scalar is treated as having one dimension, as in PyTorch. */
 export function axisView(shape: readonly number[], dim: number): AxisView {
   return { outer: sizeOf(shape.slice(0, dim)), length: shape[dim] ?? 1, inner: sizeOf(shape.slice(dim + 1)) };
 }
@@ -24,14 +27,11 @@ export function axisRange({ outer, length, inner }: AxisView): { total: number; 
   return { total, grain: Math.ceil(4096 / Math.max(1, length * Math.min(inner, LANES))) };
 }
 
-/**
- * The dimensions an op reduces: one, several, or all where left out (or null, or an
- * empty list, as in PyTorch).
- */
+/** The dimensions an op reduces: one, several, or all (if omitted, null or an empty list, as in PyTorch). */
 export type Dims = number | readonly number[] | null;
 
 export interface ReduceOptions {
-  /** Whether reduced dimensions stay with length 1. Default false. */
+  /** Whether reduced dimensions are kept with length 1. Default false. */
   keepdim?: boolean;
 }
 
@@ -39,7 +39,10 @@ export function readKeepdim(op: string, options: ReduceOptions | undefined): boo
   return checkBoolean(op, "keepdim", readOptions(op, options, { keepdim: false }).keepdim);
 }
 
-/** Checks `dims` against a rank: in range, none twice. Returns which dimensions they name. */
+/**
+ * Checks that `dims` are in range for a rank and not repeated. Returns for each dimension whether it is
+ * listed.
+ */
 export function checkDims(op: string, dims: Dims | undefined, rank: number): boolean[] {
   const list = dims === undefined || dims === null ? [] : Array.isArray(dims) ? dims : [dims];
   const reduced = new Array<boolean>(rank).fill(list.length === 0);
@@ -51,7 +54,7 @@ export function checkDims(op: string, dims: Dims | undefined, rank: number): boo
   return reduced.slice(0, rank);
 }
 
-/** The shape that is left. */
+/** The shape after the reduction. */
 export function reducedShape(shape: readonly number[], reduced: readonly boolean[], keepdim: boolean): number[] {
   if (keepdim) return shape.map((length, d) => (reduced[d] ? 1 : length));
   return shape.filter((_, d) => !reduced[d]);

@@ -2,9 +2,12 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { type Address, NULL } from "../../runtime/address.ts";
 import { intTable, isSameShape, type NDArray } from "./array.ts";
 
-/** The shape that shapes broadcast to: aligned at the last dimension, a 1 stretches to the others' length. */
+/**
+ * The broadcast shape: shapes are aligned at the last dimension, and length 1 stretches to the others'
+ * length.
+ */
 export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): number[] {
-  // by far the most frequent: all alike, but for numbers
+  // by far the most frequent case: all shapes are equal, except for numbers
   let largest = shapes[0];
   for (const shape of shapes) if (shape.length > largest.length) largest = shape;
   if (shapes.every((shape) => shape.length === 0 || isSameShape(shape, largest))) return largest.slice();
@@ -19,18 +22,18 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
   });
 }
 
-/** How broadcasting kernels walk over operands: see assembly/elementwise/binary.ts. */
+/** How broadcasting kernels iterate over operands: see assembly/elementwise/binary.ts. */
 export interface RowLayout {
   /** Elements of a row. */
   inner: number;
-  /** For each operand 1, or 0 where one element is used for the whole row. */
+  /** For each operand 1, or 0 if one element is used for the whole row. */
   steps: number[];
   /** Number of dimensions outside the rows, and the address of their sizes and strides. */
   rank: number;
   table: Address;
 }
 
-/** Merges the dimensions of an elementwise operation as far as all operands allow. */
+/** Merges adjacent dimensions of an elementwise operation where the layouts of all operands allow it. */
 export function rowLayout(shape: readonly number[], size: number, operands: readonly NDArray[]): RowLayout {
   const plain: number[] = [];
   for (const x of operands) if (x.size === size || x.size === 1) plain.push(x.size === size ? 1 : 0);

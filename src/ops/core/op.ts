@@ -3,13 +3,16 @@ import type { NDArray } from "./array.ts";
 /** A gradient for each input, in order; null where `needs` is false. */
 export type Gradients = (NDArray | null)[];
 
-/** What an attribute may be: what JSON can hold. A number that it cannot is a string ("Infinity"). */
+/**
+ * The type of an attribute: any value that JSON can represent. Numbers that it cannot are strings
+ * ("Infinity").
+ */
 export type AttributeValue = string | number | boolean | null | readonly AttributeValue[];
 
-/** The options of an operation as plain data, under the names they have in the public functions. */
+/** The options of an operation as plain data, with the names they have in the public functions. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
-/** Of operations without options. */
+/** The attributes of operations without options. */
 export const NO_ATTRIBUTES: Attributes = {};
 
 const NONE: readonly never[] = [];
@@ -17,26 +20,26 @@ const NONE: readonly never[] = [];
 /**
  * One application of an operation: forward and backward side by side, over raw arrays.
  *
- * The constructor takes and checks the options. `forward` checks its inputs, computes, and `save`s
- * what `backward` will need. Both may allocate freely (see `withFrame`). An op without a gradient does
- * not override `backward`.
+ * The constructor takes and checks the options. `forward` checks its inputs, computes the result, and `save`s
+ * the arrays that `backward` needs. Both may allocate freely (see `withFrame`). Ops without a gradient do not
+ * override `backward`.
  */
 export abstract class Op {
   abstract readonly name: string;
   /**
-   * Its options with their defaults, known once it is made. Operations of the same name and
-   * attributes compute the same.
+   * The options, including defaults, known after construction. Operations with the same name and attributes
+   * compute the same function.
    */
   abstract get attributes(): Attributes;
-  /** Which inputs need a gradient; set before `forward`. Nothing needs one under `noGrad`. */
+  /** Which inputs need a gradient; set before `forward`. Under `noGrad`, none does. */
   declare needs: readonly boolean[];
-  /** Whether a number may stand for an input. */
+  /** Whether numbers are accepted as inputs. */
   declare readonly takesNumbers: boolean;
   /** Arrays kept from forward for backward. */
   declare saved: readonly (NDArray | null)[];
 
   static {
-    // once for all ops: most are made for one call, and keep these
+    // on the prototype, once for all ops: most ops live for one call and keep these values
     Object.assign(Op.prototype, { needs: NONE, takesNumbers: false, saved: NONE });
   }
 
@@ -47,7 +50,7 @@ export abstract class Op {
     throw new Error(`${this.name}: has no gradient`);
   }
 
-  /** True when at least one input needs a gradient: only then is saving worth anything. */
+  /** True if at least one input needs a gradient: only then must arrays be saved. */
   get needsAny(): boolean {
     return this.needs.includes(true);
   }
@@ -56,7 +59,7 @@ export abstract class Op {
     if (this.needsAny) this.saved = arrays;
   }
 
-  /** How many of the first inputs must be there: a later one may be null. */
+  /** The number of required inputs, which come first; later ones may be null. */
   get required(): number {
     return Infinity;
   }

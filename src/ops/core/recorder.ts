@@ -4,38 +4,43 @@ import { runningThreads } from "../../runtime/parallel/pool.ts";
 import type { DType, NDArray } from "./array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, type Op } from "./op.ts";
 
-/** An array that went into an operation, or came out of it. */
+/** An input or output array of an operation. */
 export interface TracedArray {
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
 
-/** A kernel that ran: once for each chunk of its range. */
+/** A launch of a kernel, which ran once per chunk of its range. */
 export interface TracedKernel {
   readonly name: string;
   /** Parts that the range was cut into; each is one call of the kernel. */
   readonly chunks: number;
-  /** Threads that took chunks, at most: those that ran, or as many as there are chunks. */
+  /**
+   * Upper bound on the threads that took chunks: the number of threads or of chunks, whichever is smaller.
+   */
   readonly threads: number;
   readonly ms: number;
 }
 
 /** One operation that ran, or kernels that ran one after the other outside of operations. */
 export interface TraceEntry {
-  /** The operation's name; outside of operations what ran the kernels ("Adam.step"), or "(no operation)". */
+  /**
+   * The operation's name. Outside of operations: the name of the section that ran the kernels ("Adam.step"),
+   * or "(no operation)".
+   */
   readonly operation: string;
   /** The operation's options, as plain data; none outside of operations. */
   readonly attributes: Attributes;
   /** Null outside of operations. */
   readonly pass: "forward" | "backward" | null;
-  /** Arrays and numbers; null for an input that was left out. Of a backward pass: the output's gradient. */
+  /** Arrays and numbers; null for an omitted input. For a backward pass: the output's gradient. */
   readonly inputs: readonly (TracedArray | number | null)[];
   /**
-   * The results. Of a backward pass: a gradient for each input, null where none was needed. Empty if the
+   * The results. For a backward pass: a gradient for each input, null if none was needed. Empty if the
    * operation threw.
    */
   readonly outputs: readonly (TracedArray | null)[];
-  /** How it was computed, where the operation has a choice: "winograd", "packed". Each name once. */
+  /** The algorithms used, if the operation has a choice: "winograd", "packed". Each name appears once. */
   readonly algorithms: readonly string[];
   /** In the order in which they ran. */
   readonly kernels: readonly TracedKernel[];
@@ -52,17 +57,17 @@ type Input = NDArray | number | null;
 
 const NO_OPERATION = "(no operation)";
 
-/** Undefined while no trace is on: then an operation costs one test of this variable more. */
+/** Undefined while no trace is running. The cost for an operation is then one test of this variable. */
 export let recorder: Recorder | undefined;
 
 let traces = 0;
 
-/** Notes what runs, as plain data: it keeps no memory of a tensor. */
+/** Records operations and kernels as plain data; it keeps no references to tensors. */
 class Recorder implements KernelObserver {
   readonly entries: Open[] = [];
-  /** The operation that runs. */
+  /** The running operation. */
   #operation: Open | undefined;
-  /** The last entry, where it is one of kernels outside of operations. */
+  /** The last entry, if it holds kernels outside of operations. */
   #loose: Open | undefined;
   #section = NO_OPERATION;
 
@@ -134,7 +139,7 @@ class Recorder implements KernelObserver {
     }
   }
 
-  /** The number of entries; the next kernel outside of operations begins another one. */
+  /** The number of entries. The next kernel outside of operations starts a new entry. */
   mark(): number {
     this.#loose = undefined;
     return this.entries.length;
@@ -143,14 +148,14 @@ class Recorder implements KernelObserver {
 
 export type { Recorder };
 
-/** What there is to say of an array: a copy of its shape, not the array. */
+/** The dtype and a copy of the shape of an array, without the array. */
 function sketch(x: NDArray | null): TracedArray | null {
   return x && { shape: [...x.shape], dtype: x.dtype };
 }
 
-/** Begins to record. The returned function ends that and gives the entries. Recordings may overlap. */
+/** Starts recording. The returned function stops it and returns the entries. Recordings may overlap. */
 export function record(): () => TraceEntry[] {
-  settle(); // whose time is not ours
+  settle(); // the time of pending kernels does not belong to this recording
   traces++;
   recorder ??= new Recorder();
   observeKernels(recorder);
@@ -166,12 +171,12 @@ export function record(): () => TraceEntry[] {
   };
 }
 
-/** Says how the running operation is computed. */
+/** Records the algorithm of the running operation. */
 export function noteAlgorithm(name: string): void {
   recorder?.algorithm(name);
 }
 
-/** Runs `body`; kernels in it that belong to no operation go by this name. */
+/** Runs `body`; its kernels that belong to no operation are recorded under this name. */
 export function section<T>(name: string, body: () => T): T {
   return recorder ? recorder.section(name, body) : body();
 }

@@ -7,7 +7,7 @@ import { sumTo } from "../reduce/sum.ts";
 import { castTo } from "./cast.ts";
 import { type ArrayOrNumber, promote, refuseBool } from "./promote.ts";
 
-/** The kernels of assembly/elementwise/binary.ts that take two operands: known by their ten parameters. */
+/** The kernels of assembly/elementwise/binary.ts with two operands, identified by their ten parameters. */
 type BinaryKernel = {
   [Name in keyof Kernels]: Kernels[Name] extends Kernels["addFloat"]
     ? Parameters<Kernels[Name]>["length"] extends 10
@@ -56,7 +56,10 @@ export function combineThree(op: string, kernel: ThreeOperandKernel, first: NDAr
   return out;
 }
 
-/** `a * b`. A mask or other integers beside float32 are converted on the way, without a separate pass. */
+/**
+ * `a * b`. If one operand is float32 and the other bool or int32, the kernel converts the latter, without a
+ * separate pass.
+ */
 function multiply(a: NDArray, b: NDArray): NDArray {
   if (a.dtype !== b.dtype) {
     return a.dtype === "float32" ? combine("mul", "mulFloatByInt", a, b, "float32") : multiply(b, a);
@@ -68,7 +71,7 @@ function negate(x: NDArray): NDArray {
   return multiply(x, promote(-1, x)[0]);
 }
 
-/** An op on two operands that broadcast; either may be a number. */
+/** An op with two operands that broadcast; either may be a number. */
 abstract class Binary extends Op {
   override readonly takesNumbers = true;
   #shapes: [readonly number[], readonly number[]] = [[], []];
@@ -90,13 +93,13 @@ abstract class Binary extends Op {
     ];
   }
 
-  /** Brings the operands to dtypes that `compute` takes. */
+  /** Converts the operands to dtypes that `compute` accepts. */
   protected prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     return promote(a, b);
   }
 
   protected abstract compute(a: NDArray, b: NDArray): NDArray;
-  /** The gradients, before they are summed to the operands' shapes. */
+  /** The gradients before they are summed to the operands' shapes. */
   protected abstract gradA(dy: NDArray): NDArray;
   protected abstract gradB(dy: NDArray): NDArray;
 }
@@ -139,7 +142,7 @@ export class Mul extends Binary {
 
   protected override prepare(a: ArrayOrNumber, b: ArrayOrNumber): [NDArray, NDArray] {
     const arrays = typeof a !== "number" && typeof b !== "number";
-    // one of them float32: `multiply` takes them as they are
+    // with a float32 array, `multiply` needs no conversion
     return arrays && (a.dtype === "float32" || b.dtype === "float32") ? [a, b] : promote(a, b);
   }
   protected compute(a: NDArray, b: NDArray): NDArray {
@@ -174,7 +177,7 @@ export class Div extends Binary {
   }
 }
 
-/** `max(a, b)`; the gradient goes to the larger, half to each where they are equal. A NaN wins. */
+/** `max(a, b)`; the gradient goes to the larger, or half to each if they are equal. NaN if either is NaN. */
 export class Maximum extends Binary {
   readonly name = "maximum";
 
@@ -192,7 +195,7 @@ export class Maximum extends Binary {
   }
 }
 
-/** `min(a, b)`; the gradient goes to the smaller, half to each where they are equal. A NaN wins. */
+/** `min(a, b)`; the gradient goes to the smaller, or half to each if they are equal. NaN if either is NaN. */
 export class Minimum extends Binary {
   readonly name = "minimum";
 
@@ -272,7 +275,7 @@ export class Compare extends Op {
 // on 0 and 1
 const LOGICAL = { logicalAnd: "mulInt", logicalOr: "maximumInt", logicalXor: "neInt" } as const;
 
-/** `a and b`, `a or b`, `a xor b`, where every number but 0 counts as true: bool, no gradient. */
+/** `a and b`, `a or b`, `a xor b`, where every number except 0 counts as true: bool, no gradient. */
 export class Logical extends Op {
   override readonly takesNumbers = true;
   readonly name: keyof typeof LOGICAL;

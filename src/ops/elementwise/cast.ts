@@ -9,7 +9,7 @@ const CASTS = {
   float32: { int32: "floatToInt", bool: "floatToBool" },
 } as const;
 
-/** `x` itself where it has the dtype already, else a new array. */
+/** `x` itself if it already has the dtype, else a new array. */
 export function castTo(x: NDArray, dtype: DType): NDArray {
   if (x.dtype === dtype) return x;
   const kernel = (CASTS[x.dtype] as Partial<Record<DType, "intToFloat">>)[dtype];

@@ -6,7 +6,8 @@ const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
- * A value of a dtype as a number: int32 takes whole numbers in range only, bool takes truth values, 0 and 1.
+ * Checks a value for a dtype and returns it as a number. int32 accepts only integers in range, bool accepts
+ * true, false, 0 and 1.
  */
 export function checkElement(op: string, name: string, value: unknown, dtype: DType): number {
   const number = typeof value === "boolean" ? Number(value) : value;
@@ -23,7 +24,7 @@ export function checkElement(op: string, name: string, value: unknown, dtype: DT
   throw new OptionError(`${op}: ${name} expected ${takes[dtype]}, got ${String(value)}`);
 }
 
-/** Every element is `value`, which fits the dtype. */
+/** An array filled with `value`, which must fit the dtype. */
 export function full(shape: readonly number[], value: number, dtype: DType): NDArray {
   const out = empty(shape, dtype);
   launch(dtype === "float32" ? "fillFloat" : "fillInt", out.size, ELEMENTWISE_GRAIN, out.address, value);

@@ -2,14 +2,14 @@ import { DTypeError } from "../../errors.ts";
 import { type DType, type NDArray, scalar } from "../core/array.ts";
 import { castTo } from "./cast.ts";
 
-/** An array, or a number standing for an array of any shape. */
+/** An array, or a number that broadcasts to any shape. */
 export type ArrayOrNumber = NDArray | number;
 
 const RANK: Record<DType, number> = { bool: 0, int32: 1, float32: 2 };
 export const INT32_MAX = 2 ** 31 - 1;
 export const INT32_MIN = -(2 ** 31);
 
-/** A number is as good as an int32 where it is one; else it takes float32. */
+/** The dtype of an operand. A number counts as int32 if int32 can hold it, else as float32. */
 function dtypeOf(x: ArrayOrNumber): DType {
   if (typeof x !== "number") return x.dtype;
   return Number.isInteger(x) && x >= INT32_MIN && x <= INT32_MAX ? "int32" : "float32";
@@ -33,7 +33,7 @@ export function promote(a: ArrayOrNumber, b: ArrayOrNumber, atLeast: DType = "bo
   return [toArray(a, dtype), toArray(b, dtype)];
 }
 
-/** For ops that have no meaning for truth values. */
+/** Throws for bool, for ops that are not defined on it. */
 export function refuseBool(op: string, x: NDArray): void {
   if (x.dtype === "bool")
     throw new DTypeError(`${op}: expected float32 or int32, got bool; use .int() or logicalNot()`);

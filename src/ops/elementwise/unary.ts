@@ -9,7 +9,7 @@ import { combine } from "./binary.ts";
 import { castTo } from "./cast.ts";
 import { INT32_MAX, INT32_MIN } from "./promote.ts";
 
-/** The array from which each function's derivative is computed: its argument x or its result y. */
+/** The array that each function's derivative is computed from: the argument x or the result y. */
 const SAVES = {
   relu: "y",
   leakyRelu: "x",
@@ -41,7 +41,7 @@ const zeroInt = () => scalar(0, "int32");
 const intMaximum = (x: NDArray, y: NDArray) => combine("maximum", "maximumInt", x, y, "int32");
 const intMinimum = (x: NDArray, y: NDArray) => combine("minimum", "minimumInt", x, y, "int32");
 
-/** Functions that take int32 to int32; the others make float32 of it first. */
+/** Functions that map int32 to int32; the others convert it to float32 first. */
 const ON_INTEGERS: Partial<Record<string, (x: NDArray) => NDArray>> = {
   relu: (x) => intMaximum(x, zeroInt()),
   square: (x) => combine("square", "mulInt", x, x, "int32"),
@@ -72,7 +72,7 @@ export class Unary extends Op {
     if (onIntegers) return onIntegers(castTo(input, "int32"));
     const x = castTo(input, "float32");
     const y = emptyLike(x);
-    // which function takes which parameters is its constructor's care: to the types here none takes any
+    // each function's constructor passes the right parameters; the types here declare none
     const parameters = this.parameters as [];
     launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.address, y.address, ...parameters);
     this.save(SAVES[this.name] === "x" ? x : y);
@@ -88,7 +88,7 @@ export class Unary extends Op {
   }
 }
 
-/** A function constant between its steps: the gradient is 0. */
+/** A function that is constant between steps: its gradient is 0. */
 export class StepFunction extends Op {
   readonly name: "floor" | "ceil" | "round" | "sign";
 
@@ -167,7 +167,7 @@ export class Gelu extends Unary {
 export interface SoftplusOptions {
   /** Sharpness of the bend. Default 1. */
   beta?: number;
-  /** Where `beta x` is above it the result is x. Default 20. */
+  /** Where `beta x` is above the threshold, the result is x. Default 20. */
   threshold?: number;
 }
 
@@ -188,11 +188,11 @@ export class Softplus extends Unary {
 export interface ClampOptions {
   /** Lower bound; -Infinity is allowed. Default: none. */
   min?: number;
-  /** Upper bound, which wins where it is below `min`. Default: none. */
+  /** Upper bound, which takes precedence if it is below `min`. Default: none. */
   max?: number;
 }
 
-/** `min(max(x, options.min), options.max)`. int32 stays int32 where the bounds are int32 as well. */
+/** `min(max(x, options.min), options.max)`. int32 stays int32 if the bounds fit in int32. */
 export class Clamp extends Unary {
   readonly #bounds: [number | null, number | null];
 
@@ -204,7 +204,7 @@ export class Clamp extends Unary {
       throw new OptionError(`clamp: min and max expected numbers, got min ${min} and max ${max}`);
     }
     if (min === null && max === null) throw new OptionError("clamp: expected min, max or both");
-    super("clamp", min ?? NaN, max ?? NaN); // to the kernels NaN is no bound
+    super("clamp", min ?? NaN, max ?? NaN); // for the kernels NaN means no bound
     this.#bounds = [min, max];
   }
 

@@ -7,7 +7,7 @@ import { type ArrayOrNumber, promote, toArray } from "./promote.ts";
 
 const select = (condition: NDArray, a: NDArray, b: NDArray) => combineThree("where", "where", condition, a, b);
 
-/** `condition ? a : b`, all three broadcast; `da = dy` where the condition holds, `db = dy` elsewhere. */
+/** `condition ? a : b`, all three broadcast; `da = dy` where the condition is true, `db = dy` elsewhere. */
 export class Where extends Op {
   override readonly takesNumbers = true;
   readonly name = "where";

@@ -5,15 +5,16 @@ import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
 /**
- * What decides the chance of a batch of images: their indices in the data set (int32 [B]), and three numbers.
+ * What the random choices for a batch of images depend on: the images' indices in the data set (int32 [B]),
+ * the seed, the epoch, and two numbers.
  */
 export interface Chance {
   indices: NDArray;
   seed: number;
   epoch: number;
-  /** Which of several augmentations in a row. */
+  /** The position of the augmentation in a sequence of them. */
   step: number;
-  /** Which of several versions of an image. */
+  /** The number of the view, if there are several views of an image. */
   view: number;
 }
 
@@ -27,11 +28,11 @@ function checkImages(op: string, x: NDArray): { images: number; channels: number
   return { images, channels, height, width };
 }
 
-/** Address of a key for each image: all chance follows from it. */
+/** Address of one key per image, from which all of its random choices are derived. */
 function keysOf(op: string, images: number, { indices, seed, epoch, step, view }: Chance): Address {
   expectInt32(op, "indices", indices);
   if (indices.shape.length !== 1 || indices.size !== images) {
-    throw new ShapeError(`${op}: indices expected [${images}], one an image, got ${formatShape(indices.shape)}`);
+    throw new ShapeError(`${op}: indices expected [${images}], one per image, got ${formatShape(indices.shape)}`);
   }
   const keys = scratch(images * 8);
   launch("imageKeys", images, 1024, indices.address, seed, epoch, step, view, keys);
@@ -78,7 +79,9 @@ export function rotateImages(x: NDArray, chance: Chance, degrees: number): NDArr
   return warp(x, maps);
 }
 
-/** A part of `area` [least, most] of each image, stretched to its size. */
+/**
+ * A random crop of each image, with a share of its area in `area` [least, most], resized to the image's size.
+ */
 export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, number], ratio: number): NDArray {
   const { images, height, width } = checkImages("resizedCrop", x);
   const maps = scratch(images * MAP_BYTES);
@@ -87,15 +90,15 @@ export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, 
   return warp(x, maps);
 }
 
-/** How far colours may go: see assembly/image/augment.ts. */
+/** Ranges of the colour changes: see assembly/image/augment.ts. */
 export interface ColorRanges {
   brightness: number;
   contrast: number;
   saturation: number;
   hue: number;
-  /** Probability of these four. */
+  /** Probability that the four changes above are applied. */
   p: number;
-  /** Probability of grey. */
+  /** Probability of conversion to grey. */
   gray: number;
 }
 
@@ -140,14 +143,14 @@ export function noiseImages(x: NDArray, chance: Chance, std: number): NDArray {
   return y;
 }
 
-/** Image b turned to the left by quarters[b] times 90 degrees. */
+/** Rotates image b counterclockwise by quarters[b] times 90 degrees. */
 export function rotateQuarters(x: NDArray, quarters: NDArray): NDArray {
   const op = "rotateQuarters";
   const { images, channels, height, width } = checkImages(op, x);
   if (height !== width) throw new ShapeError(`${op}: images expected to be square, got ${formatShape(x.shape)}`);
   expectInt32(op, "quarters", quarters);
   if (quarters.shape.length !== 1 || quarters.size !== images) {
-    throw new ShapeError(`${op}: quarters expected [${images}], one an image, got ${formatShape(quarters.shape)}`);
+    throw new ShapeError(`${op}: quarters expected [${images}], one per image, got ${formatShape(quarters.shape)}`);
   }
   const y = emptyLike(x);
   launch("rotateQuarters", images, grain(x), x.address, quarters.address, channels, height, y.address);

@@ -5,15 +5,17 @@ import { kernels, launch } from "../../runtime/kernels.ts";
 import { u8View } from "../../runtime/memory.ts";
 import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";
 
-/** How the bytes of an image lie: planes of one channel each, or the channels of a pixel side by side. */
+/**
+ * The layout of an image's bytes: one plane per channel, or the channels of each pixel next to each other.
+ */
 export type ByteLayout = "CHW" | "HWC";
 
 const finalizer = new FinalizationRegistry<Block>((block) => block.release());
 
 /**
- * Images as data sets keep them: uint8 [N, C, H, W] in WebAssembly memory, a quarter of what they take
- * as float32. They become a float32 batch by `gather`. Their creator releases them; the garbage
- * collector is the backstop.
+ * The images of a data set: uint8 [N, C, H, W] in WebAssembly memory, a quarter of the size of float32.
+ * `gather` makes float32 batches from them. Their creator releases them; otherwise the garbage collector
+ * does.
  */
 export class ByteImages {
   readonly count: number;
@@ -23,7 +25,7 @@ export class ByteImages {
   readonly #block: Block;
   #released = false;
 
-  /** Room for `count` images, contents undefined: see `write`. */
+  /** Allocates `count` images with undefined contents: see `write`. */
   constructor(count: number, channels: number, height: number, width: number) {
     this.count = count;
     this.channels = channels;
@@ -59,9 +61,9 @@ export class ByteImages {
   }
 
   /**
-   * Copies whole images in from the outside as images `first`, `first + 1` …
+   * Copies whole images from `bytes` to images `first`, `first + 1` …
    *
-   * @param skip bytes before each image that belong to something else (a label).
+   * @param skip bytes to skip before each image (a label).
    */
   write(first: number, bytes: Uint8Array, layout: ByteLayout, skip = 0): void {
     const { imageBytes, channels, plane } = this;
@@ -113,5 +115,5 @@ export class ByteImages {
   }
 }
 
-/** Images a thread takes at a time when they come in. */
+/** Images a thread takes at a time in `write`. */
 const IMAGE_GRAIN = 16;

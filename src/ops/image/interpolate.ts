@@ -8,26 +8,25 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";
 
 export interface InterpolateOptions {
-  /** Output [height, width], or one integer for both. Either this or `scaleFactor`. */
+  /** Output [height, width], or one integer for both. Give either this or `scaleFactor`. */
   size?: Pair | null;
   /** Output size over input size, [height, width] or one number for both. */
   scaleFactor?: number | readonly number[] | null;
   /** "nearest" (the default) or "bilinear". */
   mode?: "nearest" | "bilinear";
   /**
-   * Bilinear: whether the corner pixels' centres, rather than their outer edges, are aligned. Default false.
+   * Bilinear: whether the centres of the corner pixels are aligned, instead of their outer edges. Default
+   * false.
    */
   alignCorners?: boolean;
 }
 
-/**
- * Vector loads at the end of a row of scratch reach this much further, which must not be another thread's.
- */
+/** Vector loads may read this many bytes past a row of scratch, which must not belong to another thread. */
 const WORK_SLACK = 64;
 
 /**
- * Each output pixel takes its nearest input pixel, or mixes its four neighbours; backward adds each `dy` to
- * the same pixels by the same shares. Where rows and columns come from is tabulated once: planes share it.
+ * Each output pixel is its nearest input pixel, or a weighted sum of the four nearest; backward adds `dy` to
+ * the same pixels with the same weights. The source rows and columns are tabulated once for all planes.
  */
 export class Interpolate extends Op {
   readonly name = "interpolate";
@@ -99,7 +98,7 @@ export class Interpolate extends Op {
     return [dx];
   }
 
-  /** How a kernel that keeps two rows of the larger side is launched. */
+  /** Grain and scratch of a kernel that keeps two rows of the larger side. */
   #scratch() {
     const { planes, outWidth } = this.#planes;
     const grain = planeGrain(this.#planes);
@@ -113,11 +112,11 @@ export class Interpolate extends Op {
     return [this.#sources(0, height, outHeight), this.#sources(1, width, outWidth)];
   }
 
-  /** The table of where one dimension's outputs come from. */
+  /** The table of the input positions for each output position of one dimension. */
   #sources(d: 0 | 1, length: number, outLength: number): Address {
     const table = scratch(outLength * SOURCE_BYTES);
-    // as in PyTorch a given scale factor is used as it is, not as the quotient of the (rounded) sizes,
-    // unless sizes are equal …
+    // as in PyTorch, a given scale factor is used directly, not the quotient of the (rounded) sizes, unless
+    // the sizes are equal …
     const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
     if (this.#mode === "nearest") {
       // … or the output is twice as long

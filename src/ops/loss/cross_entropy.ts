@@ -14,11 +14,11 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Cross entropy of class indices: softmax and loss in one. Only the maximum and the logarithm of the sum are
- * kept for each position; backward makes the probabilities again from the input. For `nllLoss` the input is
- * log-probabilities already.
+ * Cross entropy for class indices: softmax and loss in one op. Only the maximum and the logarithm of the sum
+ * are kept for each position; backward recomputes the probabilities from the input. For `nllLoss` the input
+ * is log-probabilities.
  *
- * A mean divides by the sum of the weights of the targets that are not ignored.
+ * The mean divides by the sum of the weights of the targets that are not ignored.
  */
 export class CrossEntropy extends Op {
   readonly name: "crossEntropy" | "nllLoss";
@@ -102,7 +102,7 @@ export class CrossEntropy extends Op {
       return roundQuotient(sum, []);
     }
     const mean = empty([]);
-    const count = sumToDouble(counts, all); // before kernels(), which waits for all that was launched
+    const count = sumToDouble(counts, all); // before kernels(), which waits for all launched kernels
     kernels().divideSums(sum, count, mean.address, divisor.address);
     return mean;
   }

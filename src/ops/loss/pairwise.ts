@@ -6,10 +6,10 @@ import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scrat
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts";
 
-/** What becomes of the terms of a loss: their mean, their sum, or the terms as they are. */
+/** The reduction of the terms of a loss: their mean, their sum, or none. */
 export type LossReduction = "mean" | "sum" | "none";
 
-/** The kernels' name of each loss. */
+/** The kernels' name for each loss. */
 const KINDS = {
   mseLoss: PairLossKind.Mse,
   l1Loss: PairLossKind.L1,
@@ -22,11 +22,11 @@ const KINDS = {
 
 export interface PairLossOptions {
   reduction: LossReduction | "batchmean";
-  /** Where smoothL1Loss turns from square to linear. */
+  /** The |input - target| at which smoothL1Loss changes from quadratic to linear. */
   beta?: number;
 }
 
-/** A weight of any shape that broadcasts to the input's, repeated to it. */
+/** Expands a weight to the input's shape, which it must broadcast to. */
 function spread(op: string, what: string, weight: NDArray | null, shape: readonly number[]): NDArray | null {
   if (!weight) return null;
   const added = shape.length - weight.shape.length;
@@ -40,8 +40,8 @@ function spread(op: string, what: string, weight: NDArray | null, shape: readonl
 }
 
 /**
- * A loss with one term for each element of input and target: forward adds the terms up in float64 in the pass
- * that computes them, backward computes both gradients in one pass. `weight` and `posWeight` (or null) are
+ * A loss with one term per element of input and target. Forward computes the terms and adds them up in
+ * float64 in one pass; backward computes both gradients in one pass. `weight` and `posWeight` (or null) are
  * broadcast and get no gradient.
  */
 export class PairLoss extends Op {

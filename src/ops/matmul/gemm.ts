@@ -17,8 +17,8 @@ const WIDE_BLOCK = 256;
 const NARROW_BLOCK = 128;
 const MANY_UNITS = 32;
 /**
- * A product of at least so many multiplications is shared out among the threads, though
- * it be a single such block.
+ * Products with at least this many multiplications are shared among the threads, even if they have only one
+ * block of WIDE_BLOCK columns.
  */
 const WORTH_SHARING = 1 << 18;
 /** Panels a thread packs at a time. */
@@ -49,8 +49,8 @@ export function columnPanelBytes(columns: number, depth: number): number {
 }
 
 /**
- * Panels of MR lines: the left operand's rows, in slices of so many k-steps (by default all in
- * one). Returns their address.
+ * Panels of MR lines: the left operand's rows, in slices of `slice` k-steps (default: one slice). Returns
+ * their address.
  */
 export function packRows(x: Lines, slice?: number): Address {
   return pack("packPanels4", MR, x, slice);
@@ -62,16 +62,16 @@ export function packColumns(x: Lines, slice?: number): Address {
 }
 
 /**
- * k-steps of a slice: the panels of a long sum are packed in slices, one for each pass, since the data of one
- * pass should be contiguous. Only single matrices can be packed so.
+ * k-steps of a slice: the panels of a long sum are packed in slices, one per pass, so that the data of a pass
+ * is contiguous. Only single matrices can be packed in slices.
  */
 export function sliceOf(depth: number): number {
   return Math.ceil(depth / Math.max(1, Math.ceil(depth / GEMM_DEPTH_BLOCK)));
 }
 
 /**
- * The panels of a weight, in either of these forms: kept until the weight changes. The weight
- * starts at its block's start.
+ * The panels of a weight, in either form, cached until the weight changes. The weight must start at the start
+ * of its block.
  */
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): Address {
   const width = kernel === "packPanels4" ? MR : NR;
@@ -90,15 +90,15 @@ function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, sl
   return panels;
 }
 
-/** Where lines are and how many, whatever part of their depth is meant. */
+/** The layout of lines, without their address and depth. */
 type Layout = Omit<Lines, "address" | "depth">;
 
 const panelBytes = (width: number, x: Layout, depth: number) =>
   x.batches * Math.ceil(x.lines / width) * depth * width * 4;
 
 /**
- * `depth` elements from `address` on. (The lines are not copied with another address and depth: to copy an
- * object takes microseconds.)
+ * Packs `depth` elements of each line, starting at `address`. (These are parameters because copying the
+ * object of lines with other values would take microseconds.)
  */
 function packInto(
   kernel: "packPanels4" | "packPanels8",
@@ -119,8 +119,8 @@ export interface Product {
   /** Number of products. */
   count: number;
   /**
-   * For each product, the number of its left and right matrix among the packed ones.
-   * Default: its own matrices.
+   * For each product, the indices of its left and right matrix among the packed ones. Default: the index of
+   * the product.
    */
   aIndex?: readonly number[];
   bIndex?: readonly number[];
@@ -130,16 +130,16 @@ export interface Product {
   n: number;
   /** The length of the sums, at least 1. */
   depth: number;
-  /** k-steps that the panels were packed in slices of. Default: all in one. */
+  /** k-steps per slice of the packed panels. Default: one slice. */
   slice?: number;
-  /** Bytes from one matrix to the next. Default: they lie close together. */
+  /** Bytes from one matrix to the next. Default: contiguous. */
   aStride?: number;
   bStride?: number;
   cStride?: number;
   start?: Start;
-  /** m floats for each left matrix, or n for each right one, by `start`. */
+  /** m floats per left matrix, or n per right matrix, depending on `start`. */
   bias?: Address;
-  /** Takes max(., 0) of each element. Default false. */
+  /** Whether to apply max(., 0) to each element. Default false. */
   relu?: boolean;
 }
 

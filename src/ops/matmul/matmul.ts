@@ -10,12 +10,12 @@ import { multiplyPacked, packColumns, packRows, sliceOf } from "./gemm.ts";
 import { multiplySkinny, skinnyKernel } from "./skinny.ts";
 
 /**
- * A stack of matrices, perhaps to be read transposed: element (row, column) is at row
- * rowStride + column columnStride.
+ * A batch of matrices, which may be read as transposed: element (row, column) is at row rowStride + column
+ * columnStride.
  */
 interface Matrices {
   address: Address;
-  /** Shape of the stack: the dimensions before the last two. */
+  /** Shape of the batch: the dimensions before the last two. */
   batch: readonly number[];
   rows: number;
   columns: number;
@@ -28,12 +28,12 @@ function matrices(x: NDArray): Matrices {
   return { address: x.address, batch: x.shape.slice(0, -2), rows, columns, rowStride: columns, columnStride: 1 };
 }
 
-/** The same memory read with rows and columns exchanged: nothing is copied, the packing sees to it. */
+/** The same memory read with rows and columns exchanged. Nothing is copied: packing uses the strides. */
 function transposed(x: Matrices): Matrices {
   return { ...x, rows: x.columns, columns: x.rows, rowStride: x.columnStride, columnStride: x.rowStride };
 }
 
-/** For each matrix of the broadcast stack, its number in a stack of shape `batch`. */
+/** For each matrix of the broadcast batch, its index in a batch of shape `batch`. */
 function broadcastIndex(batch: readonly number[], out: readonly number[]): number[] {
   let index = [0];
   let stride = sizeOf(batch);
@@ -46,7 +46,7 @@ function broadcastIndex(batch: readonly number[], out: readonly number[]): numbe
   return index;
 }
 
-/** `A B` for stacks that broadcast; `columnBias` (one float a column) is added where given. */
+/** `A B` for batches that broadcast, plus `columnBias` (one float per column) if given. */
 function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArray {
   const batch = broadcastShapes("matmul", a.batch, b.batch);
   const [m, n, depth] = [a.rows, b.columns, a.columns];
@@ -107,7 +107,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
 }
 
 /**
- * Matrix product, `torch.matmul`: vectors are rows on the left and columns on the right, stacks broadcast.
+ * Matrix product, `torch.matmul`: vectors are rows on the left and columns on the right, batches broadcast.
  *
  * dA = dC Bᵀ and dB = Aᵀ dC, summed over the dimensions that were broadcast.
  */
@@ -151,7 +151,7 @@ export class MatMul extends Op {
     return [da, db];
   }
 
-  /** Vectors become matrices; the stack of a left operand whose partner has none becomes one tall matrix. */
+  /** Makes matrices of vectors. If only the left operand has a batch, its matrices become one tall matrix. */
   #asMatrices(a: NDArray, b: NDArray): [NDArray, NDArray] {
     const right = b.shape.length === 1 ? b.withShape([b.shape[0], 1]) : b;
     if (a.shape.length === 1) return [a.withShape([1, a.shape[0]]), right];
@@ -217,7 +217,7 @@ export class Linear extends Op {
     ];
   }
 
-  /** All dimensions but the last as the rows of one matrix. */
+  /** The array as one matrix, whose rows are all dimensions except the last. */
   #rows(x: NDArray): Matrices {
     const columns = x.shape.at(-1)!;
     return matrices(x.withShape([sizeOf(x.shape.slice(0, -1)), columns]));

@@ -12,9 +12,9 @@ import { launch } from "../../runtime/kernels.ts";
 import { intTable, scratch } from "../core/array.ts";
 
 /**
- * Products of matrices read where they lie, without packing: see assembly/matmul/skinny.ts. What a packed
- * product costs besides its multiplications, a pass over each operand and a launch for each, is most of the
- * time where an operand's elements are used only a few times.
+ * Products of matrices that are read in place, without packing: see assembly/matmul/skinny.ts. Packing costs
+ * a pass and a launch per operand. If the elements of an operand are used only a few times, that is most of
+ * the time.
  */
 
 /**
@@ -33,7 +33,9 @@ export interface SkinnyProduct {
   a: SkinnyOperand;
   b: SkinnyOperand;
   products: number;
-  /** For each product, the number of its left and right matrix; null where each has its own. */
+  /**
+   * For each product, the indices of its left and right matrix; null if they equal the index of the product.
+   */
   aIndex: readonly number[] | null;
   bIndex: readonly number[] | null;
   /** Number of matrices that b holds. */
@@ -44,11 +46,14 @@ export interface SkinnyProduct {
   columnBias: Address;
 }
 
-/** With so few rows or columns, or such short sums, each element that packing moves is used too rarely. */
+/**
+ * With at most this many rows, columns or terms of the sums, packed elements are used too rarely for packing
+ * to pay.
+ */
 const FEW = 8;
-/** A product this small is over before its operands are packed. */
+/** Products with at most this many multiplications take less time than packing their operands. */
 const SMALL = 24 * 24 * 24;
-/** From this many rows on. */
+/** The least number of rows for which copying a few columns of B pays. */
 const TALL = 32;
 /** Multiplications a thread takes at a time. */
 const GRAIN = 1 << 16;
@@ -63,7 +68,8 @@ export function forcePacking(on: boolean): void {
 }
 
 /**
- * The kernel that computes A B where packing does not pay; undefined: it does, or the operands lie across.
+ * The kernel that computes A B if packing does not pay. Undefined if packing pays, or no kernel supports the
+ * operands' layout.
  */
 export function skinnyKernel(a: SkinnyOperand, b: SkinnyOperand, columnBias: boolean): Kernel | undefined {
   const [m, n, depth] = [a.rows, b.columns, a.columns];
@@ -72,13 +78,13 @@ export function skinnyKernel(a: SkinnyOperand, b: SkinnyOperand, columnBias: boo
   const rows = b.columnStride === 1 && !columnBias && depth > 0;
   // sums of a few terms leave most of a vector along k unused
   if (rows && depth <= FEW && n >= LANES) return "multiplyRows";
-  // a few columns are copied first, which costs little beside reading A once
+  // a few columns of B are copied first, which costs little compared with reading A once
   const copies = rows && n <= FEW && m >= TALL;
   if (a.columnStride === 1 && (b.rowStride === 1 || copies)) return "multiplyDots";
   return rows ? "multiplyRows" : undefined;
 }
 
-/** Copies a few columns so that each lies along its sum. */
+/** Copies a few columns so that the elements of each are contiguous. */
 function copyColumns(b: SkinnyOperand, count: number): SkinnyOperand {
   const { rows, columns } = b;
   const size = rows * columns;
@@ -95,7 +101,7 @@ function transpose(x: SkinnyOperand): SkinnyOperand {
   return { address, rows: columns, columns: rows, rowStride: columnStride, columnStride: rowStride };
 }
 
-/** Where the elements of `left right` lie, which is C, or where `transposed`, Cᵀ. */
+/** The layout of the product `left right`, which is C, or Cᵀ if `transposed`. */
 function layoutOf(left: SkinnyOperand, right: SkinnyOperand, transposed: boolean): SkinnyLayout {
   const [m, n, depth] = [left.rows, right.columns, left.columns];
   return {
@@ -116,7 +122,7 @@ function layoutOf(left: SkinnyOperand, right: SkinnyOperand, transposed: boolean
   };
 }
 
-/** C = A B for each product, and the bias of C's columns where given (multiplyDots only). */
+/** C = A B for each product, plus the bias of C's columns if given (multiplyDots only). */
 export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
   const indexTable = (index: readonly number[] | null) => (index ? intTable(index) : NULL);
   const [aIndex, bIndex] = [indexTable(p.aIndex), indexTable(p.bIndex)];
@@ -131,7 +137,7 @@ export function multiplySkinny(kernel: Kernel, p: SkinnyProduct): void {
     return;
   }
   const b = p.b.rowStride === 1 ? p.b : copyColumns(p.b, p.bCount);
-  // the kernel's units are columns of C: where C has more rows, it computes Cᵀ = Bᵀ Aᵀ
+  // the kernel's units are columns of C: if C has more rows than columns, it computes Cᵀ = Bᵀ Aᵀ
   const transposed = a.rows > b.columns;
   const [left, right] = transposed ? [transpose(b), transpose(a)] : [a, b];
   const [leftIndex, rightIndex] = transposed ? [bIndex, aIndex] : [aIndex, bIndex];

@@ -4,7 +4,7 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { readRegion, writeRegion } from "./strided.ts";
 import { narrowed } from "./view.ts";
 
-/** Arrays one after the other along a dimension; each takes its part of `dy`. */
+/** Concatenates arrays along a dimension; the gradient of each is its part of `dy`. */
 export class Cat extends Op {
   readonly name = "cat";
   readonly #dim: number;
@@ -61,7 +61,8 @@ export class Cat extends Op {
 }
 
 /**
- * The lengths of the parts of a dimension of `length`: equal ones (the last may be shorter), or those given.
+ * The lengths of the parts of a dimension of `length`: equal parts (the last may be shorter), or the given
+ * lengths.
  */
 export function splitLengths(op: string, length: number, sizes: number | readonly number[]): number[] {
   if (typeof sizes === "number") {

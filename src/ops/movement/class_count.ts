@@ -1,9 +1,9 @@
 import { OptionError } from "../../errors.ts";
 
-/** Classes that are taken for granted where nothing but the labels says how many there are. */
+/** The most classes that are accepted if their number follows from the labels alone. */
 export const MOST_CLASSES = 1_000_000;
 
-/** Refuses a label so large that it is hardly one: the classes alone would fill the memory. */
+/** Throws for a label that is too large to be plausible: that many classes would fill the memory. */
 export function refuseLabel(op: string, label: number, place: string, advice: string): never {
   throw new OptionError(
     `${op}: label ${label} of ${place} would make ${label + 1} classes, expected at most ${MOST_CLASSES} where their ` +
@@ -11,7 +11,7 @@ export function refuseLabel(op: string, label: number, place: string, advice: st
   );
 }
 
-/** One more than the largest label. `what` is a label's place in an error: "image". */
+/** One more than the largest label. `what` names the items with labels in an error: "image". */
 export function countClasses(op: string, labels: ArrayLike<number>, what: string, advice: string): number {
   let largest = -1;
   for (let i = 0; i < labels.length; i++) {

@@ -10,7 +10,7 @@ export function cloneArray(x: NDArray): NDArray {
   return out;
 }
 
-/** Overwrites `target` in place. Its version grows, so that graphs and caches notice. */
+/** Overwrites `target` in place and increments its version, so that autograd and caches notice. */
 export function copyInto(target: NDArray, source: NDArray): void {
   target.block.version++; // first: a copy of what must be read from elsewhere may end half-way
   copyContents(target.address, source);

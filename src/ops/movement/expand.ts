@@ -5,8 +5,8 @@ import { sumTo } from "../reduce/sum.ts";
 import { readRegion } from "./strided.ts";
 
 /**
- * Dimensions of length 1 repeated, new ones put in front; -1 keeps a length.
- * `dx = Σ dy` over the repetitions.
+ * Repeats dimensions of length 1 and adds new ones in front; -1 keeps a length. `dx = Σ dy` over the
+ * repetitions.
  */
 export class Expand extends Op {
   readonly name: string;

@@ -40,8 +40,8 @@ export function gatherRows(x: NDArray, d: number, index: NDArray, shape: readonl
 const COLUMN_GRAIN = 64;
 
 /**
- * The gradient of `gatherRows`: rows of `dy` added where `index` says, in the order of the
- * index; `skip` gets nothing.
+ * The gradient of `gatherRows`: adds the rows of `dy` at the positions in `index`, in order; the row `skip`
+ * gets no gradient.
  */
 export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly number[], skip = -1): NDArray {
   const { outer, length, inner } = axisView(shape, d);
@@ -51,7 +51,7 @@ export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly 
   return dx;
 }
 
-/** Positions `index` (a vector) of a dimension. Gradients of positions named several times add up. */
+/** Positions `index` (a vector) of a dimension. Gradients of repeated positions add up. */
 export class IndexSelect extends Op {
   readonly name = "indexSelect";
   readonly #dim: number;
@@ -118,8 +118,8 @@ export class Embedding extends Op {
 }
 
 /**
- * `out[i, j, k] = x[i, index[i, j, k], k]` for dimension 1, and so on. `dx` adds up the gradients of elements
- * that were read several times.
+ * `out[i, j, k] = x[i, index[i, j, k], k]` for dimension 1, and so on. In `dx`, gradients of elements that
+ * were read several times add up.
  */
 export class Gather extends Op {
   readonly name = "gather";
@@ -168,7 +168,7 @@ export class Gather extends Op {
     return [scatterRegion(this.#shape, part, dx), null];
   }
 
-  /** Where index is shorter than x, the rest of x is not looked at. */
+  /** The part of x that is read: if `index` is shorter than x, the rest of x is ignored. */
   #part(index: NDArray) {
     const shape = this.#shape.map((length, i) => (i === this.#d ? length : index.shape[i]));
     return { offset: 0, shape, strides: stridesOf(this.#shape) };
@@ -176,8 +176,8 @@ export class Gather extends Op {
 }
 
 /**
- * `[..., classes]` int32: 1 at the place that index names, else 0. `classes` -1: one
- * more than the largest index.
+ * `[..., classes]` int32: 1 at the position given by the index, else 0. With `classes` -1, one more than the
+ * largest index.
  */
 export class OneHot extends Op {
   readonly name = "oneHot";

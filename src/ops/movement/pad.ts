@@ -11,8 +11,8 @@ import { type Region, readRegion, scatterRegion, writeRegion } from "./strided.t
 
 export interface PadOptions {
   /**
-   * The elements beyond the ends: `value`, the mirror image without the edge, the edge, or the other
-   * end. Default "constant".
+   * The elements past the ends: `value` ("constant", the default), the mirror image without the edge element
+   * ("reflect"), the edge element ("replicate"), or the elements of the other end ("circular").
    */
   mode?: "constant" | "reflect" | "replicate" | "circular";
   /** For mode "constant". Default 0. */
@@ -23,7 +23,8 @@ const MODES = ["constant", "reflect", "replicate", "circular"] as const;
 const BORDERS = { reflect: Border.Reflect, replicate: Border.Replicate, circular: Border.Circular };
 
 /**
- * How one dimension is padded: elements before and after (negative: taken away), and how many of x are left.
+ * The padding of one dimension: elements added before and after (negative: removed), and the number of
+ * elements of x that are kept.
  */
 interface Margin {
   before: number;
@@ -31,7 +32,7 @@ interface Margin {
   kept: number;
 }
 
-/** How many elements a mode may add on a side, given the length and the part of it that is kept. */
+/** The most elements that a mode may add on a side, given the length and how much of it is kept. */
 const most = {
   constant: () => Infinity,
   reflect: (length: number) => Math.max(length - 1, 0),
@@ -98,7 +99,7 @@ class PadConstant extends Op {
     const margins = readMargins(x.shape, this.#padding, "constant");
     const value = checkElement(this.name, "value", this.#value, x.dtype);
     const shape = x.shape.map((length, d) => length + margins[d].before + margins[d].after);
-    // what of x is still in the result, as a region of x and of the result
+    // the part of x that the result keeps, as a region of x and of the result
     const kept = margins.map((margin) => margin.kept);
     const region = (strides: number[], side: 1 | -1): Region => ({
       offset: strides.reduce((sum, stride, d) => sum + Math.max(0, side * margins[d].before) * stride, 0),
@@ -158,7 +159,7 @@ class PadBorder extends Op {
     return [dx];
   }
 
-  /** For each position of the result along d, the one of x that it shows. */
+  /** For each position of the result along d, the position of x that it is copied from. */
   #positions(d: number): NDArray {
     const { before, after, kept } = this.#margins[d];
     const length = this.#shape[d];

@@ -4,7 +4,7 @@ import { type NDArray, normalizeDim, replaceAt, sizeOf } from "../core/array.ts"
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /**
- * Another shape over the same elements: shares the block. `shapeFor` makes the new shape from the old one.
+ * Another shape for the same elements; shares the block. `shapeFor` computes the new shape from the old one.
  */
 export class Reshape extends Op {
   readonly name: string;
@@ -29,7 +29,7 @@ export class Reshape extends Op {
   }
 }
 
-/** The shape that `wanted` stands for: one -1 is computed from the number of elements. */
+/** Resolves `wanted`: one -1 is inferred from the number of elements. */
 export function resolveShape(op: string, before: readonly number[], wanted: readonly number[]): number[] {
   const size = sizeOf(before);
   if (!Array.isArray(wanted) || wanted.some((n) => !Number.isSafeInteger(n) || n < -1)) {
@@ -68,7 +68,7 @@ export function unflattenedShape(
   return [...before.slice(0, d), ...resolveShape(op, [before[d] ?? 1], sizes), ...before.slice(d + 1)];
 }
 
-/** Without the dimensions of length 1, or without those of `dims` that have length 1. */
+/** Removes the dimensions of length 1, or those of `dims` that have length 1. */
 export function squeezedShape(op: string, before: readonly number[], dims?: number | readonly number[]): number[] {
   const list = dims === undefined ? before.map((_, d) => d) : typeof dims === "number" ? [dims] : dims;
   if (!Array.isArray(list))
@@ -77,7 +77,7 @@ export function squeezedShape(op: string, before: readonly number[], dims?: numb
   return before.filter((length, d) => length !== 1 || !gone.includes(d));
 }
 
-/** With a dimension of length 1 put in at `dim`. */
+/** Inserts a dimension of length 1 at `dim`. */
 export function unsqueezedShape(op: string, before: readonly number[], dim: number): number[] {
   checkInteger(op, "dim", dim, -before.length - 1, before.length);
   const d = dim < 0 ? dim + before.length + 1 : dim;

@@ -4,8 +4,8 @@ import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
 /**
- * A part of a dense array seen as a separate array: the position of its first element and the distances to
- * its neighbours, in elements.
+ * A part of a dense array, read as an array: the position of its first element, and the stride of each
+ * dimension, in elements.
  */
 export interface Region {
   offset: number;
@@ -21,8 +21,8 @@ interface Dimension {
 }
 
 /**
- * The dimensions from the target's slowest to its fastest, with neighbours merged that
- * are one in both layouts.
+ * The dimensions from the target's slowest to its fastest. Adjacent dimensions are merged if they are
+ * contiguous in both layouts.
  */
 function mergeDimensions(shape: readonly number[], from: readonly number[], to: readonly number[]): Dimension[] {
   const merged: Dimension[] = [];
@@ -38,8 +38,8 @@ function mergeDimensions(shape: readonly number[], from: readonly number[], to: 
 }
 
 /**
- * Copies the region `from` of `source` to the region `to` of `target`: both have the same shape,
- * target strides are positive.
+ * Copies the region `from` of `source` to the region `to` of `target`: both have the same shape, and the
+ * target's strides are positive.
  */
 function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region): void {
   const size = sizeOf(from.shape);
@@ -49,8 +49,8 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   const addresses = [offset(source.address, from.offset * 4), offset(target.address, to.offset * 4)] as const;
   const table = (dimensions: Dimension[]) =>
     [dimensions.length, intTable(dimensions.flatMap(({ length, from, to }) => [length, from, to]))] as const;
-  // where the source runs along another dimension than the target, a transposition reads
-  // and writes whole vectors
+  // if the source is contiguous along a different dimension than the target, a transposition reads and writes
+  // whole vectors
   const along = outer.findIndex((dimension) => dimension.from === 1);
   if (row.to === 1 && row.from > 1 && along >= 0) {
     const [column] = outer.splice(along, 1);
@@ -64,7 +64,7 @@ function copyRegion(source: NDArray, from: Region, target: NDArray, to: Region):
   }
 }
 
-/** All of a dense array. */
+/** The region that covers a whole dense array. */
 function whole(shape: readonly number[]): Region {
   return { offset: 0, shape, strides: stridesOf(shape) };
 }
@@ -82,7 +82,7 @@ export function writeRegion(target: NDArray, region: Region, x: NDArray): void {
 }
 
 /**
- * The gradient of `readRegion` for regions that name no element twice: zeros in `shape` but for the region.
+ * The gradient of `readRegion` for regions without repeated elements: zeros of `shape`, except in the region.
  */
 export function scatterRegion(shape: readonly number[], region: Region, dy: NDArray): NDArray {
   const dx = dy.size === sizeOf(shape) ? empty(shape, dy.dtype) : zeros(shape, dy.dtype);

@@ -5,8 +5,8 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Region, readRegion, scatterRegion } from "./strided.ts";
 
 /**
- * A region of x as a new array, where no element is read twice: permute, slice, select, flip. `regionOf`
- * describes it. `dx` is zero outside the region.
+ * A region of x as a new array: permute, slice, select, flip. No element is read twice. `regionOf` describes
+ * it. `dx` is zero outside the region.
  */
 export class View extends Op {
   readonly name: string;
@@ -44,7 +44,7 @@ export function permuted(op: string, shape: readonly number[], dims: readonly nu
   return { offset: 0, shape: order.map((d) => shape[d]), strides: order.map((d) => strides[d]) };
 }
 
-/** The order of dimensions with two of them exchanged. */
+/** The order of the dimensions, with two of them exchanged. */
 export function exchanged(op: string, rank: number, dim0: number, dim1: number): number[] {
   const order = Array.from({ length: rank }, (_, d) => d);
   if (rank === 0) return order;
@@ -56,7 +56,7 @@ function expectDimensions(op: string, shape: readonly number[]): void {
   if (shape.length === 0) throw new ShapeError(`${op}: expected at least one dimension, got a scalar`);
 }
 
-/** `length` positions of `dim` from `start` on, `step` apart. */
+/** `length` positions of `dim`, starting at `start`, `step` apart. */
 function strip(shape: readonly number[], dim: number, start: number, length: number, step: number): Region {
   const strides = stridesOf(shape);
   const offset = length > 0 ? start * strides[dim] : 0;
@@ -73,9 +73,7 @@ export function narrowed(op: string, shape: readonly number[], dim: number, star
   return strip(shape, d, first, length, 1);
 }
 
-/**
- * Positions `start, start + step, …` before `end`, as in Python's `x[start:end:step]`: bounds are clamped.
- */
+/** Positions `start, start + step, …` below `end`, like Python's `x[start:end:step]`: bounds are clamped. */
 export function sliced(
   op: string,
   shape: readonly number[],
@@ -96,7 +94,7 @@ export function sliced(
   return strip(shape, d, first, Math.max(0, Math.ceil((clamp("end", end) - first) / step)), step);
 }
 
-/** Position `index` of a dimension, which disappears. */
+/** Position `index` of a dimension, which is removed. */
 export function selected(op: string, shape: readonly number[], dim: number, index: number): Region {
   expectDimensions(op, shape);
   const d = normalizeDim(op, dim, shape.length);
@@ -105,7 +103,7 @@ export function selected(op: string, shape: readonly number[], dim: number, inde
   return { ...region, shape: replaceAt(shape, d), strides: replaceAt(region.strides, d) };
 }
 
-/** The dimensions `dims` run backward. */
+/** Reverses the dimensions `dims`. */
 export function flipped(op: string, shape: readonly number[], dims: number | readonly number[]): Region {
   const list = typeof dims === "number" ? [dims] : dims;
   if (!Array.isArray(list)) throw new OptionError(`${op}: dims expected an array of dimensions`);

@@ -16,13 +16,13 @@ function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArr
 }
 
 /**
- * What batch and group normalization share. `x` is seen as [N,C,L]: a row is one channel of one image.
- * Forward computes one multiply-add a element from coefficients of each row, backward two.
+ * Base class of batch and group normalization. `x` is treated as [N,C,L]: a row is one channel of one image.
+ * With coefficients per row, forward computes one multiply-add per element, backward two.
  */
 abstract class GroupedNorm extends Op {
-  /** Groups of channels, or 0 where a group is one channel of all images. */
+  /** Number of groups of channels, or 0 if a group is one channel of all images. */
   protected abstract readonly groups: number;
-  /** Whether mean and variance come from x, so that the gradient flows through them. */
+  /** Whether mean and variance are computed from x, so that the gradient flows through them. */
   protected abstract readonly fromInput: boolean;
   #channels = 0;
   #length = 0;
@@ -152,9 +152,9 @@ export interface BatchNormOptions {
 }
 
 /**
- * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. In training mean and
- * (biased) variance are the batch's, and the running statistics move towards them (with the unbiased
- * variance); else the running statistics are used.
+ * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. In training, mean and
+ * (biased) variance are those of the batch, and the running statistics move towards them (with the unbiased
+ * variance). Otherwise the running statistics are used.
  */
 export class BatchNorm extends GroupedNorm {
   readonly name = "batchNorm";

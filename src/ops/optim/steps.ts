@@ -4,9 +4,7 @@ import { ADAM_CHUNK, adamRowWords } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 
-/**
- * A parameter and its gradient: float32 and of one shape, as a tensor's `grad` is. State has that shape, too.
- */
+/** A parameter and its gradient: float32, of equal shape. State has the same shape. */
 interface Update {
   param: NDArray;
   grad: NDArray;
@@ -47,8 +45,8 @@ export interface AdamUpdate extends Update {
 }
 
 /**
- * One step of Adam for all parameters of a group: `weightDecay` enters the gradient, `shrink` scales the
- * parameter (AdamW).
+ * One step of Adam for all parameters of a group: `weightDecay` is added to the gradient as an L2 penalty,
+ * `shrink` scales the parameter (AdamW).
  */
 export function adamStep(
   updates: readonly AdamUpdate[],
@@ -81,7 +79,7 @@ export function adamStep(
   });
 }
 
-/** One step of RMSprop, with a mean gradient (centered) and a momentum buffer where given. */
+/** One step of RMSprop, with a mean gradient (centered) and a momentum buffer if given. */
 export function rmspropStep(
   update: Update & { squareAvg: NDArray; gradAvg: NDArray | null; momentumBuffer: NDArray | null },
   o: { lr: number; alpha: number; eps: number; momentum: number; weightDecay: number },

@@ -23,20 +23,20 @@ export interface AvgPool2dOptions {
   stride?: Pair | null;
   /** Zeros on each side, at most half the kernel. Default 0. */
   padding?: Pair;
-  /** Rounds the output size up rather than down. Default false. */
+  /** Whether the output size is rounded up instead of down. Default false. */
   ceilMode?: boolean;
   /** Whether zeros of the padding count in the divisor. Default true. */
   countIncludePad?: boolean;
-  /** Divides the sums by this instead (an integer, not 0). */
+  /** Divisor of the sums, instead of the number of elements (an integer, not 0). */
   divisorOverride?: number | null;
 }
 
-/** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that hold the element. */
+/** `y = sum over the window / divisor`; `dx = Σ dy / divisor` over the windows that contain the element. */
 export class AvgPool2d extends Op {
   readonly name = "avgPool2d";
   readonly #window: PoolWindow;
   readonly #countIncludePad: boolean;
-  /** 0 where none is given. */
+  /** 0 if none is given. */
   readonly #divisorOverride: number;
   #planes!: Planes;
 
@@ -84,7 +84,8 @@ export class AvgPool2d extends Op {
       launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.address, dx.address, grid);
       return [dx];
     }
-    // windows that lie closer are many and short: the gradient of a depthwise convolution whose weights are 1
+    // windows closer together are many and short: use the input gradient of a depthwise convolution with
+    // weights of 1
     const shares = empty(outShape);
     launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.address, shares.address, grid);
     const dx = depthwise.gradInput(shares, full([1, 1, ...kernel], 1, "float32"), {

@@ -12,18 +12,20 @@ export interface MaxPool2dOptions {
   padding?: Pair;
   /** Distance between a window's elements. Default 1. */
   dilation?: Pair;
-  /** Rounds the output size up rather than down. Default false. */
+  /** Whether the output size is rounded up instead of down. Default false. */
   ceilMode?: boolean;
-  /** Also gives the position of each maximum in its plane, `row * W + column`, as int32. Default false. */
+  /**
+   * Whether to also return the position of each maximum in its plane, `row * W + column`, as int32. Default
+   * false.
+   */
   returnIndices?: boolean;
 }
 
 /**
- * `y = max over the window`; `dx = dy` at the maximum (the first, where several are
- * equal), summed over windows.
+ * `y = max over the window`; `dx = dy` at the maximum (the first of equal ones), summed over windows.
  *
- * Forward notes where each maximum was (4 bytes an output), so that backward need not look at x again. Kernel
- * 2, stride 2 has special kernels: four windows at a time, and a backward that writes each element once.
+ * Forward saves the position of each maximum (4 bytes per output), so backward does not read x. Kernel 2,
+ * stride 2 has special kernels: four windows at a time, and a backward that writes each element once.
  */
 export class MaxPool2d extends Op {
   readonly name = "maxPool2d";
@@ -56,10 +58,10 @@ export class MaxPool2d extends Op {
     const { kernel, stride, padding } = this.#window;
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
-    // from here on a window's second element is past the plane, however much further it is
+    // with this dilation or a larger one, a window's second element is always past the plane
     const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
     const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
-    // in ceil mode an odd size has windows that reach out of the plane
+    // in ceil mode, an odd size has windows that extend past the plane
     this.#is2x2 = plain && outHeight === height >> 1 && outWidth === width >> 1;
     const y = empty(outShape);
     const index = this.needsAny || this.#returnIndices ? empty(outShape, "int32") : null;

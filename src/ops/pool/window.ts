@@ -3,7 +3,7 @@ import { formatShape, ShapeError } from "../../errors.ts";
 import { expectFloat, type NDArray } from "../core/array.ts";
 import type { Attributes } from "../core/op.ts";
 
-/** Where the windows of a pooling op lie: pairs are (height, width). */
+/** The windows of a pooling op; pairs are (height, width). */
 export interface PoolWindow {
   kernel: [number, number];
   stride: [number, number];
@@ -12,7 +12,7 @@ export interface PoolWindow {
   ceilMode: boolean;
 }
 
-/** A stack of planes and the size of the pooled planes. */
+/** The number and size of the input planes, and the size of the pooled planes. */
 export interface Planes {
   planes: number;
   height: number;
@@ -22,7 +22,9 @@ export interface Planes {
   outShape: number[];
 }
 
-/** Kernel, stride (default: the kernel) and padding, with PyTorch's bound on the padding: half the kernel. */
+/**
+ * Checks kernel, stride (default: the kernel) and padding, which is at most half the kernel, as in PyTorch.
+ */
 export function checkPoolWindow(
   op: string,
   kernelSize: Pair,
@@ -68,7 +70,7 @@ function outputLength(length: number, window: PoolWindow, d: 0 | 1): number {
   return (count - 1) * stride[d] >= length + padding[d] ? count - 1 : count;
 }
 
-/** Splits the shape of an input into planes and gives them a new size. */
+/** Describes an input as planes, with their new size. */
 export function planesOf(x: NDArray, outHeight: number, outWidth: number): Planes {
   const [height, width] = x.shape.slice(-2);
   const leading = x.shape.slice(0, -2);

@@ -2,13 +2,13 @@ import { OptionError } from "../../errors.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
 
-/** Where a draw starts in the stream of random numbers: see assembly/random/draw.ts. */
+/** The position in the stream of random numbers where a draw starts: see assembly/random/draw.ts. */
 export interface Draw {
   seed: number;
   offset: number;
 }
 
-/** Counters that a draw of `size` elements takes. */
+/** Number of counters that a draw of `size` elements uses. */
 export function countersOf(size: number): number {
   return Math.ceil(size / 16) * 4;
 }
@@ -35,7 +35,7 @@ export function bernoulli(shape: readonly number[], p: number, { seed, offset }:
   return out;
 }
 
-/** 1 with the probability that `p` has at the same place, else 0. */
+/** 1 with the probability at the same position of `p`, else 0. */
 export function bernoulliEach(p: NDArray, { seed, offset }: Draw): NDArray {
   expectFloat("bernoulli", p);
   const bad = kernels().findOutside(p.size, p.address, 0, 1);
@@ -58,7 +58,7 @@ export function integers(shape: readonly number[], low: number, range: number, d
   return out;
 }
 
-/** 0 to n-1 in an order drawn from all equally likely ones. */
+/** 0 to n-1 in random order; all orders are equally likely. */
 export function permutation(n: number, draw: Draw): NDArray {
   const out = bits([n], draw);
   kernels().bitsToPermutation(n, out.address, draw.seed, draw.offset);

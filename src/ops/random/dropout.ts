@@ -4,8 +4,8 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Draw, RANDOM_GRAIN } from "./draw.ts";
 
 /**
- * `y = x / (1 - p)` or, with probability p, 0. The mask is never stored: backward draws it
- * again from the same place.
+ * `y = x / (1 - p)` or, with probability p, 0. The mask is never stored: backward draws it again from the
+ * same position of the stream.
  */
 export class Dropout extends Op {
   readonly name = "dropout";

@@ -18,7 +18,7 @@ function findAlong(
 ): void {
   const { length, inner } = axis;
   const { total, grain } = axisRange(axis);
-  // a slice without elements has no largest; no slice at all is fine
+  // an empty slice has no extremum; having no slices at all is fine
   if (length === 0 && (values ?? indices)?.size !== 0) {
     throw new ShapeError(`${op}: expected at least one element to choose from, got shape ${formatShape(x.shape)}`);
   }
@@ -30,8 +30,8 @@ function findAlong(
 const wholeAxis = (x: NDArray): AxisView => ({ outer: 1, length: x.size, inner: 1 });
 
 /**
- * The largest or smallest of all elements; NaN where there is one. Equal ones share the
- * gradient evenly, as in PyTorch.
+ * The largest or smallest of all elements; NaN if any element is NaN. Equal elements share the gradient
+ * evenly, as in PyTorch.
  */
 export class ExtremumOfAll extends Op {
   readonly name: Kind;
@@ -62,7 +62,8 @@ export class ExtremumOfAll extends Op {
 }
 
 /**
- * The largest or smallest along a dimension and the index of the first of equals, which gets the gradient.
+ * The largest or smallest along a dimension and its index. Of equal elements, the first is chosen and gets
+ * the gradient.
  */
 export class Extremum extends Op {
   readonly name: Kind;
@@ -104,8 +105,8 @@ export class Extremum extends Op {
 }
 
 /**
- * The index of the largest or smallest, in the whole tensor (row-major) or along a dimension;
- * int32, without gradient.
+ * The index of the largest or smallest element, in the whole tensor (row-major) or along a dimension: int32,
+ * without gradient.
  */
 export class IndexOfExtremum extends Op {
   readonly name: "argmax" | "argmin";

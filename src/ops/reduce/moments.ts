@@ -3,12 +3,12 @@ import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { reductionAxes } from "../core/axis.ts";
 
-/** An array of float64 values for kernels: two words each. */
+/** An array for `count` float64 values, two words each, for kernels. */
 export function doubles(count: number): NDArray {
   return empty([count, 2]);
 }
 
-/** Mean and sum of squared deviations of each slice, float64, and how many values a slice has. */
+/** Mean and sum of squared deviations of each slice, in float64, and the number of values per slice. */
 export interface Moments {
   mean: NDArray;
   squares: NDArray;
@@ -27,7 +27,7 @@ export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   const total = sizeOf(x.shape.filter((_, d) => reduced[d]));
   if (x.size === 0) return { mean: zeros([slices, 2]), squares: zeros([slices, 2]), count: total };
   const axes = reductionAxes(x.shape, reduced);
-  // dimensions of length 1 only: each value is a slice
+  // only dimensions of length 1 are reduced: each value is a slice
   if (axes.length === 0) axes.push({ outer: x.size, length: 1, inner: 1 });
   const [first, ...rest] = axes;
   const { outer, length, inner } = first;

@@ -16,25 +16,28 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
 /**
- * Elements in a chunk of a long reduction: each chunk's sum is a float64 partial. A fixed number,
- * so that results are too.
+ * Elements in a chunk of a long reduction. The sum of each chunk is a float64 partial. A fixed number, so
+ * that results do not depend on the number of threads.
  */
 export const CHUNK = 16384;
-/** Rows in a chunk of a column sum at least: fewer would write more partials than it saves. */
+/**
+ * Least number of rows in a chunk of a column sum: with fewer, writing the partials would cost more than the
+ * chunks save.
+ */
 const MIN_CHUNK_ROWS = 64;
 
 /**
  * Sums in float64 over the reduced dimensions: returns the address of `[kept...]` float64 sums.
  *
- * Rows (the reduced dimensions are last) are read along, columns down: 16 at a time, or up to 1024 where
- * there are 64 and more. Both leave partials, which are few, and a plain kernel adds them. Several separate
- * groups of dimensions go one after the other, in float64 all the way.
+ * Row sums (the reduced dimensions are last) read along rows. Column sums read 16 columns at a time, or up to
+ * 1024 if there are at least 64. Both give a few partials, which a simple kernel adds. Separate groups of
+ * reduced dimensions are summed one after the other, always in float64.
  */
 export function sumToDouble(x: NDArray, reduced: readonly boolean[]): Address {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
   const axes = reductionAxes(x.shape, reduced);
   if (x.size === 0 || axes.length === 0) {
-    // nothing to add up: a sum over no element is 0; a sum over dimensions of length 1 is x itself
+    // nothing to add up: the sum of no elements is 0; a sum over dimensions of length 1 is x itself
     if (x.size > 0) return sumRows(x, x.size, 1);
     const zero = scratch(count * 8);
     kernels().fillZero(zero, count * 8);
@@ -88,7 +91,7 @@ export function repeatAlong(x: NDArray, shape: readonly number[], reduced: reado
   const axes = sizeOf(shape) === 0 ? [] : reductionAxes(shape, reduced);
   if (axes.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
   let out = x;
-  // from the first reduced dimensions to the last: all but the last step write little
+  // from the first reduced dimensions to the last: all steps except the last write little
   for (const { outer, length, inner } of axes.reverse()) {
     const next = empty([outer, length, inner]);
     launch("repeatDivided", next.size, CHUNK, out.address, next.address, length, inner, out === x ? divisor : 1);
@@ -146,7 +149,7 @@ export class Sum extends SumOrMean {
   }
 }
 
-/** `y = Σ x / n` over dims; `dx = dy / n`, repeated. The mean of no element is NaN. */
+/** `y = Σ x / n` over dims; `dx = dy / n`, repeated. The mean of no elements is NaN. */
 export class Mean extends SumOrMean {
   readonly name = "mean";
   protected check(x: NDArray): void {

@@ -9,9 +9,9 @@ import { moments } from "./moments.ts";
 import { CHUNK, roundQuotient } from "./sum.ts";
 
 export interface VarianceOptions extends ReduceOptions {
-  /** Divide by n - 1 (the default) rather than n. */
+  /** Whether to divide by n - 1 (the default) instead of n. */
   unbiased?: boolean;
-  /** Divide by n - correction: another way to say it. Default 1, or 0 where `unbiased` is false. */
+  /** Divide by n - correction, an alternative to `unbiased`. Default 1, or 0 if `unbiased` is false. */
   correction?: number;
 }
 
@@ -65,7 +65,7 @@ abstract class VarianceOp extends Op {
     return [combine(this.name, "mulFloat", deviations, this.#kept(x, scale), "float32")];
   }
 
-  /** `y` with the reduced dimensions as 1, to broadcast against x. */
+  /** `y` with the reduced dimensions kept as length 1, to broadcast against x. */
   #kept(x: NDArray, y: NDArray): NDArray {
     return y.withShape(reducedShape(x.shape, this.#reduced, true));
   }
@@ -77,7 +77,7 @@ export class Variance extends VarianceOp {
   protected readonly root = false;
 }
 
-/** `y = √var` over dims; `dx = dy (x - mean) / ((n - correction) y)`, 0 where y is 0. */
+/** `y = √var` over dims; `dx = dy (x - mean) / ((n - correction) y)`, or 0 where y is 0. */
 export class StandardDeviation extends VarianceOp {
   readonly name = "std";
   protected readonly root = true;
