@@ -1,5 +1,5 @@
 // Table of contents of the kernels: TypeScript can call the functions that are exported here.
-// A kernel is a pure function of pointers and integers: it allocates nothing, owns nothing
+// A kernel is a plain function of pointers and numbers: it allocates nothing, owns nothing
 // and writes only its output.
 
 /**

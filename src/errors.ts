@@ -27,8 +27,8 @@ export class OutOfMemoryError extends WasmgradError {
 
 /**
  * The kernels cannot run: the engine has no WebAssembly or no SIMD, or refuses to compile them (for example
- * because of a page's Content-Security-Policy), or `useKernels` was called too late. `cause` is the engine's
- * own error.
+ * because of a page's Content-Security-Policy), or `useKernels` was called too late. If the
+ * engine threw an error, `cause` is that error.
  */
 export class KernelsError extends WasmgradError {
   override name = "KernelsError";

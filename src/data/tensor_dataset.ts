@@ -12,7 +12,8 @@ export type TensorTuple<T extends readonly Tensor[]> = { [K in keyof T]: Tensor 
  * Tensors whose first dimension counts samples: sample i is row i of each. Matches
  * `torch.utils.data.TensorDataset`. Rows are copies without gradient.
  *
- * @throws ShapeError for tensors of different lengths; OptionError when no tensor is given.
+ * @throws ShapeError for a scalar or for tensors of different lengths; OptionError for no tensor, or a value
+ * that is not one.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

@@ -64,9 +64,10 @@ export class Block {
   }
 
   /**
-   * Whether `key` was already requested since this block's contents last changed. A training step reads a
-   * weight once. Then it is faster to derive the value piece by piece, and to use each piece while the
-   * processor's caches hold it, than to compute and keep the whole.
+   * Whether `key` was already requested since this block's contents last changed. In training a
+   * weight changes at each step, so a value derived from it is usually needed only once. In that case it is
+   * faster to derive the value piece by piece, and to use each piece while the processor's caches hold it,
+   * than to compute and keep the whole.
    */
   wasRequested(key: Key): boolean {
     return (this.#derived ??= new DerivedCache()).wasRequested(key, this.version);

@@ -131,9 +131,10 @@ function withSuffixes(text: string, suffixes: readonly string[], indent: number)
 }
 
 /**
- * A tensor as PyTorch prints it: four decimals in a common width, scientific notation if magnitudes differ by
- * a factor of more than 1000, and only the edges of more than 1000 elements. `suffix` describes its role in
- * the graph.
+ * Formats a tensor as PyTorch does: floats with four decimals, or as `1.` if all are integers, padded to a
+ * common width; in scientific notation if the magnitudes differ by a factor of more than 1000 or are very
+ * large or small. Of a tensor with more than 1000 elements, only the first and last three positions of each
+ * dimension are shown. `suffix` describes its role in the graph.
  */
 export function formatTensor(data: TypedArray, shape: readonly number[], dtype: DType, suffix: string | null): string {
   const prefix = "tensor(";
