@@ -1,6 +1,7 @@
 import { checkFunction, refusePromise } from "../checks.ts";
 
-let gradEnabled = true;
+/** Whether operations record a graph. */
+export let gradEnabled = true;
 
 function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
   checkFunction(op, "body", body);

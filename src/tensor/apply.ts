@@ -1,4 +1,4 @@
-import { isGradEnabled } from "../autograd/grad_mode.ts";
+import { gradEnabled } from "../autograd/grad_mode.ts";
 import { recordOp } from "../autograd/graph.ts";
 import { describe } from "../checks.ts";
 import { DTypeError } from "../errors.ts";
@@ -7,26 +7,33 @@ import type { Op } from "../ops/core/op.ts";
 import { recorder } from "../ops/core/recorder.ts";
 import { withFrame } from "../runtime/frame.ts";
 import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
-import { describeTensor, TensorClass, TensorCore } from "./core.ts";
+import { describeTensor, type TensorBase } from "./methods/base.ts";
 import type { Tensor } from "./tensor.ts";
 
-type Input = TensorCore | number | null;
+type Input = TensorBase | number | null;
+
+/** The class of results. It extends classes whose methods call `apply`, so this file cannot import it. */
+let TensorClass: typeof Tensor;
+
+/** Called by tensor.ts. */
+export function setTensorClass(tensorClass: typeof Tensor): void {
+  TensorClass = tensorClass;
+}
 
 /** Checks an op's inputs, notes which of them need a gradient, and runs its forward. */
 function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
-  const recording = isGradEnabled();
   // plain loops: for small tensors this function is most of an op's cost
   const needs = new Array<boolean>(inputs.length);
   const arrays = new Array<NDArray | number | null>(inputs.length);
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
-    if (x instanceof TensorCore) {
-      needs[i] = recording && x.requiresGrad && op.differentiable;
+    if (x instanceof TensorClass) {
+      needs[i] = gradEnabled && x.requiresGrad && op.differentiable;
       arrays[i] = x.array;
     } else {
       if (op.takesNumbers ? typeof x !== "number" : x !== null || i < op.required) refuseInput(op, inputs, i);
       needs[i] = false;
-      arrays[i] = x;
+      arrays[i] = x as number | null;
     }
   }
   op.needs = needs;
@@ -41,7 +48,7 @@ function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
 }
 
 function describeInput(value: unknown): string {
-  return value instanceof TensorCore ? describeTensor(value) : nameKind(value);
+  return value instanceof TensorClass ? describeTensor(value) : nameKind(value);
 }
 
 /** Describes a value that is not a tensor, with a hint where the fix is clear. */
@@ -52,7 +59,7 @@ function describeOther(value: unknown): string {
 
 /** Checks that a user's value is a tensor, for values that no op checks. */
 export function expectTensor(op: string, name: string, value: unknown): void {
-  if (!(value instanceof TensorCore)) {
+  if (!(value instanceof TensorClass)) {
     throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
   }
 }

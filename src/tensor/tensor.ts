@@ -1,13 +1,243 @@
-import { setTensorClass } from "./core.ts";
+import "../disposable.ts";
+import { type GraphNode, runBackward } from "../autograd/graph.ts";
+import { checkBoolean, readOptions } from "../checks.ts";
+import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
+import { type DType, expectFloat, expectSameShape, type NDArray } from "../ops/core/array.ts";
+import { section } from "../ops/core/recorder.ts";
+import { addInto } from "../ops/elementwise/accumulate.ts";
+import { full } from "../ops/elementwise/fill.ts";
+import { cloneArray } from "../ops/movement/copy.ts";
+import { frameCount, withFrame } from "../runtime/frame.ts";
+import { setTensorClass } from "./apply.ts";
+import { bracketsOf } from "./brackets.ts";
+import { CONTENTS } from "./contents.ts";
+import { Handle } from "./lifetime/handle.ts";
+import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
+import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
+import { describeTensor, TensorBase } from "./methods/base.ts";
 import { TensorMatmul } from "./methods/matmul.ts";
+
+/** Options of the constructor of tensors. */
+export interface TensorInit {
+  requiresGrad?: boolean;
+  /** The op that produced the tensor, if a gradient may flow through it. */
+  node?: GraphNode | null;
+  /** The owner that releases it: the open scope (the default), or the tensor whose gradient it is. */
+  owner?: "scope" | "tensor";
+}
+
+/**
+ * Maps a gradient to its tensor, so that the garbage collector keeps the tensor while its gradient is
+ * referenced.
+ */
+const gradientOf = new WeakMap<Tensor, Tensor>();
 
 /**
  * A dense, row-major, multi-dimensional array of float32, int32 or bool with automatic differentiation.
  * Created by `tensor`, `zeros`, `rand` … and by operations on other tensors. Methods have PyTorch's names, in
  * camelCase.
  */
-export class Tensor extends TensorMatmul {
+export class Tensor extends TensorMatmul implements Disposable {
+  /**
+   * @internal For comparisons of own properties, such as deep equality in test runners:
+   * `{ dtype, shape, data }`, read on access.
+   */
+  readonly contents: object;
+  readonly #handle: Handle;
+  #array: NDArray;
+  #requiresGrad: boolean;
+  #grad: Tensor | null = null;
+
+  /** @internal Tensors are made by `tensor`, `zeros`, operations …. */
+  constructor(array: NDArray, options: TensorInit = {}) {
+    super();
+    if (!array?.block)
+      throw new OptionError(`Tensor: expected tensor(values), zeros(shape) and the like, got new Tensor`);
+    this.contents = new Proxy(array, CONTENTS);
+    this.#array = array;
+    this.#handle = new Handle(array.block);
+    if (options.node) this.#handle.setNode(options.node);
+    this.#requiresGrad = options.requiresGrad ?? false;
+    noteOrigin(this.#handle);
+    if (options.owner !== "tensor") adoptIntoCurrentScope(this);
+  }
+
   static {
     setTensorClass(Tensor);
+    setTensorPrototype(Tensor.prototype, (value) => (#handle in value ? (value as Tensor).#handle : undefined));
+    const shown = (value: object) => (#handle in value ? describeTensor(value as Tensor) : "tensors");
+    Object.setPrototypeOf(TensorBase.prototype, bracketsOf(shown));
+  }
+
+  /** @internal The place in memory management and in the graph. */
+  get handle(): Handle {
+    return this.#handle;
+  }
+
+  /** Sizes of the dimensions, outermost first. */
+  get shape(): readonly number[] {
+    return this.#array.shape;
+  }
+
+  get dtype(): DType {
+    return this.#array.dtype;
+  }
+
+  /** @internal The elements in WebAssembly memory, for ops. */
+  get array(): NDArray {
+    const { handle } = this;
+    if (handle.releasedBy !== null) handle.check(`a tensor of shape ${formatShape(this.shape)}`);
+    handle.usedIn = frameCount;
+    return this.#array;
+  }
+
+  /** The length of the first dimension, like Python's `len(x)`; a scalar has none. */
+  get length(): number {
+    return this.shape[0];
+  }
+
+  /** Number of dimensions. */
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  numel(): number {
+    return this.#array.size;
+  }
+
+  // --- memory ----------------------------------------------------------------------------------------------
+
+  /** True once the memory is released. After that only `shape` and `dtype` can be read. */
+  get released(): boolean {
+    return this.handle.releasedBy !== null;
+  }
+
+  /** Releases the memory now instead of at the end of the scope. Never required inside a scope. */
+  release(): void {
+    this.handle.release("release()");
+  }
+
+  /** `using t = …` releases t at the end of the block. */
+  [Symbol.dispose](): void {
+    this.handle.release("the end of its `using` block");
+  }
+
+  // --- autograd --------------------------------------------------------------------------------------------
+
+  /** Whether a gradient flows to or through this tensor. May be set on leaves: tensors not made by an op. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad || this.handle.node !== null;
+  }
+
+  set requiresGrad(value: boolean) {
+    checkBoolean("requiresGrad", "value", value);
+    if (this.handle.node)
+      throw new AutogradError("requiresGrad: can only be set on a leaf; use detach() to cut the graph");
+    if (value && this.dtype !== "float32") throw new DTypeError(`requiresGrad: expected float32, got ${this.dtype}`);
+    this.#requiresGrad = value;
+  }
+
+  /** True for tensors that were not produced by a recorded op. */
+  get isLeaf(): boolean {
+    return this.handle.node === null;
+  }
+
+  /** The gradient that `backward()` accumulated into this leaf, or null. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  /**
+   * Set to null to drop the gradient, as `optimizer.zeroGrad()` does; this releases it unless `keep()` was
+   * called on it. A tensor that is assigned belongs to this tensor from then on. If it is the gradient of
+   * another tensor, it stays with that tensor and its memory is shared.
+   */
+  set grad(given: Tensor | null) {
+    if (given === this.#grad) return;
+    if (given !== null) {
+      if (!(given instanceof Tensor)) throw new OptionError(`grad: expected a tensor or null, got ${typeof given}`);
+      expectSameShape("grad", "a gradient", this.shape, given.shape);
+      expectFloat("grad", given.array);
+    }
+    const value = given?.handle.gradOf ? new Tensor(given.array, { owner: "tensor" }) : given;
+    if (this.#grad) gradientOf.delete(this.#grad);
+    const old = this.handle.disownGrad();
+    if (old?.kept === false) old.release("zeroGrad() or a new gradient");
+    this.#grad = value;
+    if (value) {
+      gradientOf.set(value, this);
+      this.handle.ownGrad(value.handle);
+    }
+  }
+
+  /** @internal Adds to `grad`; called by the backward pass. */
+  accumulateGrad(grad: NDArray): void {
+    if (this.released) return; // its scope ended, so its gradient can no longer be read
+    withFrame(() => {
+      if (this.#grad) {
+        this.#grad.#become(addInto(this.#grad.array, grad));
+      } else {
+        // used without a copy if it has no other owner
+        const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
+        this.grad = new Tensor(own.withShape(this.shape), { owner: "tensor" });
+      }
+    });
+  }
+
+  /** Replaces the values; in new memory if the current block is shared. */
+  #become(array: NDArray): void {
+    if (array.block === this.#array.block) array.block.version++;
+    else {
+      this.handle.replaceBlock(array.block);
+      this.#array = array.withShape(this.shape);
+      (this as { contents: object }).contents = new Proxy(this.#array, CONTENTS);
+    }
+  }
+
+  /**
+   * Computes the gradient of this tensor with respect to every leaf with `requiresGrad`, and adds it to the
+   * leaf's `grad`. First order only: gradients are not differentiable.
+   *
+   * @param gradient dL/d(this), of the same shape. Optional if this tensor has one element (default 1).
+   * @param options `retainGraph` (default false): keep the arrays saved in the graph, for another
+   *   `backward()`.
+   * @throws AutogradError if there is no graph, or an earlier `backward()` released it.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([1, 2, 3], { requiresGrad: true });
+   * x.square().sum().backward();
+   * console.log(x.grad?.toArray()); // [2, 4, 6]
+   * ```
+   */
+  backward(gradient?: Tensor, options?: { retainGraph?: boolean }): void {
+    const { array } = this;
+    const { retainGraph } = readOptions("backward", options, { retainGraph: false });
+    checkBoolean("backward", "retainGraph", retainGraph);
+    if (!this.requiresGrad) {
+      throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
+    }
+    if (gradient !== undefined && gradient !== null) {
+      if (!(gradient instanceof Tensor)) {
+        throw new OptionError(`backward: gradient expected a tensor, got ${typeof gradient}; options come second`);
+      }
+      expectSameShape("backward", "gradient", this.shape, gradient.shape);
+      expectFloat("backward", gradient.array);
+    } else if (this.numel() !== 1) {
+      throw new ShapeError(`backward: a gradient must be given for a tensor of shape ${formatShape(this.shape)}`);
+    }
+    section("backward", () =>
+      withFrame(() => {
+        const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
+        if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
+        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf becomes the owner of the array
+      }),
+    );
+  }
+
+  /** The same values, detached from the graph. Shares memory. Matches `Tensor.detach`. */
+  detach(): Tensor {
+    return new Tensor(this.array);
   }
 }

@@ -5,8 +5,8 @@ import { Cast } from "../../ops/elementwise/cast.ts";
 import { Clamp, type ClampOptions, StepFunction, Unary } from "../../ops/elementwise/unary.ts";
 import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../apply.ts";
-import { asTensor } from "../core.ts";
 import type { Tensor } from "../tensor.ts";
+import { asTensor } from "./base.ts";
 import { TensorInPlace } from "./in_place.ts";
 
 /**

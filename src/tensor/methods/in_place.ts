@@ -1,4 +1,4 @@
-import { isGradEnabled } from "../../autograd/grad_mode.ts";
+import { gradEnabled } from "../../autograd/grad_mode.ts";
 import { checkNumber, readOptions } from "../../checks.ts";
 import { AutogradError, DTypeError } from "../../errors.ts";
 import { expectFloat, expectSameShape } from "../../ops/core/array.ts";
@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor.ts";
 import { TensorValues } from "./values.ts";
 
 function expectOverwritable(op: string, { handle }: TensorValues): void {
-  if (handle.node && isGradEnabled()) {
+  if (handle.node && gradEnabled) {
     throw new AutogradError(`${op}: an op made this tensor, and its gradient would be wrong; use noGrad() or detach()`);
   }
 }

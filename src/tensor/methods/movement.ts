@@ -20,8 +20,8 @@ import {
 import { Triangle } from "../../ops/movement/triangle.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
-import { asTensor } from "../core.ts";
 import type { Tensor } from "../tensor.ts";
+import { asTensor } from "./base.ts";
 import { TensorReduce } from "./reduce.ts";
 
 function expectDimension(op: string, x: TensorReduce): void {
