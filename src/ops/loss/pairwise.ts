@@ -79,14 +79,7 @@ export class PairLoss extends Op {
       this.#expectProbabilities("input", x);
       this.#expectProbabilities("target", target);
     }
-    const inputs = [
-      this.#kind,
-      x.address,
-      target.address,
-      weight?.address ?? NULL,
-      posWeight?.address ?? NULL,
-      this.#beta,
-    ] as const;
+    const inputs = this.#inputs(x, target, weight, posWeight);
     if (this.#reduction === "none") {
       const y = emptyLike(x);
       launch("pairLoss", x.size, CHUNK, ...inputs, y.address);
@@ -106,18 +99,17 @@ export class PairLoss extends Op {
     return loss;
   }
 
+  /** The arguments that the kernels share. */
+  #inputs(x: NDArray, target: NDArray, weight: NDArray | null, posWeight: NDArray | null) {
+    const [weights, posWeights] = [weight?.address ?? NULL, posWeight?.address ?? NULL];
+    return [this.#kind, x.address, target.address, weights, posWeights, this.#beta] as const;
+  }
+
   override backward(dy: NDArray): Gradients {
     const [x, target, weight, posWeight, loss] = this.saved as [NDArray, NDArray, ...(NDArray | null)[]];
     const dx = this.needs[0] ? emptyLike(x) : null;
     const dTarget = this.needs[1] ? emptyLike(target) : null;
-    const inputs = [
-      this.#kind,
-      x.address,
-      target.address,
-      weight?.address ?? NULL,
-      posWeight?.address ?? NULL,
-      this.#beta,
-    ] as const;
+    const inputs = this.#inputs(x, target, weight, posWeight);
     const scale = [dy.address, loss ? 1 : 0, this.#divisor, loss?.address ?? NULL] as const;
     launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.address ?? NULL, dTarget?.address ?? NULL);
     return [dx, dTarget, null, null];
