@@ -1,10 +1,10 @@
-// Table of contents of the kernels: TypeScript can call the functions that are exported here.
-// A kernel is a plain function of pointers and numbers: it allocates nothing, owns nothing
-// and writes only its output.
+// TypeScript can call the functions that are exported here. A kernel is a plain function of pointers and
+// numbers: it allocates and owns no memory, and writes only its output and the scratch memory that it is
+// given.
 
 /**
- * First address past the module's own data: must lie below the allocator's first address
- * (src/runtime/memory.ts).
+ * The first address after the module's static data, which must not reach into the control block
+ * (src/runtime/kernels.ts).
  */
 export function heapBase(): usize {
   return __heap_base;

@@ -1,12 +1,13 @@
-// The rungs that do not ship: built into a separate module (build/ladder.wasm), which `npm run ladder`
-// and the tests load beside the library's kernels. Each folder's README explains its rungs.
+// The rungs that are not part of the library. They are built into a separate module (build/ladder.wasm),
+// which `npm run ladder` and the tests load next to the library's kernels. Each folder's README explains its
+// rungs.
 
-/** First address past the module's own data: must lie below the first tensor. */
+/** The first address after the module's static data. It must lie below the first tensor. */
 export function heapBase(): usize {
   return __heap_base;
 }
 
-export { microKernel4x8 } from "./matmul/micro_kernel"; // ships: here only to look at its machine code
+export { microKernel4x8 } from "./matmul/micro_kernel"; // of the library; here only for its machine code
 export { matmulNaive } from "./matmul/ladder/1_naive";
 export { matmulLoopOrder } from "./matmul/ladder/2_loop_order";
 export { matmulSimd } from "./matmul/ladder/3_simd";

@@ -1,25 +1,24 @@
-// Depthwise convolution: each group has one input channel, so it is no matrix product. A plane of the image
-// and its few taps stay in the L1 cache, and the kernel computes a correlation of rows:
+// Depthwise convolution: each group has one input channel, so a matrix product would be too small. A plane of
+// the image and its few taps stay in the L1 cache, and the kernel computes a correlation of rows:
 //
 //   out[oy][ox] = bias + sum over taps t of weight[t] * frame[oy*strideH + ...][ox + ...]
 //
-// All strides and dilations become shifts of rows by copying a plane into a *frame* first: zeros
-// around it, and the columns of a row sorted by their remainder modulo the stride (for stride 2 the
-// even ones, then the odd ones):
+// A plane is first copied into a *frame*: zeros around it, and the columns of each row sorted by their
+// remainder modulo the stride (for stride 2 the even columns, then the odd ones):
 //
 //   padded row  0 a b c d e f 0          frame row  | 0 b d f | a c e 0 |     (stride 2: two phases of frameWidth)
 //
-// so that neighbours in `out` read neighbours in the frame, whatever the stride. A tap is then a pair of byte
-// offsets, into the frame and into the kernel's weights (a table from src/ops/conv/depthwise.ts). Without
-// padding and stride there is nothing to
-// copy: the plane is its own frame.
+// In the frame, neighbours in `out` read neighbouring elements, whatever the stride. A tap is then a pair of
+// byte offsets, into the frame and into the kernel's weights (a table written by src/ops/conv/depthwise.ts).
+// Without padding and stride nothing is copied: the plane is its own frame.
 
 import { mulAdd } from "../matmul/micro_kernel";
 import { lanesBelow, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { copySteps, DepthwiseSizes, fillFrame, fillGradFrame, phaseCount, phaseStart, windowStep } from "./depthwise_frame";
 
 /**
- * Rows of outputs that are computed together: four chains of additions keep both multipliers busy. @shared
+ * Output rows that are computed together. Their independent chains of additions keep both multipliers busy.
+ * @shared
  */
 const DEPTHWISE_ROWS = 4;
 
@@ -33,7 +32,7 @@ function filterRows(
   taps: usize, count: i32, base: usize, rowStep: usize, weights: usize, start: f32,
   out: usize, outStep: usize, rows: i32, columns: i32,
 ): void {
-  // rows past the last are computed as the last, and not stored
+  // rows past the last repeat the last, and are not stored
   const row1: usize = rows > 1 ? rowStep : 0;
   const row2: usize = rows > 2 ? 2 * rowStep : row1;
   const row3: usize = rows > 3 ? 3 * rowStep : row2;
@@ -56,7 +55,7 @@ function filterRows(
       acc0x4567 = mulAdd(acc0x4567, w, v128.load(from, 16));
       acc1x0123 = mulAdd(acc1x0123, w, v128.load(from + row1));
       acc1x4567 = mulAdd(acc1x4567, w, v128.load(from + row1, 16));
-      // never taken: keeps the loads below apart from those above, see micro_kernel.ts
+      // never taken: it keeps V8 from moving the loads below up here, see micro_kernel.ts
       if (from == 0) break;
       acc2x0123 = mulAdd(acc2x0123, w, v128.load(from + row2));
       acc2x4567 = mulAdd(acc2x4567, w, v128.load(from + row2, 16));
@@ -91,7 +90,7 @@ function filterRows(
   }
 }
 
-/** Stores columns c to c+7, of which the first five exist. */
+/** Stores columns c to c+7, except those at or after `columns`. Columns c to c+4 must exist. */
 // @ts-ignore: decorator
 @inline
 function storePair(out: usize, c: i32, columns: i32, v0123: v128, v4567: v128): void {
@@ -100,10 +99,9 @@ function storePair(out: usize, c: i32, columns: i32, v0123: v128, v4567: v128): 
 }
 
 /**
- * out[n][g*filters + f] = bias + weight[g*filters + f] over x[n][g]. x: [N][groups][H][W];
- * weight: [groups*filters][taps];
- * bias: [groups*filters] or 0. `taps`: of the whole kernel. work: frameBytes for each chunk of `grain` units.
- * Unit: one output plane.
+ * out[n][g*filters + f] = bias + the correlation of x[n][g] with weight[g*filters + f]. x: [N][groups][H][W];
+ * weight: [groups*filters][taps]; bias: [groups*filters] or 0. taps: the offsets of all taps of the kernel.
+ * work: frameBytes per chunk. Unit: one output plane.
  */
 export function depthwiseForward(
   begin: i32, end: i32, x: usize, sizes: usize, weight: usize, bias: usize, taps: usize, out: usize, work: usize, grain: i32,
@@ -133,14 +131,14 @@ export function depthwiseForward(
   }
 }
 
-/** Sorts `rows` rows of a phase, close together at `from`, into every `stride`th column of rows at `to`. */
+/** Copies `rows` rows of a phase at `from` into every `stride`th column of the rows at `to`. */
 // @ts-ignore: decorator
 @inline
 function spreadRows(from: usize, fromStep: usize, to: usize, toStep: usize, stride: i32, rows: i32, count: i32): void {
   for (let r = 0; r < rows; r++, from += fromStep, to += toStep) copySteps(from, 1, to, stride, count);
 }
 
-/** Stride 2: rows of two phases, `lead` before `follow`, are interleaved into rows of `width`. */
+/** For stride 2: interleaves the rows of two phases, the elements of `lead` first, into rows of `width`. */
 // @ts-ignore: decorator
 @inline
 function interleaveRows(lead: usize, follow: usize, fromStep: usize, to: usize, toStep: usize, rows: i32, width: i32): void {
@@ -155,13 +153,14 @@ function interleaveRows(lead: usize, follow: usize, fromStep: usize, to: usize, 
 }
 
 /**
- * dx[n][g] = for each input, the sum over the outputs that read it of their gradient times the tap. The
- * inputs of one phase (rows and columns modulo the strides) are read through the same taps, so each phase is
- * a separate correlation over the frames of the group's output gradients. `lists`: for each phase (row phase,
- * then column phase) the number of its taps and its first one in `taps`; none: zeros.
+ * dx[n][g] = for each input pixel, the sum of gradient times weight over the outputs that read it. The input
+ * pixels of one phase (rows and columns modulo the strides) are read through the same taps, so each phase is
+ * a separate correlation over the frames of the group's output gradients. lists: for each phase (row phase,
+ * then column phase) the number of its taps, and the index of its first tap in `taps`. A phase without taps
+ * becomes zeros.
  *
- * dy: [N][groups*filters][OH][OW]. work, for each chunk of `grain` units: `filters` frames of gradBytes, then
- * for strideWidth > 1 DEPTHWISE_ROWS rows of a phase for each, of `phaseBytes` each. Unit: one input plane.
+ * dy: [N][groups*filters][OH][OW]. work, per chunk: `filters` frames of gradBytes; then, if strideWidth > 1,
+ * DEPTHWISE_ROWS rows of `phaseBytes` for each column phase. Unit: one input plane.
  */
 export function depthwiseGradInput(
   begin: i32, end: i32, dy: usize, sizes: usize, weight: usize, lists: usize, taps: usize, dx: usize,
@@ -219,13 +218,13 @@ export function depthwiseGradInput(
 }
 
 /**
- * Sums of dy * window over a plane, for three taps: added to three float64 values at
- * `sums`, of which `count` exist.
+ * Adds the sums of dy * window over a plane, for three taps, to three float64 values at `sums`. Only `count`
+ * of the taps and values exist.
  */
 function dotTaps(
   dy: usize, s: DepthwiseSizes, frame: usize, step: usize, tap: usize, count: i32, sums: usize,
 ): void {
-  // taps past the last are computed as the first
+  // taps past the last repeat the first, and their sums are not stored
   const offset0 = <usize>load<u32>(tap);
   const offset1 = count > 1 ? <usize>load<u32>(tap, 8) : offset0;
   const offset2 = count > 2 ? <usize>load<u32>(tap, 16) : offset0;
@@ -244,7 +243,7 @@ function dotTaps(
       acc2 = mulAdd(acc2, grad, v128.load(from + offset2));
     }
     if (ox < s.outWidth) {
-      // both are masked: memory past the row may hold NaN
+      // both operands are masked, because memory past the row may hold NaN
       const grad = v128.and(load4(dy, ox), rest);
       const from = frame + (<usize>ox << 2);
       acc0 = mulAdd(acc0, grad, v128.and(v128.load(from + offset0), rest));
@@ -265,9 +264,10 @@ function addLanes(sum: usize, v: v128): void {
 }
 
 /**
- * dWeight[f][tap] = sum over images and output pixels of dy[n][f] * x's window. Each plane's sums are float32
- * in four lanes, planes are added in float64 in the order of the images. x, dy and `taps` as above; work, for
- * each chunk of `grain` units: frameBytes, then `taps` float64. Unit: one filter (of groups*filters).
+ * dWeight[f][tap] = sum over images and output pixels of dy[n][f] times the element of x that the tap reads.
+ * The sums of a plane are float32, in four lanes; planes are added in float64, in the order of the images. x,
+ * dy and `taps` are as above. work, per chunk: frameBytes, then one float64 per tap. Unit: one filter (of
+ * groups*filters).
  */
 export function depthwiseGradWeight(
   begin: i32, end: i32, x: usize, dy: usize, images: i32, sizes: usize, taps: usize, dWeight: usize, work: usize, grain: i32,

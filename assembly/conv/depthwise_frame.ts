@@ -1,5 +1,5 @@
-// The frames of depthwise convolution (depthwise.ts): a plane between zeros, the columns of its rows sorted
-// by their remainder modulo the stride (drawn there).
+// The frames of depthwise convolution (see depthwise.ts): a plane between zeros, with the columns of its rows
+// sorted by their remainder modulo the stride.
 //   padded row  0 a b c d e f 0          frame row  | 0 b d f | a c e 0 |     (stride 2: two phases of frameWidth)
 
 import { load4, storeUpTo } from "../lib/simd";
@@ -21,13 +21,13 @@ export class DepthwiseSizes {
   outHeight!: i32;
   outWidth!: i32;
   /**
-   * Frame of an input plane: rows, columns of one phase, and its bytes; 0 bytes where
-   * the plane itself is used.
+   * Frame of an input plane: its rows, the columns of one phase, and its bytes, or 0 bytes if the plane
+   * itself is used.
    */
   frameHeight!: i32;
   frameWidth!: i32;
   frameBytes!: i32;
-  /** Frame of an output gradient (one phase): the zeros before it, its size, and its bytes or 0. */
+  /** Frame of an output gradient (a single phase): the zeros before it, its size, and its bytes or 0. */
   gradTop!: i32;
   gradLeft!: i32;
   gradHeight!: i32;
@@ -35,7 +35,7 @@ export class DepthwiseSizes {
   gradBytes!: i32;
 }
 
-/** Even elements of a row to one place, odd ones to another. */
+/** Copies the even elements of a row to one address, and the odd ones to another. */
 // @ts-ignore: decorator
 @inline
 function splitRow(row: usize, width: i32, even: usize, odd: usize): void {
@@ -52,7 +52,7 @@ function splitRow(row: usize, width: i32, even: usize, odd: usize): void {
   copySteps(row + 4, 2, odd, 1, oddCount - i);
 }
 
-/** Copies n elements that lie `step` apart in the source, `toStep` in the target. */
+/** Copies n elements that are `step` elements apart in the source and `toStep` apart in the target. */
 // @ts-ignore: decorator
 @inline
 export function copySteps(from: usize, step: i32, to: usize, toStep: i32, n: i32): void {
@@ -62,8 +62,8 @@ export function copySteps(from: usize, step: i32, to: usize, toStep: i32, n: i32
 }
 
 /**
- * Elements of a row of `width` whose padded position is `phase` modulo `stride`: the
- * first of them, and how many.
+ * The first element of a row whose padded position is `phase` modulo `stride`; phaseCount is the number of
+ * such elements in a row of `width`.
  */
 // @ts-ignore: decorator
 @inline
@@ -78,7 +78,7 @@ export function phaseCount(first: i32, width: i32, stride: i32): i32 {
   return first < width ? (width - first + stride - 1) / stride : 0;
 }
 
-/** Copies a plane into a frame whose zeros are there already. */
+/** Copies a plane into a frame that already holds its zeros. */
 export function fillFrame(plane: usize, s: DepthwiseSizes, frame: usize): void {
   const stride = s.strideWidth;
   const padding = s.paddingWidth;
@@ -103,14 +103,14 @@ export function fillFrame(plane: usize, s: DepthwiseSizes, frame: usize): void {
   }
 }
 
-/** Bytes from an output row's window in the frame to that of the next. */
+/** Bytes in the frame from the window of an output row to the window of the next row. */
 // @ts-ignore: decorator
 @inline
 export function windowStep(s: DepthwiseSizes): usize {
   return <usize>(s.strideHeight * s.strideWidth * s.frameWidth) << 2;
 }
 
-/** Copies an output gradient between the zeros of its frame. */
+/** Copies an output gradient into a frame that already holds its zeros. */
 export function fillGradFrame(plane: usize, s: DepthwiseSizes, frame: usize): void {
   const rowBytes = <usize>s.gradWidth << 2;
   let row = frame + <usize>s.gradTop * rowBytes + (<usize>s.gradLeft << 2);

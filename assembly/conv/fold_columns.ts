@@ -1,16 +1,17 @@
-// The gradient of a convolution's input after a matrix product (implicit_gemm.ts): one column gradient per
-// tap, added up where the taps overlap. With a bias it is the end of a transposed convolution.
+// The last step of a convolution's input gradient when it is computed as a matrix product (implicit_gemm.ts):
+// the product has one entry per tap and output pixel, and entries of the same input pixel are added. With a
+// bias it is the last step of a transposed convolution.
 
 import { Geometry } from "./geometry";
 
-/** The first output position o >= 0 with o * stride + shift >= 0 … */
+/** The smallest output position o >= 0 with o * stride + shift >= 0. */
 // @ts-ignore: decorator
 @inline
 function firstInside(shift: i32, stride: i32): i32 {
   return shift >= 0 ? 0 : (-shift + stride - 1) / stride;
 }
 
-/** … and the end of those below `count` with o * stride + shift < size. */
+/** The end of the output positions o < count with o * stride + shift < size. */
 // @ts-ignore: decorator
 @inline
 function endInside(shift: i32, stride: i32, size: i32, count: i32): i32 {
@@ -18,12 +19,12 @@ function endInside(shift: i32, stride: i32, size: i32, count: i32): i32 {
 }
 
 /**
- * Adds up the results of the product weight^T * gradOut for each tap: the gradient of a convolution's input,
- * and the result of a transposed convolution.
+ * Adds the entries of the product weight^T * gradOut that belong to the same input pixel. The result is the
+ * gradient of a convolution's input, or the output of a transposed convolution.
  *
- * x[plane][y][x] = bias[plane % biasCount] + sum of columns[plane][kh][kw][oy][ox] over all with
- * y = oy*strideH + kh*dilationH - paddingH and x likewise. columns: [planes][KH*KW][OH*OW];
- * x: [planes][H][W]; bias may be 0 (none). Each plane's taps are added in order of (kh, kw). Unit: one plane.
+ * x[plane][y][x] = bias[plane % biasCount] + sum of columns[plane][kh][kw][oy][ox] over all (kh, kw, oy, ox)
+ * with y = oy*strideH + kh*dilationH - paddingH and the corresponding x. columns: [planes][KH*KW][OH*OW]; x:
+ * [planes][H][W]; bias may be 0 (none). The taps of a plane are added in order of (kh, kw). Unit: one plane.
  */
 export function foldColumns(
   begin: i32, end: i32, columns: usize, geometry: usize, bias: usize, biasCount: i32, x: usize,

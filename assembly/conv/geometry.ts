@@ -26,7 +26,7 @@ export class Geometry {
   paddedWidth!: i32;
 }
 
-/** The last tap of the last output pixel lies in the padded input. */
+/** Asserts that the last tap of the last output pixel lies in the padded input. */
 // @ts-ignore: decorator
 @inline
 export function assertInside(g: Geometry): void {

@@ -5,8 +5,8 @@
 //     t = (ci, kh, kw): a tap, one of Ci*KH*KW          p = (oy, ox): an output pixel, one of OH*OW
 //     column[t][p] = padded[ci][oy*strideH + kh*dilationH][ox*strideW + kw*dilationW]
 //
-// The gradients are products of the same three: gradWeight = gradOut * column^T (panels of taps, below), and
-// gradColumn = weight^T * gradOut, whose entries are added up where they overlap (fold_columns.ts). See:
+// The gradients are matrix products, too: gradWeight = gradOut * column^T (panels of taps, below), and
+// gradColumn = weight^T * gradOut, whose entries are added where they overlap (fold_columns.ts). See:
 // Chellapilla, Puri & Simard, High Performance Convolutional Neural Networks for Document Processing (2006);
 // Dumoulin & Visin, arXiv:1603.07285.
 
@@ -14,9 +14,8 @@ import { transpose4x4 } from "../matmul/pack";
 import { assertInside, Geometry } from "./geometry";
 
 /**
- * Whether the taps of a row are pairs of neighbours that no other pixel's taps touch: an output pixel then
- * takes two floats at once. So it is in the 2x2 windows of stride 2, as those of an upsampling transposed
- * convolution.
+ * Whether each row of a window is a pair of neighbouring taps that no other window reads, so that an output
+ * pixel takes two floats at once. An example is an upsampling transposed convolution (2x2, stride 2).
  */
 // @ts-ignore: decorator
 @inline
@@ -24,17 +23,14 @@ function tapsArePairs(g: Geometry): bool {
   return g.kernelWidth == 2 && g.strideWidth == 2 && g.dilationWidth == 1;
 }
 
-/** Elements 0, 2, 4, 6 from an address. Reads 4 bytes further. */
+/** Loads elements 0, 2, 4 and 6 from an address. Reads 4 bytes past the last of them. */
 // @ts-ignore: decorator
 @inline
 function loadEveryOther(from: usize): v128 {
   return v128.shuffle<f32>(v128.load(from), v128.load(from, 16), 0, 2, 4, 6);
 }
 
-/**
- * Byte offset, within a padded plane, of the pixel that output pixel (oy, ox) starts from (its tap kh = kw =
- * 0).
- */
+/** Byte offset, within a padded plane, of the first tap (kh = kw = 0) of output pixel (oy, ox). */
 // @ts-ignore: decorator
 @inline
 function pixelOffset(g: Geometry, oy: i32, ox: i32): usize {
@@ -42,16 +38,15 @@ function pixelOffset(g: Geometry, oy: i32, ox: i32): usize {
 }
 
 /**
- * The same of pixel number p of a panel whose first is `first`; past the last pixel the last one. With
- * `pooled` 0 the 8 pixels of a panel follow each other, row by row; with `pooled` 1 they are 4 of an even row
- * and the 4 below, so that two panels hold four windows of a 2x2 pooling, and an odd last row or column is
- * left out.
+ * pixelOffset of pixel p of a panel; pixels past the last repeat an existing one. With `pooled` 0 the 8
+ * pixels of a panel follow each other, row by row. With `pooled` 1 they are 4 pixels of an even row and the 4
+ * below, so that a panel holds two windows of a 2x2 pooling. An odd last row or column is left out.
  */
 // @ts-ignore: decorator
 @inline
 function panelPixelOffset(g: Geometry, panel: i32, p: i32, pooled: i32): usize {
   if (pooled) {
-    const blocks = (g.outWidth / 2 + 1) / 2; // of 4 columns
+    const blocks = (g.outWidth / 2 + 1) / 2; // blocks of 4 columns
     const py = panel / blocks;
     const ox = ((panel - py * blocks) << 2) + (p & 3);
     return pixelOffset(g, 2 * py + (p >> 2), min(ox, g.outWidth - 1));
@@ -62,16 +57,16 @@ function panelPixelOffset(g: Geometry, panel: i32, p: i32, pooled: i32): usize {
 }
 
 /**
- * panels[b][panel][t][i] = column[t][pixel i of the panel] of group-image b. padded:
- * [batches][Ci][paddedHeight][paddedWidth]. Unit: one panel of 8 output pixels; `perBatch` of them an image:
- * ceil(OH OW / 8), or with `pooled` 1 (see panelPixelOffset) floor(OH / 2) ceil(floor(OW / 2) / 2).
+ * panels[b][panel][t][i] = column[t][pixel i of the panel], for batch b: one group of one image. padded:
+ * [batches][Ci][paddedHeight][paddedWidth]. Unit: one panel of 8 output pixels. perBatch: the panels of a
+ * batch, ceil(OH OW / 8), or with `pooled` 1 (see panelPixelOffset) floor(OH / 2) ceil(floor(OW / 2) / 2).
  */
 export function packPixelPanels(
   begin: i32, end: i32, padded: usize, geometry: usize, pooled: i32, perBatch: i32, panels: usize,
 ): void {
   const g = changetype<Geometry>(geometry);
   assertInside(g);
-  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2; // from one tap to the one below
+  const rowBytes = <usize>(g.dilationHeight * g.paddedWidth) << 2; // from a tap to the tap below it
   const tapBytes = <usize>g.dilationWidth << 2;
   const planeBytes = <usize>(g.paddedHeight * g.paddedWidth) << 2;
   const panelBytes = <usize>(g.channels * g.kernelHeight * g.kernelWidth) << 5;
@@ -87,8 +82,8 @@ export function packPixelPanels(
     const offset5 = panelPixelOffset(g, panel, 5, pooled);
     const offset6 = panelPixelOffset(g, panel, 6, pooled);
     const offset7 = panelPixelOffset(g, panel, 7, pooled);
-    // two runs of four pixels, neighbours in the input (stride 1), or every other one (stride 2). Past the
-    // last pixel offsets repeat, so the first step is looked at as well as the whole: 0, 3, 3, 3 is no run
+    // Are the pixels two runs of four, neighbours in the input (stride 1) or every other pixel (stride 2)?
+    // Pixels past the last repeat, so the first step is compared as well as the sum: 0, 3, 3, 3 is not a run.
     const inRuns = offset1 - offset0 == 4 && offset5 - offset4 == 4 && offset3 - offset0 == 12 && offset7 - offset4 == 12;
     const inSteps = offset1 - offset0 == 8 && offset5 - offset4 == 8 && offset3 - offset0 == 24 && offset7 - offset4 == 24;
     let plane = padded + <usize>batch * <usize>g.channels * planeBytes;
@@ -110,7 +105,7 @@ export function packPixelPanels(
   }
 }
 
-/** A row of taps of two runs of four pixels: neighbours in the input. */
+/** Packs a row of taps for two runs of four neighbouring pixels. */
 // @ts-ignore: decorator
 @inline
 function packRunsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usize, to: usize): void {
@@ -120,7 +115,7 @@ function packRunsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usiz
   }
 }
 
-/** Of two runs of every other pixel. */
+/** Packs a row of taps for two runs of every other pixel. */
 // @ts-ignore: decorator
 @inline
 function packStepsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usize, to: usize): void {
@@ -130,7 +125,7 @@ function packStepsOfPixels(first: usize, second: usize, taps: i32, tapBytes: usi
   }
 }
 
-/** The same for two taps that lie side by side (tapsArePairs): both of a pixel are read at once. */
+/** packStepsOfPixels for two adjacent taps (tapsArePairs): both taps of a pixel are read at once. */
 // @ts-ignore: decorator
 @inline
 function packPairsOfPixels(first: usize, second: usize, to: usize): void {
@@ -144,7 +139,7 @@ function packPairsOfPixels(first: usize, second: usize, to: usize): void {
   v128.store(to, v128.shuffle<f32>(x4, x6, 1, 3, 5, 7), 48);
 }
 
-/** Of eight pixels anywhere. */
+/** Packs a row of taps for eight pixels at any addresses. */
 // @ts-ignore: decorator
 @inline
 function packPixels(
@@ -176,9 +171,9 @@ function tapOffset(g: Geometry, t: i32): usize {
 }
 
 /**
- * The transposed panels, for gradWeight: panels[group][t >> 3][image * P + p][t & 7] = column[t][p] of that
- * group and image. padded: [images][groups][Ci][paddedHeight][paddedWidth]. Past the last tap a panel repeats
- * one that exists. Unit: one panel of 8 taps of one image, images fastest.
+ * The transposed panels, for gradWeight: panels[group][t >> 3][image * P + p][t & 7] = column[t][p] of the
+ * group and image. padded: [images][groups][Ci][paddedHeight][paddedWidth]. Past the last tap, a panel
+ * repeats an existing tap. Unit: one panel of 8 taps of one image, images fastest.
  */
 export function packTapPanels(
   begin: i32, end: i32, padded: usize, geometry: usize, images: i32, groups: i32, panels: usize,
@@ -192,7 +187,7 @@ export function packTapPanels(
   const stepY = <usize>(g.strideHeight * g.paddedWidth) << 2;
   const stepX = <usize>g.strideWidth << 2;
   const pairs = tapsArePairs(g);
-  // pixels of a row that are packed as vectors, and their bytes in the row and in the panel
+  // the number of pixels of a row that are packed as vectors, and their bytes in the row and in the panel
   const whole = pairs ? g.outWidth & ~1 : g.strideWidth <= 2 ? g.outWidth & ~3 : 0;
   const wholeBytes = <usize>whole * stepX;
   const wholePanel = <usize>whole << 5;
@@ -232,7 +227,9 @@ export function packTapPanels(
   }
 }
 
-/** Eight taps of the pixels from `from` to `end`, four at a time: neighbours in the input. */
+/**
+ * Packs eight taps for the pixels from `from` to `end`, which are neighbours in the input, four at a time.
+ */
 // @ts-ignore: decorator
 @inline
 function packRunsOfTaps(
@@ -249,7 +246,7 @@ function packRunsOfTaps(
   }
 }
 
-/** The same for every other pixel of the input. */
+/** packRunsOfTaps for every other pixel of the input. */
 // @ts-ignore: decorator
 @inline
 function packStepsOfTaps(
@@ -268,7 +265,7 @@ function packStepsOfTaps(
   }
 }
 
-/** The same for four pairs of taps that lie side by side (tapsArePairs), two pixels at a time. */
+/** packRunsOfTaps for four pairs of adjacent taps (tapsArePairs), two pixels at a time. */
 // @ts-ignore: decorator
 @inline
 function packPairsOfTaps(

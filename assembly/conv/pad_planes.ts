@@ -1,8 +1,8 @@
-// Images with zeros around them: what convolutions read, so that their inner loops need not ask whether a tap
-// is inside.
+// Copies images into frames of zeros, so that the inner loops of convolutions need not check whether a tap is
+// inside the image.
 
 /**
- * out[plane][top + y][left + x] = x[plane][y][x], and zeros around. x: [planes][height][width]; out:
+ * out[plane][top + y][left + x] = x[plane][y][x], and 0 elsewhere. x: [planes][height][width]; out:
  * [planes][paddedHeight][paddedWidth]. Unit: one plane.
  */
 export function padPlanes(
@@ -23,8 +23,8 @@ export function padPlanes(
 }
 
 /**
- * Writes `count` zeros, returns where they end. Rows are too short for memory.fill and memory.copy, which
- * leave the module.
+ * Writes `count` zeros and returns the address after them. Rows are too short for memory.fill and
+ * memory.copy, which call code outside the module.
  */
 // @ts-ignore: decorator
 @inline

@@ -1,6 +1,6 @@
-// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that run as a matrix product
-// (implicit_gemm.ts): those of few channels above all, whose large output would cost more to write and
-// read again than to compute.
+// Convolution + bias + ReLU + max pooling 2x2 in one pass, for convolutions that are computed as a matrix
+// product (implicit_gemm.ts). It gains most for few input channels, where writing and reading the large
+// output would cost more than computing it.
 
 import { microKernel4x8, Start } from "../matmul/micro_kernel";
 import { storePartial, storeUpTo } from "../lib/simd";
@@ -8,14 +8,13 @@ import { Geometry } from "./geometry";
 import { poolCodes, poolCorners } from "./relu_pool";
 
 /**
- * out[image][co][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus
- * bias[co] in each of them.
+ * out[image][co][py][px] = max(0, the largest of the convolution's four outputs in window (py, px)). The
+ * outputs include bias[co].
  *
  * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels,
- * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below.
- * argmaxCodes: a byte for each element of out (relu_pool.ts), or 0. bias may be 0. Unit: one row of
- * pooled pixels of an image, all channels.
- * tiles: scratch of 2 x ceil(Co/4) x TILE_BYTES per chunk.
+ * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below. argmaxCodes: one
+ * byte for each element of out (relu_pool.ts), or 0. bias may be 0. tiles: scratch of 2 x ceil(Co/4) x
+ * TILE_BYTES per chunk. Unit: one row of pooled pixels of an image, all channels.
  */
 export function convolvePooled(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
@@ -33,7 +32,7 @@ export function convolvePooled(
     const py = unit - image * pooledHeight;
     let panel = bPanels + <usize>(unit * panelsPerRow) * panelBytes;
     for (let px = 0; px < pooledWidth; px += 4, panel += 2 * panelBytes) {
-      // channel co's outputs are row co of 8 floats: 4 of the even row, then the 4 below
+      // row co of 8 floats holds the outputs of channel co: 4 of the even row, then the 4 below
       microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel, left, 32, start, bias, 0);
       if (px + 2 < pooledWidth) {
         microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel + panelBytes, right, 32, start, bias, 0);
@@ -70,41 +69,42 @@ export function convolvePooled(
 }
 
 /**
- * Taps whose sums are computed together, in seven accumulators: 27 are 3 channels of a 3 x 3 kernel. @shared
+ * Taps whose sums are computed together, in seven accumulators. 3 channels of a 3 x 3 kernel are 27 taps.
+ * @shared
  */
 const BLOCK_TAPS = 28;
-/** Bytes of their sums. */
+/** Bytes of the sums of a block of taps. */
 const SUM_BYTES: usize = BLOCK_TAPS * 4;
 /**
- * Windows whose taps are gathered at a time, for all output channels: the table of them,
- * 16 KiB, stays in the L1 cache.
+ * Windows whose taps are gathered together, for all output channels. Their table takes 16 KiB, and stays in
+ * the L1 cache.
  */
 const WINDOWS = 32;
 /**
- * Bytes of a block of taps in the table: two cache lines. Four of them, one for each corner, are a window.
+ * Bytes of a block of taps in the table: two cache lines. A window has four such blocks, one for each corner.
  */
 const CORNER_BYTES: usize = 128;
 const WINDOW_BYTES: usize = 4 * CORNER_BYTES;
-/** Bytes of that table. @shared */
+/** Bytes of the table. @shared */
 const WINDOW_TABLE_BYTES: usize = WINDOW_BYTES * WINDOWS;
 
 /**
- * dWeight before ReLU and pooling, of each image separately. Only one output in four has a gradient, at most,
- * and the codes say which: so the sum runs over windows rather than over outputs, a quarter of the
- * multiplications, and the large gradient is never written.
+ * The gradient of the weight through pooling and ReLU, for each image separately. At most one output in four
+ * has a gradient, and the code of its window says which. So the sum runs over windows rather than outputs:
+ * that is a quarter of the multiplications, and the large gradient is never written.
  *
- *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], (y, x) where the code
- *   points, t = (ci, kh, kw)
+ *   sums[image][co][t] = sum over windows of dy[window] * padded[ci][y + kh][x + kw], where (y, x) is the corner
+ *   given by the window's code, and t = (ci, kh, kw)
  *
- * The possible factors of a window, all of its taps in one piece for each of the four corners, are gathered
- * first, and all output channels read it:
+ * The possible factors of a window, all of its taps for each of the four corners, are gathered first. All
+ * output channels read this table:
  *
- *   table[window][corner][t] = padded[ci][y + kh][x + kw], (y, x) in that corner
+ *   table[window][corner][t] = padded[ci][y + kh][x + kw], where (y, x) is that corner
  *
- * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps go in blocks
- * of whole rows of the kernel, as many as fit into 28: sums: [images][blocks][Co][28]. KW <= 28, dilation 1
- * along the row. Unit: `group` channels of an image (the last ones fewer), groups fastest. tables: scratch of
- * WINDOW_TABLE_BYTES per chunk.
+ * padded: [images][Ci][paddedHeight][paddedWidth]; dy, argmaxCodes: [images][Co][PH][PW]. Taps are processed
+ * in blocks of whole rows of the kernel, as many rows as fit into 28 taps; sums: [images][blocks][Co][28]. KW
+ * <= 28, dilation 1 along the row. Unit: `group` channels of an image (fewer in the last group), groups
+ * fastest. tables: scratch of WINDOW_TABLE_BYTES per chunk.
  */
 export function gradWeightPooled(
   begin: i32, end: i32, padded: usize, geometry: usize, dy: usize, argmaxCodes: usize, channels: i32, group: i32,
@@ -119,7 +119,8 @@ export function gradWeightPooled(
   const imageBytes = <usize>(g.channels * g.paddedHeight * g.paddedWidth) << 2;
   const blocks = (rows + rowsOfBlock - 1) / rowsOfBlock;
   const table = tables + <usize>(begin / grain) * WINDOW_TABLE_BYTES;
-  // a block of less than 28 taps multiplies the whole row of the table, which must therefore hold numbers
+  // a block of fewer than 28 taps multiplies the whole row of the table, so the rest of the row must be
+  // finite
   memory.fill(table, 0, WINDOW_TABLE_BYTES);
   let ahead = 0;
   for (let unit = begin; unit < end; unit++) {
@@ -136,8 +137,8 @@ export function gradWeightPooled(
         gatherTaps(g, padded + <usize>image * imageBytes, row, blockRows, window, count, pooledWidth, table);
         for (let co = first; co < last; co++) {
           const at = <usize>((image * channels + co) * windows + window);
-          // the next channel's gradients, a plane further on, are asked for while this one computes: it
-          // saves a quarter of the time
+          // prefetches the gradients of the next channel, one plane further, while this channel is computed:
+          // it saves a quarter of the time
           const next = co + 1 < last ? at + <usize>windows : at;
           ahead |= i32.load(dy + (next << 2)) | i32.load(dy + (next << 2), 64) | i32.load(argmaxCodes + next);
           addWindows(table, count, dy + (at << 2), argmaxCodes + at, blockSums + <usize>co * SUM_BYTES);
@@ -149,8 +150,8 @@ export function gradWeightPooled(
 }
 
 /**
- * dWeight[co][t] = sum over images of sums[image][co][t], in order; `taps`: Ci KH KW.
- * Unit: one output channel.
+ * dWeight[co][t] = sum over images of sums[image][co][t], in the order of the images. taps: Ci KH KW. Unit:
+ * one output channel.
  */
 export function sumPooledGradWeights(
   begin: i32, end: i32, sums: usize, images: i32, channels: i32, taps: i32, kernelWidth: i32, dWeight: usize,
@@ -174,8 +175,8 @@ export function sumPooledGradWeights(
 }
 
 /**
- * table[window][corner][t] of `count` windows from number `first` on, and of `rows` rows of
- * taps, from `firstRow` on.
+ * Writes table[window][corner][t] for `count` windows from number `first`, and for `rows` rows of taps from
+ * `firstRow`.
  */
 function gatherTaps(
   g: Geometry, image: usize, firstRow: i32, rows: i32, first: i32, count: i32, pooledWidth: i32, table: usize,
@@ -195,8 +196,8 @@ function gatherTaps(
     for (let window = 0; window < count; window++, to += WINDOW_BYTES) {
       const upper = line + 2 * <usize>x * right;
       const lower = upper + down;
-      // vectors of four taps: lanes beyond the row are overwritten by the next one, or
-      // are no tap of the block
+      // vectors of four taps: lanes past the row are overwritten by the next row, or are past the last tap of
+      // the block
       for (let kw: usize = 0; kw < <usize>g.kernelWidth << 2; kw += 16) {
         v128.store(to + kw, v128.load(upper + kw));
         v128.store(to + kw, v128.load(upper + right + kw), CORNER_BYTES);
@@ -222,7 +223,7 @@ function addWindows(table: usize, windows: i32, dy: usize, argmaxCodes: usize, s
   let accopqr = v128.load(sums, 96);
   const end = argmaxCodes + <usize>windows;
   do {
-    // arithmetic rather than choices: V8 compiles a select to a branch, and these are unpredictable. A window
+    // arithmetic instead of select, which V8 compiles to a branch that cannot be predicted here. A window
     // without gradient (code 4) adds 0 times its first corner
     const code = <i32>load<u8>(argmaxCodes);
     const gradient = i32x4.splat(i32.load(dy) & ((code >> 2) - 1));

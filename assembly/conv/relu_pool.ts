@@ -1,9 +1,10 @@
-// ReLU and max pooling 2x2 (stride 2) as the end of a convolution: of four neighbouring outputs only the
-// largest is written, and beside it one byte, the code, that says where it was. Backward needs no more: not
-// the output before pooling, four times as large, nor its position as an integer, nor the ReLU's mask.
+// ReLU and max pooling 2x2 (stride 2) as the last step of a convolution. Only the largest of four
+// neighbouring outputs is written, and one byte, the code, that says where it was. The backward pass needs no
+// more: neither the output before pooling, four times as large, nor int32 positions, nor the mask of the
+// ReLU.
 //
 //   corners of a window:  0 1     code 0 to 3: the corner that was largest (the first, where several are equal)
-//                         2 3     code 4: none, ReLU cut it off, no gradient passes
+//                         2 3     code 4: none: the ReLU returned 0, so no gradient passes
 
 import { lanesBelow, promoteHigh, storePartial, sumLanes } from "../lib/simd";
 
@@ -11,8 +12,8 @@ import { lanesBelow, promoteHigh, storePartial, sumLanes } from "../lib/simd";
 export const NO_GRADIENT = 4;
 
 /**
- * max(0, a largest of four): a NaN in any corner stays. (f32x4.max does that as well, in seven
- * instructions each time.)
+ * max(0, the largest of four corners), or NaN if any corner is NaN. (f32x4.max keeps NaN as well, but takes
+ * several instructions each time.)
  */
 // @ts-ignore: decorator
 @inline
@@ -26,14 +27,14 @@ export function poolCorners(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
 }
 
 /**
- * The codes of four windows (int32), of which `best` are the results. Of several NaN the last has the
- * gradient, as in maxPool2d.
+ * The codes (int32) of four windows whose results are `best`. If several corners are NaN, the last of them
+ * gets the gradient, as in maxPool2d.
  */
 // @ts-ignore: decorator
 @inline
 export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v128 {
-  // counted down from corner 3: each comparison that holds goes one corner back. -1 is
-  // true, so sums of masks count
+  // counts down from corner 3: each true comparison, which is -1, moves one corner back, so sums of masks are
+  // counts
   const is0 = f32x4.eq(c0, best);
   const is01 = v128.or(is0, f32x4.eq(c1, best));
   const is012 = v128.or(is01, f32x4.eq(c2, best));
@@ -49,7 +50,7 @@ export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v
   return v128.bitselect(i32x4.splat(NO_GRADIENT), corner, f32x4.le(best, f32x4.splat(0)));
 }
 
-/** Eight codes as bytes. */
+/** Stores eight codes as bytes. */
 // @ts-ignore: decorator
 @inline
 export function storeEightCodes(to: usize, code0123: v128, code4567: v128): void {
@@ -57,7 +58,7 @@ export function storeEightCodes(to: usize, code0123: v128, code4567: v128): void
   v128.store64_lane(to, i8x16.narrow_i16x8_u(halves, halves), 0);
 }
 
-/** Four codes from bytes, as int32. */
+/** Loads four codes from bytes, as int32. */
 // @ts-ignore: decorator
 @inline
 export function loadFourCodes(from: usize): v128 {
@@ -65,11 +66,11 @@ export function loadFourCodes(from: usize): v128 {
 }
 
 /**
- * The gradient before ReLU and pooling:
- * out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] in the corner that its
- * code names, and zero elsewhere, also in the padding around.
+ * The gradient through ReLU and pooling:
+ * out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] for the corner given
+ * by the code, and 0 elsewhere, including the padding.
  *
- * dy: [planes][PH][PW]; argmaxCodes: a byte for each of its elements;
+ * dy: [planes][PH][PW]; argmaxCodes: one byte for each element of dy;
  * out: [planes][outHeight][outWidth]. Unit: one plane.
  */
 export function unpool(
@@ -101,7 +102,7 @@ export function unpool(
   }
 }
 
-/** even[0] odd[0] even[1] odd[1] …: `windows` pairs, or four. */
+/** Stores even[0] odd[0] even[1] odd[1] …: the first `windows` pairs, or four if there are more. */
 // @ts-ignore: decorator
 @inline
 function storeSpread(to: usize, even: v128, odd: v128, windows: i32): void {
@@ -121,9 +122,9 @@ function storeSpread(to: usize, even: v128, odd: v128, windows: i32): void {
 }
 
 /**
- * The gradient of a bias before ReLU and pooling: sums[c] = sum of dy[image][c][p] over all images
- * and the elements p with a gradient. dy: [images][channels][pixels]. Added up in float64, in
- * order. Unit: one channel.
+ * The gradient of a bias through ReLU and pooling: sums[c] = sum of dy[image][c][p] over all images and all
+ * elements p that have a gradient. dy: [images][channels][pixels]. Terms are added in float64, in order.
+ * Unit: one channel.
  */
 export function pooledChannelSums(
   begin: i32, end: i32, dy: usize, argmaxCodes: usize, images: i32, channels: i32, pixels: i32, sums: usize,
@@ -145,7 +146,7 @@ export function pooledChannelSums(
   }
 }
 
-/** Whether none of `size` floats is infinite or NaN: 0 times the others adds up to 0. */
+/** Whether all `size` floats are finite. Only for finite floats is the sum of 0 times each of them 0. */
 export function allFinite(x: usize, size: i32): bool {
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;

@@ -1,6 +1,6 @@
-// Elementwise kernels beside those of unary.ts and binary.ts. Each works on elements [begin, end) of
-// contiguous arrays; begin is a multiple of 4.
-// The tail runs through the same vector code, so a value does not depend on its position.
+// The kernel that adds gradients. It works on elements [begin, end) of contiguous arrays; begin is a multiple
+// of 4. The last elements go through the same vector code as the others, so a value does not depend on its
+// position.
 
 import { load4, storeUpTo } from "../lib/simd";
 

@@ -1,4 +1,4 @@
-// Filling.
+// Kernels that fill arrays.
 
 import { storeUpTo } from "../lib/simd";
 
@@ -30,8 +30,8 @@ export function arangeInt(begin: i32, end: i32, y: usize, start: i32, step: i32)
 }
 
 /**
- * `steps` values from first to last in equal steps; the second half is counted from `last`, so
- * that both ends are exact.
+ * Writes `steps` equally spaced values from `first` to `last`. The second half is computed backwards from
+ * `last`, so that both end points are exact.
  */
 export function linspace(begin: i32, end: i32, y: usize, first: f64, last: f64, steps: i32): void {
   const step = (last - first) / <f64>max(steps - 1, 1);
@@ -41,7 +41,7 @@ export function linspace(begin: i32, end: i32, y: usize, first: f64, last: f64, 
   }
 }
 
-/** y[i] = one where row i / columns is column i mod columns, else 0: ones on the diagonal. */
+/** y[i] = `one` where the row, i / columns, equals the column, i mod columns; 0 elsewhere. */
 export function eye(begin: i32, end: i32, y: usize, columns: i32, one: i32): void {
   for (let i = begin; i < end; i++) store<i32>(y + (<usize>i << 2), i / columns == i % columns ? one : 0);
 }

@@ -1,4 +1,4 @@
-// Helpers that every kernel shares. They inline: no call remains.
+// Helpers that the kernels share. All of them are inlined.
 
 /** Lanes of a vector: four float32 or int32 elements. @shared */
 // @ts-ignore: decorator
@@ -6,7 +6,8 @@
 export const LANES = 4;
 
 /**
- * Stores the first `count` (1 to 3) lanes of v: the tail of an array, whose neighbours must stay as they are.
+ * Stores the first `count` (1 to 3) lanes of v, for the last elements of an array. Memory after them must
+ * not change.
  */
 // @ts-ignore: decorator
 @inline
@@ -17,7 +18,7 @@ export function storePartial(to: usize, v: v128, count: i32): void {
   if (count > 2) v128.store32_lane(to, v, 2, 8);
 }
 
-/** Stores `v` at element i of an array that ends at `end`: all four lanes, or those that are left. */
+/** Stores the lanes of `v` in elements i to i+3 of an array, except those at or after element `end`. */
 // @ts-ignore: decorator
 @inline
 export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
@@ -26,7 +27,10 @@ export function storeUpTo(base: usize, i: i32, end: i32, v: v128): void {
   else storePartial(base + (<usize>i << 2), v, end - i);
 }
 
-/** Loads elements i to i+3. May read up to 12 bytes past the array: every block has slack to read. */
+/**
+ * Loads elements i to i+3. May read up to 12 bytes past the array: every memory block has readable bytes
+ * after it.
+ */
 // @ts-ignore: decorator
 @inline
 export function load4(base: usize, i: i32): v128 {
@@ -34,35 +38,35 @@ export function load4(base: usize, i: i32): v128 {
   return v128.load(base + (<usize>i << 2));
 }
 
-/** A mask of the first `count` lanes. */
+/** A mask that selects the first `count` lanes. */
 // @ts-ignore: decorator
 @inline
 export function lanesBelow(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
-/** Lanes 2 and 3, twice. */
+/** The vector (v[2], v[3], v[2], v[3]). */
 // @ts-ignore: decorator
 @inline
 export function highLanes(v: v128): v128 {
   return v128.shuffle<i32>(v, v, 2, 3, 2, 3);
 }
 
-/** Lanes 2 and 3 as float64 (f64x2.promote_low_f32x4 does 0 and 1). */
+/** Converts lanes 2 and 3 to float64 (f64x2.promote_low_f32x4 converts lanes 0 and 1). */
 // @ts-ignore: decorator
 @inline
 export function promoteHigh(v: v128): v128 {
   return f64x2.promote_low_f32x4(highLanes(v));
 }
 
-/** Lanes 0 and 1 of one vector, then those of another. */
+/** The vector (low[0], low[1], high[0], high[1]). */
 // @ts-ignore: decorator
 @inline
 export function joinLow(low: v128, high: v128): v128 {
   return v128.shuffle<i32>(low, high, 0, 1, 4, 5);
 }
 
-/** Four lanes of float64 in two vectors, rounded to float32. */
+/** Rounds four float64 values, held in two vectors, to one vector of float32. */
 // @ts-ignore: decorator
 @inline
 export function demote(low: v128, high: v128): v128 {

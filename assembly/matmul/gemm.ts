@@ -5,25 +5,26 @@ import { microKernel4x8, Start } from "./micro_kernel";
 import { MR, NR, TILE_BYTES } from "./pack";
 
 /**
- * At most so many k-steps are taken in a pass over the panels: a panel of B (16 KiB) then stays in the L1
- * cache, of 32 KiB on most, while those of A stream by from L2. Each pass but the first has to fetch C again.
+ * The most k-steps of one pass over the panels. A panel of B (16 KiB) then stays in the L1 cache (32 KiB on
+ * most processors) while the panels of A stream from L2. Each pass after the first has to load C again.
  * @shared
  */
 const GEMM_DEPTH_BLOCK = 512;
-/** A unit of the range is a block of C of this many rows: their panels of A, 128 KiB, stay in L2. @shared */
+/** Rows of C in a unit of the range. Their panels of A take 128 KiB, and stay in the L2 cache. @shared */
 const GEMM_ROW_BLOCK = 64;
 
 /**
  * C[batch][i][j] (+)= sum over k of A[batch][i][k] B[batch][k][j], M x N x K, from panels (see pack.ts).
  *
- * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]; or, with `slice` < K, both in slices of so
- * many k-steps, one after the other: [.][K/slice][ceil(M/4)][slice][4] (the last one shorter), so that all
- * that a pass reads lies together. For batch n the matrices number aIndex[n] and bIndex[n] of them are taken
- * (int32 tables: a broadcast operand is packed once; 0: matrix n for each). c: [batch][M][N]. K >= 1.
- * aStride, bStride, cStride: bytes from one matrix to the next; at least the size of a matrix.
- * start: the initial value of the sums (micro_kernel.ts); for the bias starts `bias` has M floats for
- * each A, or N for each B.
- * relu: 1 takes max(., 0) of each finished sum. columnBlock: columns of a unit, a multiple of 8.
+ * aPanels: [.][ceil(M/4)][K][4]; bPanels: [.][ceil(N/8)][K][8]. If `slice` < K, both are cut into slices of
+ * `slice` k-steps, one after the other: [.][K/slice][ceil(M/4)][slice][4] (the last slice may be shorter), so
+ * that all panels that a pass reads are contiguous. Batch n multiplies matrix aIndex[n] of A by matrix
+ * bIndex[n] of B (int32 tables: a broadcast operand is packed once), or matrix n where a table is 0. c:
+ * [batch][M][N]. K >= 1.
+ * aStride, bStride, cStride: bytes from one matrix to the next, at least the size of a matrix.
+ * start: the initial value of the sums (micro_kernel.ts). If it is a bias, `bias` has M floats for each A, or
+ * N floats for each B.
+ * relu: 1 applies max(., 0) to each finished sum. columnBlock: columns of a unit, a multiple of 8.
  * edge: scratch of TILE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
@@ -40,7 +41,7 @@ export function gemm(
   const columnBlocks = (n + columnBlock - 1) / columnBlock;
   const passes = (depth + GEMM_DEPTH_BLOCK - 1) / GEMM_DEPTH_BLOCK;
   const sliced = slice < depth;
-  const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // equal parts: 576 is twice 288
+  const stepsOfPass = sliced ? slice : (depth + passes - 1) / passes; // passes of equal length: 576 = 2 * 288
   const aCount = (m + 3) >> 2;
   const bCount = (n + 7) >> 3;
   const ownEdge = edge + <usize>begin * TILE_BYTES;
@@ -62,12 +63,12 @@ export function gemm(
     for (let k = 0; k < depth; k += stepsOfPass) {
       const steps = min(depth - k, stepsOfPass);
       const from = k == 0 ? start : Start.C;
-      // from one panel to the next, and the first one of this pass
+      // bytes from one panel to the next, and the first panel of this pass
       const aStep = <usize>(sliced ? steps : depth) << 4;
       const bStep = <usize>(sliced ? steps : depth) << 5;
       const aPass = a + (<usize>(sliced ? k * aCount : k) << 4);
       const bPass = b + (<usize>(sliced ? k * bCount : k) << 5);
-      const reluNow = k + steps == depth ? relu : 0; // of the finished sum
+      const reluNow = k + steps == depth ? relu : 0; // only in the last pass
       for (let j = firstColumn; j < columnEnd; j += NR) {
         const bPanel = bPass + <usize>(j >> 3) * bStep;
         const firstRow = rowBlock * GEMM_ROW_BLOCK;
@@ -92,7 +93,7 @@ export function gemm(
 }
 
 /**
- * The same, added to C: a separate kernel, because it must not run twice over a range.
+ * gemm that adds to C. It is a separate kernel, because it must not run twice over a range.
  * @inPlace
  */
 export function addGemm(
@@ -102,7 +103,10 @@ export function addGemm(
   gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, Start.C, 0, 0, edge);
 }
 
-/** A tile that reaches past C: computed whole in `edge`, then `rows` x `columns` of it are copied. */
+/**
+ * Computes a tile that extends past C: the whole tile in `edge`, then `rows` x `columns` of it are copied to
+ * C.
+ */
 function edgeTile(
   steps: i32, a: usize, b: usize, c: usize, n: i32, rows: i32, columns: i32, start: i32, bias: usize,
   relu: i32, edge: usize,

@@ -1,7 +1,7 @@
-// The micro-kernel: one 4 x 8 tile of C += A B from packed panels. All matrix products and
-// convolutions end up here.
+// The micro-kernel: one 4 x 8 tile of C += A B from packed panels. All large matrix products, and most
+// convolutions, are computed by it.
 
-/** acc + a * b: fused where the build has relaxed SIMD, else rounded twice. */
+/** acc + a * b: rounded once in the build with relaxed SIMD, else twice. */
 // @ts-ignore: decorator
 @inline
 export function mulAdd(acc: v128, a: v128, b: v128): v128 {
@@ -12,20 +12,20 @@ export function mulAdd(acc: v128, a: v128, b: v128): v128 {
 /** Initial value of the accumulators. @shared */
 export const enum Start {
   Zero,
-  /** The tile of C in memory: its sum continues. */
+  /** The tile of C in memory, to which the product is added. */
   C,
   /** bias[row] */
   RowBias,
   /** bias[column] */
   ColumnBias,
-  /** bias[tile]: one for all four rows. */
+  /** bias[tile]: one value for all four rows. */
   TileBias,
 }
 
-/** No k: such a depth would not fit into memory. */
+/** A value that k never has: a matrix so deep would not fit into memory. */
 const NEVER = 1 << 30;
 
-/** Bytes from the bias of a tile to that of the tile below. */
+/** Bytes from the bias of a tile to the bias of the tile below it. */
 // @ts-ignore: decorator
 @inline
 function biasStep(start: i32): usize {
@@ -33,22 +33,23 @@ function biasStep(start: i32): usize {
 }
 
 /**
- * A column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of
- * a[k][i] * b[k][j]), for 4 rows i and 8 columns j a tile; f is max(., 0) with `relu` 1, nothing with 0.
+ * Computes a column of `tiles` tiles, one below the other: c[i][j] = f(start + sum over k < depth of
+ * a[k][i] * b[k][j]), for the 4 rows i and 8 columns j of each tile. f is max(., 0) if `relu` is 1, and the
+ * identity if it is 0.
  *
- * a: panels [depth][4], `aStep` bytes from tile to tile; b: panel [depth][8], for all tiles; c: row
- * stride `rowBytes` bytes; tiles, depth >= 1. `bias` points at the first tile's first row or column. The
+ * a: panels [depth][4], `aStep` bytes from tile to tile; b: panel [depth][8], for all tiles; c: row stride
+ * `rowBytes` bytes; tiles, depth >= 1. `bias` points to the bias of the first tile's first row or column. The
  * sum over k runs in order of k.
  *
- * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of b
- * and 4 splats of a, with one temporary, are just the 15 vector registers that V8 has on x64. V8 moves all
- * loads of a basic block to its top, so a plainly unrolled loop would want more: the `if (k == …) break`
- * between steps are real exits, which keep the steps apart (and handle depths that are no multiple of 16 as
- * well). And V8 folds the constant offset of a plain load into the instruction, but not that of a splat,
- * which then costs an addition: so `a` moves on at each step, and the four offsets that are left are computed
- * once, outside the loop. 16 steps per iteration hide the cost of the loop itself and fit into a small cache
- * of decoded instructions. The loop of stores at the end of the loop body is never executed; it is there for
- * the code that V8 makes of all that comes before (machine_code.md, for all of this).
+ * The names say what an accumulator holds: acc2x4567 is row 2, columns 4 to 7. 8 accumulators, 2 vectors of
+ * b, 4 splats of a and one temporary are exactly the 15 vector registers that V8 has on x64. V8 moves all
+ * loads of a basic block to its top, so a plainly unrolled loop would need more registers. The `if (k == …)
+ * break` between steps are real exits, which keep the steps in separate blocks, and handle depths that are
+ * not multiples of 16. V8 folds the constant offset of a plain load into the instruction, but the offset of a
+ * splat costs an addition. So `a` advances at each step, and the four offsets that remain are computed once,
+ * outside the loop. 16 steps per iteration hide the cost of the loop, and still fit into a small cache of
+ * decoded instructions. The loop of stores at the end of the loop body is never executed; it improves the
+ * code that V8 generates for the steps before it (machine_code.md explains all of this).
  */
 export function microKernel4x8(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, c: usize, rowBytes: usize, start: i32, bias: usize, relu: i32,
@@ -68,7 +69,7 @@ function oneTile(
   let acc0x0123: v128, acc0x4567: v128, acc1x0123: v128, acc1x4567: v128;
   let acc2x0123: v128, acc2x4567: v128, acc3x0123: v128, acc3x4567: v128;
   if (start == Start.C) {
-    let from = c + 3 * rowBytes; // upwards, so that no address is kept in a register for the stores below
+    let from = c + 3 * rowBytes; // last row first, so that no address stays in a register until the stores
     acc3x0123 = v128.load(from);
     acc3x4567 = v128.load(from, 16);
     from -= rowBytes;
@@ -210,7 +211,7 @@ function oneTile(
   // end
 
   if (relu) {
-    const zero = f32x4.splat(0); // pmax keeps a NaN: it takes its first argument unless that is smaller
+    const zero = f32x4.splat(0); // pmax(a, b) is a unless a < b, so a NaN in a is kept
     acc0x0123 = f32x4.pmax(acc0x0123, zero);
     acc0x4567 = f32x4.pmax(acc0x4567, zero);
     acc1x0123 = f32x4.pmax(acc1x0123, zero);

@@ -1,5 +1,5 @@
-// Packing: operands of a matrix product are copied into panels, in the order in which the
-// micro-kernel reads them.
+// Packing: the operands of a matrix product are copied into panels, in the order in which the micro-kernel
+// reads them.
 //
 //   A [M][K] in panels of 4 rows              B [K][N] in panels of 8 columns
 //
@@ -7,11 +7,11 @@
 //   panel 0: a00 a10 a20 a30 | a01 a11 …      panel 0: b00 b01 … b07 | b10 b11 … b17 | …
 //   panel 1: a40 a50 a60 a70 | a41 a51 …      panel 1: b08 b09 … b0f | b18 …
 //
-// so each k-step reads 4 + 8 neighbouring floats and every cache line it touches is used whole.
-// The last panel is filled up with zeros. See: Goto & van de Geijn, Anatomy of High-Performance
-// Matrix Multiplication (2008).
+// so each k-step reads 4 + 8 neighbouring floats and uses every cache line that it touches completely. The
+// last panel is padded with zeros. See: Goto & van de Geijn, Anatomy of High-Performance Matrix
+// Multiplication (2008).
 
-/** Rows of a tile of C: each element of A is splatted over a vector. @shared */
+/** Rows of a tile of C. Each element of A is copied to all lanes of a vector. @shared */
 // @ts-ignore: decorator
 @inline
 export const MR = 4;
@@ -23,7 +23,8 @@ export const NR = 8;
 export const TILE_BYTES: usize = MR * NR * 4;
 
 /**
- * Four rows of four floats become four columns: panel[k + i][0..3] = (row0[i], row1[i], row2[i], row3[i]).
+ * Transposes four rows of four floats: for i < 4, (row0[i], row1[i], row2[i], row3[i]) is stored at to + i
+ * stride.
  */
 // @ts-ignore: decorator
 @inline
@@ -39,8 +40,8 @@ export function transpose4x4(row0: v128, row1: v128, row2: v128, row3: v128, to:
 }
 
 /**
- * Packs four lines of a panel that is `width` lines wide. Line r, element k is at from + 4
- * (r lineStride + k kStride). `lines` of the four exist (the rest become zeros).
+ * Packs four lines of a panel that is `width` lines wide. Element k of line r is at from + 4 (r lineStride +
+ * k kStride). `lines` of the four lines exist; the others become zeros.
  */
 // @ts-ignore: decorator
 @inline
@@ -77,8 +78,8 @@ function packFourLines(
 }
 
 /**
- * panels[b][p][k][j] = x[b batchStride + (4 p + j) lineStride + k kStride], zero past the last line.
- * x: `batches` matrices of `lines` lines and `depth` elements a line; unit of the range: one panel.
+ * panels[b][p][k][j] = x[b batchStride + (4 p + j) lineStride + k kStride], zero past the last line. x:
+ * `batches` matrices of `lines` lines with `depth` elements each. Unit of the range: one panel.
  */
 export function packPanels4(
   begin: i32, end: i32, x: usize, lines: i32, depth: i32,
@@ -96,9 +97,9 @@ export function packPanels4(
 }
 
 /**
- * Four panels of 8 neighbouring columns at once, or one: of each row of B 128 bytes, so that a cache line
- * is fetched once and not once for each half of two panels (rows that lie a power of two apart push each
- * other out of the cache).
+ * Packs four panels of 8 neighbouring columns at once, or one panel. Four panels take 128 bytes of each row
+ * of B, so that each cache line is fetched once. Packed separately, two panels would fetch the line that they
+ * share twice: rows that are a power of two apart evict each other from the cache.
  */
 function copyColumns(from: usize, kStride: usize, depth: i32, to: usize, panels: i32): void {
   const rowBytes = kStride << 2;
@@ -125,7 +126,7 @@ function copyColumns(from: usize, kStride: usize, depth: i32, to: usize, panels:
   }
 }
 
-/** The same with panels of 8 lines. */
+/** packPanels4 with panels of 8 lines. */
 export function packPanels8(
   begin: i32, end: i32, x: usize, lines: i32, depth: i32,
   batchStride: u32, lineStride: u32, kStride: u32, panels: usize,
@@ -148,7 +149,7 @@ export function packPanels8(
 }
 
 /**
- * Panels of 4 channels along the pixels of all images:
+ * Packs the pixels of all images into panels of 4 channels:
  * panels[group][c >> 2][image * P + p][c & 3] = x[image][group][c][p], zero past the last of the `channels`
  * of a group. x: [images][groups][channels][P = pixels]. Unit: one panel of one image, images fastest.
  */

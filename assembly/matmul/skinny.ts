@@ -1,11 +1,11 @@
-// Matrix products that are not worth packing: few rows or columns, short sums, small matrices. Operands
-// are read where they lie.
+// Matrix products that are not worth packing: few rows or columns, short sums, small matrices. Operands are
+// read in place.
 //
-//   multiplyDots    sums run along both operands (A's rows, B's columns): vectors run along k, lanes are added at the end
-//   multiplyRows    B's rows are read along: vectors run along a row of C, and A's elements are splatted
+//   multiplyDots    both operands are contiguous along k: vectors run along k, and their lanes are added at the end
+//   multiplyRows    the rows of B are contiguous: vectors run along a row of C, and elements of A are splatted
 //
-// The sum of an element runs in an order that depends on the sizes alone. Index tables as in gemm.ts, or 0
-// where each product has its own matrices.
+// The terms of a sum are added in an order that depends only on the sizes. Index tables are as in gemm.ts, or
+// 0 where each product has its own matrices.
 
 import { lanesBelow, storePartial } from "../lib/simd";
 import { mulAdd } from "./micro_kernel";
@@ -13,7 +13,7 @@ import { mulAdd } from "./micro_kernel";
 /** An int32 table written by src/ops/matmul/skinny.ts. Strides in elements. */
 @unmanaged
 class SkinnyLayout {
-  /** Size of a product, and length of its sums. */
+  /** Size of a product (m x n), and the number of terms of each sum. */
   m!: i32;
   n!: i32;
   depth!: i32;
@@ -42,14 +42,16 @@ function at(base: usize, element: i32): usize {
   return base + (<usize>element << 2);
 }
 
-/** The number of a product's matrix. */
+/** The index of the matrix that a product uses. */
 // @ts-ignore: decorator
 @inline
 function matrix(index: usize, product: i32): i32 {
   return index ? load<i32>(index + (<usize>product << 2)) : product;
 }
 
-/** The sums of four vectors' lanes: (a0 + a2) + (a1 + a3) in lane 0, and so on. */
+/**
+ * Sums the lanes of each of four vectors: lane 0 is (a0 + a2) + (a1 + a3), lane 1 is the sum of b, and so on.
+ */
 // @ts-ignore: decorator
 @inline
 function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
@@ -58,14 +60,13 @@ function sumEach(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 2, 4, 6), v128.shuffle<f32>(ab, cd, 1, 3, 5, 7));
 }
 
-/** Columns of C that are computed together: a unit of multiplyDots. @shared */
+/** Columns of C in a unit of multiplyDots. @shared */
 const DOT_COLUMNS = 4;
 
 /**
- * C[i][j] = bias + sum over k of A[i][k] B[k][j], where aStep = bStep = 1. Each sum
- * has four lanes, k modulo 4.
- * a, b: matrices number aIndex[p], bIndex[p] for product p; bias may be 0. Unit: four columns of a
- * product: best where N >= M.
+ * C[i][j] = bias + sum over k of A[i][k] B[k][j], where aStep = bStep = 1. Each sum is computed in four
+ * lanes, k modulo 4. Product p multiplies matrix aIndex[p] of a by matrix bIndex[p] of b. bias may be 0.
+ * Unit: four columns of a product. Fastest where N >= M.
  */
 export function multiplyDots(
   begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize, bias: usize,
@@ -78,7 +79,7 @@ export function multiplyDots(
     const product = unit / blocks;
     const j = (unit - product * blocks) * DOT_COLUMNS;
     const columns = min(DOT_COLUMNS, s.n - j);
-    // lines past the last are computed as the last, and not stored
+    // lines past the last repeat the last, and their sums are not stored
     const b0 = at(b, matrix(bIndex, product) * s.bMatrix + j * s.bColumn);
     const b1 = columns > 1 ? at(b0, s.bColumn) : b0;
     const b2 = columns > 2 ? at(b1, s.bColumn) : b1;
@@ -113,7 +114,7 @@ export function multiplyDots(
         acc13 = mulAdd(acc13, row1, column);
       }
       if (whole < s.depth) {
-        // both are masked: memory past a line may hold NaN
+        // both operands are masked, because memory past a line may hold NaN
         const row0 = v128.and(v128.load(a0 + k), rest);
         const row1 = v128.and(v128.load(a1 + k), rest);
         let column = v128.and(v128.load(b0 + k), rest);
@@ -140,7 +141,7 @@ export function multiplyDots(
   }
 }
 
-/** Stores `columns` sums, `step` elements apart, plus a bias each. */
+/** Adds a bias to each of `columns` sums, and stores the results `step` elements apart. */
 // @ts-ignore: decorator
 @inline
 function storeDots(to: usize, step: i32, sums: v128, columns: i32, bias: usize, biasStep: i32): void {
@@ -156,21 +157,21 @@ function storeDots(to: usize, step: i32, sums: v128, columns: i32, bias: usize, 
   if (columns > 3) v128.store32_lane(at(to, 3 * step), sums, 3);
 }
 
-/** A unit of multiplyRows: a block of C of this many rows … @shared */
+/** Rows of C in a unit of multiplyRows. @shared */
 const SKINNY_ROW_BLOCK = 64;
 /**
- * … by this many columns. Of B a strip of DEPTH_BLOCK rows is read at a time: 32 KiB, whose
- * cache lines are used whole.
+ * Columns of C in a unit of multiplyRows. A strip of DEPTH_BLOCK rows of B is read at a time: 32 KiB, whose
+ * cache lines are used completely.
  * @shared
  */
 const SKINNY_COLUMN_BLOCK = 128;
 const DEPTH_BLOCK = 64;
-/** For one tile of rows: no more than the L1 cache keeps where B's rows lie a power of two apart. */
+/** DEPTH_BLOCK for 2 to 4 rows of A: as many rows of B as L1 keeps if they are a power of two apart. */
 const SHORT_DEPTH_BLOCK = 8;
 
 /**
- * C[i][j] = sum over k of A[i][k] B[k][j], where bColumn = cColumn = 1; sums run in order of k. Unit: one
- * block of C, row blocks fastest. Reads up to 28 bytes past B.
+ * C[i][j] = sum over k of A[i][k] B[k][j], where bColumn = cColumn = 1. Terms are added in order of k. Unit:
+ * one block of C, row blocks fastest. Reads up to 28 bytes past B.
  */
 export function multiplyRows(
   begin: i32, end: i32, a: usize, b: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize,
@@ -211,7 +212,7 @@ export function multiplyRows(
   }
 }
 
-/** One row by 32 columns: eight chains of additions. Adds to c unless `fresh`. */
+/** Computes one row by 32 columns, in eight independent chains of additions. Adds to c unless `fresh`. */
 function tile1x32(steps: i32, a: usize, aStep: i32, b: usize, bStep: i32, c: usize, fresh: bool): void {
   let acc0 = fresh ? f32x4.splat(0) : v128.load(c);
   let acc1 = fresh ? f32x4.splat(0) : v128.load(c, 16);
@@ -227,7 +228,7 @@ function tile1x32(steps: i32, a: usize, aStep: i32, b: usize, bStep: i32, c: usi
     acc1 = mulAdd(acc1, value, v128.load(b, 16));
     acc2 = mulAdd(acc2, value, v128.load(b, 32));
     acc3 = mulAdd(acc3, value, v128.load(b, 48));
-    // never taken: keeps the loads below apart from those above, see micro_kernel.ts
+    // never taken: it keeps V8 from moving the loads below up here, see micro_kernel.ts
     if (b == 0) break;
     acc4 = mulAdd(acc4, value, v128.load(b, 64));
     acc5 = mulAdd(acc5, value, v128.load(b, 80));
@@ -246,11 +247,14 @@ function tile1x32(steps: i32, a: usize, aStep: i32, b: usize, bStep: i32, c: usi
   v128.store(c, acc7, 112);
 }
 
-/** Four rows by eight columns, of which `rows` and `columns` exist; names as in micro_kernel.ts. */
+/**
+ * Computes a tile of four rows by eight columns, and stores `rows` by `columns` of it. Names as in
+ * micro_kernel.ts.
+ */
 function tile4x8(
   steps: i32, a: usize, aRow: i32, aStep: i32, b: usize, bStep: i32, c: usize, cRow: i32, rows: i32, columns: i32, fresh: bool,
 ): void {
-  // rows past the last are computed as the last, and not stored
+  // rows past the last repeat the last, and are not stored
   const row1: usize = rows > 1 ? <usize>aRow << 2 : 0;
   const row2: usize = rows > 2 ? <usize>aRow << 3 : row1;
   const row3: usize = rows > 3 ? (<usize>aRow << 2) * 3 : row2;

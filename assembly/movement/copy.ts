@@ -1,4 +1,4 @@
-// Copies.
+// Copying memory.
 
 /** Copies `bytes` bytes; the ranges may overlap. */
 export function copyBytes(to: usize, from: usize, bytes: u32): void {

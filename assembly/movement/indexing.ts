@@ -1,8 +1,8 @@
-// Reading and adding at positions that an int32 tensor names. The positions were checked
-// before: see findIndexOutside.
+// Kernels that read or add to the positions of x that an int32 tensor lists. The caller has checked these
+// positions with findIndexOutside.
 //
-// x [outer, length, inner] is indexed in its middle dimension. Sums go over the positions in their order, one
-// column (o, i) at a time or several: so they are the same for any partition.
+// x [outer, length, inner] is indexed in its middle dimension. Terms of a sum are added in the order of the
+// positions, and one call computes whole columns (o, i), so that the result is the same for any partition.
 
 import { load4, storeUpTo } from "../lib/simd";
 
@@ -40,8 +40,7 @@ export function gatherRows(
 }
 
 /**
- * dx[o, index[j], i] += dy[o, j, i] for all j < count but those with index `skip`, into what dx
- * holds. Range: columns (o, i).
+ * dx[o, index[j], i] += dy[o, j, i] for all j < count with index[j] != skip. Range: columns (o, i).
  * @inPlace
  */
 export function addToRows(
@@ -73,7 +72,7 @@ export function gather(
 }
 
 /**
- * dx[o, index[o, j, i], i] += dy[o, j, i], into what dx holds. Range: columns (o, i).
+ * dx[o, index[o, j, i], i] += dy[o, j, i]. Range: columns (o, i).
  * @inPlace
  */
 export function scatterAdd(
@@ -90,7 +89,7 @@ export function scatterAdd(
   }
 }
 
-/** out[i] holds 1 at index[i], and 0 elsewhere, `classes` elements each. Range: positions i. */
+/** out[i][c] = 1 where c = index[i], 0 elsewhere, for c < classes. Range: positions i. */
 export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: i32): void {
   for (let i = begin; i < end; i++) {
     const row = out + (<usize>i * <usize>classes << 2);
@@ -99,19 +98,22 @@ export function oneHot(begin: i32, end: i32, index: usize, out: usize, classes: 
   }
 }
 
-/** The elements beyond the ends of a padded dimension. @shared */
+/**
+ * How padding continues a dimension beyond its ends: mirrored, with the nearest element, or from the other
+ * end. @shared
+ */
 const enum Border { Reflect, Replicate, Circular }
 
 /**
- * out[i] = first + which of `length` elements stands at place i - before: beyond the ends
- * reflected, repeated, or from the other end. Reflected elements and those from the other end are
- * at most one length away.
+ * out[i] = first + the index, among `length` elements, of the element that padding puts at place i - before.
+ * `border` says which one it is for places outside [0, length). Unless that is Replicate, places are at most
+ * `length` outside.
  */
 export function paddedPositions(
   begin: i32, end: i32, out: usize, first: i32, length: i32, before: i32, border: i32,
 ): void {
   for (let i = begin; i < end; i++) {
-    const distance = <i64>i - before; // which may be far past the last element, where replicated
+    const distance = <i64>i - before; // with Replicate, possibly far past the last element
     let place = <i32>min<i64>(distance, i32.MAX_VALUE);
     if (border == Border.Reflect) {
       place = abs(place);

@@ -1,14 +1,14 @@
-// Moving elements between two layouts of one index space: all there is to permute, slice,
-// flip, expand, pad and cat.
+// Kernels that copy elements between two layouts of the same index space. Permute, slice, flip, expand, pad
+// and cat are all such copies.
 //
-// TypeScript orders and merges the dimensions first (src/ops/movement/strided.ts). One or two of them
-// are the kernel's own; `table` has the `rank` others, outermost first: size, stride in the source,
-// stride in the target. Strides are in elements of four bytes of any type; a source stride may be 0
-// (expand) or negative (flip).
+// src/ops/movement/strided.ts reorders the dimensions, and merges those that it can. The innermost one or two
+// are arguments of the kernel; `table` describes the `rank` others, outermost first: size, stride in the
+// source, stride in the target. Strides count elements, which have four bytes whatever their type. A source
+// stride may be 0 (expand) or negative (flip).
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** Copies `length` elements that lie `fromStep` apart to places `toStep` apart. */
+/** Copies `length` elements that are `fromStep` elements apart to places that are `toStep` elements apart. */
 // @ts-ignore: decorator
 @inline
 function copyRow(from: usize, to: usize, length: i32, fromStep: i32, toStep: i32): void {
@@ -48,7 +48,7 @@ export function copyRows(
 }
 
 /**
- * Rows of the target in a strip: 64 bytes of the source, so that each of its cache
+ * Rows of the target in a strip. They are 64 neighbouring bytes of the source, so that each of its cache
  * lines is read once. @shared
  */
 const TRANSPOSE_STRIP = 16;
@@ -59,7 +59,7 @@ const TRANSPOSE_STRIP = 16;
 function transposeTile(
   from: usize, to: usize, r: i32, c: i32, rows: i32, columns: i32, fromBytes: isize, toBytes: isize,
 ): void {
-  // columns past the last are read as the last: never outside the source
+  // columns past the last repeat the last, so that no column outside the source is read
   const left = columns - c;
   const p0 = from + <isize>c * fromBytes + (<isize>r << 2);
   const p1 = left > 1 ? p0 + fromBytes : p0;
@@ -81,18 +81,17 @@ function transposeTile(
 }
 
 /**
- * to[.., r * toStride + c] = from[.., c * fromStride + r] for r < rows, c < columns: a
- * transposition, in tiles of 4x4. The range counts strips of 16 rows, ceil(rows / 16) of them for
- * each position of the outer dimensions.
+ * to[.., r * toStride + c] = from[.., c * fromStride + r] for r < rows, c < columns: a transposition, in
+ * tiles of 4x4. Range: strips of 16 rows, ceil(rows / 16) for each position of the outer dimensions.
  */
 export function copyTransposed(
   begin: i32, end: i32, from: usize, to: usize, rows: i32, columns: i32, fromStride: i32, toStride: i32, rank: i32,
   table: usize,
 ): void {
   const strips = (rows + TRANSPOSE_STRIP - 1) / TRANSPOSE_STRIP;
-  // In blocks of 16 by 16 a line of the target is filled before the next one. But lines a power of
-  // two apart fall out of the cache after a few: where only the source's do, each of them is read
-  // whole before the next one.
+  // In blocks of 16 x 16, each cache line of the target is filled before the next one begins. But source
+  // lines that are a multiple of 2 KiB apart share few cache sets and evict each other. If the target's rows
+  // are closer together than that, each source line is read completely before the next one.
   const byColumns = toStride < fromStride && (fromStride & 511) == 0;
   const fromBytes = <isize>fromStride << 2;
   const toBytes = <isize>toStride << 2;

@@ -43,8 +43,8 @@ export function conv2dNaive(x: usize, weight: usize, bias: usize, sizes: usize, 
 }
 
 /**
- * The output position whose window has the input position `at` at its tap, or -1: (at + padding - tap
- * dilation) / stride.
+ * The output position whose tap `tap` reads the input position `at`, (at + padding - tap dilation) / stride,
+ * or -1 if there is none.
  */
 // @ts-ignore: decorator
 @inline
@@ -56,8 +56,8 @@ function outputOf(at: i32, tap: i32, stride: i32, padding: i32, dilation: i32, l
 }
 
 /**
- * dx[n][ci][y][x] = bias[ci] + sum over co, kh, kw of weight[co][ci][kh][kw] dOut[n][co][oy][ox], over those
- * taps through which the pixel went into an output pixel (oy, ox). bias may be 0: only a transposed
+ * dx[n][ci][y][x] = bias[ci] + sum over co, kh, kw of weight[co][ci][kh][kw] dOut[n][co][oy][ox], where
+ * output pixel (oy, ox) reads input pixel (y, x) through tap (kh, kw). bias may be 0: only a transposed
  * convolution has one. work: not used.
  */
 export function conv2dGradInputNaive(

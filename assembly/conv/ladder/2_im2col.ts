@@ -1,10 +1,10 @@
 // Rung 2: a convolution is a matrix product. Every window is copied into a column of a matrix (im2col), and a
-// fast matrix product does the rest: here the register tile of matmul.
+// fast matrix product computes the rest: here the register tile of matmul.
 //
 //   out[co][p] = sum over t of weight[co][t] column[t][p]      t = (ci, kh, kw): one of T = Ci KH KW taps
 //                                                              p = (oy, ox): one of P = OH OW output pixels
 //
-// The price is the matrix: each pixel of x stands in it up to KH KW times.
+// The price is the matrix: each pixel of x is copied into it up to KH KW times.
 
 import { matmulRegisterTile } from "../../matmul/ladder/4_register_tile";
 import { offset, Sizes } from "./sizes";
@@ -17,9 +17,8 @@ function source(o: i32, tap: i32, stride: i32, padding: i32, dilation: i32): i32
 }
 
 /**
- * columns[t tStep + p pStep] = the pixel of one group of one image that tap t meets for output pixel p; 0
- * in the padding. Steps in
- * bytes: the matrix or its transpose, as the product wants it.
+ * columns[t tStep + p pStep] = the pixel that tap t reads for output pixel p, in one group of one image; 0 in
+ * the padding. The steps, in bytes, give the matrix or its transpose.
  */
 function im2col(x: usize, s: Sizes, columns: usize, tStep: usize, pStep: usize): void {
   for (let ci = 0; ci < s.Ci; ci++) {
@@ -39,7 +38,7 @@ function im2col(x: usize, s: Sizes, columns: usize, tStep: usize, pStep: usize):
   }
 }
 
-/** The way back: adds each element of columns [T][P] to the pixel that im2col took it from. */
+/** The reverse of im2col: adds each element of columns [T][P] to the pixel that im2col copied it from. */
 function col2im(columns: usize, s: Sizes, dx: usize): void {
   for (let ci = 0; ci < s.Ci; ci++) {
     for (let kh = 0; kh < s.KH; kh++) {
@@ -58,7 +57,7 @@ function col2im(columns: usize, s: Sizes, dx: usize): void {
   }
 }
 
-/** Adds values[plane] to each of the `size` elements of plane 0, 1, …; values may be 0: none. */
+/** Adds values[plane] to all `size` elements of each plane; values may be 0: none. */
 // @ts-ignore: decorator
 @inline
 function addToPlanes(values: usize, planes: i32, size: i32, to: usize): void {
@@ -70,7 +69,7 @@ function addToPlanes(values: usize, planes: i32, size: i32, to: usize): void {
 }
 
 /**
- * Bytes of work that each pass here takes: the matrix of all images, and dOut or the weight in another order.
+ * Bytes of work that each pass here needs: the matrix of all images, and dOut or the weight in another order.
  */
 export function conv2dIm2colWork(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
@@ -78,7 +77,9 @@ export function conv2dIm2colWork(sizes: usize): i32 {
   return (max(s.N, 1) * s.OH * s.OW * (taps + s.Co) + s.G * taps * s.Co) << 2;
 }
 
-/** conv2dNaive by im2col and a product a group and image. work: conv2dIm2colWork(sizes) bytes. Any sizes. */
+/**
+ * conv2dNaive by im2col and one product per group and image. work: conv2dIm2colWork(sizes) bytes. Any sizes.
+ */
 export function conv2dIm2col(x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);
   const taps = s.Ci * s.KH * s.KW;
@@ -95,7 +96,7 @@ export function conv2dIm2col(x: usize, weight: usize, bias: usize, sizes: usize,
 }
 
 /**
- * conv2dGradInputNaive: dColumn [T][P] = weight' dOut (' transposes), then col2im. work:
+ * conv2dGradInputNaive as dColumn [T][P] = weight' dOut (' transposes), then col2im. work:
  * conv2dIm2colWork(sizes) bytes. Any sizes.
  */
 export function conv2dGradInputIm2col(
@@ -126,9 +127,8 @@ export function conv2dGradInputIm2col(
 }
 
 /**
- * conv2dGradWeightNaive: dWeight [Co][T] = dOut column', one product a group, whose sums run over
- * the pixels of all images.
- * work: conv2dIm2colWork(sizes) bytes. Any sizes.
+ * conv2dGradWeightNaive as dWeight [Co][T] = dOut column': one product per group, whose sums run over the
+ * pixels of all images. work: conv2dIm2colWork(sizes) bytes. Any sizes.
  */
 export function conv2dGradWeightIm2col(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);

@@ -1,8 +1,8 @@
 // Rung 4: no matrix at all. A tile of 4 output channels by 8 neighbouring output pixels stays in registers
-// while the taps run; the pixels that a tap needs are neighbours in x, so that they come with two loads,
+// while the loop runs over the taps. The pixels that a tap needs are neighbours in x, so two loads fetch them
 // straight from the image.
 //
-// The image is copied once with its zeros around, so that no tap has to ask where it is.
+// The image is copied once, with zeros around it, so that no tap has to check whether it is inside.
 
 import { mulAdd } from "../../matmul/micro_kernel";
 import { loadSteps } from "../../pool/window";
@@ -30,10 +30,9 @@ function tapOffset(s: Sizes, t: i32, height: i32, width: i32): usize {
  * out [filters][outH][outW] = bias + weight [filters][channels][KH][KW] over planes
  * [channels][height][width].
  *
- * Where each tap lies in the planes stands in a table, computed once: one loop over all taps,
- * whatever their three axes.
- * tapOffsets: place for that table, channels KH KW integers. `unit`, a constant where it is
- * inlined, says that strideW is 1.
+ * A table, computed once, holds the offset of each tap in the planes, so that one loop runs over the taps of
+ * all three axes. tapOffsets: memory for this table, channels KH KW integers. `unit`, a constant after
+ * inlining, says that strideW is 1.
  */
 // @ts-ignore: decorator
 @inline
@@ -46,7 +45,7 @@ function convolve(
   const weightRow = <usize>taps << 2;
   const step = <usize>strideW << 2;
   for (let co = 0; co < filters; co += 4) {
-    // a channel that is not there is computed from the last one that is, and not stored
+    // channels past the last repeat the last, and are not stored
     const rows = min(4, filters - co);
     const w0 = weight + <usize>co * weightRow;
     const w1 = w0 + <usize>min(1, rows - 1) * weightRow;
@@ -90,7 +89,7 @@ function convolve(
   }
 }
 
-/** Rows or columns of x that `out` of them need. */
+/** The number of rows or columns of x that `out` rows or columns of the output read. */
 // @ts-ignore: decorator
 @inline
 function needed(out: i32, stride: i32, kernel: i32, dilation: i32): i32 {
@@ -98,8 +97,8 @@ function needed(out: i32, stride: i32, kernel: i32, dilation: i32): i32 {
 }
 
 /**
- * Bytes of work that each pass here takes: planes with zeros, the table of taps, turned kernels, what
- * a tile at the end reads.
+ * Bytes of work that each pass here needs: padded planes, the table of taps, rotated kernels, and what the
+ * last tile reads past them.
  */
 export function conv2dDirectWork(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
@@ -131,10 +130,9 @@ export function conv2dDirect(x: usize, weight: usize, bias: usize, sizes: usize,
 }
 
 /**
- * conv2dGradInputNaive as a convolution of dOut, with the kernel rotated by 180 degrees and its
- * channels exchanged. A stride of the forward pass becomes zeros between the pixels of dOut, which are
- * multiplied like all others.
- * work: conv2dDirectWork(sizes) bytes. Any sizes.
+ * conv2dGradInputNaive as a convolution of dOut, with the kernel rotated by 180 degrees, and its input and
+ * output channels exchanged. A stride of the forward pass becomes zeros between the pixels of dOut, which are
+ * multiplied like all others. work: conv2dDirectWork(sizes) bytes. Any sizes.
  */
 export function conv2dGradInputDirect(
   dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
@@ -178,8 +176,8 @@ function addLanes(to: usize, v: v128): void {
 
 /**
  * dWeight [Co][T] += dOut [Co][OH][outW] x', a tile of 4 channels by 2 taps at a time: 8 sums of 4 lanes
- * along the pixels of each row. outW is a multiple of 4, with zeros past the last pixel; so the planes are
- * wide enough to read for all of them.
+ * along the pixels of each row. outW is a multiple of 4, with zeros past the last pixel; the planes are wide
+ * enough for all of these pixels.
  */
 // @ts-ignore: decorator
 @inline

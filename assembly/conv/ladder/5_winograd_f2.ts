@@ -1,5 +1,5 @@
 // Rung 5: Winograd's F(2x2, 3x3). 2x2 pixels of the output are computed together, from 4x4 pixels of the
-// input, with 16 multiplications a pair of channels where the definition takes 36. The README derives it.
+// input, with 16 multiplications per pair of channels instead of 36. winograd.md derives it.
 //
 //   Y = A' [ (G g G') . (B' d B) ] A       (' transposes, . multiplies element by element)
 //
@@ -17,7 +17,7 @@ import {
   kernelOf, POSITIONS, transformGradients, transformKernels, transformOutput, transformPatches,
 } from "./5_winograd_f2_transforms";
 
-/** Between positions, so that they do not all fall on the same few sets of the cache. */
+/** Bytes between positions, so that they do not all fall on the same few sets of the cache. */
 const GAP: usize = 64;
 
 // @ts-ignore: decorator
@@ -26,7 +26,7 @@ function tilesOf(height: i32): i32 {
   return (height + 1) >> 1;
 }
 
-/** Tiles of a row: a multiple of four. */
+/** Tiles of a row, rounded up to a multiple of four. */
 // @ts-ignore: decorator
 @inline
 function tilesAcross(width: i32): i32 {
@@ -40,7 +40,7 @@ function positionBytes(size: i32): usize {
   return POSITIONS * ((<usize>size << 2) + GAP);
 }
 
-/** Bytes of work that each pass here takes. */
+/** Bytes of work that each pass here needs. */
 export function conv2dWinograd2Work(sizes: usize): i32 {
   const s = changetype<Sizes>(sizes);
   const tilesY = tilesOf(max(s.OH, s.H));
@@ -79,13 +79,13 @@ function convolve(
   transformOutput(products, productStep, images, outputs, tilesY, tilesX, bias, out, height, width, work);
 }
 
-/** conv2dNaive for the kernels named above. work: conv2dWinograd2Work(sizes) bytes. */
+/** conv2dNaive for the kernels that are supported (see above). work: conv2dWinograd2Work(sizes) bytes. */
 export function conv2dWinograd2(x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);
   convolve(x, s.N, s.Ci, s.H, s.W, s.paddingH, s.paddingW, weight, false, bias, out, s.Co, s.OH, s.OW, work);
 }
 
-/** conv2dGradInputNaive: the same convolution with kernels turned and channels exchanged. */
+/** conv2dGradInputNaive: the same convolution with rotated kernels and exchanged channels. */
 export function conv2dGradInputWinograd2(
   dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
 ): void {

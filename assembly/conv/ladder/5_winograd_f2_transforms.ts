@@ -1,9 +1,9 @@
 // The transforms of 5_winograd_f2.ts. Each is the same one-dimensional transform twice: along the rows, then
 // down the columns.
 //
-// Vectors hold the same position of four tiles that are neighbours in a row. So rows have a multiple of four
-// tiles, the last ones perhaps of nothing but zeros. Transformed arrays are [16 positions][channels][T], T =
-// N tilesY tilesX tiles.
+// A vector holds the same position of four tiles that are neighbours in a row. So each row has a multiple of
+// four tiles; the last ones may contain only zeros. Transformed arrays are [16 positions][channels][T], T = N
+// tilesY tilesX tiles.
 
 import { storeUpTo } from "../../lib/simd";
 import { offset } from "./sizes";
@@ -45,8 +45,8 @@ function element(base: usize, row: usize, column: usize): v128 {
 }
 
 /**
- * Stores 16 positions of four tiles: to + n step is position n of the first one, tiles lie `tileStep` bytes
- * apart.
+ * Stores 16 positions of four tiles: position n of the first tile is stored at to + n step, and the tiles are
+ * `tileStep` bytes apart.
  */
 // @ts-ignore: decorator
 @inline
@@ -65,7 +65,7 @@ function storePositions(from: usize, to: usize, step: usize, tileStep: usize): v
 
 /**
  * patches[n][c][t] = position n of B' d B for the 4x4 patch d of tile t in channel c. padded: [N][C][2 tilesY
- * + 2][2 tilesX + 2]. Positions, channels and tiles lie step, channelStep and tileStep bytes apart. work: 32
+ * + 2][2 tilesX + 2]. Positions, channels and tiles are step, channelStep and tileStep bytes apart. work: 32
  * vectors.
  */
 export function transformPatches(
@@ -80,7 +80,7 @@ export function transformPatches(
         for (let tx = 0; tx < tilesX; tx += 4) {
           let from = padded + offset(n * channels + c, height, width, 2 * ty, 2 * tx);
           for (let i: usize = 0; i < 4; i++, from += <usize>width << 2) {
-            // pixels 0 to 9 of a row: four patches, two apart
+            // pixels 0 to 9 of a row: four patches, which begin two pixels apart
             const x0123 = v128.load(from), x4567 = v128.load(from, 16);
             const x2345 = v128.load(from, 8), x6789 = v128.load(from, 24);
             transformPatch(
@@ -132,9 +132,9 @@ export function transformGradients(
 }
 
 /**
- * kernels[n][o][i] = position n of G g G', g the kernel from input channel i to output channel o. weight:
- * [Co][Ci][3][3]; for the gradient of the input (`turned`) o is a channel of x, and g is turned by 180
- * degrees. work: 12 floats.
+ * kernels[n][o][i] = position n of G g G', where g is the kernel from input channel i to output channel o.
+ * weight: [Co][Ci][3][3]. For the gradient of the input (`turned`), o is a channel of x, and g is rotated by
+ * 180 degrees. work: 12 floats.
  */
 export function transformKernels(weight: usize, outputs: i32, inputs: i32, turned: bool, kernels: usize, step: usize, work: usize): void {
   for (let o = 0; o < outputs; o++) {

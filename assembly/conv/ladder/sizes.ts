@@ -1,12 +1,12 @@
-// The sizes of a convolution, named as the axes in the README and shared by the rungs here.
+// The sizes of a convolution, named like the axes in the README and shared by the rungs here.
 
 /**
- * An int32 table. Channels are those of one group: x is [N][G Ci][H][W], weight [G Co][Ci][KH][KW], out
- * [N][G Co][OH][OW]. A struct without a constructor: its fields are read straight from the table.
+ * An int32 table. Ci and Co are the channels of one group: x is [N][G Ci][H][W], weight [G Co][Ci][KH][KW],
+ * out [N][G Co][OH][OW]. A struct without a constructor: its fields are read straight from the table.
  */
 @unmanaged
 export class Sizes {
-  /** Images, groups, channels of a group of the input and of the output. */
+  /** Images, groups, and the input and output channels of one group. */
   N!: i32;
   G!: i32;
   Ci!: i32;

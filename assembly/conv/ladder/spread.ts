@@ -1,11 +1,11 @@
-// Images with zeros around their pixels, and between them: after that no tap has to ask where it is.
+// Copies images with zeros around and between their pixels, so that no tap has to check whether it is inside.
 
 import { offset } from "./sizes";
 
 /**
- * to[plane][y stepH + top][x stepW + left] = x[plane][y][x], zero elsewhere, for [planes][height][width] in
- * planes of toH x toW. What falls outside is dropped. Steps of 1 pad; larger ones put zeros between the
- * pixels as well.
+ * to[plane][y stepH + top][x stepW + left] = x[plane][y][x], and 0 elsewhere. x: [planes][height][width]; to:
+ * [planes][toH][toW]. Pixels that would lie outside `to` are dropped. Steps of 1 only pad; larger steps put
+ * zeros between the pixels as well.
  */
 export function spread(
   x: usize, planes: i32, height: i32, width: i32, to: usize, toH: i32, toW: i32, top: i32, left: i32, stepH: i32, stepW: i32,

@@ -1,9 +1,9 @@
-// Winograd: patches of the input, and tiles of the output's gradient, are transformed (see transforms.ts).
+// Winograd: transforms patches of the input, and tiles of the output's gradient (see transforms.ts).
 
 import { POSITIONS, transformPatch, transformTile } from "./transforms";
 
 /**
- * The 6x6 patches that begin at four addresses, transformed: position n goes to `to + n step`. work: 36
+ * Transforms the 6x6 patches that begin at four addresses. Position n is stored at `to + n step`. work: 36
  * vectors.
  */
 // @ts-ignore: decorator
@@ -12,8 +12,8 @@ export function transformPatches(
   lane0: usize, lane1: usize, lane2: usize, lane3: usize, rowBytes: usize, work: usize, to: usize, step: usize,
 ): void {
   assert((step & 15) == 0 && (to & 15) == 0, "winograd: positions are aligned to vectors");
-  // along the rows, as they are loaded: columns 0 to 3 of the four lanes are transposed, columns 4 and 5
-  // likewise
+  // along the rows, as they are loaded: columns 0 to 3 of the four patches are transposed into lanes, then
+  // columns 4 and 5
   let columns = work;
   let i = 6;
   do {
@@ -56,8 +56,8 @@ export function transformPatches(
 }
 
 /**
- * Where tile t of an array of images begins: tiles are numbered [image][ty][tx], images are `imageBytes`
- * apart.
+ * The byte offset of tile t in an array of images. Tiles are numbered [image][ty][tx]; images are
+ * `imageBytes` apart.
  */
 // @ts-ignore: decorator
 @inline
@@ -71,10 +71,9 @@ export function tileOffset(t: i32, tilesX: i32, tilesPerImage: i32, rowBytes: us
 
 /**
  * Forward: patches[n][t >> 3][c][t & 7] = position n of the transformed patch of tile t in channel c. padded:
- * [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. `step`: bytes from position to
- * position. Past the last tile a panel repeats one that exists. work: 576 bytes for each call's `begin /
- * grain`. Unit: a panel of eight tiles, all channels. (Half a panel would write half cache lines, and fetch
- * each twice.)
+ * [images][C][height][width], height = 4 tilesY + 2, width = 4 tilesX + 2. step: bytes from one position to
+ * the next. Past the last tile, a panel repeats an existing tile. work: 576 bytes per chunk. Unit: a panel of
+ * eight tiles, all channels. (Half a panel would write half cache lines, and fetch each line twice.)
  */
 export function winogradPatchesByTile(
   begin: i32, end: i32, padded: usize, images: i32, channels: i32, tilesY: i32, tilesX: i32, patches: usize, step: u32,
@@ -114,7 +113,7 @@ export function winogradPatchesByTile(
 
 /**
  * Gradient of the kernel: patches[n][c >> 3][t][c & 7], the same patches with channels side by side and tiles
- * as depth. Past the last channel a panel repeats one that exists. Unit: a panel of eight channels, all
+ * as depth. Past the last channel, a panel repeats an existing channel. Unit: a panel of eight channels, all
  * tiles.
  */
 export function winogradPatchesByChannel(
@@ -148,9 +147,8 @@ export function winogradPatchesByChannel(
 
 /**
  * Gradient of the kernel: tiles[n][c >> 2][t][c & 3] = position n of A dY A' of tile t in channel c. dOut:
- * the first of rows `rowBytes` apart, in planes `planeBytes` apart, C of them in each of `images` that are
- * `imageBytes` apart, with zeros where 4 tilesY rows and 4 tilesX columns reach past the output. Unit: four
- * channels of all tiles.
+ * [images][C][4 tilesY][4 tilesX], with zeros past the output; its images, planes and rows are `imageBytes`,
+ * `planeBytes` and `rowBytes` apart. Unit: four channels, all tiles.
  */
 export function winogradGradTiles(
   begin: i32, end: i32, dOut: usize, rowBytes: u32, planeBytes: u32, imageBytes: u32, images: i32, channels: i32,

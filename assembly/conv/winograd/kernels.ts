@@ -1,4 +1,4 @@
-// Winograd: the 3x3 kernels are transformed, and their gradient back (see transforms.ts).
+// Winograd: transforms the 3x3 kernels, and their gradient back (see transforms.ts).
 
 import { transpose4x4 } from "../../matmul/pack";
 import { lanesBelow } from "../../lib/simd";
@@ -8,17 +8,18 @@ import { outputKernel, POSITIONS, transformKernel } from "./transforms";
  * kernels[n][o >> 2][i][o & 3] = position n of G g G' for each pair of an output channel o and an
  * input channel i, in panels.
  *
- * weight: kernels of 3 x 3, `outputBytes` from o to o + 1 and `inputBytes` from i to i + 1: of [O][I][3][3];
- * or, for the gradient of the input, of [I][O][3][3] and turned by 180 degrees (`rotated` 1), so that o is a
- * channel of the convolution's input. Zero past the last o. `step`: bytes from position to position;
- * panelStep: from a panel of four o to the next. Unit: four output channels, all input channels.
+ * weight: 3 x 3 kernels, `outputBytes` from o to o + 1 and `inputBytes` from i to i + 1. The weight is
+ * [O][I][3][3] or, for the gradient of the input, [I][O][3][3] rotated by 180 degrees (`rotated` 1), so that
+ * o is a channel of the convolution's input. Panels are zero past the last o. step: bytes from one position
+ * to the next; panelStep: bytes from one panel of four o to the next. Unit: four output channels, all input
+ * channels.
  */
 export function winogradKernels(
   begin: i32, end: i32, weight: usize, outputs: i32, outputBytes: u32, inputs: i32, inputBytes: u32, rotated: i32,
   kernels: usize, step: u32, panelStep: u32, work: usize, grain: i32,
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
-  const taps = ownWork + 18 * 16; // 9 vectors, after the 3 x 6 of the first pass
+  const taps = ownWork + 18 * 16; // 9 vectors, after the 3 x 6 vectors of the first pass
   for (let unit = begin; unit < end; unit++) {
     const o = unit << 2;
     let to = kernels + <usize>unit * panelStep;
@@ -41,8 +42,8 @@ export function winogradKernels(
 }
 
 /**
- * taps[9] = each tap of up to four kernels that are `stride` bytes apart, a lane each; zero in
- * lanes that do not exist.
+ * taps[n] = tap n (of 9) of up to four kernels that are `stride` bytes apart, one kernel per lane. Lanes
+ * without a kernel are zero.
  */
 // @ts-ignore: decorator
 @inline
@@ -60,15 +61,14 @@ function loadKernels(first: usize, stride: usize, lanes: i32, taps: usize): void
 }
 
 /**
- * dWeight[o][i][3][3] = G' u G of the transformed gradient u [36][O][I], `step` bytes
- * from position to position.
- * Unit: one output channel o.
+ * dWeight[o][i][3][3] = G' u G of the transformed gradient u [36][O][I], whose positions are `step` bytes
+ * apart. Unit: one output channel o.
  */
 export function winogradGradKernels(
   begin: i32, end: i32, transformed: usize, inputs: i32, step: u32, dWeight: usize, work: usize, grain: i32,
 ): void {
   const ownWork = work + <usize>(begin / grain) * (POSITIONS * 16);
-  const result = ownWork + 18 * 16; // 9 vectors, after the 3 x 6 of the first pass
+  const result = ownWork + 18 * 16; // 9 vectors, after the 3 x 6 vectors of the first pass
   const row = step * 6;
   for (let o = begin; o < end; o++) {
     for (let i = 0; i < inputs; i += 4) {

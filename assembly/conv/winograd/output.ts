@@ -1,5 +1,5 @@
-// Winograd: products become tiles of the output (see transforms.ts), and the operations after a convolution
-// are applied to each tile before it is stored: bias, ReLU, and pooling 2x2.
+// Winograd: turns products into tiles of the output (see transforms.ts), and applies bias, ReLU and pooling
+// 2x2 to each tile before it is stored.
 
 import { transpose4x4 } from "../../matmul/pack";
 import { storePartial } from "../../lib/simd";
@@ -7,14 +7,15 @@ import { poolCodes, poolCorners, storeEightCodes } from "../relu_pool";
 import { outputTile } from "./transforms";
 
 /**
- * Bytes of work for a call of the kernels here: 24 vectors of half-finished tiles, and 16 of finished ones.
+ * Bytes of work for a call of the kernels here: 24 vectors of half-transformed tiles, and 16 of finished
+ * tiles.
  * @shared
  */
 const WINOGRAD_WORK_BYTES: usize = 40 * 16;
 
 /**
- * A' m A of four tiles, position n of which is at `from + n step`: rows of 4 vectors in `result`, plus
- * `start`. work: 24 vectors.
+ * Computes A' m A + start for four tiles. Position n of m is at `from + n step`; `result` gets rows of 4
+ * vectors. work: 24 vectors.
  */
 // @ts-ignore: decorator
 @inline
@@ -64,13 +65,13 @@ export function winogradOutput(
   const ownWork = work + <usize>(begin / grain) * WINOGRAD_WORK_BYTES;
   const result = ownWork + 24 * 16;
   const rowBytes = <usize>width << 2;
-  // pmax keeps a NaN: it takes its first argument unless that is smaller
+  // pmax(a, b) is a unless a < b, so a NaN in a is kept
   const lowest = f32x4.splat(relu ? 0 : -Infinity);
   for (let c = begin; c < end; c++) {
     const start = bias ? v128.load32_splat(bias + (<usize>c << 2)) : f32x4.splat(0);
     for (let t = 0; t < tiles; t += 4) {
       outputTiles(products + ((<usize>c * <usize>tiles + <usize>t) << 2), step, start, ownWork, result);
-      // the four lanes' columns are turned into rows of four lanes: row i of lane l is at result[i][l]
+      // transposes the rows: result[i][l] becomes row i of tile l
       for (let i = 0; i < 4; i++) {
         const row = result + (<usize>i << 6);
         transpose4x4(
@@ -99,8 +100,8 @@ export function winogradOutput(
 }
 
 /**
- * ReLU and max pooling 2x2 of two rows of four tiles, `row` and the one 64 bytes on: eight elements at `to`,
- * and at `argmaxCodes`, unless 0, eight bytes.
+ * Applies ReLU and max pooling 2x2 to two rows of four tiles: `row`, and the row 64 bytes after it. Writes
+ * eight elements to `to`, and eight codes to `argmaxCodes` unless that is 0.
  */
 // @ts-ignore: decorator
 @inline
@@ -115,7 +116,7 @@ function poolRow(row: usize, to: usize, argmaxCodes: usize): void {
   const right3 = v128.load(row, 112);
   const left = poolCorners(left0, left1, left2, left3);
   const right = poolCorners(right0, right1, right2, right3);
-  // lane l, tile l, has two neighbouring elements: 2 l and 2 l + 1 of the eight
+  // tile l, in lane l, has elements 2 l and 2 l + 1 of the eight
   v128.store(to, v128.shuffle<f32>(left, right, 0, 4, 1, 5));
   v128.store(to, v128.shuffle<f32>(left, right, 2, 6, 3, 7), 16);
   if (!argmaxCodes) return;
@@ -125,9 +126,9 @@ function poolRow(row: usize, to: usize, argmaxCodes: usize): void {
 }
 
 /**
- * ReLU and max pooling 2x2 of four finished tiles, from number t on: out[image][c][PH][PW], PH = H >> 1,
- * PW = W >> 1; what reaches past it is dropped. result: the tiles' rows of 4 vectors (outputTiles),
- * overwritten. argmaxCodes: a byte for each element of out (see ../relu_pool.ts), or 0 (none wanted).
+ * Applies ReLU and max pooling 2x2 to four finished tiles, from number t: out[image][c][PH][PW], PH = H >> 1,
+ * PW = W >> 1. Elements past this size are dropped. result: the tiles' rows of 4 vectors (outputTiles),
+ * overwritten. argmaxCodes: one byte for each element of out (see ../relu_pool.ts), or 0 (none wanted).
  */
 // @ts-ignore: decorator
 @inline
@@ -155,7 +156,10 @@ export function storePooledTiles(
   } while (--i > 0);
 }
 
-/** The same for tiles that do not lie side by side in one row, or reach past the output: lane by lane. */
+/**
+ * storePooledTiles lane by lane, for tiles that are not side by side in one row, or that extend past the
+ * output.
+ */
 function scatterPooledTiles(
   result: usize, t: i32, c: i32, images: i32, channels: i32, tilesY: i32, tilesX: i32,
   out: usize, argmaxCodes: usize, height: i32, width: i32,

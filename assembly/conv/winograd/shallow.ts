@@ -1,23 +1,24 @@
-// Winograd for an input of 1 to 3 channels (a network's first layer), with ReLU and pooling: with so short a
-// sum, writing the products to memory and reading them again would cost more than the multiplications. So
-// four tiles and four filters are finished at a time, and the intermediate arrays stay in the L1 cache.
+// Winograd for an input of 1 to 3 channels (a network's first layer), with ReLU and pooling. The sum over
+// channels is so short that writing the products to memory and reading them again would cost more than the
+// multiplications. So four tiles and four filters are finished at a time, and the intermediate arrays stay in
+// the L1 cache.
 
 import { tileOffset, transformPatches } from "./images";
 import { outputTiles, storePooledTiles } from "./output";
 import { POSITIONS } from "./transforms";
 
-/** Channels at most. @shared */
+/** The largest number of channels. @shared */
 const SHALLOW_CHANNELS = 3;
 /**
- * Bytes of work for each call: patches and their rows, products with four filters, half-finished
- * tiles and finished ones.
+ * Bytes of work per chunk: patches and their rows, products with four filters, half-transformed tiles and
+ * finished ones.
  * @shared
  */
 const SHALLOW_WORK_BYTES: usize = (POSITIONS * (SHALLOW_CHANNELS + 1 + 4) + 24 + 16) * 16;
 
 /**
- * The products of four tiles with four filters: products[36][4] vectors, summed over the channels (a loop
- * over those takes 6 % longer).
+ * The products of four tiles with four filters: products[36][4] vectors, summed over the channels. (A loop
+ * over the channels would take 6 % longer.)
  */
 // @ts-ignore: decorator
 @inline
@@ -30,7 +31,7 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
     let sum2 = f32x4.mul(v128.load32_splat(kernel, 8), tiles);
     let sum3 = f32x4.mul(v128.load32_splat(kernel, 12), tiles);
     if (channels > 1) {
-      kernel += 16; // and no offsets from 16 on: see ../../matmul/micro_kernel.ts
+      kernel += 16; // instead of offsets 16 to 28: see ../../matmul/micro_kernel.ts
       patch += 16;
       tiles = v128.load(patch);
       sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(kernel), tiles));
@@ -58,8 +59,8 @@ function multiply(channels: i32, kernel: usize, patch: usize, products: usize): 
 }
 
 /**
- * out[image][f][py][px] = max(0, largest of the convolution's four outputs of window (py, px)), plus
- * bias[f] in each of them.
+ * out[image][f][py][px] = max(0, the largest of the convolution's four outputs in window (py, px)). The
+ * outputs include bias[f].
  *
  * padded: [images][C][4 tilesY + 2][4 tilesX + 2], C = 1, 2 or 3; kernels: transformed,
  * [ceil(filters/4)][36][C][4] (winogradKernels);

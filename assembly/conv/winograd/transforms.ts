@@ -4,35 +4,35 @@
 //   Y = A' [ (G g G') . (B' d B) ] A        (' transposes, . multiplies element by element)
 //
 // d is a 6x6 patch of the input, g the 3x3 kernel, Y the 4x4 tile of the output that they determine. In the
-// transformed space the sum over channels is 36 independent matrix products, one for each position of the 6x6
-// patch, and these run in the gemm of assembly/matmul. Multiplications per output pixel and channel pair:
-// 36 / 16 = 2.25 in place of 9.
+// transformed space, the sum over channels is 36 independent matrix products, one for each position of the
+// 6x6 patch, which assembly/matmul/gemm.ts computes. Multiplications per output pixel and channel pair: 36 /
+// 16 = 2.25 instead of 9.
 //
-// The gradient of the input is the same convolution with the kernel turned by 180 degrees and its channels
-// exchanged. The gradient of the kernel transposes the formula: dg = G'
-// [ sum over tiles of (A dY A') . (B' d B) ] G.
+// The gradient of the input is the same convolution with the kernel rotated by 180 degrees, and its input and
+// output channels exchanged. The gradient of the kernel transposes the formula: dg = G' [ sum over tiles of
+// (A dY A') . (B' d B) ] G.
 //
 // See: Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308.
 //
-// Everything works on vectors of four lanes, one lane per tile (or channel): `lane` below. Transformed
-// arrays are [36 positions][panel][..]; the distance between positions is given in bytes, since a power of
-// two would fall on few cache sets.
-
-// The files: this one, the five one-dimensional transforms; images.ts, patches and tiles; kernels.ts, the 3x3
-// kernels and their gradient; output.ts, the tiles of the output.
+// Everything works on vectors of four lanes, one lane per tile (or channel). Transformed arrays are [36
+// positions][panel][..]. The distance between positions is an argument, in bytes: a power of two would make
+// all positions fall on few cache sets.
+//
+// This file has the five one-dimensional transforms. images.ts transforms patches and tiles; kernels.ts the
+// 3x3 kernels and their gradient; output.ts the tiles of the output.
 
 /** Positions of a transformed patch. @shared */
 export const POSITIONS = 36;
 
 /**
  * The points at which F(4x4) evaluates are 0, 1/ROOT, -1/ROOT, ROOT, -ROOT and infinity: see ../winograd.md.
- * With 1 and 2 in their place, as in Lavin & Gray, the error is twice as large.
+ * With the points 1 and 2 instead of 1/ROOT and ROOT, as in Lavin & Gray, the error is twice as large.
  */
 // @ts-ignore: decorator
 @inline
 const ROOT: f32 = 1.4142135623730951;
 
-/** B' d: six values of a row or column of a patch, `step` bytes apart from each other in `to`. */
+/** B' d for six values of a row or column of a patch. The results are `step` bytes apart, from `to`. */
 // @ts-ignore: decorator
 @inline
 export function transformPatch(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, step: usize): void {
@@ -51,7 +51,7 @@ export function transformPatch(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128,
   v128.store(to + step, f32x4.sub(f32x4.add(d1, d5), f32x4.mul(middle, d3)));
 }
 
-/** A y: four values of a tile of the output's gradient become six. */
+/** A y: transforms four values of a tile of the output's gradient into six. */
 // @ts-ignore: decorator
 @inline
 export function transformTile(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, step: usize): void {
@@ -69,7 +69,7 @@ export function transformTile(y0: v128, y1: v128, y2: v128, y3: v128, to: usize,
   v128.store(to + step, y3);
 }
 
-/** G g: three values of a kernel become six. */
+/** G g: transforms three values of a kernel into six. */
 // @ts-ignore: decorator
 @inline
 export function transformKernel(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
@@ -86,8 +86,8 @@ export function transformKernel(g0: v128, g1: v128, g2: v128, to: usize, step: u
 }
 
 /**
- * A' m + start: six values of a product become four of the output. `start` is only looked
- * at where `starts` is true.
+ * A' m + start: transforms six values of a product into four of the output. `start` is used only where
+ * `starts` is true.
  */
 // @ts-ignore: decorator
 @inline
@@ -110,7 +110,7 @@ export function outputTile(
   v128.store(to + step, starts ? f32x4.add(y3, start) : y3);
 }
 
-/** G' u: six values of the transformed gradient become three of the kernel's. */
+/** G' u: transforms six values of the transformed gradient into three of the kernel's gradient. */
 // @ts-ignore: decorator
 @inline
 export function outputKernel(u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128, to: usize, step: usize): void {

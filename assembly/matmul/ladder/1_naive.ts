@@ -1,11 +1,11 @@
 // Rung 1: the definition.
 
 /**
- * C[i][j] = sum over k of A[i][k] B[k][j]. a: [M][K]; b: [K][N]; c: [M][N], all row-major and close
- * together. Any sizes, 0 too.
+ * C[i][j] = sum over k of A[i][k] B[k][j]. a: [M][K]; b: [K][N]; c: [M][N], all row-major and contiguous. Any
+ * sizes, including 0.
  *
- * One multiplication at a time. From k to k+1 the address in B moves by a whole row, so each float comes from
- * another cache line; and each addition waits for the one before it, which takes a processor 4 cycles or so.
+ * One multiplication at a time. From k to k+1 the address in B advances by a whole row, so each float comes
+ * from another cache line. Each addition waits for the previous one, which takes about 4 cycles.
  */
 export function matmulNaive(a: usize, b: usize, c: usize, m: i32, n: i32, depth: i32): void {
   for (let i = 0; i < m; i++) {

@@ -6,8 +6,8 @@ import { mulAdd } from "../micro_kernel";
 /**
  * Rows [iBegin, iEnd) and columns [jBegin, N) of C = A B. Reads up to 12 bytes past b and c.
  *
- * The order of loops is that of 2_loop_order.ts; the inner one takes four neighbouring columns in one
- * instruction. Per multiplication of vectors there are still two loads and a store.
+ * The loops have the order of 2_loop_order.ts; the inner loop computes four neighbouring columns per
+ * instruction. Each multiplication of vectors still needs two loads and a store.
  */
 // @ts-ignore: decorator
 @inline

@@ -6,10 +6,10 @@ import { mulAdd } from "../micro_kernel";
 /**
  * C = A B as in 1_naive.ts. Reads up to 12 bytes past b and c.
  *
- * 4 rows by 8 columns of C are 8 vectors. A step of k loads 2 vectors of B and 4 floats of A, each copied
- * to all lanes, and multiplies each with each: 8 multiplications of vectors for 6 loads and no store. Rows
- * and columns that fill no tile are left to 3_simd.ts. The names are those of micro_kernel.ts: acc2x4567
- * is row 2, columns 4 to 7.
+ * 4 rows by 8 columns of C are 8 vectors. A k-step loads 2 vectors of B, and 4 floats of A that are each
+ * copied to all lanes, and multiplies every vector by every float: 8 multiplications of vectors for 6 loads
+ * and no store. Rows and columns that do not fill a tile are computed by 3_simd.ts. Names are as in
+ * micro_kernel.ts: acc2x4567 is row 2, columns 4 to 7.
  */
 export function matmulRegisterTile(a: usize, b: usize, c: usize, m: i32, n: i32, depth: i32): void {
   const aRow = <usize>depth << 2;

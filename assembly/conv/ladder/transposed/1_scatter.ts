@@ -1,4 +1,4 @@
-// Rung 1: the definition. Each input pixel paints the kernel, scaled by its value, into the output.
+// Rung 1: the definition. Each input pixel adds the kernel, scaled by the pixel's value, to the output.
 
 import { conv2dGradWeightNaive } from "../1_naive";
 import { offset, Sizes } from "../sizes";
@@ -42,7 +42,7 @@ export function convTranspose2dScatter(
   }
 }
 
-/** dWeight: conv2d's, with input and output exchanged. (dx is conv2d itself: conv2dNaive.) */
+/** dWeight is conv2d's gradient of the weight, with input and output exchanged. (dx is conv2dNaive.) */
 export function convTranspose2dGradWeightNaive(
   x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize,
 ): void {
