@@ -20,7 +20,7 @@ export function readOptions<T extends object>(op: string, given: Partial<T> | un
   return result as T;
 }
 
-/** The largest number of characters of a value shown in an error. */
+/** Maximum number of characters of a value that an error shows. */
 const MOST_SHOWN = 100;
 
 /**
@@ -49,7 +49,7 @@ function toText(value: unknown): string {
   try {
     return JSON.stringify(value, (_, item) => toJsonNumber(item));
   } catch {
-    return Array.isArray(value) ? "an array" : "an object"; // circular, or contains a bigint
+    return Array.isArray(value) ? "an array" : "an object"; // JSON.stringify fails on cycles and bigints
   }
 }
 
@@ -121,8 +121,8 @@ export function describeReturned(value: unknown): string {
 }
 
 /**
- * Rejects the promise of an async function. Used where a state (a scope, a mode) ends when the function
- * returns.
+ * Throws if a function's result is a promise. A state such as a scope or a mode ends when the function
+ * returns, which is too early for an async function.
  */
 export function refusePromise<T>(op: string, result: T, advice = ""): T {
   if (isPromise(result)) {

@@ -1,6 +1,6 @@
 declare global {
-  // Declared as in TypeScript's lib "esnext.disposable" and merged with it, so that programs need that lib
-  // only if they use `using`.
+  // These declarations equal those of TypeScript's lib "esnext.disposable" and merge with them. A program
+  // needs that lib only if it uses `using`.
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }

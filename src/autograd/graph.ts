@@ -5,7 +5,7 @@ import { recorder } from "../ops/core/recorder.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
 
-/** Where a gradient accumulates: a tensor that the user created with `requiresGrad`. */
+/** A tensor that accumulates its gradient: one that the user created with `requiresGrad`. */
 export interface Leaf {
   accumulateGrad(grad: NDArray): void;
 }
@@ -26,7 +26,8 @@ let nextId = 0;
  */
 export class GraphNode {
   /**
-   * Increases with each node: an input's id is always smaller, so descending order is a topological order.
+   * Increases with each new node. A node's inputs have smaller ids, so descending order is a topological
+   * order.
    */
   readonly id = nextId++;
   readonly op: Op;

@@ -27,7 +27,7 @@ function stackTensors(parts: readonly Tensor[]): Tensor {
  * Makes a batch of samples, one tensor for each part of a sample: tensors are stacked along a new first
  * dimension, integers become an int32 tensor.
  *
- * @param name names sample i in errors
+ * @param name returns the name of sample i for errors
  * @throws ShapeError when samples are not arrays or differ in shape or number of parts; DTypeError when they
  *   differ in dtype or contain anything but tensors and integers; OptionError for an integer outside the
  *   range of int32.

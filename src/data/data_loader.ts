@@ -11,7 +11,7 @@ import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
 export interface DataLoaderOptions<S, B> {
   /** Samples per batch. Default 1. */
   batchSize?: number;
-  /** Whether the samples are shuffled in each epoch. Default false: the data set's order. */
+  /** Whether the samples are shuffled in each epoch. Default false, which keeps the data set's order. */
   shuffle?: boolean;
   /** Whether to drop the last batch if it is smaller than the others. Default false. */
   dropLast?: boolean;
@@ -39,8 +39,8 @@ export interface DataLoaderState {
  * Iterates over a data set in batches. Matches `torch.utils.data.DataLoader`.
  *
  * Each iteration is a scope: tensors created in the loop body are released when the next iteration begins, or
- * when the loop ends by `break` or an exception. Not released are tensors passed to `keep()`, parameters,
- * gradients and optimizer state. The body may `await`; see `Scope`. Pass `scoped: false` to call the
+ * when the loop ends by `break` or an exception. Tensors passed to `keep()`, parameters, gradients and
+ * optimizer state are not released. The body may `await`; see `Scope`. Pass `scoped: false` to call the
  * iterator's `next()` directly or to iterate over two loaders at once.
  *
  * The order of an epoch depends only on `seed` and the epoch's number. After `loadStateDict()` the loader
@@ -68,8 +68,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   #epoch = 0;
   #position = 0;
   /**
-   * The iterator created last; only it advances the position. Null when the next iterator continues from
-   * `#epoch` and `#position`.
+   * The newest iterator, which is the only one that advances the position. Null when the next iterator
+   * continues from `#epoch` and `#position`.
    */
   #running: object | null = null;
 
@@ -106,7 +106,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   /**
-   * Restores a position saved by `stateDict()`: the next loop over the loader begins with the batch after it.
+   * Restores a position saved by `stateDict()`: the next loop over the loader begins with the next batch.
    *
    * @throws StateDictError for a state that is not valid for this data set and batch size.
    */

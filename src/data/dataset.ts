@@ -3,7 +3,7 @@ import { OptionError } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defaultCollate } from "./collate.ts";
 
-/** The sample at an index: tensors, and integers (labels). */
+/** One sample: tensors and integers (labels). */
 export type Sample = readonly (Tensor | number)[];
 
 /**
@@ -13,7 +13,7 @@ export type Sample = readonly (Tensor | number)[];
 export interface Dataset<S = Sample, B = Tensor[]> {
   /** Number of samples. */
   readonly length: number;
-  /** Sample `index`, `0 <= index < length`. */
+  /** Returns sample `index`, where `0 <= index < length`. */
   get(index: number): S;
   /**
    * The samples at `indices` as a batch. Optional, for data sets that read a batch faster than single
@@ -44,7 +44,7 @@ function nameOf(dataset: object): string {
   return !name || name === "Object" ? "the data set" : name;
 }
 
-/** Sample `index`. Throws an error that shows the return value of `get` if it is not a sample. */
+/** Returns sample `index`. If `get` returns something else, the error shows it. */
 export function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
   const sample = dataset.get(index);
   if (sample === undefined || isPromise(sample)) refuse(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
@@ -60,7 +60,7 @@ export function partsOf(op: string, dataset: Dataset<readonly unknown[], unknown
   return sample;
 }
 
-/** A batch. Throws an error that shows the return value of `batch` or `collate` if it is not a batch. */
+/** Returns a batch. If `batch` or `collate` returns something else, the error shows it. */
 export function batchOf<S, B>(dataset: Dataset<S, B>, indices: readonly number[], collate?: (samples: S[]) => B): B {
   if (!collate && dataset.batch) return checkBatch(`${nameOf(dataset)}.batch`, dataset.batch(indices));
   const samples = indices.map((index) => sampleOf(dataset, index));

@@ -3,8 +3,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { batchOf, checkDataset, type Dataset, partsOf, type Sample } from "./dataset.ts";
 
 /**
- * The same data set, with each sample's index as its last part: int32 [B] in batches. Random augmentation can
- * then depend on the sample's index rather than on its batch.
+ * The same data set, but each sample has its index as an additional last part (in batches int32 [B]). Random
+ * augmentation can then depend on the sample's index rather than on its batch.
  *
  * @throws OptionError when `dataset` is not a data set.
  * @example

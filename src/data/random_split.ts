@@ -10,7 +10,7 @@ import { MAX_SEED } from "./shuffle.ts";
  * Splits a data set at random into parts that do not overlap. Matches `torch.utils.data.random_split`.
  *
  * @param lengths the sizes of the parts, or fractions that add up to 1. With fractions, sizes are rounded
- *   down, and the remaining samples go to the parts one by one, from the first on.
+ *   down, and the remaining samples go to the parts one by one, starting with the first part.
  * @param options `seed` or `generator` (default: the default generator)
  * @throws OptionError for lengths that do not add up to the length of the data set, or fractions that do not
  *   add up to 1.

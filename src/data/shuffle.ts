@@ -7,7 +7,7 @@ export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 /**
  * The order of epoch `epoch`: the permutation that `randperm` draws from a generator with this seed after
- * `epoch` earlier permutations of the same length. It is computed without drawing those.
+ * `epoch` earlier permutations of the same length. The earlier permutations are not computed.
  */
 export function epochOrder(n: number, seed: number, epoch: number): ArrayLike<number> {
   const generator = new Generator();

@@ -9,11 +9,11 @@ import type { Dataset } from "./dataset.ts";
 export type TensorTuple<T extends readonly Tensor[]> = { [K in keyof T]: Tensor };
 
 /**
- * Tensors whose first dimension counts samples: sample i is row i of each. Matches
+ * A data set of tensors that have one row per sample: sample i consists of row i of each tensor. Matches
  * `torch.utils.data.TensorDataset`. Rows are copies without gradient.
  *
- * @throws ShapeError for a scalar or for tensors of different lengths; OptionError for no tensor, or a value
- * that is not one.
+ * @throws ShapeError for a scalar or for tensors of different lengths; OptionError without tensors, or for a
+ * value that is not a tensor.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

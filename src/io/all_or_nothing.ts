@@ -33,11 +33,11 @@ let isKept = false;
 
 /**
  * Runs `load`, which loads states into the parts. If it throws, the parts get their previous states back.
- * Until it returns, a copy of the previous states is kept outside WebAssembly memory. There is only one copy,
- * even when a part calls this function again for its own parts.
+ * Until `load` returns, a copy of the previous states is kept outside WebAssembly memory. There is only one
+ * copy, even when a part calls this function again for its own parts.
  */
 export function allOrNothing<T>(op: string, parts: readonly Stateful[], load: () => T): T {
-  if (isKept) return load(); // the outer call restores these as well
+  if (isKept) return load(); // the outer call restores these parts as well
   const restore = rememberStates(op, parts);
   isKept = true;
   try {

@@ -44,8 +44,8 @@ export interface CheckpointPosition {
   epoch: number;
   step: number;
   /**
-   * The option `extra` of `saveCheckpoint`. Its tensors belong to the scope in which the checkpoint is
-   * loaded.
+   * The value of `saveCheckpoint`'s option `extra`. Its tensors belong to the scope in which the checkpoint
+   * is loaded.
    */
   // biome-ignore lint/suspicious/noExplicitAny: its type is known only to the caller
   extra: any;
@@ -55,10 +55,10 @@ const FORMAT = "wasmgrad checkpoint 1";
 const PARTS = ["model", "optimizer", "scheduler", "loader"] as const;
 
 /**
- * Saves everything needed to continue training exactly from here: the states of the given parts and of the
- * default random generator. The checkpoint is one safetensors file. Weights are named `model.…`; everything
- * other than tensors is JSON in the metadata. The file is written atomically: on failure an existing file
- * remains unchanged. Node only.
+ * Saves everything needed to continue training exactly from this point: the states of the given parts and of
+ * the default random generator. The checkpoint is one safetensors file. Weights are named `model.…`;
+ * everything other than tensors is JSON in the metadata. The file is written atomically: on failure an
+ * existing file remains unchanged. Node only.
  *
  * @throws OptionError for an unknown option or a value in `extra` that cannot be saved; DataError when
  *   the file cannot be written.
@@ -121,7 +121,7 @@ export function loadCheckpoint(path: string, options: CheckpointParts = {}): Che
           DEFAULT_RANDOM.loadStateDict(saved.random);
           inner.moveToParent(saved.position);
           inner.close();
-          deferred.readOwned(); // tensors of `extra`, and those kept by a part
+          deferred.readOwned(); // the tensors of `extra`, and tensors that a part kept
           return saved.position;
         });
       } finally {

@@ -6,8 +6,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Tensors whose elements are read from a file or a copy only when they are used. `copy_` and `clone` read
- * them directly into the target, without memory in between. This allows loading a state when memory cannot
- * hold the old and the new one together.
+ * them directly into the target, without an intermediate copy. A state can therefore be loaded even if memory
+ * cannot hold both the old and the new state.
  */
 export class DeferredTensors {
   readonly #blocks: Block[] = [];

@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 import type { DType, TypedArray } from "../ops/core/array.ts";
 
-/** Reads the elements of one dtype in a file. All are little-endian. */
+/** Reads the elements of one dtype in a file. Files are little-endian. */
 interface Reader {
   bytes: number;
   as: DType;
@@ -57,7 +57,7 @@ export const KEPT_AS: Readonly<Record<string, DType>> = Object.fromEntries(
 );
 
 /**
- * Decodes elements of a file into `elements`, from index `first` on.
+ * Decodes elements of a file into `elements`, starting at index `first`.
  *
  * @throws DataError for a value that the library's dtype cannot hold.
  */

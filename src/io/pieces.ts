@@ -13,15 +13,15 @@ export interface ByteRange {
 }
 
 /**
- * A reader of bytes, piece by piece: it yields the range to read next and receives its bytes, which are valid
- * until it yields again.
+ * A generator that reads bytes piece by piece: it yields the next range and receives the bytes of that range,
+ * which are valid until its next `yield`.
  */
 export type Reading<T> = Generator<ByteRange, T, Uint8Array>;
 
-/** Bytes that can be read in pieces: those of an array or of an open file. */
+/** The bytes of an array or of an open file, which can be read in pieces. */
 export interface ByteSource {
   readonly size: number;
-  /** Valid until the next call. */
+  /** Returns the bytes of a range. They are valid until the next call. */
   read(range: ByteRange): Uint8Array;
 }
 
@@ -30,14 +30,14 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: ({ begin, end }) => bytes.subarray(begin, end) };
 }
 
-/** Runs a reader on a source: gives it the bytes it asks for, and returns its result. */
+/** Runs `reading` with the bytes of `source` and returns its result. */
 export function readFrom<T>(source: ByteSource, reading: Reading<T>): T {
   let step = reading.next();
   while (!step.done) step = reading.next(source.read(step.value));
   return step.value;
 }
 
-/** The members of a Blob or File that are used, in any runtime. */
+/** The members of a Blob or File that this library uses. */
 export interface BlobLike {
   readonly size: number;
   slice(begin: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };

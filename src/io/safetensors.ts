@@ -14,7 +14,7 @@ import {
 } from "./safetensors_read.ts";
 import { layOut } from "./safetensors_write.ts";
 
-/** The type `Blob` if the program's type libraries declare it, as those of browsers and Node do. */
+/** The type `Blob` if the program's type libraries declare it (those of browsers and of Node do). */
 export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } } ? B : BlobLike;
 
 /**
@@ -88,9 +88,9 @@ export function writeSafetensorsBlob(
 }
 
 /**
- * Reads a safetensors file, either from its bytes or from a Blob (a File of an `<input>`, the Blob of a
- * `fetch`, `openAsBlob` of Node). A Blob is read in pieces, so it may be larger than an array. Matches
- * `safetensors.torch.load`.
+ * Reads a safetensors file, either from its bytes or from a Blob (for example a File from an `<input>`, or a
+ * Blob from `fetch` or from Node's `openAsBlob`). A Blob is read in pieces, so it may be larger than an
+ * array. Matches `safetensors.torch.load`.
  *
  * F32, F16 and BF16 become float32 without loss, F64 is rounded to the nearest float32; I8, U8, I16, U16,
  * I32, U32, I64 and U64 become int32; BOOL becomes bool.
@@ -98,7 +98,7 @@ export function writeSafetensorsBlob(
  * @param given the bytes (a Uint8Array or Buffer, an ArrayBuffer, a DataView), or a Blob.
  * @param options `names`: the tensors to read (default all).
  * @throws DataError when the file is truncated or invalid, has another dtype, has a value outside the range
- *   of float32 (F64) or int32 (U32, I64, U64), or lacks one of `names`; no tensor is created then.
+ *   of float32 (F64) or int32 (U32, I64, U64), or lacks one of `names`; in these cases no tensor is created.
  *   OutOfMemoryError when the tensors do not fit into memory.
  * @example
  * ```ts

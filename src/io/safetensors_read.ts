@@ -79,8 +79,8 @@ function select(entries: readonly Entry[], names: readonly string[]): Entry[] {
 }
 
 /**
- * Creates all tensors, with undefined contents, before anything is read: if memory is too small, no time is
- * lost.
+ * Creates all tensors, with undefined contents. Called before any elements are read, so that a lack of memory
+ * is noticed at once.
  */
 function makeTensors(entries: readonly Entry[]): [Entry, Tensor][] {
   try {

@@ -113,7 +113,7 @@ function checkText(what: string, text: unknown): void {
 }
 
 /**
- * Compares strings by their UTF-8 bytes. JavaScript's order differs for characters outside the basic plane.
+ * Compares strings by their UTF-8 bytes. JavaScript's order differs for characters above U+FFFF.
  */
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);

@@ -3,9 +3,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { isPlainObject, kindOfTypedArray } from "../typed_arrays.ts";
 
 /**
- * A state dict without its tensors, as JSON: together with the tensors by name it can be stored in one
- * safetensors file. State dicts may contain plain objects, arrays, numbers, strings, booleans, null, bigints,
- * tensors and typed arrays. Every number is restored exactly.
+ * A state dict as JSON, without its tensors. The JSON and the named tensors fit into one safetensors file.
+ * State dicts may contain plain objects, arrays, numbers, strings, booleans, null, bigints, tensors and typed
+ * arrays. Every number is restored exactly.
  */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -14,7 +14,7 @@ const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array
 /**
  * Converts `value` to JSON. Its tensors are added to `tensors` under their paths, which begin with `path`.
  *
- * @param around the arrays and objects that contain the value, to detect one that contains itself
+ * @param around the arrays and objects that contain the value, to detect cycles
  * @throws OptionError for values that cannot be saved: functions, class instances, names that begin with "$".
  */
 export function packState(

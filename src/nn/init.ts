@@ -1,6 +1,6 @@
 /**
- * `nn.init`: `torch.nn.init` in camelCase. A name that ends in an underscore changes a tensor in place, as
- * everywhere in this library and in PyTorch.
+ * `nn.init`: the functions of `torch.nn.init` in camelCase. A function whose name ends in an underscore
+ * changes its tensor in place, as everywhere in this library and in PyTorch.
  */
 
 import { checkChoice, checkNumber, readOptions } from "../checks.ts";

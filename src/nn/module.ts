@@ -36,8 +36,8 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
  */
 export abstract class Module {
   /**
-   * Maps fields to their names in `stateDict()` and the other named lists, where these differ. Layers use it
-   * for PyTorch's spelling: `{ runningMean: "running_mean" }`.
+   * Maps fields to their names in `stateDict()` and in the other named lists, where the two differ. Layers
+   * use this for PyTorch's spelling: `{ runningMean: "running_mean" }`.
    */
   static readonly stateNames: Readonly<Record<string, string>> = {};
 
@@ -56,7 +56,7 @@ export abstract class Module {
 
   /**
    * Registers a tensor that is part of the module's state but is not learned (running statistics, masks). The
-   * current scope does not release it. Returns the tensor, to be assigned to a class field:
+   * current scope does not release it. Returns the tensor, so that it can be assigned to a class field:
    * `mean = this.registerBuffer("mean", zeros([3]))`.
    *
    * @param options `persistent` (default true): whether `stateDict()` includes it
@@ -160,7 +160,7 @@ export abstract class Module {
 
   /**
    * All parameters and persistent buffers by path. A shared tensor is listed under each of its paths. The
-   * tensors share the module's memory: clone them if they must not change as training continues.
+   * tensors share the module's memory: clone them if they must not change when training continues.
    *
    * @throws OptionError when a module contains itself. A child may refer to its parent only in a private
    *   field.
@@ -194,7 +194,7 @@ export abstract class Module {
 
   /**
    * Releases the memory of all parameters, buffers and gradients. Useful when many models are created one
-   * after another; `using model = …` does it at the end of the block. Without it, the memory is released when
+   * after another. `using model = …` calls it at the end of the block. Otherwise the memory is released when
    * the garbage collector finds the module.
    */
   release(): void {
@@ -205,7 +205,7 @@ export abstract class Module {
     this.release();
   }
 
-  /** The tree of layers, as PyTorch prints it, and the number of parameters. */
+  /** The tree of layers in PyTorch's format, and the number of parameters. */
   toString(): string {
     return describeModule(this);
   }

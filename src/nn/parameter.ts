@@ -4,8 +4,8 @@ import { keep } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /**
- * A tensor that is learned. In a field of a module it is one of the module's `parameters()`. Scopes do not
- * release parameters created in them. Matches `torch.nn.Parameter`.
+ * A tensor that is learned. If a field of a module holds it, it is one of the module's `parameters()`. Scopes
+ * do not release the parameters created in them. Matches `torch.nn.Parameter`.
  *
  * @param data the values. The parameter shares their memory, but is detached from their graph.
  * @param options `requiresGrad` (default true)

@@ -20,8 +20,8 @@ export interface LoadResult {
 const describe = (tensor: Tensor) => `${tensor.dtype} ${formatShape(tensor.shape)}`;
 
 /**
- * Copies `state` into the `targets` with the same names. If anything does not fit, throws one error that
- * lists it all.
+ * Copies `state` into the `targets` with the same names. Throws one error that lists everything that does not
+ * fit.
  */
 export function loadInto(
   what: string,

@@ -5,7 +5,7 @@ import { withFrame } from "../runtime/frame.ts";
 import { tensor } from "../tensor/creation.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** The gradients of those parameters that have one. */
+/** The gradients of all parameters that have one. */
 function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = parameters instanceof Tensor ? [parameters] : parameters;
   const model = parameters as { parameters?: unknown };
@@ -23,10 +23,10 @@ function gradients(op: string, parameters: Tensor | Iterable<Tensor>): Tensor[] 
 }
 
 /**
- * Scales all gradients in place by one factor, such that their total norm is at most `maxNorm`. Matches
- * `torch.nn.utils.clip_grad_norm_`: the factor is `maxNorm / (norm + 1e-6)`, at most 1.
+ * Scales all gradients in place by one factor, so that their total norm is at most `maxNorm`. The factor is
+ * `min(1, maxNorm / (norm + 1e-6))`. Matches `torch.nn.utils.clip_grad_norm_`.
  *
- * @param options `normType` 2 (or 1, or Infinity), `errorIfNonfinite` false
+ * @param options `normType` 2 (1, 2 or Infinity), `errorIfNonfinite` false
  * @returns the norm before clipping, accumulated in float64, as a tensor without dimensions. A norm above
  *   3.4e38 is returned as Infinity, but the gradients are scaled by its float64 value.
  * @throws OptionError for bad options and, with `errorIfNonfinite`, when the norm is NaN or infinite
@@ -57,7 +57,7 @@ export function clipGradNorm_(
     throw new OptionError(`${op}: the total norm of the gradients is ${norm}; nothing was changed`);
   }
   const factor = maxNorm / (norm + 1e-6);
-  // a NaN norm makes every gradient NaN, as in PyTorch, so that it is noticed
+  // a NaN norm makes every gradient NaN, as in PyTorch, so that the NaN is noticed
   if (maxNorm !== Infinity && !(factor >= 1)) for (const array of arrays) scaleInPlace(array, factor);
   return tensor(norm);
 }

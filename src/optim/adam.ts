@@ -39,7 +39,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     checkBoolean(this.name, "amsgrad", o.amsgrad);
   }
 
-  /** The L2 factor for the gradient, and the factor by which a parameter shrinks. */
+  /** The factor of the L2 penalty, and the factor by which a parameter is multiplied. */
   protected abstract decay(group: AdamOptions): { weightDecay: number; shrink: number };
 
   protected update(params: readonly Tensor[], group: ParamGroup<AdamOptions>): void {
@@ -75,8 +75,8 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
  * Adam. Matches `torch.optim.Adam`.
  *
  * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) +
- * eps)`. With amsgrad the largest v so far replaces v. State is float32, as in PyTorch: the squares of
- * gradients above about 1e20 are infinite (no step), and those of gradients below about 1e-21 are 0.
+ * eps)`. With amsgrad the largest v so far replaces v. State is float32, as in PyTorch: the square of a
+ * gradient above about 1e20 is infinite (no step), and the square of a gradient below about 1e-21 is 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Kingma & Ba, Adam: a method for stochastic optimization, 2015

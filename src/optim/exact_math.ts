@@ -1,11 +1,11 @@
 /**
  * `Math.pow` and `Math.cos` may differ between JavaScript engines in their last bits. The functions here use
- * only additions and multiplications, whose results the language specifies exactly. So learning rates, and
- * therefore weights, are the same on every machine.
+ * only additions and multiplications, whose results the language specifies exactly. Learning rates and
+ * weights are therefore the same on every machine.
  */
 
 /**
- * `base ** exponent` for an integer exponent >= 0, by squaring: a relative error of about exponent · 2⁻⁵³.
+ * `base ** exponent` for an integer exponent >= 0, by squaring. The relative error is about exponent · 2⁻⁵³.
  */
 export function power(base: number, exponent: number): number {
   let result = 1;

@@ -1,4 +1,4 @@
-/** Optimizers and learning rate schedulers: `torch.optim` in camelCase. */
+/** Optimizers and learning rate schedulers: named as in `torch.optim`, but in camelCase. */
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { type LearningRate, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 export type { OptimizerStateDict, ParamState, StateKinds } from "./optimizer_state.ts";

@@ -32,13 +32,13 @@ export type ParamGroup<Options extends LearningRate> = Options & {
 export type Params<Options> = Iterable<Tensor> | Iterable<Partial<Options> & { params: Iterable<Tensor> }>;
 
 /**
- * Base of the optimizers: parameter groups and state. A subclass declares its options, checks them, and
- * updates parameters. The state of a parameter is created at its first step and lives as long as the
- * optimizer, whatever scope is open.
+ * Base of the optimizers: parameter groups and state. A subclass declares and checks its options, and updates
+ * the parameters. The state of a parameter is created at its first step; it lives as long as the optimizer
+ * and belongs to no scope.
  */
 export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   readonly name: string;
-  /** The options of a group that does not override them. */
+  /** The options that groups use unless they override them. */
   readonly defaults: Options;
   /** Changing `paramGroups[0].lr` changes the learning rate of the next step. */
   readonly paramGroups: ParamGroup<Options>[] = [];
@@ -60,12 +60,12 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   protected abstract readonly stateKinds: StateKinds;
 
   /**
-   * Throws an OptionError for a bad value. Called when a group is added and before each step: options may
-   * change.
+   * Throws an OptionError for a bad value. Called when a group is added and before each step, because options
+   * may be changed.
    */
   protected abstract checkOptions(options: Options): void;
 
-  /** Updates parameters of a group and their state in place. All of them have a gradient. */
+  /** Updates parameters of a group and their state in place. All given parameters have a gradient. */
   protected abstract update(params: readonly Tensor[], group: ParamGroup<Options>): void;
 
   /**
@@ -109,9 +109,9 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   /**
-   * Updates every parameter that has a gradient. Allocates nothing after the first step.
+   * Updates every parameter that has a gradient. Allocates no memory after the first step.
    *
-   * @throws ReleasedError when a parameter or a gradient was released. Nothing is updated then.
+   * @throws ReleasedError when a parameter or a gradient was released; then nothing is updated.
    */
   step(): void {
     for (const group of this.paramGroups) {
@@ -148,8 +148,8 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   /**
-   * Everything needed to resume training: state by parameter number, and options. As in PyTorch, the tensors
-   * are those in use, not copies: the next step changes them.
+   * Everything needed to resume training: the state by parameter number, and the options. As in PyTorch, the
+   * tensors are not copies: the next step changes them.
    */
   stateDict(): OptimizerStateDict {
     const state: Record<number, ParamState> = {};
@@ -166,10 +166,11 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   /**
-   * Restores what `stateDict()` returned: options and state. Values are copied. Changes nothing if it throws.
+   * Restores the options and the state from a result of `stateDict()`. Values are copied. Changes nothing if
+   * it throws.
    *
-   * @throws StateDictError when groups or numbers of parameters differ, or names, shapes or dtypes of the
-   * state; OptionError for a bad option.
+   * @throws StateDictError when the groups, the numbers of parameters, or the names, shapes or dtypes of the
+   * state differ; OptionError for a bad option.
    */
   loadStateDict(dict: OptimizerStateDict): void {
     checkStateKind(this.name, "optimizer", dict);
@@ -185,7 +186,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   /**
-   * Checks the groups of a saved state. Returns the options of each, and the parameters by their saved
+   * Checks the groups of a saved state. Returns the options of each group, and the parameters by their saved
    * numbers.
    */
   #readGroups({ state, paramGroups }: OptimizerStateDict): { options: Options[]; params: Map<string, Tensor> } {

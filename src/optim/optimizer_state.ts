@@ -8,10 +8,10 @@ import { Tensor } from "../tensor/tensor.ts";
 export type ParamState = Record<string, number | Tensor>;
 
 /**
- * What `stateDict()` returns, structured as in PyTorch. Parameters are numbered in the order of the groups.
+ * The result of `stateDict()`, structured as in PyTorch. Parameters are numbered in the order of the groups.
  */
 export interface OptimizerStateDict {
-  /** By the parameter's number. Names are PyTorch's (`step`, `exp_avg`, `momentum_buffer` …). */
+  /** Each parameter's state, by the parameter's number. Its names are PyTorch's (`step`, `exp_avg` …). */
   state: Record<number, ParamState>;
   /** The options of each group, and the numbers of its parameters. */
   paramGroups: Record<string, unknown>[];
@@ -19,14 +19,14 @@ export interface OptimizerStateDict {
 
 /**
  * The entries of a parameter's state after its first step, by name: a count of steps, or a tensor of the
- * parameter's shape ("tensor?": only with some options).
+ * parameter's shape ("tensor?" if only some options need it).
  */
 export type StateKinds = Readonly<Record<string, "count" | "tensor" | "tensor?">>;
 
 /**
  * Checks the saved states of parameters, and returns them with their parameters.
  *
- * @param name the optimizer's, for errors
+ * @param name the optimizer's name, for errors
  * @param params the parameters by their saved numbers
  * @throws StateDictError
  */
@@ -80,16 +80,16 @@ export function tensorsOf(states: ReadonlyMap<Tensor, ParamState>): Tensor[] {
 }
 
 /**
- * Copies states for an optimizer whose current states are `present`. The copies outlive all scopes. Where
- * possible they are written into the tensors of the current state, since a large state may not fit into
- * memory twice. If memory runs out, nothing was copied and the current state is unchanged.
+ * Copies `states` for an optimizer whose current states are `present`, and returns the copies, which outlive
+ * all scopes. Where possible, values are written into the tensors of the current states, because a large
+ * state may not fit into memory twice. If memory runs out, the current states remain unchanged.
  */
 export function copyStates(
   states: readonly [Tensor, ParamState][],
   present: ReadonlyMap<Tensor, ParamState>,
 ): [Tensor, ParamState][] {
   const presentBlocks = new Set(tensorsOf(present).map(({ handle }) => handle.block));
-  // a tensor of the current state may be loaded into another parameter: do not overwrite it before it is read
+  // A tensor of a current state may be loaded for another parameter and must not be overwritten before that.
   const isPresent = (value: number | Tensor) => value instanceof Tensor && presentBlocks.has(value.handle.block);
   const targets = states.some(([, state]) => Object.values(state).some(isPresent)) ? undefined : present;
   return scope(() => {

@@ -15,7 +15,9 @@ export interface RMSpropOptions {
   weightDecay: number;
   /** Momentum factor. Default 0. */
   momentum: number;
-  /** Whether to divide by the standard deviation of the gradient instead. Default false. */
+  /**
+   * Whether to divide by the gradient's standard deviation instead of its root mean square. Default false.
+   */
   centered: boolean;
 }
 
@@ -24,8 +26,8 @@ export interface RMSpropOptions {
  *
  * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; with `centered`, `√(s − a²)`
  * replaces `√s`, where `a = α·a + (1−α)·d`. With momentum, `b = momentum·b + d / (√s + eps)` and `p -= lr ·
- * b`. State is float32, as in PyTorch: the squares of gradients above about 1e20 are infinite (no step), and
- * those of gradients below about 1e-21 are 0.
+ * b`. State is float32, as in PyTorch: the square of a gradient above about 1e20 is infinite (no step), and
+ * the square of a gradient below about 1e-21 is 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

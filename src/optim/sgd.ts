@@ -67,7 +67,7 @@ export class SGD extends Optimizer<SGDOptions> {
     let gradScale = 1;
     if (momentum !== 0) {
       const state = this.stateOf(param);
-      // the buffer starts as the first gradient, undamped
+      // the buffer starts as the first gradient, without dampening
       if (state.momentum_buffer) gradScale = 1 - dampening;
       momentumBuffer = this.stateTensor(state, "momentum_buffer", param).array;
     }

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { textWidth } from "./font.ts";
 import { type Color, Picture, textHeight } from "./picture.ts";
 
-/** A column of a grid: images `[N,3,H,W]` or `[N,1,H,W]` (grey), values in [0,1]. */
+/** A column of a grid: images `[N,3,H,W]` or `[N,1,H,W]` (grey) with values in [0,1]. */
 export interface ImageColumn {
   label: string;
   images: Tensor;
@@ -25,9 +25,9 @@ const GROUP_GAP = 22;
 const LABEL_SCALE = 2;
 
 /**
- * A labelled grid of images: columns are side by side, and each row shows the same image of every column
- * (original | masked | reconstructed). Pixels are repeated, so that small images are enlarged without blur.
- * Values outside [0,1] are clamped; NaN is shown in magenta.
+ * A labelled grid of images: columns are side by side, and each row shows the image with the same index from
+ * every column (original | masked | reconstructed). Pixels are repeated, so that small images are enlarged
+ * without blur. Values outside [0,1] are clamped; NaN is shown in magenta.
  *
  * @throws ShapeError when the columns differ in shape or are not images.
  * @example

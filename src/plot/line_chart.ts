@@ -11,15 +11,15 @@ export interface Series {
 }
 
 export interface LossCurveOptions {
-  /** Default none. */
+  /** The title of the chart. Default none. */
   title?: string;
-  /** Default "step". */
+  /** Label of the x axis. Default "step". */
   xLabel?: string;
-  /** Default "loss". */
+  /** Label of the y axis. Default "loss". */
   yLabel?: string;
-  /** Pixels. Default 900. */
+  /** Width in pixels. Default 900. */
   width?: number;
-  /** Pixels. Default 520. */
+  /** Height in pixels. Default 520. */
   height?: number;
 }
 
@@ -149,9 +149,9 @@ function makeAxis([least, most]: [number, number], maxTicks: number, widen: bool
 }
 
 /**
- * Draws a polyline with smooth edges. The coverage of a pixel follows from its distance to the nearest
- * segment. Coverage is computed for the whole line before it is blended, so that joints are not darker. A
- * point without neighbours becomes a dot.
+ * Draws a polyline with smooth edges. The coverage of a pixel is computed from its distance to the nearest
+ * segment. The whole line's coverage is computed before it is blended, so that joints are not darker. A point
+ * without neighbours becomes a dot.
  */
 function drawLine(picture: Picture, points: readonly (readonly [number, number] | null)[], color: Color): void {
   const { width, height } = picture;
@@ -179,7 +179,7 @@ function drawLine(picture: Picture, points: readonly (readonly [number, number] 
       }
     }
   };
-  // dots if there are few points, so that each is visible
+  // if there are few points, dots make each one visible
   const dot = points.length <= 30 ? 2.2 : 0;
   points.forEach((point, i) => {
     if (!point) return;

@@ -8,7 +8,7 @@ export type Color = readonly [number, number, number];
 export const WHITE: Color = [255, 255, 255];
 export const INK: Color = [34, 38, 46];
 
-/** Position of a text relative to its x coordinate. */
+/** Alignment of a text relative to its x coordinate. */
 export type Align = "left" | "center" | "right";
 
 /** A picture of 8-bit RGB pixels, row by row, with the drawing functions that grids and charts need. */
@@ -71,7 +71,9 @@ export class Picture {
     return out;
   }
 
-  /** Copies another picture into this one, with its upper left corner at (x, y). It must fit. */
+  /**
+   * Copies another picture into this one, with its upper left corner at (x, y). The other picture must fit.
+   */
   paste(other: Picture, x: number, y: number): void {
     for (let row = 0; row < other.height; row++) {
       const from = row * other.width * 3;

@@ -1,16 +1,16 @@
 declare const kind: unique symbol;
 
 /**
- * An address in the linear memory, in bytes. JavaScript sees a number, TypeScript a distinct
- * type: kernels take it where AssemblyScript says `usize`, so a size in its place does not
- * compile, nor do the two exchanged.
+ * An address in the linear memory, in bytes. It is a number at run time, but a distinct type in TypeScript.
+ * Kernels take it for each parameter that is `usize` in AssemblyScript, so a call that passes a size instead,
+ * or exchanges a size and an address, does not compile.
  */
 export type Address = number & { readonly [kind]: "address" };
 
 /** No address: for optional arguments of kernels. */
 export const NULL = 0 as Address;
 
-/** The address `bytes` bytes after another (before it, where negative). */
+/** The address `bytes` bytes after another address, or before it if `bytes` is negative. */
 export function offset(address: Address, bytes: number): Address {
   return (address + bytes) as Address;
 }

@@ -3,24 +3,25 @@ import { type Address, NULL } from "./address.ts";
 import { DerivedCache, type Key } from "./derived_cache.ts";
 import { allocate, free } from "./memory.ts";
 
-/** Writes a block's contents to an address. They come from elsewhere, such as a file. */
+/** Writes the contents of a deferred block to an address. The contents come from a file, for example. */
 export type Contents = (address: Address) => void;
 
 /**
  * A reference-counted piece of WebAssembly memory. Tensors, the autograd graph and running ops own it; the
- * last owner to release it frees it. `version` counts the writes since its creation: the graph compares it to
- * detect that a saved value changed, and the cache of packed weights to detect that it is stale.
+ * last owner to release it frees it. `version` counts the writes since the block was created. By comparing
+ * versions, the graph detects that a saved value has changed, and the cache of packed weights detects that it
+ * is stale.
  */
 export class Block {
   owners = 0;
   version = 0;
   readonly bytes: number;
-  /** NULL while its contents are deferred: no block begins there. */
+  /** NULL while the contents are deferred. No block begins at address 0. */
   #address: Address;
   #contents: Contents | undefined;
   #derived: DerivedCache | undefined;
 
-  /** @param contents makes the block deferred: it takes memory only when its address is first read */
+  /** @param contents makes the block deferred: its memory is allocated when its address is first read */
   constructor(bytes: number, contents?: Contents) {
     this.bytes = bytes;
     this.#contents = contents;
@@ -33,7 +34,10 @@ export class Block {
     return this.#address;
   }
 
-  /** Writes the contents while they are not in memory yet: a caller that copies them can skip the memory. */
+  /**
+   * The function that writes the contents if the block is still deferred: copying needs no memory for the
+   * block.
+   */
   get deferred(): Contents | undefined {
     return this.#address === NULL ? this.#contents : undefined;
   }
@@ -64,10 +68,10 @@ export class Block {
   }
 
   /**
-   * Whether `key` was already requested since this block's contents last changed. In training a
-   * weight changes at each step, so a value derived from it is usually needed only once. In that case it is
-   * faster to derive the value piece by piece, and to use each piece while the processor's caches hold it,
-   * than to compute and keep the whole.
+   * Whether `key` was already requested since this block's contents last changed. In training, a weight
+   * changes at each step, so a value derived from it is usually needed only once. It is then faster to derive
+   * the value piece by piece, and to use each piece while it is in the processor's caches, than to compute
+   * and keep the whole value.
    */
   wasRequested(key: Key): boolean {
     return (this.#derived ??= new DerivedCache()).wasRequested(key, this.version);
@@ -75,7 +79,7 @@ export class Block {
 
   /**
    * Address of `bytes` bytes that `compute` derives from this block's contents. They are computed again only
-   * after the contents changed, and are kept as long as the block. `key` names the value.
+   * if the contents have changed, and are kept as long as the block. `key` names the derived value.
    */
   cached(key: Key, bytes: number, compute: (address: Address) => void): Address {
     return (this.#derived ??= new DerivedCache()).cached(key, bytes, this.version, compute);

@@ -3,21 +3,23 @@ import { allocate, free } from "./memory.ts";
 import { lostKernels } from "./parallel/pending.ts";
 
 /**
- * Names a value derived from a block: a word, and the numbers it depends on. They are compared one by one:
- * joining them into a string would cost more.
+ * Identifies a value derived from a block: a word and the numbers on which the value depends. They are
+ * compared one by one, which is faster than joining them into a string.
  */
 export type Key = readonly [name: string, ...numbers: number[]];
 
 /** A value that was requested, and maybe computed. */
 interface Entry {
   readonly key: Key;
-  /** 0 until there is memory for it. */
+  /** The address of the value, or 0 until memory is allocated for it. */
   address: Address;
   bytes: number;
   /** The block's version that the value was computed from, and the version at the last request. */
   computedFromVersion: number;
   requestedAtVersion: number;
-  /** `lostKernels()` when it was computed. If the count has changed since, the value may be invalid. */
+  /**
+   * The result of `lostKernels()` when the value was computed. If it has changed, the value may be invalid.
+   */
   lostAtCompute: number;
 }
 
@@ -33,7 +35,7 @@ function isSameKey(a: Key, b: Key): boolean {
 export class DerivedCache {
   readonly #entries: Entry[] = [];
 
-  /** Whether `key` was already requested at this version of the block. Notes the request. */
+  /** Whether `key` was already requested at this version of the block. Records the request. */
   wasRequested(key: Key, version: number): boolean {
     const entry = this.#entry(key);
     const before = entry.requestedAtVersion === version;

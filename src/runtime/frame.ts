@@ -3,7 +3,9 @@ import { Block } from "./block.ts";
 /** The blocks of the running frame. */
 let frame: Block[] | undefined;
 
-/** Number of outermost frames begun so far. It is a clock: it shows which tensors were used recently. */
+/**
+ * Number of outermost frames begun so far. Used as a clock, to determine which tensors were used recently.
+ */
 export let frameCount = 0;
 
 /** Allocates a block owned by the running frame. */
@@ -16,9 +18,9 @@ export function allocateBlock(bytes: number): Block {
 }
 
 /**
- * Runs an op's body. All blocks it allocates are released at the end, also when it throws. Blocks that `body`
- * or its caller retains stay alive. So an op frees nothing by hand, and running out of memory half-way
- * through leaks nothing.
+ * Runs the body of an op. All blocks that it allocates are released at the end, even if it throws. Blocks
+ * that `body` or its caller retains stay alive. Ops therefore free nothing explicitly, and an op that runs
+ * out of memory leaks nothing.
  */
 export function withFrame<T>(body: () => T): T {
   const outer = frame;

@@ -11,7 +11,7 @@ export function hashOf(bytes: Uint8Array): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-/** The name of a build, for kernels.wasm. */
+/** The name of a build, as stored in kernels.wasm. */
 export function identityOf(bytes: Uint8Array): string {
   return `reproducible ${hashOf(bytes)}`;
 }

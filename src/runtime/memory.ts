@@ -5,7 +5,7 @@ import { settle, whenSettled } from "./parallel/pending.ts";
 import { wordsOf } from "./support.ts";
 
 /**
- * The allocator of the linear memory, and the views of it.
+ * The allocator and the views of the linear memory.
  *
  * Blocks come in size classes, four per power of two (… 256, 320, 384, 448, 512, 640 … bytes), so at most a
  * fifth of a block is wasted. A freed block is pushed on its class's stack, and the next request of that
@@ -15,12 +15,13 @@ import { wordsOf } from "./support.ts";
  */
 
 /**
- * The first page belongs to the kernels. Fixed, since tensors may be made before kernels are instantiated.
+ * The first page belongs to the kernels. The heap's start is fixed, because tensors may be created before the
+ * kernels are instantiated.
  */
 export const HEAP_START = PAGE_BYTES as Address;
 /**
- * Every block ends with this many extra bytes, which kernels may read but never write: vector loads at a tail
- * reach into them. They also stagger blocks whose size is a power of two.
+ * Every block ends with this many extra bytes, which kernels may read but never write: the vector loads at
+ * the end of an array read them. They also stagger blocks whose size is a power of two.
  */
 const SLACK = 64;
 const MIN_GROWTH = 16 * 1024 * 1024;
@@ -36,7 +37,7 @@ interface FreeRange {
 }
 
 const freeByClass: Address[][] = [];
-/** Free ranges that are not a block of any class. They are used only once the heap is full. */
+/** Free ranges whose sizes are not those of any class. They are used only once the heap is full. */
 let merged: FreeRange[] = [];
 let heapEnd = HEAP_START;
 let limit = maximumPages * PAGE_BYTES;
@@ -52,8 +53,8 @@ function roundUp(value: number, multiple: number): number {
 }
 
 /**
- * Bytes of a block of each class, including the slack: multiples of 64 up to 256, then four steps per power
- * of two, up to 4 GiB.
+ * Size in bytes of the blocks of each class, including the slack: multiples of 64 up to 256, then four steps
+ * per power of two, up to 4 GiB.
  */
 const CLASS_SIZES: readonly number[] = Array.from({ length: 100 }, (_, index) => {
   if (index < 4) return (index + 1) * 64 + SLACK;
@@ -80,7 +81,7 @@ function growTo(end: number): boolean {
       linearMemory.grow((target - have) / PAGE_BYTES);
       return true;
     } catch (error) {
-      // the engine or the system refuses that much: try just enough, then give up
+      // the engine or the system refuses this size: try the smallest sufficient size, then give up
       growthRefused = wordsOf(error);
     }
   }
@@ -88,7 +89,7 @@ function growTo(end: number): boolean {
 }
 
 /**
- * What higher layers do when memory is exhausted, since they know more than the allocator. `reclaim` frees
+ * Set by higher layers, which handle exhausted memory because they know all tensors. `reclaim` frees
  * unreachable tensors and returns whether to try again; `explain` returns a text for the error.
  */
 export const exhaustion = { reclaim: () => false, explain: () => "" };
@@ -116,7 +117,7 @@ export function allocate(bytes: number): Address {
   return address;
 }
 
-/** Frees a block of `allocate(bytes)`. */
+/** Frees a block that `allocate(bytes)` returned. */
 export function free(address: Address, bytes: number): void {
   const index = classOf(bytes);
   liveBytes -= CLASS_SIZES[index];
@@ -144,7 +145,7 @@ function takeFromHeap(size: number): Address | undefined {
   return address;
 }
 
-/** Once the heap is full: cuts a free block of a larger class to size, and leaves the rest for merging. */
+/** Used when the heap is full: cuts a free block of a larger class to size. The rest is left for merging. */
 function takeFromLarger(index: number): Address | undefined {
   const size = CLASS_SIZES[index];
   for (let larger = index + 1; larger < freeByClass.length; larger++) {
@@ -182,7 +183,7 @@ function takeFromMerged(size: number): Address | undefined {
 
 /**
  * Limits WebAssembly memory to `bytes`, rounded down to whole pages of 64 KiB. Default and maximum: 4 GiB, or
- * the largest power of two below it that the system lets a memory grow to. Memory already reserved is kept.
+ * the largest smaller power of two that the system allows. Memory that is already reserved is kept.
  */
 export function setMemoryLimit(bytes: number): void {
   if (!(bytes > 0 && bytes <= MAX_PAGES * PAGE_BYTES)) {
@@ -191,7 +192,7 @@ export function setMemoryLimit(bytes: number): void {
   limit = Math.min(Math.floor(bytes / PAGE_BYTES), maximumPages) * PAGE_BYTES;
 }
 
-/** Bytes allocated since the start, including those freed since. */
+/** Total number of bytes allocated so far, including bytes that have been freed. */
 export function bytesAllocated(): number {
   return allocatedBytes;
 }
@@ -206,8 +207,8 @@ export function resetPeak(): void {
   peakBytes = liveBytes;
 }
 
-// A view is made at each use, and none lives across an allocation or a launch: after growth an older view may
-// be detached, and a pending kernel may write at any time.
+// A view is created for each use and never kept across an allocation or a launch: if the memory grows, older
+// views may be detached, and a pending kernel may write at any time.
 
 export function f32View(address: Address, length: number): Float32Array {
   settle();
@@ -224,13 +225,14 @@ export function u8View(address: Address, length: number): Uint8Array {
   return new Uint8Array(linearMemory.buffer, address, length);
 }
 
-// Views of the whole memory as it was when they were made. (A plain memory that grew has detached them: their
-// length is 0.) They are kept, because making a view per table would take longer than filling it.
+// Views of the whole memory at the time when they were created. They are kept, because creating a view per
+// table would take longer than filling the table. (If a plain memory grows, they are detached: their length
+// is 0.)
 let allFloats = new Float32Array(linearMemory.buffer);
 let allInts = new Int32Array(linearMemory.buffer);
 
 /**
- * Writes numbers to a block that no kernel was given yet. Unlike a view, it does not settle the pending
+ * Writes numbers to a new block, which no kernel uses yet. Unlike a view, it does not settle the pending
  * kernel, except for large blocks.
  */
 export function writeNew(address: Address, values: readonly number[], dtype: "float32" | "int32"): void {

@@ -7,8 +7,8 @@ interface NodeModules {
 }
 
 /**
- * A built-in module of Node, found without an import, because a bundler for browsers would fail on that.
- * Undefined elsewhere, also where `process` or the function exists but throws, as in edge runtimes.
+ * A built-in module of Node, found without an import, because bundlers for browsers would fail on an import.
+ * Undefined in other runtimes, even if `process` or its function exists but throws, as in edge runtimes.
  */
 export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Name] | undefined {
   try {

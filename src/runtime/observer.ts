@@ -1,10 +1,12 @@
-/** Watches kernels while a trace is on: see src/ops/core/recorder.ts. */
+/** Observes kernels while a trace is running: see src/ops/core/recorder.ts. */
 export interface KernelObserver {
-  /** Calls `run`, which runs kernel `name` over `chunks` chunks of its range to its end. */
+  /**
+   * Calls `run`, which runs kernel `name` over `chunks` chunks of its range and waits until it has finished.
+   */
   kernel<T>(name: string, chunks: number, run: () => T): T;
 }
 
-/** Undefined while no trace is on. A launch then only tests this variable. */
+/** Undefined while no trace is running. A launch then only tests this variable. */
 export let observer: KernelObserver | undefined;
 
 /** Sets the observer of all further kernels; undefined removes it. */

@@ -13,7 +13,7 @@ function hasWebAssembly(): boolean {
   return typeof WebAssembly === "object" || typeof WebAssembly === "function";
 }
 
-/** Whether the engine knows all instructions of a module. It may still refuse to compile it. */
+/** Whether the engine supports all instructions of a module. It may still refuse to compile the module. */
 export function isValid(bytes: Uint8Array<ArrayBuffer>): boolean {
   try {
     return WebAssembly.validate(bytes);
@@ -22,7 +22,7 @@ export function isValid(bytes: Uint8Array<ArrayBuffer>): boolean {
   }
 }
 
-/** The text of a foreign error, on one line, without the full stop at its end. */
+/** The message of an error from outside the library, on one line, without a full stop at the end. */
 export function wordsOf(error: unknown): string {
   try {
     return String(error).replace(/\s+/g, " ").replace(/\.$/, "");
@@ -31,13 +31,13 @@ export function wordsOf(error: unknown): string {
   }
 }
 
-/** Whether an error of the engine reports too little memory or address space. */
+/** Whether an error of the engine reports a lack of memory or address space. */
 function isShortOfMemory(error: unknown): boolean {
   const words = wordsOf(error);
   return /^(RangeError|InternalError|(Error: )?out of memory)/i.test(words) && /memory|allocat/i.test(words);
 }
 
-/** The error to throw where the engine makes no memory of any size. `cause` is the engine's error. */
+/** The error to throw if the engine refuses memories of all sizes. `cause` is the engine's error. */
 export function memoryRefused(cause: unknown): WasmgradError {
   if (!hasWebAssembly()) return new KernelsError(`memory: ${NO_WEBASSEMBLY}`, { cause });
   if (!isShortOfMemory(cause)) {
@@ -52,7 +52,7 @@ export function memoryRefused(cause: unknown): WasmgradError {
   );
 }
 
-/** The error to throw where the engine refuses the kernels. `cause` is the engine's error. */
+/** The error to throw if the engine refuses the kernels. `cause` is the engine's error. */
 export function kernelsRefused(cause: unknown): WasmgradError {
   if (!hasWebAssembly()) return new KernelsError(`kernels: ${NO_WEBASSEMBLY}`, { cause });
   const words = wordsOf(cause);
@@ -76,7 +76,7 @@ export function kernelsRefused(cause: unknown): WasmgradError {
 
 let compiles: boolean | undefined;
 
-/** Whether the engine compiles modules with SIMD here, or need not. Tried once, since it does not change. */
+/** Whether the engine can compile modules with SIMD or does not need to. Tested only once. */
 export function hasCompiler(): boolean {
   if (compiles === undefined) {
     try {
@@ -88,7 +88,7 @@ export function hasCompiler(): boolean {
   return compiles;
 }
 
-/** Notes that a compiled module was given, so that nothing needs to be compiled. */
+/** Records that the user passed a compiled module, so that nothing needs to be compiled. */
 export function needNoCompiler(): void {
   compiles = true;
 }

@@ -11,13 +11,13 @@ import { checkModule, checkOutput, Module } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Encoder } from "./encoder.ts";
 
-/** A data set whose batches are images [N,3,H,W] in [0, 1] and labels int32 [N], and possibly more. */
+/** A data set whose batches begin with images [N,3,H,W] in [0, 1] and labels, int32 [N]. */
 export type LabelledSet = Dataset<Sample, Tensor[]>;
 
 /**
- * An encoder and a linear layer for classes, to fine-tune or to train from scratch.
+ * An encoder followed by a linear classification layer, for fine-tuning or for training from scratch.
  *
- * @param options `classes` (default 10), `dropout` of the features while training (default 0)
+ * @param options `classes` (default 10), `dropout` of the features in training (default 0)
  * @throws OptionError
  * @example
  * ```ts
@@ -47,8 +47,8 @@ export class Classifier extends Module {
   }
 
   /**
-   * Parameter groups for an optimizer. Learning rates decrease towards the image: the head has `lr`, the last
-   * stage `lr · decay`, the one before `lr · decay²`, and so on.
+   * Parameter groups for an optimizer. Learning rates decrease from the output to the input: the head has
+   * `lr`, the last stage `lr · decay`, the stage before it `lr · decay²`, and so on.
    *
    * see: Howard & Ruder, "Universal language model fine-tuning for text classification", 2018 (discriminative
    * fine-tuning)

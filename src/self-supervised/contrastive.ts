@@ -64,9 +64,9 @@ export function contrastiveAugmentation(): Augmentation {
 }
 
 /**
- * Contrastive learning: each image is augmented twice, and of all views in the batch the encoder must
- * identify the other view of the same image. A projection head, then NT-Xent. `accuracy` is the share of
- * views whose nearest neighbor is the other view.
+ * Contrastive learning (SimCLR): each image is augmented twice, and the encoder must identify the other view
+ * of the same image among all views in the batch. The loss is NT-Xent after a projection head. `accuracy` is
+ * the share of views whose nearest neighbour is the other view of their image.
  *
  * @param features the encoder's channels
  * @param options `temperature` (default 0.5); `hidden` and `projection`: sizes of the head (default

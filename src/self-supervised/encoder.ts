@@ -56,9 +56,9 @@ function block(from: number, to: number, separable: boolean): Module[] {
 }
 
 /**
- * The network that all pretext tasks share, and that is kept after pretraining. It maps images [N,3,H,W] in
+ * The network that all pretext tasks train and that is kept after pretraining. It maps images [N,3,H,W] in
  * [0, 1], which it normalizes, to features [N,C,H/4,W/4]. The defaults give 0.28 million parameters;
- * `separable` gives a lightweight one.
+ * with `separable` the network is much smaller.
  *
  * see: Howard et al., "MobileNets", 2017, for the separable form
  * @throws OptionError
@@ -73,11 +73,11 @@ function block(from: number, to: number, separable: boolean): Module[] {
  */
 export class Encoder extends Module {
   stages: ModuleList;
-  /** Channels of the features. */
+  /** Number of channels of the features. */
   readonly features: number;
   /** Height and width in pixels of the image area that one cell of the feature map covers. */
   readonly stride: number;
-  /** [1,C,1,1] each. Part of the state: a loaded encoder normalizes as it did when it was saved. */
+  /** `mean` and `std` are [1,C,1,1]. They are part of the state, so a loaded encoder normalizes as before. */
   mean: Tensor;
   std: Tensor;
 
@@ -118,10 +118,10 @@ export class Encoder extends Module {
   }
 
   /**
-   * @param options `keep` float32 [N,1,H/stride,W/stride] of ones and zeros: cells that are 0 are hidden from
-   *   every layer, so that nothing of them shows in their neighbors (see: Tian et al., "Designing BERT for
-   *   convolutional networks", 2023); `pixels` [N,C or 1,H,W] of ones and zeros: where it is 0, the first
-   *   layer sees the mean color
+   * @param options `keep`, float32 [N,1,H/stride,W/stride] of ones and zeros: cells with 0 are hidden from
+   *   every layer, so that they do not influence their neighbours (see: Tian et al., "Designing BERT for
+   *   convolutional networks", 2023); `pixels`, [N,C or 1,H,W] of ones and zeros: pixels with 0 are replaced
+   *   by the mean colour
    */
   override forward(images: Tensor, options?: { keep?: Tensor; pixels?: Tensor }): Tensor {
     const { keep, pixels } = readOptions("Encoder.forward", options, {

@@ -54,7 +54,7 @@ export function embedAll(encoder: Encoder, set: LabelledSet, options?: { batchSi
   return { x, labels };
 }
 
-/** Checks the features that a function was given. */
+/** Checks features that the user passed. */
 export function checkFeatures(op: string, features: Features): void {
   const { x, labels } = features ?? {};
   if (!(x instanceof Tensor) || typeof labels?.length !== "number" || x.shape[0] !== labels.length) {

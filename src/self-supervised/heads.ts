@@ -7,8 +7,8 @@ import { expectTensor } from "../tensor/apply.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * A decoder from features [N,C,H/4,W/4] to pixels [N,3,H,W]: that of the tutorial's autoencoder, without its
- * sigmoid.
+ * A decoder from features [N,C,H/4,W/4] to pixels [N,3,H,W]. It is the decoder of the tutorial's autoencoder
+ * without the sigmoid.
  */
 export function pixelDecoder(features: number, hidden = 64): Sequential {
   return new Sequential(
@@ -33,7 +33,7 @@ export function meanWhere(x: Tensor, where: Tensor): Tensor {
 }
 
 /**
- * Cuts images [N,C,H,W] into squares of `size` by `size` pixels: [N,H/size,W/size,C·size·size].
+ * Cuts images [N,C,H,W] into patches of `size` by `size` pixels: [N,H/size,W/size,C·size·size].
  *
  * @throws ShapeError when `size` does not divide the image's height and width.
  * @example

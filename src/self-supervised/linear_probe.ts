@@ -14,11 +14,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { checkFeatures, type Features } from "./features.ts";
 
 /**
- * Trains a linear classifier on fixed features and returns its accuracy on both sets: it measures how much of
- * the classes an encoder's features express linearly. Features are standardized to mean 0 and standard
- * deviation 1. AdamW with a cosine schedule.
+ * Trains a linear classifier on fixed features and returns its accuracy on both sets: this measures how well
+ * a linear classifier can separate the classes by an encoder's features. Features are standardised to mean 0
+ * and standard deviation 1. Training uses AdamW with a cosine schedule.
  *
- * It does not use a `Trainer`, since it is synchronous and draws its order by `randperm`.
+ * It does not use a `Trainer`, because it is synchronous and shuffles by `randperm`.
  *
  * @param options `epochs` (default 30), `batchSize` (256), `lr` (0.01), `weightDecay` (1e-3), `seed` (0) of
  * the order and the initial weights

@@ -18,16 +18,16 @@ export interface MaskedTokens {
 }
 
 /**
- * Hides random words, which a model then predicts. Of the hidden words 80 % become [MASK], 10 % become
- * another word and 10 % stay, so that the model cannot trust its input. Padding and unknown words are never
- * hidden. If chance hides no word, one is hidden nevertheless: a loss over no words would be NaN. K is 0 only
- * if there is no word, or if `ratio` is 0.
+ * Hides random words for a model to predict. 80 % of the hidden words become [MASK], 10 % become another word
+ * and 10 % remain unchanged, so that the model cannot rely on its input. Padding and unknown words are never
+ * hidden. At least one word is hidden, because a loss over no words would be NaN. K is 0 only if there is no
+ * word, or if `ratio` is 0.
  *
  * see: Devlin et al., "BERT: Pre-training of deep bidirectional transformers for language understanding",
  * 2019
  * @param tokens int32 [N,L]
  * @param vocabulary number of words, including the special ones
- * @param options `ratio` of hidden words, in [0, 1] (default 0.15); `plain`: all of them become [MASK]
+ * @param options `ratio` of hidden words, in [0, 1] (default 0.15); `plain`: all hidden words become [MASK]
  * (default false); `generator`
  * @throws OptionError, ShapeError, DTypeError
  * @example

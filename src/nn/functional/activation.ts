@@ -53,9 +53,9 @@ export function elu(x: Tensor, options?: EluOptions): Tensor {
 }
 
 /**
- * Gaussian error linear unit: `x Φ(x)`, where Φ is the normal distribution function. Matches
- * `torch.nn.functional.gelu`. The absolute error is at most 3e-7. Below -5, where the result is close to 0,
- * few digits are therefore correct, as in PyTorch.
+ * Gaussian error linear unit: `x Φ(x)`, where Φ is the standard normal distribution function. Matches
+ * `torch.nn.functional.gelu`. The absolute error is at most 3e-7. Below -5 the result is close to 0, so only
+ * a few of its digits are correct, as in PyTorch.
  * @param options `approximate`: "none" (default), or "tanh" for `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`
  * @see Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
  * @example
@@ -106,7 +106,7 @@ export function tanh(x: Tensor): Tensor {
 
 /**
  * A smooth relu: `ln(1 + e^(beta x)) / beta`. Matches `torch.nn.functional.softplus`.
- * @param options `beta` (default 1); `threshold` (default 20): the result is `x` where `beta x` is larger
+ * @param options `beta` (default 1); `threshold` (default 20): the result is `x` where `beta x` exceeds it
  * @example
  * ```ts
  * import { nn, tensor } from "wasmgrad";

@@ -6,7 +6,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
 
 export interface AttentionOptions {
-  /** bool: true where a query attends to a key; float32: added to the scores. Broadcast to [..., L, S]. */
+  /**
+   * Either bool (true where a query attends to a key) or float32 (added to the scores). Broadcast to [..., L,
+   * S].
+   */
   attnMask?: Tensor | null;
   /** Probability of dropping a weight. Default 0. */
   dropoutP?: number;
@@ -17,15 +20,15 @@ export interface AttentionOptions {
 }
 
 /**
- * `softmax(q kᵀ · scale + mask) v`: for each query, the mean of the values, weighted by how well their keys
- * match. Matches `torch.nn.functional.scaled_dot_product_attention`. For a query whose keys are all masked,
- * result and gradient are 0, as in PyTorch since 2.5 (NaN before).
+ * `softmax(q kᵀ · scale + mask) v`: for each query, the average of the values, weighted by how well their
+ * keys match the query. Matches `torch.nn.functional.scaled_dot_product_attention`. For a query whose keys
+ * are all masked, result and gradient are 0, as in PyTorch since version 2.5 (earlier versions: NaN).
  *
  * @param q [..., L, E]
  * @param k [..., S, E]
  * @param v [..., S, Ev]
- * @param options `attnMask` null, `dropoutP` 0 (applied in evaluation too: pass 0 there), `isCausal` false,
- *   `scale` 1 / √E
+ * @param options `attnMask` null, `dropoutP` 0 (also applied in evaluation, so pass 0 then), `isCausal`
+ *   false, `scale` 1 / √E
  * @returns [..., L, Ev]
  * @throws ShapeError when shapes do not fit; OptionError for bad options.
  * see: Vaswani et al., Attention is all you need, 2017
@@ -75,7 +78,7 @@ function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
 }
 
 /**
- * Softmax along the last dimension over the scores that are `visible` (bool, broadcast). A row without
+ * Softmax along the last dimension over the scores where `visible` (bool, broadcast) is true. A row without
  * visible scores gets weights of 0, because 0 / 0 would put NaN into all gradients.
  */
 export function softmaxOver(visible: Tensor, scores: Tensor): Tensor {

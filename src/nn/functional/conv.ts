@@ -18,10 +18,10 @@ export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as
  * `iy = oy·stride + kh·dilation − padding`, and `ix` likewise; x is 0 outside. Output height:
  * `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
  *
- * 3x3 kernels of stride 1 with at least 32 channels (in Sequential, before ReLU and max pooling, also with at
- * most 3 channels) are computed by Winograd's F(4x4, 3x3). Its error is about 1e-6 of the largest value in a
- * tile of 6x6 pixels, rather than in the 3x3 pixels that an output depends on. An Infinity or NaN becomes NaN
- * in all 4x4 outputs of its tiles.
+ * 3x3 kernels of stride 1 with at least 32 channels are computed by Winograd's F(4x4, 3x3). In a Sequential,
+ * before ReLU and max pooling, this also holds for at most 3 channels. The error is about 1e-6 of the largest
+ * value in a tile of 6x6 pixels, not just in the 3x3 pixels that an output depends on. If a tile contains an
+ * Infinity or NaN, all of its 4x4 outputs become NaN.
  *
  * @param x [N, Ci, H, W] or [Ci, H, W]
  * @param weight [Co, Ci/groups, KH, KW]

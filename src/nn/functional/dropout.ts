@@ -11,7 +11,7 @@ export interface DropoutOptions {
   p?: number;
   /** If false, x is returned unchanged. Default true. */
   training?: boolean;
-  /** Generates the mask. Default: the default generator, seeded by `manualSeed()`. */
+  /** The random generator of the mask. Default: the default generator, seeded by `manualSeed()`. */
   generator?: Generator;
 }
 

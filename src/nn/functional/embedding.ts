@@ -5,15 +5,15 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 export interface EmbeddingOptions {
   /**
-   * A row of `weight` that gets no gradient; negative values count from the end. Default null: all rows get
-   * one.
+   * A row of `weight` that gets no gradient; negative values count from the end. Default null: every row gets
+   * a gradient.
    */
   paddingIdx?: number | null;
 }
 
 /**
- * Looks up rows of `weight` `[V,D]` by `index` `[...]` (int32): `[...,D]`. If a row occurs several times, its
- * gradients are added in the order of the index. Matches `torch.nn.functional.embedding`.
+ * Looks up rows of `weight` `[V,D]` by `index` `[...]` (int32). The result is `[...,D]`. If a row occurs
+ * several times, its gradients are added in the order of the index. Matches `torch.nn.functional.embedding`.
  *
  * @throws OptionError for an index outside [0, V); DTypeError when it is not int32.
  * @example

@@ -1,4 +1,4 @@
-/** `nn.functional`: the operations without state, `torch.nn.functional` in camelCase. */
+/** `nn.functional`: operations without state, named as in `torch.nn.functional`, but in camelCase. */
 export type { LossReduction } from "../../ops/loss/pairwise.ts";
 export {
   type EluOptions,

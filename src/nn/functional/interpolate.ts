@@ -12,9 +12,9 @@ export type { InterpolateOptions };
  * `1/scaleFactor` is used instead of `H/OH`, except where the size stays the same and, for nearest, where it
  * doubles.
  *
- * Nearest positions by `size` are exact; bilinear positions are float64. PyTorch's are float32, so for about
- * one in fifty pairs of lengths its nearest pixel by `size` differs from the formula. Nearest positions by
- * `scaleFactor` are float32, as in PyTorch.
+ * Nearest positions by `size` are exact; bilinear positions are float64. PyTorch computes both in float32.
+ * For about one in fifty pairs of lengths, its nearest pixel by `size` therefore differs from the formula.
+ * Nearest positions by `scaleFactor` are float32, as in PyTorch.
  *
  * @param x [N, C, H, W]
  * @param options either `size` or `scaleFactor`; `mode` "nearest", `alignCorners` false

@@ -54,7 +54,7 @@ export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Te
  * `d² / (2 beta)` where `d = |input - target| < beta`, else `d - beta / 2`. Matches
  * `torch.nn.functional.smooth_l1_loss`, but shapes must be equal.
  *
- * @param options `reduction`; `beta` >= 0 (default 1; 0 is `l1Loss`).
+ * @param options `reduction`; `beta` >= 0 (default 1; 0 gives `l1Loss`).
  * @throws ShapeError when the shapes differ.
  * @example
  * ```ts
@@ -77,8 +77,8 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
 /**
  * Binary cross entropy of probabilities, `-w (t log x + (1 - t) log(1 - x))`, with logarithms clamped to at
  * least -100. Matches `torch.nn.functional.binary_cross_entropy`. For logits use
- * `binaryCrossEntropyWithLogits`, which is stable. The clamped logarithms are used in the target's gradient
- * too, which in PyTorch is infinite for an input of 0 or 1.
+ * `binaryCrossEntropyWithLogits`, which is stable. The target's gradient uses the clamped logarithms too; in
+ * PyTorch it is infinite for an input of 0 or 1.
  *
  * @param input probabilities in [0, 1]; @param target of the same shape, in [0, 1]
  * @param options `reduction`; `weight` of the terms, broadcast to the input's shape.

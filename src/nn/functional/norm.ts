@@ -44,7 +44,7 @@ export function layerNorm(x: Tensor, normalizedShape: readonly number[], options
  * each image. Matches `torch.nn.functional.group_norm`.
  *
  * @param x [N,C,...]
- * @param numGroups a divisor of C; C groups are instance normalization
+ * @param numGroups a divisor of C; C itself gives instance normalization
  * @param options `weight` and `bias` [C]; `eps` (default 1e-5).
  * @throws ShapeError when the shapes do not fit.
  * @example
@@ -62,9 +62,9 @@ export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): 
 /**
  * `(x - mean) / √(var + eps) * weight + bias` for each channel. Matches `torch.nn.functional.batch_norm`.
  *
- * In training, mean and (biased) variance are those of the batch. If `runningMean` and `runningVar` are
- * given, they are updated in place: `running = (1 - momentum) running + momentum batch`, with the unbiased
- * variance. Outside training, they are the mean and variance.
+ * Training uses the mean and (biased) variance of the batch. If `runningMean` and `runningVar` are given,
+ * they are updated in place: `running = (1 - momentum) running + momentum batch`, with the unbiased variance.
+ * Outside training, they are used as mean and variance.
  *
  * @param x [N,C], [N,C,L], [N,C,H,W] …
  * @param options `weight` and `bias` [C]; `training` (default false); `momentum`
@@ -121,12 +121,12 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   expectTensor("normalize", "x", x);
   normalizeDim("normalize", dim, x.dim());
   const size = noGrad(() => largestMagnitude(x, dim));
-  const scaled = x.div(size); // in [-1, 1]: no power overflows, and the largest does not underflow
+  const scaled = x.div(size); // in [-1, 1]: no power overflows, and the largest power does not underflow
   const norm = powerFlatAtZero(powerFlatAtZero(scaled.abs(), p).sum(dim, { keepdim: true }), 1 / p);
   return scaled.div(norm.maximum(noGrad(() => size.reciprocal().mul(eps))));
 }
 
-/** The largest |x| along a dimension, which keeps length 1; 1 where the largest is 0, infinite or NaN. */
+/** The largest |x| along a dimension, which keeps length 1. Largest values of 0, infinity or NaN become 1. */
 function largestMagnitude(x: Tensor, dim: number): Tensor {
   if (x.numel() === 0) return x.sum(dim, { keepdim: true }).add(1);
   const size = x.abs().max(dim, { keepdim: true }).values;
@@ -134,8 +134,8 @@ function largestMagnitude(x: Tensor, dim: number): Tensor {
 }
 
 /**
- * `x ^ p` for x >= 0. The gradient at 0 is 0: for p < 1 it is infinite, which would become NaN in the
- * backward pass.
+ * `x ^ p` for x >= 0, with a gradient of 0 at 0. For p < 1 the true gradient at 0 is infinite and would
+ * become NaN in the backward pass.
  */
 function powerFlatAtZero(x: Tensor, p: number): Tensor {
   if (p >= 1) return p === 1 ? x : x.pow(p);

@@ -8,8 +8,8 @@ export type { PadOptions };
  * Adds elements before and after dimensions; negative amounts remove elements. Matches
  * `torch.nn.functional.pad`, for any dimensions.
  *
- * With negative amounts, "circular" removes elements first and wraps the rest; "reflect" and "replicate" copy
- * the elements next to the ends of x, even if these are removed.
+ * With negative amounts, "circular" removes elements first and wraps the remaining ones; "reflect" and
+ * "replicate" copy the elements next to the ends of x, even if these are removed.
  *
  * @param padding `[before, after]` of the last dimension, then of the one before it, and so on:
  *   `[left, right, top, bottom]`.

@@ -15,7 +15,7 @@ export type { AdaptiveSize, AvgPool2dOptions, MaxPool2dOptions };
  *
  * @param x [N, C, H, W] or [C, H, W]
  * @param kernelSize an integer or [height, width]
- * @param options `stride` (default kernelSize), `padding` 0 (with -Infinity, at most half the kernel),
+ * @param options `stride` (default kernelSize), `padding` 0 (filled with -Infinity, at most half the kernel),
  *   `dilation` 1, `ceilMode` false, `returnIndices` false (true returns `[values, indices]`)
  * @throws ShapeError when the kernel is larger than the padded input; OptionError for bad options.
  * @example
@@ -43,8 +43,8 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPool2dOption
  *
  * @param x [N, C, H, W] or [C, H, W]
  * @param kernelSize an integer or [height, width]
- * @param options `stride` (default kernelSize), `padding` 0 (with zeros, at most half the kernel), `ceilMode`
- *   false, `countIncludePad` true, `divisorOverride` null
+ * @param options `stride` (default kernelSize), `padding` 0 (filled with zeros, at most half the kernel),
+ *   `ceilMode` false, `countIncludePad` true, `divisorOverride` null
  * @throws ShapeError when the kernel is larger than the padded input; OptionError for bad options.
  * @example
  * ```ts

@@ -27,7 +27,7 @@ export function formatOptions(...parts: (string | false)[]): string {
   return parts.filter((part) => part !== false && part !== "").join(", ");
 }
 
-/** The given options: `kernelSize=2, stride=(2, 2)`. */
+/** Formats the given options: `kernelSize=2, stride=(2, 2)`. */
 export function formatGiven(options: object): string {
   return Object.entries(options)
     .filter(([, value]) => value !== undefined)

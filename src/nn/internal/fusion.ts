@@ -10,7 +10,7 @@ import { Conv2d, ConvTranspose2d } from "../layers/conv.ts";
 import { MaxPool2d } from "../layers/pooling.ts";
 import type { Module } from "../module.ts";
 
-/** The result of several modules computed in one pass, and how many modules these are. */
+/** The result of several modules computed in one pass, and the number of these modules. */
 interface Fused {
   y: Tensor;
   modules: number;
@@ -27,7 +27,7 @@ function isPlain<T extends Module>(
   return module?.constructor === type && module.forward === type.prototype.forward;
 }
 
-/** Max pooling 2x2 of stride 2, without padding. */
+/** Whether a module is 2x2 max pooling of stride 2 without padding. */
 function isPooling2x2(module: Module | undefined): boolean {
   if (!isPlain(module, MaxPool2d)) return false;
   const { stride, padding = 0, dilation = 1, ceilMode = false } = module.options;
@@ -37,8 +37,8 @@ function isPooling2x2(module: Module | undefined): boolean {
 }
 
 /**
- * Computes a convolution, ReLU and 2x2 max pooling in one pass. Returns null if no algorithm does so for
- * these sizes.
+ * Computes a convolution, ReLU and 2x2 max pooling in one pass. Returns null if no algorithm supports this
+ * for these sizes.
  */
 function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | null {
   expectTensor("conv2d", "x", x);
@@ -49,8 +49,8 @@ function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | nul
 }
 
 /**
- * Computes several modules, from index `first` on, in one pass. Returns null unless a pass exists that gives
- * the same result as the separate modules.
+ * Computes several modules, from index `first` on, in one pass, with the same result as the separate modules.
+ * Returns null if there is no such pass.
  */
 export function forwardFused(modules: Readonly<Record<number, Module>>, first: number, x: Tensor): Fused | null {
   const module = modules[first];

@@ -108,7 +108,7 @@ export class Tanh extends Module {
 }
 
 /**
- * `ln(1 + e^(beta x)) / beta`, and x itself above `threshold`. Matches `torch.nn.Softplus`:
+ * `ln(1 + e^(beta x)) / beta`, or x itself where `beta x` exceeds `threshold`. Matches `torch.nn.Softplus`:
  * `beta` 1, `threshold` 20.
  */
 export class Softplus extends Module {
@@ -129,7 +129,7 @@ export class Softplus extends Module {
   }
 }
 
-/** `softmax` over a dimension, which must be named. Matches `torch.nn.Softmax`. */
+/** `softmax` over a dimension, which must be given. Matches `torch.nn.Softmax`. */
 export class Softmax extends Module {
   readonly dim: number;
 
@@ -147,7 +147,7 @@ export class Softmax extends Module {
   }
 }
 
-/** `log(softmax)` over a dimension, which must be named. Matches `torch.nn.LogSoftmax`. */
+/** `log(softmax)` over a dimension, which must be given. Matches `torch.nn.LogSoftmax`. */
 export class LogSoftmax extends Module {
   readonly dim: number;
 

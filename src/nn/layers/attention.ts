@@ -23,7 +23,8 @@ export interface MultiheadAttentionOptions {
 
 export interface AttendOptions {
   /**
-   * [L, S] or [N·heads, L, S]: bool, true where attention is not allowed; or float32, added to the scores.
+   * [L, S] or [N·heads, L, S]: either bool (true where attention is not allowed) or float32 (added to the
+   * scores).
    */
   attnMask?: Tensor | null;
   /** [N, S], bool: true for keys that are ignored. */
@@ -35,9 +36,9 @@ export interface AttendOptions {
 }
 
 /**
- * Multi-head attention (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ`, with Q, K and V
- * projected by one third each of a single weight. Matches `torch.nn.MultiheadAttention` except for queries
- * whose keys are all masked: these get 0 before the last projection, and no gradient, rather than NaN.
+ * Multi-head attention (Vaswani et al. 2017): `concat(softmax(Q Kᵀ / √d) V) Wₒ + bₒ`. The projections to Q, K
+ * and V are thirds of a single weight. Matches `torch.nn.MultiheadAttention` except for queries whose keys
+ * are all masked: their input to the last projection and their gradient are 0 rather than NaN.
  *
  * @example
  * ```ts
@@ -154,7 +155,7 @@ export class MultiheadAttention extends Module {
     expectSameShape("MultiheadAttention", "value, as the key,", key.shape, value.shape);
   }
 
-  /** Query (0), key (1) or value (2) [N, L, E] projected and split into heads: [N, heads, L, d]. */
+  /** Projects a query (part 0), key (1) or value (2) [N, L, E] and splits it into heads: [N, heads, L, d]. */
   #project(x: Tensor, part: number): Tensor {
     const { embedDim, numHeads, inProjWeight, inProjBias } = this;
     const weight = inProjWeight.narrow(0, part * embedDim, embedDim);

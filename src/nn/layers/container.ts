@@ -49,8 +49,8 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
 }
 
 /**
- * Runs modules one after the other, each on the previous result. Matches `torch.nn.Sequential`, except that
- * modules in other fields of a subclass are not run.
+ * Runs modules one after the other, each on the result of the previous one. Matches `torch.nn.Sequential`,
+ * except that modules in other fields of a subclass are not run.
  *
  * A convolution followed by ReLU, or by ReLU and 2x2 max pooling, is computed in one pass where possible,
  * which is faster.

@@ -15,7 +15,7 @@ import { formatOptions, formatPair } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
-/** Options of the layers in addition to those of the functions. */
+/** Options that the layers have in addition to the functions' options. */
 interface LayerOptions {
   /** An integer or [height, width]. */
   kernelSize: Pair;

@@ -18,8 +18,8 @@ abstract class DropoutBase extends Module {
 }
 
 /**
- * In training, sets each element to 0 with probability p and divides the others by 1 − p. After `eval()` it
- * returns its input. Matches `torch.nn.Dropout`.
+ * In training, sets each element to 0 with probability p and divides the others by 1 − p. After `eval()` the
+ * layer returns its input. Matches `torch.nn.Dropout`.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export class Dropout extends DropoutBase {
   }
 }
 
-/** The same for whole channels of [N, C, H, W] or [C, H, W]. Matches `torch.nn.Dropout2d`. */
+/** Dropout of whole channels of [N, C, H, W] or [C, H, W]. Matches `torch.nn.Dropout2d`. */
 export class Dropout2d extends DropoutBase {
   constructor(p = 0.5) {
     super("Dropout2d", p);

@@ -157,7 +157,7 @@ export class NLLLoss extends Loss<Required<NLLLossOptions>> {
 }
 
 export interface KLDivLossOptions {
-  /** Default "mean", as in PyTorch; "batchmean" is the mathematical divergence. */
+  /** Default "mean", as in PyTorch; "batchmean" gives the mathematical divergence. */
   reduction?: LossReduction | "batchmean";
   /** Whether the target consists of log-probabilities too. Default false. */
   logTarget?: boolean;

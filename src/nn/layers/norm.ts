@@ -14,15 +14,15 @@ export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
   /**
-   * Weight of a batch in the running statistics, in [0, 1]. With null, these are the plain mean over all
-   * batches. Default 0.1.
+   * Weight of a new batch in the running statistics, in [0, 1]. With null, the running statistics are plain
+   * means over all batches. Default 0.1.
    */
   momentum?: number | null;
   /** Whether each channel has a weight and a bias. Default true. */
   affine?: boolean;
   /**
-   * Whether running statistics are kept. Without them, batch statistics are used after `eval()` too. Default
-   * true.
+   * Whether running statistics are kept. Without them, the batch's statistics are used even after `eval()`.
+   * Default true.
    */
   trackRunningStats?: boolean;
 }
@@ -127,7 +127,7 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
-/** The same for [N, C] or [N, C, L]. Matches `torch.nn.BatchNorm1d`. */
+/** Batch normalization of [N, C] or [N, C, L]. Matches `torch.nn.BatchNorm1d`. */
 export class BatchNorm1d extends BatchNorm {
   protected readonly ranks = [2, 3];
 

@@ -13,7 +13,7 @@ import {
 import { formatGiven } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 
-/** Without `returnIndices`, which only the function has: a module returns one tensor. */
+/** Only the function has `returnIndices`, because a module returns one tensor. */
 export type MaxPool2dOptions = Omit<MaxPool2dFunctionOptions, "returnIndices">;
 
 const MAX_POOL_DEFAULTS: Required<MaxPool2dOptions> = { stride: null, padding: 0, dilation: 1, ceilMode: false };
@@ -72,7 +72,7 @@ export class AvgPool2d extends Module {
 }
 
 /**
- * The mean of each window, with windows chosen such that the result has a given size. Matches
+ * The mean of each window. Windows are chosen such that the result has a given size. Matches
  * `torch.nn.AdaptiveAvgPool2d`.
  */
 export class AdaptiveAvgPool2d extends Module {

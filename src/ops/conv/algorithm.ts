@@ -1,11 +1,11 @@
 import type { NDArray } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 
-/** The passes of a convolution, or of a transposed one. */
+/** The passes of a convolution or of a transposed convolution. */
 export interface ConvPasses {
-  /** Whether its kernels support these sizes. */
+  /** Whether the passes support these sizes. */
   supports(g: Conv2dGeometry): boolean;
-  /** bias + weight * x; with `relu`, max(0, .) of that. */
+  /** Computes bias + weight * x; with `relu`, max(0, bias + weight * x). */
   forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray;
   gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray;
   gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray;
@@ -33,17 +33,20 @@ export interface PooledConvPasses {
 
 export type ConvAlgorithmName = "depthwise" | "winograd" | "shallow" | "upsample" | "gemm";
 
-/** An algorithm for convolutions, and the operations that it supports. choose.ts lists all algorithms. */
+/**
+ * An algorithm for convolutions, with the passes of each operation that it supports. choose.ts lists all
+ * algorithms.
+ */
 export interface ConvAlgorithm {
   readonly name: ConvAlgorithmName;
-  /** For sizes that it supports: whether it is faster than the algorithms listed after it. */
+  /** Whether the algorithm is faster than those listed after it. Called only for sizes that it supports. */
   pays(g: Conv2dGeometry): boolean;
   readonly plain?: ConvPasses;
   readonly transposed?: ConvPasses;
   readonly pooled?: PooledConvPasses;
   /**
-   * True if it computes the sums directly, as they are defined. Then it is used where a forced algorithm does
-   * not support the sizes.
+   * True if the algorithm computes the sums directly, as they are defined. It is then used for sizes that a
+   * forced algorithm does not support.
    */
   readonly isMatrixProduct?: boolean;
 }

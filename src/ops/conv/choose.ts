@@ -12,40 +12,40 @@ import { pooledShallow } from "./winograd_shallow.ts";
 
 /**
  * The algorithms for a convolution, a transposed convolution, and a convolution with ReLU and 2x2 max pooling
- * ("pooled"). The first one that has the operation, supports the sizes and pays is used. The figures are
- * speed-ups on one thread of an Intel Xeon (model 207), from interleaved runs.
+ * ("pooled"). The first algorithm that has the operation, supports the sizes and pays off is used. The
+ * figures below are speed-ups on one thread of an Intel Xeon (model 207), from interleaved runs.
  */
 const ALGORITHMS: readonly ConvAlgorithm[] = [
   {
-    // With one input channel per group, the matrix product would multiply 1 x 9 matrices, which waste most of
-    // a tile. Speed-up over the matrix product, all passes, [4,32,32,32] in 32 groups: 11 with one filter per
-    // channel, 3.5 with 4, 1.8 with 8, 1.2 with 16.
+    // With one input channel per group, the matrix product would multiply 1 x 9 matrices, which leave most of
+    // a tile unused. Speed-up over the matrix product, all passes, [4,32,32,32] in 32 groups: 11 with one
+    // filter per channel, 3.5 with 4, 1.8 with 8, 1.2 with 16.
     name: "depthwise",
     plain: depthwise,
     pays: (g) => g.outChannels <= 8,
   },
   {
-    // A quarter of the multiplications, at the cost of transforming images, kernels and results. Speed-up
-    // over the matrix product, all passes, 16x16 pixels: 2.9 from 32 to 32 channels, 2.4 from 16 to 16, 1.7
-    // from 8 to 8; from 3 to 64, on 32x32 pixels, 1.05. With fewer than 32 channels there is less to gain,
-    // and the matrix product's rounding error is half as large. On 2x2 pixels, a quarter of a tile, it is
-    // slower: 0.8.
+    // This needs a quarter of the multiplications, but transforms images, kernels and results. Speed-up over
+    // the matrix product, all passes, 16x16 pixels: 2.9 from 32 to 32 channels, 2.4 from 16 to 16, 1.7 from 8
+    // to 8; from 3 to 64, on 32x32 pixels, 1.05. With fewer than 32 channels there is less to gain, and the
+    // matrix product's rounding error is half as large. On 2x2 pixels, which fill a quarter of a tile,
+    // Winograd is slower: 0.8.
     name: "winograd",
     plain: winograd,
     pooled: pooledWinograd,
     pays: (g) => Math.min(g.inChannels, g.outChannels) >= 32 && g.outHeight * g.outWidth >= 16,
   },
   {
-    // With 1 to 3 input channels Winograd pays if its products are not written to memory. Speed-up over the
-    // pooled matrix product, forward and weight gradient: 1.4 from 3 to 64 channels (32x32), 1.2 from 2 to
-    // 32, 0.9 from 1 to 32 (28x28).
+    // With 1 to 3 input channels, Winograd is worthwhile if its products are not written to memory. Speed-up
+    // over the pooled matrix product, forward and weight gradient: 1.4 from 3 to 64 channels (32x32), 1.2
+    // from 2 to 32, 0.9 from 1 to 32 (28x28).
     name: "shallow",
     pooled: pooledShallow,
     pays: () => true,
   },
   {
-    // The taps of 2x2 kernels of stride 2 do not overlap, so columns need not be written and added up. Only
-    // the input gradient differs from "gemm": assembly/conv/transposed.md has the measurements.
+    // The taps of 2x2 kernels of stride 2 do not overlap, so no columns have to be written and added up. Only
+    // the input gradient differs from "gemm". See assembly/conv/transposed.md for measurements.
     name: "upsample",
     plain: upsample,
     transposed: transposed(upsample, interleavedGradInput),
@@ -67,8 +67,8 @@ const ALGORITHMS: readonly ConvAlgorithm[] = [
 let forced: ConvAlgorithmName | undefined;
 
 /**
- * For tests and benchmarks: forces this algorithm wherever it supports the sizes, and a matrix product
- * elsewhere. Undefined restores automatic selection.
+ * For tests and benchmarks: forces the algorithm `name` for all sizes that it supports, and a matrix product
+ * for other sizes. Undefined restores automatic selection.
  */
 export function forceConvAlgorithm(name: ConvAlgorithmName | undefined): void {
   forced = name;
@@ -79,19 +79,19 @@ export type ConvAlgorithmChoice = "auto" | "gemm" | "winograd";
 const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
 
 /**
- * Chooses how convolutions are computed from now on; a backward pass uses the algorithm of its forward pass.
+ * Chooses the algorithm of future convolutions. A backward pass uses the algorithm of its forward pass.
  *
  * - "auto", the default: the fastest algorithm for the sizes of each convolution. It uses Winograd's
  *   F(4x4,3x3) for 3x3 kernels with stride 1 and at least 32 input and output channels (and, if ReLU and max
  *   pooling follow, also for 1 to 3 input channels).
- * - "gemm": never Winograd, but the sums as they are defined, as a matrix product. Its float32 error is at
- *   most 1e-6 of the root mean square of the results, Winograd's at most 2e-6. It does up to four times as
- *   many multiplications.
+ * - "gemm": always a direct computation of the sums, as a matrix product. Its float32 error is at most 1e-6
+ *   of the root mean square of the results; Winograd's is at most 2e-6. It needs up to four times as many
+ *   multiplications as Winograd.
  * - "winograd": Winograd wherever it is applicable, even where "auto" would choose another algorithm;
  *   elsewhere "gemm".
  *
- * Results differ in their last bits between the choices. Each choice gives the same bits in every run and on
- * every machine. Returns the choice.
+ * The choices give results that differ in their last bits. Each choice gives the same bits in every run and
+ * on every machine. Returns the choice.
  *
  * @throws OptionError unless `choice` is "auto", "gemm" or "winograd".
  * @example
@@ -113,8 +113,8 @@ export function getConvAlgorithm(): ConvAlgorithmChoice {
 }
 
 /**
- * The algorithm for an operation. A forced algorithm is used even if it does not pay, and replaced by a
- * matrix product if it does not support the sizes.
+ * The algorithm for an operation. A forced algorithm is used even if it does not pay off; for sizes that it
+ * does not support, a matrix product is used.
  */
 function choose<Form extends "plain" | "transposed" | "pooled">(
   form: Form,
@@ -142,13 +142,14 @@ export function chooseTransposed(g: Conv2dGeometry): ConvAlgorithmFor<"transpose
 }
 
 /**
- * The algorithm for a convolution with ReLU and 2x2 max pooling in one pass; null: run the three ops one
- * after the other.
+ * The algorithm for a convolution with ReLU and 2x2 max pooling in one pass, or null if the three ops are to
+ * run one after the other.
  */
 export function choosePooled(g: Conv2dGeometry): ConvAlgorithmFor<"pooled"> | null {
-  if (g.outHeight < 2 || g.outWidth < 2) return null; // no window: max pooling throws the error
-  // up to 8 filters of one input channel. Time of the fastest pooled passes, relative to depthwise, ReLU and
-  // pooling one after the other: 0.6 (1 to 8 channels) to 1.2 (1 to 2 channels, with the input gradient)
+  if (g.outHeight < 2 || g.outWidth < 2) return null; // there is no window, so max pooling throws the error
+  // For up to 8 filters on one input channel, the fastest pooled passes take 0.6 (1 to 8 channels) to 1.2
+  // times (1 to 2 channels, with the input gradient) as long as depthwise, ReLU and pooling one after the
+  // other.
   if (chooseConvolution(g).name === "depthwise") return null;
   return choose("pooled", g);
 }

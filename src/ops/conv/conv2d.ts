@@ -29,13 +29,13 @@ export function channelSums(x: NDArray): NDArray {
 
 /**
  * `out[n,co,oy,ox] = bias[co] + Σ weight[co,ci,kh,kw] · x[n, ci, oy·stride + kh·dilation - padding, …]`. With
- * `relu`, max(out, 0). See F.conv2d.
+ * `relu`, the result is max(out, 0). See F.conv2d.
  */
 export class Conv2d extends Op {
   readonly name = "conv2d";
   readonly window: ConvWindow;
   readonly relu: boolean;
-  /** Its sizes and the algorithm; set by `forward`. */
+  /** The sizes of the convolution and its algorithm; set by `forward`. */
   geometry!: Conv2dGeometry;
   algorithm!: ConvAlgorithmFor<"plain">;
   #inputShape!: readonly number[];

@@ -8,9 +8,9 @@ import { pooledChannelSums } from "./relu_pool.ts";
 import type { ConvWindow } from "./window.ts";
 
 /**
- * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op: the intermediate results are never
- * written, and backward uses one byte per result, its argmax code: the position of the maximum in its window
- * (assembly/conv/relu_pool.ts). The result equals that of the three ops one after the other. `choosePooled`
+ * Convolution, bias, ReLU and max pooling (2x2, stride 2) as one op. The intermediate results are never
+ * written. For backward, it stores one byte per result, the argmax code: the position of the maximum in its
+ * window (assembly/conv/relu_pool.ts). The result is the same as with three separate ops. `choosePooled`
  * decides for which sizes this op is used.
  */
 export class Conv2dReluPool extends Op {
@@ -19,7 +19,7 @@ export class Conv2dReluPool extends Op {
   readonly geometry: Conv2dGeometry;
   readonly algorithm: ConvAlgorithmFor<"pooled">;
 
-  /** @param geometry of a batch [N, C, H, W] under `window` */
+  /** @param geometry the sizes for a batch [N, C, H, W] and `window` */
   constructor(window: ConvWindow, geometry: Conv2dGeometry, algorithm: ConvAlgorithmFor<"pooled">) {
     super();
     this.window = window;

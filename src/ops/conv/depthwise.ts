@@ -15,11 +15,12 @@ const grainFor = (units: number) => Math.max(1, Math.ceil(units / CHUNKS));
 const chunksOf = (units: number, grain: number) => Math.ceil(units / grain);
 const roundUp = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
-/** The most phases of the strides: the input gradient has a list of taps for each phase. */
+/** Maximum number of phases of the strides. The input gradient has a list of taps for each phase. */
 const PHASES = 256;
 
 /**
- * Sizes of frames: see assembly/conv/depthwise.ts. For a gradient's frame, index 0 is rows and 1 is columns.
+ * Sizes of frames: see assembly/conv/depthwise.ts. For a gradient's frame, index 0 is for rows and index 1
+ * for columns.
  */
 interface Frames {
   /** Columns of one phase of an input plane's frame. */
@@ -87,8 +88,8 @@ function windowTaps(g: Conv2dGeometry, { width }: Frames): Address {
 }
 
 /**
- * The taps of each phase of the input: `lists` has the number of taps and the index of the first one, `taps`
- * has all taps as above.
+ * The taps of each phase of the input: `lists` has the number of taps and the index of the first one for each
+ * phase; `taps` has all taps in the format of `windowTaps`.
  */
 function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: Address; taps: Address } {
   const lists: number[] = [];
@@ -115,7 +116,7 @@ function phaseTaps(g: Conv2dGeometry, { grad }: Frames): { lists: Address; taps:
   return { lists: intTable(lists), taps: intTable(entries) };
 }
 
-/** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, .) of that. */
+/** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, bias + weight * x). */
 function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
   const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
   if (out.size === 0) return out;
@@ -157,7 +158,7 @@ function gradInput(dOut: NDArray, weight: NDArray, g: Conv2dGeometry): NDArray {
   return dx;
 }
 
-/** dWeight [groups*Co, 1, KH, KW]: images are added in a fixed order, whichever thread computes a filter. */
+/** dWeight [groups*Co, 1, KH, KW]: images are added in an order that does not depend on the threads. */
 function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
   const shape = [g.groups * g.outChannels, 1, ...g.kernel];
   if (dOut.size === 0) return zeros(shape);
@@ -175,7 +176,7 @@ function gradWeight(x: NDArray, dOut: NDArray, g: Conv2dGeometry): NDArray {
 
 /**
  * The three passes of a convolution whose groups have one input channel each (any number of filters per
- * group, any kernel, stride, padding and dilation): rows are correlated with the taps directly, see
+ * group, any kernel, stride, padding and dilation): rows are correlated with the taps directly. See
  * assembly/conv/depthwise.ts.
  */
 export const depthwise: ConvPasses = {

@@ -7,9 +7,9 @@ import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, taps } from "./panels.ts";
 
 /**
- * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: a column gradient per tap, weightᵀ dOut, added up
- * where the taps overlap (assembly/conv/fold_columns.ts). With `bias` (one float per channel of x) and `relu`
- * (max(0, .) of the sums) it is the forward pass of a transposed convolution.
+ * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: computes the column gradients weightᵀ dOut, one
+ * per tap, and adds them up where the taps overlap (assembly/conv/fold_columns.ts). With `bias` (one float
+ * per channel of x) and `relu` (max(0, sum)) this is the forward pass of a transposed convolution.
  */
 export function foldedGradInput(
   dOut: NDArray,

@@ -4,7 +4,10 @@ import { geometryWords } from "../../runtime/kernels.generated.ts";
 import { intTable } from "../core/array.ts";
 import type { ConvWindow, TransposedConvWindow } from "./window.ts";
 
-/** Sizes of a convolution, or of the one whose input gradient a transposed convolution computes. */
+/**
+ * Sizes of a convolution. For a transposed convolution, the sizes of the convolution from its output back to
+ * its input.
+ */
 export interface Conv2dGeometry {
   images: number;
   groups: number;
@@ -15,20 +18,20 @@ export interface Conv2dGeometry {
   width: number;
   kernel: [number, number];
   stride: [number, number];
-  /** Zeros above and to the left … */
+  /** Numbers of zeros above and to the left. */
   padding: [number, number];
   dilation: [number, number];
   outHeight: number;
   outWidth: number;
-  /** … and the size of the input with the zeros on all sides. */
+  /** Size of the input with the zeros on all sides. */
   paddedHeight: number;
   paddedWidth: number;
 }
 
-/** The most pixels of a padded plane that fit in memory: 4 GiB. */
+/** Maximum number of pixels of a padded plane: they take 4 GiB, the whole memory. */
 const MOST_PIXELS = 2 ** 30;
 
-/** Rejects paddings that cannot fit in memory, before anything is computed from sizes beyond int32. */
+/** Rejects paddings that cannot fit in memory. Called before anything is computed from sizes beyond int32. */
 function checkPadded(op: string, height: number, width: number, shapes: () => string): void {
   if (height * width > MOST_PIXELS) {
     throw new ShapeError(
@@ -79,7 +82,8 @@ export function conv2dGeometry(
     height,
     width,
     kernel,
-    // a longer step leaves the padded input as well; clamped, everything computed from it fits in int32
+    // A stride longer than the padded input makes no difference. With a clamped stride, all values computed
+    // from it fit in int32.
     stride: [Math.min(stride[0], paddedHeight), Math.min(stride[1], paddedWidth)],
     padding,
     dilation,

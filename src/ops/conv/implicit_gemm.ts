@@ -8,7 +8,7 @@ import { foldedGradInput } from "./fold_columns.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 import { forChunks, GRAIN, groupOfProduct, packFilters, padImages, pixels, taps } from "./panels.ts";
 
-/** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, .) of that. */
+/** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, bias + weight * x). */
 function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
   const out = empty([g.images, g.groups * g.outChannels, g.outHeight, g.outWidth]);
   if (out.size === 0) return out;

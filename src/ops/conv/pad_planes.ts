@@ -6,15 +6,15 @@ import { type NDArray, scratch } from "../core/array.ts";
 const GRAIN = 8;
 
 /**
- * Images that a pass reads with zeros around them: those of an array, or the gradient before ReLU and pooling
- * (relu_pool.ts).
+ * Images that a pass reads with zeros around them: the images of an array, or the gradient before ReLU and
+ * pooling (relu_pool.ts).
  */
 export interface PaddedImages {
   readonly channels: number;
   /**
-   * Address of images first … first+count-1, placed in planes of the given size, `padding` from the top and
-   * left, with zeros around them. They are in the running frame's scratch, unless they already have that
-   * size.
+   * Returns the address of images first … first+count-1 in planes of the given size, `padding` from the top
+   * and left, with zeros around them. Images that already have that size are not copied; otherwise the planes
+   * are in the running frame's scratch memory.
    */
   pad(first: number, count: number, padding: readonly [number, number], height: number, width: number): Address;
 }

@@ -10,7 +10,7 @@ import { imagesOf } from "./pad_planes.ts";
  * upsample.ts.
  */
 
-/** Bytes of panels that a chunk of images may take: they should fit in an L2 cache. */
+/** Maximum size in bytes of the panels of a chunk of images: they should fit in an L2 cache. */
 const CHUNK_BYTES = 1 << 20;
 /** Panels, or planes, that a thread takes at a time. */
 export const GRAIN = 8;
@@ -22,7 +22,8 @@ export const pixels = (g: Conv2dGeometry) => g.outHeight * g.outWidth;
 
 /**
  * Calls `body(first image, number of images)` for chunks whose columns fit in CHUNK_BYTES, so that a chunk's
- * panels stay in the cache. A chunk's frame frees its panels, and the next chunk takes the same memory.
+ * panels stay in the cache. Each chunk runs in a frame that frees its panels, so the next chunk reuses their
+ * memory.
  */
 export function forChunks(g: Conv2dGeometry, body: (first: number, count: number) => void): void {
   const chunk = Math.max(1, Math.floor(CHUNK_BYTES / (4 * g.groups * taps(g) * pixels(g))));
@@ -50,7 +51,7 @@ export function packFilters(weight: NDArray, g: Conv2dGeometry): Address {
   return packWeight("packPanels4", weight, rows);
 }
 
-/** Its transpose [T][Co], in panels of MR taps. */
+/** The transposed weight matrices [T][Co], in panels of MR taps. Returns their address. */
 export function packFilterTaps(weight: NDArray, g: Conv2dGeometry): Address {
   const [lines, depth] = [taps(g), g.outChannels];
   const rows = { batches: g.groups, lines, depth, batchStride: lines * depth, lineStride: 1, kStride: lines };

@@ -12,12 +12,12 @@ import { unpool } from "./relu_pool.ts";
 /** Rows of pooled pixels that a thread takes at a time. */
 const POOLED_GRAIN = 4;
 
-/** One group. The weight gradient gathers whole rows of taps: a row must be contiguous and fit in a block. */
+/** Only one group. The weight gradient gathers rows of taps: a row must be contiguous and fit in a block. */
 function supports(g: Conv2dGeometry): boolean {
   return g.groups === 1 && g.kernel[1] <= BLOCK_TAPS && g.dilation[1] === 1;
 }
 
-/** The matrix product, with ReLU and pooling while a tile is in registers. */
+/** The matrix product; ReLU and pooling are applied while a tile is in registers. */
 function forward(
   x: NDArray,
   weight: NDArray,
@@ -49,7 +49,7 @@ function forward(
 }
 
 /**
- * dWeight [Co, Ci, KH, KW] from the gradient after ReLU and pooling, dy [N, Co, PH, PW]: a sum over windows.
+ * dWeight [Co, Ci, KH, KW] from dy [N, Co, PH, PW], the gradient after ReLU and pooling: a sum over windows.
  */
 function gradWeightPooled(x: NDArray, dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): NDArray {
   const shape = [g.outChannels, g.inChannels, ...g.kernel];
@@ -74,7 +74,7 @@ function gradWeightPooled(x: NDArray, dy: NDArray, argmaxCodes: NDArray, g: Conv
 }
 
 /**
- * The passes with ReLU and pooling of a convolution that `plain` computes as a matrix product:
+ * The passes with ReLU and pooling of a convolution that `plain` computes as a matrix product. See
  * assembly/conv/pooled_gemm.ts.
  */
 export function pooledGemm(plain: ConvPasses): PooledConvPasses {
@@ -83,8 +83,8 @@ export function pooledGemm(plain: ConvPasses): PooledConvPasses {
     forward,
     gradInput: (dy, argmaxCodes, weight, g) => plain.gradInput(unpool(dy, argmaxCodes, g), weight, g),
     gradWeight: (x, dy, argmaxCodes, g) =>
-      // a sum over windows leaves out products with a gradient of 0; if x has an infinity or NaN, such
-      // products are NaN and must not be left out
+      // A sum over windows leaves out products with a gradient of 0. If x contains an infinity or NaN, such
+      // products are NaN and must be included.
       kernels().allFinite(x.address, x.size)
         ? gradWeightPooled(x, dy, argmaxCodes, g)
         : plain.gradWeight(x, unpool(dy, argmaxCodes, g), g),

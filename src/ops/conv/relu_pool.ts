@@ -5,7 +5,7 @@ import type { Conv2dGeometry } from "./geometry.ts";
 import type { PaddedImages } from "./pad_planes.ts";
 
 /**
- * Backward through ReLU and 2x2 max pooling, from the gradient and the argmax codes: see
+ * Backward passes of ReLU and 2x2 max pooling, computed from the gradient and the argmax codes. See
  * assembly/conv/relu_pool.ts.
  */
 
@@ -48,7 +48,7 @@ export function unpool(dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): ND
   return dOut;
 }
 
-/** The sum of that gradient per channel, [Co]: the gradient of the bias. */
+/** The gradient of the bias, [Co]: the sum per channel of the gradient before ReLU and pooling. */
 export function pooledChannelSums(dy: NDArray, argmaxCodes: NDArray): NDArray {
   const [images, channels, height, width] = dy.shape;
   const sums = empty([channels]);

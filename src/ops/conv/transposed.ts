@@ -1,10 +1,10 @@
 import type { ConvPasses } from "./algorithm.ts";
 
 /**
- * The passes of a transposed convolution, made from those of the convolution that maps its output back to its
- * input. The forward pass is the convolution's input gradient (with bias and ReLU), the input gradient is its
- * forward pass, and the weight gradient is its weight gradient with the two images exchanged. See
- * assembly/conv/transposed.md.
+ * The passes of a transposed convolution, made from the passes of the convolution that maps its output back
+ * to its input. The forward pass is the convolution's input gradient (with bias and ReLU); the input gradient
+ * is the convolution's forward pass; the weight gradient is the convolution's, with the two images exchanged.
+ * See assembly/conv/transposed.md.
  */
 export function transposed(convolution: ConvPasses, gradInput: ConvPasses["forward"]): ConvPasses {
   return {

@@ -12,8 +12,8 @@ import { forChunks, packFilterTaps } from "./panels.ts";
 const GRAIN = 4;
 
 /**
- * A 2x2 kernel of stride 2, in one group, that covers each input pixel once, and output rows that are whole
- * vectors.
+ * Supports a 2x2 kernel of stride 2, in one group, that covers each input pixel once, if each output row
+ * consists of whole vectors.
  */
 function supports(g: Conv2dGeometry): boolean {
   const twos = [...g.kernel, ...g.stride].every((length) => length === 2);
@@ -22,8 +22,8 @@ function supports(g: Conv2dGeometry): boolean {
 }
 
 /**
- * The input gradient of such a convolution, or, with bias and ReLU, the forward pass of the transposed one: a
- * matrix product whose results are interleaved as they are computed.
+ * The input gradient of such a convolution: a matrix product whose results are interleaved as they are
+ * computed. With bias and ReLU, this is the forward pass of the transposed convolution.
  */
 export function interleavedGradInput(
   dOut: NDArray,

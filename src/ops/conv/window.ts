@@ -6,8 +6,8 @@ export interface ConvWindowOptions {
   /** Step of the window. Default 1. */
   stride?: Pair;
   /**
-   * Zeros on each side. Default 0. "valid" is 0; "same" keeps the size (stride 1 only; if the total is odd,
-   * the extra zero is at the end).
+   * Number of zeros on each side. Default 0. "valid" means 0; "same" keeps the size (stride 1 only; if the
+   * total is odd, the extra zero is at the end).
    */
   padding?: Pair | "same" | "valid";
   /** Distance between the kernel's taps. Default 1. */
@@ -24,8 +24,8 @@ export interface TransposedConvWindowOptions extends Omit<ConvWindowOptions, "pa
 }
 
 /**
- * Checked options of a convolution, with single numbers expanded to pairs. A layer creates its window once, a
- * function at each call.
+ * Checked options of a convolution, with single numbers expanded to pairs. A layer creates its window once; a
+ * function creates one per call.
  */
 export class ConvWindow {
   readonly stride: [number, number];
@@ -50,7 +50,7 @@ export class ConvWindow {
   }
 }
 
-/** The same for a transposed convolution. */
+/** Checked options of a transposed convolution. */
 export class TransposedConvWindow extends ConvWindow {
   declare readonly padding: [number, number];
   readonly outputPadding: [number, number];

@@ -36,7 +36,7 @@ export const winograd: ConvPasses = {
   gradWeight: (x, dOut, g) => gradWeight(imagesOf(x), imagesOf(dOut), g),
 };
 
-/** The same, with ReLU and 2x2 max pooling applied to each tile while it is in the cache. */
+/** The same passes, but with ReLU and 2x2 max pooling applied to each tile while it is in the cache. */
 export const pooledWinograd: PooledConvPasses = {
   supports: isUnitStride3x3,
 
@@ -56,8 +56,8 @@ function gradInput(dOut: PaddedImages, weight: NDArray, g: Conv2dGeometry): NDAr
 }
 
 /**
- * The operations on a finished tile: bias, then nothing, ReLU, or ReLU and 2x2 max pooling (with codes if
- * requested).
+ * The operations on a finished tile: the bias, then optionally ReLU, then optionally 2x2 max pooling (with
+ * argmax codes if requested).
  */
 interface Finish {
   out: NDArray;
@@ -67,8 +67,8 @@ interface Finish {
 }
 
 /**
- * A 3x3 convolution of `x` into `finish.out`; `rotated` reads the weight rotated by 180 degrees, with input
- * and output channels exchanged.
+ * A 3x3 convolution of `x`, written to `finish.out`. With `rotated`, the weight is read rotated by 180
+ * degrees, with input and output channels exchanged.
  */
 function convolve(x: PaddedImages, weight: NDArray, plan: WinogradPlan, rotated: boolean, finish: Finish): void {
   if (finish.out.size === 0) return;
@@ -114,9 +114,9 @@ function transformImages(
 type KernelsOf = (first: number, count: number) => Matrices;
 
 /**
- * With several chunks, or when they are requested again, all kernels are transformed at once and kept until
- * the weight changes. Otherwise each block is transformed when it is used, always in the same memory, which
- * stays in the L2 cache.
+ * If there are several chunks, or the transformed kernels are requested repeatedly, all kernels are
+ * transformed at once and kept until the weight changes. Otherwise each block is transformed when it is used.
+ * All blocks use the same memory, which stays in the L2 cache.
  */
 function transformedKernels(weight: NDArray, plan: WinogradPlan, rotated: boolean): KernelsOf {
   const { images, filters, channels } = plan.sizes;
@@ -156,7 +156,7 @@ function transformedKernels(weight: NDArray, plan: WinogradPlan, rotated: boolea
   };
 }
 
-/** c = start + a b for each position: [m][n], sums of `depth` terms. */
+/** c [m][n] = start + a b for each position; each sum has `depth` terms. */
 function multiply(
   a: Matrices,
   b: Matrices,
@@ -204,8 +204,8 @@ function transformOutput(products: Matrices, plan: WinogradPlan, part: Part, { o
 }
 
 /**
- * dWeight [Co, Ci, 3, 3]: for each position a product over all tiles, transformed back. Chunks are added in
- * order.
+ * dWeight [Co, Ci, 3, 3]: for each position, a product over all tiles is transformed back. Chunks are added
+ * in order.
  */
 function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDArray {
   const shape = [g.outChannels, g.inChannels, 3, 3];
@@ -213,7 +213,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
   const dWeight = empty(shape);
   const plan = WinogradPlan.forGradWeight(g);
   const { images, channels, filters } = plan.sizes;
-  // sums that continue over several chunks are kept for all filters at once
+  // if the sums span several chunks, they are kept for all filters at once
   const isOneChunk = images <= plan.chunk;
   const sums = allocateMatrices((isOneChunk ? plan.block : filters) * channels * 4);
   plan.forChunks((first, count) => {
@@ -236,7 +236,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
 }
 
 /**
- * The transformed gradients of a block of filters (4x4 tiles of `padded`), as left operands: one row per
+ * The transformed 4x4 tiles of a block of filters in the gradient `padded`, as left operands: one row per
  * filter.
  */
 function transformGradients(

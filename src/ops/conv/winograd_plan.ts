@@ -9,18 +9,18 @@ import type { Conv2dGeometry } from "./geometry.ts";
 
 /** Units that a thread takes at a time. */
 export const GRAIN = 4;
-/** The same in panels of NR tiles or channels. */
+/** Panels of NR tiles or channels that a thread takes at a time. */
 export const PANEL_GRAIN = 1;
-/** Tiles of a chunk of images: their transformed patches and products stay in the caches. */
+/** Number of tiles in a chunk of images. Their transformed patches and products stay in the caches. */
 const CHUNK_TILES = 64;
 /**
- * The same for the weight gradient. Its products are added to those of the previous chunk, so fewer, larger
- * chunks are better.
+ * Number of tiles in a chunk for the weight gradient. The products of a chunk are added to those of the
+ * previous chunk, so fewer and larger chunks are faster.
  */
 const GRAD_CHUNK_TILES = 128;
 /**
- * Filters per thread whose kernels, products and gradients are computed together: they stay in the thread's
- * L2 cache together with a chunk's patches.
+ * Number of filters that a thread processes together. Their kernels, products and gradients stay in the
+ * thread's L2 cache together with the patches of a chunk.
  */
 const FILTER_BLOCK = 32;
 /**
@@ -29,15 +29,18 @@ const FILTER_BLOCK = 32;
 const STAGGER = 64;
 
 /**
- * 3x3 kernels of stride 1 in one group. The gradient of the input has padding 2 - padding, so this is at most
- * 2.
+ * 3x3 kernels of stride 1 in one group. The padding must be at most 2, because the input gradient is a
+ * convolution with padding 2 - padding.
  */
 export function isUnitStride3x3(g: Conv2dGeometry): boolean {
   const unit = g.kernel[0] === 3 && g.kernel[1] === 3 && g.groups === 1 && Math.max(...g.stride, ...g.dilation) === 1;
   return unit && Math.max(...g.padding) <= 2 && g.outHeight > 0 && g.outWidth > 0;
 }
 
-/** Scratch for a transform launched over `units`. The output transform needs the most. */
+/**
+ * Scratch memory for a transform launched over `units`, large enough for the output transform, which needs
+ * the most.
+ */
 export function workFor(units: number, grain = GRAIN): Address {
   return scratch(Math.ceil(units / grain) * WINOGRAD_WORK_BYTES);
 }
@@ -74,16 +77,16 @@ interface PassSizes {
 }
 
 /**
- * One pass cut into tiles of 4x4 outputs, chunks of images and blocks of filters. Results do not depend on
- * the chunks and blocks.
+ * One pass, divided into tiles of 4x4 outputs, chunks of images and blocks of filters. Results do not depend
+ * on the chunks and blocks.
  */
 export class WinogradPlan {
   readonly sizes: PassSizes;
   readonly tilesY: number;
   readonly tilesX: number;
-  /** Images of a chunk. */
+  /** Number of images in a chunk. */
   readonly chunk: number;
-  /** Filters of a block. */
+  /** Number of filters in a block. */
   readonly block: number;
 
   static forForward(g: Conv2dGeometry): WinogradPlan {
@@ -114,7 +117,7 @@ export class WinogradPlan {
     return images * this.tilesY * this.tilesX;
   }
 
-  /** Rows that the tiles of an image read: 2 more than they cover. */
+  /** Number of rows that the tiles of an image read: 2 more than the rows of their outputs. */
   get paddedHeight(): number {
     return 4 * this.tilesY + 2;
   }
@@ -133,8 +136,8 @@ export class WinogradPlan {
 }
 
 /**
- * Calls `body` for each part of `total`, `most` at a time. Each part reuses the scratch of the previous one,
- * which is still in the caches.
+ * Divides `total` into parts of at most `most` and calls `body` for each part. Each part reuses the scratch
+ * of the previous one, which is still in the caches.
  */
 function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
   for (let first = 0; first < total; first += most) withFrame(() => body(first, Math.min(most, total - first)));

@@ -11,8 +11,8 @@ import { GRAIN, isUnitStride3x3, WinogradPlan, workFor } from "./winograd_plan.t
 
 /**
  * Winograd's F(4x4, 3x3) for an input with few channels, with ReLU and pooling: its products stay in
- * registers (see assembly/conv/winograd/shallow.ts). Backward is that of the matrix product, which sums over
- * windows.
+ * registers (see assembly/conv/winograd/shallow.ts). The backward pass is the matrix product's, which sums
+ * over windows.
  */
 export const pooledShallow: PooledConvPasses = {
   ...pooledGemm(gemm),

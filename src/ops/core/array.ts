@@ -9,15 +9,15 @@ import { f32View, i32View, writeNew } from "../../runtime/memory.ts";
 export type DType = "float32" | "int32" | "bool";
 export type TypedArray = Float32Array | Int32Array;
 
-/** Elements a thread takes at a time in elementwise kernels: 16 KiB of each array. */
+/** Number of elements that a thread takes at a time in elementwise kernels: 16 KiB of each array. */
 export const ELEMENTWISE_GRAIN = 4096;
 
-/** The largest number of elements that are shown. */
+/** Maximum number of elements that are shown. */
 const MOST_SHOWN = 1000;
 
 /**
- * A dense, row-major array in WebAssembly memory: the type that ops take and return. It owns nothing: see
- * `Block`.
+ * A dense, row-major array in WebAssembly memory: the type that ops take and return. It does not own its
+ * memory: see `Block`.
  */
 export class NDArray {
   readonly block: Block;
@@ -38,7 +38,7 @@ export class NDArray {
     return this.block.address;
   }
 
-  /** The same elements under another shape of the same size (or another dtype). Shares the block. */
+  /** An array with the same elements and block, but another shape of the same size (or another dtype). */
   withShape(shape: readonly number[], dtype: DType = this.dtype): NDArray {
     return new NDArray(this.block, shape, dtype);
   }
@@ -62,7 +62,7 @@ export function sizeOf(shape: readonly number[]): number {
   return size;
 }
 
-/** A copy of a list with the element at `index` replaced by `values` (none: removed). */
+/** A copy of a list with the element at `index` replaced by `values`, or removed if there are none. */
 export function replaceAt(list: readonly number[], index: number, ...values: number[]): number[] {
   return [...list.slice(0, index), ...values, ...list.slice(index + 1)];
 }
@@ -156,7 +156,7 @@ export function expectFloat(op: string, ...arrays: (NDArray | null)[]): void {
   }
 }
 
-/** Checks indices, labels and the like. */
+/** Checks that an array of indices, labels or similar integers is int32. */
 export function expectInt32(op: string, what: string, x: NDArray): void {
   if (x.dtype === "int32") return;
   throw new DTypeError(

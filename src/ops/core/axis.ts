@@ -4,8 +4,8 @@ import { LANES } from "../../runtime/kernels.generated.ts";
 import { normalizeDim, sizeOf } from "./array.ts";
 
 /**
- * A shape as seen from one dimension: the product of the sizes before it, its size, and the product of those
- * after it.
+ * A shape as seen from one dimension: the product of the sizes before it, its size, and the product of the
+ * sizes after it.
  */
 export interface AxisView {
   outer: number;
@@ -19,8 +19,8 @@ export function axisView(shape: readonly number[], dim: number): AxisView {
 }
 
 /**
- * The range of kernels that walk along an axis, one row (inner = 1) or LANES columns per unit, and the units
- * that a thread takes at a time.
+ * The range of kernels that iterate along an axis, and the number of units that a thread takes at a time. A
+ * unit is one row (if inner = 1) or LANES columns.
  */
 export function axisRange({ outer, length, inner }: AxisView): { total: number; grain: number } {
   const total = length === 0 ? 0 : outer * (inner === 1 ? 1 : Math.ceil(inner / LANES));
@@ -62,8 +62,8 @@ export function reducedShape(shape: readonly number[], reduced: readonly boolean
 
 /**
  * The axes that a reduction of a shape sums over, one after the other, from the last reduced dimensions to
- * the first. Adjacent dimensions that are both reduced or both kept count as one, those of length 1 as none:
- * [N,C,H,W] over [0,2,3] is [N*C, H*W, 1] and then [1, N, C].
+ * the first. Adjacent dimensions that are both reduced or both kept are merged, and dimensions of length 1
+ * are ignored: [N,C,H,W] over [0,2,3] gives [N*C, H*W, 1] and then [1, N, C].
  */
 export function reductionAxes(shape: readonly number[], reduced: readonly boolean[]): AxisView[] {
   const groups: { length: number; reduced: boolean }[] = [];

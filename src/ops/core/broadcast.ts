@@ -3,8 +3,8 @@ import { type Address, NULL } from "../../runtime/address.ts";
 import { intTable, isSameShape, type NDArray } from "./array.ts";
 
 /**
- * The broadcast shape: shapes are aligned at the last dimension, and length 1 stretches to the others'
- * length.
+ * The broadcast shape: shapes are aligned at the last dimension, and a length of 1 is expanded to the length
+ * in the other shapes.
  */
 export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): number[] {
   // by far the most frequent case: all shapes are equal, except for numbers
@@ -26,7 +26,10 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
 export interface RowLayout {
   /** Elements of a row. */
   inner: number;
-  /** For each operand 1, or 0 if one element is used for the whole row. */
+  /**
+   * For each operand, the step between the elements of a row: 1, or 0 if one element is used for the whole
+   * row.
+   */
   steps: number[];
   /** Number of dimensions outside the rows, and the address of their sizes and strides. */
   rank: number;
@@ -38,11 +41,11 @@ export function rowLayout(shape: readonly number[], size: number, operands: read
   const plain: number[] = [];
   for (const x of operands) if (x.size === size || x.size === 1) plain.push(x.size === size ? 1 : 0);
   if (plain.length === operands.length) return { inner: size, steps: plain, rank: 0, table: NULL };
-  // from the last dimension to the first: each either continues the one inside it, for every
-  // operand, or starts a new one
+  // From the last dimension to the first: a dimension is merged with the one inside it if all operands allow
+  // it, or else starts a new one.
   const count = operands.length;
   const lengths: number[] = [];
-  const strides: number[] = []; // of each length, one for each operand
+  const strides: number[] = []; // for each length, one stride per operand
   const next = new Array<number>(count).fill(1);
   for (let d = shape.length - 1; d >= 0; d--) {
     const length = shape[d];

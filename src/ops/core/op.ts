@@ -4,7 +4,7 @@ import type { NDArray } from "./array.ts";
 export type Gradients = (NDArray | null)[];
 
 /**
- * The type of an attribute: any value that JSON can represent. Numbers that it cannot are strings
+ * The type of an attribute: any value that JSON can represent. Numbers that JSON lacks are strings
  * ("Infinity").
  */
 export type AttributeValue = string | number | boolean | null | readonly AttributeValue[];
@@ -18,17 +18,17 @@ export const NO_ATTRIBUTES: Attributes = {};
 const NONE: readonly never[] = [];
 
 /**
- * One application of an operation: forward and backward side by side, over raw arrays.
+ * One application of an operation: its forward and backward computation on raw arrays.
  *
  * The constructor takes and checks the options. `forward` checks its inputs, computes the result, and `save`s
- * the arrays that `backward` needs. Both may allocate freely (see `withFrame`). Ops without a gradient do not
- * override `backward`.
+ * the arrays that `backward` needs. Both methods may allocate freely (see `withFrame`). Ops without a
+ * gradient do not override `backward`.
  */
 export abstract class Op {
   abstract readonly name: string;
   /**
-   * The options, including defaults, known after construction. Operations with the same name and attributes
-   * compute the same function.
+   * The options, including defaults. They are known after construction. Operations with the same name and
+   * attributes compute the same function.
    */
   abstract get attributes(): Attributes;
   /** Which inputs need a gradient; set before `forward`. Under `noGrad`, none does. */
@@ -39,7 +39,7 @@ export abstract class Op {
   declare saved: readonly (NDArray | null)[];
 
   static {
-    // on the prototype, once for all ops: most ops live for one call and keep these values
+    // These values are on the prototype because most ops exist for one call only and never change them.
     Object.assign(Op.prototype, { needs: NONE, takesNumbers: false, saved: NONE });
   }
 

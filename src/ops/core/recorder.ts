@@ -13,7 +13,7 @@ export interface TracedArray {
 /** A launch of a kernel, which ran once per chunk of its range. */
 export interface TracedKernel {
   readonly name: string;
-  /** Parts that the range was cut into; each is one call of the kernel. */
+  /** Number of parts that the range was divided into; each part is one call of the kernel. */
   readonly chunks: number;
   /**
    * Upper bound on the threads that took chunks: the number of threads or of chunks, whichever is smaller.
@@ -31,20 +31,23 @@ export interface TraceEntry {
   readonly operation: string;
   /** The operation's options, as plain data; none outside of operations. */
   readonly attributes: Attributes;
-  /** Null outside of operations. */
+  /** The pass that ran, or null outside of operations. */
   readonly pass: "forward" | "backward" | null;
-  /** Arrays and numbers; null for an omitted input. For a backward pass: the output's gradient. */
+  /** Arrays and numbers, with null for an omitted input. For a backward pass, the output's gradient. */
   readonly inputs: readonly (TracedArray | number | null)[];
   /**
-   * The results. For a backward pass: a gradient for each input, null if none was needed. Empty if the
+   * The results. For a backward pass, a gradient for each input, or null if none was needed. Empty if the
    * operation threw.
    */
   readonly outputs: readonly (TracedArray | null)[];
-  /** The algorithms used, if the operation has a choice: "winograd", "packed". Each name appears once. */
+  /**
+   * The algorithms used, such as "winograd" or "packed", if the operation has several. Each name appears
+   * once.
+   */
   readonly algorithms: readonly string[];
-  /** In the order in which they ran. */
+  /** The kernels, in the order in which they ran. */
   readonly kernels: readonly TracedKernel[];
-  /** Milliseconds of the operation; outside of operations, of the kernels. */
+  /** Duration in milliseconds of the operation or, outside of operations, of the kernels. */
   readonly ms: number;
 }
 
@@ -57,7 +60,7 @@ type Input = NDArray | number | null;
 
 const NO_OPERATION = "(no operation)";
 
-/** Undefined while no trace is running. The cost for an operation is then one test of this variable. */
+/** Undefined while no trace is running: tracing then costs each operation only one test of this variable. */
 export let recorder: Recorder | undefined;
 
 let traces = 0;

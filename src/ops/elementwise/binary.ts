@@ -71,7 +71,7 @@ function negate(x: NDArray): NDArray {
   return multiply(x, promote(-1, x)[0]);
 }
 
-/** An op with two operands that broadcast; either may be a number. */
+/** An op on two operands that broadcast; either operand may be a number. */
 abstract class Binary extends Op {
   override readonly takesNumbers = true;
   #shapes: [readonly number[], readonly number[]] = [[], []];
@@ -104,7 +104,7 @@ abstract class Binary extends Op {
   protected abstract gradB(dy: NDArray): NDArray;
 }
 
-/** `a + b`; `da = dy`, `db = dy`. Of two bools: or. */
+/** `a + b`; `da = dy`, `db = dy`. For two bools: logical or. */
 export class Add extends Binary {
   readonly name = "add";
 
@@ -136,7 +136,7 @@ export class Sub extends Binary {
   }
 }
 
-/** `a b`; `da = dy b`, `db = dy a`. Of two bools: and. */
+/** `a b`; `da = dy b`, `db = dy a`. For two bools: logical and. */
 export class Mul extends Binary {
   readonly name = "mul";
 
@@ -250,7 +250,7 @@ const COMPARISONS = {
 
 export type Comparison = keyof typeof COMPARISONS;
 
-/** `a < b` and the like: bool, no gradient. */
+/** Comparisons such as `a < b`. The result is bool and has no gradient. */
 export class Compare extends Op {
   override readonly takesNumbers = true;
   readonly name: Comparison;
@@ -272,10 +272,10 @@ export class Compare extends Op {
   }
 }
 
-// on 0 and 1
+// kernels that compute the logical functions of 0 and 1
 const LOGICAL = { logicalAnd: "mulInt", logicalOr: "maximumInt", logicalXor: "neInt" } as const;
 
-/** `a and b`, `a or b`, `a xor b`, where every number except 0 counts as true: bool, no gradient. */
+/** `a and b`, `a or b`, `a xor b`, where all numbers except 0 count as true; bool, no gradient. */
 export class Logical extends Op {
   override readonly takesNumbers = true;
   readonly name: keyof typeof LOGICAL;

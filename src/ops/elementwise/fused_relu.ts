@@ -1,13 +1,13 @@
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 
-/** max(x, 0), written over x, which must not be in use elsewhere. */
+/** Overwrites x with max(x, 0). Nothing else may use x. */
 export function reluInPlace(x: NDArray): NDArray {
   launch("relu", x.size, ELEMENTWISE_GRAIN, x.address, x.address);
   return x;
 }
 
-/** Takes from a gradient what ReLU cut off: `dy` where y > 0 (or NaN), else 0. */
+/** The gradient of ReLU: `dy` where its result y is positive or NaN, else 0. */
 export function reluBackward(dy: NDArray, y: NDArray): NDArray {
   const dx = emptyLike(dy);
   launch("reluGrad", dy.size, ELEMENTWISE_GRAIN, dy.address, y.address, dx.address);

@@ -33,7 +33,7 @@ export function promote(a: ArrayOrNumber, b: ArrayOrNumber, atLeast: DType = "bo
   return [toArray(a, dtype), toArray(b, dtype)];
 }
 
-/** Throws for bool, for ops that are not defined on it. */
+/** Throws if `x` is bool. Used by ops that are not defined for bool. */
 export function refuseBool(op: string, x: NDArray): void {
   if (x.dtype === "bool")
     throw new DTypeError(`${op}: expected float32 or int32, got bool; use .int() or logicalNot()`);

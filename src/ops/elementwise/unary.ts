@@ -9,7 +9,7 @@ import { combine } from "./binary.ts";
 import { castTo } from "./cast.ts";
 import { INT32_MAX, INT32_MIN } from "./promote.ts";
 
-/** The array that each function's derivative is computed from: the argument x or the result y. */
+/** The array from which each function's derivative is computed: the argument x or the result y. */
 const SAVES = {
   relu: "y",
   leakyRelu: "x",
@@ -72,7 +72,7 @@ export class Unary extends Op {
     if (onIntegers) return onIntegers(castTo(input, "int32"));
     const x = castTo(input, "float32");
     const y = emptyLike(x);
-    // each function's constructor passes the right parameters; the types here declare none
+    // each function's constructor passes the right parameters, but the types here declare none
     const parameters = this.parameters as [];
     launch(this.name as "exp", x.size, ELEMENTWISE_GRAIN, x.address, y.address, ...parameters);
     this.save(SAVES[this.name] === "x" ? x : y);
@@ -148,7 +148,7 @@ export class Elu extends Unary {
 }
 
 export interface GeluOptions {
-  /** "none" (the default): the exact normal distribution function; "tanh": the usual approximation of it. */
+  /** "none" (the default): the exact normal distribution function; "tanh": its usual approximation. */
   approximate?: "none" | "tanh";
 }
 
@@ -192,7 +192,7 @@ export interface ClampOptions {
   max?: number;
 }
 
-/** `min(max(x, options.min), options.max)`. int32 stays int32 if the bounds fit in int32. */
+/** `min(max(x, options.min), options.max)`. The result of int32 is int32 if the bounds fit in int32. */
 export class Clamp extends Unary {
   readonly #bounds: [number | null, number | null];
 

@@ -5,8 +5,8 @@ import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
 
 /**
- * What the random choices for a batch of images depend on: the images' indices in the data set (int32 [B]),
- * the seed, the epoch, and two numbers.
+ * The values that determine the random choices for a batch of images: the images' indices in the data set
+ * (int32 [B]), the seed, the epoch, and two numbers.
  */
 export interface Chance {
   indices: NDArray;
@@ -18,7 +18,7 @@ export interface Chance {
   view: number;
 }
 
-/** Images a thread takes at a time: about 64 KiB. */
+/** Number of images that a thread takes at a time: about 64 KiB. */
 const grain = (x: NDArray) => Math.max(1, Math.ceil((16384 * x.shape[0]) / Math.max(1, x.size)));
 
 function checkImages(op: string, x: NDArray): { images: number; channels: number; height: number; width: number } {
@@ -80,7 +80,8 @@ export function rotateImages(x: NDArray, chance: Chance, degrees: number): NDArr
 }
 
 /**
- * A random crop of each image, with a share of its area in `area` [least, most], resized to the image's size.
+ * Resizes a random crop of each image to the image's size. The crop's share of the area is in `area` [min,
+ * max].
  */
 export function resizeCrops(x: NDArray, chance: Chance, area: readonly [number, number], ratio: number): NDArray {
   const { images, height, width } = checkImages("resizedCrop", x);
@@ -96,7 +97,7 @@ export interface ColorRanges {
   contrast: number;
   saturation: number;
   hue: number;
-  /** Probability that the four changes above are applied. */
+  /** Probability of applying the four changes above. */
   p: number;
   /** Probability of conversion to grey. */
   gray: number;

@@ -14,8 +14,8 @@ const finalizer = new FinalizationRegistry<Block>((block) => block.release());
 
 /**
  * The images of a data set: uint8 [N, C, H, W] in WebAssembly memory, a quarter of the size of float32.
- * `gather` makes float32 batches from them. Their creator releases them; otherwise the garbage collector
- * does.
+ * `gather` makes float32 batches from them. The code that creates the images should release them; otherwise
+ * the garbage collector does.
  */
 export class ByteImages {
   readonly count: number;
@@ -39,12 +39,12 @@ export class ByteImages {
     finalizer.register(this, this.#block, this);
   }
 
-  /** Elements of one channel of one image. */
+  /** Number of elements in one channel of an image. */
   get plane(): number {
     return this.height * this.width;
   }
 
-  /** Bytes of an image. */
+  /** Number of bytes of an image. */
   get imageBytes(): number {
     return this.channels * this.plane;
   }
@@ -80,7 +80,10 @@ export class ByteImages {
     });
   }
 
-  /** float32 [B, C, H, W] `(images[indices[b]] / 255 - mean) / std`, in one pass. Inside a frame. */
+  /**
+   * float32 [B, C, H, W]: `(images[indices[b]] / 255 - mean) / std` in one pass. Must be called inside a
+   * frame.
+   */
   gather(indices: readonly number[], mean: readonly number[], std: readonly number[]): NDArray {
     const { channels, height, width, plane } = this;
     const out = empty([indices.length, channels, height, width]);
@@ -100,7 +103,8 @@ export class ByteImages {
   }
 
   /**
-   * float32 [2, C]: mean and population standard deviation of each channel, pixels in [0, 1]. Inside a frame.
+   * float32 [2, C]: mean and population standard deviation of each channel, for pixels in [0, 1]. Must be
+   * called inside a frame.
    */
   statistics(): NDArray {
     const { count, channels, plane } = this;
@@ -115,5 +119,5 @@ export class ByteImages {
   }
 }
 
-/** Images a thread takes at a time in `write`. */
+/** Number of images that a thread takes at a time in `write`. */
 const IMAGE_GRAIN = 16;

@@ -8,25 +8,28 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";
 
 export interface InterpolateOptions {
-  /** Output [height, width], or one integer for both. Give either this or `scaleFactor`. */
+  /** Output [height, width], or one integer for both. Pass either this or `scaleFactor`. */
   size?: Pair | null;
   /** Output size over input size, [height, width] or one number for both. */
   scaleFactor?: number | readonly number[] | null;
   /** "nearest" (the default) or "bilinear". */
   mode?: "nearest" | "bilinear";
   /**
-   * Bilinear: whether the centres of the corner pixels are aligned, instead of their outer edges. Default
-   * false.
+   * For "bilinear": whether the centres of the corner pixels are aligned instead of their outer edges.
+   * Default false.
    */
   alignCorners?: boolean;
 }
 
-/** Vector loads may read this many bytes past a row of scratch, which must not belong to another thread. */
+/**
+ * Vector loads may read this many bytes past a row of scratch memory. No other thread may write these bytes.
+ */
 const WORK_SLACK = 64;
 
 /**
  * Each output pixel is its nearest input pixel, or a weighted sum of the four nearest; backward adds `dy` to
- * the same pixels with the same weights. The source rows and columns are tabulated once for all planes.
+ * the same pixels with the same weights. Tables of the source rows and columns are computed once for all
+ * planes.
  */
 export class Interpolate extends Op {
   readonly name = "interpolate";
@@ -115,11 +118,11 @@ export class Interpolate extends Op {
   /** The table of the input positions for each output position of one dimension. */
   #sources(d: 0 | 1, length: number, outLength: number): Address {
     const table = scratch(outLength * SOURCE_BYTES);
-    // as in PyTorch, a given scale factor is used directly, not the quotient of the (rounded) sizes, unless
-    // the sizes are equal …
+    // As in PyTorch, a given scale factor is used directly instead of the ratio of the (rounded) sizes,
+    // unless the sizes are equal.
     const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
     if (this.#mode === "nearest") {
-      // … or the output is twice as long
+      // "nearest" also uses the ratio of the sizes if the output is twice as long
       const scale = factor && outLength !== 2 * length ? Math.fround(1 / factor) : 0;
       launch("nearestSources", outLength, 4096, table, length, outLength, scale);
     } else {

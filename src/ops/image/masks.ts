@@ -4,8 +4,8 @@ import { empty, type NDArray } from "../core/array.ts";
 const planesAtATime = (plane: number) => Math.ceil(16384 / Math.max(1, plane));
 
 /**
- * bool of `shape` [N,C,H,W] or [C,H,W]: `u >= ratio`. u is [N,C,H,W], or [N,1,H,W] for the same mask in all
- * channels.
+ * The bool array `u >= ratio` of `shape` [N,C,H,W] or [C,H,W]. u is [N,C,H,W], or [N,1,H,W] for the same mask
+ * in all channels.
  */
 export function atLeastMask(u: NDArray, ratio: number, shape: readonly number[]): NDArray {
   const out = empty([...shape], "bool");
@@ -17,8 +17,8 @@ export function atLeastMask(u: NDArray, ratio: number, shape: readonly number[])
 }
 
 /**
- * bool of `shape` [N,C,H,W] or [C,H,W]: 0 inside blocks of [height, width] whose corners are `tops` and
- * `lefts` (int32 [N, count]), else 1.
+ * A bool array of `shape` [N,C,H,W] or [C,H,W]: 0 inside blocks of [height, width] whose corners are `tops`
+ * and `lefts` (int32 [N, count]), else 1.
  */
 export function blocksMask(
   tops: NDArray,

@@ -16,7 +16,7 @@ export interface CrossEntropyOptions {
 /**
  * Cross entropy for class indices: softmax and loss in one op. Only the maximum and the logarithm of the sum
  * are kept for each position; backward recomputes the probabilities from the input. For `nllLoss` the input
- * is log-probabilities.
+ * contains log-probabilities.
  *
  * The mean divides by the sum of the weights of the targets that are not ignored.
  */
@@ -102,7 +102,7 @@ export class CrossEntropy extends Op {
       return roundQuotient(sum, []);
     }
     const mean = empty([]);
-    const count = sumToDouble(counts, all); // before kernels(), which waits for all launched kernels
+    const count = sumToDouble(counts, all); // must precede kernels(), which waits for all launched kernels
     kernels().divideSums(sum, count, mean.address, divisor.address);
     return mean;
   }

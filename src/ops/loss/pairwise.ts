@@ -9,7 +9,7 @@ import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts
 /** The reduction of the terms of a loss: their mean, their sum, or none. */
 export type LossReduction = "mean" | "sum" | "none";
 
-/** The kernels' name for each loss. */
+/** The name that the kernels of each loss share. */
 const KINDS = {
   mseLoss: PairLossKind.Mse,
   l1Loss: PairLossKind.L1,
@@ -41,8 +41,8 @@ function spread(op: string, what: string, weight: NDArray | null, shape: readonl
 
 /**
  * A loss with one term per element of input and target. Forward computes the terms and adds them up in
- * float64 in one pass; backward computes both gradients in one pass. `weight` and `posWeight` (or null) are
- * broadcast and get no gradient.
+ * float64 in one pass; backward computes both gradients in one pass. `weight` and `posWeight`, which may be
+ * null, are broadcast and get no gradient.
  */
 export class PairLoss extends Op {
   readonly name: string;

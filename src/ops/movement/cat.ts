@@ -4,7 +4,7 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { readRegion, writeRegion } from "./strided.ts";
 import { narrowed } from "./view.ts";
 
-/** Concatenates arrays along a dimension; the gradient of each is its part of `dy`. */
+/** Concatenates arrays along a dimension. The gradient of each array is its part of `dy`. */
 export class Cat extends Op {
   readonly name = "cat";
   readonly #dim: number;

@@ -1,9 +1,9 @@
 import { OptionError } from "../../errors.ts";
 
-/** The most classes that are accepted if their number follows from the labels alone. */
+/** Maximum number of classes that is accepted if only the labels determine it. */
 export const MOST_CLASSES = 1_000_000;
 
-/** Throws for a label that is too large to be plausible: that many classes would fill the memory. */
+/** Throws for a label that is implausibly large: so many classes would fill the memory. */
 export function refuseLabel(op: string, label: number, place: string, advice: string): never {
   throw new OptionError(
     `${op}: label ${label} of ${place} would make ${label + 1} classes, expected at most ${MOST_CLASSES} where their ` +

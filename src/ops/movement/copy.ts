@@ -12,7 +12,7 @@ export function cloneArray(x: NDArray): NDArray {
 
 /** Overwrites `target` in place and increments its version, so that autograd and caches notice. */
 export function copyInto(target: NDArray, source: NDArray): void {
-  target.block.version++; // first: a copy of what must be read from elsewhere may end half-way
+  target.block.version++; // done first, because reading a deferred source may fail half-way
   copyContents(target.address, source);
 }
 

@@ -5,8 +5,8 @@ import { sumTo } from "../reduce/sum.ts";
 import { readRegion } from "./strided.ts";
 
 /**
- * Repeats dimensions of length 1 and adds new ones in front; -1 keeps a length. `dx = Σ dy` over the
- * repetitions.
+ * Repeats dimensions of length 1 and adds new dimensions in front; a size of -1 keeps a dimension's length.
+ * `dx = Σ dy` over the repetitions.
  */
 export class Expand extends Op {
   readonly name: string;

@@ -28,7 +28,7 @@ export function checkIndex(op: string, index: NDArray, length: number): void {
   );
 }
 
-/** `out[o, j, :] = x[o, index[j], :]`; `shape` is that of the result. */
+/** `out[o, j, :] = x[o, index[j], :]`; `shape` is the shape of the result. */
 export function gatherRows(x: NDArray, d: number, index: NDArray, shape: readonly number[]): NDArray {
   const { outer, length, inner } = axisView(x.shape, d);
   const out = empty(shape, x.dtype);
@@ -51,7 +51,7 @@ export function addRows(dy: NDArray, d: number, index: NDArray, shape: readonly 
   return dx;
 }
 
-/** Positions `index` (a vector) of a dimension. Gradients of repeated positions add up. */
+/** Selects the positions `index` (a vector) of a dimension. Gradients of repeated positions add up. */
 export class IndexSelect extends Op {
   readonly name = "indexSelect";
   readonly #dim: number;
@@ -82,7 +82,7 @@ export class IndexSelect extends Op {
   }
 }
 
-/** Rows of `weight` `[V,D]`: `[...index, D]`. The row `paddingIdx` gets no gradient. */
+/** Looks up rows of `weight` `[V,D]`, giving `[...index, D]`. The row `paddingIdx` gets no gradient. */
 export class Embedding extends Op {
   readonly name = "embedding";
   readonly #paddingIdx: number | null;
@@ -176,8 +176,8 @@ export class Gather extends Op {
 }
 
 /**
- * `[..., classes]` int32: 1 at the position given by the index, else 0. With `classes` -1, one more than the
- * largest index.
+ * `[..., classes]` int32: 1 at the position given by the index, else 0. If `classes` is -1, it is replaced by
+ * the largest index plus one.
  */
 export class OneHot extends Op {
   readonly name = "oneHot";
@@ -215,6 +215,6 @@ export class OneHot extends Op {
     if (largest >= MOST_CLASSES) {
       refuseLabel(this.name, largest, `element ${placeOf(index, largest)}`, "pass numClasses if that is meant");
     }
-    return Math.max(largest + 1, 1); // not 0: the range is in the message for a negative index
+    return Math.max(largest + 1, 1); // at least 1, because the error for a negative index shows the range
   }
 }

@@ -15,7 +15,7 @@ export interface PadOptions {
    * ("reflect"), the edge element ("replicate"), or the elements of the other end ("circular").
    */
   mode?: "constant" | "reflect" | "replicate" | "circular";
-  /** For mode "constant". Default 0. */
+  /** The value of added elements in mode "constant". Default 0. */
   value?: number;
 }
 
@@ -32,7 +32,9 @@ interface Margin {
   kept: number;
 }
 
-/** The most elements that a mode may add on a side, given the length and how much of it is kept. */
+/**
+ * Maximum number of elements that a mode may add on a side, given the length and the number of elements kept.
+ */
 const most = {
   constant: () => Infinity,
   reflect: (length: number) => Math.max(length - 1, 0),
@@ -41,7 +43,8 @@ const most = {
 };
 
 /**
- * Reads PyTorch's order: [before, after] of the last dimension, then of the one before it …; outermost first.
+ * Reads PyTorch's order: [before, after] of the last dimension, then of the one before it, and so on. The
+ * result starts with the outermost dimension.
  */
 function readMargins(shape: readonly number[], padding: readonly number[], mode: (typeof MODES)[number]): Margin[] {
   if (!Array.isArray(padding) || padding.length % 2 !== 0 || padding.length / 2 > shape.length) {
@@ -70,7 +73,7 @@ function readMargins(shape: readonly number[], padding: readonly number[], mode:
   });
 }
 
-/** Adds elements before and after dimensions; negative amounts remove some. */
+/** Creates the op that adds elements before and after dimensions; negative amounts remove elements. */
 export function makePad(padding: readonly number[], options?: PadOptions): Op {
   const { mode, value } = readOptions("pad", options, { mode: "constant", value: 0 } as Required<PadOptions>);
   checkChoice("pad", "mode", mode, MODES);
@@ -150,7 +153,7 @@ class PadBorder extends Op {
 
   override backward(dy: NDArray): Gradients {
     let dx = dy;
-    // the shapes between the steps: dimensions before d are padded already
+    // undoes the steps of forward in reverse order: at step d, the dimensions before d are still padded
     for (let d = this.#shape.length - 1; d >= 0; d--) {
       const { before, after } = this.#margins[d];
       if (before === 0 && after === 0) continue;

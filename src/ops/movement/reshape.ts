@@ -4,7 +4,8 @@ import { type NDArray, normalizeDim, replaceAt, sizeOf } from "../core/array.ts"
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /**
- * Another shape for the same elements; shares the block. `shapeFor` computes the new shape from the old one.
+ * Gives the same elements another shape; the result shares the block. `shapeFor` computes the new shape from
+ * the old one.
  */
 export class Reshape extends Op {
   readonly name: string;
@@ -29,7 +30,7 @@ export class Reshape extends Op {
   }
 }
 
-/** Resolves `wanted`: one -1 is inferred from the number of elements. */
+/** Resolves the shape `wanted`: a -1 in it is inferred from the number of elements. */
 export function resolveShape(op: string, before: readonly number[], wanted: readonly number[]): number[] {
   const size = sizeOf(before);
   if (!Array.isArray(wanted) || wanted.some((n) => !Number.isSafeInteger(n) || n < -1)) {
@@ -48,7 +49,7 @@ export function resolveShape(op: string, before: readonly number[], wanted: read
   return shape;
 }
 
-/** Dimensions `start` to `end` become one. A scalar becomes a vector. */
+/** The shape after joining dimensions `start` to `end` into one. A scalar becomes a vector. */
 export function flattenedShape(op: string, before: readonly number[], start: number, end: number): number[] {
   const first = normalizeDim(op, start, before.length);
   const last = normalizeDim(op, end, before.length);
@@ -57,7 +58,7 @@ export function flattenedShape(op: string, before: readonly number[], start: num
   return [...before.slice(0, first), sizeOf(before.slice(first, last + 1)), ...before.slice(last + 1)];
 }
 
-/** Dimension `dim` becomes several. */
+/** The shape after splitting dimension `dim` into several. */
 export function unflattenedShape(
   op: string,
   before: readonly number[],
@@ -68,7 +69,7 @@ export function unflattenedShape(
   return [...before.slice(0, d), ...resolveShape(op, [before[d] ?? 1], sizes), ...before.slice(d + 1)];
 }
 
-/** Removes the dimensions of length 1, or those of `dims` that have length 1. */
+/** Removes all dimensions of length 1, or only those listed in `dims`. */
 export function squeezedShape(op: string, before: readonly number[], dims?: number | readonly number[]): number[] {
   const list = dims === undefined ? before.map((_, d) => d) : typeof dims === "number" ? [dims] : dims;
   if (!Array.isArray(list))

@@ -2,11 +2,11 @@ import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { empty, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 
-// Rows are blocks of memory that are copied whole: a batch of samples needs no separate kernel.
+// Rows are contiguous, so each one is copied with a single call, without a kernel for batches.
 
 /**
- * `[rows[0], rows[1] …]` of x along its first dimension; without a gradient. The caller
- * has checked the indices.
+ * Copies the rows `[rows[0], rows[1] …]` of x (its first dimension), without a gradient. The caller must
+ * check the indices.
  */
 export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
   const shape = x.shape.slice(1);
@@ -18,7 +18,7 @@ export function copyRows(x: NDArray, rows: readonly number[]): NDArray {
   return out;
 }
 
-/** Arrays of one shape and dtype as the rows of a new one; without a gradient. At least one array. */
+/** Stacks one or more arrays of equal shape and dtype as the rows of a new array, without a gradient. */
 export function joinRows(op: string, arrays: readonly NDArray[]): NDArray {
   const [{ shape, dtype, size }] = arrays;
   const out = empty([arrays.length, ...shape], dtype);

@@ -4,8 +4,8 @@ import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, empty, intTable, type NDArray, sizeOf, stridesOf, zeros } from "../core/array.ts";
 
 /**
- * A part of a dense array, read as an array: the position of its first element, and the stride of each
- * dimension, in elements.
+ * A part of a dense array, treated as an array: the position of its first element, its shape, and the stride
+ * of each dimension, in elements.
  */
 export interface Region {
   offset: number;
@@ -15,7 +15,7 @@ export interface Region {
 
 interface Dimension {
   length: number;
-  /** Strides in source and target. */
+  /** Strides in the source and in the target. */
   from: number;
   to: number;
 }
@@ -86,7 +86,7 @@ export function writeRegion(target: NDArray, region: Region, x: NDArray): void {
  */
 export function scatterRegion(shape: readonly number[], region: Region, dy: NDArray): NDArray {
   const dx = dy.size === sizeOf(shape) ? empty(shape, dy.dtype) : zeros(shape, dy.dtype);
-  // a flip is its own inverse: the target runs forward, the source backward
+  // flipped dimensions are read backward and written forward, because target strides must be positive
   const flipped = region.strides.map((stride) => stride < 0);
   const back = (strides: readonly number[]) => strides.map((stride, d) => (flipped[d] ? -stride : stride));
   const toEnd = (strides: readonly number[]) =>

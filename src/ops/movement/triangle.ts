@@ -5,8 +5,8 @@ import { ELEMENTWISE_GRAIN, emptyLike, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
 /**
- * Keeps a triangle of each matrix `[..., rows, columns]`: on and below (tril) or above (triu) a
- * diagonal. The rest is 0.
+ * Keeps a triangle of each matrix `[..., rows, columns]`: the elements on and below (tril) or on and above
+ * (triu) a diagonal. All others become 0.
  */
 export class Triangle extends Op {
   readonly name: "tril" | "triu";

@@ -5,8 +5,8 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Region, readRegion, scatterRegion } from "./strided.ts";
 
 /**
- * A region of x as a new array: permute, slice, select, flip. No element is read twice. `regionOf` describes
- * it. `dx` is zero outside the region.
+ * Copies a region of x to a new array: permute, slice, select, flip. `regionOf` returns the region, in which
+ * no element occurs twice. `dx` is zero outside the region.
  */
 export class View extends Op {
   readonly name: string;
@@ -33,7 +33,7 @@ export class View extends Op {
   }
 }
 
-/** Dimension d of the result is dimension `dims[d]`. */
+/** The region whose dimension d is dimension `dims[d]` of the array. */
 export function permuted(op: string, shape: readonly number[], dims: readonly number[]): Region {
   const order = Array.isArray(dims) ? dims.map((dim) => normalizeDim(op, dim, shape.length)) : [];
   if (order.length !== shape.length || new Set(order).size !== order.length) {
@@ -44,7 +44,7 @@ export function permuted(op: string, shape: readonly number[], dims: readonly nu
   return { offset: 0, shape: order.map((d) => shape[d]), strides: order.map((d) => strides[d]) };
 }
 
-/** The order of the dimensions, with two of them exchanged. */
+/** The order of the dimensions after exchanging two of them. */
 export function exchanged(op: string, rank: number, dim0: number, dim1: number): number[] {
   const order = Array.from({ length: rank }, (_, d) => d);
   if (rank === 0) return order;
@@ -94,7 +94,7 @@ export function sliced(
   return strip(shape, d, first, Math.max(0, Math.ceil((clamp("end", end) - first) / step)), step);
 }
 
-/** Position `index` of a dimension, which is removed. */
+/** Position `index` of a dimension. The result does not have this dimension. */
 export function selected(op: string, shape: readonly number[], dim: number, index: number): Region {
   expectDimensions(op, shape);
   const d = normalizeDim(op, dim, shape.length);

@@ -17,7 +17,7 @@ function inverseDeviation({ mean, squares, count }: Moments, eps: number): NDArr
 
 /**
  * Base class of batch and group normalization. `x` is treated as [N,C,L]: a row is one channel of one image.
- * With coefficients per row, forward computes one multiply-add per element, backward two.
+ * The coefficients are per row: forward computes one multiply-add per element, backward two.
  */
 abstract class GroupedNorm extends Op {
   /** Number of groups of channels, or 0 if a group is one channel of all images. */
@@ -77,7 +77,8 @@ abstract class GroupedNorm extends Op {
   }
 
   /**
-   * Rows a thread takes at a time: a multiple of LANES, because rows of one element are taken four at a time.
+   * Number of rows that a thread takes at a time. It is a multiple of LANES, because rows of one element are
+   * processed LANES at a time.
    */
   get #grain(): number {
     return LANES * Math.ceil(GRAIN / LANES / Math.max(1, this.#length));
@@ -152,9 +153,9 @@ export interface BatchNormOptions {
 }
 
 /**
- * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. In training, mean and
- * (biased) variance are those of the batch, and the running statistics move towards them (with the unbiased
- * variance). Otherwise the running statistics are used.
+ * `y = (x - mean) / √(var + eps) * weight + bias` for each channel of x [N,C,...]. Training uses the mean and
+ * (biased) variance of the batch and moves the running statistics towards them (with the unbiased variance).
+ * Otherwise the running statistics are used.
  */
 export class BatchNorm extends GroupedNorm {
   readonly name = "batchNorm";
@@ -224,7 +225,7 @@ export class BatchNorm extends GroupedNorm {
 }
 
 /**
- * `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance of each group of channels of
+ * `y = (x - mean) / √(var + eps) * weight + bias`, with the mean and variance of each group of channels of
  * each image of x [N,C,...].
  */
 export class GroupNorm extends GroupedNorm {

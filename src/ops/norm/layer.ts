@@ -7,8 +7,8 @@ import { doubles } from "../reduce/moments.ts";
 import { roundQuotient, sumToDouble } from "../reduce/sum.ts";
 
 /**
- * `y = (x - mean) / √(var + eps) * weight + bias`: mean and variance over the last dimensions,
- * which are `normalizedShape`.
+ * `y = (x - mean) / √(var + eps) * weight + bias`, with mean and variance over the last dimensions, whose
+ * sizes are `normalizedShape`.
  */
 export class LayerNorm extends Op {
   readonly name = "layerNorm";

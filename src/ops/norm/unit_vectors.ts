@@ -6,7 +6,7 @@ import { doubles } from "../reduce/moments.ts";
 
 /**
  * `y = x / max(‖x‖₂, eps)` along a dimension; `dx = (dy - y (y · dy)) / ‖x‖₂`, or
- * `dy / eps` for shorter vectors.
+ * `dy / eps` for vectors shorter than eps.
  */
 export class Normalize extends Op {
   readonly name = "normalize";

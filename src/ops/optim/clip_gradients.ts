@@ -2,10 +2,10 @@ import { offset } from "../../runtime/address.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, type NDArray, scratch } from "../core/array.ts";
 
-/** Elements of a partial sum. A fixed number, so that the norm has the same bits in every run. */
+/** Number of elements of a partial sum. It is fixed, so that the norm has the same bits in every run. */
 const CHUNK = 16384;
 
-/** Norm of all arrays as one vector, in float64, of order 1, 2 or Infinity. NaN if any element is NaN. */
+/** The norm of order 1, 2 or Infinity of all arrays as one vector, in float64. NaN if any element is NaN. */
 export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infinity): number {
   const code = order === Infinity ? 0 : order;
   const counts = arrays.map((x) => Math.ceil(x.size / CHUNK));
@@ -22,8 +22,8 @@ export function totalNorm(arrays: readonly NDArray[], order: 1 | 2 | typeof Infi
 /** `x *= factor`, in place. */
 export function scaleInPlace(x: NDArray, factor: number): void {
   x.block.version++;
-  // float32 loses some or all bits of a factor below 2⁻¹²⁶. Such a factor is applied in two steps; the first,
-  // a power of two, loses no bits that the final result keeps
+  // float32 loses some or all bits of a factor below 2⁻¹²⁶. Such a factor is applied in two steps. The first
+  // factor is a power of two and loses no bits of the final result.
   const first = !(factor > 0) || factor >= 2 ** -126 ? 1 : factor >= 2 ** -190 ? 2 ** -64 : 2 ** -126;
   if (first !== 1) launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, first);
   launch("scaleInPlace", x.size, ELEMENTWISE_GRAIN, x.address, factor / first);

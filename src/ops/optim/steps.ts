@@ -4,7 +4,9 @@ import { ADAM_CHUNK, adamRowWords } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
 
-/** A parameter and its gradient: float32, of equal shape. State has the same shape. */
+/**
+ * A parameter and its gradient, which are float32 of equal shape. The optimizer's state has the same shape.
+ */
 interface Update {
   param: NDArray;
   grad: NDArray;
@@ -12,14 +14,15 @@ interface Update {
 
 /**
  * Increments the versions of arrays that are about to be written, so that autograd and the caches of packed
- * weights notice. This comes before the launch: a kernel that fails may leave the arrays half written.
+ * weights notice. It is called before the launch, because a kernel that fails may leave the arrays half
+ * written.
  */
 function changing(...arrays: (NDArray | null)[]): void {
   for (const array of arrays) if (array) array.block.version++;
 }
 
 /**
- * `buffer = momentum · buffer + gradScale · d; p -= lr · buffer` (see the kernel); without momentum there is
+ * `buffer = momentum · buffer + gradScale · d; p -= lr · buffer` (see the kernel). Without momentum there is
  * no buffer.
  */
 export function sgdStep(
@@ -45,7 +48,7 @@ export interface AdamUpdate extends Update {
 }
 
 /**
- * One step of Adam for all parameters of a group: `weightDecay` is added to the gradient as an L2 penalty,
+ * One step of Adam for all parameters of a group: `weightDecay · p` is added to the gradient (L2 penalty);
  * `shrink` scales the parameter (AdamW).
  */
 export function adamStep(
@@ -79,7 +82,7 @@ export function adamStep(
   });
 }
 
-/** One step of RMSprop, with a mean gradient (centered) and a momentum buffer if given. */
+/** One step of RMSprop. A running mean of the gradient (centered) and a momentum buffer are optional. */
 export function rmspropStep(
   update: Update & { squareAvg: NDArray; gradAvg: NDArray | null; momentumBuffer: NDArray | null },
   o: { lr: number; alpha: number; eps: number; momentum: number; weightDecay: number },

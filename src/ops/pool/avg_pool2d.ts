@@ -21,13 +21,13 @@ import {
 export interface AvgPool2dOptions {
   /** Step of the window. Default: the kernel size. */
   stride?: Pair | null;
-  /** Zeros on each side, at most half the kernel. Default 0. */
+  /** Number of zeros on each side, at most half the kernel. Default 0. */
   padding?: Pair;
   /** Whether the output size is rounded up instead of down. Default false. */
   ceilMode?: boolean;
   /** Whether zeros of the padding count in the divisor. Default true. */
   countIncludePad?: boolean;
-  /** Divisor of the sums, instead of the number of elements (an integer, not 0). */
+  /** Divisor of the sums instead of the number of elements: an integer other than 0. */
   divisorOverride?: number | null;
 }
 
@@ -36,7 +36,7 @@ export class AvgPool2d extends Op {
   readonly name = "avgPool2d";
   readonly #window: PoolWindow;
   readonly #countIncludePad: boolean;
-  /** 0 if none is given. */
+  /** The given divisor, or 0 if there is none. */
   readonly #divisorOverride: number;
   #planes!: Planes;
 
@@ -84,8 +84,8 @@ export class AvgPool2d extends Op {
       launch("avgPool2dGrad", planes, planeGrain(this.#planes), dy.address, dx.address, grid);
       return [dx];
     }
-    // windows closer together are many and short: use the input gradient of a depthwise convolution with
-    // weights of 1
+    // With smaller strides there are many windows: use the input gradient of a depthwise convolution with
+    // weights of 1.
     const shares = empty(outShape);
     launch("avgPool2dShares", planes, planeGrain(this.#planes), dy.address, shares.address, grid);
     const dx = depthwise.gradInput(shares, full([1, 1, ...kernel], 1, "float32"), {
@@ -128,12 +128,12 @@ export class AvgPool2d extends Op {
   }
 }
 
-/** A size, or null for the input's. */
+/** An output size; null means the size of the input. */
 export type AdaptiveSize = number | null | readonly (number | null)[];
 
 /**
- * Averages over windows that divide the plane into outputSize parts as evenly as integers allow;
- * they may overlap by one.
+ * Averages over windows that divide the plane into outputSize parts as evenly as integers allow. Neighbouring
+ * windows may overlap by one.
  */
 export class AdaptiveAvgPool2d extends Op {
   readonly name = "adaptiveAvgPool2d";

@@ -8,7 +8,7 @@ import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes
 export interface MaxPool2dOptions {
   /** Step of the window. Default: the kernel size. */
   stride?: Pair | null;
-  /** -Infinity on each side, at most half the kernel. Default 0. */
+  /** Padding on each side with -Infinity, at most half the kernel. Default 0. */
   padding?: Pair;
   /** Distance between a window's elements. Default 1. */
   dilation?: Pair;
@@ -22,10 +22,11 @@ export interface MaxPool2dOptions {
 }
 
 /**
- * `y = max over the window`; `dx = dy` at the maximum (the first of equal ones), summed over windows.
+ * `y = max over the window`; `dx = dy` at the maximum (the first of equal values), summed over windows.
  *
- * Forward saves the position of each maximum (4 bytes per output), so backward does not read x. Kernel 2,
- * stride 2 has special kernels: four windows at a time, and a backward that writes each element once.
+ * Forward saves the position of each maximum (4 bytes per output), so backward does not read x. Windows of
+ * size 2 and stride 2 have special kernels: forward computes four windows at a time, and backward writes each
+ * element once.
  */
 export class MaxPool2d extends Op {
   readonly name = "maxPool2d";
@@ -58,7 +59,8 @@ export class MaxPool2d extends Op {
     const { kernel, stride, padding } = this.#window;
     this.#planes = pooledPlanes(this.name, x, this.#window);
     const { planes, height, width, outHeight, outWidth, outShape } = this.#planes;
-    // with this dilation or a larger one, a window's second element is always past the plane
+    // At this maximum, a window's second element is already outside the plane, so a larger dilation is the
+    // same.
     const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
     const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
     // in ceil mode, an odd size has windows that extend past the plane

@@ -23,7 +23,8 @@ export interface Planes {
 }
 
 /**
- * Checks kernel, stride (default: the kernel) and padding, which is at most half the kernel, as in PyTorch.
+ * Checks the kernel, the stride (default: the kernel) and the padding, which as in PyTorch must be at most
+ * half the kernel.
  */
 export function checkPoolWindow(
   op: string,
@@ -59,8 +60,8 @@ export function expectImages(op: string, x: NDArray): void {
 }
 
 /**
- * Number of windows along one dimension. In ceil mode the last one must start inside the input
- * or the padding before it.
+ * Number of windows along one dimension. In ceil mode, the last window must start inside the input or the
+ * padding before the input.
  */
 function outputLength(length: number, window: PoolWindow, d: 0 | 1): number {
   const { kernel, stride, padding, dilation, ceilMode } = window;
@@ -70,7 +71,7 @@ function outputLength(length: number, window: PoolWindow, d: 0 | 1): number {
   return (count - 1) * stride[d] >= length + padding[d] ? count - 1 : count;
 }
 
-/** Describes an input as planes, with their new size. */
+/** Describes an input as planes, with the size of the pooled planes. */
 export function planesOf(x: NDArray, outHeight: number, outWidth: number): Planes {
   const [height, width] = x.shape.slice(-2);
   const leading = x.shape.slice(0, -2);
@@ -92,7 +93,7 @@ export function pooledPlanes(op: string, x: NDArray, window: PoolWindow): Planes
   return planesOf(x, outHeight, outWidth);
 }
 
-/** Planes a thread takes at a time: about 64 KiB of the larger side. */
+/** Number of planes that a thread takes at a time: about 64 KiB of the larger of input and output. */
 export function planeGrain({ height, width, outHeight, outWidth }: Planes): number {
   return Math.max(1, Math.floor(16384 / Math.max(1, height * width, outHeight * outWidth)));
 }

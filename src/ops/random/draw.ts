@@ -13,7 +13,7 @@ export function countersOf(size: number): number {
   return Math.ceil(size / 16) * 4;
 }
 
-/** Elements a thread takes at a time: a multiple of 16. */
+/** Number of elements that a thread takes at a time: a multiple of 16. */
 export const RANDOM_GRAIN = 8192;
 
 /** Fills `out` with uniform numbers in [low, low + width). */
@@ -35,7 +35,7 @@ export function bernoulli(shape: readonly number[], p: number, { seed, offset }:
   return out;
 }
 
-/** 1 with the probability at the same position of `p`, else 0. */
+/** For each element of `p`: 1 with that probability, else 0. */
 export function bernoulliEach(p: NDArray, { seed, offset }: Draw): NDArray {
   expectFloat("bernoulli", p);
   const bad = kernels().findOutside(p.size, p.address, 0, 1);
@@ -58,7 +58,7 @@ export function integers(shape: readonly number[], low: number, range: number, d
   return out;
 }
 
-/** 0 to n-1 in random order; all orders are equally likely. */
+/** The integers 0 to n-1 in random order; all orders are equally likely. */
 export function permutation(n: number, draw: Draw): NDArray {
   const out = bits([n], draw);
   kernels().bitsToPermutation(n, out.address, draw.seed, draw.offset);

@@ -5,7 +5,7 @@ import { type Draw, RANDOM_GRAIN } from "./draw.ts";
 
 /**
  * `y = x / (1 - p)` or, with probability p, 0. The mask is never stored: backward draws it again from the
- * same position of the stream.
+ * same position in the stream of random numbers.
  */
 export class Dropout extends Op {
   readonly name = "dropout";

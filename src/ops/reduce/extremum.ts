@@ -18,7 +18,7 @@ function findAlong(
 ): void {
   const { length, inner } = axis;
   const { total, grain } = axisRange(axis);
-  // an empty slice has no extremum; having no slices at all is fine
+  // an empty slice has no extremum, but there may be no slices at all
   if (length === 0 && (values ?? indices)?.size !== 0) {
     throw new ShapeError(`${op}: expected at least one element to choose from, got shape ${formatShape(x.shape)}`);
   }
@@ -30,7 +30,7 @@ function findAlong(
 const wholeAxis = (x: NDArray): AxisView => ({ outer: 1, length: x.size, inner: 1 });
 
 /**
- * The largest or smallest of all elements; NaN if any element is NaN. Equal elements share the gradient
+ * The largest or smallest of all elements; NaN if any element is NaN. Elements equal to it share the gradient
  * evenly, as in PyTorch.
  */
 export class ExtremumOfAll extends Op {
@@ -62,8 +62,8 @@ export class ExtremumOfAll extends Op {
 }
 
 /**
- * The largest or smallest along a dimension and its index. Of equal elements, the first is chosen and gets
- * the gradient.
+ * The largest or smallest element along a dimension, and its index. If several are equal, the first one is
+ * chosen and gets the gradient.
  */
 export class Extremum extends Op {
   readonly name: Kind;

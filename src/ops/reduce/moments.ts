@@ -15,12 +15,12 @@ export interface Moments {
   count: number;
 }
 
-/** Work a thread takes at a time, in elements. */
+/** Number of elements that a thread takes at a time. */
 const GRAIN = 16384;
 
 /**
- * The moments of `x` over the reduced dimensions: variance without cancellation, in one pass over x (see
- * assembly/reduce/moments.ts).
+ * The moments of `x` over the reduced dimensions, in one pass over x and without cancellation in the variance
+ * (see assembly/reduce/moments.ts).
  */
 export function moments(x: NDArray, reduced: readonly boolean[]): Moments {
   const slices = sizeOf(x.shape.filter((_, d) => !reduced[d]));

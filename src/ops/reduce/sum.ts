@@ -16,13 +16,13 @@ import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { cloneArray } from "../movement/copy.ts";
 
 /**
- * Elements in a chunk of a long reduction. The sum of each chunk is a float64 partial. A fixed number, so
- * that results do not depend on the number of threads.
+ * Number of elements in a chunk of a long reduction. The partial sum of each chunk is float64. The number is
+ * fixed, so that results do not depend on the number of threads.
  */
 export const CHUNK = 16384;
 /**
- * Least number of rows in a chunk of a column sum: with fewer, writing the partials would cost more than the
- * chunks save.
+ * Minimum number of rows in a chunk of a column sum. With fewer rows, writing the partial sums would cost
+ * more than the chunks save.
  */
 const MIN_CHUNK_ROWS = 64;
 
@@ -30,14 +30,14 @@ const MIN_CHUNK_ROWS = 64;
  * Sums in float64 over the reduced dimensions: returns the address of `[kept...]` float64 sums.
  *
  * Row sums (the reduced dimensions are last) read along rows. Column sums read 16 columns at a time, or up to
- * 1024 if there are at least 64. Both give a few partials, which a simple kernel adds. Separate groups of
+ * 1024 if there are at least 64. Both give a few partial sums, which a simple kernel adds. Separate groups of
  * reduced dimensions are summed one after the other, always in float64.
  */
 export function sumToDouble(x: NDArray, reduced: readonly boolean[]): Address {
   const count = sizeOf(x.shape.filter((_, d) => !reduced[d]));
   const axes = reductionAxes(x.shape, reduced);
   if (x.size === 0 || axes.length === 0) {
-    // nothing to add up: the sum of no elements is 0; a sum over dimensions of length 1 is x itself
+    // No additions are needed: the sum of no elements is 0; a sum over dimensions of length 1 is x itself.
     if (x.size > 0) return sumRows(x, x.size, 1);
     const zero = scratch(count * 8);
     kernels().fillZero(zero, count * 8);
@@ -91,7 +91,7 @@ export function repeatAlong(x: NDArray, shape: readonly number[], reduced: reado
   const axes = sizeOf(shape) === 0 ? [] : reductionAxes(shape, reduced);
   if (axes.length === 0) return sizeOf(shape) === x.size ? cloneArray(x).withShape(shape) : empty(shape);
   let out = x;
-  // from the first reduced dimensions to the last: all steps except the last write little
+  // from the first reduced dimensions to the last, so that all steps except the last one write small arrays
   for (const { outer, length, inner } of axes.reverse()) {
     const next = empty([outer, length, inner]);
     launch("repeatDivided", next.size, CHUNK, out.address, next.address, length, inner, out === x ? divisor : 1);
@@ -100,7 +100,7 @@ export function repeatAlong(x: NDArray, shape: readonly number[], reduced: reado
   return out.withShape(shape);
 }
 
-/** Shared by `sum` and `mean`: a sum divided by 1 or by the number of elements added. */
+/** Base class of `Sum` and `Mean`: a sum divided by 1 or by the number of elements added. */
 abstract class SumOrMean extends Op {
   readonly #dims: Dims | undefined;
   readonly #options: ReduceOptions | undefined;
@@ -140,7 +140,7 @@ abstract class SumOrMean extends Op {
   }
 }
 
-/** `y = Σ x` over dims; `dx = dy`, repeated. int32 and bool give int32. */
+/** `y = Σ x` over dims; `dx = dy`, repeated. The sum of int32 or bool is int32. */
 export class Sum extends SumOrMean {
   readonly name = "sum";
   protected check(): void {}
@@ -160,7 +160,7 @@ export class Mean extends SumOrMean {
   }
 }
 
-/** Sums a gradient down to the shape of an operand that was broadcast to the gradient's shape. */
+/** Sums a gradient over the dimensions along which an operand of shape `shape` was broadcast. */
 export function sumTo(grad: NDArray, shape: readonly number[]): NDArray {
   const added = grad.shape.length - shape.length;
   const reduced = grad.shape.map((length, d) => d < added || (shape[d - added] === 1 && length !== 1));

@@ -11,7 +11,10 @@ import { CHUNK, roundQuotient } from "./sum.ts";
 export interface VarianceOptions extends ReduceOptions {
   /** Whether to divide by n - 1 (the default) instead of n. */
   unbiased?: boolean;
-  /** Divide by n - correction, an alternative to `unbiased`. Default 1, or 0 if `unbiased` is false. */
+  /**
+   * The variance is divided by n - correction. An alternative to `unbiased`. Default 1, or 0 if `unbiased` is
+   * false.
+   */
   correction?: number;
 }
 
@@ -65,7 +68,7 @@ abstract class VarianceOp extends Op {
     return [combine(this.name, "mulFloat", deviations, this.#kept(x, scale), "float32")];
   }
 
-  /** `y` with the reduced dimensions kept as length 1, to broadcast against x. */
+  /** `y` with the reduced dimensions kept with length 1, so that it broadcasts against x. */
   #kept(x: NDArray, y: NDArray): NDArray {
     return y.withShape(reducedShape(x.shape, this.#reduced, true));
   }

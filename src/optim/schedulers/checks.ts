@@ -10,7 +10,7 @@ export function checkOptimizer(name: string, optimizer: AnyOptimizer): void {
 }
 
 /**
- * Rejects the state of a different scheduler: one with another name, or without `key`. States saved by
+ * Rejects the state of a different scheduler: a state with another name, or without `key`. States saved by
  * earlier versions have no name.
  */
 export function checkScheduler(name: string, state: SchedulerStateDict, key: string): void {
@@ -19,7 +19,7 @@ export function checkScheduler(name: string, state: SchedulerStateDict, key: str
   if (isOther || !Object.hasOwn(state, key)) refuseState(name, state);
 }
 
-/** Checks a saved count of steps (-1: before the first), or throws a StateDictError. */
+/** Returns a saved count of steps (-1 before the first step). Throws a StateDictError if it is not valid. */
 export function savedCount(name: string, state: SchedulerStateDict, key: string): number {
   const value = state?.[key];
   if (!Number.isInteger(value) || (value as number) < -1) {
@@ -28,7 +28,7 @@ export function savedCount(name: string, state: SchedulerStateDict, key: string)
   return value as number;
 }
 
-/** Checks a saved list of numbers, one per group, or throws a StateDictError. */
+/** Returns a saved list of numbers, one per group. Throws a StateDictError if it is not valid. */
 export function savedNumbers(name: string, state: SchedulerStateDict, key: string, length: number): number[] {
   const value = state?.[key];
   if (!Array.isArray(value) || value.length !== length || !value.every(Number.isFinite)) {

@@ -3,7 +3,7 @@ import { cosPi } from "../exact_math.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 
 /**
- * Half a cosine from the initial learning rate down to `etaMin` in `tMax` steps:
+ * Lowers the learning rate along half a cosine from its initial value to `etaMin` in `tMax` steps:
  * `etaMin + (lr − etaMin)(1 + cos(π t / tMax)) / 2`. After that the rate rises again. Matches
  * `torch.optim.lr_scheduler.CosineAnnealingLR`.
  *
@@ -37,7 +37,7 @@ export class CosineAnnealingLR extends LRScheduler {
     const t = this.lastEpoch;
     if (t === 0) return lr;
     const before = 1 + cosPi((t - 1) / this.#tMax);
-    // at the minimum the quotient of two steps is not defined
+    // at the minimum, the ratio of two successive rates is not defined
     if (before === 0) return lr + ((this.baseLrs[i] - this.#etaMin) * (1 - cosPi(1 / this.#tMax))) / 2;
     return ((1 + cosPi(t / this.#tMax)) / before) * (lr - this.#etaMin) + this.#etaMin;
   }

@@ -3,7 +3,7 @@ import { OptionError } from "../../errors.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 
 /**
- * Sets the learning rate to the initial one times `lambda(step)`. Pass one function for all groups, or an
+ * Sets the learning rate to its initial value times `lambda(step)`. Pass one function for all groups, or an
  * array with one per group. Matches `torch.optim.lr_scheduler.LambdaLR`. The state dict does not contain the
  * functions.
  *

@@ -3,7 +3,7 @@ import { checkMilestones } from "./checks.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 
 /**
- * Multiplies the learning rate by `gamma` at each of the steps `milestones`. Matches
+ * Multiplies the learning rate by `gamma` at each step in `milestones`. Matches
  * `torch.optim.lr_scheduler.MultiStepLR`.
  *
  * @param options `milestones`, `gamma` 0.1

@@ -6,7 +6,7 @@ import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 export interface OneCycleLROptions {
   /** The highest learning rate; one number for all groups, or one per group. */
   maxLr: number | readonly number[];
-  /** Number of steps of the cycle; or `epochs` and `stepsPerEpoch`. */
+  /** Number of steps of the cycle. Alternatively, pass `epochs` and `stepsPerEpoch`. */
   totalSteps?: number | null;
   epochs?: number | null;
   stepsPerEpoch?: number | null;
@@ -40,7 +40,7 @@ interface Phase {
 
 type Level = "initial" | "max" | "min";
 
-/** Options of optimizers whose momentum is cycled. All groups have the same ones. */
+/** Options of optimizers whose momentum is cycled. All groups have the same options. */
 interface Momentum {
   momentum?: number;
   betas?: readonly [number, number];
@@ -51,8 +51,8 @@ interface Momentum {
  * cycled inversely. Call `step()` once per batch. Matches `torch.optim.lr_scheduler.OneCycleLR`.
  *
  * The cycle covers `totalSteps` batches: the last batch is trained with the last rate. The `step()` after
- * that batch sets a rate that no batch of the cycle uses: with "cos" it is PyTorch's, with "linear" the last
- * rate stays (PyTorch's would be negative).
+ * that batch sets a rate that no batch of the cycle uses. With "cos" this rate is PyTorch's; with "linear"
+ * the last rate is kept, because PyTorch's would be negative.
  *
  * @throws OptionError for bad or unknown options, when `step()` is called more than `totalSteps` times, and
  * when a group was added to the optimizer.

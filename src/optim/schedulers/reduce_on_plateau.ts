@@ -133,8 +133,8 @@ export class ReduceLROnPlateau {
   }
 
   /**
-   * The state needed to resume. JSON has no infinity: `best` is null before the first step, and an
-   * infinite one is a string.
+   * The state needed to resume. JSON has no infinity, so `best` is null before the first step, and a string
+   * if it is infinite.
    */
   stateDict(): SchedulerStateDict {
     const { best, numBadEpochs, cooldownCounter, lastEpoch } = this;

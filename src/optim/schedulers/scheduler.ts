@@ -2,18 +2,20 @@ import { OptionError } from "../../errors.ts";
 import type { LearningRate, Optimizer, ParamGroup } from "../optimizer.ts";
 import { checkOptimizer, checkScheduler, savedCount, savedNumbers } from "./checks.ts";
 
-/** An optimizer with any options: a scheduler accepts all of them. */
+/** An optimizer with any options. Schedulers accept all optimizers. */
 // biome-ignore lint/suspicious/noExplicitAny: the options of the optimizer do not matter here
 export type AnyOptimizer = Optimizer<any>;
 
-/** The result of a scheduler's `stateDict()`: its name, numbers and lists of numbers, which JSON can hold. */
+/**
+ * The result of a scheduler's `stateDict()`: its name, numbers and lists of numbers. It can be saved as JSON.
+ */
 export type SchedulerStateDict = Record<string, unknown>;
 
 /**
  * Base of the schedulers that count steps. The constructor sets the learning rates of step 0, and each
- * `step()` (called after `optimizer.step()`) sets those of the next step. As in PyTorch, a rate is computed
- * from the previous one where possible, so several schedulers of one optimizer combine. Groups added to the
- * optimizer later (`addParamGroup`) are scheduled from the next step.
+ * `step()` (called after `optimizer.step()`) sets the rates of the next step. As in PyTorch, a rate is
+ * computed from the previous rate where possible, so that several schedulers of one optimizer combine. Groups
+ * added to the optimizer later (`addParamGroup`) are scheduled from the next step.
  */
 export abstract class LRScheduler {
   readonly name: string;
@@ -22,7 +24,7 @@ export abstract class LRScheduler {
   protected baseLrs: number[];
   /** Whether groups added to the optimizer later are scheduled, starting from their own learning rate. */
   protected takesNewGroups = true;
-  /** Number of the current step, from 0. */
+  /** Number of the current step, starting at 0. */
   lastEpoch = -1;
 
   constructor(name: string, optimizer: AnyOptimizer) {
@@ -36,7 +38,7 @@ export abstract class LRScheduler {
     return this.optimizer.paramGroups;
   }
 
-  /** The learning rate of group `i` at step `lastEpoch`, given its current one. */
+  /** The learning rate of group `i` at step `lastEpoch`, given the current rate `lr`. */
   protected abstract nextLr(lr: number, i: number): number;
 
   /** Advances to the next step: sets the learning rates of the optimizer's groups. */
@@ -58,7 +60,7 @@ export abstract class LRScheduler {
     for (const group of this.groups.slice(known)) this.baseLrs.push((group.initialLr ??= group.lr));
   }
 
-  /** Restarts at step 0 from the initial learning rates: for `SequentialLR`. */
+  /** Restarts at step 0 from the initial learning rates. Used by `SequentialLR`. */
   restart(): void {
     this.#admitNewGroups();
     this.groups.forEach((group, i) => {

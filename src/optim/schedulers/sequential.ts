@@ -5,12 +5,12 @@ import { ReduceLROnPlateau } from "./reduce_on_plateau.ts";
 import { type AnyOptimizer, LRScheduler, type SchedulerStateDict } from "./scheduler.ts";
 
 /**
- * Runs schedulers one after the other: at step `milestones[i]` scheduler i + 1 takes over, from its own step
- * 0. Matches `torch.optim.lr_scheduler.SequentialLR`. A scheduler may itself be a `SequentialLR`, but not a
- * `ReduceLROnPlateau`, whose `step` needs a metric.
+ * Runs schedulers one after the other: at step `milestones[i]`, scheduler i + 1 takes over and starts at its
+ * step 0. Matches `torch.optim.lr_scheduler.SequentialLR`. A scheduler may itself be a `SequentialLR`, but
+ * not a `ReduceLROnPlateau`, whose `step` needs a metric.
  *
- * @throws OptionError for anything but schedulers of this optimizer, and unless there is one more scheduler
- * than milestones.
+ * @throws OptionError for anything but schedulers of this optimizer, and if the number of schedulers is not
+ * the number of milestones plus one.
  * @example
  * ```ts
  * import { optim, zeros } from "wasmgrad";
@@ -75,7 +75,7 @@ export class SequentialLR {
     this.lastEpoch = next;
   }
 
-  /** Restarts at step 0 of the first scheduler: for a `SequentialLR` that contains this one. */
+  /** Restarts at step 0 of the first scheduler. Used by a `SequentialLR` that contains this one. */
   restart(): void {
     this.#schedulers[0].restart();
     this.lastEpoch = 0;
