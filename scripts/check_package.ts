@@ -4,25 +4,13 @@
  * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one
  * only; others come from npm)
  */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { otherNode } from "./other_node.ts";
 import { installInto, LIBS, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
 
 const STEPS = 200;
-
-/** The executable of another Node, from the npm package of that name. */
-function fetchNode(version: string, scratch: string): string {
-  const folder = join(scratch, `node-${version}`);
-  mkdirSync(folder);
-  writeFileSync(join(folder, "package.json"), "{}");
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", `node@${version}`], {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  return join(folder, "node_modules/node/bin/node");
-}
 
 const scratch = mkdtempSync(join(tmpdir(), "wasmgrad-package-"));
 try {
@@ -41,7 +29,7 @@ try {
       console.log(`types: ${resolution}, ${lib}`);
     }
   }
-  const nodes = [process.execPath, ...process.argv.slice(2).map((version) => fetchNode(version, scratch))];
+  const nodes = [process.execPath, ...process.argv.slice(2).map(otherNode)];
   const digests = new Set<string>();
   for (const node of nodes) {
     console.log(runProgram(project, node));
