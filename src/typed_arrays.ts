@@ -1,7 +1,7 @@
 import { OptionError } from "./errors.ts";
 
-// `instanceof` recognizes only the classes of one realm. Typed arrays of another realm (an iframe,
-// `node:vm`, Electron, Jest) have other classes but the same internal slots, which these getters read.
+// `instanceof` recognises only the classes of one realm. Typed arrays of another realm (an iframe, `node:vm`,
+// Electron, Jest) have other classes, but the same internal slots, which these getters read.
 const getter = (prototype: object, name: PropertyKey): (() => unknown) | undefined =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get;
 const tag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag) as () => string | undefined;

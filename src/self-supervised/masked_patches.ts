@@ -15,15 +15,15 @@ import { augmented } from "./reconstruction.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
 /**
- * Predicts hidden patches from visible ones. A share of all patches, each the size of one cell of the feature
- * map, is hidden from every layer of the encoder. A small decoder, with a learned token in place of hidden
- * cells, predicts their pixels, standardized per patch to mean 0 and standard deviation 1. The loss is the
- * mean squared error of the hidden patches.
+ * Predicts hidden patches from visible ones. A random share of the patches is hidden from every layer of the
+ * encoder; a patch has the size of one cell of the feature map. A small decoder gets a learned token in place
+ * of each hidden cell and predicts its pixels, standardised per patch to mean 0 and standard deviation 1. The
+ * loss is the mean squared error of the hidden patches.
  *
  * see: He et al., "Masked autoencoders are scalable vision learners", 2022; Tian et al., "Designing BERT for
  * convolutional networks", 2023
  * @param features the encoder's channels
- * @param options `ratio` of hidden patches (default 0.6); `stride`: the encoder's (default 4); `augment`
+ * @param options `ratio` of hidden patches (default 0.6); `stride` of the encoder (default 4); `augment`
  * @throws OptionError
  * @example
  * ```ts
@@ -90,8 +90,8 @@ export class MaskedPatches extends PretextTask {
   }
 
   /**
-   * The predicted patches are shown with the mean and standard deviation of the original ones, which the task
-   * does not predict.
+   * The predicted patches are shown with the mean and standard deviation of the original patches, because the
+   * task does not predict these.
    */
   override show(encoder: Encoder, batch: PretextBatch): ImageColumn[] {
     return noGrad(() => {

@@ -7,9 +7,9 @@ import { scope } from "../tensor/lifetime/scoped.ts";
 import { checkFeatures, type Features } from "./features.ts";
 
 /**
- * Accuracy of a k-nearest-neighbor classifier: the `k` training samples of highest cosine similarity s vote
- * for their class, each with weight `exp(s / temperature)`. Returns the share of test samples classified
- * correctly.
+ * Accuracy of a k-nearest-neighbour classifier: the `k` training samples with the highest cosine similarity s
+ * vote for their classes, each with weight `exp(s / temperature)`. Returns the share of test samples
+ * classified correctly.
  *
  * see: Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", 2018
  * @param options `k` (default 20), `temperature` (default 0.1)
@@ -59,7 +59,7 @@ export function knnAccuracy(train: Features, test: Features, options?: { k?: num
   return right / test.labels.length;
 }
 
-/** The k largest values of a list, largest first. Of equal values the earlier comes first. */
+/** The k largest values of a list, in descending order. Equal values keep their order. */
 function largest(values: ArrayLike<number>, k: number): { value: number; index: number }[] {
   const found: { value: number; index: number }[] = [];
   for (let index = 0; index < values.length; index++) {

@@ -9,10 +9,11 @@ import type { LabelledSet } from "./classifier.ts";
 import type { Encoder } from "./encoder.ts";
 
 /**
- * Recomputes the encoder's running statistics on whole images: pretraining may have shown it masked or
- * rotated ones only. Runs forward passes in training mode, without a graph. Weights do not change.
+ * Recomputes the encoder's running statistics from whole images, because pretraining may have used only
+ * masked or rotated images. Runs forward passes in training mode, without a graph. Weights do not change.
  *
- * @param options `batches` (default 50) of `batchSize` (default 200) images, starting from the first
+ * @param options `batches` (default 50): number of batches, starting with the first images; `batchSize`
+ *   (default 200)
  * @example
  * ```ts
  * import { rand, tensor } from "wasmgrad";

@@ -10,7 +10,7 @@ import type { Encoder } from "./encoder.ts";
 import { meanWhere, pixelDecoder } from "./heads.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";
 
-/** What `Inpainting` hides: single elements, whole pixels, or blocks. */
+/** The kind of elements that `Inpainting` hides: single elements, whole pixels, or blocks. */
 export type MaskKind = "channels" | "pixels" | "blocks";
 
 export interface InpaintingOptions {
@@ -24,13 +24,13 @@ export interface InpaintingOptions {
   /** Size and number of the blocks. Default 8 and 4. */
   blockSize?: number;
   blocks?: number;
-  /** Whether the loss covers hidden elements only. Default true. */
+  /** Whether the loss includes only hidden elements. Default true. */
   onlyHidden?: boolean;
   /** Augmentation of the images. Default: none. */
   augment?: Augmentation;
 }
 
-/** The images of a batch, augmented. */
+/** The images of a batch after augmentation, if there is one. */
 export function augmented({ images, indices, epoch }: PretextBatch, augment: Augmentation | undefined): Tensor {
   return augment ? runAugmentation("augment", augment, images, { indices, epoch }) : images;
 }
@@ -48,8 +48,8 @@ export function inpaintingMask(
 }
 
 /**
- * Inpainting: part of the image is replaced by the mean color, and the head reconstructs the whole image. The
- * loss is the mean squared error of the hidden elements, or of all.
+ * Inpainting: part of the image is replaced by the mean colour, and the head reconstructs the whole image.
+ * The loss is the mean squared error of the hidden elements or of all elements.
  *
  * see: Pathak et al., "Context encoders: feature learning by inpainting", 2016
  * @param features the encoder's channels

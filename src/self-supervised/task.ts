@@ -11,10 +11,10 @@ import type { Encoder } from "./encoder.ts";
 export interface PretextBatch {
   /** float32 [N,3,H,W] in [0, 1]. */
   images: Tensor;
-  /** int32 [N]: their indices in the data set, for augmentation. */
+  /** int32 [N]: the images' indices in the data set, for augmentation. */
   indices: Tensor;
   epoch: number;
-  /** Generator of masks and rotations. Default: the one that `manualSeed` seeds. */
+  /** The random generator of masks and rotations. Default: the generator that `manualSeed` seeds. */
   generator?: Generator;
 }
 
@@ -29,14 +29,14 @@ export type TaskResult = { loss: Tensor } & Record<string, Tensor | number>;
 export abstract class PretextTask extends Module {
   abstract override forward(encoder: Encoder, batch: PretextBatch): TaskResult;
 
-  /** Columns of a picture that shows the task's inputs and outputs, for tasks that have any to show. */
+  /** Columns of a picture of the task's inputs and outputs. Only for tasks whose results are images. */
   show?(encoder: Encoder, batch: PretextBatch): ImageColumn[];
 }
 
 /**
- * One encoder and one or more tasks. The loss is the weighted sum of theirs.
+ * One encoder and one or more tasks. The loss is the weighted sum of the tasks' losses.
  *
- * @param tasks by name; @param weights of their losses, by name (default 1)
+ * @param tasks by name; @param weights of the tasks' losses, by name (default 1)
  * @throws OptionError for a weight without a task.
  * @example
  * ```ts

@@ -9,7 +9,7 @@ const WORD = /\[MASK\]|[a-z]+(?:['\u2019][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
 
 /**
  * Converts text to numbers, one per word. Words are lower case; punctuation marks are separate words. The
- * vocabulary consists of the most frequent words of a text; all others become `[UNK]`.
+ * vocabulary consists of the most frequent words of a text; all other words become `[UNK]`.
  *
  * @throws OptionError
  * @example
@@ -21,7 +21,7 @@ const WORD = /\[MASK\]|[a-z]+(?:['\u2019][a-z]+)*|[0-9]+|[.,;:!?"()-]/gi;
  * ```
  */
 export class WordTokenizer {
-  /** The words, by their numbers. */
+  /** The vocabulary: the index of each word is its number. */
   readonly words: readonly string[];
   readonly #numbers: ReadonlyMap<string, number>;
 
@@ -35,8 +35,8 @@ export class WordTokenizer {
   }
 
   /**
-   * Makes a tokenizer from the `size - 3` most frequent words of a text. Of equally frequent words, the
-   * earlier are taken.
+   * Makes a tokenizer from the `size - 3` most frequent words of a text. Among equally frequent words, those
+   * that occur first are taken.
    */
   static train(text: string, size: number): WordTokenizer {
     checkInteger("WordTokenizer.train", "size", size, SPECIAL.length + 1);

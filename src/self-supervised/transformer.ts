@@ -40,9 +40,9 @@ class TransformerLayer extends Module {
 }
 
 /**
- * A transformer encoder for masked language modeling: from token numbers int32 [N,L] (0 is padding) to scores
- * of all words [N,L,V]. Embedding with learned positions, layers of attention and feed-forward with GELU, a
- * final norm. The output weights are those of the embedding (tied).
+ * A transformer encoder for masked language modelling. It maps token numbers, int32 [N,L] (0 is padding), to
+ * scores of all words, [N,L,V]. It consists of an embedding with learned positions, layers of attention and
+ * feed-forward networks with GELU, and a final norm. The output weights are the embedding's (tied weights).
  *
  * see: Devlin et al., "BERT", 2019; Press & Wolf, "Using the output embedding to improve language models",
  * 2017
@@ -88,7 +88,8 @@ export class MaskedLanguageModel extends Module {
 
   /**
    * @param options `at` int32 [K]: returns the scores at these positions only, [K,V]; a position is
-   *   `row · L + column`. Most of the work is the product with all words, and only hidden words need it.
+   *   `row · L + column`. Most of the work is the product with the weights of all words, which only hidden
+   *   words need.
    */
   override forward(tokens: Tensor, options?: { at?: Tensor }): Tensor {
     const { at } = readOptions("MaskedLanguageModel.forward", options, { at: undefined as Tensor | undefined });

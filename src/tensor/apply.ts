@@ -12,15 +12,15 @@ import type { Tensor } from "./tensor.ts";
 
 type Input = TensorBase | number | null;
 
-/** The class of results. It extends classes whose methods call `apply`, so this file cannot import it. */
+/** The class `Tensor`. It extends classes whose methods call `apply`, so this file cannot import it. */
 let TensorClass: typeof Tensor;
 
-/** Called by tensor.ts. */
+/** Sets the class of results. Called by tensor.ts. */
 export function setTensorClass(tensorClass: typeof Tensor): void {
   TensorClass = tensorClass;
 }
 
-/** Checks an op's inputs, notes which of them need a gradient, and runs its forward. */
+/** Checks an op's inputs, determines which of them need a gradient, and runs its `forward`. */
 function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
   // plain loops: for small tensors this function is most of an op's cost
   const needs = new Array<boolean>(inputs.length);
@@ -40,7 +40,7 @@ function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
   return recorder ? recorder.forward(op, arrays) : op.forward(...arrays);
 }
 
-/** Throws the error for an input that is not a tensor: names the input and the other ones. */
+/** Throws the error for an input that is not a tensor. The error describes all inputs. */
 function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
   const expected = op.takesNumbers ? "a tensor or a number" : "a tensor";
   const all = inputs.length > 1 ? ` (input ${i} of ${inputs.map(describeInput).join(", ")})` : "";
@@ -51,13 +51,13 @@ function describeInput(value: unknown): string {
   return value instanceof TensorClass ? describeTensor(value) : nameKind(value);
 }
 
-/** Describes a value that is not a tensor, with a hint where the fix is clear. */
+/** Describes a value that is not a tensor, with a hint if the fix is obvious. */
 function describeOther(value: unknown): string {
   const data = Array.isArray(value) ? "an array" : kindOfTypedArray(value);
   return data ? `${data}; write tensor(...) around it` : describe(value);
 }
 
-/** Checks that a user's value is a tensor, for values that no op checks. */
+/** Checks that a user's value is a tensor. Used for values that no op checks. */
 export function expectTensor(op: string, name: string, value: unknown): void {
   if (!(value instanceof TensorClass)) {
     throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
@@ -65,7 +65,7 @@ export function expectTensor(op: string, name: string, value: unknown): void {
 }
 
 /**
- * Applies an op to tensors and records it if a gradient is needed. Returns all its results; only the first
+ * Applies an op to tensors and records it if a gradient is needed. Returns all results; only the first one
  * carries a gradient.
  */
 export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {

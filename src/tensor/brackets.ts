@@ -1,15 +1,15 @@
 import { OptionError } from "../errors.ts";
 
-/** Keys in brackets that look like an index: numbers, ranges, lists of them, and another tensor (as text). */
+/** Property names that look like an index: numbers, ranges, lists of them, or another tensor (as text). */
 const PLACE = /^(?=.*[\d:])[-\d:,.\s]+$|^tensor\(/s;
 
 /** PyTorch's spelling of a name: "requires_grad" for "requiresGrad". */
 const SNAKE = /[a-z]_[a-z]/;
 
 /**
- * The prototype that tensors inherit from. It throws for `x[0]`, which would be undefined, for `x[0] = 1`,
- * which would change no element, and for names in PyTorch's spelling. It is consulted only for properties
- * that tensors do not have, so access to existing properties is as fast as without it.
+ * The prototype from which tensors inherit. It throws for `x[0]` (which would be undefined), for `x[0] = 1`
+ * (which would change no element), and for names in PyTorch's spelling. It is consulted only for properties
+ * that tensors do not have, so access to existing properties is not slower.
  *
  * @param shown describes the tensor in an error
  */

@@ -10,8 +10,8 @@ const READ: Record<PropertyKey, (array: NDArray) => unknown> = {
  * Presents a tensor's array as a plain object `{ dtype, shape, data }`, which reads the elements only on
  * access.
  *
- * Test runners compare own properties. A tensor's elements are in WebAssembly memory, which they do not see:
- * without this object, any two tensors would compare as equal. A getter on each tensor would work too, but
+ * Test runners compare own properties, and a tensor's elements are in WebAssembly memory. Without this
+ * object, any two tensors would therefore compare as equal. A getter on each tensor would also work, but
  * takes ten times as long to create as a proxy. A proxy also makes `structuredClone` and `postMessage` throw;
  * otherwise they would silently drop the elements.
  */

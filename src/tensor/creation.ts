@@ -13,7 +13,7 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-/** A Float16Array, which some versions of TypeScript do not declare. */
+/** The members of Float16Array, which some versions of TypeScript do not declare. */
 export interface Float16Values {
   readonly [Symbol.toStringTag]: "Float16Array";
   readonly length: number;
@@ -80,8 +80,8 @@ export function tensor(values: NestedValues, options?: TensorOptions & { shape?:
 }
 
 /**
- * The default dtype for each kind of typed array. Arrays that are not listed hold no numbers, or numbers of
- * an unknown kind.
+ * The default dtype for each kind of typed array. Other arrays contain no numbers, or numbers of an unknown
+ * kind.
  */
 const INFERRED: Readonly<Record<string, DType>> = {
   Float16Array: "float32",
@@ -150,7 +150,7 @@ function fromFlat(
   }
   return leaf(() => {
     const out = empty([...shape], dtype);
-    // as in PyTorch, every number but 0 is true, NaN included
+    // as in PyTorch, every number except 0 is true, including NaN
     if (dtype === "bool") out.view().set(Array.from(values, (value) => (value === 0 || value === false ? 0 : 1)));
     else out.view().set(values as ArrayLike<number>);
     return out;

@@ -115,8 +115,8 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 /**
  * Matrix product, `torch.matmul`: `c[..., i, j] = Σ_k a[..., i, k] · b[..., k, j]`.
  *
- * Two vectors give their dot product (a scalar). With a matrix, a vector on the left is a row and one on the
- * right is a column. Leading dimensions are batches of matrices, which broadcast.
+ * Two vectors give their dot product (a scalar). In a product with a matrix, a vector on the left is a row
+ * and a vector on the right is a column. Leading dimensions are batches of matrices, which broadcast.
  *
  * @throws ShapeError if the inner lengths differ, the batches do not broadcast, or an operand is a scalar.
  * @example
@@ -139,7 +139,7 @@ function expectTensors(op: string, tensors: readonly Tensor[]): void {
  * Concatenates tensors along a dimension. All other dimensions and the dtype must be equal. Matches
  * `torch.cat`.
  *
- * @throws ShapeError or DTypeError if they are not.
+ * @throws ShapeError or DTypeError if they differ.
  * @example
  * ```ts
  * import { cat, tensor } from "wasmgrad";

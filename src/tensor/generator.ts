@@ -2,19 +2,19 @@ import { checkFunction, checkInteger, describe, refusePromise } from "../checks.
 import { OptionError } from "../errors.ts";
 import { countersOf, type Draw } from "../ops/random/draw.ts";
 
-/** The complete state of a `Generator`: plain numbers, which a checkpoint can keep as JSON. */
+/** The complete state of a `Generator`: plain numbers, which a checkpoint can save as JSON. */
 export interface GeneratorState {
   seed: number;
   offset: number;
 }
 
 /**
- * The seed of a new `Generator`, and of the default one until `manualSeed()` is called. So without a seed,
- * every run draws the same numbers.
+ * The seed of a new `Generator`, and of the default generator until `manualSeed()` is called. Even without a
+ * seed, every run therefore draws the same numbers.
  */
 export const DEFAULT_SEED = 0;
 
-/** Read and set the stream of a generator; for `withGenerator`. */
+/** These functions read and set the stream of a generator. Used by `withGenerator`. */
 let streamOf: (generator: Generator) => GeneratorState;
 let setStream: (generator: Generator, stream: GeneratorState) => void;
 
@@ -55,7 +55,7 @@ export class Generator {
     return this;
   }
 
-  /** The seed that the stream started with. */
+  /** The seed with which the stream started. */
   initialSeed(): number {
     return this.#stream.seed;
   }
@@ -64,7 +64,7 @@ export class Generator {
     return { ...this.#stream };
   }
 
-  /** Restores a state from `getState()`: continues at that position of the stream. */
+  /** Restores a state from `getState()`: draws continue at that position in the stream. */
   setState(state: GeneratorState): void {
     const seed = checkInteger("setState", "seed", state?.seed, 0, Number.MAX_SAFE_INTEGER);
     const offset = checkInteger("setState", "offset", state?.offset, 0, Number.MAX_SAFE_INTEGER);
@@ -73,7 +73,7 @@ export class Generator {
     this.#stream.offset = offset;
   }
 
-  /** @internal Reserves the next `size` numbers and returns their position in the stream; for ops. */
+  /** @internal Reserves the next `size` numbers and returns their position in the stream. Used by ops. */
   take(size: number): Draw {
     const draw = { seed: this.#stream.seed, offset: this.#stream.offset };
     this.#stream.offset += countersOf(size);
@@ -81,18 +81,18 @@ export class Generator {
   }
 }
 
-/** The generator used by every draw that is not given one. */
+/** The generator of all draws to which no other generator is passed. */
 export const defaultGenerator = new Generator();
 
-/** Seeds the default generator, an integer in [0, 2^53), and returns it. Matches `torch.manual_seed`. */
+/** Seeds the default generator with an integer in [0, 2^53) and returns it. Matches `torch.manual_seed`. */
 export function manualSeed(seed: number): Generator {
   return defaultGenerator.manualSeed(seed);
 }
 
 /**
- * Runs `body` with `generator` as the default generator: draws that are not given a generator use it, and
- * `manualSeed` seeds it. So the draws of one task (a request, a click) do not affect those of another. `body`
- * must be synchronous; an asynchronous task calls `withGenerator` again after each `await`.
+ * Runs `body` with `generator` as the default generator: draws to which no generator is passed use it, and
+ * `manualSeed` seeds it. The draws of one task (a request, a click) then do not affect the draws of another.
+ * `body` must be synchronous; an asynchronous task calls `withGenerator` again after each `await`.
  *
  * @throws OptionError for anything but a Generator, and for a function that returns a Promise.
  * @example

@@ -3,7 +3,7 @@ import type { NDArray } from "../ops/core/array.ts";
 import { withFrame } from "../runtime/frame.ts";
 import { Tensor } from "./tensor.ts";
 
-/** Creates a leaf from the array that `build` allocates (inside a frame). */
+/** Creates a leaf tensor from the array that `build` returns. `build` runs inside a frame. */
 export function leaf(build: () => NDArray, requiresGrad = false): Tensor {
   return withFrame(() => {
     const array = build();

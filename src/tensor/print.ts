@@ -1,21 +1,21 @@
 import type { DType, TypedArray } from "../ops/core/array.ts";
 
-// PyTorch's rules: see torch/_tensor_str.py
+// These are PyTorch's rules: see torch/_tensor_str.py.
 /** Digits after the decimal point. */
 const PRECISION = 4;
-/** Tensors with more elements than this are summarized: only the edges are shown. */
+/** Tensors with more elements than this are summarised: only the edges are shown. */
 const THRESHOLD = 1000;
-/** Elements shown at each end of a summarized dimension. */
+/** Number of elements shown at each end of a summarised dimension. */
 const EDGE_ITEMS = 3;
 const LINE_WIDTH = 80;
 
-/** How an element is written, and the width that all elements are padded to. */
+/** The function that writes an element, and the width to which all elements are padded. */
 interface Format {
   write(value: number): string;
   width: number;
 }
 
-/** The positions of a dimension that are shown; null marks the omitted ones. */
+/** The positions of a dimension that are shown; null marks the omitted positions. */
 function shownPositions(length: number, summarize: boolean): (number | null)[] {
   if (!summarize || length <= 2 * EDGE_ITEMS) return Array.from({ length }, (_, i) => i);
   const edge = Array.from({ length: EDGE_ITEMS }, (_, i) => i);
@@ -33,8 +33,8 @@ function shownValues(data: TypedArray, shape: readonly number[], summarize: bool
 }
 
 /**
- * If two digit strings are equally near to a number, C and Python choose the one that ends in an even digit,
- * JavaScript the larger.
+ * If two digit strings are equally close to a number, C and Python choose the one that ends in an even digit,
+ * but JavaScript chooses the larger one.
  */
 function tiesToEven(rounded: string, exact: string): string {
   const [digits, exponent = ""] = exact.split("e");
@@ -131,10 +131,10 @@ function withSuffixes(text: string, suffixes: readonly string[], indent: number)
 }
 
 /**
- * Formats a tensor as PyTorch does: floats with four decimals, or as `1.` if all are integers, padded to a
- * common width; in scientific notation if the magnitudes differ by a factor of more than 1000 or are very
- * large or small. Of a tensor with more than 1000 elements, only the first and last three positions of each
- * dimension are shown. `suffix` describes its role in the graph.
+ * Formats a tensor as PyTorch does. Floats are padded to a common width and have four decimals, or the form
+ * `1.` if all are integers. They are in scientific notation if the magnitudes differ by a factor of more than
+ * 1000 or are very large or small. If a tensor has more than 1000 elements, only the first and last three
+ * positions of each dimension are shown. `suffix` describes the tensor's role in the graph.
  */
 export function formatTensor(data: TypedArray, shape: readonly number[], dtype: DType, suffix: string | null): string {
   const prefix = "tensor(";

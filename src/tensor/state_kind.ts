@@ -21,7 +21,9 @@ const has =
   (state: State) =>
     keys.every((key) => Object.hasOwn(state, key));
 
-/** How each kind of state is recognized, in this order; a module's state is recognized by its tensors. */
+/**
+ * The test for each kind of state, in the order in which they are tried. Tensors identify a module's state.
+ */
 const SIGNS: [kind: StateKind, is: (state: State) => boolean][] = [
   ["optimizer", has("state", "paramGroups")],
   ["Trainer", has("place", "states", "log")],
@@ -32,7 +34,7 @@ const SIGNS: [kind: StateKind, is: (state: State) => boolean][] = [
   ["scheduler", has("lastEpoch")],
 ];
 
-/** The kind of object that this state belongs to; undefined if that is unclear. */
+/** The kind of object to which a state belongs, or undefined if that is unclear. */
 function kindOf(state: State): StateKind | undefined {
   const values = Object.values(state);
   if (values.length > 0 && values.every((value) => value instanceof Tensor)) return "module";
@@ -46,7 +48,7 @@ const OPTIMIZERS: [option: string, name: string][] = [
   ["nesterov", "SGD"],
 ];
 
-/** The largest number of names that an error lists. */
+/** Maximum number of names that an error lists. */
 const MOST_NAMES = 4;
 
 function listed(names: readonly string[]): string {
@@ -54,7 +56,7 @@ function listed(names: readonly string[]): string {
   return shown.join(", ") + (names.length > MOST_NAMES ? `, and ${names.length - MOST_NAMES} more` : "");
 }
 
-/** Describes a state in an error: its owner, or its keys. */
+/** Describes a state for an error, by the object to which it belongs or by its keys. */
 export function describeState(state: unknown): string {
   if (typeof state === "string") return `${describe(state)}; expected what stateDict() gave: read a file first`;
   if (typeof (state as { stateDict?: unknown } | null | undefined)?.stateDict === "function") {
@@ -74,7 +76,7 @@ export function describeState(state: unknown): string {
 }
 
 /**
- * Rejects a state that is recognized as another kind, and values that are not state dicts.
+ * Rejects a state of another kind, and values that are not state dicts.
  *
  * @param owner the name of the object that loads the state, such as "SGD"
  * @throws StateDictError
@@ -87,7 +89,7 @@ export function checkStateKind(owner: string, kind: StateKind, state: unknown): 
   refuseState(owner, state);
 }
 
-/** Throws the error that names the expected state and the one received. */
+/** Throws the error that names the expected state and the given state. */
 export function refuseState(owner: string, state: unknown): never {
   throw new StateDictError(`${owner}.loadStateDict: expected the state of ${owner}, got ${describeState(state)}`);
 }

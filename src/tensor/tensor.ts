@@ -17,12 +17,14 @@ import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
 import { describeTensor, TensorBase } from "./methods/base.ts";
 import { TensorMatmul } from "./methods/matmul.ts";
 
-/** Options of the constructor of tensors. */
+/** Options of the `Tensor` constructor. */
 export interface TensorInit {
   requiresGrad?: boolean;
   /** The op that produced the tensor, if a gradient may flow through it. */
   node?: GraphNode | null;
-  /** The owner that releases it: the open scope (the default), or the tensor whose gradient it is. */
+  /**
+   * The owner, which releases the tensor: the open scope (the default), or the tensor whose gradient it is.
+   */
   owner?: "scope" | "tensor";
 }
 
@@ -34,13 +36,13 @@ const gradientOf = new WeakMap<Tensor, Tensor>();
 
 /**
  * A dense, row-major, multi-dimensional array of float32, int32 or bool with automatic differentiation.
- * Created by `tensor`, `zeros`, `rand` … and by operations on other tensors. Methods have PyTorch's names, in
- * camelCase.
+ * Tensors are created by `tensor`, `zeros`, `rand` … and by operations on other tensors. Methods have
+ * PyTorch's names in camelCase.
  */
 export class Tensor extends TensorMatmul implements Disposable {
   /**
-   * @internal For comparisons of own properties, such as deep equality in test runners:
-   * `{ dtype, shape, data }`, read on access.
+   * @internal The object `{ dtype, shape, data }`, for code that compares own properties, such as deep
+   * equality in test runners. The elements are read on access.
    */
   readonly contents: object;
   readonly #handle: Handle;
@@ -48,7 +50,7 @@ export class Tensor extends TensorMatmul implements Disposable {
   #requiresGrad: boolean;
   #grad: Tensor | null = null;
 
-  /** @internal Tensors are made by `tensor`, `zeros`, operations …. */
+  /** @internal Tensors are created by `tensor`, `zeros`, operations …. */
   constructor(array: NDArray, options: TensorInit = {}) {
     super();
     if (!array?.block)
@@ -69,7 +71,7 @@ export class Tensor extends TensorMatmul implements Disposable {
     Object.setPrototypeOf(TensorBase.prototype, bracketsOf(shown));
   }
 
-  /** @internal The place in memory management and in the graph. */
+  /** @internal The tensor's resources: see `Handle`. */
   get handle(): Handle {
     return this.#handle;
   }
@@ -91,7 +93,7 @@ export class Tensor extends TensorMatmul implements Disposable {
     return this.#array;
   }
 
-  /** The length of the first dimension, like Python's `len(x)`; a scalar has none. */
+  /** The length of the first dimension, like Python's `len(x)`. Undefined for a scalar. */
   get length(): number {
     return this.shape[0];
   }
@@ -125,7 +127,9 @@ export class Tensor extends TensorMatmul implements Disposable {
 
   // --- autograd --------------------------------------------------------------------------------------------
 
-  /** Whether a gradient flows to or through this tensor. May be set on leaves: tensors not made by an op. */
+  /**
+   * Whether a gradient flows to or through this tensor. Can be set on leaves (tensors not created by an op).
+   */
   get requiresGrad(): boolean {
     return this.#requiresGrad || this.handle.node !== null;
   }
@@ -150,8 +154,8 @@ export class Tensor extends TensorMatmul implements Disposable {
 
   /**
    * Set to null to drop the gradient, as `optimizer.zeroGrad()` does; this releases it unless `keep()` was
-   * called on it. A tensor that is assigned belongs to this tensor from then on. If it is the gradient of
-   * another tensor, it stays with that tensor and its memory is shared.
+   * called on it. An assigned tensor is then owned by this tensor. If it is the gradient of another tensor,
+   * that tensor still owns it, and the two gradients share memory.
    */
   set grad(given: Tensor | null) {
     if (given === this.#grad) return;
@@ -173,19 +177,19 @@ export class Tensor extends TensorMatmul implements Disposable {
 
   /** @internal Adds to `grad`; called by the backward pass. */
   accumulateGrad(grad: NDArray): void {
-    if (this.released) return; // its scope ended, so its gradient can no longer be read
+    if (this.released) return; // the tensor's scope has ended, so its gradient can no longer be read
     withFrame(() => {
       if (this.#grad) {
         this.#grad.#become(addInto(this.#grad.array, grad));
       } else {
-        // used without a copy if it has no other owner
+        // the array is used without a copy if it has no other owner
         const own = grad.block.owners > 1 ? cloneArray(grad) : grad;
         this.grad = new Tensor(own.withShape(this.shape), { owner: "tensor" });
       }
     });
   }
 
-  /** Replaces the values; in new memory if the current block is shared. */
+  /** Replaces the values. The tensor gets new memory if its current block is shared. */
   #become(array: NDArray): void {
     if (array.block === this.#array.block) array.block.version++;
     else {

@@ -30,7 +30,7 @@ export class Trace<T = unknown> {
     this.result = result;
   }
 
-  /** The kernels that ran, with all launches of each added up; the longest first. */
+  /** The kernels that ran, in descending order of total time. All launches of a kernel are added up. */
   get kernels(): KernelTotal[] {
     return totals(this.entries.flatMap(({ kernels }) => kernels)).sort((a, b) => b.ms - a.ms);
   }
@@ -58,16 +58,17 @@ export interface TraceOptions {
 }
 
 /**
- * Runs `body` and prints the operations that ran: for each its pass, shapes, dtype, algorithm and
- * milliseconds, and for each kernel it launched the number of chunks and threads. Kernels outside operations
- * have separate lines, such as "Adam.step" or "(no operation)".
+ * Runs `body` and prints the operations that ran: for each operation, its pass, shapes, dtype, algorithm and
+ * milliseconds; for each of its kernels, the number of chunks and threads. Kernels outside operations have
+ * separate lines, such as "Adam.step" or "(no operation)".
  *
- * Tracing serialises: JavaScript waits for each kernel, so that its time is measured separately. Without a
- * trace the calling thread continues while workers compute. The first calls include compilation: call `body`
- * a few times before tracing it.
+ * During a trace, JavaScript waits for each kernel, so that its time is measured separately. Without a trace,
+ * the calling thread continues while workers compute. The first calls include compilation: call `body` a few
+ * times before tracing it.
  *
- * For an asynchronous `body`, the trace has everything that runs until the promise settles, including other
- * tasks of the program. Traces may be nested and may overlap: each has everything that ran during it.
+ * For an asynchronous `body`, the trace contains everything that runs until the promise settles, including
+ * other tasks of the program. Traces may be nested and may overlap: each contains everything that ran during
+ * it.
  *
  * @param body the function to trace. Its return value is the trace's `result`.
  * @param options `print` (default true).
@@ -127,7 +128,7 @@ function totals(kernels: TraceEntry["kernels"]) {
 type Row = readonly string[];
 
 const HEADER: Row = ["operation", "inputs -> outputs", "dtype", "algorithm", "chunks", "threads", "ms"];
-/** Number of text columns, which come first and are aligned left; the number columns are aligned right. */
+/** Number of text columns, which come first and are left-aligned. Columns of numbers are right-aligned. */
 const TEXTS = 4;
 
 function rowsOf({ operation, pass, inputs, outputs, algorithms, kernels, ms }: TraceEntry): Row[] {

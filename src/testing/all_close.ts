@@ -14,11 +14,11 @@ export type Comparable =
   | readonly Comparable[]
   | { readonly [name: string]: Comparable };
 
-/** Two numbers are close where `|actual - expected| <= atol + rtol * |expected|`. */
+/** Two numbers are close if `|actual - expected| <= atol + rtol * |expected|`. */
 export interface Tolerance {
-  /** Default 1e-5. */
+  /** Relative tolerance. Default 1e-5. */
   rtol?: number;
-  /** Default 1e-8. */
+  /** Absolute tolerance. Default 1e-8. */
   atol?: number;
   /** Whether NaN is close to NaN. Default false. */
   equalNan?: boolean;
@@ -40,9 +40,9 @@ export interface AllCloseMatchers<R = unknown> {
 
 const NAME = "toBeAllClose";
 
-/** The differences found in a comparison: how many there are, and where the largest one is. */
+/** The differences found in a comparison: their number, and the place of the largest one. */
 interface Comparison {
-  /** Differences of structure: shapes and names. */
+  /** Differences in structure: shapes and names. */
   structure: string[];
   compared: number;
   apart: number;
@@ -174,9 +174,9 @@ function check(op: string, actual: unknown, expected: unknown, given: Tolerance 
 }
 
 /**
- * Matchers for Vitest and Jest: `expect.extend(matchers)` once, then
- * `expect(x).toBeAllClose(expected, { rtol, atol })` compares shapes and numbers as `torch.allclose` does.
- * dtypes are not compared. State dicts and arrays of tensors are compared name by name.
+ * Matchers for Vitest and Jest. Call `expect.extend(matchers)` once. Then `expect(x).toBeAllClose(expected, {
+ * rtol, atol })` compares shapes and numbers as `torch.allclose` does. dtypes are not compared. State dicts
+ * and arrays of tensors are compared name by name.
  *
  * @example
  * ```ts
@@ -196,7 +196,7 @@ export const matchers = {
 /**
  * `toBeAllClose` for other test runners: throws if the values are not close.
  *
- * @throws WasmgradError that says how many numbers differ, and where the difference is largest.
+ * @throws WasmgradError with the number of differences and the place of the largest one.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

@@ -1,7 +1,7 @@
 import { refuseAsync } from "./checks.ts";
 import type { Callback } from "./trainer_options.ts";
 
-/** The callbacks of a trainer: those of its options, then those added by `watch`. */
+/** The callbacks of a trainer: first the callbacks in its options, then the ones added by `watch`. */
 export class CallbackList {
   readonly #options: { callbacks?: readonly Callback[] };
   readonly #watchers: Callback[] = [];
@@ -18,7 +18,7 @@ export class CallbackList {
     };
   }
 
-  /** Runs a function of each callback; `name` is the function's, for errors. */
+  /** Calls `run` with each callback. `name` is the name of the callback's function in errors. */
   call(name: keyof Callback, run: (callback: Callback) => unknown): void {
     for (const callback of [...(this.#options.callbacks ?? []), ...this.#watchers]) refuseAsync(name, run(callback));
   }

@@ -5,8 +5,8 @@ import { loadCheckpoint, saveCheckpoint } from "../io/checkpoint.ts";
 import { Trainer } from "./trainer.ts";
 
 /**
- * Writes everything that a trainer needs to resume with the same bits: its state, that of its random
- * generator, and that of the default generator. One safetensors file, written atomically. Node only.
+ * Saves everything that a trainer needs to resume with the same bits: its state and the states of its random
+ * generator and of the default generator. Writes one safetensors file atomically. Node only.
  *
  * @throws DataError when the file cannot be written.
  * @example
@@ -36,10 +36,10 @@ export function saveTrainer(path: string, trainer: Trainer): void {
 }
 
 /**
- * Loads what `saveTrainer` wrote, so that `fit` continues from there. Returns false and changes nothing if
- * there is no file. Node only.
+ * Loads a file that `saveTrainer` wrote, so that `fit` continues from that point. Returns false and changes
+ * nothing if there is no file. Node only.
  *
- * @throws DataError for a damaged file; StateDictError when the file is another training's.
+ * @throws DataError for a damaged file; StateDictError when the file belongs to a different training run.
  */
 export function resumeTrainer(path: string, trainer: Trainer): boolean {
   checkTrainer("resumeTrainer", trainer);

@@ -46,7 +46,7 @@ export function checkParts<B>(options: TrainerOptions<B>): void {
   }
 }
 
-/** Checks the loss, and other numbers, that the user's `loss` returned. */
+/** Checks the loss and the other numbers that the user's `loss` returned. */
 export function readLoss(result: unknown): Record<string, Tensor | number> & { loss: Tensor } {
   const numbers = result instanceof Tensor ? { loss: result } : (result as { loss: Tensor });
   const { loss } = numbers ?? {};

@@ -12,7 +12,7 @@ import type { Callback } from "./trainer_options.ts";
 export interface EarlyStoppingOptions {
   /** The number of an epoch to monitor. Default "validLoss". */
   monitor?: string;
-  /** Whether it should fall ("min", the default) or rise ("max"). */
+  /** Whether the number should fall ("min", the default) or rise ("max"). */
   mode?: "min" | "max";
   /** Epochs without improvement that are tolerated. Default 5. */
   patience?: number;
@@ -24,8 +24,8 @@ export interface EarlyStoppingOptions {
 
 /**
  * Ends training when a number has not improved for more than `patience` epochs, and restores the model's best
- * weights (not those of a `MovingAverage`). Use it as a trainer's callback, or call `update` in a loop you
- * wrote.
+ * weights (not those of a `MovingAverage`). Use it as a trainer's callback, or call `update` in your own
+ * training loop.
  *
  * @throws OptionError
  * @example
@@ -66,8 +66,8 @@ export class EarlyStopping implements Callback {
   }
 
   /**
-   * Takes the value of an epoch and copies the weights if it is the best so far. Returns whether to stop. NaN
-   * is never an improvement.
+   * Takes the value of an epoch and copies the weights if the value is the best so far. Returns whether to
+   * stop. NaN is never an improvement.
    */
   update(value: number): boolean {
     if (typeof value !== "number") {
@@ -112,8 +112,8 @@ export class EarlyStopping implements Callback {
   }
 
   /**
-   * @throws StateDictError when something is missing, or the weights are another model's. Nothing changes
-   * then.
+   * @throws StateDictError when something is missing, or the weights belong to another model. Nothing changes
+   * in that case.
    */
   loadStateDict(state: { best: number | string | null; waited: number; weights: StateDict | null }): void {
     checkStateKind("EarlyStopping", "EarlyStopping", state);

@@ -1,4 +1,4 @@
-/** Sums of the numbers of steps, from which means are computed. */
+/** Sums of the steps' numbers, from which means are computed. */
 export interface Sums {
   count: number;
   totals: Record<string, number>;
@@ -10,7 +10,7 @@ export interface EpochSums {
   entry: Sums;
 }
 
-/** Means of the numbers of steps, over the running epoch and since the last line of the log. */
+/** Means of the steps' numbers, over the running epoch and since the last line of the log. */
 export class EpochStatistics {
   #sums: EpochSums = { epoch: noSums(), entry: noSums() };
 

@@ -4,24 +4,26 @@ import { lossCurve, type Series } from "../plot/line_chart.ts";
 import type { Picture } from "../plot/picture.ts";
 
 /**
- * An entry of the log: every few steps, and at the end of each epoch. All numbers except `seconds` are
- * reproducible to the bit.
+ * An entry of the log. An entry is added every few steps and at the end of each epoch. All numbers except
+ * `seconds` are reproducible to the bit.
  */
 export interface LogEntry {
   kind: "step" | "epoch";
-  /** Number of the epoch, from 1. */
+  /** Number of the epoch, starting at 1. */
   epoch: number;
   /** Steps done since the start. */
   step: number;
   /** Learning rate of the optimizer's first group. */
   lr: number;
-  /** Of a step entry: the mean since the previous entry. Of an epoch entry: the mean of the epoch. */
+  /**
+   * In a step entry, the mean loss since the previous entry; in an epoch entry, the mean loss of the epoch.
+   */
   loss: number;
-  /** Training time so far, validation included, summed over all processes that took part. */
+  /** Training time so far, including validation, summed over all processes of this training run. */
   seconds: number;
   /**
-   * Other numbers of the steps, likewise means, those of the validation, and what a callback's `onEntry`
-   * added.
+   * Other numbers of the steps (also means), the numbers of the validation, and numbers or texts that
+   * `onEntry` of a callback added.
    */
   [name: string]: number | string;
 }
@@ -43,7 +45,7 @@ const FIXED = ["kind", "epoch", "step", "lr", "loss", "seconds"];
 
 /**
  * Draws the curves of a log, by name: `loss` (all numbers whose names end in "loss", per epoch and per step),
- * `lr`, and a picture for each other number. `logSeries` and `lossCurve` make other charts.
+ * `lr`, and a picture for each other number. Use `logSeries` and `lossCurve` for other charts.
  *
  * @example
  * ```ts
@@ -74,10 +76,10 @@ export function curves(log: readonly LogEntry[], title = ""): Record<string, Pic
 }
 
 /**
- * A number of a log as a line of a chart, for `lossCurve`. Entries without the number are left out.
+ * Converts a number of the log to a line of a chart, for `lossCurve`. Entries without the number are skipped.
  *
- * @param options `kind`: "epoch" (default) or "step", the entries to take; `label`: the line's (default: the
- * name); `stepsPerEpoch`: makes x the epoch, `step / stepsPerEpoch`, instead of the step
+ * @param options `kind`: the entries to use, "epoch" (default) or "step"; `label` of the line (default: the
+ * name); `stepsPerEpoch`: if given, x is the epoch, `step / stepsPerEpoch`, instead of the step
  * @throws OptionError
  * @example
  * ```ts
@@ -116,7 +118,7 @@ function checkLog(op: string, log: unknown): void {
 }
 
 /**
- * A duration as text: seconds, minutes and seconds, or hours too.
+ * Formats a duration as seconds, as minutes and seconds, or as hours, minutes and seconds.
  *
  * @example
  * ```ts

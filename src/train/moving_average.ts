@@ -6,19 +6,19 @@ import { averageStep } from "../ops/optim/moving_average.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import { Snapshot } from "./snapshot.ts";
 
-/** What `stateDict()` returns. The tensors are those in use, not copies. */
+/** The result of `stateDict()`. Its tensors are not copies: the next `update()` changes them. */
 export interface MovingAverageState {
   steps: number;
   weights: StateDict;
 }
 
 /**
- * An exponential moving average of a module's weights and float buffers. It often generalizes better than the
- * last weights. After each step `mean += (1 - d) · (weight - mean)`, where `d = min(decay, (1 + steps) / (10
- * + steps))` lets the initial weights decay fast.
+ * An exponential moving average of a module's weights and float buffers. The average often generalises better
+ * than the last weights. Each step computes `mean += (1 - d) · (weight - mean)`, where `d = min(decay, (1 +
+ * steps) / (10 + steps))`. The influence of the initial weights therefore decays fast.
  *
- * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is
- * TensorFlow's
+ * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is the
+ * same as in TensorFlow
  * @throws OptionError
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export class MovingAverage {
     this.#mean = new Snapshot(model);
   }
 
-  /** Adds the current weights to the average. Allocates nothing. */
+  /** Adds the current weights to the average. Allocates no memory. */
   update(): void {
     this.#steps++;
     const decay = Math.min(this.decay, (1 + this.#steps) / (10 + this.#steps));
@@ -55,8 +55,8 @@ export class MovingAverage {
   }
 
   /**
-   * Runs `body` while the model has the averaged weights, then restores its own, also after an exception.
-   * `body` must not be async.
+   * Runs `body` while the model has the averaged weights. Then restores the model's weights, even after an
+   * exception. `body` must not be async.
    */
   during<T>(body: () => T): T {
     checkFunction("MovingAverage.during", "body", body);

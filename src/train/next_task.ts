@@ -1,6 +1,6 @@
 /**
- * Waits until the event loop has run other tasks: signals, timers, drawing. `setImmediate` (not in browsers)
- * waits no longer than that; `setTimeout` waits a millisecond or more.
+ * Waits until the event loop has run other tasks: signals, timers, drawing. `setImmediate`, which browsers
+ * lack, does not wait longer than that; `setTimeout` waits a millisecond or more.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

@@ -2,20 +2,20 @@ import { describe } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
 import { Generator, type GeneratorState, getRngState, setRngState } from "../tensor/generator.ts";
 
-/** Number of instances made so far. */
+/** Number of instances created so far. */
 let made = 0;
 
 /**
- * The generator of a trainer: a given one, or a new one that starts in the default generator's state when
- * training begins, so `manualSeed` determines a run. If another trainer was made since, it starts in the
- * state at the time when this one was made: a trainer's numbers do not depend on what else the program
- * trains.
+ * The random generator of a trainer: a given generator, or a new one. A new one starts in the state that the
+ * default generator has when training begins, so `manualSeed` determines a run. If another trainer was
+ * created in the meantime, it starts in the state that the default generator had when this trainer was
+ * created. A trainer's numbers therefore do not depend on other training in the same program.
  */
 export class OwnGenerator {
   readonly generator: Generator;
   readonly #given: boolean;
   readonly #number = ++made;
-  /** State of the default generator when this was made; null once a state was loaded. */
+  /** State of the default generator when this object was created; null once a state was loaded. */
   #atMaking: GeneratorState | null = getRngState();
   #begun = false;
 
@@ -28,8 +28,8 @@ export class OwnGenerator {
   }
 
   /**
-   * Begins or continues. Returns a function to call at the end: if no other code has drawn from the default
-   * generator, it then takes over this one's state, as if there were only one generator.
+   * Begins or continues. Returns a function to call at the end. If no other code has drawn from the default
+   * generator, that function copies this generator's state to it, as if there were only one generator.
    */
   begin(): () => void {
     if (this.#given) return () => {};
@@ -45,14 +45,17 @@ export class OwnGenerator {
     };
   }
 
-  /** Null before training began: it will start in the default generator's state. */
+  /**
+   * The generator's state. Null for a new generator before training begins: it will start in the default
+   * generator's state.
+   */
   state(): GeneratorState | null {
     return this.#begun || this.#given ? this.generator.getState() : null;
   }
 
   /**
-   * Checks a state, and returns a function that sets it. Checkpoints of earlier versions have none: their
-   * trainers used the default generator.
+   * Checks a state, and returns a function that sets it. Checkpoints of earlier versions contain no state,
+   * because their trainers used the default generator.
    *
    * @throws StateDictError
    */

@@ -3,7 +3,7 @@ import { formatSeconds } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
 
-/** Time between two lines where there is no terminal to draw a bar on. */
+/** Time between two lines of output if there is no terminal for a bar. */
 const LINE_MS = 5000;
 
 /** Shows the progress of each epoch: a bar on a terminal, else a line every five seconds. */
@@ -11,11 +11,11 @@ export class ProgressBar implements Callback {
   readonly #unit: string;
   readonly #makeBar: ((format: string) => SingleBar) | null;
   #bar: SingleBar | null = null;
-  /** When the epoch began in this process, and its steps that were done before. */
+  /** The time when this process began the epoch, and the number of its steps that were already done. */
   #began = { time: 0, steps: 0 };
   #lastLine = 0;
 
-  /** @param unit of the rate, as in "images" per second */
+  /** @param unit the unit of the rate: "images" gives images per second */
   static async create(unit: string): Promise<ProgressBar> {
     if (!process.stdout.isTTY) return new ProgressBar(unit, null);
     const { default: progress } = await import("cli-progress");
@@ -76,7 +76,7 @@ export class ProgressBar implements Callback {
   }
 }
 
-/** Steps of the running epoch that are done. */
+/** Number of completed steps of the running epoch. */
 function stepsDone({ place, options }: Trainer): number {
   return place.step - place.epoch * options.loader.length;
 }

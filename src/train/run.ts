@@ -23,10 +23,10 @@ import { ProgressBar } from "./progress_bar.ts";
 import { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
 
-/** Values of a configuration: what JSON and a command line can hold. */
+/** The values of a configuration, which both JSON and a command line can represent. */
 export type Config = Record<string, number | string | boolean>;
 
-/** A signal that stops a run in an orderly way. */
+/** A signal that stops a run after the running step. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
 /** Thrown by `Run.train` when a signal stopped it. The completed steps are saved. */
@@ -39,14 +39,14 @@ export class Interrupted extends WasmgradError {
     this.signal = signal;
   }
 
-  /** What a shell reports for a process that the signal ended: 128 plus the signal's number. */
+  /** The exit code that shells report for a process ended by this signal: 128 plus the signal's number. */
   get exitCode(): number {
     return 128 + constants.signals[this.signal];
   }
 }
 
 export interface RunTrainOptions {
-  /** File name of the log. Default: the name and ".jsonl". */
+  /** File name of the log. Default: the name of the training plus ".jsonl". */
   log?: string;
   /** Returns the line to print after an epoch. Default: all numbers of the epoch. */
   describe?: (entry: EpochEntry, trainer: Trainer) => string;
@@ -56,20 +56,20 @@ export interface RunTrainOptions {
    */
   pictures?: (trainer: Trainer) => Record<string, Picture>;
   /**
-   * Shows the progress of each epoch: a bar on a terminal, else a line every five seconds. It includes the
-   * rate in this unit: "images" gives images per second. Default: no progress is shown.
+   * Shows the progress of each epoch: a bar on a terminal, else a line every five seconds. The value is the
+   * unit of the rate: "images" gives images per second. Default: no progress is shown.
    */
   progress?: string;
 }
 
 /**
- * The folder of an experiment: its configuration, and with it logs, curves, pictures, weights and results.
- * `train` resumes what an earlier process began and only loads what is finished, so a program that is run
- * again ends with the same bits. Node only.
+ * The folder of an experiment, with its configuration, logs, curves, pictures, weights and results. `train`
+ * resumes a training that an earlier process began, and only loads one that is finished. A program that is
+ * started again therefore ends with the same bits. Node only.
  *
- * @param experiment recorded with the configuration
- * @param options `replaceConfig` (default false): whether `config` replaces the recorded configuration of the
- * folder's run, for example to train for more epochs. By default another configuration is an error.
+ * @param experiment the experiment's name, which is recorded with the configuration
+ * @param options `replaceConfig` (default false): whether `config` replaces the folder's recorded
+ * configuration, for example to train for more epochs. By default a different configuration is an error.
  * @throws OptionError when the folder has a run with another configuration; DataError when it cannot be
  * written.
  * @example
@@ -88,7 +88,7 @@ export class Run {
   readonly folder: string;
   readonly config: Config;
   #results: Record<string, unknown> = {};
-  /** The outermost folder that was made for the run. */
+  /** The outermost folder that was created for the run. */
   readonly #made: string | undefined;
 
   constructor(folder: string, experiment: string, config: Config, options?: { replaceConfig?: boolean }) {
@@ -137,8 +137,8 @@ export class Run {
   }
 
   /**
-   * Deletes config.json and the folders made for the run, if nothing else is in them: for a run that cannot
-   * begin.
+   * Deletes config.json and the folders created for the run, if they contain nothing else. Used if a run
+   * cannot begin.
    */
   discard(): void {
     rmSync(this.file("config.json"), { force: true });
@@ -155,16 +155,16 @@ export class Run {
     savePNG(this.file(`${name}.png`), picture);
   }
 
-  /** Adds numbers (or anything JSON can hold) to results.json. */
+  /** Adds numbers (or anything else that JSON can represent) to results.json. */
   results(values: Record<string, unknown>): void {
     this.#results = { ...this.#results, ...values };
     this.#write("results.json", this.#results);
   }
 
   /**
-   * Trains to the end. Writes `name`.safetensors (a checkpoint, after each epoch and when stopped),
-   * `name`.jsonl (the configuration, then the log's entries, one per line) and pictures. SIGINT or SIGTERM
-   * stops training after the running step; a second one ends the process.
+   * Trains until all epochs are done. Writes `name`.safetensors (a checkpoint, after each epoch and when
+   * stopped), `name`.jsonl (the configuration, then the log's entries, one per line) and pictures. SIGINT or
+   * SIGTERM stops training after the running step; a second one ends the process.
    *
    * @throws Interrupted after a signal; OptionError.
    */

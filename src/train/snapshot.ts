@@ -15,7 +15,7 @@ export class Snapshot {
     );
   }
 
-  /** Calls `visit` with each copy and the module's tensor of the same name. */
+  /** Calls `visit` with each copy and the module's tensor that has the same name. */
   forEach(visit: (copy: Tensor, own: Tensor) => void): void {
     scope(() => {
       const own = this.#model.stateDict();

@@ -12,20 +12,20 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /** One layer of a summary: a module without child modules. */
 export interface LayerSummary {
-  /** Its path: "encoder.0". */
+  /** The layer's path, such as "encoder.0". */
   name: string;
-  /** Its class: "Conv2d". */
+  /** The layer's class, such as "Conv2d". */
   kind: string;
   outputShape: readonly number[];
   parameters: number;
   /**
-   * Operations of one forward pass. A multiplication and an addition count as two, other operations as one
-   * per element.
+   * Number of operations of one forward pass. A multiplication with an addition counts as two; any other
+   * operation counts as one per element.
    */
   flops: number;
 }
 
-/** What `summary` returns. As a string it is a table. */
+/** The result of `summary`. Converted to a string, it is a table. */
 export class Summary {
   readonly layers: readonly LayerSummary[];
   readonly inputShape: readonly number[];
@@ -97,7 +97,7 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
   let inside: Module | null = null;
   for (const [name, module] of leaves) {
     const forward = module.forward.bind(module);
-    // an own property hides the class's method until it is deleted
+    // an own property hides the method of the class until the property is deleted
     module.forward = (...inputs: unknown[]) => {
       const outermost = inside === null;
       if (outermost) inside = module;

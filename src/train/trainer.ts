@@ -18,15 +18,15 @@ import { OwnGenerator } from "./own_generator.ts";
 import { type Callback, NO_OPTIONS, type TrainerOptions, type TrainingProgress } from "./trainer_options.ts";
 import { checkTrainerState, statefulOptions, type TrainerState } from "./trainer_state.ts";
 
-/** How long `fit` runs before it yields to the event loop: signals, timers, drawing. */
+/** Time after which `fit` yields to the event loop (signals, timers, drawing). */
 const YIELD_MS = 50;
 
 /**
  * The training loop: batches, steps, validation, a log. It can be stopped after any step and resumed with the
- * same bits, in this process (`fit` again) or in another (`saveTrainer`, `resumeTrainer`). Memory stays flat.
+ * same bits, in this process (`fit` again) or another (`saveTrainer`, `resumeTrainer`). Memory does not grow.
  *
- * A trainer draws random numbers from a separate `generator`. It replaces the default one while the trainer's
- * code runs (the loader, the loss, dropout, `validate`, callbacks). Other code that draws does not change it.
+ * A trainer has a separate random `generator`. It is the default generator while the trainer's code runs (the
+ * loader, the loss, dropout, `validate`, callbacks). Draws of other code do not change it.
  *
  * @throws OptionError; WasmgradError when a loss is not finite.
  * @example
@@ -60,7 +60,7 @@ export class Trainer<B = any> {
   #seconds = 0;
   /** Learning rate of the last step. */
   #rate = 0;
-  /** When `fit` last yielded to the event loop. Short epochs and slow callbacks count as well. */
+  /** The time when `fit` last yielded to the event loop. It is kept across epochs and includes callbacks. */
   #lastYield = 0;
   #running = false;
   #stopped = false;
@@ -88,7 +88,7 @@ export class Trainer<B = any> {
     return this.#random.generator;
   }
 
-  /** The numbers of epochs and steps that are done. */
+  /** The numbers of completed epochs and steps. */
   get place(): Readonly<TrainingProgress> {
     return this.#place;
   }
@@ -136,7 +136,7 @@ export class Trainer<B = any> {
     const giveBack = this.#random.begin();
     const steps = this.#fit();
     try {
-      // the trainer's generator is in place between two waits, not during them
+      // the trainer's generator is the default generator between two waits, but not during them
       while (true) {
         const { done, value: wait } = withGenerator(this.generator, () => steps.next());
         if (done) return;
@@ -148,7 +148,7 @@ export class Trainer<B = any> {
     }
   }
 
-  /** Yields functions that return what to wait for. */
+  /** Yields functions whose promises the caller awaits. */
   *#fit(): Generator<() => Promise<void>, void> {
     this.#stopped = false;
     const { model, epochs } = this.options;
@@ -197,7 +197,7 @@ export class Trainer<B = any> {
     for (const batch of loader) {
       this.#rate = optimizer.paramGroups[0].lr;
       const numbers = this.trainStep(batch);
-      // a subclass returned them
+      // a subclass returned these numbers, so they must be checked
       if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers);
       place.step++;
       checkFinite(place.step, numbers);
@@ -236,7 +236,7 @@ export class Trainer<B = any> {
     this.#callbacks.call("onEpoch", (callback) => callback.onEpoch?.(this, entry));
   }
 
-  /** Steps a `ReduceLROnPlateau`, the one scheduler that needs a number of each epoch. */
+  /** Calls `step` of a `ReduceLROnPlateau`, the only scheduler that needs a number of each epoch. */
   #stepOnPlateau(numbers: Record<string, number>): void {
     const { scheduler, validate, monitor = validate ? "validLoss" : "loss" } = this.options;
     if (!(scheduler instanceof ReduceLROnPlateau)) return;
@@ -274,10 +274,10 @@ export class Trainer<B = any> {
   }
 
   /**
-   * Restores what `stateDict()` returned. Finished training continues if this trainer has more `epochs`,
-   * unless `finish()` ended it.
+   * Restores a result of `stateDict()`. Finished training continues if this trainer has more `epochs`, unless
+   * `finish()` ended the training.
    *
-   * @throws StateDictError when the state is another training's. Nothing changes then.
+   * @throws StateDictError when the state belongs to a different training run. Nothing changes in that case.
    */
   loadStateDict(state: TrainerState): void {
     const stateful = statefulOptions(this.options);

@@ -9,11 +9,11 @@ import type { EpochEntry, LogEntry } from "./log.ts";
 import type { MovingAverage } from "./moving_average.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** How far training has come. */
+/** The progress of training. */
 export interface TrainingProgress {
-  /** Epochs completed. */
+  /** Number of completed epochs. */
   epoch: number;
-  /** Steps done since the start. */
+  /** Number of steps done since the start. */
   step: number;
 }
 
@@ -25,15 +25,18 @@ export type StepResult = Tensor | ({ loss: Tensor } & Record<string, Tensor | nu
 
 /** Functions that a trainer calls as it trains. If a callback has a state, the checkpoint contains it. */
 export interface Callback extends Partial<Stateful> {
-  /** `fit` was called, at the start or to continue. */
+  /** Called when `fit` begins or continues training. */
   onBegin?(trainer: Trainer): void;
-  /** A step was done; `numbers` are its loss and other numbers. For a progress bar, say: keep it fast. */
+  /**
+   * Called after each step with its loss and other numbers, for example for a progress bar. It should be
+   * fast.
+   */
   onStep?(trainer: Trainer, numbers: Readonly<Record<string, number>>): void;
-  /** An entry was added to the log. The callback may add numbers and texts to it: further columns. */
+  /** Called after an entry was added to the log. The callback may add numbers and texts to the entry. */
   onEntry?(trainer: Trainer, entry: LogEntry): void;
-  /** An epoch was completed and validated. Its entry is in the log. */
+  /** Called after an epoch was completed and validated. The epoch's entry is already in the log. */
   onEpoch?(trainer: Trainer, entry: EpochEntry): void;
-  /** All epochs are done, or `finish()` was called. */
+  /** Called when all epochs are done, or after `finish()` was called. */
   onFinish?(trainer: Trainer): void;
 }
 
@@ -45,28 +48,29 @@ export interface TrainerOptions<B> {
   /** The loss of a batch. */
   loss: (batch: B, progress: TrainingProgress) => StepResult;
   epochs: number;
-  /** Stepped after every step; a `ReduceLROnPlateau` after every epoch. */
+  /** Its `step()` is called after every training step, or for a `ReduceLROnPlateau` after every epoch. */
   scheduler?: (Stateful & { step(): void }) | ReduceLROnPlateau;
   /**
-   * The number of an epoch that a `ReduceLROnPlateau` monitors. Default "validLoss" with a `validate`, else
-   * "loss".
+   * The number of an epoch that a `ReduceLROnPlateau` monitors. Default "validLoss" if there is a `validate`,
+   * else "loss".
    */
   monitor?: string;
   /** Updated after every step. Validation uses the averaged weights. */
   average?: MovingAverage;
-  /** Upper limit of the norm of all gradients together. Default: no limit. */
+  /** Maximum norm of all gradients together; larger gradients are scaled down. Default: no limit. */
   clipNorm?: number;
   /** Computes the numbers of an epoch, in `eval()` mode and without a graph. */
   validate?: (progress: TrainingProgress) => Record<string, number>;
   callbacks?: readonly Callback[];
-  /** Anything else that has a state, by name: the checkpoint contains it. */
+  /** Other objects with a state, by name. Checkpoints contain their states. */
   parts?: Record<string, Stateful>;
   /** Steps between entries of the log. Default: 20 entries per epoch. */
   logEvery?: number;
   /**
    * The generator of all random numbers of the training. Default: a new one that starts in the default
-   * generator's state when `fit` is first called, so `manualSeed` determines it. (If another trainer was made
-   * since, it starts in the state at the time when this one was made.)
+   * generator's state when `fit` is first called, so `manualSeed` determines it. (If another trainer was
+   * created in the meantime, it starts in the state that the default generator had when this trainer was
+   * created.)
    */
   generator?: Generator;
 }

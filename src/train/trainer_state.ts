@@ -17,16 +17,16 @@ export interface TrainerState {
   sums: EpochSums;
   log: LogEntry[];
   loader: DataLoaderState;
-  /** State of the trainer's generator; null before training began. */
+  /** State of the trainer's generator; null before training has begun. */
   generator: GeneratorState | null;
   /**
-   * By name: `model`, `optimizer`, `scheduler`, `average`, `callback0` and so on, and those of the option
-   * `parts`.
+   * The states by name: `model`, `optimizer`, `scheduler`, `average`, `callback0` and so on, and the names in
+   * the option `parts`.
    */
   states: Record<string, unknown>;
 }
 
-/** All options of a trainer that have a state, by their names in a checkpoint. The loader is apart. */
+/** All options of a trainer that have a state, except the loader, by their names in a checkpoint. */
 export function statefulOptions<B>(options: TrainerOptions<B>): Record<string, Stateful> {
   const { model, optimizer, scheduler, average, callbacks = [], parts = {} } = options;
   const stateful = callbacks.flatMap((callback, i) =>
@@ -51,7 +51,8 @@ function isSums(value: unknown): boolean {
 }
 
 /**
- * What each field must be. The loader, the generator and all of `states` are checked where they are loaded.
+ * The expected value of each field. The loader, the generator and all of `states` are checked when they are
+ * loaded.
  */
 const FIELDS: { [name: string]: [expected: string, is: (value: unknown) => boolean] } = {
   place: ["{ epoch, step }", (value) => isObject(value) && isCount(value.epoch) && isCount(value.step)],

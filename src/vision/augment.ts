@@ -17,18 +17,19 @@ import { Tensor } from "../tensor/tensor.ts";
 import { runAugmentation } from "./run_steps.ts";
 
 /**
- * Determines the random numbers of a batch. They do not depend on its order, on threads or on earlier draws.
+ * Determines the random numbers of a batch. They do not depend on the order of the images, on threads or on
+ * earlier draws.
  */
 export interface AugmentPlace {
   /** int32 [B]: the index of each image in the data set; see `withIndices`. */
   indices: Tensor;
-  /** Default 0. */
+  /** The seed of the random numbers. Default 0. */
   seed?: number;
   /** Each epoch has different random numbers. Default 0. */
   epoch?: number;
   /** Distinguishes several versions of the same images, as in contrastive learning. Default 0. */
   view?: number;
-  /** Position in a `compose`, which sets it. Default 0. */
+  /** Position of the augmentation in a `compose`, which sets this option. Default 0. */
   step?: number;
 }
 
@@ -54,7 +55,7 @@ function augmentation(op: string, run: (x: Tensor["array"], chance: Chance) => T
 }
 
 /**
- * Runs several augmentations one after the other, each with independent random numbers. Its name is
+ * Runs several augmentations one after the other, each with independent random numbers. Exported as
  * `augment.compose`; `transforms.compose` combines transforms, which get no indices and draw no random
  * numbers.
  *
@@ -144,8 +145,8 @@ export function rotation(options?: { degrees?: number }): Augmentation {
 
 /**
  * Crops each image at random and resizes the crop to the image's size, with bilinear interpolation. Similar
- * to `torchvision.transforms.RandomResizedCrop`, but without repeated attempts: a side longer than the
- * image's is shortened to it.
+ * to `torchvision.transforms.RandomResizedCrop`, but without repeated attempts: a side of the crop that is
+ * longer than the image's side is shortened to that length.
  *
  * @param options `area`: smallest and largest share of the image's area (default [0.2, 1]); `ratio`: the
  *   aspect ratio lies in [1/ratio, ratio] (default 4/3).
@@ -168,7 +169,7 @@ export function resizedCrop(options?: { area?: readonly [number, number]; ratio?
   return augmentation(op, (x, chance) => resizeCrops(x, chance, area, ratio));
 }
 
-/** How far `colorJitter` changes images. */
+/** The strength of the changes of `colorJitter`. */
 export interface ColorJitterOptions {
   /** Largest change of the brightness factor from 1. Default 0.4. */
   brightness?: number;
@@ -184,9 +185,9 @@ export interface ColorJitterOptions {
 
 /**
  * Changes brightness, contrast, saturation and hue, in this order, of images [B,3,H,W] in [0, 1]. The factors
- * lie in [1 - s, 1 + s], where s is the option; hue is rotated around the grey axis by up to that share of a
- * full circle. The result is clamped to [0, 1]. Similar to `torchvision.transforms.ColorJitter`, which draws
- * a random order, clamps after each step and rotates hue in HSV.
+ * lie in [1 - s, 1 + s], where s is the option; hue is rotated around the grey axis by at most the share
+ * `hue` of a full circle. The result is clamped to [0, 1]. Similar to `torchvision.transforms.ColorJitter`,
+ * which draws a random order, clamps after each step and rotates hue in HSV.
  *
  * @param options `brightness`, `contrast`, `saturation` (default 0.4 each), `hue` (default 0.1), `p`: the
  *   probability that an image is changed (default 0.8).
@@ -264,8 +265,8 @@ export function gaussianNoise(options?: { std?: number }): Augmentation {
 }
 
 /**
- * Rotates image b to the left by `quarters[b]` times 90 degrees, exactly. Not random: the caller passes the
- * rotations.
+ * Rotates image b to the left by exactly `quarters[b]` times 90 degrees. This is not random: the caller
+ * passes the rotations.
  *
  * @param images float32 [B,C,S,S]; @param quarters int32 [B], counted modulo 4.
  * @throws ShapeError, DTypeError

@@ -11,7 +11,7 @@ export interface ImageReport {
   constant: number[];
   /** Groups of images that are equal in every element. */
   duplicates: number[][];
-  /** Images with a different shape than the first. */
+  /** Images whose shape differs from the first image's. */
   wrongSize: { index: number; shape: readonly number[] }[];
 }
 

@@ -39,7 +39,7 @@ function checkBlock(op: string, size: Pair | undefined, { h, w }: Dimensions): [
 
 /**
  * Hides single pixels at random: each is 0 with probability `ratio`, otherwise 1 (kept). Returns a bool
- * tensor of the given shape, to multiply images by.
+ * tensor of the given shape, by which images can be multiplied.
  *
  * @param options `ratio` (default 0.5); `perChannel` (default true): the channels of a pixel are hidden
  *   independently, as by `rand(shape).gt(0.5)`; false: whole pixels are hidden; `generator`.
@@ -71,8 +71,8 @@ export function randomPixels(
 }
 
 /**
- * Hides a block in the middle: 0 inside, 1 (kept) outside. If it cannot be centred exactly, it is half a
- * pixel further up or left.
+ * Hides a block in the middle: 0 inside the block, 1 (kept) outside. If the block cannot be centred exactly,
+ * it is half a pixel too far up or to the left.
  *
  * @param options `size`: the block's side, or `[height, width]`.
  * @throws ShapeError, OptionError

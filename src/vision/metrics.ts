@@ -67,7 +67,7 @@ export function psnr(a: Tensor, b: Tensor, options?: { range?: number; mask?: Te
   if (checkNumber("psnr", "range", range, 0) === 0) throw new OptionError("psnr: range expected a number > 0, got 0");
   const error = meanSquaredError("psnr", a, b, mask);
   const DECIBELS = 10 / Math.LN10;
-  // the logarithm of the kernels, because the host's may differ in the last bits
+  // uses the kernels' logarithm, because Math.log10 may differ between engines in the last bits
   return scope(
     () =>
       DECIBELS *

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { Augmentation, AugmentPlace } from "./augment.ts";
 import type { Transform } from "./transforms.ts";
 
-// Runs transforms and augmentations, which users may have written, and checks their results.
+// These functions run transforms and augmentations, which may be written by users, and check their results.
 
 /** A transform and its name in errors. */
 export interface Step {

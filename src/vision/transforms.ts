@@ -32,8 +32,8 @@ const parts = new WeakMap<Transform, readonly Step[]>();
 
 /**
  * Pixels as float32 in [0, 1], channels first: `byte / 255`. Matches `torchvision.transforms.ToTensor`. Image
- * data sets return such tensors anyway, so this transform only documents it and returns float32 tensors
- * unchanged.
+ * data sets always return such tensors, so this transform is only for documentation: it returns float32
+ * tensors unchanged.
  *
  * @throws DTypeError for a tensor that is not float32.
  */
@@ -43,8 +43,8 @@ export function toTensor(): Transform {
 
 /**
  * `y[c] = (x[c] - mean[c]) / std[c]` for images [N,C,H,W] or [C,H,W]. Matches
- * `torchvision.transforms.Normalize`. As the first step of a data set's transform (after `toTensor`) it costs
- * nothing, because it is computed while the batch is gathered.
+ * `torchvision.transforms.Normalize`. As the first step of a data set's transform (after `toTensor`) it takes
+ * no extra time, because it is computed while the batch is gathered.
  *
  * @param mean one number per channel.
  * @param std one number per channel, not 0.
@@ -81,7 +81,7 @@ function checkList(name: string, values: readonly number[]): number[] {
 
 /**
  * Runs several transforms one after the other, on whole batches. Matches `torchvision.transforms.Compose`.
- * Its name is `transforms.compose`; `augment.compose` combines augmentations, which get the images' indices.
+ * Exported as `transforms.compose`; `augment.compose` combines augmentations, which get the images' indices.
  *
  * @throws OptionError for anything that is not a function.
  * @example
@@ -107,7 +107,7 @@ export function compose(transforms: readonly Transform[]): Transform {
   return composed;
 }
 
-/** A step of a composed transform that is transform `i` of another one: extends its name for errors. */
+/** A step of a transform that is itself step `i` of another one. The name in errors shows both. */
 function within(i: number, { run, name }: Step): Step {
   return { run, name: name.replace("transform ", `transform ${i}.`) };
 }
@@ -128,6 +128,6 @@ export function splitTransform(
   const rest = steps.filter(({ run }) => run !== identity);
   const first = rest.length > 0 ? normalizations.get(rest[0].run) : undefined;
   if (first && first.mean.length === channels) return { gathered: first, rest: rest.slice(1) };
-  // with these values torchvision's arithmetic is exact: x - 0 and x / 1
+  // these values normalise nothing: x - 0 and x / 1 are exact
   return { gathered: { mean: new Array(channels).fill(0), std: new Array(channels).fill(1) }, rest };
 }

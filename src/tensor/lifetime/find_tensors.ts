@@ -7,8 +7,8 @@ export function isTensor(value: unknown): value is Owned {
 }
 
 /**
- * Visits the tensors in a value: the value itself, and those in arrays, Maps, Sets and the fields of objects,
- * at any depth. Cycles are allowed.
+ * Visits all tensors in a value: the value itself, and tensors in arrays, Maps, Sets and the fields of
+ * objects, at any depth. Cycles are allowed.
  */
 export function forEachTensor(root: unknown, visit: (tensor: Owned) => void): void {
   const seen = new Set<unknown>();

@@ -2,7 +2,7 @@ import type { GraphNode } from "../../autograd/graph.ts";
 import { ReleasedError } from "../../errors.ts";
 import type { Block } from "../../runtime/block.ts";
 
-/** An object with a handle: a Tensor. */
+/** An object with a handle. Every tensor is one. */
 export interface Owned {
   readonly handle: Handle;
 }
@@ -10,8 +10,8 @@ export interface Owned {
 let liveTensors = 0;
 
 /**
- * Handles in the order in which they were added. A list linked through the handles themselves: a Set would
- * take a fifth of the time that a small tensor takes.
+ * Handles in the order in which they were added, as a linked list. With a Set instead, creating a small
+ * tensor would take longer by a fifth.
  */
 export class HandleList {
   oldest: Handle | null = null;
@@ -46,30 +46,30 @@ export class HandleList {
 export const unscoped = new HandleList();
 
 /**
- * The resources of a tensor: its block and its place in the graph. Separate from the tensor, so that they can
- * be released after the tensor was collected.
+ * The resources of a tensor: its block and its place in the graph. They are separate from the tensor, so that
+ * they can be released after the tensor was garbage-collected.
  */
 export class Handle {
   block: Block;
   /** The op that produced the tensor, as long as a gradient may flow through it. */
   node: GraphNode | null = null;
   /**
-   * The list of its owner: a scope's, or `unscoped`. Null for a gradient, which is released with its tensor,
-   * and after the release.
+   * The list that contains this handle: that of a scope, or `unscoped`. Null after the release, and for a
+   * gradient, which is released with its tensor.
    */
   list: HandleList | null = null;
-  /** Its neighbours in that list. */
+  /** The neighbours of this handle in `list`. */
   previous: Handle | null = null;
   next: Handle | null = null;
-  /** The gradient of its tensor, released together with it. */
+  /** The handle of the tensor's gradient, which is released together with the tensor. */
   grad: Handle | null = null;
-  /** The inverse of `grad`: the tensor of a gradient. */
+  /** If this tensor is the `grad` of another tensor: the handle of that tensor. */
   gradOf: Handle | null = null;
-  /** True once the user called keep() on this gradient: then zeroGrad() does not release it. */
+  /** True once the user has called keep() on this gradient. zeroGrad() then does not release it. */
   kept = false;
-  /** The frame (see `frameCount`) in which its memory was last requested. */
+  /** The frame (see `frameCount`) in which the tensor's memory was last requested. */
   usedIn = 0;
-  /** The cause of the release, set at release. */
+  /** The cause of the release, or null before the release. */
   releasedBy: string | null = null;
 
   constructor(block: Block) {
@@ -100,7 +100,7 @@ export class Handle {
     this.grad = grad;
   }
 
-  /** Detaches the gradient and returns it: the caller now owns it. */
+  /** Detaches the gradient and returns it. The caller then owns it. */
   disownGrad(): Handle | null {
     const { grad } = this;
     if (grad) grad.gradOf = null;
@@ -128,7 +128,7 @@ export class Handle {
   }
 }
 
-/** Where each live tensor was created; recorded with setMemoryDebug(true). */
+/** The place where each live tensor was created. Recorded after setMemoryDebug(true). */
 export const origins = new Map<Handle, Error>();
 
 export function liveTensorCount(): number {

@@ -3,7 +3,7 @@ import { liveTensorCount } from "./handle.ts";
 
 /** The result of `memory()`. */
 export interface MemoryStatistics {
-  /** Tensors not yet released (gradients and parameters included). */
+  /** Number of tensors not yet released, including gradients and parameters. */
   liveTensors: number;
   /** Bytes in use, including arrays saved in the autograd graph. */
   liveBytes: number;

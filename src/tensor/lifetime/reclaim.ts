@@ -8,18 +8,18 @@ import { type Handle, type Owned, origins, unscoped } from "./handle.ts";
 
 /**
  * Tensors outside every scope are left to the garbage collector, which does not see WebAssembly memory. To
- * make it see the memory pressure, one tensor in each PRESSURE_BYTES of such tensors holds an array buffer of
- * that size. The buffers are never written, so they take only address space. If memory still runs out, for
- * example in a loop that never returns to the event loop, unreachable tensors are found and released at once,
- * in engines that can list them (Node, through its inspector).
+ * make the pressure visible, one tensor in each PRESSURE_BYTES of such tensors holds an array buffer of that
+ * size. The buffers are never written, so they take only address space. If memory still runs out, for example
+ * in a loop that never returns to the event loop, unreachable tensors are released at once, if the engine can
+ * list them (Node can, through its inspector).
  */
 
-/** Above 32 MiB: malloc always takes such blocks from the system and returns them to it. */
+/** More than 32 MiB, because malloc always gets such large blocks from the system and returns them to it. */
 const PRESSURE_BYTES = 33 * 2 ** 20;
-/** Address space to leave for JavaScript's heap, where address space is limited. */
+/** Address space to leave free for the JavaScript heap if address space is limited. */
 const ADDRESS_SPACE_TO_LEAVE = 2 ** 30;
 
-/** For tensors that no scope owns: releases them when the garbage collector has collected them. */
+/** Releases tensors that no scope owns after they were garbage-collected. */
 const finalizer = new FinalizationRegistry<Handle>((handle) => handle.release("the garbage collector"));
 const pressure = new WeakMap<Owned, ArrayBuffer>();
 let bytes = 0;
@@ -44,15 +44,15 @@ export function leaveToCollector(tensor: Owned): void {
 /** The handle of a tensor; undefined for any other object. */
 export let handleOf: (value: object) => Handle | undefined;
 
-/** Set by the class itself, because this file is a lower layer. */
+/** Called by the class `Tensor`, because this file is in a lower layer. */
 export function setTensorPrototype(of: object, handle: typeof handleOf): void {
   prototype = of;
   handleOf = handle;
 }
 
 /**
- * All tensors that are still reachable after a garbage collection, and prototypes. Undefined if the engine
- * cannot list them.
+ * Runs a garbage collection and returns all tensors that are still reachable, and prototypes. Returns
+ * undefined if the engine cannot list them.
  */
 function reachableTensors(): object[] | undefined {
   const meeting = globalThis as { __wasmgrad?: { prototype?: object; take(found: object[]): void } };
@@ -81,7 +81,7 @@ function reachableTensors(): object[] | undefined {
     const functionDeclaration = "function () { __wasmgrad.take(this); }";
     post("Runtime.callFunctionOn", { objectId: objects?.objectId, functionDeclaration });
   } catch {
-    // no inspector, or it is not allowed
+    // there is no inspector, or it is not allowed
   } finally {
     session?.disconnect();
     delete meeting.__wasmgrad;
@@ -90,14 +90,17 @@ function reachableTensors(): object[] | undefined {
 }
 
 /**
- * A sweep takes a tenth of a second. It counts as vain if it frees less than this share of the live bytes …
+ * A sweep takes a tenth of a second. It counts as vain if it frees less than this share of the live bytes,
+ * and fewer than SOON times the live bytes were allocated since the previous sweep.
  */
 const LITTLE = 1 / 16;
 /**
- * … and less than this share was allocated since the last sweep. A loop of vain sweeps would take hours, …
+ * The share of the live bytes that must be allocated between two sweeps for the second not to be vain.
  */
 const SOON = 1 / 256;
-/** … so after this many in a row memory counts as exhausted. */
+/**
+ * After this many vain sweeps in a row, memory counts as exhausted: a loop of vain sweeps would take hours.
+ */
 const MOST_VAIN = 20;
 
 let vainSweeps = 0;
@@ -106,7 +109,7 @@ let gaveUp = false;
 
 /**
  * Releases unreachable tensors outside every scope, except those whose memory was requested in this frame or
- * the previous one: a running operation may still use that memory, even if its tensor is no longer reachable.
+ * the previous one: a running operation may still use the memory of a tensor that is no longer reachable.
  */
 function sweep(): boolean {
   gaveUp = false;
@@ -137,7 +140,7 @@ let debug = false;
 
 /**
  * With `true`, each new tensor records the line that created it, and an OutOfMemoryError names the lines
- * whose tensors hold the most live bytes. This makes tensors slow: use it for debugging only.
+ * whose tensors hold the most live bytes. This makes creating tensors slow, so use it only for debugging.
  *
  * @throws OptionError unless `value` is a boolean.
  * @example
@@ -152,14 +155,14 @@ export function setMemoryDebug(value: boolean): void {
   debug = checkBoolean("setMemoryDebug", "value", value);
 }
 
-/** Records where a tensor is created, with setMemoryDebug(true). */
+/** Records the place where a tensor is created, if setMemoryDebug(true) was called. */
 export function noteOrigin(handle: Handle): void {
   if (!debug) return;
   origins.set(handle, new WasmgradError());
 }
 
 /**
- * The location of this library's code in stack traces; "" where modules have no address (Cloudflare Workers,
+ * The location of this library's code in stack traces; "" if modules have no address (Cloudflare Workers,
  * bundles that are not modules).
  */
 const ownFolder = ((import.meta.url as string | undefined) ?? "")

@@ -6,15 +6,17 @@ import { forEachTensor } from "./find_tensors.ts";
 import { HandleList, type Owned } from "./handle.ts";
 import { leaveToCollector } from "./reclaim.ts";
 
-/** The open scope of a synchronous body (see `synchronous`), and, in browsers, of the whole program. */
+/** The open scope while a synchronous body runs (see `synchronous`); in browsers, always the open scope. */
 let current: Scope | null = null;
 
-/** Whether a synchronous scope() is running: no other task can run meanwhile, so `current` is enough. */
+/**
+ * Whether a synchronous scope() is running. No other task can then run, so `current` holds the open scope.
+ */
 let synchronous = false;
 
 /**
- * The part of Node's AsyncLocalStorage that is used here. Its own type would make the declarations depend on
- * Node's types.
+ * The members of Node's AsyncLocalStorage that are used here. With Node's own type, this library's
+ * declarations would depend on Node's types.
  */
 interface TaskStorage {
   getStore(): Scope | null | undefined;
@@ -23,12 +25,12 @@ interface TaskStorage {
 }
 
 /**
- * Holds the open scope of each asynchronous task. Undefined in browsers, and until the first scope opens that
- * may stay open across an `await`: programs without such scopes do not pay for it.
+ * Holds the open scope of each asynchronous task. Undefined in browsers, and before the first scope that may
+ * stay open across an `await`, so that programs without such scopes are not slowed down.
  */
 let tasks: TaskStorage | undefined;
 
-/** From now on, scopes follow their tasks where the runtime supports it (Node, Deno, Bun). */
+/** Makes scopes follow their tasks if the runtime supports this (Node, Deno, Bun). */
 export function followTasks(): TaskStorage | undefined {
   if (tasks) return tasks;
   const hooks = nodeModule("node:async_hooks");
@@ -37,7 +39,7 @@ export function followTasks(): TaskStorage | undefined {
   try {
     storage.enterWith(null);
   } catch {
-    return undefined; // some server runtimes only have run()
+    return undefined; // some server runtimes have only run()
   }
   tasks = storage;
   return tasks;
@@ -45,15 +47,15 @@ export function followTasks(): TaskStorage | undefined {
 
 /**
  * Number of the current stretch: code that runs without an `await` in between. A scope that an asynchronous
- * function opens before its first `await` is open for its caller as well, and the tensors of the two cannot
- * be distinguished. So if such a scope is still open at the end of the stretch, its tensors move to the
- * enclosing scope or are left to the garbage collector, and the scope gets no more tensors.
+ * function opens before its first `await` is also open for the function's caller, and the tensors of the two
+ * cannot be distinguished. If such a scope is still open at the end of the stretch, its tensors therefore
+ * move to the enclosing scope or are left to the garbage collector, and the scope gets no more tensors.
  */
 let stretch = 1;
 const EVERYWHERE = 0;
 const NOWHERE = -1;
 let stretchEnds = false;
-/** Open scopes of this stretch that may be open for a caller too. */
+/** Open scopes of this stretch that may also be open for a caller. */
 const doubtful = new Set<Scope>();
 
 function beginStretch(): number {
@@ -94,14 +96,14 @@ export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T 
 
 /**
  * Owns the tensors created while it is open and releases them when it closes. Exceptions: tensors passed to
- * `keep()`, parameters, buffers, gradients and optimizer state. Closing a scope closes those opened inside
- * it.
+ * `keep()`, parameters, buffers, gradients and optimizer state. Closing a scope also closes the scopes opened
+ * inside it.
  *
  * In Node, Deno and Bun an open scope follows its task across each `await`, and is not open for other tasks.
  * A task begins with `scope(async () => …)`. A `new Scope()`, and the scope of the first iteration over a
- * loader, own tensors only if they close before the next `await`: after it, the tensors of their function
- * cannot be distinguished from those of its caller. All of them then move to the enclosing scope, or are left
- * to the garbage collector if there is none.
+ * loader, own tensors only if they close before the next `await`. After an `await`, the tensors of a function
+ * cannot be distinguished from the tensors of its caller. All of them then move to the enclosing scope, or
+ * are left to the garbage collector if there is none.
  *
  * In browsers no scope is open after an `await`. A `new Scope(name, { enter: false })` is open inside its
  * `run(() => …)`, up to the next `await`.
@@ -118,17 +120,17 @@ export function inMode<T>(mode: boolean, scope: Scope | null, body: () => T): T 
  */
 export class Scope implements Disposable {
   readonly name: string;
-  /** @internal Handles of the tensors it owns. */
+  /** @internal Handles of the tensors that the scope owns. */
   readonly handles = new HandleList();
   #parent: Scope | null;
   #open = true;
-  /** The stretch in which it gets tensors. */
+  /** The stretch in which the scope gets tensors. */
   #stretch = EVERYWHERE;
-  /** Its tensors, as long as some of them may belong to a caller. */
+  /** The scope's tensors, as long as some of them may belong to a caller. */
   #tensors: Owned[] | null = null;
 
   /**
-   * @param name for messages
+   * @param name the name of the scope in messages
    * @param options `enter` (default true): whether the scope is open from now on, or only inside `run`.
    */
   constructor(name = "a scope", options?: { enter?: boolean }) {
@@ -147,8 +149,8 @@ export class Scope implements Disposable {
 
   /**
    * Runs `body` inside this scope and returns its result. In Node, Deno and Bun an asynchronous body stays
-   * inside the scope across each `await`. In browsers it does so only up to the first `await`: call `run`
-   * again after it.
+   * inside the scope across each `await`. In browsers it stays inside only up to the first `await`: call
+   * `run` again after an `await`.
    *
    * @throws ReleasedError if the scope is closed.
    * @example
@@ -168,14 +170,14 @@ export class Scope implements Disposable {
     return storage ? inMode(false, null, () => storage.run(this, body)) : inMode(synchronous, this, body);
   }
 
-  /** @internal Whether it was still open at an `await`; then it gets no more tensors. */
+  /** @internal Whether the scope was still open at an `await`. It then gets no more tensors. */
   get awaited(): boolean {
     return this.#stretch !== EVERYWHERE && this.#stretch !== stretch;
   }
 
   /**
-   * @internal Declares that it is not open for a caller: its function has already resumed after an `await`,
-   * or the caller is waiting.
+   * @internal Declares that the scope is not open for a caller, because its function has already resumed
+   * after an `await`, or the caller is waiting.
    */
   settle(): void {
     this.#tensors = null;
@@ -200,10 +202,10 @@ export class Scope implements Disposable {
     return !this.#open;
   }
 
-  /** Releases the tensors that the scope owns. Closing it twice has no effect. */
+  /** Releases the tensors that the scope owns. Closing a scope twice has no effect. */
   close(): void {
     if (!this.#open) return;
-    // scopes opened inside this one that are still open were abandoned: they close with it
+    // scopes opened inside this one and never closed end with it
     let inner = openScope();
     if (this.#isAround(inner)) {
       for (; inner !== null && inner !== this; inner = openScope()) {
@@ -231,14 +233,14 @@ export class Scope implements Disposable {
     }
   }
 
-  /** @internal `scope`, or the nearest enclosing one that is open. */
+  /** @internal Returns `scope` or the nearest enclosing scope that is open. */
   static innermostOpen(scope: Scope | null): Scope | null {
     let found = scope;
     while (found && !found.#open) found = found.#parent;
     return found;
   }
 
-  /** @internal `scope`, or the nearest enclosing one that gets new tensors. */
+  /** @internal Returns `scope` or the nearest enclosing scope that gets new tensors. */
   static adopting(scope: Scope | null): Scope | null {
     let found = Scope.innermostOpen(scope);
     while (found?.awaited) found = Scope.innermostOpen(found.#parent);
@@ -246,8 +248,8 @@ export class Scope implements Disposable {
   }
 
   /**
-   * @internal Waits with no scope open, so that tensors created by other code meanwhile do not go to the
-   * current scope.
+   * @internal Waits with no scope open, so that the current scope does not own tensors that other code
+   * creates meanwhile.
    */
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
     const inside = openScope();

@@ -8,9 +8,9 @@ import { adopt, followTasks, inMode, openScope, Scope } from "./scope.ts";
  * Runs `body` and releases every tensor created in it, except those it returns (a tensor, or arrays, objects,
  * Maps and Sets of them, at any depth): these move to the enclosing scope.
  *
- * An `async` function also has its own scope, which follows it across each `await` (in Node, Deno and Bun):
- * tasks that overlap do not release each other's tensors, nor do loops over a DataLoader in them. In browsers
- * an `async` function is an OptionError; see `Scope.run`.
+ * In Node, Deno and Bun, the scope of an `async` function follows it across each `await`. Overlapping tasks,
+ * and loops over a DataLoader in them, therefore do not release each other's tensors. In browsers, an `async`
+ * function throws an OptionError; see `Scope.run`.
  *
  * @example
  * ```ts
@@ -41,7 +41,7 @@ function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
   return Object.prototype.toString.call(body) === "[object AsyncFunction]";
 }
 
-/** scope() for an asynchronous function: the scope follows it, and closes when it ends. */
+/** scope() for an asynchronous function. The scope follows the function and closes when the function ends. */
 function taskScope<T>(body: () => Promise<T>): Promise<T> {
   if (!followTasks()) {
     throw new OptionError(
@@ -62,23 +62,23 @@ function taskScope<T>(body: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Keeps a tensor beyond the end of its scope: it lives until `release()` is called or it is no longer
- * reachable. Returns the tensor.
+ * Keeps a tensor beyond the end of its scope. The tensor lives until `release()` is called or until it is no
+ * longer reachable. Returns the tensor.
  */
 export function keep<T extends Tensor>(tensor: T): T {
   if (!isTensor(tensor))
     throw new OptionError(`keep: expected a tensor, got ${tensor === null ? "null" : typeof tensor}`);
   const { handle } = tensor as T;
   handle.check("keep: a tensor");
-  // a tensor outside any scope is already left to the garbage collector; a gradient is owned by its tensor
+  // A tensor outside all scopes is already left to the garbage collector. A gradient is owned by its tensor.
   if (!handle.kept) adopt(tensor, null);
   handle.kept = true;
   return tensor;
 }
 
 /**
- * Runs a function as a separate task: scopes that it leaves open across an `await` are not open for the
- * caller, which continues to run.
+ * Runs a function as a separate task. Scopes that it leaves open across an `await` are not open for the
+ * caller.
  */
 export function asTask<T>(body: () => T): T {
   const scope = openScope();

@@ -4,9 +4,9 @@ import type { Handle } from "../lifetime/handle.ts";
 import type { Tensor } from "../tensor.ts";
 
 /**
- * The members of a tensor that its methods use; `Tensor` defines them. The classes in this folder each extend
- * the previous one by a family of methods, and `Tensor` extends the last. None of them has fields, private
- * methods or a constructor: otherwise V8 takes 27 ns longer to create a tensor.
+ * The members of a tensor that its methods use; `Tensor` defines them. Each class in this folder extends
+ * another one by a family of methods, and `Tensor` extends the last class. None of these classes has fields,
+ * private methods or a constructor, because V8 would then take 27 ns longer to create a tensor.
  */
 export abstract class TensorBase {
   abstract readonly shape: readonly number[];
@@ -23,7 +23,10 @@ export abstract class TensorBase {
   abstract accumulateGrad(grad: NDArray): void;
 }
 
-/** `this` as a `Tensor`: in the classes of the chain, its type lacks the methods of later classes. */
+/**
+ * Returns `this` with the type `Tensor`: in each class, the type of `this` lacks the methods of later
+ * classes.
+ */
 export function asTensor(tensor: TensorBase): Tensor {
   return tensor as Tensor;
 }

@@ -12,8 +12,8 @@ import { TensorInPlace } from "./in_place.ts";
 /**
  * Arithmetic, comparisons, casts and elementwise functions.
  *
- * Operands broadcast as in NumPy. The result has the larger dtype, where bool < int32 < float32. With an
- * int32 tensor, an integer keeps int32; any other number gives float32.
+ * Operands broadcast as in NumPy. The result has the larger dtype, where bool < int32 < float32. An int32
+ * tensor and an integer give int32; an int32 tensor and any other number give float32.
  */
 export abstract class TensorElementwise extends TensorInPlace {
   /** `x + other`. Matches `torch.add`. */
@@ -45,8 +45,8 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `x ^ exponent`. Matches `torch.pow`, including special values. An int32 tensor to a negative integer is
-   * an OptionError.
+   * `x ^ exponent`. Matches `torch.pow`, including special values. Raising an int32 tensor to a negative
+   * integer throws an OptionError.
    */
   pow(exponent: Tensor | number): Tensor {
     if (exponent === 2) return this.square();
@@ -210,12 +210,12 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new Unary("square"), this);
   }
 
-  /** `sin x`, x in radians: any finite x, to 1.6 units in the last place */
+  /** `sin x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   sin(): Tensor {
     return apply(new Unary("sin"), this);
   }
 
-  /** `cos x`, x in radians: any finite x, to 1.6 units in the last place */
+  /** `cos x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   cos(): Tensor {
     return apply(new Unary("cos"), this);
   }
@@ -243,8 +243,8 @@ export abstract class TensorElementwise extends TensorInPlace {
   /**
    * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be omitted. The gradient is 1
    * strictly between the bounds, and 0 at the bounds, outside them and at NaN. Matches `torch.clamp` of
-   * PyTorch 2.15 (older versions have 1 at the bounds). int32 stays int32 if the bounds fit in int32;
-   * otherwise the result is float32.
+   * PyTorch 2.15 (in older versions, the gradient at the bounds is 1). The result of an int32 tensor is int32
+   * if the bounds fit in int32, otherwise float32.
    */
   clamp(options: ClampOptions): Tensor {
     return apply(new Clamp(options), this);

@@ -16,11 +16,12 @@ function expectOverwritable(op: string, { handle }: TensorValues): void {
 }
 
 /**
- * Methods that overwrite the values; their names end in an underscore, as in PyTorch. None is differentiable.
+ * Methods that overwrite the values. As in PyTorch, their names end in an underscore. They are not
+ * differentiable.
  */
 export abstract class TensorInPlace extends TensorValues {
   /**
-   * Overwrites the values with those of `source`, which must have the same shape and dtype. Not
+   * Overwrites the values with the values of `source`, which must have the same shape and dtype. Not
    * differentiable.
    */
   copy_(source: Tensor): this {

@@ -31,11 +31,11 @@ function expectDimension(op: string, x: TensorReduce): void {
 /**
  * Methods that reshape, index, reorder and repeat elements.
  *
- * All of them copy, except reshaping. Dimensions count from 0, or from the end with negative numbers.
+ * All of them copy the elements, except those that only reshape. Negative dimensions count from the end.
  */
 export abstract class TensorMovement extends TensorReduce {
   /**
-   * The same elements in another shape; one size may be -1 and is inferred. Shares memory. Matches
+   * The same elements in another shape; one size may be -1 and is then inferred. Shares memory. Matches
    * `torch.reshape`.
    */
   reshape(shape: readonly number[]): Tensor {
@@ -112,7 +112,7 @@ export abstract class TensorMovement extends TensorReduce {
   }
 
   /**
-   * Repeats dimensions of length 1 to the given lengths and adds new ones in front; -1 keeps a length.
+   * Repeats dimensions of length 1 to the given lengths and adds new dimensions in front; -1 keeps a length.
    * Matches `Tensor.expand`.
    */
   expand(shape: readonly number[]): Tensor {
@@ -161,7 +161,7 @@ export abstract class TensorMovement extends TensorReduce {
     );
   }
 
-  /** Position `index` of a dimension, which is removed. Matches `torch.select`. */
+  /** Position `index` of a dimension. The result does not have this dimension. Matches `torch.select`. */
   select(dim: number, index: number): Tensor {
     return apply(new View("select", { dim, index }, (shape) => selected("select", shape, dim, index)), this);
   }
@@ -214,7 +214,7 @@ export abstract class TensorMovement extends TensorReduce {
 
   /**
    * The lower triangle of each matrix, up to and including the given diagonal (0: the main diagonal, 1: the
-   * one above it); zeros elsewhere.
+   * diagonal above it); zeros elsewhere.
    */
   tril(diagonal = 0): Tensor {
     return apply(new Triangle("tril", diagonal), this);

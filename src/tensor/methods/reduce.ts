@@ -24,8 +24,8 @@ function extremum(x: TensorElementwise, name: "max" | "min", dim?: number, optio
 export abstract class TensorReduce extends TensorElementwise {
   /**
    * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order.
-   * int32 and bool give int32; a sum out of its range becomes the nearest int32 (PyTorch gives int64; `add`
-   * wraps around in both). The sum of no elements is 0.
+   * The sum of int32 or bool is int32 (in PyTorch int64). A sum outside the range of int32 becomes the
+   * nearest int32, whereas `add` wraps around, as in PyTorch. The sum of no elements is 0.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -46,8 +46,9 @@ export abstract class TensorReduce extends TensorElementwise {
   }
 
   /**
-   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`; with `{ unbiased: false }`
-   * divided by `n`, with `{ correction }` by `n - correction`. Accumulated in float64, without cancellation.
+   * The variance over all elements, or over `dim`: `Σ (x - mean)² / (n - 1)`; the divisor is `n` with `{
+   * unbiased: false }` and `n - correction` with `{ correction }`. Accumulated in float64, without
+   * cancellation.
    */
   var(dim?: Dims, options?: VarianceOptions): Tensor {
     return apply(new Variance(dim, options), this);
@@ -62,9 +63,9 @@ export abstract class TensorReduce extends TensorElementwise {
   }
 
   /**
-   * The largest of all elements, or, with `dim`, the largest elements along it and their indices. NaN counts
-   * as larger than every number. With `dim`, the first of equal elements is chosen; without, the gradient is
-   * split evenly among them.
+   * The largest of all elements or, with `dim`, the largest elements along that dimension and their indices.
+   * NaN counts as larger than every number. If several elements are equal, the first one is chosen with
+   * `dim`; without `dim`, they share the gradient evenly.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
@@ -80,8 +81,8 @@ export abstract class TensorReduce extends TensorElementwise {
   }
 
   /**
-   * The smallest of all elements, or, with `dim`, the smallest elements along it and their indices; see
-   * `max`.
+   * The smallest of all elements or, with `dim`, the smallest elements along that dimension and their
+   * indices; see `max`.
    */
   min(): Tensor;
   min(dim: number, options?: ReduceOptions): Extrema;
@@ -90,16 +91,16 @@ export abstract class TensorReduce extends TensorElementwise {
   }
 
   /**
-   * The int32 index of the largest element: along `dim`, or row-major over all elements. Of equal elements,
-   * the first.
+   * The int32 index of the largest element along `dim`, or in row-major order over all elements. If several
+   * are equal, the index of the first one.
    */
   argmax(dim?: number | null, options?: ReduceOptions): Tensor {
     return apply(new IndexOfExtremum("argmax", dim, options), this);
   }
 
   /**
-   * The int32 index of the smallest element: along `dim`, or row-major over all elements. Of equal elements,
-   * the first.
+   * The int32 index of the smallest element along `dim`, or in row-major order over all elements. If several
+   * are equal, the index of the first one.
    */
   argmin(dim?: number | null, options?: ReduceOptions): Tensor {
     return apply(new IndexOfExtremum("argmin", dim, options), this);

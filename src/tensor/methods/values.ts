@@ -3,7 +3,7 @@ import type { DType, TypedArray } from "../../ops/core/array.ts";
 import { formatTensor } from "../print.ts";
 import { describeTensor, TensorBase } from "./base.ts";
 
-/** A number, or arrays of numbers nested in the tensor's shape. Booleans are 0 and 1. */
+/** A number, or arrays of numbers nested in the tensor's shape. Booleans become 0 and 1. */
 export type NestedArray = number | NestedArray[];
 
 /** The object that `JSON.stringify` writes for a tensor. See `Tensor.toJSON`. */
@@ -42,9 +42,9 @@ export abstract class TensorValues extends TensorBase {
   }
 
   /**
-   * The object that `JSON.stringify` writes, also inside state dicts: the elements in row-major order,
-   * exactly. Values that JSON cannot represent become strings ("NaN", "Infinity", "-Infinity", "-0"), so
-   * `tensor(data.map(Number), { shape, dtype })` restores the tensor.
+   * The object that `JSON.stringify` writes, also inside state dicts. It contains the exact elements in
+   * row-major order. Values that JSON cannot represent become strings ("NaN", "Infinity", "-Infinity", "-0"),
+   * so `tensor(data.map(Number), { shape, dtype })` restores the tensor.
    */
   toJSON(): TensorJson {
     const exact = (value: number) => (Number.isFinite(value) && !Object.is(value, -0) ? value : signed(value));
@@ -52,8 +52,8 @@ export abstract class TensorValues extends TensorBase {
   }
 
   /**
-   * The tensor itself. Without `valueOf`, some comparisons (fast-deep-equal) would compare the results of
-   * `toString()`, which are rounded.
+   * The tensor itself. Without this method, some functions (fast-deep-equal) would compare the rounded
+   * results of `toString()`.
    */
   override valueOf(): this {
     return this;

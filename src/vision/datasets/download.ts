@@ -12,7 +12,7 @@ interface Progress {
   stop(): void;
 }
 
-/** Shows progress on standard error: a bar on a terminal, otherwise a line at every quarter. */
+/** Shows progress on standard error: a bar on a terminal, otherwise a line after each quarter. */
 async function startProgress(label: string, total: number): Promise<Progress> {
   const size = total > 0 ? `${(total / MIB).toFixed(1)} MiB` : "unknown size";
   if (!process.stderr.isTTY || total === 0) {

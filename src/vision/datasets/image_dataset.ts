@@ -165,7 +165,8 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 
   /**
-   * Releases the memory. Not needed at the end of a program, or when the data set is no longer reachable.
+   * Releases the memory. This is not necessary at the end of a program, or if the data set is no longer
+   * reachable.
    */
   release(): void {
     this.#images.release();
@@ -176,7 +177,9 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   }
 }
 
-/** Numbers as names of classes. There is at least one, because images without labels get the label 0. */
+/**
+ * Class names that are numbers. There is at least one class, because images without labels get the label 0.
+ */
 function namedByNumber(labels: Int32Array): string[] {
   const count = countClasses(
     "ImageDataset.fromBytes",

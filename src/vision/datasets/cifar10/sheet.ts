@@ -78,12 +78,12 @@ function readParts(png: Uint8Array) {
   };
 }
 
-/** Bytes of a picture's data when uncompressed. */
+/** Number of bytes of a picture's uncompressed data. */
 function dataBytes(width: number, height: number, interlaced: boolean): number {
   const passes = interlaced
     ? PASSES.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)])
     : [[width, height]];
-  // each row of pixels is preceded by a byte that gives its filter
+  // each row of pixels is preceded by one byte that identifies its filter
   return passes.reduce((sum, [w, h]) => sum + (w > 0 && h > 0 ? h * (1 + CHANNELS * w) : 0), 0);
 }
 
