@@ -15,7 +15,7 @@ import { type ByteSource, bytesSource } from "./pieces.ts";
 
 let written = 0;
 
-/** Bytes read or written in one call: operating systems accept less than 2 GiB. */
+/** Maximum number of bytes read or written in one call: operating systems accept less than 2 GiB. */
 const MOST_PER_CALL = 2 ** 30;
 
 /**

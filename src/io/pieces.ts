@@ -1,8 +1,8 @@
 import { DataError } from "../errors.ts";
 
 /**
- * Bytes read or written in one step: large enough to be efficient, small compared to a model. A multiple of
- * every element size.
+ * Number of bytes read or written in one step: large enough to be efficient, small compared to a model, and a
+ * multiple of every element size.
  */
 export const PIECE_BYTES = 2 ** 24;
 

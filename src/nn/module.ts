@@ -137,7 +137,7 @@ export abstract class Module {
   }
 
   /**
-   * Calls `fn` for all descendants, then for this module, for example to initialize weights. Returns this.
+   * Calls `fn` for all descendants, then for this module, for example to initialise weights. Returns this.
    */
   apply(fn: (module: Module) => void): this {
     checkFunction(`${this.constructor.name}.apply`, "fn", fn);
@@ -262,7 +262,7 @@ export abstract class Module {
 }
 
 // `instanceof Parameter` is slow for tensors, which inherit from a proxy (see brackets.ts), so plain tensors
-// are recognized first
+// are recognised first
 function isParameter(value: unknown): value is Parameter {
   const isTensor = value instanceof Tensor && Object.getPrototypeOf(value) !== Tensor.prototype;
   return isTensor && value instanceof Parameter;

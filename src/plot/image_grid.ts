@@ -92,7 +92,7 @@ function checkColumns(op: string, columns: readonly ImageColumn[]): readonly num
         `${op}: "${label}" expected images [N,3,H,W] or [N,1,H,W], got ${formatShape(images.shape)}`,
       );
     }
-    // a grey column may be combined with colored ones
+    // a grey column may be combined with columns in colour
     if ([0, 2, 3].some((dim) => images.shape[dim] !== shape[dim])) {
       throw new ShapeError(
         `${op}: "${label}" has shape ${formatShape(images.shape)}, "${columns[0].label}" has ${formatShape(shape)}`,

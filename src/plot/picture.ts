@@ -34,7 +34,7 @@ export class Picture {
     }
   }
 
-  /** Blends a color into one pixel. Coverage 0 leaves the pixel unchanged, 1 replaces it. */
+  /** Blends a colour into one pixel. Coverage 0 leaves the pixel unchanged, 1 replaces it. */
   blend(x: number, y: number, color: Color, coverage: number): void {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height) return;
     const at = (y * this.width + x) * 3;

@@ -2,12 +2,12 @@ import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.t
 import { identityOf } from "./identity.ts";
 import { isShared } from "./linear_memory.ts";
 
-/** "fast" uses relaxed SIMD, with fused multiply-add where the processor has it. */
+/** "fast" uses relaxed SIMD, with fused multiply-add if the processor has it. */
 export type Precision = "reproducible" | "fast";
 
 function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
   const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
-  // the loop below takes some milliseconds at the start of a program
+  // Buffer avoids the loop below, which takes some milliseconds at the start of a program
   if (Buffer) return new Uint8Array(Buffer.from(text, "base64"));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
@@ -16,9 +16,9 @@ function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
 }
 
 /**
- * The bytes of the kernels. They import a shared memory, and an engine accepts no plain one in its place. But
- * no kernel needs a shared memory, since kernels have no atomic instruction. So where the memory is plain,
- * the bit "shared" in the flags of the import is cleared.
+ * The bytes of the kernels. The module imports a shared memory, and engines do not accept a plain memory
+ * instead. But kernels contain no atomic instructions, so they also work with a plain memory. If the memory
+ * is plain, the bit "shared" in the flags of the import is therefore cleared.
  */
 export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstructor["of"]> {
   const bytes = decodeBase64(kernelsBase64);
@@ -36,7 +36,7 @@ export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstruc
   return relaxed;
 }
 
-/** The name of this version's build, which kernels.wasm carries in a custom section. */
+/** The name of this version's build, which is also in a custom section of kernels.wasm. */
 export function identity(): string {
   return identityOf(decodeBase64(kernelsBase64));
 }

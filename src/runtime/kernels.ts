@@ -16,7 +16,7 @@ export type { Kernels, Precision };
 interface Build {
   kernels: Kernels;
   module: WebAssembly.Module;
-  /** Number of each kernel among the exports, from the first parallel job on. */
+  /** Number of each kernel among the exports. Set at the first parallel job. */
   numbers?: Record<string, number>;
 }
 
@@ -30,7 +30,7 @@ function readString(pointer: number): string {
   return String.fromCharCode(...new Uint16Array(linearMemory.buffer, pointer, length));
 }
 
-/** Called by debug builds when an assert does not hold. */
+/** Called by debug builds when an assertion fails. */
 function abort(message: number, file: number, line: number, column: number): never {
   throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
 }
@@ -45,7 +45,7 @@ function compile(of: Precision): WebAssembly.Module {
   }
 }
 
-/** Instantiates kernels over the one memory. */
+/** Instantiates kernels with the library's memory. */
 function instantiate(module: WebAssembly.Module): Build {
   let exports: WebAssembly.Exports;
   try {
@@ -60,7 +60,7 @@ function instantiate(module: WebAssembly.Module): Build {
   return { kernels, module };
 }
 
-/** Takes half a millisecond, so it is not done at the start of a program. */
+/** Numbers the kernels. This takes half a millisecond, so it is not done at the start of a program. */
 function numbersOf(of: Build): Record<string, number> {
   return (of.numbers ??= Object.fromEntries(Object.keys(of.kernels).map((name, number) => [name, number])));
 }
@@ -70,8 +70,9 @@ function currentBuild(): Build {
 }
 
 /**
- * The kernels, instantiated synchronously at the first use: the bytes are part of the JavaScript, so there is
- * nothing to fetch, configure or await. Settles the pending kernel, so that the caller may call one directly.
+ * The kernels, instantiated synchronously at the first use: their bytes are part of the JavaScript, so there
+ * is nothing to fetch, configure or await. Settles the pending kernel, so that the caller may call kernels
+ * directly.
  */
 export function kernels(): Kernels {
   settle();
@@ -79,9 +80,10 @@ export function kernels(): Kernels {
   return observer ? observed(current, observer) : current;
 }
 
-/** The same kernels, each call of which the observer sees. */
+/** The same kernels, but the observer is notified of each call. */
 function observed(current: Kernels, by: KernelObserver): Kernels {
-  // not a proxy of the exports: they are constant, so a proxy must return them unchanged
+  // The target is not the exports object: its properties are constant, so a proxy would have to return them
+  // unchanged.
   return new Proxy({} as Kernels, {
     get(_, name: keyof Kernels & string) {
       const kernel = current[name] as (...args: Numbers) => unknown;
@@ -92,14 +94,14 @@ function observed(current: Kernels, by: KernelObserver): Kernels {
 
 /**
  * Chooses between two builds of the kernels, at any time. "reproducible", the default, gives the same bits on
- * every machine. "fast" uses relaxed SIMD: where the processor has fused multiply-add, products are added
- * without rounding them first. So last bits may differ between machines, but never between runs on one
- * machine or with the number of threads. Errors are no larger. Matrix products and convolutions get faster by
- * a sixth to a third.
+ * every machine. "fast" uses relaxed SIMD: if the processor has fused multiply-add, products are not rounded
+ * before they are added. The last bits of results may then differ between machines, but never between runs on
+ * one machine or with the number of threads. Errors are not larger. Matrix products and convolutions are
+ * faster by a sixth to a third.
  *
- * Returns the build now in use. "fast" has no effect, and the function returns "reproducible", where the
- * engine has no relaxed SIMD (Node 20, unless started with --experimental-wasm-relaxed-simd; Node 22 and
- * later have it) or refuses to compile WebAssembly.
+ * Returns the build that is now used. "fast" has no effect, and the result is "reproducible", if the engine
+ * has no relaxed SIMD or refuses to compile WebAssembly. (Node 22 and later have relaxed SIMD; Node 20 needs
+ * the option --experimental-wasm-relaxed-simd.)
  *
  * @throws OptionError unless precision is "reproducible" or "fast".
  * @example
@@ -125,24 +127,24 @@ export function setPrecision(choice: Precision): Precision {
   }
   precision = choice;
   build = undefined;
-  restartWorkers(); // they run the other build
+  restartWorkers(); // the current workers run the other build
   return precision;
 }
 
-/** `WebAssembly.Module` where the program's type libraries declare it, as those of pages and of Node do. */
+/** `WebAssembly.Module` if the program's type libraries declare it (those of browsers and of Node do). */
 export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
   ? Module
   : object;
 
 /**
- * Sets the compiled kernels, in environments where the library cannot compile them: Cloudflare Workers and
- * others that refuse to compile from bytes. `module` is this version's `wasmgrad/kernels.wasm`, as such
- * environments import it. Call it before the first operation. Elsewhere it is not needed: the library
- * contains the same kernels.
+ * Passes compiled kernels to the library, for environments that refuse to compile WebAssembly from bytes,
+ * such as Cloudflare Workers. `module` is this version's `wasmgrad/kernels.wasm`, imported by the program.
+ * Call this function before the first operation. Other environments do not need it: the library contains the
+ * same kernels.
  *
  * @throws OptionError unless `module` is a WebAssembly.Module of this version's kernels.wasm.
- * @throws KernelsError after the first operation, or where memory cannot be shared (these kernels import a
- *   shared one).
+ * @throws KernelsError after the first operation, or if memory cannot be shared (these kernels import a
+ *   shared memory).
  * @example
  * ```js
  * // a Cloudflare Worker
@@ -171,7 +173,7 @@ export function useKernels(module: KernelsModule): void {
   needNoCompiler();
 }
 
-/** Throws unless a module has the same kernels as the library contains. */
+/** Throws unless a module contains the same kernels as the library. */
 function checkKernels(module: WebAssembly.Module): void {
   const expected = `useKernels: expected the WebAssembly.Module of this version's wasmgrad/kernels.wasm (${identity()})`;
   let sections: ArrayBuffer[];
@@ -206,7 +208,7 @@ export function getPrecision(): Precision {
 
 type Numbers = readonly number[];
 
-/** Kernels whose first two parameters are an output range `[begin, end)`, and the parameters that follow. */
+/** The kernels whose first two parameters are an output range `[begin, end)`, with their other parameters. */
 type RangeKernels = {
   [Name in keyof Kernels]: Kernels[Name] extends (
     begin: number,
@@ -218,9 +220,9 @@ type RangeKernels = {
 };
 
 /**
- * Runs a kernel over `[0, total)`. If there is more than one chunk of `grain`, it runs on all threads and may
- * still be pending when this returns: see parallel/README.md. Chunks run in any order (the last one may be
- * shorter), so a kernel's result must not depend on it.
+ * Runs a kernel over `[0, total)`. If there is more than one chunk of `grain`, the kernel runs on all threads
+ * and may still be pending when this function returns: see parallel/README.md. Chunks run in any order, on
+ * which the result must not depend. The last chunk may be shorter.
  */
 export function launch<Name extends keyof RangeKernels>(
   name: Name,
@@ -238,8 +240,8 @@ export function launch<Name extends keyof RangeKernels>(
 }
 
 /**
- * Runs a kernel to its end, so that it can be timed. This is a separate function because closures in `launch`
- * would cost time at each launch.
+ * Runs a kernel and waits until it has finished, so that it can be timed. This is not part of `launch`,
+ * because a closure there would slow down every launch.
  */
 function launchObserved(by: KernelObserver, current: Build, job: Job): void {
   const { name, kernel, total, grain, args } = job;

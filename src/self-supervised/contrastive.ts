@@ -53,7 +53,7 @@ function partners(rows: number): Tensor {
   return tensor(Int32Array.from({ length: rows }, (_, i) => (i + rows / 2) % rows));
 }
 
-/** SimCLR's augmentations for small images: resized crop, flip, color jitter, grayscale. */
+/** SimCLR's augmentations for small images: resized crop, flip, colour jitter, greyscale. */
 export function contrastiveAugmentation(): Augmentation {
   return augment.compose([
     augment.resizedCrop({ area: [0.2, 1] }),

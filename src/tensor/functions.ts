@@ -10,7 +10,7 @@ import { Tensor } from "./tensor.ts";
 export type Operand = Tensor | number;
 
 /**
- * `a + b`, broadcast; one of them may be a number. Matches `torch.add`.
+ * `a + b` with broadcasting; one operand may be a number. Matches `torch.add`.
  * @example
  * ```ts
  * import { add, tensor } from "wasmgrad";
@@ -22,7 +22,7 @@ export function add(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `a - b`, broadcast; one of them may be a number. Matches `torch.sub`.
+ * `a - b` with broadcasting; one operand may be a number. Matches `torch.sub`.
  * @example
  * ```ts
  * import { sub, tensor } from "wasmgrad";
@@ -34,7 +34,7 @@ export function sub(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `a * b`, broadcast; one of them may be a number. Matches `torch.mul`.
+ * `a * b` with broadcasting; one operand may be a number. Matches `torch.mul`.
  * @example
  * ```ts
  * import { mul, tensor } from "wasmgrad";
@@ -46,7 +46,7 @@ export function mul(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `a / b` in float32, broadcast; one of them may be a number. Matches `torch.div`.
+ * `a / b` in float32 with broadcasting; one operand may be a number. Matches `torch.div`.
  * @example
  * ```ts
  * import { div, tensor } from "wasmgrad";
@@ -58,7 +58,7 @@ export function div(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * `base ^ exponent`, broadcast; one of them may be a number. Matches `torch.pow`.
+ * `base ^ exponent` with broadcasting; one operand may be a number. Matches `torch.pow`.
  * @example
  * ```ts
  * import { pow, tensor } from "wasmgrad";
@@ -70,8 +70,8 @@ export function pow(base: Operand, exponent: Operand): Tensor {
 }
 
 /**
- * The larger of `a` and `b`, broadcast; NaN if either is NaN. Equal values get half the gradient each.
- * Matches `torch.maximum`.
+ * The larger of `a` and `b`, with broadcasting; NaN if either is NaN. Equal values get half the gradient
+ * each. Matches `torch.maximum`.
  * @example
  * ```ts
  * import { maximum, tensor } from "wasmgrad";
@@ -83,8 +83,8 @@ export function maximum(a: Operand, b: Operand): Tensor {
 }
 
 /**
- * The smaller of `a` and `b`, broadcast; NaN if either is NaN. Equal values get half the gradient each.
- * Matches `torch.minimum`.
+ * The smaller of `a` and `b`, with broadcasting; NaN if either is NaN. Equal values get half the gradient
+ * each. Matches `torch.minimum`.
  * @example
  * ```ts
  * import { minimum, tensor } from "wasmgrad";

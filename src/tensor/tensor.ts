@@ -23,7 +23,7 @@ export interface TensorInit {
   /** The op that produced the tensor, if a gradient may flow through it. */
   node?: GraphNode | null;
   /**
-   * The owner, which releases the tensor: the open scope (the default), or the tensor whose gradient it is.
+   * The owner, which releases the tensor: the open scope (the default) or, for a gradient, its tensor.
    */
   owner?: "scope" | "tensor";
 }

@@ -3,7 +3,7 @@ import { leaf } from "../../tensor/leaf.ts";
 import { calculateFans, kaimingUniform_, uniform_ } from "../init.ts";
 import { Parameter } from "../parameter.ts";
 
-/** A parameter with undefined values, to be initialized. */
+/** A parameter with undefined values, to be initialised. */
 export function emptyParameter(shape: readonly number[]): Parameter {
   const data = leaf(() => empty(shape));
   const parameter = new Parameter(data); // shares the memory
@@ -11,7 +11,7 @@ export function emptyParameter(shape: readonly number[]): Parameter {
   return parameter;
 }
 
-/** PyTorch's initialization of linear and convolution layers: weight and bias uniform in ±1/√fanIn. */
+/** PyTorch's initialisation of linear and convolution layers: weight and bias uniform in ±1/√fanIn. */
 export function initWeightAndBias(weight: Parameter, bias: Parameter | null): void {
   kaimingUniform_(weight, { a: Math.sqrt(5) });
   const { fanIn } = calculateFans(weight);

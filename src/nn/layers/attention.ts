@@ -85,7 +85,7 @@ export class MultiheadAttention extends Module {
     this.resetParameters();
   }
 
-  /** Initializes the parameters: projections uniform, biases 0. */
+  /** Initialises the parameters: projections uniform, biases 0. */
   resetParameters(): void {
     xavierUniform(this.inProjWeight);
     this.outProj.resetParameters();

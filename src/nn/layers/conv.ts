@@ -34,7 +34,7 @@ function requireKernelSize(op: string, options: { kernelSize: Pair }): void {
   }
 }
 
-/** Base of Conv2d and ConvTranspose2d: sizes, parameters, initialization and description. */
+/** Base of Conv2d and ConvTranspose2d: sizes, parameters, initialisation and description. */
 abstract class Convolution extends Module {
   weight: Parameter;
   /** [outChannels] */
@@ -69,7 +69,7 @@ abstract class Convolution extends Module {
     this.resetParameters();
   }
 
-  /** Initializes the parameters again. */
+  /** Initialises the parameters again. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }
@@ -94,7 +94,7 @@ const WINDOW_DEFAULTS = { stride: 1, dilation: 1, groups: 1, bias: true };
 
 /**
  * 2-D convolution: [N, inChannels, H, W] to [N, outChannels, H', W']; see `functional.conv2d` for the
- * formula. Weight and bias are initialized uniformly in ±1/√(inChannels/groups · kernel area). Matches
+ * formula. Weight and bias are initialised uniformly in ±1/√(inChannels/groups · kernel area). Matches
  * `torch.nn.Conv2d`.
  *
  * @throws OptionError for bad or unknown options, or channels that are not multiples of `groups`.

@@ -9,10 +9,10 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
 /**
- * A table of `numEmbeddings` learned vectors: int32 indices [...] give [..., embeddingDim]. Initialized with
+ * A table of `numEmbeddings` learned vectors: int32 indices [...] give [..., embeddingDim]. Initialised with
  * normal(0, 1). Matches `torch.nn.Embedding`.
  *
- * @param options `paddingIdx`: a row that is initialized with zeros and gets no gradient (negative values
+ * @param options `paddingIdx`: a row that is initialised with zeros and gets no gradient (negative values
  *   count from the end). Default none.
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export class Embedding extends Module {
     this.resetParameters();
   }
 
-  /** Initializes the vectors again. */
+  /** Initialises the vectors again. */
   resetParameters(): void {
     normal_(this.weight);
     const { paddingIdx } = this;

@@ -11,7 +11,7 @@ export interface LinearOptions {
 }
 
 /**
- * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias are initialized uniformly
+ * `y = x Wᵀ + b` on [..., inFeatures], giving [..., outFeatures]. Weight and bias are initialised uniformly
  * in ±1/√inFeatures. Matches `torch.nn.Linear`.
  *
  * @example
@@ -38,7 +38,7 @@ export class Linear extends Module {
     this.resetParameters();
   }
 
-  /** Initializes the parameters again. */
+  /** Initialises the parameters again. */
   resetParameters(): void {
     initWeightAndBias(this.weight, this.bias);
   }

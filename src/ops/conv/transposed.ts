@@ -2,9 +2,9 @@ import type { ConvPasses } from "./algorithm.ts";
 
 /**
  * The passes of a transposed convolution, made from the passes of the convolution that maps its output back
- * to its input. The forward pass is the convolution's input gradient (with bias and ReLU); the input gradient
- * is the convolution's forward pass; the weight gradient is the convolution's, with the two images exchanged.
- * See assembly/conv/transposed.md.
+ * to its input. The forward pass is the convolution's input gradient (with bias and ReLU). The input gradient
+ * is the convolution's forward pass. The weight gradient is the convolution's weight gradient with the two
+ * images exchanged. See assembly/conv/transposed.md.
  */
 export function transposed(convolution: ConvPasses, gradInput: ConvPasses["forward"]): ConvPasses {
   return {

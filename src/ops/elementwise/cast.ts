@@ -9,7 +9,7 @@ const CASTS = {
   float32: { int32: "floatToInt", bool: "floatToBool" },
 } as const;
 
-/** `x` itself if it already has the dtype, else a new array. */
+/** Converts `x` to a dtype. Returns `x` itself if it already has the dtype, else a new array. */
 export function castTo(x: NDArray, dtype: DType): NDArray {
   if (x.dtype === dtype) return x;
   const kernel = (CASTS[x.dtype] as Partial<Record<DType, "intToFloat">>)[dtype];
@@ -20,7 +20,8 @@ export function castTo(x: NDArray, dtype: DType): NDArray {
 }
 
 /**
- * `x` in another dtype. float32 to int32 rounds towards 0. No gradient: one of the two dtypes is discrete.
+ * Converts `x` to another dtype. float32 to int32 rounds towards 0. There is no gradient, because one of the
+ * two dtypes is discrete.
  */
 export class Cast extends Op {
   readonly name = "to";

@@ -5,13 +5,13 @@ import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
 
 /**
- * The packed matrix product of matmul, linear and all convolutions: operands are packed into panels, then one
- * kernel multiplies them (see assembly/matmul).
+ * The packed matrix product, used by matmul, linear and most convolutions. Operands are packed into panels,
+ * which one kernel multiplies (see assembly/matmul).
  */
 
 /**
- * Columns of C that a unit of the gemm kernel computes. Each unit fetches its panels of A again, so more
- * columns are better, as long as there are enough units to share.
+ * Number of columns of C that a unit of the gemm kernel computes. Each unit loads its panels of A again, so
+ * more columns are faster, as long as there are enough units for all threads.
  */
 const WIDE_BLOCK = 256;
 const NARROW_BLOCK = 128;
@@ -21,7 +21,7 @@ const MANY_UNITS = 32;
  * block of WIDE_BLOCK columns.
  */
 const WORTH_SHARING = 1 << 18;
-/** Panels a thread packs at a time. */
+/** Number of panels that a thread packs at a time. */
 const PACK_GRAIN = 16;
 
 /**
@@ -38,40 +38,40 @@ export interface Lines {
   kStride: number;
 }
 
-/** Bytes of one packed matrix: panels of MR rows, the last one filled up … */
+/** Size in bytes of one matrix packed in panels of MR rows. The last panel is padded. */
 export function rowPanelBytes(rows: number, depth: number): number {
   return Math.ceil(rows / MR) * MR * depth * 4;
 }
 
-/** … or panels of NR columns. */
+/** Size in bytes of one matrix packed in panels of NR columns. The last panel is padded. */
 export function columnPanelBytes(columns: number, depth: number): number {
   return Math.ceil(columns / NR) * NR * depth * 4;
 }
 
 /**
- * Panels of MR lines: the left operand's rows, in slices of `slice` k-steps (default: one slice). Returns
- * their address.
+ * Packs the left operand's rows in panels of MR lines, in slices of `slice` k-steps (default: one slice).
+ * Returns the address of the panels.
  */
 export function packRows(x: Lines, slice?: number): Address {
   return pack("packPanels4", MR, x, slice);
 }
 
-/** Panels of NR lines: the right operand's columns. */
+/** Packs the right operand's columns in panels of NR lines. */
 export function packColumns(x: Lines, slice?: number): Address {
   return pack("packPanels8", NR, x, slice);
 }
 
 /**
- * k-steps of a slice: the panels of a long sum are packed in slices, one per pass, so that the data of a pass
- * is contiguous. Only single matrices can be packed in slices.
+ * Number of k-steps in a slice. The panels of a long sum are packed in slices, one per pass, so that the data
+ * of a pass is contiguous. Only single matrices can be packed in slices.
  */
 export function sliceOf(depth: number): number {
   return Math.ceil(depth / Math.max(1, Math.ceil(depth / GEMM_DEPTH_BLOCK)));
 }
 
 /**
- * The panels of a weight, in either form, cached until the weight changes. The weight must start at the start
- * of its block.
+ * The panels of a weight, of MR or NR lines, cached until the weight changes. The weight must begin at the
+ * start of its block.
  */
 export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArray, x: Omit<Lines, "address">): Address {
   const width = kernel === "packPanels4" ? MR : NR;
@@ -97,8 +97,8 @@ const panelBytes = (width: number, x: Layout, depth: number) =>
   x.batches * Math.ceil(x.lines / width) * depth * width * 4;
 
 /**
- * Packs `depth` elements of each line, starting at `address`. (These are parameters because copying the
- * object of lines with other values would take microseconds.)
+ * Packs `depth` elements of each line, starting at `address`. (These are separate parameters because copying
+ * the object of lines would take microseconds.)
  */
 function packInto(
   kernel: "packPanels4" | "packPanels8",
@@ -119,8 +119,8 @@ export interface Product {
   /** Number of products. */
   count: number;
   /**
-   * For each product, the indices of its left and right matrix among the packed ones. Default: the index of
-   * the product.
+   * For each product, the indices of its left and right matrix among the packed matrices. Default: the index
+   * of the product.
    */
   aIndex?: readonly number[];
   bIndex?: readonly number[];

@@ -28,7 +28,9 @@ function matrices(x: NDArray): Matrices {
   return { address: x.address, batch: x.shape.slice(0, -2), rows, columns, rowStride: columns, columnStride: 1 };
 }
 
-/** The same memory read with rows and columns exchanged. Nothing is copied: packing uses the strides. */
+/**
+ * The same memory read with rows and columns exchanged. Nothing is copied, because packing uses the strides.
+ */
 function transposed(x: Matrices): Matrices {
   return { ...x, rows: x.columns, columns: x.rows, rowStride: x.columnStride, columnStride: x.rowStride };
 }
@@ -107,7 +109,7 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
 }
 
 /**
- * Matrix product, `torch.matmul`: vectors are rows on the left and columns on the right, batches broadcast.
+ * Matrix product, `torch.matmul`. Vectors are rows on the left and columns on the right; batches broadcast.
  *
  * dA = dC Bᵀ and dB = Aᵀ dC, summed over the dimensions that were broadcast.
  */
@@ -151,7 +153,9 @@ export class MatMul extends Op {
     return [da, db];
   }
 
-  /** Makes matrices of vectors. If only the left operand has a batch, its matrices become one tall matrix. */
+  /**
+   * Reshapes vectors to matrices. If only the left operand has a batch, its matrices become one tall matrix.
+   */
   #asMatrices(a: NDArray, b: NDArray): [NDArray, NDArray] {
     const right = b.shape.length === 1 ? b.withShape([b.shape[0], 1]) : b;
     if (a.shape.length === 1) return [a.withShape([1, a.shape[0]]), right];
@@ -217,7 +221,7 @@ export class Linear extends Op {
     ];
   }
 
-  /** The array as one matrix, whose rows are all dimensions except the last. */
+  /** The array as one matrix, whose row index combines all dimensions except the last. */
   #rows(x: NDArray): Matrices {
     const columns = x.shape.at(-1)!;
     return matrices(x.withShape([sizeOf(x.shape.slice(0, -1)), columns]));

@@ -13,8 +13,8 @@ import { intTable, scratch } from "../core/array.ts";
 
 /**
  * Products of matrices that are read in place, without packing: see assembly/matmul/skinny.ts. Packing costs
- * a pass and a launch per operand. If the elements of an operand are used only a few times, that is most of
- * the time.
+ * a pass and a launch per operand. If each element of an operand is used only a few times, packing would take
+ * most of the time.
  */
 
 /**
@@ -47,36 +47,36 @@ export interface SkinnyProduct {
 }
 
 /**
- * With at most this many rows, columns or terms of the sums, packed elements are used too rarely for packing
- * to pay.
+ * With at most this many rows, columns or terms of the sums, packed elements are not used often enough to
+ * make packing worthwhile.
  */
 const FEW = 8;
 /** Products with at most this many multiplications take less time than packing their operands. */
 const SMALL = 24 * 24 * 24;
-/** The least number of rows for which copying a few columns of B pays. */
+/** Minimum number of rows for which copying a few columns of B is worthwhile. */
 const TALL = 32;
-/** Multiplications a thread takes at a time. */
+/** Number of multiplications that a thread takes at a time. */
 const GRAIN = 1 << 16;
 
 type Kernel = "multiplyDots" | "multiplyRows";
 
 let packingForced = false;
 
-/** For tests and benchmarks: packs all operands of products whose sums are not empty. */
+/** For tests and benchmarks: makes products pack all operands, unless their sums are empty. */
 export function forcePacking(on: boolean): void {
   packingForced = on;
 }
 
 /**
- * The kernel that computes A B if packing does not pay. Undefined if packing pays, or no kernel supports the
- * operands' layout.
+ * The kernel that computes A B if packing is not worthwhile. Undefined if packing is worthwhile, or if no
+ * kernel supports the operands' layout.
  */
 export function skinnyKernel(a: SkinnyOperand, b: SkinnyOperand, columnBias: boolean): Kernel | undefined {
   const [m, n, depth] = [a.rows, b.columns, a.columns];
   if (packingForced && depth > 0) return undefined;
   if (Math.min(m, n, depth) > FEW && m * n * depth > SMALL) return undefined;
   const rows = b.columnStride === 1 && !columnBias && depth > 0;
-  // sums of a few terms leave most of a vector along k unused
+  // if sums have only a few terms, most of a vector along k would be unused
   if (rows && depth <= FEW && n >= LANES) return "multiplyRows";
   // a few columns of B are copied first, which costs little compared with reading A once
   const copies = rows && n <= FEW && m >= TALL;
@@ -84,7 +84,7 @@ export function skinnyKernel(a: SkinnyOperand, b: SkinnyOperand, columnBias: boo
   return rows ? "multiplyRows" : undefined;
 }
 
-/** Copies a few columns so that the elements of each are contiguous. */
+/** Copies a few columns so that the elements of each column are contiguous. */
 function copyColumns(b: SkinnyOperand, count: number): SkinnyOperand {
   const { rows, columns } = b;
   const size = rows * columns;

@@ -63,7 +63,7 @@ export class MaxPool2d extends Op {
     // same.
     const dilation = this.#window.dilation.map((step, d) => Math.min(step, (d === 0 ? height : width) + padding[d]));
     const plain = [...kernel, ...stride].every((n) => n === 2) && [...padding, ...dilation].join() === "0,0,1,1";
-    // in ceil mode, an odd size has windows that extend past the plane
+    // in ceil mode, planes of odd size have windows that extend past the plane
     this.#is2x2 = plain && outHeight === height >> 1 && outWidth === width >> 1;
     const y = empty(outShape);
     const index = this.needsAny || this.#returnIndices ? empty(outShape, "int32") : null;

@@ -105,8 +105,8 @@ export class Extremum extends Op {
 }
 
 /**
- * The index of the largest or smallest element, in the whole tensor (row-major) or along a dimension: int32,
- * without gradient.
+ * The index of the largest or smallest element, in the whole tensor (in row-major order) or along a
+ * dimension. The result is int32 and has no gradient.
  */
 export class IndexOfExtremum extends Op {
   readonly name: "argmax" | "argmin";

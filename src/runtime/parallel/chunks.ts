@@ -1,6 +1,6 @@
 import { CONTROL, WORDS_PER_CACHE_LINE } from "./control.ts";
 
-/** What a thread must know of a job to call `kernel(begin, end, ...args)` for chunks of `[0, total)`. */
+/** The data that a thread needs to call `kernel(begin, end, ...args)` for chunks of `[0, total)`. */
 export interface Chunks {
   readonly kernel: (...args: readonly number[]) => void;
   readonly total: number;
@@ -13,14 +13,14 @@ export function nextOf(share: number): number {
   return CONTROL.next + share * WORDS_PER_CACHE_LINE;
 }
 
-/** First chunk of a share. The last one ends where the next share begins. */
+/** Index of the first chunk of a share. A share ends where the next share begins. */
 export function firstOf(share: number, shares: number, chunks: number): number {
   return Math.floor((share * chunks) / shares);
 }
 
 /**
- * Computes chunks of the open job until none is left to take: first those of the thread's own share, then
- * those of the other shares. The calling thread and the workers run this same loop.
+ * Computes chunks of the open job until none is left to take: first chunks of the thread's own share, then
+ * chunks of the other shares. The calling thread and the workers run the same loop.
  */
 export function takeChunks(words: Int32Array, ownShare: number, shares: number, job: Chunks): void {
   const { kernel, total, grain, args } = job;

@@ -1,21 +1,22 @@
 import { isNode, nodeModule } from "../node_module.ts";
 
 /**
- * Detects that a worker is dead, by the file that it holds open as long as it lives. A closed file is a proof
- * only where descriptors belong to the whole process and a worker's are closed when it ends: in Node, but not
- * in other runtimes with Node's modules (in Deno the caller cannot see a worker's descriptors, dead or
- * alive). So the caller must have seen the file open first, while the worker was alive.
+ * Detects that a worker is dead, by a file that the worker holds open as long as it lives. A closed file
+ * proves this only if descriptors belong to the whole process, and a worker's descriptors are closed when it
+ * ends. This is true in Node, but not in other runtimes with Node's modules: in Deno, the caller cannot see
+ * the descriptors of workers, dead or alive. The caller must therefore have seen the file open while the
+ * worker was alive.
  */
 export class DeathWatch {
   readonly #file: () => number;
   #seenOpen = false;
 
-  /** @param file gives the descriptor, or -1 as long as there is none. */
+  /** @param file returns the descriptor, or -1 as long as there is none. */
   constructor(file: () => number) {
     this.#file = file;
   }
 
-  /** To be called now and then while the worker is alive. */
+  /** Must be called from time to time while the worker is alive. */
   observe(): void {
     if (!this.#seenOpen && isNode()) this.#seenOpen = isOpen(this.#file()) === true;
   }
@@ -29,7 +30,7 @@ export class DeathWatch {
   }
 }
 
-/** Whether a file descriptor of this process is open; undefined where that cannot be determined. */
+/** Whether a file descriptor of this process is open; undefined if this cannot be determined. */
 function isOpen(file: number): boolean | undefined {
   const fs = nodeModule("node:fs");
   if (file < 0 || !fs) return undefined;

@@ -7,16 +7,25 @@ import { CONTROL, MAX_ARGUMENTS } from "./control.ts";
 import { defer } from "./pending.ts";
 import { isInside, retire, type WorkerHandle, type WorkerPool, words } from "./worker_handle.ts";
 
-// The life of a job, as the calling thread sees it: see README.md beside this file.
+// The life of a job from the calling thread's side: see README.md in this folder.
 
-/** How long the caller waits for a worker that is not known to be dead, before it gives the worker up. */
+/**
+ * Time for which the caller waits for a worker that is not known to be dead, before it gives up on the
+ * worker.
+ */
 const MISSING_AFTER_MS = 15_000;
-/** How often the caller checks for the workers' last chunks without a pause, before it yields its core. */
+/**
+ * Number of times that the caller checks for the workers' last chunks without a pause, before it yields its
+ * core.
+ */
 const SPINS = 2000;
 const NAP_MS = 0.05;
-/** At most this much of a nap counts as waiting: suspending the computer does not make a worker missing. */
+/**
+ * Maximum part of a nap that counts as waiting, so that suspending the computer does not make a worker
+ * missing.
+ */
 const LONGEST_NAP_MS = 10;
-/** How often a waiting caller checks whether a worker is dead. */
+/** Interval at which a waiting caller checks whether a worker is dead. */
 const CHECK_EVERY_MS = 2;
 
 /** A kernel over the range [0, total), in chunks of `grain`. */
@@ -33,9 +42,9 @@ const jobArguments = new Float64Array(
 );
 
 /**
- * Opens a job for the workers of `pool`, and leaves it pending. Without workers, runs it. No other job may be
- * pending. An in-place kernel is completed at once: if its result is lost, the operation that launched it
- * must fail, not the next one.
+ * Opens a job for the workers of `pool` and leaves it pending. Without workers, runs the job at once. No
+ * other job may be pending. An in-place kernel is completed at once: if its result is lost, the operation
+ * that launched it must fail, not the next operation.
  */
 export function beginJob(job: Job, pool: WorkerPool): void {
   const { name, kernel, total, grain, args } = job;
@@ -64,7 +73,9 @@ function publish({ number, total, grain, args }: Job, chunks: number, shares: nu
   if (Atomics.load(words, CONTROL.sleepers) > 0) Atomics.notify(words, CONTROL.generation);
 }
 
-/** Takes the chunks left, closes the job, and waits for the workers' last chunks. Runs a lost job again. */
+/**
+ * Takes the remaining chunks, closes the job, and waits for the workers' last chunks. Runs a lost job again.
+ */
 function completeJob(job: Job, chunks: number, pool: WorkerPool): void {
   const { workers, shares } = pool;
   let lost: WorkerHandle[] = [];
@@ -72,7 +83,7 @@ function completeJob(job: Job, chunks: number, pool: WorkerPool): void {
   try {
     takeChunks(words, 0, shares, job);
   } finally {
-    // after an error in the caller's own chunk, nothing is left to take
+    // after an error in the caller's own chunk, no thread takes the remaining chunks
     for (let share = 0; share < shares; share++) Atomics.store(words, nextOf(share), chunks);
     Atomics.add(words, CONTROL.generation, 1);
     if (workers.some(isInside)) lost = awaitWorkers(workers);
@@ -85,7 +96,7 @@ function completeJob(job: Job, chunks: number, pool: WorkerPool): void {
   if (failed || lost.length > 0) redo(job, lost, failed);
 }
 
-/** Runs a job again whose chunks may be missing or half done, where that is possible; otherwise throws. */
+/** Runs a job again if chunks may be missing or half done. Throws if the job cannot be repeated. */
 function redo({ name, kernel, total, args }: Job, lost: readonly WorkerHandle[], failed: boolean): void {
   const isInPlace = IN_PLACE_KERNELS.has(name);
   if (failed && isInPlace) {
@@ -94,7 +105,7 @@ function redo({ name, kernel, total, args }: Job, lost: readonly WorkerHandle[],
         "Further operations start new workers.",
     );
   }
-  // a worker that may be alive could still write, even after the memory has become another tensor's
+  // a worker that may be alive could still write, even after the memory belongs to another tensor
   if (isInPlace || !lost.every((worker) => worker.isDead())) {
     throw new WasmgradError(
       `${name}: a worker thread died or hung in the middle of its part, so this result is incomplete. ` +
@@ -105,8 +116,8 @@ function redo({ name, kernel, total, args }: Job, lost: readonly WorkerHandle[],
 }
 
 /**
- * Waits until no worker is inside the job. All chunks are taken by now, so this takes at most one chunk's
- * time. Workers that never come out, because they are dead or missing, are removed from `workers` and
+ * Waits until no worker is inside the job. All chunks have been taken, so this takes at most the time of one
+ * chunk. Workers that never leave the job, because they are dead or missing, are removed from `workers` and
  * returned.
  */
 function awaitWorkers(workers: WorkerHandle[]): WorkerHandle[] {
@@ -135,7 +146,7 @@ function awaitWorkers(workers: WorkerHandle[]): WorkerHandle[] {
 
 let mayWait = true;
 
-/** Sleeps for a moment where the thread may (a browser's main thread may not). */
+/** Sleeps for a moment if the thread is allowed to (a browser's main thread is not). */
 function nap(): void {
   if (!mayWait) return;
   try {

@@ -1,5 +1,5 @@
 /**
- * The kernel that is not done yet. There is at most one. With workers, a launch only opens a job: the workers
+ * Completes the pending kernel. There is at most one. With workers, a launch only opens a job: the workers
  * compute it while the calling thread runs the JavaScript up to the next launch. Kernels still run one after
  * the other, because each launch and each view of the memory settles the pending kernel first.
  */
@@ -7,19 +7,21 @@ let complete: (() => void) | undefined;
 let lost = 0;
 const later: (() => void)[] = [];
 
-/** Leaves a kernel to be completed by `settle`. No other may be pending. */
+/** Makes a kernel pending, to be completed by `settle`. No other kernel may be pending. */
 export function defer(completion: () => void): void {
   complete = completion;
 }
 
-/** Number of kernels whose results were lost. What was computed before it last changed may be invalid. */
+/**
+ * Number of kernels whose results were lost. Results computed before the number last changed may be invalid.
+ */
 export function lostKernels(): number {
   return lost;
 }
 
 /**
- * Completes the pending kernel, if there is one. Throws the kernel's error, later than the operation
- * that launched it.
+ * Completes the pending kernel, if there is one. Throws the kernel's error, which the operation that launched
+ * the kernel could not throw.
  */
 export function settle(): void {
   if (!complete) return;
@@ -35,7 +37,7 @@ export function settle(): void {
   }
 }
 
-/** Calls `action` once the kernel that is pending now is settled. */
+/** Calls `action` once the currently pending kernel is settled, or at once if there is none. */
 export function whenSettled(action: () => void): void {
   if (complete) later.push(action);
   else action();

@@ -9,29 +9,29 @@ import { settle } from "./pending.ts";
 import { startRefused, workerStarter } from "./start_worker.ts";
 import { allocateSlot, hasStarted, retire, type WorkerHandle, type WorkerPool } from "./worker_handle.ts";
 
-/** The number that the user set, or the default from its first use on. */
+/** The number of threads: set by the user, or the default, which is determined at its first use. */
 let threads: number | undefined;
-/** The workers, from the first parallel job on. */
+/** The workers. They are started at the first parallel job. */
 let pool: WorkerPool | undefined;
-/** Why no worker could be started. No other is tried then; in Node not until setNumThreads(). */
+/** The reason why no worker could be started. No more are then started (in Node, until setNumThreads()). */
 let startFailure: string | undefined;
-/** Number of pools in a row that broke soon after they were started. */
+/** Number of successive pools that broke soon after they were started. */
 let brokenPools = 0;
-/** Why no more workers are started after too many broken pools, until setNumThreads(). */
+/** The reason why no more workers are started, until setNumThreads(): too many pools broke. */
 let kernelFailure: string | undefined;
 /**
  * After this many broken pools in a row, one thread computes alone: starting workers would cost more time.
  */
 const MAX_BROKEN_POOLS = 3;
-/** A pool that lasted longer than this was worth its start. */
+/** A pool that lasted longer than this was worth starting. */
 const WORTHWHILE_MS = 30_000;
-/** Why this environment has no workers; "" if it has, undefined until it was checked. */
+/** The reason why this environment has no workers; "" if it has workers, undefined until this is checked. */
 let unsupported: string | undefined;
 
 const NO_ADDRESS_SPACE = "a worker takes more address space than there is left (`ulimit -v`)";
 
 /**
- * Why there can be only one thread. Undefined where there can be more: in Node, and in browsers on
+ * The reason why there can be only one thread. Undefined if there can be more: in Node, and in browsers on
  * cross-origin isolated pages.
  */
 function whySingleThreaded(): string | undefined {
@@ -56,7 +56,10 @@ function whyUnsupported(): string {
   return "there are no worker threads here (with Node they take 20.16, 22.3 or later)";
 }
 
-/** The answer of Node's permission model. False also where a runtime imitates Node (Cloudflare Workers). */
+/**
+ * Whether Node's permission model allows workers. Also false in runtimes that imitate Node (Cloudflare
+ * Workers).
+ */
 function mayHaveWorkers(): boolean {
   const { process } = globalThis as { process?: { permission?: { has?(scope: string): boolean } } };
   try {
@@ -66,7 +69,9 @@ function mayHaveWorkers(): boolean {
   }
 }
 
-/** Not at the import: asking for the number of cores takes half a millisecond of a program's start. */
+/**
+ * The number of threads to use. It is determined late, because counting the cores takes half a millisecond.
+ */
 function wantedThreads(): number {
   return (threads ??= defaultThreads());
 }
@@ -77,12 +82,14 @@ function defaultThreads(): number {
 }
 
 /**
- * Sets how many threads compute, including the calling one. Results do not depend on it. Default: the number
- * of cores, or 1 where memory cannot be shared (as on a browser page without cross-origin isolation).
+ * Sets the number of threads that compute, including the calling thread. Results do not depend on it.
+ * Default: the number of cores, or 1 if memory cannot be shared (as on a browser page without cross-origin
+ * isolation).
  *
  * With several threads an operation may return while its last kernel still runs. The next operation, or the
- * next read of elements, waits for it. If that kernel fails, for example because a worker hangs, the error is
- * thrown there. It names the kernel. Discard results computed since the previous read.
+ * next read of elements, waits for the kernel. If the kernel fails, for example because a worker hangs, that
+ * later operation or read throws an error that names the kernel. Discard results computed since the previous
+ * read.
  *
  * @throws OptionError unless 1 <= n <= 64.
  * @example
@@ -105,20 +112,20 @@ export function setNumThreads(n: number): void {
 }
 
 /**
- * Maximum number of threads that compute: the number given to `setNumThreads`, or 1 where memory cannot be
- * shared or there are no workers. A browser reports only after the first large operation, when the page is
- * idle, that a Content-Security-Policy forbids workers. From then on it is 1.
+ * Maximum number of threads that compute: the number given to `setNumThreads`, or 1 if memory cannot be
+ * shared or there are no workers. If a Content-Security-Policy forbids workers, the browser reports this only
+ * after the first large operation, when the page is idle. The result is 1 from then on.
  */
 export function getNumThreads(): number {
   return threads === 1 || whySingleThreaded() ? 1 : wantedThreads();
 }
 
-/** Number of threads that take chunks now: the calling one, and the workers that have started. */
+/** Number of threads that take chunks now: the calling thread and the workers that have started. */
 export function runningThreads(): number {
   return 1 + (pool?.workers.filter(hasStarted).length ?? 0);
 }
 
-/** Ends the workers. The next parallel job starts others. */
+/** Ends the workers. The next parallel job starts new ones. */
 export function restartWorkers(): void {
   try {
     settle();
@@ -159,7 +166,7 @@ function startPool(module: object): WorkerPool {
   return { workers, shares: workers.length + 1, startedAt };
 }
 
-/** Not all workers could be started: continues with those there are. */
+/** Continues with the workers that could be started. */
 function limitWorkers(workers: number, why: string): void {
   threads = workers + 1;
   if (workers > 0 || startFailure) return;
@@ -167,7 +174,7 @@ function limitWorkers(workers: number, why: string): void {
   console.warn(`wasmgrad: one thread, since ${why}`);
 }
 
-/** Counts broken pools. After too many in a row no more workers are started. */
+/** Counts broken pools. After too many broken pools in a row, no more workers are started. */
 function countBroken({ startedAt = 0 }: WorkerPool): void {
   brokenPools = performance.now() - startedAt > WORTHWHILE_MS ? 1 : brokenPools + 1;
   if (brokenPools < MAX_BROKEN_POOLS) return;

@@ -8,7 +8,10 @@ import { deathFile, type WorkerHandle } from "./worker_handle.ts";
 /** Starts one worker. If the worker fails, `onFailure` is called with the reason. */
 export type StartWorker = (data: WorkerData, onFailure: (worker: WorkerHandle, reason: string) => void) => WorkerHandle;
 
-/** How workers are started here. Throws where the browser makes no URL of the script. */
+/**
+ * Returns the function that starts workers in this runtime. Throws if the browser refuses to create a URL for
+ * the worker's script.
+ */
 export function workerStarter(): StartWorker {
   const node = nodeModule("node:worker_threads");
   return node ? startsInNode(node) : startsInBrowser();
@@ -36,7 +39,7 @@ function startsInBrowser(): StartWorker {
   return (data, onFailure) => {
     const worker = new Worker(url);
     const handle: WorkerHandle = { slot: data.slot, isDead: () => false, stop: () => worker.terminate() };
-    // where a Content-Security-Policy forbids the worker, the message is empty
+    // if a Content-Security-Policy forbids the worker, the message is empty
     worker.onerror = ({ message }) => onFailure(handle, refusedByBrowser(message));
     try {
       worker.postMessage(data);
@@ -48,7 +51,7 @@ function startsInBrowser(): StartWorker {
   };
 }
 
-/** The reason that is given where starting a worker threw an error. */
+/** The text that describes why starting a worker failed. */
 export function startRefused(error: unknown): string {
   return nodeModule("node:worker_threads") ? noThread(error) : refusedByBrowser(wordsOf(error));
 }

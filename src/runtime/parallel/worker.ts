@@ -1,7 +1,7 @@
 /**
- * The program of a worker thread: it instantiates the same kernels over the same memory, then computes chunks
+ * The program of a worker thread. It instantiates the same kernels with the same memory, then computes chunks
  * of each job that opens. scripts/inline_worker.ts bundles this file into a string (worker.generated.ts),
- * because a worker that starts from a string needs no configuration of bundlers. After an edit:
+ * because bundlers then need no configuration for the worker. After an edit, run
  * `npm run build:worker`.
  */
 import { PAGE_BYTES } from "../address.ts";
@@ -11,22 +11,22 @@ import { CONTROL, CONTROL_END, MAX_ARGUMENTS, SLOT, type WorkerData } from "./co
 type Kernel = (...args: readonly number[]) => void;
 
 /**
- * How long a waiting worker spins before it sleeps. Waking it takes 20 to 180 microseconds, and some
- * milliseconds where the system puts it on the caller's core. So it stays awake during what a training step
- * does between kernels.
+ * Time for which a waiting worker spins before it sleeps. Waking a worker takes 20 to 180 microseconds, or
+ * some milliseconds if the system puts it on the caller's core. The time is long enough for a worker to stay
+ * awake between the kernels of a training step.
  */
 const SPIN_MS = 2;
 /**
- * A worker that repeatedly loses its core while it spins shares it with another thread, perhaps with the
- * caller. Spinning then takes time away from work. If more than a third of SHARED_CORE_SAMPLE_MS of spinning
- * was lost, it spins only briefly for a while, then tries again.
+ * A worker that repeatedly loses its core while it spins shares the core with another thread, perhaps the
+ * caller. Spinning then takes time from that thread. If a worker loses more than a third of
+ * SHARED_CORE_SAMPLE_MS of spinning, it spins only briefly for a while, then tries again.
  */
 const LOST_CORE_MS = 1;
 const SHARED_CORE_SAMPLE_MS = 20;
 const BRIEF_SPIN_MS = 0.02;
 const BRIEF_FOR_MS = 500;
 
-/** @param deathFile descriptor of a file that is open as long as the worker lives, or -1 */
+/** @param deathFile descriptor of a file that stays open as long as the worker lives, or -1 */
 function runWorker({ module, memory, slot, share }: WorkerData, deathFile: number): void {
   const words = new Int32Array(memory.buffer, 0, CONTROL_END);
   const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
@@ -41,7 +41,7 @@ function runWorker({ module, memory, slot, share }: WorkerData, deathFile: numbe
   let spinBrieflyUntil = 0;
   let spunMs = 0;
   let lostMs = 0;
-  /** Waits until the generation is no longer `seen`: awake for a while, then asleep. */
+  /** Waits until the generation is no longer `seen`. Spins for a while, then sleeps. */
   const awaitChange = (seen: number) => {
     const start = performance.now();
     const end = start + (start < spinBrieflyUntil ? BRIEF_SPIN_MS : SPIN_MS);
@@ -66,8 +66,8 @@ function runWorker({ module, memory, slot, share }: WorkerData, deathFile: numbe
 
   const args: number[] = [];
   const takePart = () => {
-    // A worker that starts while the memory grows may miss the growth (seen in V8): memory.fill and
-    // memory.copy beyond the old size then trap. Growing by 0 pages brings its instance up to date.
+    // A worker that starts while the memory grows may miss the growth (observed in V8). memory.fill and
+    // memory.copy then trap beyond the old size. Growing by 0 pages updates the worker's instance.
     if (memory.buffer.byteLength < words[CONTROL.pages] * PAGE_BYTES) memory.grow(0);
     args.length = words[CONTROL.argumentCount];
     for (let i = 0; i < args.length; i++) args[i] = jobArguments[i];
@@ -90,14 +90,14 @@ function runWorker({ module, memory, slot, share }: WorkerData, deathFile: numbe
     seen = Atomics.load(words, CONTROL.generation);
     if ((seen & 1) === 0) continue;
     Atomics.store(words, slot + SLOT.inside, 1);
-    // The job may have closed in between. Then the words may already describe the next one.
+    // The job may have closed in the meantime. The words may then already describe the next job.
     const isOpen = Atomics.load(words, CONTROL.generation) === seen;
     if (isOpen && Atomics.load(words, slot + SLOT.retired) === 0) takePart();
     Atomics.store(words, slot + SLOT.inside, 0);
   }
 }
 
-/** In Node, Deno and Bun, where the text is evaluated as a CommonJS script. */
+/** Runs the worker in Node, Deno and Bun, which evaluate the text as a CommonJS script. */
 function runInNode(): void {
   let deathFile = -1;
   try {
@@ -105,7 +105,7 @@ function runInNode(): void {
     const os = require("node:os") as typeof import("node:os");
     deathFile = fs.openSync(os.devNull, "r");
   } catch {
-    // The worker may not open files. The caller then notices its death late.
+    // The worker is not allowed to open files. The caller then notices the worker's death late.
   }
   const threads = require("node:worker_threads") as typeof import("node:worker_threads");
   runWorker(threads.workerData, deathFile);

@@ -1,13 +1,13 @@
 import { isShared, linearMemory } from "../linear_memory.ts";
 import { CONTROL, CONTROL_END, MAX_SLOTS, SLOT, WORDS_PER_CACHE_LINE } from "./control.ts";
 
-/** A worker as the caller sees it. */
+/** The caller's handle of a worker. */
 export interface WorkerHandle {
-  /** Index of the first word of its slot. */
+  /** Index of the first word of the worker's slot. */
   slot: number;
   /** Called at each job, while the worker is not known to be dead. */
   observe?(): void;
-  /** True only if it certainly no longer runs. */
+  /** True only if the worker is certainly no longer running. */
   isDead(): boolean;
   stop(): void;
 }
@@ -15,17 +15,21 @@ export interface WorkerHandle {
 /** The workers of a caller. */
 export interface WorkerPool {
   workers: WorkerHandle[];
-  /** Shares of a job: one per worker there was at first, and the caller's, number 0. */
+  /**
+   * Number of shares of a job: one per worker that the pool began with, and share 0, which is the caller's.
+   */
   shares: number;
-  /** A kernel failed on one of the workers: they were retired, and others are to be started. */
+  /**
+   * True if a kernel failed on one of the workers. The workers are then retired, to be replaced by new ones.
+   */
   isBroken?: boolean;
-  /** When they were started, by performance.now(). */
+  /** The time when the workers were started, by performance.now(). */
   startedAt?: number;
 }
 
 /**
- * Int32 words of the memory up to the end of the control block; none where threads share no memory. It is
- * made once: a view of a shared memory survives growth.
+ * The int32 words of the memory up to the end of the control block; empty if memory is not shared. The view
+ * is created only once, because a view of a shared memory survives growth.
  */
 export const words = new Int32Array(
   linearMemory.buffer,
@@ -53,15 +57,15 @@ export function hasStarted({ slot }: WorkerHandle): boolean {
   return Atomics.load(words, slot + SLOT.started) !== 0;
 }
 
-/** Whether a worker takes part in a job now. */
+/** Whether a worker is inside a job now. */
 export function isInside({ slot }: WorkerHandle): boolean {
   return Atomics.load(words, slot + SLOT.inside) !== 0;
 }
 
-/** Stops workers, between jobs. From now on they take part in none. */
+/** Stops workers. Must be called between jobs; the workers take part in no later job. */
 export function retire(workers: readonly WorkerHandle[]): void {
   for (const { slot } of workers) Atomics.store(words, slot + SLOT.retired, 1);
-  Atomics.add(words, CONTROL.generation, 2); // still even: no job is open, but sleeping workers wake up
+  Atomics.add(words, CONTROL.generation, 2); // stays even (no job is open), but wakes sleeping workers
   Atomics.notify(words, CONTROL.generation);
   for (const worker of workers) worker.stop();
 }
