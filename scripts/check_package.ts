@@ -1,9 +1,11 @@
 /**
  * Installs the packed library in a scratch project and runs it there under several versions of Node: on each,
- * a training run must end with the same weights, bit for bit, whatever the number of threads.
+ * a training run must end with the same weights, bit for bit, whatever the number of threads and the width of
+ * vectors.
  * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one
  * only; others come from npm)
  */
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,14 +35,21 @@ try {
   const digests = new Set<string>();
   for (const node of nodes) {
     console.log(runProgram(project, node));
-    const weights = await runWeights(project, node, STEPS);
-    console.log(
-      `node ${weights.node}: weights after ${STEPS} steps ${weights.digests[0].slice(0, 16)}…, ${weights.precision} kernels`,
-    );
-    if (!weights.node.startsWith("v20.") && weights.precision !== "fast") {
-      throw new Error(`node ${weights.node}: relaxed SIMD was not found`);
+    const fast = new Set<string>();
+    const isWide = /^v2[456]\./.test(execFileSync(node, ["--version"], { encoding: "utf8" }));
+    for (const width of isWide ? ([128, 256] as const) : ([128] as const)) {
+      const weights = await runWeights(project, node, STEPS, width);
+      console.log(
+        `node ${weights.node}: weights after ${STEPS} steps ${weights.digests[0].slice(0, 16)}…, ` +
+          `${weights.precision} kernels, vectors of ${width} bits`,
+      );
+      if (!weights.node.startsWith("v20.") && weights.precision !== "fast") {
+        throw new Error(`node ${weights.node}: relaxed SIMD was not found`);
+      }
+      for (const digest of weights.digests) digests.add(digest);
+      fast.add(weights.fast);
     }
-    for (const digest of weights.digests) digests.add(digest);
+    if (fast.size !== 1) throw new Error("fast kernels: the weights depend on the width of vectors");
   }
   if (digests.size !== 1) throw new Error(`weights differ: ${[...digests].join(", ")}`);
 } finally {

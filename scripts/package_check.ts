@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { extract } from "tar";
+import { WIDE_FLAGS } from "./vector_width/flags.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -84,10 +85,15 @@ interface Weights {
   /** With 1, 2, 3 and 4 threads. */
   digests: string[];
   precision: string;
+  /** With fast kernels, where there are some. */
+  fast: string;
 }
 
-/** Trains the inpainting autoencoder in a project under some Node, with 1 to 4 threads. */
-export async function runWeights(project: string, node: string, steps: number): Promise<Weights> {
+/**
+ * Trains the inpainting autoencoder in a project under some Node, with 1 to 4 threads and vectors of `width`
+ * bits: 256 takes Node 24 to 26.
+ */
+export async function runWeights(project: string, node: string, steps: number, width: 128 | 256): Promise<Weights> {
   await build({
     entryPoints: [join(root, "test/support/programs/node_weights.ts")],
     outfile: join(project, "weights.mjs"),
@@ -97,7 +103,10 @@ export async function runWeights(project: string, node: string, steps: number): 
     packages: "external",
     tsconfigRaw: {}, // "wasmgrad" is the installed package
   });
-  return JSON.parse(execFileSync(node, ["weights.mjs", String(steps)], { cwd: project, encoding: "utf8" })) as Weights;
+  const env = { ...process.env, WASMGRAD_VECTOR_WIDTH: String(width) };
+  const args = [...(width === 256 ? WIDE_FLAGS : []), "weights.mjs", String(steps)];
+  const printed = execFileSync(node, args, { cwd: project, encoding: "utf8", env });
+  return JSON.parse(printed) as Weights;
 }
 
 /**

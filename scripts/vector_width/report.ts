@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { otherNode } from "../other_node.ts";
+import { WIDE_FLAGS } from "./flags.ts";
 import { readFunctions } from "./functions.ts";
 import { packedKernelsPage } from "./page.ts";
 import { details, HEADER, type Row, readRows, summary } from "./rows.ts";
@@ -17,17 +18,9 @@ import { type Packing, readTrace } from "./trace.ts";
 const PAGE = "assembly/packed_kernels.md";
 const FOLDER = "build/vector_width";
 
-const FLAGS = [
-  "--experimental-wasm-revectorize",
-  "--no-liftoff",
-  "--no-wasm-lazy-compilation",
-  "--no-wasm-inlining",
-  "--trace-wasm-revectorize",
-];
-
 /** Set after the start, so that nothing but the kernels is compiled with them. */
 const PROGRAM = `
-  for (const flag of ${JSON.stringify(FLAGS)}) require("node:v8").setFlagsFromString(flag);
+  for (const flag of ${JSON.stringify([...WIDE_FLAGS, "--trace-wasm-revectorize"])}) require("node:v8").setFlagsFromString(flag);
   new WebAssembly.Module(require("node:fs").readFileSync(process.argv[1]));`;
 
 function trace(node: string, file: string): Map<number, Packing> {
