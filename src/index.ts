@@ -9,7 +9,16 @@ export type { Attributes, AttributeValue } from "./ops/core/op.ts";
 export type { ClampOptions } from "./ops/elementwise/unary.ts";
 export type { VarianceOptions } from "./ops/reduce/variance.ts";
 export * as optim from "./optim/index.ts";
-export { getPrecision, type KernelsModule, type Precision, setPrecision, useKernels } from "./runtime/kernels.ts";
+export {
+  getPrecision,
+  getVectorWidth,
+  type KernelsModule,
+  type Precision,
+  setPrecision,
+  setVectorWidth,
+  useKernels,
+  type VectorWidth,
+} from "./runtime/kernels.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./runtime/memory.ts";
 export { getNumThreads, setNumThreads } from "./runtime/parallel/pool.ts";
 export {

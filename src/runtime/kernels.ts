@@ -1,6 +1,6 @@
 import { KernelsError, OptionError } from "../errors.ts";
-import { identity, kernelBytes, type Precision } from "./binary.ts";
-import { IDENTITY_SECTION } from "./identity.ts";
+import { kernelBytes, type Precision } from "./binary.ts";
+import { checkKernels } from "./given_kernels.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { expectMemory, isShared, linearMemory } from "./linear_memory.ts";
 import { type KernelObserver, observer } from "./observer.ts";
@@ -9,8 +9,9 @@ import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
 import { beginParallel, restartWorkers } from "./parallel/pool.ts";
 import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
+import { canBeWide, checkWidth, compileWide, type VectorWidth, widthFromEnvironment } from "./wide/width.ts";
 
-export type { Kernels, Precision };
+export type { Kernels, Precision, VectorWidth };
 
 /** A build of the kernels: the instance, and the compiled module, which workers need. */
 interface Build {
@@ -20,8 +21,13 @@ interface Build {
   numbers?: Record<string, number>;
 }
 
-const builds: { [P in Precision]?: Build } = {};
+/** By precision, then by width. */
+const builds: Record<Precision, { [Width in VectorWidth]?: Build }> = { reproducible: {}, fast: {} };
 let precision: Precision = "reproducible";
+/** Undefined until the first use, when the environment variable is read. */
+let width: VectorWidth | undefined;
+/** Whether useKernels() gave the kernels, which are then those of 128 bits. */
+let isGiven = false;
 let build: Build | undefined;
 
 /** Reads a string of AssemblyScript: UTF-16, preceded by its length in bytes. */
@@ -36,10 +42,10 @@ function abort(message: number, file: number, line: number, column: number): nev
 }
 
 /** Compiles a build. */
-function compile(of: Precision): WebAssembly.Module {
+function compile(of: Precision, bits: VectorWidth): WebAssembly.Module {
   expectMemory();
   try {
-    return new WebAssembly.Module(kernelBytes(of));
+    return bits === 256 ? compileWide(kernelBytes(of)) : new WebAssembly.Module(kernelBytes(of));
   } catch (error) {
     throw kernelsRefused(error);
   }
@@ -65,8 +71,32 @@ function numbersOf(of: Build): Record<string, number> {
   return (of.numbers ??= Object.fromEntries(Object.keys(of.kernels).map((name, number) => [name, number])));
 }
 
+function buildOf(of: Precision, bits: VectorWidth): Build {
+  return (builds[of][bits] ??= instantiate(compile(of, bits)));
+}
+
 function currentBuild(): Build {
-  return (build ??= builds[precision] ??= instantiate(compile(precision)));
+  return (build ??= buildOf(precision, currentWidth()));
+}
+
+/** Whether there is a build, made now if need be. False where the engine refuses it. */
+function hasBuild(of: Precision, bits: VectorWidth): boolean {
+  if (!builds[of][bits] && of === "fast" && !isValid(kernelBytes("fast"))) return false;
+  try {
+    return buildOf(of, bits) !== undefined;
+  } catch (error) {
+    if (error instanceof KernelsError) return false;
+    throw error;
+  }
+}
+
+function currentWidth(): VectorWidth {
+  return (width ??= possibleWidth(widthFromEnvironment() ?? 128));
+}
+
+/** The wanted width where the engine has it, with its build made; otherwise 128. */
+function possibleWidth(wanted: VectorWidth): VectorWidth {
+  return wanted === 256 && !isGiven && canBeWide() && hasBuild(precision, 256) ? 256 : 128;
 }
 
 /**
@@ -116,19 +146,44 @@ export function setPrecision(choice: Precision): Precision {
     throw new OptionError(`setPrecision: expected "reproducible" or "fast", got ${String(choice)}`);
   }
   if (choice === precision) return precision;
-  if (choice === "fast" && !builds.fast) {
-    if (!isValid(kernelBytes("fast"))) return precision;
-    try {
-      builds.fast = instantiate(compile("fast"));
-    } catch (error) {
-      if (error instanceof KernelsError) return precision;
-      throw error;
-    }
-  }
+  if (choice === "fast" && !hasBuild("fast", currentWidth())) return precision;
   precision = choice;
   build = undefined;
   restartWorkers(); // the current workers run the other build
   return precision;
+}
+
+/**
+ * Sets the width in bits of the vectors that the kernels work on, at any time. 256 compiles them so that two
+ * neighbouring operations of 128 bits become one of 256. That takes some tenths of a second. Results are the
+ * same, bit for bit.
+ *
+ * Returns the width in effect. It stays 128 where V8 cannot do this: outside Node 24, 25 and 26, on
+ * processors other than x64 with AVX2, and in worker threads. The environment variable
+ * `WASMGRAD_VECTOR_WIDTH`, 128 or 256, sets the width that a program starts with.
+ *
+ * @throws OptionError unless width is 128 or 256.
+ * @example
+ * ```ts
+ * import { getVectorWidth, setVectorWidth } from "wasmgrad";
+ * console.log(setVectorWidth(256) === getVectorWidth()); // true
+ * console.log(setVectorWidth(128)); // 128
+ * ```
+ */
+export function setVectorWidth(choice: VectorWidth): VectorWidth {
+  checkWidth(choice);
+  const possible = possibleWidth(choice);
+  if (possible !== width) {
+    width = possible;
+    build = undefined;
+    restartWorkers(); // they run the other build
+  }
+  return width;
+}
+
+/** The width in bits of the vectors that the kernels work on: 128 or 256. */
+export function getVectorWidth(): VectorWidth {
+  return currentWidth();
 }
 
 /** `WebAssembly.Module` if the program's type libraries declare it (those of browsers and of Node do). */
@@ -157,8 +212,8 @@ export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: {
 export function useKernels(module: KernelsModule): void {
   const given = module as WebAssembly.Module;
   checkKernels(given);
-  if (builds.reproducible?.module === given) return;
-  if (builds.reproducible) {
+  if (isGiven && builds.reproducible[128]?.module === given) return;
+  if (builds.reproducible[128] || builds.reproducible[256]) {
     throw new KernelsError(
       "useKernels: expected a call before the first operation, got one after it: the kernels are in use. Call it at the program's start",
     );
@@ -169,36 +224,9 @@ export function useKernels(module: KernelsModule): void {
       "useKernels: expected an engine that gives shared WebAssembly memory, which kernels.wasm imports, got one that refuses it",
     );
   }
-  builds.reproducible = instantiate(given);
+  builds.reproducible[128] = instantiate(given);
+  isGiven = true;
   needNoCompiler();
-}
-
-/** Throws unless a module contains the same kernels as the library. */
-function checkKernels(module: WebAssembly.Module): void {
-  const expected = `useKernels: expected the WebAssembly.Module of this version's wasmgrad/kernels.wasm (${identity()})`;
-  let sections: ArrayBuffer[];
-  try {
-    sections = WebAssembly.Module.customSections(module, IDENTITY_SECTION);
-  } catch (error) {
-    if (typeof WebAssembly === "undefined") throw kernelsRefused(error);
-    const kind = Object.prototype.toString.call(module).slice("[object ".length, -1);
-    const advice =
-      kind === "WebAssembly.Instance" || kind === "Promise" ? "" : "; compile bytes with WebAssembly.compile() first";
-    throw new OptionError(`${expected}, got ${kind}${advice}`);
-  }
-  const names = sections.map((section) => String.fromCharCode(...new Uint8Array(section)));
-  if (names.length === 1 && names[0] === identity()) return;
-  const exports = WebAssembly.Module.exports(module);
-  const isOurs = names.length > 0 || exports.some(({ name }) => name === "heapBase");
-  const actual = isOurs
-    ? `kernels of another build (${names.join(" ") || "without its name"})`
-    : `another module (exports: ${
-        exports
-          .slice(0, 3)
-          .map(({ name }) => name)
-          .join(", ") || "none"
-      })`;
-  throw new OptionError(`${expected}, got ${actual}`);
 }
 
 /** The build of the kernels in use: the last result of `setPrecision`, or "reproducible". */

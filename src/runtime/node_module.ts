@@ -3,6 +3,7 @@ interface NodeModules {
   "node:fs": typeof import("node:fs");
   "node:inspector": typeof import("node:inspector");
   "node:os": typeof import("node:os");
+  "node:v8": typeof import("node:v8");
   "node:worker_threads": typeof import("node:worker_threads");
 }
 
