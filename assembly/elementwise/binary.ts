@@ -1,13 +1,14 @@
-// Operations on two or three arrays whose shapes broadcast, NumPy's way.
+// Operations on two or three arrays whose shapes broadcast as in NumPy.
 //
-// TypeScript merges the dimensions first (src/ops/core/broadcast.ts), so that a list of rows is left: along a
-// row of `inner` elements each operand moves by its `step`, 1 or 0 (0: one element is used for the whole
-// row), and `table` says where a row of each operand starts: for each of the `rank` outer dimensions,
-// outermost first, its size and the stride of each operand, in elements. Equal shapes and scalars are one
-// row; [N,C] with [C] is rows of C; [N,C,H,W] with [1,C,1,1] is rows of H*W with step 0.
+// src/ops/core/broadcast.ts first merges the dimensions, so that each operand is a list of rows. Along a row
+// of `inner` elements, an operand advances by its `step`: 1, or 0 if one element is used for the whole row.
+// `table` gives the start of each row: for each of the `rank` outer dimensions, outermost first, its size and
+// the stride of each operand, in elements. Equal shapes and scalars give a single row; [N,C] with [C] gives
+// rows of C elements; [N,C,H,W] with [1,C,1,1] gives rows of H*W elements, where the second operand has step
+// 0.
 //
-// All kernels: out is contiguous, the range is elements of out, and up to 12 bytes past each operand may be
-// read. Results of comparisons are int32 0 and 1.
+// In all kernels, out is contiguous, and the range is elements of out. Up to 12 bytes past each operand may
+// be read. Comparisons return int32 0 or 1.
 
 import { pow4, powGradBase4, powGradExponent4 } from "../lib/math";
 import { demote, load4, promoteHigh, storeUpTo } from "../lib/simd";
@@ -47,7 +48,7 @@ function combine(f: F, a: v128, b: v128): v128 {
   return v128.and(i32x4.le_s(a, b), one);
 }
 
-// Calls, not inlined: they are long.
+// These functions are called rather than inlined, because they are long.
 
 function power(a: v128, b: v128): v128 {
   return pow4(a, b);
@@ -80,7 +81,7 @@ function powInt4(a: v128, b: v128): v128 {
   return v128.bitselect(inverse, result, i32x4.lt_s(b, i32x4.splat(0)));
 }
 
-/** Bytes from an operand's start to its row number `row`. */
+/** The byte offset of row number `row` of an operand. */
 function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32): usize {
   let start: usize = 0;
   for (let d = rank - 1; d >= 0; d--) {
@@ -93,7 +94,7 @@ function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32
   return start << 2;
 }
 
-/** One row, or a part of one, of n > 0 elements; `do … while`: see unary.ts. */
+/** Computes n > 0 elements of one row. For `do … while` see unary.ts. */
 // @ts-ignore: decorator
 @inline
 function combineRow(f: F, a: usize, stepA: i32, b: usize, stepB: i32, out: usize, n: i32): void {
@@ -157,7 +158,7 @@ export function mulFloat(
   combineRows(F.Mul, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-/** a * b of float32 a and int32 b: a mask, for example, needs no separate pass to become float32 */
+/** a * b for float32 a and int32 b, so that a mask, for example, need not be converted to float32 first */
 export function mulFloatByInt(
   begin: i32, end: i32, a: usize, b: usize, out: usize, inner: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
 ): void {
@@ -290,15 +291,14 @@ export function leInt(
   combineRows(F.LeInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-// --- three operands, whatever of them is broadcast: a choice, and gradients from the result's, dy, and
-// both operands -------------
+// --- three operands, each of which may be broadcast: `where`, and gradients, from dy, a and b ----------------
 //
-// Gradients are one kernel each, and not a product of dy and a slope: the slope alone may overflow, vanish or
-// be infinite where the gradient is neither. Quotients and powers go through float64.
+// Each gradient is one kernel rather than a product of dy and a slope: the slope alone may overflow, vanish
+// or be infinite where the gradient does not. Quotients and powers are computed in float64.
 
 const enum T { Where, MaximumA, MinimumA, DivB, PowA, PowB }
 
-/** -dy a / b^2 of two lanes. */
+/** -dy a / b^2 for two lanes. */
 // @ts-ignore: decorator
 @inline
 function divGrad(dy: v128, a: v128, b: v128): v128 {
@@ -306,7 +306,8 @@ function divGrad(dy: v128, a: v128, b: v128): v128 {
 }
 
 /**
- * dy's share of an operand that wins: all where it is larger, half where both are equal; all beside a NaN.
+ * The gradient of one operand of maximum or minimum: dy where it wins or either operand is NaN, dy / 2 where
+ * both are equal, 0 where it loses.
  */
 // @ts-ignore: decorator
 @inline
@@ -362,7 +363,7 @@ function combineThreeRows(
   }
 }
 
-/** The gradient of a in max(a, b): dy where a > b, or beside a NaN, dy / 2 where a = b, else 0. */
+/** The gradient of a in max(a, b): dy where a > b or either is NaN, dy / 2 where a = b, else 0. */
 export function maximumGrad(
   begin: i32, end: i32, dy: usize, a: usize, b: usize, out: usize,
   inner: i32, stepDy: i32, stepA: i32, stepB: i32, rank: i32, table: usize,
@@ -402,7 +403,7 @@ export function powGradExponent(
   combineThreeRows(T.PowB, begin, end, dy, a, b, out, inner, stepDy, stepA, stepB, rank, table);
 }
 
-/** out = condition ? a : b, of int32 0 or 1 condition and any a and b of four bytes per element. */
+/** out = condition ? a : b. condition is int32 0 or 1; a and b have any type of four bytes per element. */
 export function where(
   begin: i32, end: i32, condition: usize, a: usize, b: usize, out: usize,
   inner: i32, stepCondition: i32, stepA: i32, stepB: i32, rank: i32, table: usize,

@@ -1,8 +1,8 @@
-// Functions of one array and their derivatives. A new one is one formula in `apply`, one in
-// `slope`, and their two exports.
+// Functions of one array and their derivatives. To add one, write a formula in `apply`, one in
+// `inputGradient`, and the two exports.
 //
-// All kernels work on elements [begin, end) of contiguous arrays; begin is a multiple of 4; up to
-// 12 bytes past an input may be read. The tail runs through the same vector code, so a value does
+// All kernels work on elements [begin, end) of contiguous arrays; begin is a multiple of 4. They may read up
+// to 12 bytes past an input. The last elements go through the same vector code as the others, so a value does
 // not depend on its position.
 
 import { cos4, erf4, exp4, expm14, log1p4, log1pOfPositive, log4, sigmoid4, sin4, tanh4 } from "../lib/math";
@@ -48,11 +48,11 @@ function geluInnerTanh(x: v128): v128 {
   return tanh4(f32x4.mul(f32x4.add(x, cubic), all(SQRT_2_OVER_PI)));
 }
 
-/** y = f(x). What p and q are stands at the function's export. */
+/** y = f(x). The exported function names its parameters p and q. */
 // @ts-ignore: decorator
 @inline
 function apply(f: F, x: v128, p: f32, q: f32): v128 {
-  // NaN stays: pmax takes its first argument unless it is smaller
+  // pmax(a, b) is a unless a < b, so a NaN in a is kept
   if (f == F.Relu) return f32x4.pmax(x, all(0));
   if (f == F.LeakyRelu) return v128.bitselect(x, f32x4.mul(x, all(p)), f32x4.gt(x, all(0)));
   if (f == F.Elu) return v128.bitselect(x, f32x4.mul(expm14(x), all(p)), f32x4.gt(x, all(0)));
@@ -67,7 +67,7 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
     return v128.bitselect(x, f32x4.div(soft, all(p)), f32x4.gt(z, all(q)));
   }
   if (f == F.Tanh) return tanh4(x);
-  if (f == F.Clamp) return f32x4.pmin(f32x4.pmax(x, all(p)), all(q)); // a bound of NaN is none
+  if (f == F.Clamp) return f32x4.pmin(f32x4.pmax(x, all(p)), all(q)); // a NaN bound has no effect
   if (f == F.Exp) return exp4(x);
   if (f == F.Expm1) return expm14(x);
   if (f == F.Log) return log4(x);
@@ -86,16 +86,16 @@ function apply(f: F, x: v128, p: f32, q: f32): v128 {
   return f32x4.nearest(x); // halves to even
 }
 
-/** dx = dy f'(x), from the saved array: x, or y where the derivative is simpler in it. */
+/** dx = dy f'(x). `saved` is x, or y where the derivative is simpler in terms of y. */
 // @ts-ignore: decorator
 @inline
 function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   const x = saved;
   const y = saved;
-  if (f == F.Relu) return v128.andnot(dy, f32x4.le(y, all(0))); // passes where y is NaN, as in PyTorch
+  if (f == F.Relu) return v128.andnot(dy, f32x4.le(y, all(0))); // dx = dy where y is NaN, as in PyTorch
   if (f == F.LeakyRelu) return v128.bitselect(dy, f32x4.mul(dy, all(p)), f32x4.gt(x, all(0)));
   if (f == F.Elu) {
-    // passes where x is NaN, as in PyTorch
+    // dx = dy where x is NaN, as in PyTorch
     return v128.bitselect(f32x4.mul(dy, f32x4.mul(exp4(x), all(p))), dy, f32x4.le(x, all(0)));
   }
   if (f == F.Gelu) {
@@ -104,7 +104,7 @@ function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   }
   if (f == F.GeluTanh) {
     const t = geluInnerTanh(x);
-    // beyond, 1 - t^2 is 0, and must not meet an infinity
+    // where |x| > 20, 1 - t^2 is 0, and its factor must not be infinite
     const near = f32x4.pmax(f32x4.pmin(x, all(20)), all(-20));
     const inner = f32x4.add(f32x4.mul(f32x4.mul(near, near), all(3 * GELU_CUBIC)), all(1));
     const bend = f32x4.mul(f32x4.mul(near, f32x4.sub(all(1), f32x4.mul(t, t))), f32x4.mul(inner, all(SQRT_2_OVER_PI)));
@@ -129,7 +129,7 @@ function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   if (f == F.Log) return f32x4.div(dy, x);
   if (f == F.Log1p) return f32x4.div(dy, f32x4.add(x, all(1)));
   if (f == F.Sqrt) return f32x4.div(dy, f32x4.add(y, y));
-  // factor by factor: then the intermediate results cannot overflow unless dy or the result does
+  // one factor after the other, so that intermediate results overflow only if dy or the result does
   if (f == F.Rsqrt) return f32x4.mul(f32x4.mul(f32x4.mul(f32x4.mul(dy, y), all(-0.5)), y), y);
   if (f == F.Reciprocal) return f32x4.neg(f32x4.mul(f32x4.mul(dy, y), y));
   if (f == F.Square) {
@@ -142,9 +142,9 @@ function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   return f32x4.mul(dy, sign4(x)); // Abs
 }
 
-// `do … while` rather than `for`: only where a loop's body runs at least once does V8 build the
-// vectors of constants before the loop, and not in each iteration (1.3 to 1.5 times as fast). A
-// launch's range is never empty.
+// `do … while` rather than `for`: V8 builds the vectors of constants before the loop only if the loop's body
+// runs at least once. That is 1.3 to 1.5 times as fast as building them in each iteration. The range of a
+// launch is never empty.
 
 // @ts-ignore: decorator
 @inline
@@ -174,7 +174,7 @@ function backward(f: F, begin: i32, end: i32, dy: usize, saved: usize, dx: usize
   } while (i < end);
 }
 
-// --- exports: y = f(x), and dx = dy f'(x), whose third argument is the x or y that it takes ----------------
+// --- exports: y = f(x), and dx = dy f'(x), which reads dy and the saved x or y ----------------
 
 /** max(x, 0) */
 export function relu(begin: i32, end: i32, x: usize, y: usize): void {

@@ -1,17 +1,17 @@
-// Augmentation: batches of images float32 [B, C, H, W], each changed at random in its own way. Range
-// of all kernels: images b.
+// Augmentation of batches of images, float32 [B, C, H, W]. Each image is changed at random, independently of
+// the others. The range of all kernels is images b.
 //
-// Chance comes from a key for each image (float64 keys[B], 53 bits): Philox of (index in the data set, epoch,
-// step, view) under the seed. So what happens to an image does not depend on its batch, its place in it, the
-// threads, or the images before it.
+// The random numbers of an image come from its key (float64 keys[B], 53 bits): Philox of (index in the data
+// set, epoch, step, view) under the seed. So the result for an image does not depend on its batch, its place
+// in the batch, the threads, or the images before it.
 
 import { cos4, exp4, log4, sin4 } from "../lib/math";
 import { philoxWord, randomNormal } from "../random/draw";
 import { load4, storeUpTo } from "../lib/simd";
 
 /**
- * keys[b] of the image indices[b] (int32). `step` numbers the augmentations that follow each other, `view`
- * the versions of an image.
+ * keys[b] = the key of image indices[b] (int32). step: the number of this augmentation, when several follow
+ * each other; view: the number of this version of the image.
  */
 export function imageKeys(
   begin: i32, end: i32, indices: usize, seed: f64, epoch: u32, step: u32, view: u32, keys: usize,
@@ -26,13 +26,15 @@ export function imageKeys(
   }
 }
 
-/** Number n (0 and more) of an image: uniform in [0, 1), in steps of 2^-24. */
+/** Random number n (0, 1, …) of image b: uniform in [0, 1), in steps of 2^-24. */
 function chance(keys: usize, b: i32, n: i32): f32 {
   const key = <u64>load<f64>(keys + (<usize>b << 3));
   return <f32>(philoxWord(n >> 2, 0, 0, 0, <u32>key, <u32>(key >> 32), n & 3) >> 8) * f32(1.0 / 16777216.0);
 }
 
-/** An integer in [0, range), range < 2^20: uniform to within 2^-4 of a step. */
+/**
+ * A random integer in [0, range), range < 2^20. Probabilities differ from 1 / range by less than 1/16 of it.
+ */
 // @ts-ignore: decorator
 @inline
 function choose(u: f32, range: i32): i32 {
@@ -40,8 +42,8 @@ function choose(u: f32, range: i32): i32 {
 }
 
 /**
- * y[b, c, r, q] = x[b, c, r + dr, q + dq], `fill` outside; dr and dq integers in [-padding, padding]: a
- * crop of the padded image.
+ * y[b, c, r, q] = x[b, c, r + dr, q + dq], or `fill` outside x, with random integers dr and dq in [-padding,
+ * padding]: a random crop of the padded image.
  */
 export function augmentCrop(
   begin: i32, end: i32, x: usize, keys: usize, channels: i32, height: i32, width: i32, padding: i32, fill: f32, y: usize,
@@ -90,8 +92,8 @@ export function augmentFlip(
 const MAP_BYTES: usize = 24;
 
 /**
- * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d
- * r + e q + f. A rotation about the centre by an angle in [-degrees, degrees].
+ * float32 out[b] = (a, b, c, d, e, f): pixel (r, q) of the result comes from row a r + b q + c and column d r
+ * + e q + f. The map is a rotation about the centre by a random angle in [-degrees, degrees].
  */
 export function rotationMaps(begin: i32, end: i32, keys: usize, degrees: f32, height: i32, width: i32, out: usize): void {
   const middleRow = <f32>(height - 1) * 0.5;
@@ -111,8 +113,9 @@ export function rotationMaps(begin: i32, end: i32, keys: usize, degrees: f32, he
 }
 
 /**
- * The same for a part of the image, stretched to its size: of minArea to maxArea of its area, its sides in a
- * ratio of 1 / ratio to ratio (each side at most the image's), anywhere.
+ * The same for a random crop, which is stretched to the size of the image. It has minArea to maxArea of the
+ * image's area, an aspect ratio between 1 / ratio and ratio (no side longer than the image's), and any
+ * position.
  */
 export function cropMaps(
   begin: i32, end: i32, keys: usize, minArea: f32, maxArea: f32, ratio: f32, height: i32, width: i32, out: usize,
@@ -135,9 +138,8 @@ export function cropMaps(
 }
 
 /**
- * y[b, c, r, q] = x at the place that `maps` (float32 [B, 6], see rotationMaps) gives, between
- * pixels bilinear.
- * Positions outside the image repeat its edge.
+ * y[b, c, r, q] = x at the position given by `maps` (float32 [B, 6], see rotationMaps), with bilinear
+ * interpolation between pixels. Positions outside the image repeat its edge.
  */
 export function augmentWarp(
   begin: i32, end: i32, x: usize, maps: usize, channels: i32, height: i32, width: i32, y: usize,
@@ -176,7 +178,7 @@ const RED: f32 = 0.299;
 const GREEN: f32 = 0.587;
 const BLUE: f32 = 0.114;
 
-/** 1 + a number in [-width, width]. */
+/** 1 + a random number in [-width, width]. */
 // @ts-ignore: decorator
 @inline
 function factor(u: f32, width: f32): f32 {
@@ -184,12 +186,12 @@ function factor(u: f32, width: f32): f32 {
 }
 
 /**
- * With probability p colours v of an image [3, H, W] in [0, 1] change, one after the other:
+ * With probability p, these steps change the colours v of an image [3, H, W] in [0, 1], one after the other:
  *   brightness  v = f v                            f in [1 - brightness, 1 + brightness]
  *   contrast    v = f v + (1 - f) mean(grey)
  *   saturation  v = f v + (1 - f) grey(v)          grey = 0.299 r + 0.587 g + 0.114 b
- *   hue         v turned about the grey axis by an angle in [-hue, hue] of a whole turn
- * and then with probability grayP v = grey(v). All this is one affine map of the three channels; the
+ *   hue         v rotated about the grey axis by an angle in [-hue, hue] of a full rotation
+ * Then, with probability grayP, v = grey(v). All steps together are one affine map of the three channels; the
  * result is clamped to [0, 1].
  */
 export function augmentColor(
@@ -222,7 +224,7 @@ export function augmentColor(
     const after: f32 = other - sine;
     const offset = f32x4.splat((1 - strength) * light * <f32>(sum / <f64>plane));
     for (let c = 0; c < 3; c++) {
-      // row c of the turn; the rows below are those before, moved on by one
+      // row c of the rotation matrix; each row is the row before it, rotated by one element
       let fromRed: f32 = c == 0 ? same : c == 1 ? before : after;
       let fromGreen: f32 = c == 0 ? after : c == 1 ? same : before;
       let fromBlue: f32 = c == 0 ? before : c == 1 ? after : same;
@@ -231,8 +233,8 @@ export function augmentColor(
         fromGreen = RED * after + GREEN * same + BLUE * before;
         fromBlue = RED * before + GREEN * after + BLUE * same;
       }
-      // the turn keeps grey, so its rows' sums are 1 and the grey part of the saturation
-      // goes through it unchanged
+      // the rotation keeps grey: its rows add up to 1, so the grey part of the saturation passes through it
+      // unchanged
       const scale: f32 = light * strength;
       const weightRed = f32x4.splat(scale * (colour * fromRed + (1 - colour) * RED));
       const weightGreen = f32x4.splat(scale * (colour * fromGreen + (1 - colour) * GREEN));
@@ -249,8 +251,8 @@ export function augmentColor(
 }
 
 /**
- * y = x, but `value` in a square of `size` about a pixel of the image, in all channels; the part
- * outside the image is cut off.
+ * y = x, except that a square of side `size` around a random pixel becomes `value` in all channels. The part
+ * of the square outside the image is cut off.
  */
 export function augmentCutout(
   begin: i32, end: i32, x: usize, keys: usize, channels: i32, height: i32, width: i32, size: i32, value: f32, y: usize,
@@ -269,7 +271,7 @@ export function augmentCutout(
   }
 }
 
-/** y[b, i] = x[b, i] + std z, z standard normal; `size` elements an image. */
+/** y[b, i] = x[b, i] + std z, z standard normal; `size` elements per image. */
 export function augmentNoise(begin: i32, end: i32, x: usize, keys: usize, size: i32, std: f32, y: usize): void {
   for (let b = begin; b < end; b++) {
     const from = x + (<usize>b * size << 2);
@@ -279,7 +281,7 @@ export function augmentNoise(begin: i32, end: i32, x: usize, keys: usize, size: 
   }
 }
 
-/** y[b] = x[b] turned to the left by quarters[b] (int32, 0 to 3) times 90 degrees; H = W = side. */
+/** y[b] = x[b] rotated to the left by quarters[b] (int32, 0 to 3) times 90 degrees; H = W = side. */
 export function rotateQuarters(
   begin: i32, end: i32, x: usize, quarters: usize, channels: i32, side: i32, y: usize,
 ): void {
@@ -301,8 +303,8 @@ export function rotateQuarters(
 }
 
 /**
- * int32 out[b] = (constant, hash, hash): statistics of the images' elements. constant: 1 where each
- * channel has one value only. Two images with the same elements have the same hashes; others hardly ever.
+ * int32 out[b] = (constant, hash, hash) for each image. constant: 1 if each channel has a single value. Two
+ * images with the same elements have the same hashes; different images almost never do.
  */
 export function describeImages(begin: i32, end: i32, x: usize, channels: i32, plane: i32, out: usize): void {
   for (let b = begin; b < end; b++) {
@@ -317,7 +319,7 @@ export function describeImages(begin: i32, end: i32, x: usize, channels: i32, pl
         hash = (hash ^ <u64>word) * 0x100000001b3;
       }
     }
-    hash ^= hash >> 29; // the low bits of a product know nothing of the high ones
+    hash ^= hash >> 29; // mixes high bits into the low ones, which multiplication does not
     const to = out + <usize>b * 12;
     store<i32>(to, constant);
     store<i32>(to, <i32>hash, 4);

@@ -1,11 +1,11 @@
-// Images as data sets keep them: uint8, planar [N, C, H, W], turned into float32 batches on the way out;
-// masks; statistics. A plane is one channel of one image: `plane` = H * W elements.
+// Data set images, stored as uint8 in [N, C, H, W]: conversion to float32 batches, masks, statistics. A plane
+// is one channel of one image: `plane` = H * W elements.
 
 import { load4, storeUpTo } from "../lib/simd";
 
 /**
- * y[i] = (x[i] / 255 - mean) / std of four bytes held as int32 lanes: torchvision's ToTensor
- * and Normalize, to the bit.
+ * y[i] = (x[i] / 255 - mean) / std for four bytes in int32 lanes: the same bits as torchvision's ToTensor and
+ * Normalize.
  */
 // @ts-ignore: decorator
 @inline
@@ -42,8 +42,8 @@ export function gatherImages(
 }
 
 /**
- * y[p, i] = (x[p, i] - mean[c]) / std[c], p = n * C + c; the gradient is the same with
- * mean 0. Range: planes p.
+ * y[p, i] = (x[p, i] - mean[c]) / std[c], p = n * C + c. The gradient is the same computation with mean 0.
+ * Range: planes p.
  */
 export function normalizePlanes(
   begin: i32, end: i32, x: usize, channels: i32, plane: i32, mean: usize, std: usize, y: usize,
@@ -59,7 +59,7 @@ export function normalizePlanes(
   }
 }
 
-/** y[n, c, i] = x[n, i, c] of bytes: from interleaved to planar. Range: images n. */
+/** y[n, c, i] = x[n, i, c] for bytes: from interleaved to planar. Range: images n. */
 export function interleavedToPlanar(begin: i32, end: i32, x: usize, channels: i32, plane: i32, y: usize): void {
   for (let n = begin; n < end; n++) {
     const image = <usize>n * channels * plane;
@@ -72,16 +72,16 @@ export function interleavedToPlanar(begin: i32, end: i32, x: usize, channels: i3
 }
 
 /**
- * y[n, 0 .. bytes) = x[n, skip .. skip + bytes) of rows of skip + bytes bytes: records without
- * their heads. Range: rows n.
+ * y[n, 0 .. bytes) = x[n, skip .. skip + bytes) for rows of skip + bytes bytes: removes the header of each
+ * record. Range: rows n.
  */
 export function stripRecords(begin: i32, end: i32, x: usize, skip: i32, bytes: i32, y: usize): void {
   for (let n = begin; n < end; n++) memory.copy(y + <usize>n * bytes, x + <usize>n * (skip + bytes) + skip, bytes);
 }
 
 /**
- * float64 sums[p] = Σ x[p, i] and sums[planes + p] = Σ x[p, i]², both exact, of bytes
- * x[planes, plane]. Range: planes p.
+ * float64 sums[p] = Σ x[p, i] and sums[planes + p] = Σ x[p, i]² for bytes x[planes, plane]; both are exact.
+ * Range: planes p.
  */
 export function planeMoments(begin: i32, end: i32, x: usize, plane: i32, planes: i32, sums: usize): void {
   for (let p = begin; p < end; p++) {
@@ -90,8 +90,8 @@ export function planeMoments(begin: i32, end: i32, x: usize, plane: i32, planes:
     let squares: i64 = 0;
     let i = 0;
     while (i + 16 <= plane) {
-      // in int32 lanes, each of which takes 4 squares of at most 255² per iteration: far from
-      // full after 4096 iterations
+      // sums in int32 lanes: each lane adds 4 squares of at most 255² per iteration, which cannot overflow in
+      // 4096 iterations
       const stop = min(plane, i + 65536);
       let sum4 = i32x4.splat(0);
       let squares4 = sum4;
@@ -136,9 +136,8 @@ export function meanAndStd(sums: usize, channels: i32, count: f64, out: usize): 
 }
 
 /**
- * int32 out[n, c, i] = 1 where u[n, c, i] >= ratio, else 0. With shared = 1 all channels of an
- * image take the same u[n, i].
- * Range: planes n * C + c.
+ * int32 out[n, c, i] = 1 where u[n, c, i] >= ratio, else 0. With shared = 1, all channels of an image use the
+ * same u[n, i]. Range: planes n * C + c.
  */
 export function maskAtLeast(
   begin: i32, end: i32, u: usize, channels: i32, plane: i32, shared: i32, ratio: f32, out: usize,
@@ -153,8 +152,8 @@ export function maskAtLeast(
 }
 
 /**
- * int32 out[n, c, y, x] = 0 inside one of image n's blocks of blockHeight x blockWidth, else 1.
- * tops and lefts int32 [N, count]: where the blocks begin, inside the image. Range: planes n * C + c.
+ * int32 out[n, c, y, x] = 0 inside any of image n's blocks of blockHeight x blockWidth, else 1. tops and
+ * lefts, int32 [N, count]: the first row and column of each block, inside the image. Range: planes n * C + c.
  */
 export function maskBlocks(
   begin: i32, end: i32, tops: usize, lefts: usize, count: i32, channels: i32, height: i32, width: i32,

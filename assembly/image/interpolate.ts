@@ -1,21 +1,21 @@
-// Resizing planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW].
+// Resizes planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW].
 //
-// Where each output row and column comes from is worked out once, in tables of 12 bytes an entry: the
-// first source (int32), the second (int32) and the share of the second (float32). Nearest neighbours
-// use the first source alone.
+// The sources of each output row and column are computed once, in tables with entries of 12 bytes: the first
+// source (int32), the second source (int32) and the share of the second (float32). Nearest neighbour uses
+// only the first source.
 //
-// The range of the kernels over planes is planes: outputs may share a source, planes do not, so any
-// split gives the same bits.
+// The range of these kernels is planes. Outputs may share a source, but planes do not, so any split gives the
+// same bits.
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** Bytes of an entry of these tables. @shared */
+/** Bytes of an entry of the tables. @shared */
 const SOURCE_BYTES: usize = 12;
 
 /**
- * table[o] = (source, source, 0): source = floor(o * length / outLength), exactly. With a `scale` other than
- * 0, PyTorch's for a scale
- * factor: min(floor(o * scale), length - 1), the product rounded to float32.
+ * table[o] = (source, source, 0), where source = floor(o * length / outLength), exactly. If `scale` is not 0,
+ * source = min(floor(o * scale), length - 1) instead, with the product rounded to float32, as PyTorch
+ * computes it for a scale factor.
  */
 export function nearestSources(begin: i32, end: i32, table: usize, length: i32, outLength: i32, scale: f32): void {
   for (let o = begin; o < end; o++) {
@@ -30,10 +30,11 @@ export function nearestSources(begin: i32, end: i32, table: usize, length: i32, 
 }
 
 /**
- * table[o] = the neighbours of position s, and s - floor(s): s = o * scale with aligned corners, else that of
- * pixel centres, max((o + 1/2) * scale - 1/2, 0). Past the last element the last counts twice. Where the
- * share is 0 the second is the first, and what shares of 0 are of is not added: what does not show
- * (an infinity, a NaN) does not matter. Positions are float64.
+ * table[o] = the two neighbours of position s, and the share s - floor(s) of the second. s = o * scale with
+ * aligned corners, else the position of pixel centres, max((o + 1/2) * scale - 1/2, 0). Past the last
+ * element, both neighbours are the last element. If the share is 0, the second neighbour is the first, and
+ * the kernels do not add elements with share 0, so an infinity or NaN there has no effect. Positions are
+ * float64.
  */
 export function linearSources(begin: i32, end: i32, table: usize, length: i32, scale: f64, alignCorners: i32): void {
   for (let o = begin; o < end; o++) {
@@ -53,7 +54,10 @@ function firstSource(table: usize, o: i32): i32 {
   return load<i32>(table + <usize>o * SOURCE_BYTES);
 }
 
-/** Four elements of a row at the first sources of outputs ox to ox+3 (`second` = 4: the second ones). */
+/**
+ * The elements of a row at the first sources of outputs ox to ox+3, or at the second sources if `second` is
+ * 4.
+ */
 // @ts-ignore: decorator
 @inline
 function gather(row: usize, columns: usize, ox: i32, second: usize): v128 {
@@ -75,7 +79,9 @@ function gatherShares(columns: usize, ox: i32): v128 {
   return v128.load32_lane(entry, v, 3, 44);
 }
 
-/** y[oy][ox] = x[rows[oy]][columns[ox]]. A row of the same source as the one above is a copy of it. */
+/**
+ * y[oy][ox] = x[rows[oy]][columns[ox]]. A row with the same source as the row above is copied from that row.
+ */
 export function nearest2d(
   begin: i32, end: i32, x: usize, y: usize, rows: usize, columns: usize,
   height: i32, width: i32, outHeight: i32, outWidth: i32,
@@ -100,14 +106,14 @@ export function nearest2d(
   }
 }
 
-/** share v, 0 where the share is 0 and v infinite. */
+/** share * v, but 0 where the share is 0, even if v is infinite or NaN. */
 // @ts-ignore: decorator
 @inline
 function shareOf(share: v128, v: v128): v128 {
   return v128.and(f32x4.mul(share, v), f32x4.gt(share, f32x4.splat(0)));
 }
 
-/** out[ox] = (1 - b) row[c0] + b row[c1] with share b of c1: a row resized along itself. */
+/** out[ox] = (1 - b) row[c0] + b row[c1] with share b of c1: resizes a row horizontally. */
 function stretchRow(row: usize, columns: usize, out: usize, outWidth: i32): void {
   let ox = 0;
   for (; ox + 4 <= outWidth; ox += 4) {
@@ -126,8 +132,8 @@ function stretchRow(row: usize, columns: usize, out: usize, outWidth: i32): void
 
 /**
  * y[oy][ox] = (1 - a)((1 - b) x[r0][c0] + b x[r0][c1]) + a((1 - b) x[r1][c0] + b x[r1][c1]) with shares a of
- * r1 and b of c1. Rows are resized along themselves first, each once: work holds the last two, row r at r
- * modulo 2. work: 2 outWidth floats for each chunk of `grain` planes, `workBytes` apart.
+ * r1 and b of c1. Each row is first resized horizontally, once; work holds the last two resized rows, row r
+ * in slot r modulo 2. work: 2 outWidth floats per chunk, `workBytes` apart.
  */
 export function bilinear2d(
   begin: i32, end: i32, x: usize, y: usize, rows: usize, columns: usize,
@@ -138,7 +144,7 @@ export function bilinear2d(
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * height * width << 2);
     let to = y + <usize>p * outHeight * outRow;
-    // which rows are held
+    // the numbers of the even and the odd row that work holds
     let even = -1;
     let odd = -1;
     for (let oy = 0; oy < outHeight; oy++, to += outRow) {
@@ -163,9 +169,9 @@ export function bilinear2d(
   }
 }
 
-/** Adds a row of gradients to the sources of its columns, by their shares; those of dx are 0 before. */
+/** Adds a row of gradients to the sources of its columns, according to their shares. dx must be 0 before. */
 function gatherRow(from: usize, columns: usize, dx: usize, width: i32, outWidth: i32): void {
-  // sources never go back: two sums are open at a time, of columns c and c + 1
+  // sources never decrease, so only two sums are open at a time, of columns c and c + 1
   let c = firstSource(columns, 0);
   let own: f32 = 0;
   let next: f32 = 0;
@@ -191,7 +197,7 @@ function gatherRow(from: usize, columns: usize, dx: usize, width: i32, outWidth:
   if (c + 1 < width) store<f32>(dx + (<usize>c << 2), next, 4);
 }
 
-/** The same where each source has its two outputs to itself: neighbours are added. */
+/** gatherRow where each source has exactly two outputs: adds neighbouring gradients. */
 function addPairs(from: usize, dx: usize, width: i32): void {
   for (let c = 0; c < width; c += 4, from += 32) {
     const left = v128.load(from);
@@ -211,10 +217,10 @@ function addShare(row: usize, dy: usize, share: v128, outWidth: i32): void {
 }
 
 /**
- * dx = 0, then each dy[oy][ox] is added to its sources by their shares: the gradient of both, since the two
- * sources of a nearest neighbour are one. Rows of dy are added up first, as long as their sources are open
- * (two at a time, in work as above), then gathered along themselves. Sources never go back. `doubled`: column
- * c is the source of outputs 2 c and 2 c + 1 alone.
+ * Sets dx to 0, then adds each dy[oy][ox] to its sources, according to their shares. This is the gradient of
+ * bilinear2d, and of nearest2d, whose two sources are the same. Rows of dy with the same source row are added
+ * first, in work (as above, for two source rows at a time); a finished sum is then gathered along the row.
+ * Sources never decrease. doubled: column c is the source of exactly the outputs 2 c and 2 c + 1.
  */
 export function interpolate2dGrad(
   begin: i32, end: i32, dy: usize, dx: usize, rows: usize, columns: usize,
@@ -228,7 +234,7 @@ export function interpolate2dGrad(
     let from = dy + <usize>p * outHeight * outRow;
     memory.fill(plane, 0, <usize>height * row);
     memory.fill(own, 0, 2 * outRow);
-    let open = firstSource(rows, 0); // … and the one after it
+    let open = firstSource(rows, 0); // rows open and open + 1 have unfinished sums
     for (let oy = 0; oy < outHeight; oy++, from += outRow) {
       const entry = rows + <usize>oy * SOURCE_BYTES;
       const r0 = load<i32>(entry);

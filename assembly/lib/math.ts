@@ -1,12 +1,12 @@
-// Elementary functions of four float32 lanes: polynomials and bit tricks only, so that every machine computes
-// the same bits. Error bounds are in ulp of the float32 result, over the whole range where none is named;
-// test/unit/ops/math.test.ts measures them against float64.
-// All keep NaN, and inf where the limit exists; results below 2^-126 are rounded as denormals, not flushed.
+// Elementary functions of four float32 lanes. They use polynomials and bit operations only, so that every
+// machine computes the same bits. Error bounds are in ulp of the float32 result, over the whole range unless
+// a range is given; test/unit/ops/math.test.ts measures them against float64. NaN gives NaN, and an infinity
+// gives the limit where it exists. Results below 2^-126 are rounded to denormals, not flushed to 0.
 //
 // Minimax polynomials: Cephes (S. Moshier, single/expf.c, logf.c, sinf.c); erf: N. Juffa.
 //
-// f32x4.pmin(x, bound) is `bound < x ? bound : x`: one instruction, and with the variable
-// first a NaN stays a NaN.
+// f32x4.pmin(x, bound) is `bound < x ? bound : x`: a single instruction, which keeps a NaN in its first
+// argument.
 
 import { demote, highLanes, joinLow, promoteHigh } from "./simd";
 
@@ -28,21 +28,21 @@ function mulAdd(a: v128, b: v128, c: f32): v128 {
   return f32x4.add(f32x4.mul(a, b), all(c));
 }
 
-/** The bits of `magnitude`, whose sign bit is 0 or that of x, with the sign of x. */
+/** `magnitude` with the sign of x. The sign bit of `magnitude` must be 0 or equal to the sign bit of x. */
 // @ts-ignore: decorator
 @inline
 function withSignOf(magnitude: v128, x: v128): v128 {
   return v128.or(magnitude, v128.and(x, i32x4.splat(0x80000000)));
 }
 
-/** The whole number n nearest to x / ln 2. */
+/** The integer n nearest to x / ln 2. */
 // @ts-ignore: decorator
 @inline
 function nearestPower(x: v128): v128 {
   return f32x4.nearest(f32x4.mul(x, all(LOG2E)));
 }
 
-/** exp(r) - 1 of r = x - n ln 2, |r| <= ln 2 / 2. */
+/** exp(r) - 1 for r = x - n ln 2, |r| <= ln 2 / 2. */
 // @ts-ignore: decorator
 @inline
 function reducedExpm1(x: v128, n: v128): v128 {
@@ -55,7 +55,7 @@ function reducedExpm1(x: v128, n: v128): v128 {
   return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), p));
 }
 
-/** 2^n of int32 lanes -126 <= n <= 127. */
+/** 2^n for int32 lanes n, -126 <= n <= 127. */
 // @ts-ignore: decorator
 @inline
 function powerOfTwo(n: v128): v128 {
@@ -66,20 +66,20 @@ function powerOfTwo(n: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-104)); // beyond: inf and 0
+  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-104)); // outside these bounds: inf or 0
   const n = nearestPower(bounded);
   const y = f32x4.add(reducedExpm1(bounded, n), all(1));
-  // two factors, because 2^n alone leaves the normal numbers at both ends
+  // two factors, because 2^n alone is not a normal number at either end of the range
   const exponent = i32x4.trunc_sat_f32x4_s(n);
   const half = i32x4.shr_s(exponent, 1);
   return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(exponent, half)));
 }
 
-/** expm14, but 0 of -0. */
+/** expm14, except that -0 gives 0. */
 // @ts-ignore: decorator
 @inline
 function expm1OfPositive(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-18)); // beyond: inf and -1
+  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-18)); // outside these bounds: inf or -1
   const n = nearestPower(bounded);
   const y = reducedExpm1(bounded, n);
   // 2^n (y + 1) - 1 = 2 (y t + (t - 1/2)) with t = 2^(n-1), which stays finite for n = 128
@@ -95,7 +95,7 @@ export function expm14(x: v128): v128 {
   return withSignOf(expm1OfPositive(x), x);
 }
 
-/** Natural logarithm, to 0.8 ulp: -inf at 0, NaN below. */
+/** Natural logarithm, to 0.8 ulp: -inf at 0, NaN for negative x. */
 // @ts-ignore: decorator
 @inline
 export function log4(x: v128): v128 {
@@ -118,14 +118,14 @@ export function log4(x: v128): v128 {
   let y = f32x4.add(f32x4.mul(f32x4.mul(f, f2), p), f32x4.mul(e, all(LN2_LOW)));
   y = f32x4.sub(y, f32x4.mul(f2, all(0.5)));
   y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, all(LN2_HIGH)));
-  y = v128.bitselect(y, x, f32x4.lt(x, all(Infinity))); // inf and NaN
+  y = v128.bitselect(y, x, f32x4.lt(x, all(Infinity))); // inf and NaN give themselves
   y = v128.bitselect(all(NaN), y, f32x4.lt(x, all(0)));
   return v128.bitselect(all(-Infinity), y, f32x4.eq(x, all(0)));
 }
 
 /**
- * log(1 + x), without cancellation near 0, to 1.5 ulp, but 0 of -0: log(u) + (1 + x - u) / u
- * for u = 1 + x as rounded.
+ * log(1 + x), without cancellation near 0, to 1.5 ulp, except that -0 gives 0. Computed as log(u) + (1 + x -
+ * u) / u, where u is 1 + x rounded.
  * see: Goldberg, What every computer scientist should know about floating-point arithmetic (1991), theorem 4
  */
 // @ts-ignore: decorator
@@ -134,18 +134,18 @@ export function log1pOfPositive(x: v128): v128 {
   const u = f32x4.add(x, all(1));
   const log = log4(u);
   const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, all(1))), u);
-  // at -1 and inf nothing is lost, and `lost` is NaN
+  // for x = -1 and inf nothing is lost by rounding, but `lost` is NaN
   return v128.bitselect(log, f32x4.add(log, lost), v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
 }
 
-/** log(1 + x), to 1.5 ulp: -0 of -0. */
+/** log(1 + x), to 1.5 ulp; -0 gives -0. */
 // @ts-ignore: decorator
 @inline
 export function log1p4(x: v128): v128 {
   return withSignOf(log1pOfPositive(x), x);
 }
 
-/** 1 / (1 + e^-x), to 2.5 ulp, by e^-|x|, which cannot overflow. */
+/** 1 / (1 + e^-x), to 2.5 ulp, computed from e^-|x|, which cannot overflow. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
@@ -153,11 +153,11 @@ export function sigmoid4(x: v128): v128 {
   return f32x4.div(v128.bitselect(e, all(1), f32x4.lt(x, all(0))), f32x4.add(e, all(1)));
 }
 
-/** Hyperbolic tangent, to 2.5 ulp: m / (m + 2) of m = e^2|x| - 1. */
+/** Hyperbolic tangent, to 2.5 ulp: m / (m + 2) for m = e^(2|x|) - 1, with the sign of x. */
 // @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.abs(x), all(10)); // beyond, tanh is 1 in float32
+  const bounded = f32x4.pmin(f32x4.abs(x), all(10)); // where |x| > 10, tanh is 1 in float32
   const m = expm1OfPositive(f32x4.add(bounded, bounded));
   return withSignOf(f32x4.div(m, f32x4.add(m, all(2))), x);
 }
@@ -169,7 +169,7 @@ export function tanh4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function erf4(x: v128): v128 {
-  const t = f32x4.pmin(f32x4.abs(x), all(4)); // beyond, erf is 1 in float32
+  const t = f32x4.pmin(f32x4.abs(x), all(4)); // where |x| > 4, erf is 1 in float32
   const s = f32x4.mul(t, t);
   // |x| small: t + t P(t^2)
   let small = mulAdd(all(-5.96761703e-4), s, 4.99119423e-3);
@@ -196,7 +196,7 @@ const TWO_OVER_PI: f64 = 0.63661977236758134308;
 const PI_2_HIGH: f64 = 1.57079632673412561417;
 const PI_2_LOW: f64 = 6.07710050650619224932e-11;
 
-/** x - n pi/2 of two lanes. */
+/** x - n pi/2 for two lanes. */
 // @ts-ignore: decorator
 @inline
 function reduceAngle(x: v128, n: v128): v128 {
@@ -205,11 +205,12 @@ function reduceAngle(x: v128, n: v128): v128 {
 }
 
 /**
- * 1.5 2^52: added to a float64 it rounds it to a whole number, whose lower bits are then those of the sum.
+ * 1.5 * 2^52. Adding it to a float64 rounds that number to an integer, whose lower bits are the lower bits of
+ * the sum.
  */
 const WHOLE: f64 = 6755399441055744;
 
-/** Up to here reduction by the parts of pi/2 is exact enough: n stays below 2^20. */
+/** Up to this |x|, reduction by the two parts of pi/2 is exact enough, because n stays below 2^20. */
 const FAR: f32 = 1.6e6;
 
 /** sin(r + n pi/2) for |r| <= pi/4. */
@@ -219,7 +220,7 @@ function sinOfReduced(r: v128, n: v128): v128 {
   const r2 = f32x4.mul(r, r);
   let sine = mulAdd(all(-1.9515295891e-4), r2, 8.3321608736e-3);
   sine = mulAdd(sine, r2, -1.6666654611e-1);
-  // it has that sign already, but for -0
+  // the sum already has the sign of r, except for r = -0
   sine = withSignOf(f32x4.add(f32x4.mul(f32x4.mul(sine, r2), r), r), r);
   let cosine = mulAdd(all(2.443315711809948e-5), r2, -1.388731625493765e-3);
   cosine = mulAdd(cosine, r2, 4.166664568298827e-2);
@@ -231,8 +232,8 @@ function sinOfReduced(r: v128, n: v128): v128 {
 }
 
 /**
- * sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64; angles too
- * large for that, by integers.
+ * sin(x + quarters pi/2), to 1.6 ulp. The angle is reduced in float64, or with integers if it is too large
+ * for that.
  */
 // @ts-ignore: decorator
 @inline
@@ -250,8 +251,9 @@ function sinShifted(x: v128, quarters: i32): v128 {
 }
 
 /**
- * 32 zero bits, then the first 224 bits of 2/pi after the point. Not a table: the module would get static
- * data, and the ladder's module, which shares the memory, might lay its own over it.
+ * 32 zero bits, then the first 224 bits of 2/pi after the binary point. Not a table, which would be static
+ * data of this module: the ladder's module shares the memory, and could put its static data at the same
+ * addresses.
  */
 function twoOverPiBits(word: u32): u64 {
   switch (word) {
@@ -267,15 +269,15 @@ function twoOverPiBits(word: u32): u64 {
 }
 
 /**
- * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is its mantissa, a whole number, times a power of two:
- * bits of 2/pi whose products are multiples of 4 are left out, and so are those after the next 96.
+ * x 2/pi modulo 4 for |x| > 1e6, in units of 2^-62. x is an integer, its mantissa, times a power of two. Bits
+ * of 2/pi whose products are multiples of 4 are left out; of the other bits, the first 96 are used.
  * see: Payne and Hanek 1983; ARM optimized-routines, math/sinf.h, reduce_large
  */
 function farQuarters(x: f32): i64 {
   const bits = reinterpret<u32>(x);
   const exponent = (bits >> 23) & 0xff;
   const mantissa = <u64>((bits & 0x7fffff) | 0x800000);
-  const start = exponent - 120; // the first bit of 2/pi that counts, the zeros included
+  const start = exponent - 120; // the first bit of twoOverPiBits that is used
   const word = start >> 5;
   const shift = <u64>(start & 31);
   const high = twoOverPiBits(word) << 32 | twoOverPiBits(word + 1);
@@ -289,16 +291,16 @@ function farQuarters(x: f32): i64 {
 
 const HALF_PI_OF_UNITS: f64 = 3.4061215800865545e-19; // pi/2 2^-62
 
-/** sin(x + quarters pi/2) where |x| > FAR; NaN for inf. Not inlined: it is seldom needed, and long. */
+/** sin(x + quarters pi/2) where |x| > FAR; NaN for inf. Not inlined, because it is long and seldom needed. */
 function sinFar(x: v128, quarters: i32): v128 {
   let r = all(0);
   let n = i32x4.splat(0);
   for (let lane = 0; lane < 4; lane++) {
     const units = farQuarters(f32x4.extract_lane(x, 0));
     const nearest = (units + (<i64>1 << 61)) >> 62;
-    // the lower 62 bits as a signed number: shifted up, which drops whole quarters, and down
+    // the lower 62 bits as a signed number: the shift up drops whole quarters
     const angle = <f32>(<f64>((units << 2) >> 2) * HALF_PI_OF_UNITS);
-    // lane by lane through lane 0: all four have turned once in the end
+    // lanes are computed one at a time, in lane 0: after four rotations each lane is back in its place
     x = v128.shuffle<i32>(x, x, 1, 2, 3, 0);
     r = v128.shuffle<i32>(f32x4.replace_lane(r, 0, angle), r, 1, 2, 3, 0);
     n = v128.shuffle<i32>(i32x4.replace_lane(n, 0, <i32>nearest), n, 1, 2, 3, 0);
@@ -324,12 +326,13 @@ export function cos4(x: v128): v128 {
 // --- powers ------------------------------------------------------------------------------------------------
 
 /**
- * log2 of two lanes x >= 0, to 2^-40: 2 atanh((m - 1) / (m + 1)) / ln 2 of the mantissa m, plus the exponent.
+ * log2 x for two lanes x >= 0, to 2^-40: 2 atanh((m - 1) / (m + 1)) / ln 2 for the mantissa m, plus the
+ * exponent.
  */
 // @ts-ignore: decorator
 @inline
 function log2OfTwo(x: v128): v128 {
-  // the upper halves of the lanes hold the exponent; 0x3fe6a09e is that of sqrt(1/2)
+  // the upper halves of the lanes hold the exponent; 0x3fe6a09e is the upper half of sqrt(1/2)
   const upper = v128.shuffle<i32>(x, x, 1, 3, 1, 3);
   const exponent = i32x4.shr_s(i32x4.sub(upper, i32x4.splat(0x3fe6a09e)), 20);
   const m = i64x2.sub(x, i64x2.shl(i64x2.extend_low_i32x4_s(exponent), 52));
@@ -348,7 +351,7 @@ function log2OfTwo(x: v128): v128 {
   return v128.bitselect(f64x2.splat(-Infinity), finite, f64x2.eq(x, f64x2.splat(0)));
 }
 
-/** 2^x of two lanes, to 2^-36, as far as `limit`, at most 1022: 2^limit beyond, and 2^-limit. */
+/** 2^x for two lanes, to 2^-36. x is clamped to [-limit, limit], where limit is at most 1022. */
 // @ts-ignore: decorator
 @inline
 function exp2OfTwo(x: v128, limit: f64): v128 {
@@ -370,7 +373,7 @@ function exp2OfTwo(x: v128, limit: f64): v128 {
   return f64x2.mul(p, i64x2.shl(i64x2.extend_low_i32x4_s(exponent), 52));
 }
 
-/** |x|^y of the low two lanes, rounded to float32. */
+/** The power |x|^y for the low two lanes, rounded to float32. */
 // @ts-ignore: decorator
 @inline
 function powerOfTwoLanes(x: v128, y: v128): v128 {
@@ -378,14 +381,14 @@ function powerOfTwoLanes(x: v128, y: v128): v128 {
   return f32x4.demote_f64x2_zero(exp2OfTwo(f64x2.mul(log, f64x2.promote_low_f32x4(y)), 200));
 }
 
-/** Lanes in which y is a whole number. */
+/** A mask of the lanes in which y is an integer. */
 // @ts-ignore: decorator
 @inline
 function isWhole(y: v128): v128 {
   return f32x4.eq(f32x4.trunc(y), y);
 }
 
-/** Lanes in which y is an odd number. */
+/** A mask of the lanes in which y is an odd integer. */
 // @ts-ignore: decorator
 @inline
 function isOdd(y: v128): v128 {
@@ -393,8 +396,8 @@ function isOdd(y: v128): v128 {
 }
 
 /**
- * x^y as C's pow: 1 where y = 0 or x = 1 (even with a NaN), NaN for a negative x and a fractional y, the sign
- * of x for odd y. Computed in float64: to 0.51 ulp.
+ * x^y, as pow in C: 1 where y = 0 or x = 1 (even if the other is NaN), NaN for a negative x and a fractional
+ * y, and the sign of x for odd y. Computed in float64: to 0.51 ulp.
  */
 // @ts-ignore: decorator
 @inline
@@ -414,8 +417,8 @@ export function pow4(x: v128, y: v128): v128 {
 const LN2: f64 = 0.6931471805599453;
 
 /**
- * The power |x|^y of two lanes of float64, not yet rounded to 0 or infinity (those begin beyond 2^-1000 and
- * 2^1000), because the caller multiplies it. `log` is log2 |x|.
+ * The power |x|^y for two lanes, in float64. The caller multiplies the result, so it is clamped to [2^-1000,
+ * 2^1000], rather than rounded to 0 or infinity, unless the exponent is infinite. `log` is log2 |x|.
  */
 // @ts-ignore: decorator
 @inline
@@ -424,11 +427,11 @@ function powerOfLog(log: v128, y: v128): v128 {
   let p = exp2OfTwo(exponent, 1000);
   p = v128.bitselect(f64x2.splat(0), p, f64x2.eq(exponent, f64x2.splat(-Infinity)));
   p = v128.bitselect(f64x2.splat(Infinity), p, f64x2.eq(exponent, f64x2.splat(Infinity)));
-  // also where the product is NaN: 0 times infinity
+  // 1 where the exponent is 0 times infinity, which is NaN, as well
   return v128.bitselect(f64x2.splat(1), p, v128.or(f64x2.eq(y, f64x2.splat(0)), f64x2.eq(log, f64x2.splat(0))));
 }
 
-/** dy y |x|^(y-1) of the low two lanes, rounded to float32. */
+/** dy y |x|^(y-1) for the low two lanes, rounded to float32. */
 // @ts-ignore: decorator
 @inline
 function powGradBaseOfTwo(dy: v128, x: v128, y: v128): v128 {
@@ -438,7 +441,7 @@ function powGradBaseOfTwo(dy: v128, x: v128, y: v128): v128 {
   return f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(dy), f64x2.mul(exponent, p)));
 }
 
-/** dy |x|^y ln |x| of the low two lanes, rounded to float32. */
+/** dy |x|^y ln |x| for the low two lanes, rounded to float32. */
 // @ts-ignore: decorator
 @inline
 function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
@@ -449,8 +452,8 @@ function powGradExponentOfTwo(dy: v128, x: v128, y: v128): v128 {
 }
 
 /**
- * The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. In float64 up to the last rounding, because
- * intermediate results may be beyond float32.
+ * The gradient of x in x^y: dy y x^(y-1), and 0 where y = 0. Computed in float64 and rounded once at the end,
+ * because intermediate results may exceed float32.
  */
 // @ts-ignore: decorator
 @inline
@@ -458,8 +461,8 @@ export function powGradBase4(dy: v128, x: v128, y: v128): v128 {
   const low = powGradBaseOfTwo(dy, x, y);
   const high = powGradBaseOfTwo(highLanes(dy), highLanes(x), highLanes(y));
   let slope = joinLow(low, high);
-  // y - 1 is odd where y is even; of infinities neither is, nor is the smallest of all numbers,
-  // half of which rounds to 0
+  // y - 1 is odd where y is even. Infinities are not even. Neither is the smallest denormal, although half of
+  // it rounds to 0
   const even = v128.and(v128.and(isWhole(f32x4.mul(y, all(0.5))), isWhole(y)), f32x4.lt(f32x4.abs(y), all(Infinity)));
   slope = v128.xor(slope, v128.and(even, v128.and(x, i32x4.splat(0x80000000))));
   const finiteNegative = v128.and(f32x4.lt(x, all(0)), f32x4.gt(x, all(-Infinity)));

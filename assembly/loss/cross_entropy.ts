@@ -1,7 +1,7 @@
 // Cross entropy of x[outer, classes, inner] and class indices target[outer, inner]. With the
-// log-probabilities q = x - maxima - logSums (see logSumExp; both null: x is q itself) and the weights w of
-// classes (null: 1), the term of a position is
-//   (1 - smoothing) w[t] (-q[t]) + smoothing / classes * sum over c of w[c] (-q[c]), and 0 where t = ignored.
+// log-probabilities q = x - maxima - logSums (see logSumExp; if both are null, x is q) and the class weights
+// w (null: 1), the term of a position is
+//   (1 - smoothing) w[t] (-q[t]) + smoothing / classes * sum over c of w[c] (-q[c]), or 0 where t = ignored.
 
 import { exp4 } from "../lib/math";
 import { LANES, load4, storeUpTo } from "../lib/simd";
@@ -22,8 +22,8 @@ function weightOf(weight: usize, c: i32): f32 {
 }
 
 /**
- * terms[o, i] as above, counts[o, i] = w[t] or 0 where ignored: a mean divides by
- * their sum. Range: positions.
+ * terms[o, i] as above; counts[o, i] = w[t], or 0 where t = ignored. A mean divides by the sum of the counts.
+ * Range: positions.
  */
 export function crossEntropyTerms(
   begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, target: usize, weight: usize,
@@ -61,7 +61,7 @@ export function divideSums(sums: usize, counts: usize, y: usize, divisor: usize)
   store<f32>(divisor, <f32>load<f64>(counts));
 }
 
-/** The gradient of a position's term: dy at `at` bytes or, where `single`, dy[0] / divisor[0]. */
+/** The gradient of a position's term: dy at byte offset `at`, or dy[0] / divisor[0] if `single`. */
 // @ts-ignore: decorator
 @inline
 function gradOfTerm(dy: usize, single: i32, divisor: usize, at: usize): f32 {
@@ -69,8 +69,8 @@ function gradOfTerm(dy: usize, single: i32, divisor: usize, at: usize): f32 {
 }
 
 /**
- * inner = 1: vectors run along a row of classes. Inlined, like the other form: a function with so many
- * parameters takes 30 % longer.
+ * inner = 1: vectors run along a row of classes. Inlined, like gradColumns: a call with this many parameters
+ * takes 30 % longer.
  */
 // @ts-ignore: decorator
 @inline
@@ -127,7 +127,7 @@ function gradColumns(
     const count = min(LANES, inner - column);
     const position = <usize>o * inner + column;
     const targets = load4(target, <i32>position);
-    // as above, of each column
+    // as in gradRows, for each column
     let scale = f32x4.splat(0);
     let hit = f32x4.splat(0);
     let floor = f32x4.splat(0);
@@ -157,10 +157,10 @@ function gradColumns(
 }
 
 /**
- * dx[o, c, i] = g (h e^q[c] - (1 - smoothing) w[t] [c = t] - smoothing / classes w[c]),
- * h = (1 - smoothing) w[t] + smoothing / classes sum of w; without the e^q term where maxima and logSums are
- * null. g = dy[o, i], or, where `single`, dy[0] / divisor[0]; 0 where ignored. Range: inner = 1: rows, else
- * outer * ceil(inner / 4). Reads up to 12 bytes past the arrays.
+ * dx[o, c, i] = g (h e^q[c] - (1 - smoothing) w[t] [c = t] - smoothing / classes w[c]), h = (1 - smoothing)
+ * w[t] + smoothing / classes sum of w. The e^q term is left out if maxima and logSums are null. g = dy[o, i],
+ * or dy[0] / divisor[0] if `single`; g = 0 where t = ignored. Range: rows if inner = 1, else outer *
+ * ceil(inner / 4). Reads up to 12 bytes past the arrays.
  */
 export function crossEntropyGrad(
   begin: i32, end: i32, x: usize, maxima: usize, logSums: usize, target: usize, weight: usize,

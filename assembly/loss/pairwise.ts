@@ -1,5 +1,5 @@
-// Losses of pairs (input x, target t), one term per element: forward with the sum in the same pass,
-// both gradients in one pass.
+// Losses of pairs (input x, target t), one term per element. The forward pass computes the sum as well; one
+// pass computes both gradients.
 //
 //   Mse       (x - t)^2
 //   L1        |x - t|
@@ -9,8 +9,8 @@
 //   Kl        t (log t - x), 0 where t = 0
 //   KlLog     e^t (t - x)
 //
-// A term is multiplied by weight[i] where `weight` is not null; `positive` (p) is only read by Logits and may
-// be null as well. All arrays have `size` elements and may be read up to 12 bytes past.
+// A term is multiplied by weight[i] unless `weight` is null. Only Logits reads `positive` (p), which may be
+// null as well. All arrays have `size` elements, and up to 12 bytes past them may be read.
 
 import { exp4, log1pOfPositive, log4, sigmoid4 } from "../lib/math";
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
@@ -31,7 +31,7 @@ function boundedLog(x: v128): v128 {
   return f32x4.max(log4(x), all(-100));
 }
 
-/** log(1 - x), not below -100. Not by 1 - x, which is 1 for a small x. */
+/** log(1 - x), not below -100. It is not computed from 1 - x, which rounds to 1 for a small x. */
 // @ts-ignore: decorator
 @inline
 function boundedLogOfRest(x: v128): v128 {
@@ -87,7 +87,7 @@ function slope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v128 {
   const d = f32x4.sub(x, t);
   if (kind == PairLossKind.Mse) return f32x4.add(d, d);
   if (kind == PairLossKind.L1) return sign(d);
-  // a NaN is not beyond beta, and stays
+  // a NaN fails the comparison, and stays
   if (kind == PairLossKind.SmoothL1) return v128.bitselect(sign(d), f32x4.div(d, beta), f32x4.ge(f32x4.abs(d), beta));
   if (kind == PairLossKind.Bce) return f32x4.div(d, f32x4.max(f32x4.mul(x, f32x4.sub(all(1), x)), all(1e-12)));
   if (kind == PairLossKind.Logits) {
@@ -104,7 +104,7 @@ function targetSlope(kind: i32, x: v128, t: v128, positive: v128, beta: v128): v
   if (kind == PairLossKind.Bce) return f32x4.sub(boundedLogOfRest(x), boundedLog(x));
   if (kind == PairLossKind.Logits) {
     const extra = f32x4.mul(f32x4.sub(positive, all(1)), softplusOfNegative(x));
-    return f32x4.sub(v128.andnot(extra, f32x4.eq(positive, all(1))), x); // 0 times infinity
+    return f32x4.sub(v128.andnot(extra, f32x4.eq(positive, all(1))), x); // avoids 0 times infinity
   }
   if (kind == PairLossKind.Kl) {
     const v = f32x4.add(f32x4.sub(log4(t), x), all(1));
@@ -201,8 +201,9 @@ function sums(
   }
 }
 
-// Overflows in float32 although the result would fit: detected after the loops, so as not to slow them, and
-// computed again in float64. These kinds have no weights.
+// Terms and sums may overflow in float32 although the result would fit. This is detected after the loops, so
+// as not to slow them down, and the results are computed again in float64. The losses that need it have no
+// weights.
 
 // @ts-ignore: decorator
 @inline
@@ -211,8 +212,8 @@ function wide(from: usize, i: i32): f64 {
 }
 
 /**
- * Chunks whose sum is infinite or NaN once more: a term, or a difference, may be beyond
- * float32 where the mean is not.
+ * Computes the chunks whose sum is infinite or NaN again, in float64: a term or a difference may exceed
+ * float32 although the mean does not.
  */
 function wideSums(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, beta: f32, y: usize, size: i32, chunk: i32,
@@ -229,7 +230,7 @@ function wideSums(
   }
 }
 
-/** Infinite gradients dx of Mse (`sign` -1: dt) once more. */
+/** Computes the infinite gradients dx of Mse (dt if `sign` is -1) again, in float64. */
 function wideGradients(
   begin: i32, end: i32, x: usize, t: usize, dy: usize, single: i32, divisor: f32, dx: usize, sign: f64,
 ): void {
@@ -268,7 +269,7 @@ function gradients(
   const one = f32x4.div(v128.load32_splat(dy), all(divisor));
   let i = begin;
   if (single && dx && !dt && !weight && !positive) {
-    // what training asks for: the gradient of a mean or a sum, without weights
+    // the usual case in training: the gradient of a mean or a sum, without weights
     do {
       storeUpTo(dx, i, end, pulled(kind, load4(x, i), load4(t, i), all(1), b, one));
       i += 4;
@@ -288,8 +289,9 @@ function gradients(
 }
 
 /**
- * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i], or, where
- * `single`, dy[0] / divisor, and `loss` where the loss is. Range: elements, from a multiple of 4.
+ * dx[i] = g[i] * d term / dx, dt[i] = g[i] * d term / dt; dx or dt may be null. g[i] is dy[i]; or, if
+ * `single`, it is dy[0] / divisor, and `loss` is the address of the loss. Range: elements, from a multiple of
+ * 4.
  */
 export function pairLossGrad(
   begin: i32, end: i32, kind: i32, x: usize, t: usize, weight: usize, positive: usize, beta: f32,
@@ -304,13 +306,13 @@ export function pairLossGrad(
     case PairLossKind.Kl: gradients(PairLossKind.Kl, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt); break;
     default: gradients(PairLossKind.KlLog, begin, end, x, t, weight, positive, beta, dy, single, divisor, dx, dt);
   }
-  // a difference beyond float32 makes its loss infinite
+  // if a difference exceeds float32, the loss is infinite
   if (kind != PairLossKind.Mse || (single && abs(load<f32>(loss)) != Infinity)) return;
   if (dx) wideGradients(begin, end, x, t, dy, single, divisor, dx, 1);
   if (dt) wideGradients(begin, end, x, t, dy, single, divisor, dt, -1);
 }
 
-/** Index of the first x[i] outside [low, high] (a NaN is not), or -1. */
+/** Index of the first x[i] outside [low, high], or -1. A NaN does not count as outside. */
 export function firstOutside(x: usize, size: i32, low: f32, high: f32): i32 {
   for (let i = 0; i < size; i++) {
     const value = load<f32>(x + (<usize>i << 2));

@@ -1,6 +1,6 @@
 // Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of
-// e^(x - m), which cannot overflow; logarithmically y = x - m - log s. Sums are float64. n > 0. Up to
-// 12 bytes past the inputs are read.
+// e^(x - m), which cannot overflow. Its logarithm is y = x - m - log s. Sums are float64. n > 0. Up to 12
+// bytes past the inputs are read.
 //
 // Loops with exponentials are `do` loops: see unary.ts.
 //
@@ -10,10 +10,10 @@
 import { exp4, log4 } from "../lib/math";
 import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
-// The maxima here pass over NaN: it comes back through the sums. (f32x4.pmax is one
-// instruction, f32x4.max eight.)
+// The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
+// f32x4.max several.)
 
-/** The largest of a row. */
+/** The largest element of a row. */
 // @ts-ignore: decorator
 @inline
 function rowMax(x: usize, n: i32): f32 {
@@ -31,7 +31,7 @@ function rowMax(x: usize, n: i32): f32 {
   return f32x4.extract_lane(best, 0);
 }
 
-/** Sum of e^(x - m) of a row; where y is not null the terms are stored there. */
+/** Sum of e^(x - m) over a row; the terms are stored in y unless y is null. */
 function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
@@ -89,7 +89,8 @@ function softmaxRows(begin: i32, end: i32, x: usize, y: usize, n: i32, log: i32)
   }
 }
 
-// Four columns: x, y and so on point at row 0 of them, rows lie `stride` bytes apart.
+// The functions for four columns: x, y and other pointers are addresses in row 0; rows are `stride` bytes
+// apart.
 
 // @ts-ignore: decorator
 @inline
@@ -99,7 +100,7 @@ function columnsMax(x: usize, n: i32, stride: usize): v128 {
   return best;
 }
 
-/** Sums of e^(x - m), as float32; where y is not null the terms of `count` columns are stored there. */
+/** Sums of e^(x - m), as float32; the terms of `count` columns are stored in y unless y is null. */
 function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count: i32): v128 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
@@ -132,7 +133,7 @@ function softmaxColumns(begin: i32, end: i32, x: usize, y: usize, n: i32, inner:
   }
 }
 
-/** y = softmax(x), or its logarithm where `log`. */
+/** y = softmax(x), or its logarithm if `log`. */
 export function softmax(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, log: i32): void {
   if (inner == 1) softmaxRows(begin, end, x, y, n, log);
   else softmaxColumns(begin, end, x, y, n, inner, log);
@@ -162,7 +163,7 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
   }
 }
 
-/** The factor of the correction in a gradient: y itself, or e^y where y is a logarithm. */
+/** The factor of the correction in a gradient: y, or e^y if y is a logarithm. */
 // @ts-ignore: decorator
 @inline
 function share(y: v128, log: i32): v128 {
@@ -218,7 +219,7 @@ function softmaxGradColumns(
   }
 }
 
-/** dx = y (dy - sum of dy y) over n, or, where `log`, dx = dy - e^y (sum of dy). */
+/** dx = y (dy - sum of dy y) over n or, if `log`, dx = dy - e^y (sum of dy). */
 export function softmaxGrad(
   begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
 ): void {

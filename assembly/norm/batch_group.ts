@@ -2,9 +2,9 @@
 // row = n * channels + c. The rows of a group share mean and variance. `groups` > 0: group normalization,
 // group n * groups + c / (channels / groups); `groups` = 0: batch normalization, group c.
 //
-// The mean is split: `center` is its float32 part, which is subtracted from x exactly as a rule, and the rest
-// goes into the shift. Coefficients are computed in float64, one set per row, so the passes over x are one or
-// two multiply-adds per element.
+// The mean is split: `center` is the mean rounded to float32, which can usually be subtracted from x exactly,
+// and the rest becomes part of the shift. Coefficients are computed in float64, one set per row, so that a
+// pass over x takes one or two multiply-adds per element.
 
 import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
 
@@ -22,7 +22,7 @@ function weightOf(weight: usize, c: i32): f64 {
   return weight ? <f64>load<f32>(weight + (<usize>c << 2)) : 1;
 }
 
-/** float64 y[i] = x[i] of float32 x. */
+/** float64 y[i] = x[i] for float32 x. */
 export function widen(begin: i32, end: i32, x: usize, y: usize): void {
   for (let i = begin; i < end; i++) store<f64>(y + (<usize>i << 3), <f64>load<f32>(x + (<usize>i << 2)));
 }
@@ -103,7 +103,7 @@ export function normGradSums(
   }
 }
 
-/** sum of dy * xhat of a row: (dots - (mean - center) sums) / deviation. */
+/** The sum of dy * xhat over a row: (dots - (mean - center) sums) / deviation. */
 // @ts-ignore: decorator
 @inline
 function normalizedDot(row: i32, g: i32, mean: usize, inverse: usize, sums: usize, dots: usize): f64 {
@@ -137,9 +137,9 @@ export function normGroupSums(
 
 /**
  * Per row, float32: dx = dy * a + (x - center) * unit * b + c, from
- * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. unit is 1 where b is a float32, as
- * almost always; where that factor, which has the deviation in it twice, would overflow or vanish, unit is
- * 1 / deviation. Range: rows.
+ * dx = (w dy - groupSums / count - xhat groupDots / count) / deviation. The factor unit * b contains 1 /
+ * deviation twice. unit is 1 unless that factor would overflow or underflow float32; then unit is 1 /
+ * deviation. Range: rows.
  */
 export function normGradCoefficients(
   begin: i32, end: i32, mean: usize, inverse: usize, weight: usize, groupSums: usize, groupDots: usize,
@@ -161,8 +161,8 @@ export function normGradCoefficients(
 }
 
 /**
- * dx = dy * a + (x - center) * unit * b + c, without x (which may be NaN) where b = 0; range: rows, or
- * elements from a multiple of 4 where length = 1.
+ * dx = dy * a + (x - center) * unit * b + c. x is not used where b = 0, because it may be NaN. Range: rows,
+ * or elements from a multiple of 4 where length = 1.
  */
 export function normGradApply(
   begin: i32, end: i32, x: usize, dy: usize, center: usize, a: usize, unit: usize, b: usize, c: usize, dx: usize,

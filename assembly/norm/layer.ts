@@ -1,13 +1,13 @@
-// Layer normalization of the rows of x[rows, length]. weight and bias [length] go with the position in a row;
-// mean and inverse (1 / deviation) are float64 [rows].
+// Layer normalization of the rows of x[rows, length]. weight and bias [length] have one value per position in
+// a row; mean and inverse (1 / deviation) are float64 [rows].
 
 import { momentsRows } from "../reduce/moments";
 import { inverseDeviation } from "./batch_group";
 import { lanesBelow, load4, loadDouble, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
 /**
- * (x - mean) / deviation of 4 elements: center is the float32 part of the mean, rest what
- * is left of it / deviation.
+ * (x - mean) / deviation for 4 elements. center: the mean rounded to float32; rest: (mean - center) /
+ * deviation.
  */
 // @ts-ignore: decorator
 @inline
@@ -24,14 +24,14 @@ function affine(xhat: v128, weight: usize, bias: usize, i: i32): v128 {
 }
 
 /**
- * y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. mean and inverse are written: a row is
- * read for its moments, and again while it is in the cache. length > 0. Range: rows.
+ * y[row, i] = xhat * weight[i] + bias[i]; weight and bias may be null. mean and inverse are outputs as well:
+ * a row is read once for its moments, and again while it is in the cache. length > 0. Range: rows.
  */
 export function layerNorm(
   begin: i32, end: i32, x: usize, weight: usize, bias: usize, y: usize, mean: usize, inverse: usize, length: i32, eps: f64,
 ): void {
   for (let row = begin; row < end; row++) {
-    momentsRows(row, row + 1, x, mean, inverse, length); // the squared deviations, until the next line
+    momentsRows(row, row + 1, x, mean, inverse, length); // inverse: squared deviations, until the next line
     inverseDeviation(row, row + 1, inverse, inverse, length, eps);
     const offset = <usize>row * length << 2;
     const m = loadDouble(mean, row);

@@ -1,4 +1,5 @@
-// Division of vectors by their length. They lie along the middle of x[outer, n, inner]; norms are float64.
+// Division of vectors by their length. The vectors run along the middle of x[outer, n, inner]; norms are
+// float64.
 
 import { loadDouble } from "../lib/simd";
 

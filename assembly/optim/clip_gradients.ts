@@ -1,16 +1,16 @@
-// Gradient clipping: the norm of many arrays together, accumulated in float64 over chunks of a fixed size, so
-// that neither the number of elements nor the split of the work shows in the result.
+// Gradient clipping. The norm of many arrays together is accumulated in float64, which keeps the rounding
+// error small. Chunks have a fixed size, so the result does not depend on how the work is split.
 
 import { load4, storeUpTo } from "../lib/simd";
 
-/** |v|, v² or |v| of two float64 lanes, for orders 1, 2 and 0 (infinity). */
+/** The term |v|, v² or |v| for two float64 lanes, for orders 1, 2 and 0 (infinity). */
 // @ts-ignore: decorator
 @inline
 function term(v: v128, order: i32): v128 {
   return order == 2 ? f64x2.mul(v, v) : f64x2.abs(v);
 }
 
-/** Sum, or the larger one for order 0 (infinity). A NaN stays. */
+/** a + b, or the larger of the two for order 0 (infinity). A NaN stays. */
 // @ts-ignore: decorator
 @inline
 function join(a: v128, b: v128, order: i32): v128 {
@@ -44,7 +44,7 @@ export function normPartials(
   }
 }
 
-/** The norm of all the arrays that the partials came from. */
+/** The norm of all arrays together, from their partials. */
 export function joinNormPartials(partials: usize, count: i32, order: i32): f64 {
   let sum: f64 = 0;
   for (let c = 0; c < count; c++) {

@@ -1,5 +1,5 @@
-// A running mean of weights, for the optimizer's companion: float32, elements
-// [begin, end), begin a multiple of 4.
+// A running mean of weights. Arrays are float32; the range is elements [begin, end), and begin is a multiple
+// of 4.
 
 import { load4, storeUpTo } from "../lib/simd";
 

@@ -1,12 +1,13 @@
-// Optimizer steps: each reads a parameter p and its gradient g once and writes p and the state in place.
-// float32, contiguous, elements [begin, end), begin a multiple of 4. What does not depend on the element
-// (bias corrections, 1 - beta …) comes ready-made, computed in float64.
+// Optimizer steps: each reads a parameter p and its gradient g once, and writes p and the state in place.
+// Arrays are contiguous float32. Unless a unit is given, the range is elements, and begin is a multiple of 4.
+// Factors that are the same for all elements (bias corrections, 1 - beta …) are arguments, computed in
+// float64.
 
 import { load4, storeUpTo } from "../lib/simd";
 
 /**
- * d = g + weightDecay p; with a momentum buffer b (0: none): b = momentum b + gradScale d, and d = b, with
- * nesterov d + momentum b; p -= lr d.
+ * d = g + weightDecay p. With a momentum buffer b (0: none), b = momentum b + gradScale d, and d becomes b
+ * or, with nesterov, d + momentum b. p -= lr d.
  * @inPlace
  */
 export function sgdStep(
@@ -37,8 +38,8 @@ function decayed(g: v128, weightDecay: f32, p: v128): v128 {
 const ADAM_CHUNK = 4096;
 
 /**
- * One parameter of adamStep, a row of its table: a struct without a constructor, whose fields are
- * read straight from there.
+ * A row of adamStep's table, for one parameter. A struct without a constructor: its fields are read straight
+ * from the table.
  */
 @unmanaged
 class AdamRow {
@@ -46,24 +47,24 @@ class AdamRow {
   grad!: usize;
   expAvg!: usize;
   expAvgSq!: usize;
-  /** Or 0. */
+  /** 0 without AMSGrad. */
   maxExpAvgSq!: usize;
   size!: i32;
-  /** Units up to the end of this parameter. */
+  /** The number of units of all parameters up to and including this one. */
   endUnit!: i32;
 }
 
 /**
- * All parameters of a group in one call: most are so small that a call each would cost
- * more than their elements.
+ * Updates all parameters of a group in one call: most parameters are so small that a call for each would cost
+ * more than updating its elements.
  *
  * d = grad + weightDecay param; expAvg = beta1 expAvg + (1 - beta1) d; expAvgSq = beta2
  * expAvgSq + (1 - beta2) d²; v = expAvgSq or, unless maxExpAvgSq is 0,
  * maxExpAvgSq = max(maxExpAvgSq, expAvgSq);
  * param = shrink param - stepSize expAvg / (sqrt(v) correction + eps).
- * rows: an AdamRow per parameter; scales: stepSize = lr / (1 - beta1^t) and
- * correction = 1 / sqrt(1 - beta2^t) of each, float32. Adam has shrink 1, AdamW weightDecay 0. Unit:
- * ADAM_CHUNK elements of one parameter.
+ * rows: an AdamRow per parameter; scales: for each parameter stepSize = lr / (1 - beta1^t) and correction = 1
+ * / sqrt(1 - beta2^t), float32. Adam has shrink 1, AdamW weightDecay 0. Unit: ADAM_CHUNK elements of one
+ * parameter.
  * see: Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2
  * @inPlace
  */
@@ -106,7 +107,8 @@ function adamElements(
 }
 
 /**
- * Elements i to i + 3, or up to `end`: inlined with i + 4 for `end`, it has no branch but for `maxExpAvgSq`.
+ * Updates elements i to i + 3, except those at or after `end`. Inlined with i + 4 for `end`, it has only one
+ * branch, for `maxExpAvgSq`.
  */
 // @ts-ignore: decorator
 @inline

@@ -1,15 +1,16 @@
-// Average pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW], with windows
-// on a regular grid (avgPool2d) or dividing the plane as evenly as integers allow
-// (adaptiveAvgPool2d). Sums are float64.
+// Average pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW]. The windows lie on a
+// regular grid (avgPool2d), or divide the plane as evenly as integers allow (adaptiveAvgPool2d). Sums are
+// float64.
 //
-// The range of all kernels here is planes: windows may overlap, planes do not, so any split gives the same
-// bits. The gradient of a plane is gathered window by window, in row-major order.
+// The range of all kernels here is planes. Windows may overlap, but planes do not, so any split gives the
+// same bits. The gradient of a plane is added up window by window, in row-major order.
 
 import { demote, highLanes, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /**
- * From this stride on windows are summed one at a time along their rows, below it four neighbours at a time.
+ * With this stride or a larger one, windows are summed one at a time, along their rows; with a smaller
+ * stride, four neighbours at a time.
  * @shared
  */
 const WIDE_STRIDE = 4;
@@ -59,18 +60,18 @@ class Grid {
   strideWidth!: i32;
   padTop!: i32;
   padLeft!: i32;
-  /** Whether the padding counts as elements … */
+  /** Whether the padding counts as elements. */
   countPadding!: i32;
-  /** … and what to divide by instead, if not 0. */
+  /** The divisor of all windows, unless it is 0. */
   divisorOverride!: i32;
 }
 
-// Windows may reach as far as int32 goes and divide by more than it holds: ends are never computed, only what
-// is left of the plane, and products are float64. A window starts in [-padLeft, width + padLeft), so that its
-// distance to the end is below 2^32.
+// Windows may be so large that their ends or divisors exceed int32. So ends are never computed, only the
+// distance to the end of the plane, and products are float64. A window starts in [-padLeft, width + padLeft),
+// so this distance is below 2^32.
 
 /**
- * Columns that count for the divisors of four windows of a row that start at `starts`, int32; 0 for a
+ * The number of columns (int32) that count for the divisors of four windows that start at `starts`; 0 for a
  * window without elements.
  */
 // @ts-ignore: decorator
@@ -84,7 +85,9 @@ function divisorColumns(g: Grid, starts: v128): v128 {
   return v128.and(i32x4.min_u(kernel, i32x4.sub(i32x4.splat(g.width + g.padLeft), starts)), holds);
 }
 
-/** Rows that count for the divisor of windows from `startY` on; 0 where none is in the plane. */
+/**
+ * The number of rows that count for the divisor of windows that start at `startY`; 0 if none is in the plane.
+ */
 // @ts-ignore: decorator
 @inline
 function divisorRows(g: Grid, startY: i32): i32 {
@@ -94,8 +97,8 @@ function divisorRows(g: Grid, startY: i32): i32 {
 }
 
 /**
- * The divisors of two windows with `rows` rows that count, and the columns of lanes 0 and 1; 0 for a
- * window without elements.
+ * The divisors of two windows, from the number of rows that count, and the numbers of columns in lanes 0 and
+ * 1; 0 for a window without elements.
  */
 // @ts-ignore: decorator
 @inline
@@ -106,8 +109,8 @@ function divisorsOfTwo(g: Grid, rows: i32, columns: v128): v128 {
 }
 
 /**
- * Sums of four windows over rows [top, bottom) of a plane, divided, to y. INSIDE and
- * STEP: see max_windows.ts.
+ * Stores the averages of four windows over rows [top, bottom) of a plane in y. For INSIDE and STEP see
+ * max_windows.ts.
  */
 // @ts-ignore: decorator
 @inline
@@ -117,7 +120,7 @@ function averagesOfWindows(
 ): void {
   let low = f64x2.splat(0);
   let high = low;
-  // of a window's columns only those that lie in the plane for one of the four
+  // skips the columns of the windows that are outside the plane for all four
   const lastColumn = column + (count - 1) * g.strideWidth;
   const before = INSIDE ? 0 : min(max(-lastColumn, 0), g.kernelWidth);
   const after = INSIDE ? g.kernelWidth : min(g.kernelWidth, g.width - column);
@@ -139,7 +142,7 @@ function averagesOfWindows(
   const counted = divisorColumns(g, starts);
   const divisorLow = divisorsOfTwo(g, rows, counted);
   const divisorHigh = divisorsOfTwo(g, rows, highLanes(counted));
-  // a window of nothing but padding gives 0
+  // a window that contains only padding gives 0
   const zero = f64x2.splat(0);
   const averages = demote(
     v128.andnot(f64x2.div(low, divisorLow), f64x2.eq(divisorLow, zero)),
@@ -149,8 +152,8 @@ function averagesOfWindows(
 }
 
 /**
- * Averages of four neighbouring windows of 2x2 pixels from `upper` and `lower` on; the sums are
- * those of averagesOfWindows.
+ * Averages of four neighbouring 2x2 windows whose rows start at `upper` and `lower`; the sums have the same
+ * bits as in averagesOfWindows.
  */
 // @ts-ignore: decorator
 @inline
@@ -173,7 +176,7 @@ function averagesOf2x2(upper: usize, lower: usize): v128 {
   return demote(f64x2.mul(low, quarter), f64x2.mul(high, quarter));
 }
 
-/** Windows of 2x2 that lie side by side in the plane: what networks halve images with. */
+/** Whether the windows are 2x2, with stride 2 and no padding, with which networks halve images. */
 // @ts-ignore: decorator
 @inline
 function isHalving(g: Grid): bool {
@@ -192,9 +195,9 @@ function halve(g: Grid, plane: usize, y: usize): void {
 }
 
 /**
- * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if not 0, else the
- * elements of the window inside the plane, with countPadding also those in the padding (but not
- * what ceil mode adds beyond it).
+ * y[o] = (sum of the window) / divisor. The divisor is divisorOverride if that is not 0, else the number of
+ * the window's elements inside the plane. With countPadding, elements in the padding count too, but not those
+ * that ceil mode adds beyond it.
  */
 export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
@@ -242,7 +245,9 @@ export function avgPool2d(begin: i32, end: i32, x: usize, y: usize, grid: usize)
   }
 }
 
-/** The divisor of a window with elements: `rows` times the columns that count from `startX` on. */
+/**
+ * The divisor of a window with elements: `rows` times the number of columns that count, starting at `startX`.
+ */
 // @ts-ignore: decorator
 @inline
 function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
@@ -254,9 +259,9 @@ function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
 }
 
 /**
- * shares[o] = dy[o] / divisor, 0 for windows without elements: the gradient of each element of window o.
- * Their sum over the windows that hold an element is its gradient: a depthwise convolution's with a kernel of
- * ones (src/ops/pool/avg_pool2d.ts).
+ * shares[o] = dy[o] / divisor, or 0 for windows without elements: what window o adds to the gradient of each
+ * of its elements. The gradient of an element, the sum over the windows that contain it, is the input
+ * gradient of a depthwise convolution with a kernel of ones (src/ops/pool/avg_pool2d.ts).
  */
 export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
   const g = changetype<Grid>(grid);
@@ -276,8 +281,8 @@ export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, 
 }
 
 /**
- * dx[i] = sum of dy[o] / divisor over the windows o that hold i, for windows at least WIDE_STRIDE apart or
- * large: whole vectors of dx at a time.
+ * dx[i] = sum of dy[o] / divisor over the windows o that contain i, for large windows, and windows at least
+ * WIDE_STRIDE apart: whole vectors of dx are updated at a time.
  */
 export function avgPool2dGrad(begin: i32, end: i32, dy: usize, dx: usize, grid: usize): void {
   const g = changetype<Grid>(grid);

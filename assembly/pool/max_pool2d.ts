@@ -1,24 +1,24 @@
-// Max pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW].
-// The position of each maximum in its plane, row * W + column, goes to `index`
-// (int32, shaped as y) where index is not 0.
+// Max pooling of planes x[H][W] (P = N*C of them, one after the other) to y[OH][OW]. The position of each
+// maximum in its plane, row * W + column, is stored in `index` (int32, with the shape of y) unless index is
+// 0.
 //
-// PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last
-// NaN an earlier one); positions outside the plane are ignored. A window with nothing inside
-// gives -Infinity and index -1.
+// PyTorch's rules: the first maximum in row-major order wins; a NaN beats every number (and the last NaN an
+// earlier one); positions outside the plane are ignored. A window without elements gives -Infinity and index
+// -1.
 //
-// The range of all kernels here is planes: windows overlap, planes do not, so any split gives the same bits.
-// Forward for any kernel, stride and padding: max_windows.ts.
+// The range of all kernels here is planes. Windows overlap, but planes do not, so any split gives the same
+// bits. max_windows.ts has the forward pass for any kernel, stride and padding.
 
 import { storePartial } from "../lib/simd";
 
 /**
- * The maximum of a plane's 2x2 window from row top and column left on, to y; its position to index, if index
- * is not 0. Selects rather than branches: which element wins is not predictable.
+ * Stores the maximum of a plane's 2x2 window at row `top` and column `left` in y, and its position in index
+ * unless index is 0. It uses selects rather than branches, because which element wins cannot be predicted.
  */
 // @ts-ignore: decorator
 @inline
 function maxOfWindow(plane: usize, width: i32, top: i32, left: i32, y: usize, index: usize): void {
-  // a window of -Infinity alone has a position, too: its first
+  // a window that contains only -Infinity has a position, too: its first element
   let at = top * width + left;
   let best: f32 = -Infinity;
   for (let iy = top; iy < top + 2; iy++) {
@@ -35,8 +35,8 @@ function maxOfWindow(plane: usize, width: i32, top: i32, left: i32, y: usize, in
 }
 
 /**
- * dx = 0 but for dx[index[o]] += dy[o], in the order of o: the gradient of maxPool2d.
- * outputs = OH*OW, inputs = H*W.
+ * dx = 0, then dx[index[o]] += dy[o] in the order of o: the gradient of maxPool2d. outputs = OH*OW, inputs =
+ * H*W.
  */
 export function maxPool2dGrad(
   begin: i32, end: i32, dy: usize, index: usize, dx: usize, outputs: i32, inputs: i32,
@@ -54,9 +54,9 @@ export function maxPool2dGrad(
 }
 
 /**
- * Kernel 2x2, stride 2, no padding: OH = H >> 1, OW = W >> 1; a last odd row or column is not looked at. Four
- * windows at a time, their corners split into even and odd columns; windows with a NaN go one at a time.
- * Reads up to 24 bytes past the last plane.
+ * Kernel 2x2, stride 2, no padding: OH = H >> 1, OW = W >> 1; an odd last row or column is ignored. Computes
+ * four windows at a time, with their corners split into even and odd columns; windows with a NaN are computed
+ * one at a time. Reads up to 24 bytes past the last plane.
  */
 export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usize, height: i32, width: i32): void {
   const outHeight = height >> 1;
@@ -87,7 +87,7 @@ export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usiz
           }
           continue;
         }
-        // of two equal ones pmax keeps the first
+        // if both are equal, pmax returns its first argument
         const upper = f32x4.pmax(upperEven, upperOdd);
         const lower = f32x4.pmax(lowerEven, lowerOdd);
         const best = f32x4.pmax(upper, lower);
@@ -95,7 +95,7 @@ export function maxPool2x2(begin: i32, end: i32, x: usize, y: usize, index: usiz
         else storePartial(y + to, best, count);
         if (index) {
           const corner = i32x4.add(i32x4.splat(2 * (oy * width + ox)), columns);
-          // a comparison that holds is -1
+          // a true comparison is -1
           const upperAt = i32x4.sub(corner, f32x4.gt(upperOdd, upperEven));
           const lowerAt = i32x4.sub(i32x4.add(corner, i32x4.splat(width)), f32x4.gt(lowerOdd, lowerEven));
           const at = v128.bitselect(lowerAt, upperAt, f32x4.gt(lower, upper));

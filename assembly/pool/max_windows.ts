@@ -5,10 +5,10 @@ import { storeUpTo } from "../lib/simd";
 import { insideMask, loadInside, loadSteps, windowStarts } from "./window";
 
 /**
- * Maxima of four windows whose first columns are `starts`, over rows top, top + dilationHeight
- * … < bottom (all in the plane).
- * INSIDE: all columns are in the plane, too. STEP: the stride where it is 1 or 2, else 0. Columns are those
- * from `first` to `kernelWidth` of the window: `column` and `starts` are where the first of them is.
+ * Maxima of four windows whose first columns are `starts`, over rows top, top + dilationHeight … < bottom
+ * (all in the plane). INSIDE: all columns are in the plane, too. STEP: the stride if it is 1 or 2, else 0.
+ * Only columns first, first + 1 … < kernelWidth of each window are read; `column` and `starts` are the
+ * positions of column `first`.
  */
 // @ts-ignore: decorator
 @inline
@@ -17,7 +17,7 @@ function maxOfWindows(
   first: i32, kernelWidth: i32, dilationHeight: i32, dilationWidth: i32, y: usize, index: usize, count: i32, last: usize,
 ): void {
   let best = f32x4.splat(-Infinity);
-  // a window of -Infinity alone has a position, too: its first
+  // a window that contains only -Infinity has a position, too: its first element
   let at = i32x4.splat(-1);
   for (let iy = top; iy < bottom; iy += dilationHeight) {
     const row = plane + (<usize>(iy * width) << 2);
@@ -41,12 +41,12 @@ function maxOfWindows(
 }
 
 /**
- * Windows that reach this far pass over the columns outside the plane; for shorter ones
- * the divisions cost more.
+ * Windows whose columns span at least this much skip the columns outside the plane; for narrower windows the
+ * divisions would cost more.
  */
 const FAR: i64 = 16;
 
-/** y[o] = the largest of window o, index[o] = where it is (where index is not 0). Range: planes. */
+/** y[o] = the maximum of window o, index[o] = its position, unless index is 0. Range: planes. */
 export function maxPool2d(
   begin: i32, end: i32, x: usize, y: usize, index: usize,
   height: i32, width: i32, outHeight: i32, outWidth: i32,
@@ -56,8 +56,8 @@ export function maxPool2d(
   const reach = <i64>(kernelWidth - 1) * <i64>dilationWidth;
   const down = <i64>kernelHeight * <i64>dilationHeight;
   const last = x + (<usize>end * height * width << 2);
-  // where windows are further apart than the plane is wide, the columns that lie in it for one of
-  // four could be all there are
+  // if windows are further apart than the plane is wide, every column could lie in the plane for one of four
+  // windows, and none could be skipped
   const lanes = reach >= FAR && strideWidth > width ? 1 : 4;
   for (let p = begin; p < end; p++) {
     const plane = x + (<usize>p * height * width << 2);
@@ -74,7 +74,7 @@ export function maxPool2d(
         const toIndex = index ? index + to : 0;
         const lastColumn = <i64>column + <i64>(count - 1) * <i64>strideWidth;
         if (column < 0 || lastColumn + reach >= width) {
-          // of a window's columns only those that lie in the plane for one of the four
+          // skips the columns of the windows that are outside the plane for all four
           let before = 0;
           let after = kernelWidth;
           if (reach >= FAR) {

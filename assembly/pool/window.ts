@@ -1,11 +1,11 @@
-// Four windows of a row at a time: what pooling with any kernel, stride and padding reads.
+// Loads for pooling with any kernel, stride and padding: from four windows of a row at a time.
 
-/** How much further the loads of `loadSteps` may reach than the elements they are for. */
+/** The number of bytes from its address that `loadSteps` may read. */
 export const REACH: usize = 32;
 
 /**
- * Elements 0, step, 2 step, 3 step from an address, of which the first `count` exist. Step 1 and 2 read whole
- * vectors, up to REACH bytes from `from`; larger steps read what exists.
+ * Loads elements 0, step, 2 step, 3 step from an address; the first `count` of them exist. Steps 1 and 2 read
+ * whole vectors, up to REACH bytes from `from`; larger steps read only elements that exist.
  */
 // @ts-ignore: decorator
 @inline
@@ -21,15 +21,15 @@ export function loadSteps(from: usize, step: i32, count: i32): v128 {
 }
 
 /**
- * The same at a plane's edge: of the columns only those in [0, width) exist, the other lanes are anything.
- * `last`: the array's end.
+ * loadSteps at the edge of a plane: only columns in [0, width) exist, and the other lanes have any value.
+ * last: the end of the array.
  */
 // @ts-ignore: decorator
 @inline
 export function loadInside(row: usize, columns: v128, step: i32, width: i32, last: usize): v128 {
   const column = i32x4.extract_lane(columns, 0);
   const from = row + (<usize>column << 2);
-  // the memory before the array exists, but past it there may be none
+  // memory before the array exists, but memory past it may not
   if (step <= 2 && from + REACH <= last) return loadSteps(from, step, 4);
   let v = f32x4.splat(0);
   if (<u32>column < <u32>width) v = v128.load32_lane(from, v, 0);
@@ -42,14 +42,14 @@ export function loadInside(row: usize, columns: v128, step: i32, width: i32, las
   return v;
 }
 
-/** Where 0 <= column < width. */
+/** A mask of the lanes with 0 <= column < width. */
 // @ts-ignore: decorator
 @inline
 export function insideMask(columns: v128, width: i32): v128 {
   return i32x4.lt_u(columns, i32x4.splat(width));
 }
 
-/** The columns that four neighbouring windows start at. */
+/** The first columns of four neighbouring windows. */
 // @ts-ignore: decorator
 @inline
 export function windowStarts(column: i32, step: i32): v128 {

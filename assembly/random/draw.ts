@@ -1,15 +1,15 @@
 // Counter-based random numbers: Philox 4x32-10 turns (key, counter) into four 32-bit words.
 // see: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 //
-// The key is the seed. A draw of n elements takes 4 * ceil(n / 16) counters from `offset` (a multiple of 4)
-// on, and 16 elements from each four of them, in vectors that run across the counters:
+// The key is the seed. A draw of n elements uses 4 * ceil(n / 16) counters, starting at `offset` (a multiple
+// of 4). Each four counters give 16 elements, in vectors that run across the counters:
 //
 //   element   16 g +            0  1  2  3    4  5  6  7    8  9 10 11   12 13 14 15
 //   counter   offset + 4 g +    0  1  2  3    0  1  2  3    0  1  2  3    0  1  2  3
 //   word                        0             1             2             3
 //
-// So an element depends on seed, offset and its place only, never on who draws it. `seed` and `offset` come
-// as f64: integers up to 2^53. Range kernels start at multiples of 16.
+// So an element depends only on the seed, the offset and its index, not on which thread draws it. `seed` and
+// `offset` are integers up to 2^53, passed as f64. Ranges start at multiples of 16.
 
 import { cos4, log4, sin4 } from "../lib/math";
 import { load4, storeUpTo } from "../lib/simd";
@@ -19,7 +19,7 @@ const MULTIPLIER_1: u32 = 0xcd9e8d57;
 const WEYL_0: u32 = 0x9e3779b9;
 const WEYL_1: u32 = 0xbb67ae85;
 
-/** Word `word` (0 to 3) of Philox 4x32-10 of the counter c0..c3 under the key k0, k1. */
+/** Word `word` (0 to 3) of Philox 4x32-10 for the counter c0..c3 and the key k0, k1. */
 export function philoxWord(c0: u32, c1: u32, c2: u32, c3: u32, k0: u32, k1: u32, word: i32): u32 {
   for (let round = 0; round < 10; round++) {
     const product0 = <u64>MULTIPLIER_0 * <u64>c0;
@@ -41,21 +41,21 @@ function multiplyHigh(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
 
-/** [0, 1) in steps of 2^-24 from the upper 24 bits. */
+/** A number in [0, 1), in steps of 2^-24, from the upper 24 bits. */
 // @ts-ignore: decorator
 @inline
 function unit(bits: v128): v128 {
   return f32x4.mul(f32x4.convert_i32x4_u(i32x4.shr_u(bits, 8)), f32x4.splat(f32(1.0 / 16777216.0)));
 }
 
-/** sqrt(-2 ln u) of u in (0, 1], in steps of 2^-32 near 0: up to 6.8. */
+/** sqrt(-2 ln u) for a random u in (0, 1], in steps of 2^-32 near 0. The result is at most 6.8. */
 function normalRadius(bits: v128): v128 {
   const half = f32x4.splat(0.5);
   const u = f32x4.mul(f32x4.add(f32x4.convert_i32x4_u(bits), half), f32x4.splat(f32(1.0 / 4294967296.0)));
   return f32x4.sqrt(f32x4.mul(log4(u), f32x4.splat(-2)));
 }
 
-// calls, not inlined: they are long, and each has several users
+// called rather than inlined: they are long, and each is used several times
 
 function cosine(x: v128): v128 {
   return cos4(x);
@@ -65,14 +65,14 @@ function sine(x: v128): v128 {
   return sin4(x);
 }
 
-/** 2 pi u. */
+/** 2 pi u for a random u in [0, 1). */
 // @ts-ignore: decorator
 @inline
 function normalAngle(bits: v128): v128 {
   return f32x4.mul(unit(bits), f32x4.splat(6.2831853071795865));
 }
 
-// What becomes of the four words
+// The distributions that words are converted to
 const BITS = 0;
 const UNIFORM = 1;
 const NORMAL = 2;
@@ -80,7 +80,7 @@ const BERNOULLI = 3;
 const BERNOULLI_EACH = 4;
 const DROPOUT = 5;
 
-/** Turns one vector of bits (for NORMAL: of standard normal numbers) into elements i to i+3. */
+/** Converts one vector of bits (for NORMAL: of standard normal numbers) to elements i to i+3. */
 // @ts-ignore: decorator
 @inline
 function finish(KIND: i32, bits: v128, i: i32, x: usize, a: v128, b: v128): v128 {
@@ -102,7 +102,7 @@ function finishWords(
   KIND: i32, c0: v128, c1: v128, c2: v128, c3: v128, out: usize, i: i32, end: i32, x: usize, a: v128, b: v128,
 ): void {
   if (KIND == NORMAL) {
-    // Box and Muller: a radius and an angle make two independent numbers
+    // Box-Muller: a radius and an angle give two independent normal numbers
     const radius01 = normalRadius(c0);
     const angle01 = normalAngle(c1);
     const radius23 = normalRadius(c2);
@@ -119,8 +119,8 @@ function finishWords(
 }
 
 /**
- * The loop of all draws: elements [begin, end) of `out`, twice sixteen at a time, c0 to c3 and d0 to d3: a
- * round waits for the one before, and two independent chains fill each other's gaps.
+ * The loop of all draws. It writes elements [begin, end) of `out`, two groups of sixteen at a time (c0 to c3
+ * and d0 to d3): a round waits for the previous one, and two independent chains fill each other's gaps.
  */
 // @ts-ignore: decorator
 @inline
@@ -137,7 +137,8 @@ function draw(KIND: i32, begin: i32, end: i32, out: usize, seed: f64, offset: f6
   do {
     const counter = <u64>offset + (<u64>i >> 2);
     const next = counter + 4;
-    // the first round, in which c2 and c3 are 0; counters are multiples of 4: no carry into c1
+    // the first round, in which c2 and c3 are 0. There is no carry into c1, because counters are multiples of
+    // 4
     const c = i32x4.add(i32x4.splat(<i32>counter), i32x4(0, 1, 2, 3));
     const d = i32x4.add(i32x4.splat(<i32>next), i32x4(0, 1, 2, 3));
     let c0 = v128.xor(i32x4.splat(<i32>(counter >> 32)), key0);
@@ -208,10 +209,10 @@ export function dropout(begin: i32, end: i32, y: usize, seed: f64, offset: f64, 
 }
 
 /**
- * An integer in [0, range), each as likely as any other, from the bits of element i of a draw.
- * see: Lemire, "Fast random integer generation in an interval", 2019. Bits that would favour some values
- * are refused and replaced by the same place of the generator's next plane (c2 = attempt), so that a
- * draw's length stays fixed.
+ * An integer in [0, range), uniformly distributed, from the bits of element i of a draw.
+ * see: Lemire, "Fast random integer generation in an interval", 2019. Bits that would favour some values are
+ * rejected, and replaced by the bits of the same element with c2 = attempt, so that the length of a draw
+ * stays fixed.
  */
 function bounded(bits: u32, range: u32, i: i32, seed: f64, offset: f64): u32 {
   let product = <u64>bits * <u64>range;
@@ -236,8 +237,8 @@ export function bitsToIntegers(begin: i32, end: i32, out: usize, seed: f64, offs
 }
 
 /**
- * out[0 .. n), which holds the bits of a draw, becomes a permutation of 0 .. n-1: Fisher and
- * Yates's shuffle, inside out.
+ * out[0 .. n), which holds the bits of a draw, becomes a permutation of 0 .. n-1, by the inside-out
+ * Fisher-Yates shuffle.
  */
 export function bitsToPermutation(n: i32, out: usize, seed: f64, offset: f64): void {
   for (let i = 0; i < n; i++) {

@@ -1,13 +1,13 @@
-// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with the index of the first of
-// equals. A NaN beats every number. Inputs may be read up to 12 bytes past. `sign` 1: largest, -1: smallest.
+// Largest and smallest values of x[outer, n, inner] along its middle, n > 0, with their indices. The first of
+// equal values wins, and a NaN beats every number. Up to 12 bytes past the inputs may be read. `sign` is 1
+// for the largest, -1 for the smallest.
 //
 // inner = 1: four lanes run along a row and are compared at its end; range: rows.
-// inner > 1: lanes are 4 columns;
-// range: outer * ceil(inner / 4).
+// inner > 1: the four lanes are columns; range: outer * ceil(inner / 4).
 
 import { LANES, lanesBelow, load4, storeUpTo } from "../lib/simd";
 
-/** Lanes in which v replaces `best`. */
+/** A mask of the lanes in which v replaces `best`. */
 // @ts-ignore: decorator
 @inline
 function beats<T>(v: v128, best: v128, sign: i32): v128 {
@@ -16,7 +16,7 @@ function beats<T>(v: v128, best: v128, sign: i32): v128 {
   return v128.or(beyond, v128.and(f32x4.ne(v, v), f32x4.eq(best, best)));
 }
 
-/** The same of scalars, and of equals (or two NaN) the one with the smaller index. */
+/** `beats` for scalars. Of equal values (or two NaNs) the one with the smaller index wins. */
 // @ts-ignore: decorator
 @inline
 function beatsScalar<T>(v: T, index: i32, best: T, bestIndex: i32, sign: i32): bool {
@@ -100,7 +100,7 @@ export function extremumInt(
   else columns<i32>(begin, end, x, values, indices, n, inner, sign);
 }
 
-/** dx[o, indices[o, i], i] = dy[o, i], where dx is zero before. Range: outer * inner. */
+/** dx[o, indices[o, i], i] = dy[o, i]; dx must be 0 before. Range: outer * inner. */
 export function scatterToIndices(
   begin: i32, end: i32, dy: usize, indices: usize, dx: usize, n: i32, inner: i32,
 ): void {
@@ -111,7 +111,7 @@ export function scatterToIndices(
   }
 }
 
-/** How many x[i] equal value[0] (NaN equals NaN). */
+/** The number of x[i] that equal value[0] (NaN equals NaN). */
 export function countEqual(x: usize, value: usize, size: i32): i32 {
   const v = load<f32>(value);
   let count = 0;

@@ -1,12 +1,12 @@
-// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one
-// pass over x: values are taken relative to the first of their slice, so that a large mean does not
-// cancel the variance away.
+// Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass
+// over x. The first value of each slice is subtracted from the others, so that the variance does not cancel
+// if the mean is large.
 
 import { LANES, load4, promoteHigh, sumLanes } from "../lib/simd";
 
 /**
- * Writes the mean and the squared deviations of n values from their sum and their squares'
- * sum relative to `pivot`.
+ * Writes the mean of n values and the sum of their squared deviations. `sum` and `sumOfSquares` are computed
+ * from the values minus `pivot`.
  */
 // @ts-ignore: decorator
 @inline
@@ -96,9 +96,9 @@ export function momentsColumns(
 }
 
 /**
- * Joins the moments of `reduce` sets of `count` values each: mean and squares
- * [outer, reduce, inner] to [outer, inner].
- * see: Chan, Golub, LeVeque 1983. Range: outer * inner.
+ * Joins the moments of `reduce` sets of `count` values each: mean and squares [outer, reduce, inner] become
+ * [outer, inner]. Range: outer * inner.
+ * see: Chan, Golub, LeVeque 1983
  */
 export function joinMoments(
   begin: i32, end: i32, mean: usize, squares: usize, meanOut: usize, squaresOut: usize,
@@ -129,8 +129,8 @@ export function deviation(begin: i32, end: i32, squares: usize, y: usize, diviso
 }
 
 /**
- * What d var or d std multiplies a deviation with: scale[i] = dy[i] * 2 / divisor, or, where `std` is not
- * null, dy[i] / (divisor * std[i]), 0 where std[i] is 0.
+ * The factor of each deviation in the gradient of var or std: scale[i] = dy[i] * 2 / divisor or, if `std` is
+ * not null, dy[i] / (divisor * std[i]), and 0 where std[i] is 0.
  */
 export function varianceScale(begin: i32, end: i32, dy: usize, std: usize, scale: usize, divisor: f64): void {
   for (let i = begin; i < end; i++) {

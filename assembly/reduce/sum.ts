@@ -1,13 +1,11 @@
-// Sums over one dimension of x[outer, reduce, inner] (row-major): y[o, i] = sum over r of x[o, r, i]. All of
-// them add up in float64: a float32 sum of 10^7 elements loses three digits, and widening costs less than the
-// memory traffic does. Long reductions are cut into chunks whose size depends on the shape alone; their
-// partial sums are stored as float64 and added in order, so the bits do not depend on how the work was split.
+// Sums over one dimension of x[outer, reduce, inner] (row-major): y[o, i] = sum over r of x[o, r, i]. All
+// sums are float64: a float32 sum of 10^7 elements loses three digits, and widening costs less than the
+// memory traffic. Long reductions are cut into chunks whose size depends only on the shape. Their partial
+// sums are stored as float64 and added in order, so the bits do not depend on how the work was split.
 
 import { load4, storeUpTo, sumLanes } from "../lib/simd";
 
-/**
- * Columns that sumColumns takes at a time with their sums in registers: one cache line of float32. @shared
- */
+/** Columns whose sums sumColumns keeps in registers at a time: one cache line of float32. @shared */
 const SUM_TILE = 16;
 
 // @ts-ignore: decorator
@@ -122,8 +120,8 @@ function sumSixteenColumns<T>(x: usize, y: usize, rows: i32, stride: usize): voi
 }
 
 /**
- * The same with the sums in memory, which stay in the L1 cache: rows are read from end to end, four at a
- * time, where a strip of 16 columns would fetch a line from each of many pages. `columns` is a multiple of 4.
+ * sumSixteenColumns with the sums in memory, which stay in the L1 cache. Rows are read from end to end, four
+ * at a time; a strip of 16 columns would fetch a line from each of many pages. `columns` is a multiple of 4.
  */
 // @ts-ignore: decorator
 @inline
@@ -233,7 +231,7 @@ export function roundQuotient(begin: i32, end: i32, x: usize, y: usize, divisor:
   for (let i = begin; i < end; i++) store<f32>(y + (<usize>i << 2), <f32>(load<f64>(x + (<usize>i << 3)) / divisor));
 }
 
-/** int32 y[i] = x[i] of float64 x with integer values; beyond int32 the nearest end of its range. */
+/** int32 y[i] = x[i] for float64 x with integer values, clamped to the range of int32. */
 export function roundToInt(begin: i32, end: i32, x: usize, y: usize): void {
   for (let i = begin; i < end; i++) {
     store<i32>(y + (<usize>i << 2), <i32>load<f64>(x + (<usize>i << 3)));

@@ -2,7 +2,8 @@
 
 /**
  * y = e^(x - m) / s along the middle of [outer][n][inner], with m the largest x and s the sum of e^(x - m);
- * where `log`, its logarithm x - m - log s. Without m the exponentials would overflow from x = 89 on. n > 0.
+ * or, if `log`, the logarithm x - m - log s. Without m, the exponentials would overflow from x = 89 on. n >
+ * 0.
  */
 export function softmaxNaive(x: usize, y: usize, outer: i32, n: i32, inner: i32, log: i32): void {
   for (let row = 0; row < outer * inner; row++) {
@@ -20,7 +21,7 @@ export function softmaxNaive(x: usize, y: usize, outer: i32, n: i32, inner: i32,
   }
 }
 
-/** dx = y (dy - sum of dy y), or, where `log`, dx = dy - e^y (sum of dy). */
+/** dx = y (dy - sum of dy y) or, if `log`, dx = dy - e^y (sum of dy). */
 export function softmaxGradNaive(y: usize, dy: usize, dx: usize, outer: i32, n: i32, inner: i32, log: i32): void {
   for (let row = 0; row < outer * inner; row++) {
     const first = <usize>(row / inner * n * inner + row % inner) << 2;

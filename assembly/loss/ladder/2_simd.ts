@@ -1,13 +1,15 @@
-// Rung 2: four elements at a time, with an exponential of four lanes; each is computed once and kept in y.
+// Rung 2: four elements at a time, with an exponential of four lanes; each exponential is computed once and
+// kept in y.
 //
-// Where the axis is the last one (inner = 1) four neighbours of a row make a vector, and its lanes are added
-// up at the end; otherwise four neighbouring rows do, one per lane.
+// If the axis is the last one (inner = 1), four neighbours of a row make a vector, and its lanes are added at
+// the end. Otherwise four neighbouring rows make a vector, one per lane.
 
 import { exp4, log4 } from "../../lib/math";
 import { lanesBelow, load4, storeUpTo, sumFloats } from "../../lib/simd";
 
 /**
- * The steps of a row, or of four neighbouring ones: the lanes that take part, and where the next vector is.
+ * A mask of the lanes of vector i that exist: up to n - i elements of a row, or, if lanes are rows, all
+ * lanes.
  */
 // @ts-ignore: decorator
 @inline
@@ -15,7 +17,7 @@ function lanesAt(i: i32, n: i32, inner: i32): v128 {
   return inner == 1 ? lanesBelow(n - i) : i32x4.splat(-1);
 }
 
-/** The largest of all lanes in all lanes. */
+/** The largest lane of v, in all lanes. */
 // @ts-ignore: decorator
 @inline
 function spreadMax(v: v128): v128 {
@@ -23,14 +25,16 @@ function spreadMax(v: v128): v128 {
   return f32x4.max(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2));
 }
 
-/** Stores what exists of a vector: up to n - i of a row, or `columns` neighbouring rows. */
+/**
+ * Stores the lanes of v that exist: up to n - i elements of a row, or one element of each of `columns` rows.
+ */
 // @ts-ignore: decorator
 @inline
 function storeLanes(to: usize, i: i32, n: i32, inner: i32, columns: i32, v: v128): void {
   storeUpTo(to, 0, inner == 1 ? n - i : columns, v);
 }
 
-/** softmaxNaive. Sums are float32, four partial ones for a row. Reads up to 12 bytes past x and y. */
+/** softmaxNaive. Sums are float32, and four per row if inner = 1. Reads up to 12 bytes past x and y. */
 export function softmaxSimd(x: usize, y: usize, outer: i32, n: i32, inner: i32, log: i32): void {
   const tiles = (inner + 3) / 4;
   const step = inner == 1 ? 4 : 1; // elements of the axis in a vector

@@ -1,9 +1,9 @@
 // Rung 1 of max pooling: the definition.
 
 /**
- * The largest x in one window of a plane, to y; its position row * W + column to index where that
- * is not 0. The first of equal ones wins, and a NaN beats every number. A window with nothing
- * inside gives -Infinity and -1.
+ * Stores the largest x of one window of a plane in y, and its position row * W + column in index unless index
+ * is 0. The first of equal elements wins, and a NaN beats every number. A window without elements gives
+ * -Infinity and -1.
  */
 export function maxOfWindow(
   plane: usize, height: i32, width: i32, top: i32, left: i32, kernelH: i32, kernelW: i32, dilationH: i32, dilationW: i32,
@@ -29,8 +29,8 @@ export function maxOfWindow(
 }
 
 /**
- * y[plane][oy][ox] = max over kh, kw of x[plane][oy stride + kh dilation - padding][…], and
- * where it was. Any sizes.
+ * y[plane][oy][ox] = max over kh, kw of x[plane][oy stride + kh dilation - padding][…], and the position of
+ * the maximum. Any sizes.
  */
 export function maxPool2dNaive(
   planes: i32, x: usize, y: usize, index: usize, height: i32, width: i32, outH: i32, outW: i32,
@@ -50,7 +50,7 @@ export function maxPool2dNaive(
   }
 }
 
-/** dx = 0 but for dx[plane][index[o]] += dy[o]. outputs and inputs: elements of a plane of y and of x. */
+/** dx = 0, then dx[plane][index[o]] += dy[o]. outputs and inputs: elements of a plane of y and of x. */
 export function maxPool2dGradNaive(planes: i32, dy: usize, index: usize, dx: usize, outputs: i32, inputs: i32): void {
   memory.fill(dx, 0, <usize>(planes * inputs) << 2);
   for (let p = 0; p < planes; p++) {

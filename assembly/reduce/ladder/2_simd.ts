@@ -1,8 +1,8 @@
-// Rung 2: four elements at a time, and four such sums at once: additions that do not wait for each other.
+// Rung 2: four elements at a time, in four independent sums, so that additions do not wait for each other.
 
 import { load4, storeUpTo, sumFloats } from "../../lib/simd";
 
-/** The sum of a row: 16 partial sums, each of which every 16th element goes into. */
+/** The sum of a row, from 16 partial sums: each adds every 16th element. */
 // @ts-ignore: decorator
 @inline
 function sumRow(x: usize, n: i32): f32 {
