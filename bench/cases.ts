@@ -1,6 +1,7 @@
 /**
- * The perf mode of the case tables: checks each case as the tests do, then times it forward and backward.
- * It runs on the sources, since cases reach into them. usage: tsx cases.ts TIME THREADS NAME...
+ * Times the cases of the test tables: checks each case as the tests do, then times it forward and backward.
+ * It runs the sources rather than the built library, because the cases import parts of them.
+ * usage: tsx cases.ts TIME THREADS NAME...
  */
 import { scope, setNumThreads, type Tensor } from "wasmgrad";
 import type { OpCase } from "../test/cases/case.ts";
@@ -11,10 +12,10 @@ import { sample } from "./lib/measure.ts";
 import { digits, printTable } from "./lib/table.ts";
 
 const HEADER = ["", "forward µs", "rate", "", "backward µs", "rate", ""];
-/** Until V8 has replaced its first, quick translation of a kernel by the optimised one. */
+/** Long enough for V8 to replace its quick first translation of a kernel by the optimised one. */
 const WARMUP_MS = { small: 5, large: 200 };
 
-/** Ops by the names of ops and families. */
+/** The ops with the given names, or of the families with the given names. */
 function opsOf(names: readonly string[]): string[] {
   return names.flatMap((name) => {
     if (name === "all") return Object.keys(allCases);
@@ -30,7 +31,7 @@ function opsOf(names: readonly string[]): string[] {
   });
 }
 
-/** An error of a case, with the case's name. */
+/** Runs a check, and adds the name of the case to its error. */
 function checked(name: string, check: () => void): void {
   try {
     scope(check);
@@ -39,12 +40,12 @@ function checked(name: string, check: () => void): void {
   }
 }
 
-/** "12.3", "GFLOP/s" */
+/** A rate and its unit, as two cells: "12.3", "GFLOP/s". */
 function rate(amount: number, ms: number, unit: string): string[] {
   return amount > 0 ? [digits(amount / ms / 1e6), unit] : ["", ""];
 }
 
-/** The cells of one case: microseconds, and what is done in them. */
+/** The cells of one case: microseconds, and the rate of its work. */
 function timeCase(testCase: OpCase, warmup: number, time: number): string[] {
   const { name, flops, run } = testCase;
   return scope(() => {

@@ -1,8 +1,12 @@
-/** A benchmark whose result is wrong must not print a time: each op is checked before it is timed. */
+/**
+ * Checks of results: each op is checked before it is timed, because a time for a wrong result is worthless.
+ */
 import { type Tensor, tensor } from "wasmgrad";
 import { type ConvLayer, forward, outputElement } from "./layers.ts";
 
-/** A sum in float64, and the root of the sum of its squared terms: what a rounding error is measured by. */
+/**
+ * A sum in float64, and the root of the sum of its squared terms, which rounding errors are compared with.
+ */
 export interface Sum {
   sum: number;
   size: number;
@@ -11,8 +15,8 @@ export interface Sum {
 const SAMPLES = 200;
 
 /**
- * Relative to the size of a sum's terms. Winograd's transforms cost the most: some 1e-6 in the root
- * mean square, 3e-5 at worst.
+ * Relative to the size of a sum's terms. The largest errors come from Winograd's transforms: about 1e-6 in
+ * the root mean square, and 3e-5 at worst.
  */
 const TOLERANCE = 1e-4;
 
@@ -32,14 +36,15 @@ export function sumOf(terms: Iterable<number>): Sum {
   return { sum, size: Math.sqrt(squares) };
 }
 
-/** The sum of products. */
+/** The sum of the products of the elements of a and b. */
 function dot(a: Tensor, b: Tensor): Sum {
   const factors = b.data();
   return sumOf(Float64Array.from(a.data(), (value, i) => value * factors[i]));
 }
 
 /**
- * Compares elements spread over all of `values`, the first and the last among them, with what they should be.
+ * Compares elements spread over all of `values`, including the first and the last, with their expected
+ * values.
  */
 export function checkSamples(what: string, values: ArrayLike<number>, expected: (at: number) => Sum): void {
   const count = Math.min(SAMPLES, values.length);
@@ -50,8 +55,8 @@ export function checkSamples(what: string, values: ArrayLike<number>, expected: 
 }
 
 /**
- * Checks sampled elements of the output against the definition, and the gradients by adjointness: with L
- * linear in x, <dy, L x> = <dx, x> for every x, and the same for the weight.
+ * Checks sampled elements of the output against the definition, and the gradients by adjointness: if L is
+ * linear in x, <dy, L x> = <dx, x> for every x, and likewise for the weight.
  */
 export function checkConv(layer: ConvLayer, input: Tensor, weight: Tensor, bias: Tensor): void {
   const output = forward(layer, input, weight, bias);

@@ -1,5 +1,5 @@
 /**
- * What threads cost: an empty fork and join, with the workers awake and after a pause in which they fell
+ * The cost of threads: an empty fork and join, with the workers awake, and after a pause in which they fell
  * asleep; and the share of a training step that runs on one thread.
  * usage: npx tsx bench/fork_join.ts [--threads 2] [--batch 4]
  */
@@ -28,7 +28,9 @@ function time(body: () => void): number {
   return performance.now() - start;
 }
 
-/** Microseconds of a launch of `chunks` chunks of one element each: 1 runs on the caller alone. */
+/**
+ * Microseconds per launch of `chunks` chunks of one element. A single chunk runs on the calling thread alone.
+ */
 function launches(address: Address, chunks: number, count: number): number {
   const run = () => {
     launch("fillFloat", chunks, 1, address, 0);
@@ -48,7 +50,7 @@ async function forkAndJoin(): Promise<void> {
   withFrame(() => {
     const { address } = allocateBlock(4 * threads);
     launches(address, threads, 1);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); // the workers start
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); // the workers start during this time
     const samples = (chunks: number) => Array.from({ length: 50 }, () => launches(address, chunks, 1000));
     samples(threads);
     console.log(`launch on the caller alone         ${median(samples(1)).toFixed(2)} µs`);
@@ -62,8 +64,8 @@ async function forkAndJoin(): Promise<void> {
 }
 
 /**
- * Median milliseconds of a step on one thread and on `threads`, alternately; and the
- * serial share by Amdahl's law.
+ * Median milliseconds of a step on one thread and on `threads`, measured alternately, and the serial share by
+ * Amdahl's law.
  */
 async function serialShare(): Promise<void> {
   const step = trainStep(batch);

@@ -15,10 +15,10 @@ import { step } from "./suites/step.ts";
 import { threads } from "./suites/threads.ts";
 
 const suites: readonly Suite[] = [step, conv, ops, threads, batches, startup, size];
-/** Without --only and --all. */
+/** The suites that run without --only and --all. */
 const usual: readonly Suite[] = [step, conv, ops];
 
-/** What the results of the docs are measured with. */
+/** The settings with which the results of the docs are measured. */
 const preset = { rounds: 12, time: 60 };
 
 const program = new Command("npm run bench --")
@@ -52,7 +52,7 @@ if (options.cases) {
   process.exit(status ?? 1);
 }
 
-// the docs show one thread's figures of ops and kernels: others are for the eye
+// the docs show ops and kernels on one thread only; results with more threads are just printed
 const forDocs = rounds === preset.rounds && time === preset.time && options.threads === 1;
 const output = forDocs ? resultsFolder : scratchFolder;
 let ceiling: Promise<Ceiling> | undefined;

@@ -1,4 +1,4 @@
-/** The layers of the inpainting autoencoder, and what their arithmetic is. */
+/** The layers of the inpainting autoencoder, and their work. */
 import { nn, type Tensor } from "wasmgrad";
 import type { Sum } from "./check.ts";
 
@@ -82,14 +82,14 @@ export function forward(layer: ConvLayer, input: Tensor, weight: Tensor, bias: T
   return run(input, weight, bias, { stride, padding });
 }
 
-/** Floating-point operations of one pass: a multiplication and an addition for each tap. */
+/** Floating-point operations of one pass: a multiplication and an addition for each tap of each output. */
 export function flopsOf({ transposed, channels, side, filters, kernel, stride, padding }: ConvLayer, batch: number) {
   const out = (side + 2 * padding - kernel) / stride + 1;
   const positions = transposed ? side * side : out * out;
   return 2 * batch * positions * channels * filters * kernel * kernel;
 }
 
-/** One element of the output, straight from the definition. */
+/** One element of the output, computed from the definition. */
 export function outputElement(
   layer: ConvLayer,
   [input, weight, bias]: readonly ArrayLike<number>[],

@@ -1,4 +1,4 @@
-/** The training step of the inpainting autoencoder, as a user writes it. */
+/** The training step of the inpainting autoencoder, written as a user would write it. */
 import { manualSeed, nn, optim, rand } from "wasmgrad";
 import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 
@@ -6,8 +6,8 @@ import { InpaintingAutoencoder } from "../examples/inpainting/model.ts";
 export const PHASES = ["mask and forward", "loss", "backward", "optimizer"] as const;
 
 /**
- * A step on the same random images each time; returns the loss. Checked first: the loss starts near 1/12 and
- * falls. `mark` is called at the end of each of the PHASES.
+ * Returns a function that trains one step on the same random images each time, and returns the loss. First it
+ * checks that the loss starts near 1/12 and falls. `mark` is called at the end of each of the PHASES.
  */
 export function trainStep(batch: number, mark = () => {}): () => number {
   manualSeed(1);

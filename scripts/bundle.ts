@@ -1,7 +1,7 @@
 /**
- * Bundles each entry of the package into dist. Most of the time that an import takes is the number of
- * files, so all that the main entry needs goes into one, which the others share. Names and lines stay; tsc
- * writes the declarations.
+ * Bundles each entry of the package into dist. The time of an import depends mostly on the number of files,
+ * so everything that the main entry needs is one file, which the other entries share. Names and lines are
+ * kept; tsc writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync } from "node:fs";
@@ -20,11 +20,11 @@ const names = Object.values(exports)
 const options: InputOptions = {
   external: [/^node:/, ...Object.keys(dependencies)],
   platform: "neutral",
-  tsconfig: false, // not the paths of this repository
+  tsconfig: false, // without the paths of this repository
   transform: { target: "es2022" },
 };
 
-/** The modules that an entry needs. */
+/** The modules that an entry imports, directly or indirectly. */
 async function modulesOf(input: string): Promise<Set<string>> {
   const { output } = await (await rolldown({ ...options, input })).generate();
   return new Set(output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : [])));
@@ -40,13 +40,14 @@ const { output } = await bundle.write({
   entryFileNames: "[name].js",
   chunkFileNames: "shared/[name]-[hash].js",
   minifyInternalExports: false,
-  comments: { jsdoc: false }, // the declarations have them
+  comments: { jsdoc: false }, // the declarations have the docstrings
   sourcemap: true,
   sourcemapExcludeSources: true, // src is part of the package
   codeSplitting: { groups: [{ name: "core", test: (id) => core.has(id) }] },
 });
 
-// one character beyond Latin-1, and V8 reads a whole file at two bytes a character, which takes longer
+// a single character beyond Latin-1 makes V8 read the whole file with two bytes per character, which is
+// slower
 for (const file of output) {
   const found = file.type === "chunk" && /.*[^\0-\xff].*/.exec(file.code);
   if (found) throw new Error(`${file.fileName}: a character that is not Latin-1: ${found[0].trim()}`);

@@ -1,9 +1,9 @@
 /**
- * Installs the packed library in a scratch project and runs it there under several versions of Node: on each,
- * a training run must end with the same weights, bit for bit, whatever the number of threads and the width of
- * vectors.
- * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one
- * only; others come from npm)
+ * Installs the packed library in a scratch project and runs it there with several versions of Node. With each
+ * of them, a training run must end with the same weights, bit for bit, for any number of threads and any
+ * width of vectors.
+ * usage: tsx scripts/check_package.ts [major version of Node]... (default: this one only; others come from
+ * npm)
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";

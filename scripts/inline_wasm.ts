@@ -1,6 +1,6 @@
 /**
- * After `asc`: writes the bytes of the kernels, and what TypeScript must know of them (kernel_contract.ts),
- * into src/runtime, so that the library carries them.
+ * Runs after `asc`: writes the bytes of the kernels and the contract with TypeScript (kernel_contract.ts)
+ * into src/runtime, so that the library contains both.
  * usage: tsx scripts/inline_wasm.ts
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -40,7 +40,7 @@ const contract = readContract(
 writeFileSync("src/runtime/kernels.generated.ts", header + writeContract(contract));
 
 mkdirSync("dist", { recursive: true });
-// the file names its build, by which useKernels() knows it
+// the file contains the identity of its build, which useKernels() checks
 writeFileSync("dist/kernels.wasm", withSection(bytes, IDENTITY_SECTION, identityOf(bytes)));
 const own = pieces.reduce((sum, piece) => sum + (piece instanceof Uint8Array ? piece.length : 0), 0);
 console.log(`kernels: ${contract.kernels.length} functions, ${bytes.length} bytes; ${own} more for relaxed SIMD`);

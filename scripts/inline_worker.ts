@@ -1,6 +1,6 @@
 /**
- * Bundles src/runtime/parallel/worker.ts into a string, so that the library carries the program of its
- * workers. With --check it writes nothing, and fails unless the string is that of the sources.
+ * Bundles src/runtime/parallel/worker.ts into a string, so that the library contains the program of its
+ * workers. With --check it writes nothing, and fails unless the string matches the sources.
  * usage: tsx scripts/inline_worker.ts [--check]
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const { outputFiles } = await build({
   bundle: true,
   write: false,
   platform: "neutral",
-  format: "cjs", // a script for browsers, and for Node, which gives it require()
+  format: "cjs", // a script for browsers, and for Node, where it can call require()
   external: ["node:*"],
   target: "es2022",
   minify: true,

@@ -1,7 +1,7 @@
 /**
- * Reads the contract between the kernels and TypeScript, so that nothing of it is written twice: the
- * signatures from build/kernels.d.ts, where asc gives the type of each parameter, and the rest from the
- * AssemblyScript sources, by tags in their doc comments:
+ * Reads the contract between the kernels and TypeScript, so that no part of it is written twice. The
+ * signatures come from build/kernels.d.ts, where asc writes the type of each parameter. The rest comes from
+ * the AssemblyScript sources, by tags in their doc comments:
  *
  *   @inPlace    on a kernel: it reads what it writes, so running it again changes the result
  *   @shared     on a const or an enum: TypeScript needs its values as well
@@ -13,16 +13,16 @@ import { posix } from "node:path";
 
 export interface Parameter {
   name: string;
-  /** As AssemblyScript calls it: "usize" is an address, all others are numbers. */
+  /** The type in AssemblyScript: "usize" is an address, all others are numbers. */
   type: string;
 }
 
 export interface Kernel {
   name: string;
-  /** Its source: "assembly/matmul/gemm.ts". */
+  /** The path of its source: "assembly/matmul/gemm.ts". */
   file: string;
   parameters: Parameter[];
-  /** As TypeScript calls it. */
+  /** The type in TypeScript. */
   result: string;
   isInPlace: boolean;
 }
@@ -50,7 +50,7 @@ export interface Contract {
 
 const TYPES = ["usize", "i32", "u32", "f32", "f64", "bool"];
 const DOC = String.raw`/\*\*((?:[^*]|\*(?!/))*)\*/\s*`;
-/** Before a constant whose name must make the same code as its value. */
+/** Matches the decorator of a constant that is inlined, so that the compiled code contains its value. */
 const DECORATOR = String.raw`(?://[^\n]*\s*@inline\s+)?`;
 
 function fail(message: string): never {
@@ -70,7 +70,7 @@ function textOf(comment: string): string {
 
 const hasTag = (comment: string, tag: string) => new RegExp(`@${tag}\\b`).test(comment);
 
-/** The kernels as asc describes them: one doc comment and one signature each. */
+/** The kernels in the declarations that asc writes: one doc comment and one signature each. */
 function readKernels(declarations: string): Kernel[] {
   const kernels: Kernel[] = [];
   for (const [, comment, name, names, result] of declarations.matchAll(
@@ -95,7 +95,7 @@ function readKernels(declarations: string): Kernel[] {
   return kernels;
 }
 
-/** The value of a constant expression of whole numbers and of constants before it. */
+/** The value of a constant expression of integers and of constants declared before it. */
 function evaluate(expression: string, known: ReadonlyMap<string, number>): number {
   const numbers = expression.replace(/<\w+>/g, "").replace(/\b[A-Za-z_]\w*\b/g, (name) => {
     return String(known.get(name) ?? fail(`${name} in "${expression}" is no constant of this file`));
@@ -104,7 +104,7 @@ function evaluate(expression: string, known: ReadonlyMap<string, number>): numbe
   return Function(`"use strict"; return (${numbers});`)() as number;
 }
 
-/** The members of an enum: each one more than the last, or what stands there. */
+/** The members of an enum: each is one more than the previous member, or has an explicit value. */
 function members(body: string, known: ReadonlyMap<string, number>): Record<string, number> {
   const values: Record<string, number> = {};
   let next = 0;
@@ -120,7 +120,7 @@ function members(body: string, known: ReadonlyMap<string, number>): Record<strin
 
 type Sources = ReadonlyMap<string, string>;
 
-/** The constants of whole numbers of a file, shared or not, and those it imports by name. */
+/** The integer constants of a file, shared or not, and the integer constants that it imports by name. */
 function wholeConstants(file: string, sources: Sources): Map<string, number> {
   const source = sources.get(file) ?? "";
   const known = new Map<string, number>();
@@ -135,7 +135,7 @@ function wholeConstants(file: string, sources: Sources): Map<string, number> {
     try {
       known.set(name, evaluate(expression, known));
     } catch {
-      // a float, or computed otherwise: an error only where a shared constant needs it
+      // a float, or computed in another way: an error only if a shared constant needs it
     }
   }
   return known;
@@ -175,8 +175,8 @@ function readTables(file: string, source: string): Table[] {
 const count = (source: string, pattern: RegExp) => source.match(pattern)?.length ?? 0;
 
 /**
- * `declarations` is build/kernels.d.ts, `sources` the files of assembly/ by their paths. Throws
- * where a tag marks nothing.
+ * `declarations` is build/kernels.d.ts, `sources` the files of assembly/ by their paths. Throws if a tag is
+ * not followed by a declaration.
  */
 export function readContract(declarations: string, sources: Sources): Contract {
   const contract: Contract = { kernels: readKernels(declarations), constants: [], tables: [] };

@@ -1,6 +1,6 @@
 /**
- * Ten thousand training steps of the inpainting autoencoder: memory must be flat from the first hundred steps
- * on, and the process must end within a second of the program.
+ * Ten thousand training steps of the inpainting autoencoder. Memory must be flat after the first hundred
+ * steps, and the process must end within a second after the program.
  * usage: tsx scripts/long_run.ts [--steps 10000] [--threads N]
  */
 import { parseArgs } from "node:util";

@@ -1,7 +1,7 @@
 /**
- * Makes examples/data/cifar10-sample from the whole set: the first 100 training and the first 25 test images
- * of each class, in the set's order.
- * usage: tsx scripts/make_sample.ts [FOLDER of the set, default data; it is downloaded there if need be]
+ * Makes examples/data/cifar10-sample from the whole set: the first 100 training images and the first 25 test
+ * images of each class, in the set's order.
+ * usage: tsx scripts/make_sample.ts [FOLDER of the set, default data; it is downloaded there if necessary]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ for (const [name, train, perClass] of [
   const indices = [...set.targets.keys()].filter((i) => taken[set.targets[i]]++ < perClass);
   const [images] = set.batch(indices);
   const planar = images.data();
-  // a row of the sheet is an image, the three colours of a pixel side by side
+  // each image is a row of the sheet, with the three colours of a pixel side by side
   const sheet = Uint8Array.from(planar, (_, at) => {
     const image = Math.floor(at / (3 * PIXELS));
     const [pixel, channel] = [Math.floor((at % (3 * PIXELS)) / 3), at % 3];

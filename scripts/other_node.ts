@@ -1,9 +1,9 @@
-/** Other versions of Node, from the npm package of that name, in build/nodes. */
+/** Other versions of Node, from the npm package `node`, in build/nodes. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-/** The executable of a major version of Node: this one, or the newest that npm has when first asked for. */
+/** The executable of a major version of Node: the current one, or the newest on npm at the first call. */
 export function otherNode(version: string): string {
   if (process.versions.node.startsWith(`${version}.`)) return process.execPath;
   const folder = resolve("build/nodes", version);

@@ -1,6 +1,6 @@
 /**
- * What a user gets: the packed tarball, its contents, and projects that import it. Used by a test
- * and by check_package.ts.
+ * Checks what a user gets: the packed tarball, its contents, and projects that import it. Used by a test and
+ * by check_package.ts.
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ export interface Tarball {
   files: string[];
 }
 
-/** Packs what `npm run build` left in dist. */
+/** Packs the result of `npm run build` in dist. */
 export function pack(into: string): Tarball {
   const output = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", into], {
     cwd: root,
@@ -40,7 +40,7 @@ export function pack(into: string): Tarball {
   };
 }
 
-/** Files that have no place in the package: what is no source, no build, no text about it. */
+/** Files that do not belong in the package: neither sources nor build results nor documents. */
 export function strayFiles(files: string[]): string[] {
   const wanted = /^(dist|src|assembly)\/.*\.(ts|js|json|map|wasm|md)$|^(package\.json|README\.md|LICENSE)$/;
   return files.filter(
@@ -49,8 +49,8 @@ export function strayFiles(files: string[]): string[] {
 }
 
 /**
- * A project without a package.json "dependencies": the tarball is unpacked, and its dependencies are
- * those of this repository.
+ * Makes a project without "dependencies" in its package.json: the tarball is unpacked, and its dependencies
+ * are links to those of this repository.
  */
 export async function linkInto(project: string, tarball: Tarball): Promise<void> {
   const target = join(project, "node_modules/wasmgrad");
@@ -64,7 +64,7 @@ export async function linkInto(project: string, tarball: Tarball): Promise<void>
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
 }
 
-/** A project made as a user makes it: `npm install` of the tarball. */
+/** Makes a project as a user does: `npm install` of the tarball. */
 export function installInto(project: string, tarball: Tarball): void {
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
   execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball.file], {
@@ -73,13 +73,13 @@ export function installInto(project: string, tarball: Tarball): void {
   });
 }
 
-/** Runs test/product/package/program.mjs in a project and returns what it printed. */
+/** Runs test/product/package/program.mjs in a project and returns its output. */
 export function runProgram(project: string, node = process.execPath): string {
   copyFileSync(join(root, "test/product/package/program.mjs"), join(project, "program.mjs"));
   return execFileSync(node, ["program.mjs"], { cwd: project, encoding: "utf8" }).trim();
 }
 
-/** What test/support/programs/node_weights.ts prints. */
+/** The output of test/support/programs/node_weights.ts. */
 interface Weights {
   node: string;
   /** With 1, 2, 3 and 4 threads. */
@@ -90,8 +90,8 @@ interface Weights {
 }
 
 /**
- * Trains the inpainting autoencoder in a project under some Node, with 1 to 4 threads and vectors of `width`
- * bits: 256 takes Node 24 to 26.
+ * Trains the inpainting autoencoder in a project with a given Node, with 1 to 4 threads and vectors of `width`
+ * bits: 256 needs Node 24 to 26.
  */
 export async function runWeights(project: string, node: string, steps: number, width: 128 | 256): Promise<Weights> {
   await build({
@@ -101,7 +101,7 @@ export async function runWeights(project: string, node: string, steps: number, w
     format: "esm",
     platform: "node",
     packages: "external",
-    tsconfigRaw: {}, // "wasmgrad" is the installed package
+    tsconfigRaw: {}, // so that "wasmgrad" is the installed package
   });
   const env = { ...process.env, WASMGRAD_VECTOR_WIDTH: String(width) };
   const args = [...(width === 256 ? WIDE_FLAGS : []), "weights.mjs", String(steps)];
@@ -109,16 +109,13 @@ export async function runWeights(project: string, node: string, steps: number, w
   return JSON.parse(printed) as Weights;
 }
 
-/**
- * Libraries of types that a program may have: in a page, in a page with `using`, and
- * in neither page nor Node.
- */
+/** Type libraries of a program: in a web page, in a web page with `using`, and in neither a page nor Node. */
 export const LIBS = [["es2022", "dom"], ["es2022", "esnext.disposable", "dom"], ["es2022"]];
 
 /**
- * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project under
- * one kind of module resolution, without Node's types; returns the errors. `tsc` is the compiler
- * (default: this repository's).
+ * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project with one
+ * kind of module resolution and without Node's types. Returns the errors. `tsc` is the compiler (default:
+ * this repository's).
  */
 export function typeCheck(
   project: string,

@@ -1,10 +1,10 @@
 /**
- * Whether memory stays flat: `node --import tsx scripts/soak.ts [seconds] [program …]`, by default 60
+ * Checks that memory stays flat: `node --import tsx scripts/soak.ts [seconds] [program …]`, by default 60
  * seconds of each program:
  * - `server`: examples/server.ts under 200 concurrent requests,
- * - `unscoped`: the same, its answers made outside every scope,
+ * - `unscoped`: the same server, but its answers are computed outside every scope,
  * - `loop`: a plain training loop without scopes that awaits a timer in each iteration.
- * It prints the memory now and then. It exits with 1 where that grows, or where a request fails.
+ * It prints samples of the memory. It exits with 1 if memory grows or a request fails.
  */
 import { once } from "node:events";
 import { Agent, createServer, request, type Server } from "node:http";
@@ -19,7 +19,7 @@ const CLIENTS = 200;
 
 type Program = (running: () => boolean) => Promise<number>;
 
-/** Asks the server with CLIENTS requests at once until the time is over; returns how many were answered. */
+/** Sends requests from CLIENTS clients at once until the time is over; returns the number of answers. */
 async function load(server: Server, running: () => boolean): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -48,7 +48,7 @@ async function load(server: Server, running: () => boolean): Promise<number> {
   return answered;
 }
 
-/** What a handler looks like that knows nothing of scopes. */
+/** A server whose handler does not use scopes. */
 function unscopedServer(model: nn.Sequential): Server {
   return createServer(async (incoming, response) => {
     try {

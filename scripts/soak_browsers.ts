@@ -1,5 +1,5 @@
 /**
- * Whether memory stays flat in a browser (see soak_page.mjs).
+ * Checks that memory stays flat in a browser (see soak_page.mjs).
  * usage: tsx scripts/soak_browsers.ts [seconds] [browser] [program …]
  */
 import { askPage, type BrowserName, ISOLATION, withPackage } from "../test/product/browser/browsers.ts";

@@ -1,12 +1,12 @@
-/** How many samples of the memory a soak takes. */
+/** The number of memory samples in a soak test. */
 export const SAMPLES = 30;
 
 const MIB = 2 ** 20;
 
-/** How much more the last third of the samples may have than the second. */
+/** The most memory that the last third of the samples may use, given that of the second third. */
 const allowed = (before: number) => 1.2 * before + 48 * MIB;
 
-/** Bytes by name. */
+/** Bytes, by name. */
 export type Sample = Record<string, number>;
 
 export function shown(sample: Sample): string {
@@ -15,7 +15,7 @@ export function shown(sample: Sample): string {
     .join(", ");
 }
 
-/** Says whether memory stayed flat, on the console too. */
+/** Whether memory stayed flat; prints the answer on the console too. */
 export function isFlat(program: string, samples: readonly Sample[]): boolean {
   const third = samples.length / 3;
   const most = (name: string, from: number, to: number) =>

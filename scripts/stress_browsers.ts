@@ -1,6 +1,6 @@
 /**
- * stress_training.mjs on a cross-origin isolated page in Chromium and Firefox, whose bits
- * are compared with Node's.
+ * Runs stress_training.mjs on a cross-origin isolated page in Chromium and Firefox, and compares the bits of
+ * the results with Node's.
  * usage: tsx scripts/stress_browsers.ts [runs] [threads] [browser]
  */
 import { execFileSync } from "node:child_process";
@@ -11,12 +11,12 @@ import { failures, type Result, summary } from "./stress_training.mjs";
 const runs = Number(process.argv[2] ?? 15);
 const threads = Number(process.argv[3] ?? 4);
 const browsers = process.argv[4] ? [process.argv[4] as BrowserName] : (["chromium", "firefox"] as const);
-/** A hang ends with an error: a run takes less than a second. */
+/** Ends a run that hangs with an error: a run takes less than a second. */
 const LIMIT_MS = 60_000 + runs * 10_000;
 
 /**
- * Browsers start workers when the event loop turns: the page counts the runs in which some came, by
- * their words in the memory.
+ * Browsers start workers only when control returns to the event loop. The page counts the runs in which
+ * workers started, by the words that they write in the memory.
  */
 const page = `<!doctype html>
 <script type="module">

@@ -10,7 +10,7 @@ const runs = process.argv[2] ?? "15";
 const folder = join("build", "runtimes");
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
-/** A hang ends with an error: installing or running takes seconds. */
+/** Ends a run that hangs with an error: installing and running take seconds. */
 const LIMIT_MS = 300_000;
 const run = (command: string, args: string[]) => execFileSync(command, args, { stdio: "inherit", timeout: LIMIT_MS });
 run("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "deno@2", "bun@1"]);

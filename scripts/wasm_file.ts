@@ -1,6 +1,6 @@
 /**
- * As much of the WebAssembly binary format as inline_wasm.ts needs. see: WebAssembly core
- * specification, 5.5 (modules).
+ * The part of the WebAssembly binary format that inline_wasm.ts needs. see: WebAssembly core specification,
+ * 5.5 (modules).
  */
 
 const CUSTOM_SECTION = 0;
@@ -29,7 +29,7 @@ class Reader {
     }
   }
 
-  /** A length, and that many bytes; returns where they begin and end. */
+  /** A block, which is a length followed by that many bytes; returns where the bytes begin and end. */
   block(): readonly [number, number] {
     const length = this.number();
     this.at += length;
@@ -37,7 +37,7 @@ class Reader {
   }
 }
 
-/** Sections: number, and where the contents begin and end. */
+/** The sections: their numbers, and where their contents begin and end. */
 function sections(bytes: Uint8Array): { id: number; begin: number; end: number }[] {
   const reader = new Reader(bytes, 8); // after the magic number and the version
   const found = [];
@@ -49,13 +49,13 @@ function sections(bytes: Uint8Array): { id: number; begin: number; end: number }
   return found;
 }
 
-/** Where the flags of the imported memory stand: 3 is "has a maximum, shared", 1 is "has a maximum". */
+/** The position of the flags of the imported memory: 3 is "has a maximum, shared", 1 is "has a maximum". */
 export function memoryFlagsAt(bytes: Uint8Array): number {
   const section = sections(bytes).find(({ id }) => id === IMPORT_SECTION);
   const reader = new Reader(bytes, section?.begin ?? bytes.length);
   for (let count = reader.number(); count > 0; count--) {
     reader.block(); // the name of the module
-    reader.block(); // and of the field
+    reader.block(); // the name of the field
     const kind = bytes[reader.at++];
     if (kind === MEMORY && bytes[reader.at] === 3) return reader.at;
     if (kind !== FUNCTION) break;
@@ -65,15 +65,15 @@ export function memoryFlagsAt(bytes: Uint8Array): number {
 }
 
 /**
- * The file with a custom section at its end, whose name and contents are ASCII of less than
- * 100 characters together.
+ * The file with a custom section appended. The section's name and contents are ASCII, with less than 100
+ * characters together.
  */
 export function withSection(bytes: Uint8Array, name: string, contents: string): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(name + contents, "latin1");
   return Uint8Array.from([...bytes, CUSTOM_SECTION, text.length + 1, name.length, ...text]);
 }
 
-/** Where a file may be cut: at its sections and its functions. */
+/** Positions at which a file may be cut: its sections and its functions. */
 function cuts(bytes: Uint8Array): number[] {
   const found = [0];
   for (const { id, begin, end } of sections(bytes)) {
@@ -87,7 +87,7 @@ function cuts(bytes: Uint8Array): number[] {
 
 type Piece = Uint8Array | [begin: number, end: number];
 
-/** `target` as pieces of `base` and its own bytes: few, where most functions are the same in both. */
+/** `target` as pieces of `base` and other bytes: few pieces, if most functions are the same in both. */
 export function delta(base: Uint8Array, target: Uint8Array): Piece[] {
   const key = (bytes: Uint8Array, begin: number, end: number) =>
     Buffer.from(bytes.subarray(begin, end)).toString("latin1");

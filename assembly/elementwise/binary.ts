@@ -291,7 +291,7 @@ export function leInt(
   combineRows(F.LeInt, begin, end, a, b, out, inner, stepA, stepB, rank, table);
 }
 
-// --- three operands, each of which may be broadcast: `where`, and gradients, from dy, a and b ----------------
+// --- three operands, each of which may be broadcast: `where`, and gradients, from dy, a and b --------------
 //
 // Each gradient is one kernel rather than a product of dy and a slope: the slope alone may overflow, vanish
 // or be infinite where the gradient does not. Quotients and powers are computed in float64.

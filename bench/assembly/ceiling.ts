@@ -1,14 +1,15 @@
-// What the machine can do at most: the arithmetic of a matrix product with nothing to load, and the
-// plainest copy. A share of these, measured in the same rounds, says more than a number of GFLOP/s on an
-// unnamed, busy processor.
+// The highest rates that the machine reaches: the arithmetic of a matrix product without any loads, and the
+// plainest copy. A share of these rates, measured in the same rounds, says more than GFLOP/s on an unnamed,
+// busy processor.
 
 /**
  * `steps` steps of a 3 x 8 tile, acc[i][j] += row[i] * b[j], as in assembly/matmul but with all operands in
- * registers. Returns the sum of the accumulators, those of the right half twice.
+ * registers. Returns the sum of the accumulators, in which the right half counts twice.
  *
- * b's two vectors have opposite signs and change places at each step. So the accumulators stay small (0 after
- * an even number of steps), and no compiler can take a product out of the loop. 6 accumulators are what two
- * additions a cycle of 3 cycles latency need; with 8, V8 has no registers left for the products and spills.
+ * The two vectors of b have opposite signs and are exchanged at each step. So the accumulators stay small (0
+ * after an even number of steps), and no compiler can move a product out of the loop. Two additions per cycle
+ * with a latency of 3 cycles need 6 accumulators; with 8, V8 has no registers left for the products and
+ * spills.
  */
 export function mulAddSteps(steps: i32, a: f32, b: f32): f32 {
   const row0 = f32x4.splat(a);
@@ -35,8 +36,8 @@ export function mulAddSteps(steps: i32, a: f32, b: f32): f32 {
 }
 
 /**
- * The same with fused multiply-adds, whose 4 cycles of latency want 8 accumulators: a 4 x 8 tile.
- * Only in the relaxed build.
+ * The same with fused multiply-adds, whose latency of 4 cycles needs 8 accumulators: a 4 x 8 tile. Only in
+ * the relaxed build.
  */
 export function fusedSteps(steps: i32, a: f32, b: f32): f32 {
   if (!ASC_FEATURE_RELAXED_SIMD) return NaN;

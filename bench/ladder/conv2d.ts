@@ -32,13 +32,13 @@ const winograd2: ConvKernels = {
   work: "conv2dWinograd2Work",
 };
 
-/** The shapes that Winograd's F(2x2, 3x3) is made for. */
+/** Whether Winograd's F(2x2, 3x3) supports these sizes. */
 function isWinograd(g: Conv2dGeometry): boolean {
   const ones = [...g.stride, ...g.dilation, g.groups].every((n) => n === 1);
   return ones && g.kernel.every((n) => n === 3);
 }
 
-/** A convolution by the kernels that `choose` picks for its sizes. */
+/** A convolution that runs the kernels that `choose` returns for its sizes. */
 function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: ConvWindowOptions): Op {
   const window = new ConvWindow("conv2d", options);
   return new RungConvolution("conv2d", (x, weight) => {
@@ -47,7 +47,7 @@ function rungConv2d(choose: (g: Conv2dGeometry) => ConvKernels, options?: ConvWi
   });
 }
 
-/** Sizes of the autoencoder's convolutions at batch 4, and one where nothing is a multiple of anything. */
+/** Sizes of the autoencoder's convolutions at batch 4, and sizes of which none is a multiple of another. */
 function layer(
   name: string,
   x: number[],

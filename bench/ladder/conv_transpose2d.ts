@@ -8,7 +8,7 @@ import { convTransposeReference } from "./reference.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
-/** Sizes of the convolution that maps the output of a transposed one back to its input. */
+/** The sizes of the convolution that maps the output of a transposed convolution back to its input. */
 function geometryOf(
   x: readonly number[],
   weight: readonly number[],
@@ -19,7 +19,8 @@ function geometryOf(
 }
 
 /**
- * Forward is the gradient of a convolution's input, and the gradients are that convolution's other passes.
+ * The forward pass is the gradient of a convolution's input, and the gradients are the convolution's other
+ * passes.
  */
 function rungConvTranspose2d(kernels: ConvKernels, options: TransposedConvWindowOptions): Op {
   return new RungConvolution("convTranspose2d", (x, weight) => {
@@ -29,8 +30,8 @@ function rungConvTranspose2d(kernels: ConvKernels, options: TransposedConvWindow
 }
 
 /**
- * The definition forward; backward the definitions of conv2d, whose weight gradient takes its
- * operands in the reverse order.
+ * The forward pass is the definition. The backward pass uses the definitions of conv2d, whose weight gradient
+ * takes its operands in the reverse order.
  */
 const scatter: ConvKernels = {
   forward: "convTranspose2dScatter",

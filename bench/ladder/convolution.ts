@@ -1,4 +1,4 @@
-/** What the ladders of conv2d and convTranspose2d share: an op from the kernels of a rung. */
+/** Shared by the ladders of conv2d and convTranspose2d: makes an op from the kernels of a rung. */
 
 import { channelSums } from "../../src/ops/conv/conv2d.ts";
 import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
@@ -9,7 +9,7 @@ import { type KernelName, run, workFor } from "./kernels.ts";
 
 export const ALL_CONV_PASSES = ["forward", "gradInput", "gradWeight"] as const;
 
-/** The kernels of a rung: one for each pass. */
+/** The kernels of a rung, one for each pass. */
 export interface ConvKernels {
   forward: KernelName;
   gradInput: KernelName;
@@ -35,7 +35,7 @@ function sizesTable(g: Conv2dGeometry): number {
   ]);
 }
 
-/** How a rung computes a convolution of given shapes. */
+/** How a rung computes a convolution with given shapes. */
 interface Plan {
   geometry: Conv2dGeometry;
   kernels: ConvKernels;

@@ -13,7 +13,7 @@ import { ladders } from "./ladders.ts";
 import { measureLayer, type Row } from "./measure.ts";
 import { printRows, readLadderResults, writeReport } from "./report.ts";
 
-/** Turns of each rung in the recorded run. */
+/** Rounds of the recorded run; each rung runs once per round. */
 const ROUNDS = 7;
 
 const options = {
@@ -35,7 +35,7 @@ for (const op of positionals) if (!ops.includes(op)) refuse(`no ladder "${op}"`,
 if (!Number.isInteger(rounds) || rounds < 1) refuse(`--rounds ${values.rounds}`, ["1", "2", "…"]);
 const chosen = ladders.filter(({ op }) => positionals.length === 0 || positionals.includes(op));
 
-/** The part of a list that an option asks for. */
+/** The items of a list that an option selects, or all of them. */
 function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (item: T) => string): T[] {
   if (wanted === undefined) return list;
   const found = list.filter((item) => nameOf(item) === wanted);
@@ -44,7 +44,7 @@ function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (i
 
 setNumThreads(1);
 const ceiling = new Ceiling(await compileCeiling("baseline"));
-/** Milliseconds of each rung in a round. */
+/** Milliseconds that each rung runs in a round. */
 const TURN = 50;
 const rows = chosen.flatMap((ladder) => {
   const layers = only(ladder.layers, "layer", values.layer, ({ name }) => name);

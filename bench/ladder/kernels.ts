@@ -1,4 +1,4 @@
-/** The rungs that do not ship: build/ladder.wasm, in the same memory as the library's kernels. */
+/** The rungs that are not part of the library: build/ladder.wasm, in the memory of the library's kernels. */
 import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
 import { scratch } from "../../src/ops/core/array.ts";
@@ -10,12 +10,12 @@ export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
 let loaded: { build: string; kernels: LadderKernels } | undefined;
 let build: "release" | "debug" = "release";
 
-/** The debug build has asserts. */
+/** Selects the build to load. The debug build has asserts. */
 export function useLadderBuild(name: "release" | "debug"): void {
   build = name;
 }
 
-/** What the debug build calls when an assert does not hold. */
+/** Called by the debug build when an assert fails. */
 function abort(_message: number, _file: number, line: number, column: number): never {
   throw new Error(`ladder: an assert does not hold, line ${line}, column ${column}`);
 }
@@ -39,12 +39,12 @@ export type KernelName = {
   [Name in keyof LadderKernels]: LadderKernels[Name] extends (...args: number[]) => void ? Name : never;
 }[keyof LadderKernels];
 
-/** Runs a rung. Its arguments are what its file says. */
+/** Runs a rung. The comment in the rung's file describes its arguments. */
 export function run(name: KernelName, ...args: number[]): void {
   (ladderKernels()[name] as (...all: number[]) => void)(...args);
 }
 
-/** Address of as many bytes as `name`, a function of a table of sizes, asks for; 0 for none. */
+/** Allocates the bytes of work that `name`, a function of a table of sizes, returns; null gives address 0. */
 export function workFor(name: "conv2dIm2colWork" | "conv2dDirectWork" | "conv2dWinograd2Work" | null, sizes: number) {
   return name === null ? 0 : scratch(ladderKernels()[name](sizes));
 }

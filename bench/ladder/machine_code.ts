@@ -1,9 +1,9 @@
 /**
- * Prints the machine code that V8 makes of a kernel's hottest loop: its innermost loop with the most
+ * Prints the machine code that V8 generates for a kernel's hottest loop: the innermost loop with the most
  * multiplications of vectors.
  * usage: npx tsx bench/ladder/machine_code.ts matmulRegisterTile [build/ladder.wasm]
  *
- * x64 only: it looks for x64's names of instructions.
+ * x64 only: it looks for the names of x64 instructions.
  */
 import { execFileSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
@@ -39,7 +39,7 @@ export function machineCode(kernel: string, wasm: string): Instruction[] {
 
 const count = (code: Instruction[], pattern: RegExp) => code.filter(({ text }) => pattern.test(text)).length;
 
-/** Loops end with a jump back to their start; of those that hold no other, the one that multiplies most. */
+/** A loop ends with a jump back to its start. Returns the innermost loop with the most multiplications. */
 export function hottestLoop(code: Instruction[]): Instruction[] {
   const loops = code.flatMap(({ offset, text }) => {
     const target = /^j\w+ .*<\+0x([0-9a-f]+)>/.exec(text)?.[1];
@@ -53,7 +53,7 @@ export function hottestLoop(code: Instruction[]): Instruction[] {
   return bodies.sort((a, b) => count(b, /mulps/) - count(a, /mulps/))[0] ?? [];
 }
 
-/** What the chapter in assembly/matmul/machine_code.md looks at. */
+/** The figures that the chapter assembly/matmul/machine_code.md discusses. */
 export function summary(loop: Instruction[]) {
   const registers = new Set(loop.flatMap(({ text }) => text.match(/xmm\d+/g) ?? []));
   return {

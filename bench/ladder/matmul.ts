@@ -8,8 +8,8 @@ import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";
 
 /**
- * C = A B for A [M, K] and B [K, N], or for stacks of as many of both. dA = dC B' and
- * dB = A' dC: the same product.
+ * C = A B for A [M, K] and B [K, N], or for stacks of equally many A and B. The gradients are products as
+ * well: dA = dC B' and dB = A' dC.
  */
 export class RungMatMul extends Op {
   readonly name = "matmul";
@@ -74,7 +74,7 @@ function layer(name: string, m: number, n: number, depth: number): Layer<unknown
   };
 }
 
-/** The rungs that do not ship. */
+/** The rungs that are not part of the library. */
 const rungs = [
   ["naive", "1_naive.ts", "matmulNaive"],
   ["loop order", "2_loop_order.ts", "matmulLoopOrder"],

@@ -18,13 +18,18 @@ export interface Row {
   name: string;
   ships: boolean;
   milliseconds: number;
-  /** 10^9 operations, or bytes, a second. */
+  /** 10^9 operations or bytes per second. */
   rate: number;
-  /** Of the ceiling measured in the same rounds. */
+  /** The rate as a share of the ceiling that was measured in the same rounds. */
   share: number;
-  /** The time of the rung before it on the same layer and pass, divided by its own; null on the first. */
+  /**
+   * The time of the previous rung on this layer and pass, divided by this rung's time; null for the first
+   * rung.
+   */
   speedup: number | null;
-  /** Of its result, against float64: root mean square of the difference, divided by that of the result. */
+  /**
+   * The error of the result against float64: root mean square of the difference, relative to the result's.
+   */
   error: number;
 }
 
@@ -42,8 +47,8 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): 
 }
 
 /**
- * One pass of a rung on given inputs: `run` computes it and keeps nothing, `result` hands out a
- * copy of what it computes.
+ * One pass of a rung on given inputs: `run` computes it and keeps nothing, `result` returns a copy of the
+ * result.
  */
 export class Pass {
   readonly #op: Op;
@@ -60,13 +65,13 @@ export class Pass {
     if (input === "forward") return;
     withFrame(() => {
       op.forward(...this.#arguments());
-      // for as long as the process runs: it is one layer's
+      // retained as long as the process runs, which measures a single layer
       for (const array of op.saved) array?.block.retain();
     });
   }
 
   #arguments(): (NDArray | null)[] {
-    return this.#op.name.startsWith("conv") ? [...this.#inputs, null] : this.#inputs; // no bias
+    return this.#op.name.startsWith("conv") ? [...this.#inputs, null] : this.#inputs; // without a bias
   }
 
   #compute(): NDArray {
@@ -84,13 +89,13 @@ export class Pass {
   }
 }
 
-/** Values of a smooth distribution, the same at each run. */
+/** Random inputs with a smooth distribution, the same in each run. */
 function inputsOf(layer: Layer): Tensor[] {
   manualSeed(1);
   return layer.shapes.map((shape) => randn(shape));
 }
 
-/** The result of `op` on a layer's inputs has this shape; its gradient is random. */
+/** A random gradient with the shape of the result of `op` on a layer's inputs. */
 function gradientFor(rung: Rung, layer: Layer, inputs: Tensor[]): Tensor {
   const op = rung.op(layer.options);
   op.needs = inputs.map(() => false);
@@ -102,7 +107,7 @@ function gradientFor(rung: Rung, layer: Layer, inputs: Tensor[]): Tensor {
 }
 
 export interface Selection {
-  /** Rungs to time; the naive one is always checked against. */
+  /** Rungs to time. Each is checked against the naive rung, even if that is not timed. */
   rungs: Rung[];
   passes: string[];
 }

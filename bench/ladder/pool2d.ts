@@ -13,8 +13,8 @@ import { shipped } from "./shipped.ts";
 export type PoolOptions = MaxPool2dOptions & { kernel: [number, number] };
 
 /**
- * Max pooling that notes where each maximum was, by the definition or by the general kernel that ships; the
- * gradient is the definition's.
+ * Max pooling that stores the position of each maximum, by the definition or by the library's general kernel.
+ * The gradient is the definition's in both cases.
  */
 class RungMaxPool2d extends Op {
   readonly name = "maxPool2d";

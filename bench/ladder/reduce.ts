@@ -13,7 +13,8 @@ export interface SumOptions {
 }
 
 /**
- * Sums over dimensions, group after group of neighbouring ones. The gradient, a repetition, is the library's.
+ * Sums over dimensions, one group of neighbouring dimensions after the other. The gradient, a repetition, is
+ * the library's.
  */
 class RungSum extends Op {
   readonly name = "sum";
@@ -64,7 +65,7 @@ export const sumLadder: Ladder<SumOptions> = {
   readme: "reduce/README.md",
   unit: "GB/s",
   passes: { forward: "forward" },
-  // the loss over a batch of 64 images, the gradient of conv1's bias, and an odd one
+  // the loss over a batch of 64 images, the gradient of conv1's bias, and a layer with odd sizes
   layers: [
     layer("loss", [64, 3, 32, 32]),
     layer("bias", [4, 64, 32, 32], [0, 2, 3]),

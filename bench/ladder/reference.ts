@@ -1,11 +1,11 @@
-/** The definitions in float64, written plainly: what the naive rungs are checked against. */
+/** The definitions in float64, written plainly. The naive rungs are checked against them. */
 import type { Conv2dGeometry } from "../../src/ops/conv/geometry.ts";
 
 type Gradient = (size: number) => Float64Array;
 
 /**
- * A convolution of one group: [out, dx, dWeight]. `gradient` makes dOut. Each product of a pixel, a tap and
- * an output goes into all three.
+ * A convolution with one group: returns [out, dx, dWeight]. `gradient` makes dOut. Each product of a pixel, a
+ * tap and an output pixel contributes to all three.
  */
 export function convReference(
   g: Conv2dGeometry,
@@ -17,7 +17,7 @@ export function convReference(
   return passesOf(x, weight, gradient(size), (visit) => visitProducts(g, visit));
 }
 
-/** A transposed convolution, given as the convolution that maps its output back: [out, dx, dWeight]. */
+/** A transposed convolution, described by the convolution that maps its output back: [out, dx, dWeight]. */
 export function convTransposeReference(
   g: Conv2dGeometry,
   x: Float64Array,
@@ -44,7 +44,8 @@ function passesOf(
 }
 
 /**
- * Calls `visit` with the positions of an output pixel, an input pixel and a tap that meet, for all of them.
+ * Calls `visit` with the positions of an output pixel, an input pixel and a tap, for all products of the
+ * convolution.
  */
 function visitProducts(g: Conv2dGeometry, visit: (out: number, x: number, tap: number) => void): void {
   const [kh, kw] = g.kernel;

@@ -1,4 +1,4 @@
-/** What a run leaves: tables in the READMEs, bench/results/ladder.json, docs/ladder.svg. */
+/** Writes the results of a run: tables in the READMEs, bench/results/ladder.json, docs/ladder.svg. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Results, readResults, resultsFolder, root } from "../lib/results.ts";
@@ -48,10 +48,10 @@ function cells(row: Row): string[] {
   ];
 }
 
-/** The columns before the numbers. */
+/** The number of text columns before the numbers. */
 const TEXTS = 3;
 
-/** For a terminal. */
+/** Prints rows on the terminal. */
 export function printRows(title: string, unit: string, rows: Row[]): void {
   printTable(title, columns(unit), rows.map(cells), TEXTS);
 }
@@ -59,7 +59,7 @@ export function printRows(title: string, unit: string, rows: Row[]): void {
 const BEGIN = "<!-- table: npm run ladder -->";
 const END = "<!-- end of table -->";
 
-/** The README of a ladder with its table between the markers. */
+/** The README of a ladder, with its table between the markers. */
 export function withTable(readme: string, results: LadderResults, { op, unit }: Pick<Ladder, "op" | "unit">): string {
   const [before, rest] = readme.split(BEGIN);
   const after = rest?.split(END)[1];
@@ -77,7 +77,7 @@ export function writeReport(results: LadderResults, ladders: Ladder[]): void {
   }
 }
 
-/** What the picture shows: the climbs of the layers that the ladders are about. */
+/** The layers and passes that the picture shows. */
 const CLIMBS: [op: string, layer: string, pass: string][] = [
   ["matmul", "512", "forward"],
   ["conv2d", "conv2", "forward"],
@@ -86,7 +86,7 @@ const CLIMBS: [op: string, layer: string, pass: string][] = [
   ["conv_transpose2d", "convT1", "forward"],
 ];
 
-/** Bars of GFLOP/s, a group for each climb. */
+/** Bars of GFLOP/s, one group for each layer and pass. */
 export function picture(results: LadderResults): string {
   const [width, barHeight, left, right] = [760, 18, 200, 110];
   const climbs = CLIMBS.map(([op, layer, pass]) => ({

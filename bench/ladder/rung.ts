@@ -2,36 +2,39 @@ import type { Op } from "../../src/ops/core/op.ts";
 
 /** One way to compute an op. */
 export interface Rung<Options = never> {
-  /** Its place on the ladder: the number its file begins with, or the next ones for what ships. */
+  /**
+   * Its place on the ladder: the number with which its file name begins; for the library's kernels, the
+   * numbers after that.
+   */
   number: number;
   name: string;
-  /** Where to read it, below assembly/. */
+  /** The files that contain it, below assembly/. */
   files: string[];
   ships: boolean;
   /** One application of the op, computed by this rung. */
   op(options: Options): Op;
-  /** The passes that it computes itself; the others are a lower rung's. */
+  /** The passes that it computes itself; lower rungs compute the others. */
   passes: readonly string[];
-  /** False for layers it does not compute itself. Default: it takes all. */
+  /** False for layers that it does not compute itself. Default: it supports all layers. */
   supports?(layer: Layer<Options>): boolean;
 }
 
-/** What the rungs are timed on. */
+/** A set of sizes on which the rungs are timed. */
 export interface Layer<Options = never> {
   name: string;
   /** Shapes of the op's inputs. */
   shapes: number[][];
   options: Options;
-  /** Floating-point operations (of the definition) or bytes (each input and output once) of a pass. */
+  /** Work of a pass: floating-point operations of the definition, or bytes (each input and output once). */
   work: number;
 }
 
-/** All rungs of an op, from the definition to what ships. */
+/** All rungs of an op, from the definition to the library's kernel. */
 export interface Ladder<Options = never> {
   op: string;
-  /** Below assembly/. */
+  /** The folder, below assembly/. */
   folder: string;
-  /** The chapter that has its table, in assembly/. */
+  /** The chapter that shows its table, in assembly/. */
   readme: string;
   unit: "GFLOP/s" | "GB/s";
   /** "forward", or the gradient of an input: its position among the inputs. */

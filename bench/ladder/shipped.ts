@@ -1,6 +1,6 @@
 /**
- * The last rungs: which files hold what ships, and which of the library's ops run it. The ladder times these
- * and no copies; when a kernel moves, this is the place to say so.
+ * The last rungs: the files of the library's kernels, and the ops of the library that run them. The ladder
+ * times these kernels, not copies of them. When a kernel moves, change its path here.
  */
 
 import type { ConvAlgorithmName } from "../../src/ops/conv/algorithm.ts";
@@ -19,7 +19,7 @@ import { MatMul } from "../../src/ops/matmul/matmul.ts";
 import { MaxPool2d, type MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { Sum } from "../../src/ops/reduce/sum.ts";
 
-/** The library's convolution by a given algorithm, where that supports the sizes. */
+/** The library's convolution by a given algorithm, for sizes that the algorithm supports. */
 class ForcedConv2d extends Conv2d {
   readonly #algorithm: ConvAlgorithmName;
 
@@ -58,11 +58,12 @@ export const shipped = {
   },
   maxPool2d: {
     files: ["pool/max_pool2d.ts"],
-    // for 2x2 windows of stride 2; others are the general kernel's
+    // for 2x2 windows of stride 2; the general kernel computes the others
     op: ({ kernel, ...options }: MaxPool2dOptions & { kernel: [number, number] }) => new MaxPool2d(kernel, options),
   },
   /**
-   * Any windows; its kernel is launched as the op does it, since the op itself takes the other one for 2x2.
+   * Windows of any size. The kernel is launched as the op launches it, because the op uses the other kernel
+   * for 2x2.
    */
   maxWindows: { files: ["pool/max_windows.ts", "pool/window.ts"], kernel: "maxPool2d" as const },
   softmax: {

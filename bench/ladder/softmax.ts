@@ -59,8 +59,8 @@ export const softmaxLadder: Ladder<SoftmaxOptions> = {
   readme: "loss/README.md",
   unit: "GB/s",
   passes: { forward: "forward", gradInput: 0 },
-  // no layer of the autoencoder: the rows of an attention over 256 positions, the
-  // classes of a large classifier
+  // not layers of the autoencoder: the rows of an attention over 256 positions, and the classes of a large
+  // classifier
   layers: [layer("attention", [1024, 256], 1), layer("classes", [64, 1000], 1), layer("odd", [7, 33, 5], 1)],
   rungs: [
     ...(["Naive", "Simd"] as const).map((rung, i) => ({

@@ -1,5 +1,6 @@
 /**
- * The ceilings that shares refer to, measured in the same rounds as the op. See bench/assembly/ceiling.ts.
+ * The ceilings that shares refer to. They are measured in the same rounds as the op: see
+ * bench/assembly/ceiling.ts.
  */
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -17,14 +18,14 @@ interface CeilingKernels {
 
 export type Build = "baseline" | "relaxed";
 
-/** Rows of each build's tile of 8 columns. */
+/** Rows of the tile of each build; all tiles have 8 columns. */
 const ROWS = { baseline: 3, relaxed: 4 };
-/** A tenth of a millisecond or so. */
+/** Takes about a tenth of a millisecond. */
 const STEPS = 100_000;
-/** Until V8 has replaced its quick first translation by the optimised one. */
+/** Long enough for V8 to replace its quick first translation by the optimised one. */
 const WARMUP_MS = 100;
 
-/** Compiles the kernels, with fused multiply-adds or without. */
+/** Compiles the kernels, with or without fused multiply-adds. */
 export async function compileCeiling(build: Build): Promise<Uint8Array<ArrayBuffer>> {
   const baseDir = join(root, "bench/assembly");
   const path = join(scratchFolder, `ceiling.${build}.wasm`);
@@ -42,7 +43,7 @@ export class Ceiling {
   readonly #kernels: CeilingKernels;
   readonly #steps: Steps;
 
-  /** Checks the arithmetic before it is timed. */
+  /** Checks the arithmetic, which is timed later. */
   constructor(bytes: Uint8Array<ArrayBuffer>, build: Build = "baseline") {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { abort() {} } });
     this.#kernels = exports as unknown as CeilingKernels;
@@ -50,8 +51,8 @@ export class Ceiling {
     const rows = ROWS[build];
     this.flops = STEPS * rows * 8 * 2;
     const [a, b] = [0.5, 0.25];
-    // an odd number of steps leaves one step's products: rows a, 2a …, 4 columns of b and 4
-    // of -b, which count twice
+    // after an odd number of steps, the products of one step are left: rows a, 2a …, 4 columns of b and 4
+    // columns of -b, which count twice
     const expected = ((rows * (rows + 1)) / 2) * a * 4 * (b - 2 * b);
     const sum = this.#steps(3, a, b);
     if (sum !== expected) throw new Error(`ceiling: expected ${expected}, got ${sum}: nothing is timed`);

@@ -1,16 +1,16 @@
-/** How other processes of the bench are started. */
+/** Starts other processes of the benchmarks. */
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
-/** Program and arguments of a TypeScript program of bench/, in this very version of Node. */
+/** Program and arguments that run a TypeScript program of bench/ in the current version of Node. */
 export function nodeCommand(script: string, ...args: string[]): string[] {
   return [process.execPath, "--import", tsx, fileURLToPath(new URL(`../${script}`, import.meta.url)), ...args];
 }
 
-/** What is measured is the built library, not its sources through tsx: this file says so. */
+/** The environment in which a program imports the built library rather than its sources. */
 export const environment = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../tsconfig.json", import.meta.url)) };
 
-/** The sources, for what reaches into them. */
+/** The environment in which a program imports the sources. */
 export const sources = { TSX_TSCONFIG_PATH: fileURLToPath(new URL("../../tsconfig.json", import.meta.url)) };

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 
-/** What a figure depends on besides the code. Nothing that names the machine or its folders. */
+/**
+ * What a figure depends on, besides the code. It contains nothing that identifies the machine or its folders.
+ */
 export interface Machine {
   cpu: string;
   cores: number;
@@ -11,9 +13,7 @@ export interface Machine {
   date: string;
 }
 
-/**
- * "AMD EPYC, family 23, model 1": in a virtual machine the name alone may stand for ten years of processors.
- */
+/** "AMD EPYC, family 23, model 1": in a virtual machine, the name alone may cover ten years of processors. */
 function processor(): string {
   const name = cpus()[0]?.model.trim() ?? "unknown";
   const details = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";

@@ -14,21 +14,21 @@ export function sample(body: () => unknown, time: number): number {
 
 /** How a suite measures. */
 export interface Plan {
-  /** Rounds: in each, every side works once. */
+  /** Number of rounds; in each, all sides run once. */
   rounds: number;
-  /** Milliseconds of each side in a round. */
+  /** Milliseconds that each side runs per round. */
   time: number;
 }
 
 /**
- * Until V8 has replaced its quick first translation of a kernel by the optimised one, which it
- * makes in the background.
+ * Long enough for V8 to replace its quick first translation of a kernel by the optimised one, which it
+ * compiles in the background.
  */
 const WARMUP_MS = 200;
 
 /**
- * Median milliseconds of each body in each round, after a warm-up: A B C A B C …, so that all of
- * them see the same machine.
+ * Median milliseconds of each body in each round, after a warm-up. The bodies run alternately, A B C A B C …,
+ * so that the state of the machine is the same for all of them.
  */
 export function alternate(bodies: readonly (() => unknown)[], { rounds, time }: Plan): number[][] {
   const results: number[][] = bodies.map(() => []);

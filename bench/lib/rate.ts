@@ -2,7 +2,7 @@ import type { Ceiling } from "./ceiling.ts";
 import { alternate, type Plan, sample } from "./measure.ts";
 import { median, type Ratio, ratioOfRounds } from "./statistics.ts";
 
-/** What an operation has to do at least. */
+/** The work that an operation has to do at least. */
 export type Work = { flops: number } | { bytes: number };
 
 export interface Rate {
@@ -11,14 +11,14 @@ export interface Rate {
   rate: number;
   unit: "GFLOP/s" | "GB/s";
   /**
-   * Of the ceiling, measured in the same rounds: arithmetic in registers, or a plain copy of as many bytes.
+   * The rate as a share of the ceiling that was measured in the same rounds: arithmetic in registers, or a
+   * plain copy of as many bytes.
    */
   share: Ratio;
 }
 
 /**
- * `body` as many times as take about as long as `other`: then what interrupts the one
- * interrupts the other as often.
+ * Repeats `body` so often that it takes about as long as `other`: interruptions then hit both equally often.
  */
 function asLongAs(other: () => unknown, body: () => void, time: number): { run: () => void; times: number } {
   const times = Math.max(1, Math.round(sample(other, time) / sample(body, time)));
@@ -28,13 +28,14 @@ function asLongAs(other: () => unknown, body: () => void, time: number): { run: 
   return { run, times };
 }
 
-/** Alternates an operation with its ceiling. */
+/** Times an operation alternately with its ceiling. */
 export function rateOf(body: () => unknown, work: Work, ceiling: Ceiling, plan: Plan): Rate {
   return ratesOf([body], work, ceiling, plan)[0].rate;
 }
 
 /**
- * Alternates several ways to do the same work, each with the ceiling; with the milliseconds of each round.
+ * Times several ways to do the same work alternately, each with the ceiling. Returns the milliseconds of each
+ * round, too.
  */
 export function ratesOf(
   bodies: readonly (() => unknown)[],
@@ -43,7 +44,7 @@ export function ratesOf(
   plan: Plan,
 ): { rate: Rate; rounds: readonly number[] }[] {
   const arithmetic = "flops" in work;
-  // a copy reads and writes: half of the traffic is its size
+  // a copy reads and writes, so its size is half of the traffic
   const best = arithmetic ? ceiling.multiply : ceiling.copier(work.bytes / 2);
   const bests = bodies.map((body) => asLongAs(body, best, plan.time));
   const turns = alternate(

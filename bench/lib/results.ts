@@ -1,6 +1,6 @@
 /**
- * Results are kept as JSON, one file a run of a suite; the tables in the docs are
- * written from these files alone.
+ * Results are kept as JSON files, one for each run of a suite. The tables in the docs are written from these
+ * files alone.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,18 +10,18 @@ import { type Machine, machine } from "./machine.ts";
 export interface Results<Row> {
   suite: string;
   machine: Machine;
-  /** How it was measured: rounds, milliseconds a round … */
+  /** How it was measured: rounds, milliseconds per round … */
   settings: Record<string, string | number>;
   rows: Row[];
 }
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-/** What the docs show. */
+/** The results that the docs show. */
 export const resultsFolder = join(root, "bench/results");
-/** Where `--quick` runs go, and all others that are not what the docs show. */
+/** The results that the docs do not show, for example of `--quick` runs. */
 export const scratchFolder = join(root, "build/bench");
 
-/** Five digits are more than any clock gives, and keep the files readable. */
+/** Keeps five digits: more than any clock measures, and few enough to read. */
 function shorten(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 }
@@ -39,7 +39,7 @@ export function writeResults<Row>(
   return results;
 }
 
-/** Undefined where the suite was never run. */
+/** The results of a suite; undefined if it was never run. */
 export function readResults<Row>(folder: string, suite: string): Results<Row> | undefined {
   const path = join(folder, `${suite}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;

@@ -1,6 +1,6 @@
-/** The statistics of all tables: medians, which a disturbed round cannot move far. */
+/** The statistics of all tables: medians, on which a disturbed round has little effect. */
 
-/** The value at `fraction` of the sorted values, linearly between neighbours. */
+/** The value at `fraction` of the sorted values, with linear interpolation between neighbours. */
 export function quantile(values: readonly number[], fraction: number): number {
   if (values.length === 0) throw new Error("quantile: no values");
   const sorted = [...values].sort((a, b) => a - b);
@@ -14,17 +14,17 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * How two alternating measurements relate: medians of per-round ratios, since a shared machine
+ * The ratio of two alternating measurements: the median of the ratios of the rounds, because a shared machine
  * drifts from round to round.
  */
 export interface Ratio {
   median: number;
-  /** Half of the rounds lie between these. */
+  /** Half of the rounds are between these two. */
   low: number;
   high: number;
 }
 
-/** The ratios `numerators[i] / denominators[i]`, one a round. */
+/** The ratios `numerators[i] / denominators[i]`, one per round. */
 export function ratioOfRounds(numerators: readonly number[], denominators: readonly number[]): Ratio {
   if (numerators.length !== denominators.length) {
     throw new Error(`ratioOfRounds: ${numerators.length} rounds over ${denominators.length}`);

@@ -2,13 +2,13 @@ import type { Ceiling } from "./ceiling.ts";
 import type { Plan } from "./measure.ts";
 import type { Results } from "./results.ts";
 
-/** What all suites are given. */
+/** The arguments of all suites. */
 export interface Context extends Plan {
-  /** Compiled at the first use. */
+  /** Compiled on first use. */
   ceiling(): Promise<Ceiling>;
-  /** Threads of the suites that measure ops and kernels. */
+  /** Number of threads, for the suites that measure ops and kernels. */
   threads: number;
-  /** Writes the rows and what they depend on to the results. */
+  /** Saves the rows, together with the machine and the settings, in the results. */
   save<Row>(suite: string, rows: Row[], settings?: Results<Row>["settings"]): void;
 }
 

@@ -2,7 +2,7 @@
 
 export type Cells = readonly string[];
 
-/** Columns of equal width, the first `texts` of them to the left, numbers to the right. */
+/** Prints columns of equal width. The first `texts` columns are left-aligned, numbers right-aligned. */
 export function printTable(title: string, header: Cells, rows: readonly Cells[], texts = 1): void {
   const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i].length)));
   const line = (cells: Cells) =>
@@ -10,7 +10,7 @@ export function printTable(title: string, header: Cells, rows: readonly Cells[],
   console.log(`\n${title}\n${[header, ...rows].map(line).join("\n")}`);
 }
 
-/** Three significant digits, and no more than a table needs: 0.123, 1.23, 12.3, 123, 1234. */
+/** Three significant digits, but all digits of an integer part: 0.123, 1.23, 12.3, 123, 1234. */
 export function digits(value: number): string {
   const magnitude = Math.abs(value);
   return value.toFixed(magnitude < 1 ? 3 : magnitude < 10 ? 2 : magnitude < 100 ? 1 : 0);

@@ -6,7 +6,7 @@ import { resultsFolder, root } from "../lib/results.ts";
 import { fillIn } from "./markdown.ts";
 import { tablesOf } from "./tables.ts";
 
-/** The docs that have such tables. */
+/** The documents that contain such tables. */
 export const DOCS = ["README.md", "docs/benchmarks.md", "bench/README.md"];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

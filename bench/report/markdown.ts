@@ -1,6 +1,6 @@
 /**
- * Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only what stands
- * between them is written.
+ * Tables in the docs, between markers: `<!-- bench: NAME -->` … `<!-- /bench -->`. Only the text between the
+ * markers is written.
  */
 
 import type { Cells } from "../lib/table.ts";
@@ -14,7 +14,7 @@ export function markdownTable(header: Cells, rows: readonly Cells[], texts = 1):
 
 const MARKED = /<!-- bench: ([\w-]+) -->\n.*?<!-- \/bench -->/gs;
 
-/** `text` with every marked part replaced by the table of that name. */
+/** `text` with every marked part replaced by the table whose name is in its marker. */
 export function fillIn(text: string, tables: Readonly<Record<string, string>>): string {
   const opened = text.match(/<!-- bench: /g)?.length ?? 0;
   let filled = 0;

@@ -1,4 +1,4 @@
-/** All tables of the docs, from results files alone. */
+/** All tables of the docs, made from the files of results alone. */
 import { join } from "node:path";
 import { type Results, readResults } from "../lib/results.ts";
 import { digits, percent } from "../lib/table.ts";
@@ -88,7 +88,8 @@ function convTable(results: Results<ConvRow> | undefined): string {
 }
 
 /**
- * What was measured, and what an earlier version reached on another machine, whose results stay in `zen4`.
+ * The results on this machine, and the results of an earlier version on another machine, which are kept in
+ * `zen4`.
  */
 function runsOf(folder: string) {
   return [folder, join(folder, "zen4")].map((from) => ({
@@ -99,8 +100,8 @@ function runsOf(folder: string) {
 }
 
 /**
- * The line of figures on the first page: the first target, the training step beside
- * PyTorch's, on each machine.
+ * The line of figures in the README: the first target, and the training step compared with PyTorch's, on each
+ * machine.
  */
 function headline(folder: string): string {
   const measured = runsOf(folder).flatMap(({ targets: [step], pytorch }) => {
@@ -112,7 +113,7 @@ function headline(folder: string): string {
   return `A training step of this network, batch 4, beside native PyTorch's, one thread each: ${measured.join("; ")}.`;
 }
 
-/** The targets beside what was measured. */
+/** The targets and the measured values. */
 function targetsTable(folder: string): string {
   const runs = runsOf(folder);
   const columns = runs.filter(({ machine }, i) => i === 0 || machine);
@@ -128,7 +129,7 @@ function targetsTable(folder: string): string {
   return markdownTable(["", "target", "stretch", ...header], rows);
 }
 
-/** Every table by the name of its markers. */
+/** Every table, by the name in its markers. */
 export function tablesOf(folder: string): Record<string, string> {
   const read = <Row>(suite: string) => readResults<Row>(folder, suite);
   return {

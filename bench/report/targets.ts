@@ -1,4 +1,4 @@
-/** The targets that the library sets itself, and whether the last measurement meets them. */
+/** The targets that the project has set, and whether the latest measurement meets them. */
 import type { Results } from "../lib/results.ts";
 import { percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
@@ -16,10 +16,10 @@ export interface Target {
   what: string;
   target: number;
   stretch: number;
-  /** True where higher is better. */
+  /** True if higher is better. */
   atLeast: boolean;
   format: (value: number) => string;
-  /** Undefined where it was not measured. */
+  /** Undefined if it was not measured. */
   measured: number | undefined;
 }
 
@@ -30,7 +30,7 @@ function worst(values: readonly number[] | undefined, of: (...values: number[]) 
   return values?.length ? of(...values) : undefined;
 }
 
-/** The targets in the order of the table. */
+/** The targets, in the order of the table. */
 export function targets(read: ReadRows): Target[] {
   const faster = (what: string, peer: string, wanted: Contest, target: number, stretch: number): Target => {
     const rows = read<ContestRow>(`versus_${peer}`);

@@ -8,15 +8,15 @@ import { trainStep } from "../train_step.ts";
 export interface BatchRow {
   threads: number;
   batch: number;
-  /** Median milliseconds of a training step, for each image. */
+  /** Median milliseconds of a training step, per image. */
   msPerImage: number;
-  /** Against REFERENCE in the same rounds. */
+  /** Compared with REFERENCE in the same rounds. */
   relative: Ratio;
 }
 
 export const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const REFERENCE = 64;
-/** Longer, so that there is time for a few steps of the largest batch. */
+/** Factor of the time per round, so that it is long enough for a few steps of the largest batch. */
 const TURN_FACTOR = 4;
 
 function measure(threads: number, { rounds, time }: Context): BatchRow[] {

@@ -15,7 +15,7 @@ export interface ConvRow extends Rate {
 
 export const CONV_BATCHES = [4, 16, 64];
 
-/** A gradient alone: of the only operand that asks for one. */
+/** A single gradient, of operand `which`: the others do not require one. */
 function backwardOf(layer: ConvLayer, operands: readonly Tensor[], which: number): () => void {
   const leaves = operands.map((operand, i) => {
     const leaf = operand.detach();

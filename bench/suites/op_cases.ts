@@ -1,6 +1,6 @@
 /**
- * The operations that are timed: large cases of the tables that the tests check (test/cases), of those
- * tables that import the built library only, and a step of Adam.
+ * The operations that are timed: large cases of the tables in test/cases, which the tests check too, and a
+ * step of Adam. Only tables that import nothing but the built library are used.
  */
 import { nn, optim, randn, type Tensor } from "wasmgrad";
 import type { OpCase } from "../../test/cases/case.ts";
@@ -18,11 +18,14 @@ import type { Work } from "../lib/rate.ts";
 export interface TimedOp {
   op: string;
   shape: string;
-  /** Makes the operands and checks the result, which `change` may change before, for tests. */
+  /**
+   * Makes the operands and checks the result. Tests pass `change`, which modifies the result before the
+   * check.
+   */
   make(change?: (result: Tensor) => Tensor): { run: () => unknown; work: Work };
 }
 
-/** Bytes of arrays that are read or written once. */
+/** Bytes of arrays that are each read or written once. */
 const bytesOf = (arrays: readonly Tensor[]) => 4 * arrays.reduce((sum, x) => sum + x.numel(), 0);
 
 function timedCase(testCase: OpCase): TimedOp {
@@ -41,7 +44,7 @@ function timedCase(testCase: OpCase): TimedOp {
   };
 }
 
-/** Reads and writes weights and both moments, reads gradients. */
+/** A step of Adam, which reads and writes weights and both moments, and reads gradients. */
 function adam(count: number): TimedOp {
   return {
     op: "Adam",

@@ -12,7 +12,7 @@ export interface SizeRow {
   bytes: number;
 }
 
-/** What a web page loads: the program's imports, bundled and minified. */
+/** The bundle that a web page loads: the program with its imports, minified. */
 async function bundle(entry: string): Promise<Uint8Array> {
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir: root },
@@ -33,7 +33,7 @@ async function run(context: Context): Promise<void> {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const report = JSON.parse(pack);
-  // a list up to npm 11, then an object by name
+  // npm up to version 11 prints a list, later versions an object whose keys are names
   const [{ size, unpackedSize }] = Object.values(report) as { size: number; unpackedSize: number }[];
   const wasm = readFileSync(join(root, "dist/kernels.wasm"));
   const program = await bundle('export * from "wasmgrad"; export { DataLoader } from "wasmgrad/data";');

@@ -6,13 +6,13 @@ import { digits, printTable } from "../lib/table.ts";
 
 export interface StartupRow {
   name: string;
-  /** Median milliseconds over fresh processes, from the import on. */
+  /** Median milliseconds over new processes, from the start of the import. */
   ms: number;
   low: number;
   high: number;
 }
 
-/** Each program prints the milliseconds since its first line. Node itself has started by then. */
+/** Each program prints the milliseconds since its first line, which runs after Node has started. */
 const programs: Record<string, string> = {
   import: 'await import("wasmgrad");',
   "import and first tensor": `
@@ -34,7 +34,7 @@ const programs: Record<string, string> = {
 
 function timeOf(program: string): number {
   const code = `const start = performance.now();${program}\nconsole.log(performance.now() - start);`;
-  // from the package's own folder, so that its name means the built package
+  // in the package's own folder, where its name resolves to the built package
   return Number(execFileSync(process.execPath, ["--input-type=module", "-e", code], { cwd: root, encoding: "utf8" }));
 }
 

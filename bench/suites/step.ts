@@ -4,23 +4,24 @@ import type { Ratio } from "../lib/statistics.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, printTable } from "../lib/table.ts";
 
-/** Where the time of a training step goes. */
+/** How the time of a training step is divided. */
 export interface StepRow {
   batch: number;
-  /** Median milliseconds of the whole step, nothing instrumented. */
+  /** Median milliseconds of the whole step, without tracing. */
   ms: number;
-  /** In order. */
+  /** The phases, in the order in which they run. */
   phases: { name: string; ms: number }[];
-  /** The step over the sum of its kernels: what the library costs around them. */
+  /** The time of the step divided by the time of its kernels: the library's overhead. */
   overhead: Ratio;
-  /** The longest first. */
+  /** The kernels, the longest first. */
   kernels: { name: string; calls: number; ms: number }[];
 }
 
 const BATCHES = [4, 64];
 
 /**
- * In its own process, so that V8 has compiled nothing for another suite, and on one thread.
+ * Measures a step in a separate process, in which V8 has compiled nothing for another suite, and on one
+ * thread.
  */
 function measure(batch: number, { rounds, time }: Context): StepRow {
   const args = [batch, rounds, 2 * time].map(String);

@@ -9,14 +9,14 @@ import { PHASES, trainStep } from "../train_step.ts";
 import type { StepRow } from "./step.ts";
 
 /**
- * Until V8 has optimised the JavaScript between the kernels as well, which is called only once a
- * step: some hundreds of steps.
+ * Some hundreds of steps, until V8 has also optimised the JavaScript between the kernels, which is called
+ * only once per step.
  */
 const WARMUP_MS = 4000;
 
 const totalOf = (kernels: readonly KernelTotal[]) => kernels.reduce((sum, { ms }) => sum + ms, 0);
 
-/** The ends of a step's phases, while they are recorded. */
+/** The times at which the phases of a step end, while they are recorded. */
 let marks: number[] | undefined;
 
 /** Milliseconds of each phase of a step. */
@@ -28,7 +28,7 @@ function timePhases(step: () => void): number[] {
   return times.map((mark, i) => mark - (times[i - 1] ?? start));
 }
 
-/** Alternates plain steps with traced ones. */
+/** Runs plain and traced steps alternately. */
 function measure(batch: number, rounds: number, time: number): StepRow {
   const step = trainStep(batch, () => void marks?.push(performance.now()));
   const tracedStep = () => trace(() => scope(() => void step()), { print: false }).kernels;

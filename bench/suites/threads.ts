@@ -9,12 +9,15 @@ import { writeInputs } from "../versus/inputs.ts";
 import { PeerProcess } from "../versus/peer_process.ts";
 import { ours } from "../versus/peers.ts";
 
-/** Ours, one thread, as "theirs": `faster` says what the other threads are good for. */
+/**
+ * A comparison in which "theirs" is our library on one thread, so that `faster` is the speed-up by more
+ * threads.
+ */
 export type ThreadRow = ContestRow;
 
 const BATCHES = [4, 64, 256];
 
-/** A process for each number of threads, so that the workers of one sleep while the other computes. */
+/** Runs one process for each number of threads, so that the workers of one sleep while the other computes. */
 async function measure(threads: number, batch: number, inputs: string, context: Context): Promise<ThreadRow> {
   const start = (count: number) => PeerProcess.start([...ours, inputs, String(count), ""], environment);
   const many = await start(threads);

@@ -1,6 +1,6 @@
 /**
- * One comparison: all sides compute the same, then take turns, A B A B; what counts is the
- * median of per-round ratios.
+ * A comparison: all sides compute the same task, and then run alternately, A B A B. The result is the median
+ * of the ratios of the rounds.
  */
 import { median, type Ratio, ratioOfRounds } from "../lib/statistics.ts";
 import type { PeerProcess } from "./peer_process.ts";
@@ -8,36 +8,35 @@ import type { Contest } from "./peers.ts";
 import type { RunRequest, Task } from "./protocol.ts";
 
 export interface ContestRow extends Contest {
-  /**
-   * How its threads wait for each other, where it was measured in several ways: the
-   * way in which it is fastest.
-   */
+  /** How its threads wait for each other. If several ways were measured, this is the fastest. */
   waitPolicy?: string;
   /** Median milliseconds of a repetition. */
   ours?: number;
   theirs?: number;
   /** How many times faster we are. */
   faster?: Ratio;
-  /** The largest relative difference between their values and ours. */
+  /** The largest relative difference between its values and ours. */
   difference?: number;
-  /** Why there is no time: it cannot do it, or its values are not ours. */
+  /** Why there is no time: it cannot compute the task, or its values differ from ours. */
   failed?: string;
 }
 
 export interface ContestOptions {
   rounds: number;
-  /** Milliseconds that each side works in a round, at least one repetition. */
+  /** Milliseconds that each side runs per round; each computes at least one repetition. */
   time: number;
 }
 
-/** Steps whose losses are compared. A wrong gradient or a wrong optimizer shows from the second on. */
+/** Steps whose losses are compared. A wrong gradient or optimizer has an effect from the second step. */
 const CHECKED_STEPS = 3;
-/** float32 sums in different orders. Losses: some libraries add up a batch's squares in one accumulator. */
+/**
+ * Allows for float32 sums in different orders. Some libraries add the squares of a batch in one accumulator.
+ */
 const TOLERANCE = { train: 1e-3, forward: 1e-4 };
-/** Outputs are in [0, 1]: relative to nothing smaller than this. */
+/** Outputs are in [0, 1]. Differences are relative to the output, or to this value if that is larger. */
 const SMALLEST = 0.05;
 
-/** The largest difference, relative to ours. Throws where it is more than rounding. */
+/** The largest difference, relative to our values. Throws if it is larger than rounding explains. */
 export function compare(kind: Task["kind"], ours: readonly number[], theirs: readonly number[]): number {
   if (ours.length === 0 || ours.length !== theirs.length) {
     throw new Error(`wrong ${kind}: ${theirs.length} values, ours has ${ours.length}`);
@@ -56,20 +55,20 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
 type RunPlan = Omit<RunRequest, "do">;
 
 /**
- * The work of one side in a round: as many repetitions as fit, known from a first run
- * that also lets V8 optimise.
+ * The number of repetitions that one side computes per round. A first run, in which V8 also optimises, shows
+ * how many fit.
  */
 async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
   let [once] = await side.run(1, 1);
   if (once < time) once = median(await side.run(fitting(once), 0));
   const iterations = fitting(once);
-  // a side begins with cold caches and a core that slept: a fifth as many repetitions run before,
-  // uncounted, on every side
+  // a side starts with cold caches and on a core that slept, so all sides first run a fifth as many
+  // repetitions, which do not count
   return { iterations, warmup: Math.ceil(iterations / 5) };
 }
 
-/** Checks, then times: a row for each of them. A peer that fails is reported, not timed. */
+/** Checks and times all peers; returns a row for each. A peer that fails is reported, not timed. */
 export async function compete(
   us: PeerProcess,
   them: readonly PeerProcess[],
@@ -106,12 +105,12 @@ export async function compete(
   return rows;
 }
 
-/** What distinguishes a row from the others of its peer, besides batch and threads. */
+/** The properties, besides batch and threads, that distinguish a row from other rows of its peer. */
 export function waysOf({ variant, waitPolicy }: ContestRow): string[] {
   return [variant, waitPolicy && `wait policy ${waitPolicy}`].filter((way) => way !== undefined);
 }
 
-/** Of one peer's rows the one in which it is fastest; one that has no time only where none has. */
+/** The row with the best time among the rows of one peer; a row without a time only if none has one. */
 export function fastest(rows: readonly ContestRow[]): ContestRow {
   return rows.reduce((best, row) => ((row.theirs ?? Infinity) < (best.theirs ?? Infinity) ? row : best));
 }

@@ -16,7 +16,7 @@ import { type Contest, ours, type PeerDefinition, peers, type WaitPolicy, waitPo
 const list = (text: string) => text.split(",");
 const numbers = (text: string) => list(text).map(Number);
 
-/** What the results of the docs are measured with. */
+/** The settings with which the results of the docs are measured. */
 const preset = { rounds: 10, time: 1000 };
 
 const program = new Command("npm run bench:versus --")
@@ -57,7 +57,10 @@ function print(peer: PeerDefinition, row: ContestRow): void {
   console.log(`${peer.label}: ${describe(row)}: ${outcome}`);
 }
 
-/** The processes of all sides for one contest: threads are fixed at the start in some libraries. */
+/**
+ * Starts the processes of all sides for one contest, because some libraries fix the number of threads at the
+ * start.
+ */
 async function contend(peer: PeerDefinition, command: readonly string[], contest: Contest, inputs: string) {
   const threads = String(contest.threads);
   const started: PeerProcess[] = [];

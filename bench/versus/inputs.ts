@@ -1,4 +1,4 @@
-/** What all sides start from: the same weights, images and masks, in one safetensors file. */
+/** Writes the inputs that all sides share: weights, images and masks, in one safetensors file. */
 import { manualSeed, rand } from "wasmgrad";
 import { saveSafetensors } from "wasmgrad/io";
 import { InpaintingAutoencoder } from "../../examples/inpainting/model.ts";

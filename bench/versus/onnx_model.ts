@@ -1,20 +1,20 @@
-/** The forward pass of the inpainting autoencoder as an ONNX model, for runtimes that only run such files. */
+/** The forward pass of the inpainting autoencoder as an ONNX model, for runtimes that run only such files. */
 import onnxProto from "onnx-proto";
 
 const { onnx } = onnxProto;
 const { DataType } = onnx.TensorProto;
 const { AttributeType } = onnx.AttributeProto;
-/** Of ONNX 1.4: what these nodes need, and what every runtime still takes. */
+/** The operator set of ONNX 1.4: it has all the nodes used here, and every runtime still supports it. */
 const OPERATOR_SET = 9;
 const IR_VERSION = 4;
 
-/** An array of floats: a weight, in the layout that PyTorch, ONNX and we share. */
+/** A weight: an array of floats in the layout that PyTorch, ONNX and wasmgrad share. */
 export interface Weight {
   shape: readonly number[];
   data: Float32Array;
 }
 
-/** The layers in order. Those with weights are named as in the state dict. */
+/** The layers in order. The names of layers with weights are the names in the state dict. */
 const LAYERS: readonly { op: string; weights?: string; sizes?: Record<string, number[]> }[] = [
   { op: "Conv", weights: "encoder.0", sizes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] } },
   { op: "Relu" },
@@ -32,7 +32,7 @@ export const INPUT = "images";
 export const OUTPUT = "reconstruction";
 
 function floats(name: string, { shape, data }: Weight) {
-  // little-endian, as ONNX wants it: so is every machine that runs WebAssembly in Node
+  // ONNX requires little-endian bytes; every machine that runs WebAssembly in Node is little-endian
   const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { name, dims: [...shape], dataType: DataType.FLOAT, rawData };
 }

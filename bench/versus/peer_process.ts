@@ -4,18 +4,18 @@ import { createInterface } from "node:readline";
 import type { Failed, Hello, Prepared, PrepareRequest, RunRequest, Timed } from "./protocol.ts";
 
 /**
- * Long enough for the slowest peer's slowest task, so that a peer that hangs ends the row and not the bench.
+ * Longer than the slowest task of the slowest peer. If a peer hangs, only its row fails, not the whole
+ * benchmark.
  */
 const PATIENCE_MS = 150_000;
 /**
- * Threads that wait for work spin at first: after this long they sleep, and the other side
- * has the cores to itself.
+ * Idle threads spin at first. After this many milliseconds they sleep, and leave the cores to the other side.
  */
 const SETTLE_MS = 40;
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** A running peer. One request at a time. */
+/** A running peer. It handles one request at a time. */
 export class PeerProcess {
   version = "";
   readonly #child: ChildProcessWithoutNullStreams;
@@ -26,7 +26,7 @@ export class PeerProcess {
     const [program, ...args] = command;
     this.#child = spawn(program, args, { env: { ...process.env, ...environment } });
     this.#child.on("error", (error) => (this.#complaints += error.message));
-    this.#child.stdin.on("error", () => {}); // it is gone: the missing reply says so
+    this.#child.stdin.on("error", () => {}); // the peer has exited: the missing reply is reported instead
     this.#child.stderr.on("data", (data) => (this.#complaints = (this.#complaints + data).slice(-2000)));
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
   }
@@ -47,7 +47,7 @@ export class PeerProcess {
     return (await this.#ask<Prepared>({ do: "prepare", ...request })).values;
   }
 
-  /** Milliseconds of each of `iterations` repetitions. */
+  /** The milliseconds of each of `iterations` repetitions. */
   async run(iterations: number, warmup: number): Promise<number[]> {
     await sleep(SETTLE_MS);
     return (await this.#ask<Timed>({ do: "run", iterations, warmup })).milliseconds;

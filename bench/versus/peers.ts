@@ -1,4 +1,4 @@
-/** The peers: how each is started, and which comparisons it takes part in. */
+/** The peers: how each is started, and in which comparisons it takes part. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,24 +7,24 @@ import type { Task } from "./protocol.ts";
 
 export interface Contest extends Task {
   threads: number;
-  /** How the peer does it, where there is more than one way. */
+  /** The way in which the peer computes the task, if there are several. */
   variant?: string;
-  /** For peers that are so slow that a median of many rounds would take an hour. */
+  /** Number of rounds, for peers that are so slow that the usual number would take an hour. */
   rounds?: number;
 }
 
 export interface PeerDefinition {
-  /** Of the results file and of --peers. */
+  /** Its name in the results and for --peers. */
   name: string;
   label: string;
-  /** Program and arguments, before INPUTS THREADS VARIANT; undefined where the peer cannot be had. */
+  /** Program and arguments, before INPUTS THREADS VARIANT; undefined if the peer is not available. */
   command(): readonly string[] | undefined;
-  /** What to say then. */
+  /** The message if the peer is not available. */
   missing: string;
   contests: readonly Contest[];
   /**
-   * Ways for its threads to wait, as environment variables: with more than one thread it is measured in
-   * each, and the fastest counts.
+   * Ways for its threads to wait, as environment variables. With more than one thread it is measured with
+   * each of them, and the fastest counts.
    */
   waitPolicies?: readonly WaitPolicy[];
 }
@@ -34,14 +34,14 @@ export interface WaitPolicy {
   variables: Record<string, string>;
 }
 
-/** The ways in which the threads of a peer wait in a contest. */
+/** The ways for the threads of a peer to wait in a contest. */
 export function waitPolicies({ waitPolicies }: PeerDefinition, { threads }: Contest): readonly WaitPolicy[] {
   return (threads > 1 && waitPolicies) || [{ variables: {} }];
 }
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** A peer from npm: there once `npm run bench:versus` has installed it. */
+/** A peer from npm, which is available once `npm run bench:versus` has installed it. */
 function fromNpm(packageName: string, script: string, ...args: string[]): () => string[] | undefined {
   return () =>
     existsSync(`${folder}node_modules/${packageName}`) ? nodeCommand(`versus/peers/${script}`, ...args) : undefined;
@@ -53,7 +53,7 @@ function pythonWithTorch(): string[] | undefined {
       execFileSync(python, ["-c", "import torch"], { stdio: "ignore" });
       return [python, `${folder}peers/pytorch.py`];
     } catch {
-      // not this one
+      // this one is missing: try the next
     }
   }
   return undefined;
@@ -89,8 +89,8 @@ export const peers: readonly PeerDefinition[] = [
       forward(4, 1),
       forward(64, 1),
     ],
-    // OpenMP's threads spin where they wait for each other; where they have to share cores, that
-    // can cost more than the work
+    // OpenMP's threads spin while they wait for each other; if they share cores, spinning can cost more than
+    // the work
     waitPolicies: [
       { name: "default", variables: {} },
       { name: "passive", variables: { OMP_WAIT_POLICY: "PASSIVE" } },

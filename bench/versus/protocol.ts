@@ -1,7 +1,7 @@
 /**
- * The protocol between the bench and a peer: each peer is a separate process that works only when asked, one
- * JSON line in, one JSON line out, so that the two sides of a comparison can alternate and never
- * compute at the same time.
+ * The protocol between the benchmark and a peer. Each peer is a separate process that works only on request:
+ * one JSON line in, one JSON line out. So the sides of a comparison can alternate, and never compute at the
+ * same time.
  */
 
 export interface Task {
@@ -9,10 +9,10 @@ export interface Task {
   batch: number;
 }
 
-/** Loads the task with the given weights, and answers what it computes with the given images and masks. */
+/** Loads a task with the given weights; the answer is its result for the given images and masks. */
 export interface PrepareRequest extends Task {
   do: "prepare";
-  /** Training steps to take: their losses are the answer. */
+  /** Number of training steps, whose losses are the answer. */
   steps: number;
 }
 
@@ -26,7 +26,7 @@ export interface RunRequest {
 export type Request = PrepareRequest | RunRequest;
 
 export interface Hello {
-  /** Of the library, for the tables. */
+  /** The version of the library, for the tables. */
   version: string;
 }
 

@@ -1,10 +1,10 @@
 /**
- * How names of PyTorch that the library has differ beyond the general rules, and what to write in place
- * of some that it has not.
+ * How the library's version of a PyTorch name differs beyond the general rules, and what to write in place of
+ * some names that the library does not have.
  */
 
 export interface Difference {
-  /** The name here, where it is not PyTorch's in camelCase. */
+  /** The name here, if it is not PyTorch's in camelCase. */
   as?: string;
   /** What differs. */
   how: string;
@@ -170,12 +170,12 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.utils.data.random_split": { how: "`seed` or `generator`" },
 };
 
-/** Names that exist here but mean something else: PyTorch's are missing. */
+/** Names that mean something else here, so that PyTorch's functions are missing. */
 export const HOMONYMS: readonly string[] = [
   "torch.trace", // here: prints what ran; there: the sum of a matrix's diagonal
 ];
 
-/** What is missing under PyTorch's name but is short to write: the members it uses, and how. */
+/** Functions that are missing but short to write: the members that the replacement uses, and its code. */
 export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: string }>> = {
   "torch.mm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },
   "torch.bmm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },

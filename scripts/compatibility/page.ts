@@ -11,16 +11,16 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 
 interface Group {
   title: string;
-  /** What stands before each name: "torch.nn.". */
+  /** The prefix of each name: "torch.nn.". */
   prefix: string;
-  /** Where a name may be found: keys of PLACES. */
+  /** Where a name is looked up: keys of PLACES. */
   places: string[];
   names: string[];
 }
 
 /**
- * Names of PyTorch's documentation, collected once from it and from PyTorch's public modules; without sparse,
- * quantized and complex tensors, devices, distribution and compilation.
+ * Names of PyTorch's documentation, collected once from it and from PyTorch's public modules. Sparse,
+ * quantized and complex tensors, devices, distribution and compilation are left out.
  */
 export const NAMES: { pytorch: string; groups: Group[] } = JSON.parse(
   readFileSync(join(root, "scripts/compatibility/names.json"), "utf8"),
@@ -42,10 +42,10 @@ const PLACES: Readonly<Record<string, object>> = {
   io,
 };
 
-/** What every object has is no answer. */
+/** Members that every object has do not count. */
 const has = (place: object, name: string) => name in place && !(name in Object.prototype);
 
-/** "Tensor.matmul", or "type wasmgrad/data Dataset", which only TypeScript sees. */
+/** Whether a member exists: "Tensor.matmul", or "type wasmgrad/data Dataset", which is a type only. */
 export function exists(member: string): boolean {
   const [type, entry, typeName] = member.split(" ");
   if (type === "type") {
@@ -56,7 +56,7 @@ export function exists(member: string): boolean {
   return place in PLACES && has(PLACES[place], name);
 }
 
-/** `conv_transpose2d` is convTranspose2d, `kaiming_uniform_` is kaimingUniform_. */
+/** `conv_transpose2d` becomes convTranspose2d, `kaiming_uniform_` becomes kaimingUniform_. */
 function camelCase(name: string): string {
   return name.replace(/(?<=[^_])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -66,7 +66,7 @@ export interface Row {
   /** PyTorch's full name. */
   full: string;
   status: "same" | "differs" | "missing";
-  /** The member here that answers. */
+  /** The library's member with that function, if there is one. */
   here?: string;
 }
 
@@ -95,7 +95,7 @@ function list(names: readonly string[]): string {
   return lines.join("\n");
 }
 
-/** The member as it is written: `x.matmul`, `nn.Conv2d`. */
+/** The member as it is written in code: `x.matmul`, `nn.Conv2d`. */
 function written(member: string): string {
   if (member.startsWith("type ")) return member.split(" ")[2];
   const [place, name] = member.split(".");

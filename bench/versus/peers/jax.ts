@@ -1,10 +1,10 @@
 /**
- * jax-js's side, on its wasm backend: it trains only. usage: tsx jax.ts INPUTS THREADS VARIANT
+ * The program that runs jax-js, on its wasm backend; it only trains. usage: tsx jax.ts INPUTS THREADS VARIANT
  *
- * "as its docs say": lax.conv, lax.reduceWindow, valueAndGrad, all of it in jit or ("…, no jit") not. "im2col
- * and dot": the same network out of shifted slices and matrix products, the form that its compiler is fastest
- * at. All are given the mask before the clock starts. Every use of an array but the last is `.ref`: jax-js
- * counts references by hand.
+ * "as its docs say" uses lax.conv, lax.reduceWindow and valueAndGrad, all in jit, or without ("…, no jit").
+ * "im2col and dot" computes the same network by shifted slices and matrix products, which its compiler runs
+ * fastest. All variants get the mask before the clock starts. Every use of an array but the last is `.ref`,
+ * because jax-js counts references by hand.
  */
 import { createRequire } from "node:module";
 import {
@@ -24,8 +24,7 @@ import { first, type Input, type Inputs, serve } from "./serve.ts";
 export type Weights = Record<string, JaxArray>;
 
 /**
- * The layers that the two variants write differently; both return [N, C, H, W] and
- * consume what they are given.
+ * The layers that the two variants compute differently. Both return [N, C, H, W] and consume their arguments.
  */
 interface Layers {
   conv(x: JaxArray, weight: JaxArray): JaxArray;
@@ -52,7 +51,7 @@ function forward(layers: Layers, x: JaxArray, w: Weights): JaxArray {
   return nn.sigmoid(convTranspose(y, "decoder.2"));
 }
 
-/** Adam, over all weights; `step` counts from 1. */
+/** A step of Adam for all weights; `step` counts from 1. */
 function adam(weights: Weights, grads: Weights, means: Weights, squares: Weights, step: JaxArray) {
   const [rate, beta1, beta2, eps] = [0.001, 0.9, 0.999, 1e-8];
   const correct1 = np.subtract(1, np.power(beta1, step.ref));

@@ -1,6 +1,6 @@
 /**
- * The layers out of shifted slices and matrix products: forty times faster in jax-js
- * than its own convolution.
+ * The layers made of shifted slices and matrix products, which are forty times faster in jax-js than its own
+ * convolution.
  */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 

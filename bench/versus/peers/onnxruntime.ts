@@ -1,5 +1,6 @@
 /**
- * onnxruntime's side, forward only: native and on WebAssembly, which have the same interface.
+ * The program that runs onnxruntime, forward only: the native and the WebAssembly version, which have the
+ * same interface.
  * usage: tsx onnxruntime.ts native|wasm INPUTS THREADS ""
  */
 import { createRequire } from "node:module";

@@ -1,12 +1,12 @@
 /**
- * A peer's side of the conversation. usage of every peer: tsx PEER.ts [OWN ARGUMENTS]
- * INPUTS.safetensors THREADS VARIANT
+ * A peer's side of the protocol. usage of every peer: tsx PEER.ts [OWN ARGUMENTS] INPUTS.safetensors THREADS
+ * VARIANT
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Hello, Prepared, Request, Task, Timed } from "../protocol.ts";
 
-/** An array of the inputs: what every framework can take. */
+/** An array of the inputs, in a form that every framework can read. */
 export interface Input {
   shape: number[];
   data: Float32Array;
@@ -14,11 +14,15 @@ export interface Input {
 
 export type Inputs = Record<string, Input>;
 
-/** What a peer makes of a task. Both may be synchronous: then no turn of the event loop is timed. */
+/**
+ * A task as a peer computes it. Both functions may be synchronous, so that no event loop iteration is timed.
+ */
 export interface Prepare {
   /** Computes with the given images and masks. */
   check(): Prepared["values"] | Promise<Prepared["values"]>;
-  /** What is timed: a training step draws its mask itself where the framework has a fast generator. */
+  /**
+   * The function that is timed. A training step draws its mask itself if the framework has a fast generator.
+   */
   step(): unknown;
 }
 
@@ -27,7 +31,7 @@ export interface Peer {
   prepare(task: Task & { steps: number }): Prepare | Promise<Prepare>;
 }
 
-/** F32 tensors of a safetensors file: 8 bytes of header length, JSON, elements. */
+/** The F32 tensors of a safetensors file: 8 bytes of header length, JSON, elements. */
 export function readInputs(path: string): Inputs {
   const bytes = readFileSync(path);
   const start = 8 + Number(bytes.readBigUInt64LE(0));
@@ -67,7 +71,7 @@ async function time(step: () => unknown, warmup: number, iterations: number): Pr
 export async function serve(start: (inputs: Inputs, threads: number, variant: string) => Peer | Promise<Peer>) {
   const answer = (reply: Hello | Prepared | Timed | { error: string }) =>
     process.stdout.write(`${JSON.stringify(reply)}\n`);
-  // libraries greet on the console: that is no reply
+  // libraries print greetings on the console, which must not be mistaken for replies
   console.log = console.info = console.error;
   const [path, threads, variant] = process.argv.slice(-3);
   const peer = await start(readInputs(path), Number(threads), variant);

@@ -1,9 +1,9 @@
 /**
- * TensorFlow.js's side. usage: tsx tfjs.ts wasm|cpu INPUTS THREADS VARIANT
+ * The program that runs TensorFlow.js. usage: tsx tfjs.ts wasm|cpu INPUTS THREADS VARIANT
  *
- * "as its docs say" differentiates the loss with tf.variableGrads. "gradients by hand" is what its wasm
- * backend needs in order to train a convolution at all: see tfjs_gradients.ts. The mask is ready before the
- * clock starts, since tf.randomUniform draws its numbers in plain JavaScript.
+ * "as its docs say" differentiates the loss with tf.variableGrads. "gradients by hand" is the only way in
+ * which its wasm backend can train a convolution: see tfjs_gradients.ts. The mask is ready before the clock
+ * starts, because tf.randomUniform draws its numbers in plain JavaScript.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
@@ -12,13 +12,13 @@ import { convTranspose2x2, lossAndGradients } from "./tfjs_gradients.ts";
 
 export type Weights = Record<string, tf.Variable>;
 
-/** NCHW to NHWC, which is what tfjs computes in. */
+/** NCHW to NHWC, the layout in which tfjs computes. */
 const toNhwc = ({ data, shape }: Input) =>
   tf.tidy(() => tf.transpose(tf.tensor(data, shape as [number, number, number, number]), [0, 2, 3, 1]) as tf.Tensor4D);
 
 /**
- * PyTorch's layouts to tfjs's: [out, in, h, w] to [h, w, in, out]; transposed ones are
- * [in, out, h, w], to [h, w, out, in].
+ * PyTorch's layouts to tfjs's: [out, in, h, w] to [h, w, in, out]; for transposed convolutions [in, out, h,
+ * w] to [h, w, out, in].
  */
 function toWeights(inputs: Inputs): Weights {
   const names = Object.keys(inputs).filter((name) => name.endsWith(".weight") || name.endsWith(".bias"));
@@ -64,7 +64,7 @@ const backend = process.argv[2] as "wasm" | "cpu";
 await serve(async (inputs, threads, variant) => {
   if (backend === "wasm") (await import("@tensorflow/tfjs-backend-wasm")).setThreadsCount(threads);
   else await import("@tensorflow/tfjs-backend-cpu");
-  // what the package @tensorflow/tfjs does; its other parts are not needed
+  // this is what the package @tensorflow/tfjs does; its other parts are not needed
   createRequire(import.meta.url)("@tensorflow/tfjs-core/dist/register_all_gradients.js");
   await tf.setBackend(backend);
   const byHand = variant === "by hand";

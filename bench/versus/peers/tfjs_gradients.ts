@@ -1,9 +1,9 @@
 /**
- * The training step's gradients by hand in tfjs's own operations, as fast as its wasm backend can be made to
- * compute them: that backend has no gradient of a convolution's filter. What is fast there is conv2d and a
- * matrix product without transposed operands (XNNPACK), so everything heavy is put into these forms:
+ * The gradients of the training step, by hand in tfjs's own operations, as fast as its wasm backend can
+ * compute them: that backend has no gradient of a convolution's filter. Its fast operations are conv2d, and
+ * matrix products without transposed operands (XNNPACK), so all heavy work is expressed by these:
  *
- * - gradient of a convolution's input: a convolution with the turned filter;
+ * - gradient of a convolution's input: a convolution with the rotated filter;
  * - gradient of its filter: a convolution of x with dy as the filter, images and channels exchanged;
  * - the transposed convolutions of stride 2 and kernel 2 do not overlap: matrix products, and a
  *   transposition of the pixels.
@@ -31,7 +31,7 @@ export function convTranspose2x2(x: tf.Tensor4D, w: Weights, name: string): tf.T
   return tf.add(tf.reshape(blocks, [batch, 2 * height, 2 * width, out]), w[`${name}.bias`]);
 }
 
-/** Gradients of filter and bias; returns that of x. */
+/** Computes the gradients of filter and bias, and returns the gradient of x. */
 function convTranspose2x2Grad(
   dy: tf.Tensor4D,
   x: tf.Tensor4D,
@@ -51,7 +51,7 @@ function convTranspose2x2Grad(
   return tf.reshape(tf.matMul(pixels, tf.transpose(convTransposeMatrix(filter))), x.shape);
 }
 
-/** Of a 3x3 convolution with padding 1. */
+/** The gradient of the filter of a 3x3 convolution with padding 1. */
 function filterGrad(x: tf.Tensor4D, dy: tf.Tensor4D): tf.Tensor4D {
   const images = tf.transpose(x, [3, 1, 2, 0]) as tf.Tensor4D;
   const filter = tf.transpose(dy, [1, 2, 0, 3]) as tf.Tensor4D;
@@ -62,7 +62,9 @@ function inputGrad(dy: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
   return tf.conv2d(dy, tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]) as tf.Tensor4D, 1, "same");
 }
 
-/** Back through max pooling and ReLU together: where x is the largest of its window, and positive. */
+/**
+ * The gradient through max pooling and ReLU together: dy where x is the largest of its window, and positive.
+ */
 function poolReluGrad(dy: tf.Tensor4D, pooled: tf.Tensor4D, x: tf.Tensor4D): tf.Tensor4D {
   const size: [number, number] = [x.shape[1], x.shape[2]];
   const larger = tf.image.resizeNearestNeighbor(pooled, size);

@@ -1,4 +1,7 @@
-/** Our own side: the training step as a user writes it, in the scope that a DataLoader would open. */
+/**
+ * The program that runs wasmgrad: the training step as a user writes it, in the scope that a DataLoader would
+ * open.
+ */
 import { readFileSync } from "node:fs";
 import { manualSeed, nn, noGrad, optim, rand, scope, setNumThreads, tensor } from "wasmgrad";
 import { InpaintingAutoencoder } from "../../../examples/inpainting/model.ts";
