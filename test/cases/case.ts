@@ -1,6 +1,6 @@
 import type { Tensor } from "wasmgrad";
 
-/** A float64 array: what references compute on. */
+/** A float64 array, on which references compute. */
 export interface Ref {
   shape: number[];
   data: Float64Array;
@@ -13,14 +13,14 @@ export interface InputSpec {
   high?: number;
   /** Integers in [low, high) for "int32". Default "float32". */
   dtype?: "float32" | "int32";
-  /** Whether the gradient with respect to this input is checked. Default: true for float32. */
+  /** Whether the gradient of this input is checked. Default: true for float32. */
   grad?: boolean;
-  /** Given values, in place of random ones. */
+  /** Values to use instead of random ones. */
   values?: number[];
 }
 
 /**
- * One line of an op's case table: how to run it, and what it should give, written plainly in float64,
+ * One line of an op's case table: how to run the op, and its expected result, written plainly in float64 and
  * independently of the op's code. The forward value is compared with `reference`, every gradient with central
  * differences of `reference`.
  */
@@ -31,13 +31,13 @@ export interface OpCase {
   run(...inputs: Tensor[]): Tensor;
   reference(...inputs: Ref[]): Ref;
   /**
-   * Multiplications and additions of the forward pass, where these are what takes the time. The gradients
-   * of the first two inputs take as many each.
+   * Multiplications and additions of the forward pass, if these take most of the time. The gradients of the
+   * first two inputs take as many each.
    */
   flops?: number;
   /**
-   * Inputs whose first dimension is the result's, position by position: then a large case can be checked at
-   * some positions only.
+   * Inputs whose first dimension is also the first dimension of the result, so that a large case can be
+   * checked at some of its positions only.
    */
   batched?: readonly number[];
   /** Largest |difference| / max(1, |expected|) of the result. Default 2e-6. */

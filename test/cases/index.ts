@@ -68,7 +68,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   reduce: { extremum: extremumCases, mean: meanCases, sum: sumCases, variance: varianceCases },
 };
 
-/** Larger sizes of some: what the perf mode times besides, and checks at some positions only. */
+/** Larger sizes of some ops, which the benchmarks time as well, and check at some positions only. */
 export const largeCases: Record<string, OpCase[]> = {
   conv2d: largeConvCases,
   convTranspose2d: largeConvTransposeCases,

@@ -1,6 +1,6 @@
 /**
- * The benchmarks' own honesty: what is wrong is not timed, and the docs say what the results say.
- * Nothing here looks at a clock.
+ * The benchmarks are honest: wrong results are not timed, and the docs agree with the results. No test here
+ * measures time.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
@@ -20,12 +20,12 @@ import { timedOps } from "../../bench/suites/op_cases.ts";
 import { trainStep } from "../../bench/train_step.ts";
 import { root } from "../support/source.ts";
 
-/** What the mocked convolution does wrong. */
+/** The part of the mocked convolution that is wrong. */
 const fault = vi.hoisted(() => ({ in: "nothing" }));
 
 vi.mock("../../bench/layers.ts", async (importOriginal) => {
   const original = await importOriginal<typeof import("../../bench/layers.ts")>();
-  /** The same value, twice the gradient. */
+  /** Returns the same value, with twice the gradient. */
   const twice = (x: Tensor) => x.mul(2).sub(x.detach());
   return {
     ...original,
@@ -81,7 +81,7 @@ describe("what is wrong is not timed", () => {
     expect(() => scope(() => make((result) => result.mul(1.01)))).toThrow("the error is");
   });
 
-  test("a value that is no number", () => {
+  test("a NaN is reported as a wrong value", () => {
     expect(() => checkSamples("op", [Number.NaN], () => ({ sum: 1, size: 1 }))).toThrow("expected 1, got NaN");
   });
 
@@ -91,16 +91,16 @@ describe("what is wrong is not timed", () => {
 });
 
 describe("ceilings", () => {
-  test("the kernels compute what they say, and a wrong sum is noticed", { timeout: 60_000 }, async () => {
+  test("the kernels compute the documented sums, and a wrong sum is noticed", { timeout: 60_000 }, async () => {
     const bytes = await compileCeiling("baseline");
     const ceiling = new Ceiling(bytes);
     expect(ceiling.flops).toBeGreaterThan(1e6);
     expect(ceiling.copier(1000)).not.toThrow();
-    // without relaxed SIMD there is nothing fused: the kernel returns NaN
+    // without relaxed SIMD nothing is fused, and the kernel returns NaN
     expect(() => new Ceiling(bytes, "relaxed")).toThrow("nothing is timed");
   });
 
-  test("the relaxed build is a module of its own", { timeout: 60_000 }, async () => {
+  test("the relaxed build is a separate module", { timeout: 60_000 }, async () => {
     const bytes = await compileCeiling("relaxed");
     if (WebAssembly.validate(bytes)) expect(new Ceiling(bytes, "relaxed").flops).toBeGreaterThan(1e6);
     else expect(WebAssembly.validate(await compileCeiling("baseline"))).toBe(true);
@@ -114,7 +114,7 @@ describe("report", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test("writes between the markers, and nowhere else", () => {
+  test("writes only between the markers", () => {
     const text = "a\n<!-- bench: ops -->\nold\n<!-- /bench -->\nb\n<!-- bench: size -->\n<!-- /bench -->\n";
     const filled = fillIn(text, { ops: "| new |", size: "$1" });
     expect(filled).toBe(
@@ -128,14 +128,14 @@ describe("report", () => {
     expect(() => fillIn("<!-- bench: ops -->\n", { ops: "" })).toThrow("1 tables begin, 0 end");
   });
 
-  test("says what was not measured", () => {
+  test("tables say which figures were not measured", () => {
     const tables = tablesOf(join(folder, "nothing"));
     expect(tables.ops).toBe("_not measured yet_");
     expect(tables.headline).toBe("_not measured yet_");
     expect(tables.targets.match(/not measured/g)).toHaveLength(14);
   });
 
-  test("takes its figures from the results", () => {
+  test("figures come from the results", () => {
     const faster = { median: 2.5, low: 2, high: 3 };
     const contest = { kind: "train", batch: 4, threads: 1 };
     const row = { ...contest, ours: 4, theirs: 10, faster, difference: 1e-6 };

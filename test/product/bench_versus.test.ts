@@ -1,4 +1,4 @@
-/** The comparison with peers, without any peer: the conversation, the check, and the ONNX model. */
+/** The comparison with peers, without any peer: the protocol, the check of values, and the ONNX model. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import { ours, peers, waitPolicies } from "../../bench/versus/peers.ts";
 import { InpaintingAutoencoder } from "../../examples/inpainting/model.ts";
 
 describe("values are compared", () => {
-  test("rounding passes, and is reported", () => {
+  test("a difference by rounding passes, and is reported", () => {
     expect(compare("train", [0.08, 0.07], [0.08, 0.0700001])).toBeCloseTo(1e-7 / 0.07, 8);
   });
 
@@ -24,11 +24,11 @@ describe("values are compared", () => {
     ["a loss that is off by a percent", [0.08, 0.0707]],
     ["no number", [0.08, Number.NaN]],
     ["too few", [0.08]],
-  ])("%s does not", (_name, theirs) => {
+  ])("%s does not pass", (_name, theirs) => {
     expect(() => compare("train", [0.08, 0.07], theirs)).toThrow("wrong train");
   });
 
-  test("outputs are held to more than losses", () => {
+  test("outputs must agree more closely than losses", () => {
     expect(() => compare("forward", [0.5], [0.5002])).toThrow("wrong forward");
     expect(compare("train", [0.5], [0.5002])).toBeGreaterThan(0);
   });
@@ -65,7 +65,7 @@ describe("processes", () => {
     expect(status).toBe(1);
   });
 
-  test("two sides take turns; the same program has the same losses", async () => {
+  test("two sides run alternately, and the same program has the same losses", async () => {
     const [us, them] = await Promise.all([startOurs(), startOurs()]);
     try {
       const [row] = await compete(us, [them], contest, options);
@@ -89,7 +89,7 @@ describe("processes", () => {
     }
   });
 
-  test("a peer that cannot do it says why", async () => {
+  test("a peer that cannot compute the task reports why", async () => {
     const [us, liar] = await Promise.all([startOurs(), startLiar({ error: "no such kernel" })]);
     try {
       expect(await compete(us, [liar], contest, options)).toEqual([{ ...contest, failed: "no such kernel" }]);
@@ -98,7 +98,7 @@ describe("processes", () => {
     }
   });
 
-  test("of several, each has its row: one that is wrong is not timed, the others are", async () => {
+  test("each of several peers has its row: a wrong one is not timed, the others are", async () => {
     const [us, liar, them] = await Promise.all([startOurs(), startLiar({ values: [0.5, 0.4, 0.3] }), startOurs()]);
     try {
       const rows = await compete(us, [liar, them], contest, options);
@@ -110,13 +110,13 @@ describe("processes", () => {
     }
   });
 
-  test("a peer that does not start is an error with its last words", async () => {
+  test("a peer that does not start is an error that quotes its last output", async () => {
     await expect(PeerProcess.start([process.execPath, "-e", 'throw new Error("no wasm")'])).rejects.toThrow("no wasm");
     await expect(PeerProcess.start([join(folder, "no-such-program")])).rejects.toThrow("ENOENT");
   });
 });
 
-test("peers are installed where all that package-lock.json has is there, in that version", () => {
+test("peers count as installed if all packages of package-lock.json are there, in those versions", () => {
   const folder = mkdtempSync(join(tmpdir(), "wasmgrad-peers-test-"));
   const lock = (file: string, packages: object) => writeFileSync(join(folder, file), JSON.stringify({ packages }));
   const installed = (packages: object) => {
@@ -137,7 +137,7 @@ test("peers are installed where all that package-lock.json has is there, in that
   }
 });
 
-test("of one peer's rows the one counts in which it is fastest", () => {
+test("the fastest row of a peer counts", () => {
   const contest = { kind: "train", batch: 4, threads: 2 } as const;
   const row = (theirs: number) => ({ ...contest, ours: 2, theirs, faster: { median: theirs / 2, low: 1, high: 9 } });
   const [spinning, passive] = [row(500), row(25)];
@@ -148,7 +148,7 @@ test("of one peer's rows the one counts in which it is fastest", () => {
   expect(fastest([failed])).toBe(failed);
 });
 
-test("PyTorch's threads wait in two ways, where it has more than one; other peers in one", () => {
+test("PyTorch is measured with two ways to wait if it has several threads, other peers with one", () => {
   const waits = (name: string, threads: number) => {
     const contest = { kind: "train", batch: 4, threads } as const;
     return waitPolicies(peers.find((peer) => peer.name === name)!, contest).map(({ variables }) => variables);
@@ -158,7 +158,7 @@ test("PyTorch's threads wait in two ways, where it has more than one; other peer
   expect(waits("onnxruntime-node", 2)).toEqual([{}]);
 });
 
-test("peers have names of their own, and every comparison is listed once", () => {
+test("peers have different names, and every comparison is listed once", () => {
   expect(new Set(peers.map(({ name }) => name)).size).toBe(peers.length);
   for (const { contests } of peers) {
     const keys = contests.map(({ kind, batch, threads, variant }) => `${kind} ${batch} ${threads} ${variant}`);
@@ -181,7 +181,7 @@ describe("the ONNX model", () => {
   const nodes = graph.node!;
   const initializers = new Map(graph.initializer!.map((value) => [value.name!, value]));
 
-  test("every node reads what is there, and writes a name of its own", () => {
+  test("every node reads existing values, and writes a new name", () => {
     const known = new Set([...graph.input!.map(({ name }) => name!), ...initializers.keys()]);
     for (const { input, output } of nodes) {
       expect(input!.filter((name) => !known.has(name))).toEqual([]);
@@ -193,7 +193,7 @@ describe("the ONNX model", () => {
     expect(known).toContain(OUTPUT);
   });
 
-  test("has all weights, to the bit", () => {
+  test("the model has all weights, bit for bit", () => {
     expect([...initializers.keys()].sort()).toEqual(Object.keys(weights).sort());
     for (const [name, { shape, data }] of Object.entries(weights)) {
       const { dims, dataType, rawData } = initializers.get(name)!;
@@ -203,7 +203,7 @@ describe("the ONNX model", () => {
     }
   });
 
-  test("read as its operators are defined, it is the network", () => {
+  test("computed by the definitions of its operators, the model equals the network", () => {
     const F = nn.functional;
     const sizes = (node: (typeof nodes)[number], name: string, preset: number[]) =>
       node.attribute!.find((attribute) => attribute.name === name)?.ints?.map(Number) ?? preset;

@@ -1,6 +1,6 @@
 /**
- * A short version of each experiment; that a run is recorded, continues where it
- * stopped, and repeats to the bit.
+ * Runs a short version of each experiment. A run is recorded, continues where it stopped, and repeats bit for
+ * bit.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,12 +22,12 @@ const quick = (name: string): [(typeof experiments)[number], Config] => {
   const one = experiments.find((other) => other.name === name)!;
   return [one, { ...one.defaults, ...one.quick } as Config];
 };
-/** Times differ from run to run; all else must not. */
+/** Removes times, which differ from run to run; everything else must be equal. */
 const timeless = (results: Record<string, number>) =>
   Object.fromEntries(Object.entries(results).filter(([name]) => !/msPerImage/.test(name)));
 
 describe.each(experiments.map(({ name }) => name))("%s", (name) => {
-  test("runs, and leaves its config, log and results", { timeout: 120_000 }, async () => {
+  test("runs, and writes its config, log and results", { timeout: 120_000 }, async () => {
     const [one, config] = quick(name);
     const results = await runExperiment(one, config, join(folder, name));
     expect(Object.keys(results).length).toBeGreaterThan(2);
@@ -37,7 +37,7 @@ describe.each(experiments.map(({ name }) => name))("%s", (name) => {
     expect(read("results.json")).toEqual(results);
   });
 
-  test("stopped while it trains, and gone on with on two threads, it gives the same numbers", {
+  test("stopped while it trains and continued on two threads, it gives the same numbers", {
     timeout: 120_000,
   }, async () => {
     const [one, config] = quick(name);
@@ -67,7 +67,7 @@ describe.each(experiments.map(({ name }) => name))("%s", (name) => {
   });
 });
 
-test("the same command finds what is done", { timeout: 120_000 }, async () => {
+test("the same command finds the finished run", { timeout: 120_000 }, async () => {
   const [one, config] = quick("inpainting");
   const log = join(folder, "inpainting/training.jsonl");
   const before = readFileSync(log, "utf8");
@@ -93,7 +93,7 @@ test("the report has every run, its numbers, curves and pictures", () => {
   expect(existsSync(join(folder, "inpainting/painted.png"))).toBe(true);
 });
 
-test("RESULTS.md is what the recorded runs give", () => {
+test("RESULTS.md agrees with the recorded runs", () => {
   const runs = JSON.parse(readFileSync(recordFile, "utf8")) as RecordedRun[];
   const page = readFileSync(resultsPage, "utf8");
   expect(page).toBe(resultsMarkdown(runs));

@@ -1,6 +1,6 @@
 /**
- * The main job as a user runs it, on a small data set: what it leaves, that it resumes exactly, and
- * what it says of bad input.
+ * The main program as a user runs it, on a small data set: the files that it writes, exact resumption, and
+ * its messages for bad input.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -82,7 +82,7 @@ describe("a run", () => {
     whole = await train(["--epochs", "3", "--out", "whole"]);
   }, TIMEOUT);
 
-  test("says and logs what it did", () => {
+  test("a run prints and logs its progress", () => {
     expect(whole.errors).toBe("");
     expect(whole.code).toBe(0);
     expect(whole.output).toMatch(/66 training images, 7 test images, preset corrected/);
@@ -110,7 +110,7 @@ describe("a run", () => {
       expect(mse).toBeGreaterThan(0);
       expect(maskedPsnr).toBeCloseTo(-10 * Math.log10(maskedMse), 9);
     }
-    // the steps' means add up to the epoch's
+    // the means of the steps average to the mean of the epoch
     const steps = entries.filter(({ kind, epoch }) => kind === "step" && epoch === 2);
     const mean = steps.reduce((sum, { loss }) => sum + loss, 0) / steps.length;
     expect(mean).toBeCloseTo(epochs[1].loss, 9);
@@ -120,7 +120,7 @@ describe("a run", () => {
     expect({ kind: "config", ...config.config }).toEqual(first);
   });
 
-  test("leaves pictures, weights, a checkpoint and nothing half-made", () => {
+  test("a run leaves pictures, weights, a checkpoint and no partial files", () => {
     expect(readdirSync(join(folder, "whole")).sort()).toEqual([
       "checkpoint.safetensors",
       "config.json",
@@ -229,7 +229,7 @@ describe("the command line", () => {
     }
   });
 
-  test("what is not typed has its default, and is known not to be typed", () => {
+  test("an option that is not typed has its default, and is not listed as given", () => {
     expect(readOptions([])).toEqual({
       settings: { data: "sample", preset: "corrected", epochs: 15, batchSize: 4, lr: 0.001, mask: 0.5, seed: 0 },
       given: new Set(),

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-test("holds the library, its sources and nothing else", () => {
+test("the package holds the library, its sources and nothing else", () => {
   expect(strayFiles(tarball.files)).toEqual([]);
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     exports: Record<string, string | Record<string, string>>;
@@ -35,14 +35,14 @@ test("holds the library, its sources and nothing else", () => {
   expect(tarball.size).toBeLessThan(1_000_000);
 });
 
-test("names no folder of the machine that built it", () => {
+test("the package names no folder of the machine that built it", () => {
   const naming = tarball.files.filter((file) =>
     readFileSync(join(project, "node_modules/wasmgrad", file), "latin1").includes(root),
   );
   expect(naming).toEqual([]);
 });
 
-/** Members of the public classes that only the library uses, by the declaration file they would be in. */
+/** Members of the public classes that only the library uses, by their declaration file. */
 const INTERNAL: Record<string, string[]> = {
   "tensor/methods/base.d.ts": ["handle", "array", "accumulateGrad"],
   "tensor/tensor.d.ts": ["constructor", "contents", "handle", "array", "accumulateGrad"],
@@ -54,7 +54,7 @@ const INTERNAL: Record<string, string[]> = {
   "vision/datasets/image_dataset.d.ts": ["constructor"],
 };
 
-/** The members that a declaration file gives to users, of all its classes. */
+/** The members that the classes in a declaration file show to users. */
 function declaredMembers(text: string): Set<string> {
   const code = text.replace(/\/\*.*?\*\//gs, "");
   const member = /^ {4}(?:static |readonly |protected |abstract |get |set )*(\w+)\b/gm;
@@ -74,7 +74,7 @@ test("an internal member is noticed", () => {
   expect([...declaredMembers(text)]).toEqual(["handle", "outside"]);
 });
 
-test("no declaration is marked as internal", () => {
+test("no declaration in the package is marked as internal", () => {
   const marked = tarball.files.filter(
     (file) =>
       file.endsWith(".d.ts") && /@internal/.test(readFileSync(join(project, "node_modules/wasmgrad", file), "utf8")),
@@ -82,7 +82,7 @@ test("no declaration is marked as internal", () => {
   expect(marked).toEqual([]);
 });
 
-test("trains a network in a project that installed it", { timeout: 30_000 }, () => {
+test("the package trains a network in a project that installed it", { timeout: 30_000 }, () => {
   expect(runProgram(project)).toMatch(/loss 0\.\d+ -> 0\.\d+/);
 });
 

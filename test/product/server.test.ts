@@ -1,7 +1,4 @@
-/**
- * examples/server.ts: 200 requests at once, each answered with its own numbers, and
- * none leaves a tensor behind.
- */
+/** examples/server.ts: 200 requests at once. Each gets its own answer, and no tensor of a request remains. */
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -46,7 +43,7 @@ function probabilities(x: readonly number[]): number[] {
   return powers.map((power) => power / total);
 }
 
-test(`${REQUESTS} requests at once: each has its own answer, and memory is as before`, async () => {
+test(`${REQUESTS} requests at once get their own answers, and memory returns to its size`, async () => {
   const random = testRandom(7);
   const inputs = Array.from({ length: REQUESTS }, () => Array.from({ length: FEATURES }, () => 4 * random() - 2));
   await ask(JSON.stringify(inputs[0]));
@@ -66,7 +63,7 @@ test(`${REQUESTS} requests at once: each has its own answer, and memory is as be
   expect(after.liveBytes).toBe(before.liveBytes);
 });
 
-test("bad requests among good ones are told so, and leave nothing either", async () => {
+test("bad requests among good ones get an error, and leave no tensors either", async () => {
   const good = JSON.stringify(new Array(FEATURES).fill(1));
   await ask(good);
   const before = memory().liveTensors;

@@ -1,6 +1,6 @@
 /**
- * What must hold of a training loop however long it runs: flat memory, nothing leaked on the way
- * out, the same bits again.
+ * Properties of a training loop, however long it runs: flat memory, no leaks when it ends early, and
+ * reproducible bits.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ function setUp() {
 }
 
 describe("memory", () => {
-  // a small model, for the time it takes; scripts/long_run.ts does the same with the real one
+  // a small model, to save time; scripts/long_run.ts does the same with the real model
   test.each([1, 2])("10,000 steps on %i threads grow neither tensors nor memory", { timeout: 120_000 }, (threads) => {
     setNumThreads(threads);
     scope(() => {
@@ -50,7 +50,7 @@ describe("memory", () => {
     });
   });
 
-  test("break and a thrown error release what the loop's body made", () => {
+  test("break and a thrown error release the tensors of the loop's body", () => {
     scope(() => {
       const { loader, step } = setUp();
       for (const [x] of loader) step(x);
@@ -85,7 +85,7 @@ describe("the same bits again", () => {
       },
     ).trim();
 
-  test("two processes with one seed end with the same weights, with one thread or two; another seed gives others", {
+  test("processes with the same seed end with the same weights on one or two threads, with another seed not", {
     timeout: 60_000,
   }, () => {
     const [first, second, other] = [digest(1, 1), digest(1, 2), digest(2, 1)];

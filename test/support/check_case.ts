@@ -20,8 +20,8 @@ function toTensor(spec: InputSpec, ref: Ref): Tensor {
 }
 
 /**
- * Elements whose gradient is checked: all of a small input; of a large one (where the reference takes long)
- * some, spread from the first to the last.
+ * The elements whose gradient is checked: all elements of a small input, but only some of a large one, from
+ * the first to the last, because the reference is slow.
  */
 function checkedElements(size: number, referenceSize: number, most: number): number[] {
   const count = Math.min(size, most, Math.max(8, Math.min(64, Math.floor(20000 / referenceSize))));
@@ -48,21 +48,21 @@ function numericGradient(
   });
 }
 
-/** What a case runs on: the inputs of its reference, and the same as tensors. */
+/** The inputs of a case: as its reference takes them, and as tensors. */
 export interface CaseInputs {
   refs: Ref[];
   tensors: Tensor[];
 }
 
-/** Draws the inputs of a case: the same ones at every call. */
+/** Draws the inputs of a case, which are the same at every call. */
 export function drawInputs(testCase: OpCase, random = testRandom(7)): CaseInputs {
   const refs = testCase.inputs.map((spec) => draw(spec, random));
   return { refs, tensors: testCase.inputs.map((spec, i) => toTensor(spec, refs[i])) };
 }
 
 /**
- * Compares an op with its float64 reference: the result, and each gradient, in at most `most` elements, with
- * central differences of the reference.
+ * Compares an op with its float64 reference: the result, and at most `most` elements of each gradient, which
+ * are compared with central differences of the reference.
  */
 export function checkCase(testCase: OpCase, most = Infinity): void {
   const random = testRandom(7);
@@ -88,8 +88,8 @@ export function checkCase(testCase: OpCase, most = Infinity): void {
 }
 
 /**
- * Compares the result of a large case, whose reference would take long, with its reference: at the first
- * position of the first dimension, one in the middle and the last, or all of it.
+ * Compares the result of a large case with its reference, which is slow: at the first, a middle and the last
+ * position of the first dimension, or everywhere.
  */
 export function checkSome(testCase: OpCase, { refs, tensors }: CaseInputs): void {
   const { batched, tolerance = 2e-6 } = testCase;

@@ -24,7 +24,7 @@ function checkOp(fixture: OpFixture): void {
   if (Object.keys(fixture.grads).length === 0) return;
   output.backward(fixture.gradOutput ? toTensor(fixture.gradOutput) : undefined);
   for (const [name, expected] of Object.entries(fixture.grads)) {
-    // PyTorch leaves out the gradient of an input that nothing reached
+    // PyTorch leaves out the gradient of an input that the result does not depend on
     if (expected === null) continue;
     const { grad } = inputs[name];
     expect(grad?.shape, `shape of the gradient of ${name}`).toEqual(expected.shape);
@@ -84,13 +84,13 @@ function checkModel({ widths, lr, init, input, mask, losses, final }: ModelFixtu
     expect(value.shape, name).toEqual(shape);
     const norm = Math.sqrt(data.reduce((total, v) => total + v * v, 0));
     expectClose(`norm of ${name}`, [norm], [l2], 1e-5);
-    // a sum cancels: its error is measured by the size of its terms
+    // terms of a sum cancel, so its error is compared with the size of its terms
     const total = data.reduce((a, b) => a + b, 0);
     expect(Math.abs(total - sum) / (norm * Math.sqrt(data.length)), `sum of ${name}`).toBeLessThanOrEqual(1e-5);
   }
 }
 
-/** Compares what we compute with what PyTorch did. */
+/** Compares the library's results with PyTorch's. */
 export function checkFixture(fixture: Fixture): void {
   if (isOpFixture(fixture)) checkOp(fixture);
   else if (fixture.op === "optim") checkTrajectory(fixture);

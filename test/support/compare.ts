@@ -1,6 +1,6 @@
 /**
- * Fails with the position of the worst element when one is further than `tolerance` * max(1, |expected|)
- * from what is expected. Plain errors, since the benchmark checks its cases by this too.
+ * Fails with the position of the worst element if an element differs from its expected value by more than
+ * `tolerance` * max(1, |expected|). It throws plain errors, because the benchmarks use it too.
  */
 export function expectClose(
   what: string,

@@ -1,6 +1,6 @@
 /**
- * Convolutions, ReLU and 2x2 max pooling with their gradients, in float64 and by the formula:
- * loops over every product.
+ * Convolutions, ReLU and 2x2 max pooling with their gradients, in float64 and by the definition: loops over
+ * every product.
  */
 
 export interface ConvSizes {
@@ -10,8 +10,8 @@ export interface ConvSizes {
   inChannels: number;
   outChannels: number;
   /**
-   * [height, width] of the input, the kernel and the output, and what lies above and
-   * to the left of the input.
+   * [height, width] of the input, the kernel and the output, and the padding above and to the left of the
+   * input.
    */
   size: readonly [number, number];
   kernel: readonly [number, number];
@@ -49,7 +49,7 @@ export function eachProduct(s: ConvSizes, body: (x: number, w: number, y: number
   }
 }
 
-/** The maximum of each 2x2 window of planes and where it is: the first of equal ones, the last NaN. */
+/** The maximum of each 2x2 window, and its position: the first of equal maxima, or the last NaN. */
 export function pool2x2(x: Float64Array, planes: number, height: number, width: number) {
   const [rows, columns] = [height >> 1, width >> 1];
   const y = new Float64Array(planes * rows * columns);

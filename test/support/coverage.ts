@@ -1,4 +1,4 @@
-/** Which operations and kernels the cases reach, seen by a trace while they run. */
+/** Which operations and kernels the cases reach, according to a trace of their runs. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { scope, type Trace, trace } from "wasmgrad";
@@ -11,7 +11,7 @@ import { readSources, root } from "./source.ts";
 
 export type OpInput = NDArray | number | null;
 
-/** Classes of src/ops that extend Op, themselves or through others, and can be made. */
+/** The concrete classes of src/ops that extend Op, directly or indirectly. */
 export function operationClasses(): string[] {
   const classes = readSources("src/ops")
     .flatMap(({ nodes }) => nodes)
@@ -29,7 +29,10 @@ export function kernelNames(): string[] {
   return Array.from(declared.matchAll(/^ {2}(\w+)\(/gm), ([, name]) => name).filter((name) => name !== "heapBase");
 }
 
-/** Runs a case forward and backward; `see` gets each operation and its inputs before it runs forward. */
+/**
+ * Runs a case forward and backward; `see` is called with each operation and its inputs before its forward
+ * pass.
+ */
 export function watchOperations(testCase: OpCase, see: (op: Op, inputs: readonly OpInput[]) => void): Trace {
   const run = () => {
     const recording = recorder!;
@@ -46,7 +49,7 @@ export function watchOperations(testCase: OpCase, see: (op: Op, inputs: readonly
   return trace(run, { print: false });
 }
 
-/** What ran, by name. */
+/** Counts the operations and kernels that ran, by name. */
 export class Coverage {
   readonly operations = new Set<string>();
   readonly kernels = new Set<string>();

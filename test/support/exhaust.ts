@@ -1,13 +1,13 @@
 import { OutOfMemoryError, scope, zeros } from "wasmgrad";
 
 /**
- * Runs out of memory once, so that the garbage outside all scopes is released: what a test
- * counts afterwards is its own.
+ * Runs out of memory once, so that garbage outside all scopes is released: tensors that a test counts
+ * afterwards are the test's own.
  */
 export function exhaust(): void {
   try {
     scope(() => {
-      for (let i = 0; i < 3; i++) zeros([1]); // what was used just before is not released yet
+      for (let i = 0; i < 3; i++) zeros([1]); // tensors used just before are not released yet
       for (;;) zeros([2 ** 18]);
     });
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Run by memory.test.ts with --expose-gc: drops tensors made outside any scope and
- * reports what is still alive.
+ * Run by memory.test.ts with --expose-gc: drops tensors made outside any scope, and reports which are still
+ * alive.
  */
 import { keep, memory, type Tensor, tensor } from "../../src/index.ts";
 
@@ -12,7 +12,7 @@ function makeGarbage(): void {
   }
 }
 
-/** Only the gradient is returned: the tensor it belongs to stays with it. */
+/** Returns only the gradient: the gradient's tensor must stay alive with it. */
 function gradientOfDropped(): Tensor {
   const x = tensor([1, -2], { requiresGrad: true });
   x.relu().backward(tensor([1, 1]));

@@ -51,8 +51,8 @@ export interface ModelFixture {
 export type Fixture = OpFixture | OptimFixture | ModelFixture;
 
 /**
- * Python writes NaN and infinities bare, which JSON does not allow: they become strings, which
- * typed arrays read as numbers.
+ * Python writes NaN and infinities as bare words, which JSON does not allow. They become strings, which typed
+ * arrays convert to numbers.
  */
 function parse(text: string): Fixture {
   return JSON.parse(text.replace(/([[,]\s*)(NaN|-?Infinity)/g, '$1"$2"')) as Fixture;
@@ -76,7 +76,7 @@ export function toTensor({ shape, dtype, data }: FixtureArray, requiresGrad = fa
     : tensor(Float32Array.from(data), { shape, requiresGrad });
 }
 
-/** Where the fixtures are: the environment variable WASMGRAD_FIXTURES names another folder. */
+/** The folders with fixtures: the environment variable WASMGRAD_FIXTURES names another folder. */
 export function fixtureFolders(): string[] {
   const given = process.env.WASMGRAD_FIXTURES;
   return given

@@ -1,13 +1,10 @@
-/** How each op of the fixtures is called: input names and option names are those the generator writes. */
+/** How each op of the fixtures is called. Names of inputs and options are as the generator writes them. */
 import { cat, nn, stack, type Tensor, where } from "wasmgrad";
 import type { FixtureOptions } from "./fixture.ts";
 
 const F = nn.functional;
 
-/**
- * By name; null where the file says null (a bias that is not there), which the ops
- * that have such inputs take.
- */
+/** Inputs by name. An absent input (a bias) is null, as in the file; the ops with such inputs accept it. */
 export type Inputs = Record<string, Tensor>;
 
 interface FixtureOp {
@@ -16,11 +13,11 @@ interface FixtureOp {
   tolerance: number;
 }
 
-/** One rounding per element, or a few. */
+/** For ops that round once or a few times per element. */
 const elementwise = (run: FixtureOp["run"]): FixtureOp => ({ run, tolerance: 1e-6 });
-/** Sums over many terms. */
+/** For sums of many terms. */
 const summing = (run: FixtureOp["run"]): FixtureOp => ({ run, tolerance: 1e-5 });
-/** Values are moved, never computed; gradients at most add up. */
+/** For ops that move values without computing; at most their gradients are sums. */
 const moving = elementwise;
 
 const unaryMethods = [
@@ -48,7 +45,7 @@ function reduction(name: "sum" | "mean" | "var" | "std"): FixtureOp {
   return summing(({ input }, { dim, ...options }) => input[name](dim ?? undefined, options));
 }
 
-/** Along one dimension the method gives values and indices. */
+/** Along one dimension, the method returns values and indices. */
 function extremum(name: "max" | "min"): FixtureOp {
   return elementwise(({ input }, { dim, keepdim }) => {
     if (dim === null || dim === undefined) return input[name]();
@@ -65,7 +62,7 @@ type LossName =
   | "binaryCrossEntropyWithLogits"
   | "klDiv";
 
-/** A loss of (input, target): the rest of its inputs are options. */
+/** A loss of (input, target); its other inputs are options. */
 function loss(name: LossName): FixtureOp {
   return summing(({ input, target, ...rest }, options) => F[name](input, target, { ...rest, ...options }));
 }

@@ -1,6 +1,6 @@
 /**
- * Run by memory.test.ts: loops that make garbage outside every scope, under a limit of memory. Prints
- * what each of them came to.
+ * Run by memory.test.ts: loops that make garbage outside every scope, under a memory limit. Prints the result
+ * of each loop.
  */
 import {
   memory,
@@ -62,7 +62,7 @@ setMemoryDebug(false);
 held.length = 0;
 results.afterwards = loop(100);
 
-// memory that is full but for some small tensors: to look for them at each allocation would take minutes
+// memory that is full except for some small tensors; searching for them at each allocation would take minutes
 const fill = (size: number) => {
   try {
     for (;;) held.push(zeros([size]));
@@ -81,7 +81,7 @@ try {
 } catch (error) {
   results.full = error instanceof OutOfMemoryError && error.message;
 }
-// garbage that is worth it is found, whatever came before
+// garbage that is large enough is found, whatever happened before
 held.splice(0, 10);
 small(5000);
 held.length = 0;

@@ -1,5 +1,5 @@
 /**
- * Canary bytes around every block of memory. A test file puts them there with
+ * Canary bytes around every block of memory. A test file enables them with
  * vi.mock("../../src/runtime/memory.ts", …).
  */
 import { expect } from "vitest";
@@ -7,21 +7,21 @@ import { type Address, offset } from "../../src/runtime/address.ts";
 
 type Memory = typeof import("../../src/runtime/memory.ts");
 
-/** Bytes of canaries on each side, at least. */
+/** The smallest number of canary bytes on each side. */
 const MARGIN = 64;
 
 /**
- * Seen as a float a canary is a NaN, so that a result which depends on one shows. A signalling one: an
- * addition that loads it and stores it again quiets it, which can be seen. And each address has its own, so
- * that a copy of one to another can be seen.
+ * As a float, a canary is a NaN, so that a result that depends on it shows. It is a signalling NaN: an
+ * addition that loads it and stores it again makes it quiet, which can be seen. Each address has a different
+ * canary, so that a copy to another address can be seen.
  */
 const canaryAt = (address: number) => 0x7f800001 | ((address >> 1) & 0x3ffffe);
-/** The contents of memory that was never written. */
+/** The contents of memory that has not been written. */
 const UNDEFINED = 0x7f80beef;
 
 const live = new Map<Address, number>();
 
-/** What was found so far: writes outside a block, blocks freed twice. */
+/** The damage found so far: writes outside a block, blocks freed twice. */
 export const damageSoFar: string[] = [];
 
 let check = (_address: Address, _bytes: number): void => {
@@ -64,7 +64,7 @@ export function guardMemory(real: Memory): Memory {
   };
 }
 
-/** Runs `body`, which keeps nothing, and fails when it wrote outside its blocks. */
+/** Runs `body`, which must not keep tensors, and fails if it writes outside its blocks. */
 export function undamaged(body: () => void): void {
   damageSoFar.length = 0;
   body();

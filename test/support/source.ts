@@ -1,4 +1,4 @@
-/** Reads the sources as syntax trees, so that no comment or string can pass for code. */
+/** Reads the sources as syntax trees, so that comments and strings are not mistaken for code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,9 +16,9 @@ export interface SyntaxNode {
 }
 
 export interface Import {
-  /** As written: "./array.ts", "node:fs". */
+  /** The import's specifier: "./array.ts", "node:fs". */
   specifier: string;
-  /** True where only types are imported: nothing happens at run time. */
+  /** True if only types are imported, so that nothing happens at run time. */
   typeOnly: boolean;
 }
 
@@ -71,7 +71,7 @@ export function readSources(folder: string): SourceFile[] {
     .map((file) => readSource(normalize(join(folder, file))));
 }
 
-/** The file that a relative import means, relative to the repository; null for a package. */
+/** The file to which a relative import refers, relative to the repository; null for a package. */
 export function resolveImport(from: string, specifier: string): string | null {
   if (!specifier.startsWith(".")) return null;
   const path = normalize(join(dirname(from), specifier));
@@ -89,7 +89,10 @@ export interface Comment {
   end: number;
 }
 
-/** The comments of a TypeScript or AssemblyScript file. A text in a string that looks like one is none. */
+/**
+ * The comments of a TypeScript or AssemblyScript file. Text in a string that looks like a comment does not
+ * count.
+ */
 export function commentsOf(path: string, text: string): Comment[] {
   // AssemblyScript decorates functions, which TypeScript does not allow: those lines are blanked
   const typescript = text.replace(/^ *@\w+$/gm, (line) => " ".repeat(line.length));

@@ -1,4 +1,4 @@
-/** Where shared memory is refused, or does not exist, everything works on one thread, to the same bits. */
+/** If shared memory is refused or does not exist, everything works on one thread, with the same bits. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -23,8 +23,8 @@ const REFUSED = `
 `;
 
 /**
- * What an engine without threads lacks: its validation would refuse the flag of the import, and
- * every atomic instruction.
+ * Imitates an engine without threads: its validation refuses the flag of the import and every atomic
+ * instruction.
  */
 const NO_THREADS = `${REFUSED}
   delete globalThis.SharedArrayBuffer;
@@ -52,7 +52,7 @@ test.each([
     NO_BUILTIN_MODULE,
     "there are no worker threads here (with Node they take 20.16, 22.3 or later)",
   ],
-])("%s: Node's bits, on one thread, and one line says so", (_name, before, reason) => {
+])("%s: one thread gives Node's bits, and one line says so", (_name, before, reason) => {
   const program = `
     ${before}
     const { inpaintingWeights } = await import("./test/support/programs/inpainting_weights.ts");

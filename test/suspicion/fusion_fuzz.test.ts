@@ -1,7 +1,7 @@
 /**
- * Every fused pass (convolution or transposed convolution and ReLU, and 2x2 pooling after them) against the
- * modules one by one and against float64, for random geometries, forward and backward. FUSION_CASES and
- * FUSION_SEED choose more or other cases.
+ * Every fused pass (convolution or transposed convolution and ReLU, and 2x2 pooling after them) is compared
+ * with separate modules and with float64, for random geometries, forward and backward. FUSION_CASES and
+ * FUSION_SEED select more or other cases.
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { nn, scope, setNumThreads, type Tensor, tensor } from "wasmgrad";
@@ -13,9 +13,9 @@ import { testRandom } from "../support/random.ts";
 
 const CASES = Number(process.env.FUSION_CASES ?? 60);
 const SEED = Number(process.env.FUSION_SEED ?? 1);
-/** Products that most cases may take, so that the loops of the reference are quick … */
+/** The most products of most cases, so that the loops of the reference are quick. */
 const MAX_PRODUCTS = 60_000;
-/** … and that a few may: those of many channels, where Winograd is chosen. */
+/** The most products of a few cases, which have many channels, so that Winograd is chosen. */
 const MORE_PRODUCTS = 500_000;
 
 afterEach(() => {
@@ -44,7 +44,7 @@ function draw(random: () => number, transposed: boolean): Case {
     const groups = pick([1, 1, 1, 1, 2, 3, 8]);
     const inChannels = pick([1, 1, 2, 3, 3, 4, 5, 9, 17, 33]);
     const outChannels = pick([1, 2, 3, 4, 5, 7, 8, 9, 17, 33]);
-    const plain = random() < 0.3; // as Winograd's algorithm wants it
+    const plain = random() < 0.3; // the geometry that Winograd's algorithm supports
     const kernel: Two = plain ? [3, 3] : random() < 0.03 ? [1, 30] : two(() => pick([1, 2, 3, 3, 4, 5, 7]));
     const stride: Two = plain ? [1, 1] : two(() => pick([1, 2, 3, 4, 5]));
     const dilation: Two = plain ? [1, 1] : two(() => pick([1, 1, 1, 2, 3]));
@@ -73,7 +73,7 @@ function draw(random: () => number, transposed: boolean): Case {
   }
 }
 
-/** Values of the inputs of a case, and of the gradient that comes back. */
+/** Values of a case's inputs, and of the gradient of its output. */
 interface Values {
   x: Float32Array;
   weight: Float32Array;
@@ -83,7 +83,7 @@ interface Values {
 
 const area = ([a, b]: readonly [number, number]) => a * b;
 
-/** How many elements each has: of the convolution's input, weight and output, and after pooling. */
+/** Numbers of elements: of the convolution's input, weight and output, and of the pooled output. */
 function counts({ sizes: s, pool }: Case) {
   const x = s.images * s.groups * s.inChannels * area(s.size);
   const weight = s.groups * s.outChannels * s.inChannels * area(s.kernel);
@@ -98,15 +98,15 @@ function counts({ sizes: s, pool }: Case) {
 }
 
 /**
- * What comes out, and the gradients of input, weight and bias; with each the sum of the absolute values of
- * what was added up, which bounds the error.
+ * The output, and the gradients of input, weight and bias. Each comes with the sum of the absolute values of
+ * its terms, which bounds the error.
  */
 type Results = Record<"y" | "dx" | "dWeight" | "dBias", ArrayLike<number>>;
 
 function inFloat64(c: Case, values: Values): { results: Results; sizes: Results } {
   const { sizes: s, transposed } = c;
   const n = counts(c);
-  // a transposed convolution goes from the convolution's output to its input
+  // a transposed convolution maps the convolution's output to its input
   const [from, to] = transposed ? [n.y, n.x] : [n.x, n.y];
   const plane = transposed ? area(s.size) : area(s.out);
   const channels = s.groups * (transposed ? s.inChannels : s.outChannels);
@@ -150,7 +150,7 @@ function inFloat64(c: Case, values: Values): { results: Results; sizes: Results 
   };
 }
 
-/** The same by the library: in a Sequential, or module by module. */
+/** The library's results, in a Sequential or module by module. */
 function byModules(c: Case, values: Values, fused: boolean): { results: Results; isPooledOp: boolean } {
   const { sizes: s, transposed } = c;
   const [inPlane, inChannels, outChannels] = transposed
@@ -175,7 +175,7 @@ function byModules(c: Case, values: Values, fused: boolean): { results: Results;
   return { results, isPooledOp };
 }
 
-/** Whether Winograd's algorithm may compute it, now or with this one forced: its sums are not exact. */
+/** Whether Winograd's algorithm may compute it, chosen automatically or forced: its sums are not exact. */
 function mayTransform({ sizes: s, transposed }: Case, algorithm: ConvAlgorithmName | undefined): boolean {
   const plain = s.kernel.join() === "3,3" && [...s.stride, ...s.dilation].every((n) => n === 1);
   return plain && s.groups === 1 && !transposed && algorithm !== "gemm";
@@ -184,8 +184,8 @@ function mayTransform({ sizes: s, transposed }: Case, algorithm: ConvAlgorithmNa
 const describeCase = (c: Case) => JSON.stringify(c);
 
 /**
- * Compares all results; an element may be off by `relative` of the size of what was added up, or
- * (`ofWhole`) of the largest such.
+ * Compares all results. An element may differ by `relative` of the sum of its terms' absolute values, or
+ * (`ofWhole`) of the largest such sum.
  */
 function compare(
   c: Case,
@@ -222,7 +222,7 @@ function drawValues(c: Case, random: () => number, integers: boolean): Values {
 const algorithms: (ConvAlgorithmName | undefined)[] = [undefined, "gemm", "winograd", "depthwise", "shallow"];
 
 describe.each([1, 3])("%i threads", (threads) => {
-  test.each(algorithms)("fused convolutions are the separate ones and float64: algorithm %s", (algorithm) => {
+  test.each(algorithms)("fused convolutions agree with separate modules and with float64: algorithm %s", (algorithm) => {
     const random = testRandom(100 * SEED + threads);
     setNumThreads(threads);
     forceConvAlgorithm(algorithm);
@@ -247,7 +247,7 @@ describe.each([1, 3])("%i threads", (threads) => {
   });
 });
 
-test.each(algorithms)("a NaN or an infinity goes where it goes in the separate modules: algorithm %s", (algorithm) => {
+test.each(algorithms)("NaN and infinities go where separate modules put them: algorithm %s", (algorithm) => {
   const random = testRandom(SEED);
   forceConvAlgorithm(algorithm);
   for (let i = 0; i < CASES; i++) {
@@ -266,7 +266,7 @@ test.each(algorithms)("a NaN or an infinity goes where it goes in the separate m
       const fused = byModules(c, values, true).results;
       const separate = byModules(c, values, false).results;
       if (mayTransform(c, algorithm)) {
-        // Winograd's tiles make more of it NaN, but never less
+        // Winograd's tiles may spread NaN further, but never less far
         for (let o = 0; o < fused.y.length; o++) {
           if (Number.isNaN(separate.y[o])) expect(fused.y[o], `y[${o}]: ${describeCase(c)}`).toBeNaN();
         }
@@ -277,7 +277,7 @@ test.each(algorithms)("a NaN or an infinity goes where it goes in the separate m
   }
 });
 
-test("stride 3 where the output is 2 wider than a multiple of 4", () => {
+test("stride 3 is right if the output is 2 wider than a multiple of 4", () => {
   const conv = new nn.Conv2d(2, 1, { kernelSize: 1, stride: 3, bias: false });
   conv.loadStateDict({ weight: tensor(new Float32Array([1, 1]), { shape: [1, 2, 1, 1] }) });
   const x = tensor(

@@ -1,7 +1,7 @@
 /**
- * All cases once more under suspicion: on the debug build of the kernels (asserts on), with canary
- * bytes around every block, with all undefined memory full of NaN, and with every launch cut into
- * its chunks, last one first.
+ * All cases again under strict conditions: with the debug build of the kernels (asserts on), with canary
+ * bytes around every block, with all undefined memory full of NaN, and with every launch cut into its chunks,
+ * the last one first.
  */
 
 import { readFileSync } from "node:fs";
@@ -40,7 +40,7 @@ vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   return { ...real, launch };
 });
 
-test("the guard sees a write before, behind, and a double free", () => {
+test("the guard notices a write before or after a block, and a double free", () => {
   const damage = (harm: (address: Address) => void) => {
     damageSoFar.length = 0;
     withFrame(() => harm(allocateBlock(20).address));
@@ -52,7 +52,7 @@ test("the guard sees a write before, behind, and a double free", () => {
   expect(damage((address) => free(address, 20))).toEqual(["free of 20 bytes that were not allocated"]);
 });
 
-test("the kernels' asserts are on, and say what was broken and where", () => {
+test("the kernels' asserts are on, and report what failed and where", () => {
   withFrame(() => {
     const block = allocateBlock(256).address;
     const product = () =>
@@ -61,7 +61,7 @@ test("the kernels' asserts are on, and say what was broken and where", () => {
   });
 });
 
-/** ops.test.ts compares more; here a NaN from undefined memory is looked for. */
+/** cases.test.ts compares more elements; this test looks for NaN from undefined memory. */
 const GRADIENT_SAMPLES = 4;
 
 describe.each(Object.entries(allCases))("%s", (_op, cases) => {

@@ -1,6 +1,6 @@
 /**
- * Every rung of every ladder on all cases of its op, with canary bytes around each block: the rungs as
- * built, and with asserts.
+ * Every rung of every ladder on all cases of its op, with canary bytes around each block, in the release
+ * build and in the build with asserts.
  */
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope, type Tensor } from "wasmgrad";
@@ -30,8 +30,8 @@ vi.mock("../../src/runtime/memory.ts", async (importOriginal) => {
 });
 
 /**
- * torch.matmul by a rung that takes stacks of as many matrices on both sides: vectors and
- * broadcasting come from other ops.
+ * torch.matmul by a rung that takes stacks of equally many matrices on both sides. Other ops reshape vectors
+ * and broadcast.
  */
 function matmulBy(rung: Rung<unknown>, a: Tensor, b: Tensor): Tensor {
   const left = a.dim() === 1 ? a.unsqueeze(0) : a;
@@ -67,7 +67,7 @@ function entry<Options>(ladder: Ladder<Options>, casesBy: (rung: Rung<Options>) 
   return [ladder as Ladder, casesBy as (rung: Rung) => OpCase[]];
 }
 
-test("every ladder has its table", () => {
+test("every ladder has a table of cases", () => {
   expect(tables.map(([ladder]) => ladder)).toEqual(ladders);
 });
 

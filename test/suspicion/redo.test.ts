@@ -1,7 +1,7 @@
 /**
- * When a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So
- * here every kernel is run twice: the second time must not change a byte of the memory, or the kernel must be
- * marked as one that reads what it writes (`@inPlace`).
+ * If a worker dies, the caller runs the kernel again over the whole range (src/runtime/parallel/job.ts). So
+ * this test runs every kernel twice. The second run must not change a byte of the memory, unless the kernel
+ * is marked as one that reads what it writes (`@inPlace`).
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
@@ -14,7 +14,9 @@ import { IN_PLACE_KERNELS } from "../../src/runtime/kernels.generated.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";
 
-/** Launches looked at, of a kernel with the same arguments the same (as where it works in place). */
+/**
+ * Launches that are checked for each kernel and each pattern of equal arguments (as where it works in place).
+ */
 const LOOKS = 2;
 
 const runs = vi.hoisted(() => ({

@@ -1,6 +1,6 @@
 /**
- * All cases once more on 2, 3 and 4 threads: each launch that can be is cut into chunks so small
- * that every thread gets some.
+ * All cases again on 2, 3 and 4 threads. Each launch is cut, if possible, into chunks so small that every
+ * thread gets some.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ones, scope, setNumThreads } from "wasmgrad";
@@ -16,8 +16,8 @@ const cut = vi.hoisted(() => ({ launches: 0 }));
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
   const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
   const launch: typeof real.launch = (name, total, grain, ...args) => {
-    // kernels with a grain argument have scratch memory for each of their chunks; some
-    // others need whole vectors
+    // kernels with a grain argument have scratch memory for each of their chunks; some other kernels need
+    // whole vectors
     const whole = grain % 16 === 0 ? 16 : 1;
     const small = Math.ceil(total / (8 * whole)) * whole;
     const chosen = (args as readonly number[]).includes(grain) ? grain : Math.min(grain, Math.max(1, small));
@@ -39,7 +39,7 @@ async function workersAreUp(count: number): Promise<void> {
   throw new Error(`${count} workers did not start`);
 }
 
-/** ops.test.ts compares more; here results of threads that get in each other's way are looked for. */
+/** cases.test.ts compares more elements; this test looks for threads that disturb each other. */
 const GRADIENT_SAMPLES = 4;
 
 describe.each([2, 3, 4])("%i threads", (threads) => {

@@ -47,8 +47,8 @@ function conv2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
 }
 
 /**
- * Sizes for Winograd's tiles: whole ones, cut ones, more than one chunk of images, channels that fill no
- * panel, blocks of filters.
+ * Sizes for Winograd's tiles: complete and partial tiles, more than one chunk of images, channels that do not
+ * fill a panel, blocks of filters.
  */
 const winograd: ConvCase[] = [
   { x: [2, 32, 5, 6], filters: 32, kernel: [3, 3], padding: [1, 1], bias: true },
@@ -58,8 +58,8 @@ const winograd: ConvCase[] = [
   { x: [1, 2, 1, 2], filters: 9, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [70, 2, 4, 4], filters: 3, kernel: [3, 3], padding: [1, 1] },
   { x: [2, 3, 6, 13], filters: 4, kernel: [3, 3], padding: [0, 2], bias: true },
-  // more than one block of filters, forward and for either gradient, the last one cut; in one
-  // chunk of images and in two
+  // more than one block of filters, forward and for both gradients, the last block partial; in one chunk of
+  // images and in two
   { x: [1, 3, 5, 6], filters: 70, kernel: [3, 3], padding: [1, 1], bias: true },
   { x: [1, 70, 4, 5], filters: 3, kernel: [3, 3], padding: [1, 1] },
   { x: [33, 2, 8, 8], filters: 34, kernel: [3, 3], padding: [1, 1], bias: true },
@@ -67,8 +67,8 @@ const winograd: ConvCase[] = [
 ];
 
 /**
- * One input channel a group: strides that sort columns by phase, rows and columns that fill no block,
- * padding beyond the kernel.
+ * One input channel per group: strides that sort columns by phase, rows and columns that do not fill a block,
+ * padding larger than the kernel.
  */
 const depthwise: ConvCase[] = [
   { x: [2, 3, 9, 11], filters: 3, kernel: [3, 3], padding: [1, 1], groups: 3, bias: true },
@@ -94,7 +94,7 @@ const depthwise: ConvCase[] = [
   { x: [1, 1, 6, 33], filters: 1, kernel: [3, 7], padding: [1, 3], bias: true },
 ];
 
-/** Each input pixel paints the kernel into the output. */
+/** Each input pixel adds the kernel, scaled by its value, to the output. */
 function convTranspose2dReference(c: ConvCase, x: Ref, weight: Ref, bias?: Ref): Ref {
   const { stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], dilation = [1, 1], groups = 1 } = c;
   const [n, channels, h, w] = x.shape;
@@ -128,9 +128,9 @@ const cases: ConvCase[] = [
   { x: [3, 8, 6, 6], filters: 16, kernel: [1, 1] },
   { x: [2, 6, 7, 7], filters: 4, kernel: [5, 5], padding: [2, 2], groups: 2, bias: true },
   { x: [2, 4, 9, 7], filters: 4, kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 4, bias: true },
-  // depthwise, two filters per channel
+  // depthwise, with two filters per channel
   { x: [2, 3, 7, 5], filters: 6, kernel: [3, 3], padding: [1, 1], groups: 3 },
-  // stride over kernel
+  // a stride larger than the kernel
   { x: [1, 2, 10, 6], filters: 3, kernel: [2, 3], stride: [3, 4], padding: [0, 1], bias: true },
   { x: [1, 2, 11, 13], filters: 3, kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [2, 0] },
   { x: [1, 1, 5, 17], filters: 9, kernel: [1, 5], padding: [0, 2], bias: true },
@@ -152,7 +152,7 @@ const transposed: ConvCase[] = [
   { x: [1, 2, 5, 12], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
   { x: [1, 2, 3, 5], filters: 1, kernel: [2, 2], stride: [2, 2], outputPadding: [1, 0] },
   { x: [2, 4, 3, 5], filters: 6, kernel: [3, 3], stride: [1, 2], groups: 2, padding: [0, 1], bias: true },
-  // holes
+  // pixels between the windows that no window covers
   { x: [1, 3, 4, 4], filters: 3, kernel: [2, 2], stride: [3, 3], groups: 3, outputPadding: [2, 1], bias: true },
   { x: [1, 2, 3, 4], filters: 3, kernel: [3, 2], dilation: [2, 3], outputPadding: [1, 2], padding: [1, 1] },
   { x: [0, 3, 5, 5], filters: 4, kernel: [2, 2], stride: [2, 2], bias: true },
@@ -172,7 +172,7 @@ function forcing<T>(algorithm: ConvAlgorithmName | undefined, run: () => T): T {
   }
 }
 
-/** Each tap of each filter once per output pixel; in a transposed convolution, once per input pixel. */
+/** Each tap of each filter is used once per output pixel or, in a transposed convolution, per input pixel. */
 function flopsOf(c: ConvCase, op: "conv2d" | "convTranspose2d"): number {
   const { x, filters, kernel, stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 } = c;
   const [n, channels, ...lengths] = x;
@@ -193,8 +193,8 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
       inputs: [{ shape: x }, { shape: weight, low: -1, high: 1 }, ...(bias ? [{ shape: [filters] }] : [])],
       run: (input, w, b) => forcing(algorithm, () => F[op](input, w, b ?? null, options)),
       reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
-      // F(4x4,3x3) multiplies by up to 8 and divides again: its error is about ten times that of a direct
-      // sum. It goes with the terms, and where many are added single sums come out small
+      // F(4x4,3x3) multiplies by up to 8 and divides again, so its error is about ten times that of a direct
+      // sum. The error grows with the terms, while sums of many terms can be small
       tolerance: algorithm === "winograd" || algorithm === "shallow" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
       gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
       flops: flopsOf(c, op),
@@ -204,7 +204,7 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
 
 const relu = (x: Ref): Ref => ({ shape: x.shape, data: x.data.map((value) => Math.max(0, value)) });
 
-/** Windows of 2x2 side by side; an odd last row or column is left out. */
+/** Adjacent windows of 2x2; an odd last row or column is ignored. */
 function maxPool2x2(x: Ref): Ref {
   const [n, channels, h, w] = x.shape;
   return build([n, channels, h >> 1, w >> 1], (image, c, py, px) => {
@@ -214,8 +214,8 @@ function maxPool2x2(x: Ref): Ref {
 }
 
 /**
- * For the passes that pool: odd sizes, rows of windows that fill no vector, more windows than are gathered at
- * a time, taps in one block and several.
+ * For the passes that pool: odd sizes, rows of windows that do not fill a vector, more windows than are
+ * gathered at a time, taps in one block and in several.
  */
 const pooled: ConvCase[] = [
   { x: [2, 3, 8, 8], filters: 5, kernel: [3, 3], padding: [1, 1], bias: true },
@@ -236,7 +236,7 @@ const pooledWinograd: ConvCase[] = [
   { x: [3, 2, 9, 19], filters: 3, kernel: [3, 3], padding: [1, 1], bias: true },
 ];
 
-/** What Sequential runs in one pass (src/nn/internal/fusion.ts). */
+/** The layers that Sequential runs in one pass (src/nn/internal/fusion.ts). */
 function fusedTable(
   list: ConvCase[],
   op: "conv2d" | "convTranspose2d",
@@ -286,7 +286,7 @@ export type RunConv = (x: Tensor, weight: Tensor, bias: Tensor | null, options: 
 
 type ConvOptions = Omit<ConvCase, "x" | "filters" | "kernel" | "bias">;
 
-/** A table run by `run`: one of the ladder's rungs. */
+/** A table whose cases are run by `run`, one of the ladder's rungs. */
 function tableBy(list: ConvCase[], op: "conv2d" | "convTranspose2d", run: RunConv): OpCase[] {
   return table(list, op).map((testCase, i) => {
     const { x, filters, kernel, bias, ...options } = list[i];
@@ -307,7 +307,7 @@ export const conv2dCases = [
 ];
 export const convTranspose2dCases = table(transposed, "convTranspose2d");
 
-/** Sizes to be timed: each algorithm, on layers as they are. */
+/** Large sizes, which are timed: each algorithm on realistic layers. */
 export const largeConvCases: OpCase[] = table(
   [
     { x: [4, 3, 32, 32], filters: 64, kernel: [3, 3], padding: [1, 1], bias: true },

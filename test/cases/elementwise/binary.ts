@@ -2,8 +2,8 @@ import { maximum, minimum, pow, type Tensor, where } from "wasmgrad";
 import { at, build, type InputSpec, type OpCase, type Ref } from "../case.ts";
 
 /**
- * Pairs of shapes that reach every path: equal, scalar, row, column, channel, general,
- * odd sizes, nothing at all.
+ * Pairs of shapes that reach every path: equal, scalar, row, column, channel and general shapes, odd sizes,
+ * and no elements.
  */
 const SHAPES: [number[], number[]][] = [
   [[], []],
@@ -48,7 +48,7 @@ function broadcastShape(...shapes: number[][]): number[] {
   });
 }
 
-/** The element of `x` that position `index` of the result sees. */
+/** The element of `x` that broadcasting puts at position `index` of the result. */
 function seen(x: Ref, index: number[]): number {
   const own = index.slice(index.length - x.shape.length);
   return at(x, ...own.map((i, d) => (x.shape[d] === 1 ? 0 : i)));
@@ -218,7 +218,7 @@ export const binaryCases: Record<string, OpCase[]> = {
   ],
 };
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largeBinaryCases: Record<string, OpCase[]> = {
   add: [4, 64].map((batch) => ({
     name: `add [${batch},64,32,32]`,

@@ -160,7 +160,7 @@ export const unaryCases: Record<string, OpCase[]> = {
 
 const large = (cases: OpCase[]) => cases.map((testCase) => ({ ...testCase, batched: [0] }));
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largeUnaryCases: Record<string, OpCase[]> = {
   relu: large(
     table("relu", (x) => x.relu(), relu, {}, [

@@ -6,8 +6,8 @@ import { at, build, type OpCase, type Ref } from "../case.ts";
 const [SEED, EPOCH, VIEW] = [2 ** 40 + 3, 5, 1];
 
 /**
- * The numbers of image `index`: Philox under a key that is itself drawn from Philox. (random.test.ts
- * checks Philox's own answers.)
+ * The random numbers of image `index`: Philox with a key that is itself drawn from Philox. (random.test.ts
+ * checks Philox against known answers.)
  */
 export function chances(index: number, step = 0) {
   const philox = (counter: number[], low: number, high: number, word: number) => {
@@ -24,7 +24,7 @@ const clamp = (value: number, most: number) => Math.min(most, Math.max(0, value)
 
 type Numbers = (n: number) => number;
 
-/** A case that gives the pixel (b, c, r, q) of the result from the images and image b's numbers. */
+/** A case whose reference computes pixel (b, c, r, q) from the images and the random numbers of image b. */
 function augmentCase(
   name: string,
   [n, c, h, w]: number[],
@@ -45,7 +45,7 @@ function augmentCase(
   };
 }
 
-/** Bilinear, the edge repeated outside. */
+/** Bilinear interpolation; positions outside the image repeat its edge. */
 function sample(x: Ref, b: number, c: number, row: number, column: number): number {
   const [, , h, w] = x.shape;
   const [r, q] = [clamp(row, h - 1), clamp(column, w - 1)];
@@ -60,7 +60,7 @@ function sample(x: Ref, b: number, c: number, row: number, column: number): numb
 const grey = ([r, g, b]: number[]) => 0.299 * r + 0.587 * g + 0.114 * b;
 const pixelOf = (x: Ref, b: number, r: number, q: number) => [0, 1, 2].map((c) => at(x, b, c, r, q));
 
-/** The steps one after the other, as they are documented. */
+/** The documented steps, one after the other. */
 function jitter(x: Ref, u: Numbers, b: number, r: number, q: number, width: number, hue: number, p: number): number[] {
   let v = pixelOf(x, b, r, q);
   if (u(0) >= p) return v;
@@ -72,7 +72,7 @@ function jitter(x: Ref, u: Numbers, b: number, r: number, q: number, width: numb
   v = v.map((value) => factor(2) * value + (1 - factor(2)) * factor(1) * mean);
   const luma = grey(v);
   v = v.map((value) => factor(3) * value + (1 - factor(3)) * luma);
-  // Rodrigues: the turn about the axis (1, 1, 1) / √3
+  // Rodrigues' formula: the rotation about the axis (1, 1, 1) / √3
   const angle = (2 * u(4) - 1) * hue * 2 * Math.PI;
   const third = (v[0] + v[1] + v[2]) / 3;
   const cross = (c: number) => (v[(c + 2) % 3] - v[(c + 1) % 3]) / Math.sqrt(3);

@@ -34,8 +34,7 @@ const lines: Line[] = [
 ];
 
 /**
- * PyTorch's definition: terms of class indices, divided by the weights of the targets counted
- * where the mean is asked for.
+ * PyTorch's definition: the terms of class indices; a mean divides by the weights of the targets that count.
  */
 function reference(logP: Ref, target: Ref, weight: Ref, line: Line): Ref {
   const { shape, labelSmoothing = 0, ignoreIndex, reduction = "mean" } = line;

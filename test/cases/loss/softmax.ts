@@ -60,7 +60,7 @@ const run = (x: Tensor, { dim, log }: { dim: number; log: boolean }) =>
 
 export const softmaxCases = softmaxCasesBy(run);
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largeSoftmaxCases: OpCase[] = softmaxCasesBy(run, [[[8192, 512], 1]])
   .slice(0, 1)
   .map((testCase) => ({ ...testCase, name: "softmax [8192,512]", batched: [0] }));

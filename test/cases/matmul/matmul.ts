@@ -41,7 +41,7 @@ const pairs: [number[], number[]][] = [
   [
     [517, 12],
     [12, 20],
-  ], // and that in the second gradient
+  ], // and more than one slice in the second gradient
   [
     [2, 3, 4],
     [4, 5],
@@ -62,8 +62,8 @@ const pairs: [number[], number[]][] = [
     [1, 4, 3],
     [5, 3, 2],
   ],
-  // read where they lie: one row, few rows, few columns that are turned, short sums,
-  // more than one block of depth
+  // read in place: one row, few rows, few columns that are transposed, short sums, more than one block of
+  // depth
   [
     [1, 70],
     [70, 75],
@@ -111,7 +111,7 @@ const pairs: [number[], number[]][] = [
   ],
 ];
 
-/** "packed": also what would be read where it lies. */
+/** "packed": packs even the operands that would be read in place. */
 function forcing<T>(packed: boolean, run: () => T): T {
   forcePacking(packed);
   try {

@@ -1,6 +1,6 @@
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
-/** torch.matmul for two operands of at least two dimensions, stacks broadcast. */
+/** torch.matmul for two operands of at least two dimensions, whose stacks broadcast. */
 function reference(a: Ref, b: Ref): Ref {
   const rank = Math.max(a.shape.length, b.shape.length);
   const pad = (x: Ref) => [...new Array(rank - x.shape.length).fill(1), ...x.shape];
@@ -23,7 +23,7 @@ function reference(a: Ref, b: Ref): Ref {
   });
 }
 
-/** The same, with vectors. */
+/** torch.matmul, including vectors. */
 function withVectors(a: Ref, b: Ref): Ref {
   const left = a.shape.length === 1 ? { shape: [1, ...a.shape], data: a.data } : a;
   const right = b.shape.length === 1 ? { shape: [...b.shape, 1], data: b.data } : b;
@@ -51,12 +51,12 @@ export function matmulCase(a: number[], b: number[], run: OpCase["run"], by = ""
     run,
     reference: withVectors,
     tolerance: 1e-5,
-    // of operands whose stacks broadcast, the work is that of the result's stack
+    // if the stacks of the operands broadcast, the work is that of the stack of the result
     flops: 2 * stackOf(a, b) * (a.at(-2) ?? 1) * a.at(-1)! * columns,
   };
 }
 
-/** Sizes to be timed: square ones, one that fills no tile, and long sides. */
+/** Large sizes, which are timed: square ones, one that does not fill its tiles, and long sides. */
 export const largeMatmulCases: OpCase[] = [
   ...[256, 512, 1024].map((n) => [n, n, n]),
   [255, 257, 253],

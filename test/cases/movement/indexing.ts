@@ -81,5 +81,5 @@ export const oneHotCases: OpCase[] = [
   oneHot([2, 0, 1], 3),
   oneHot([0, 2, 2], 5),
   oneHot([], 2),
-  oneHot([1, 3, 0, 3, 2, 0]), // as many classes as the largest index asks for
+  oneHot([1, 3, 0, 3, 2, 0]), // the largest index determines the number of classes
 ];

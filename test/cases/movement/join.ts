@@ -93,7 +93,7 @@ export const stackCases: OpCase[] = [
 
 type Mode = NonNullable<PadOptions["mode"]>;
 
-/** Where position i of a padded dimension comes from; -1: from nowhere. */
+/** The source of position i of a padded dimension; -1 if it has no source. */
 function origin(i: number, before: number, length: number, mode: Mode): number {
   const place = i - before;
   if (place >= 0 && place < length) return place;

@@ -5,8 +5,8 @@ const F = nn.functional;
 const EPS = 1e-5;
 
 /**
- * Normalizes elements that have the same `group`, then applies the weight and bias of their
- * `part`; all by element number.
+ * Normalizes the elements that have the same `group`, then applies the weight and bias of their `part`. Both
+ * functions take the number of an element.
  */
 function reference(x: Ref, group: (i: number) => number, part: (i: number) => number, weight?: Ref, bias?: Ref): Ref {
   const members = new Map<number, number[]>();
@@ -27,7 +27,7 @@ function reference(x: Ref, group: (i: number) => number, part: (i: number) => nu
 
 const product = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Cases with both, one and none of weight and bias. */
+/** Cases with weight and bias, with one of them, and with neither. */
 function affineCases(
   name: string,
   shape: number[],
@@ -124,7 +124,7 @@ function layerNormCases([shape, last]: [shape: number[], last: number]): OpCase[
   );
 }
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largeNormCases: OpCase[] = layerNormCases([[8192, 512], 1])
   .slice(-1)
   .map((testCase) => ({ ...testCase, name: "layerNorm [8192,512]", batched: [0] }));
@@ -147,7 +147,7 @@ export const normCases: OpCase[] = [
             channel,
           )),
       ...[1, 2, channels]
-        // a group of one value is always 0, and its gradient nothing but rounding
+        // a group of one value always gives 0, and its gradient is only rounding error
         .filter(
           (groups, k, all) => channels % groups === 0 && all.indexOf(groups) === k && (channels / groups) * inner > 2,
         )

@@ -13,8 +13,8 @@ interface Window {
 }
 
 /**
- * Calls `reduce` with the positions of each window (row, column; also those outside) and
- * what is in the plane there.
+ * Calls `reduce` with the position of each window (row and column, also outside the plane) and its elements
+ * inside the plane.
  */
 function pool(x: Ref, w: Window, reduce: (inside: number[], top: number, left: number) => number): Ref {
   const { kernel, stride = kernel, padding = [0, 0], dilation = [1, 1], ceilMode = false } = w;
@@ -22,7 +22,7 @@ function pool(x: Ref, w: Window, reduce: (inside: number[], top: number, left: n
   const out = [0, 1].map((d) => {
     const length = x.shape[rank - 2 + d];
     let count = 0;
-    // a window fits while its last element does; in ceil mode while its first one starts before the end
+    // a window fits if its last element does; in ceil mode, if its first element is before the end
     for (let start = -padding[d]; ; start += stride[d]) {
       const last = start + dilation[d] * (kernel[d] - 1);
       if (last >= length + padding[d] && !(ceilMode && start < length && last - stride[d] < length + padding[d] - 1))
@@ -84,7 +84,7 @@ export type RunPool = (x: Tensor, options: Omit<Window, "shape">) => Tensor;
 export function maxPool2dCasesBy(run: RunPool, list = [...windows, ...dilated]): OpCase[] {
   return list.map(({ shape, ...w }) => ({
     name: name({ shape, ...w }),
-    // central differences need the values of a window to be further apart than their step
+    // the values of a window must be further apart than the step of the central differences
     inputs: [{ shape, values: distinct(shape) }],
     run: (x: Tensor) => run(x, w),
     reference: (x: Ref) => pool(x, { shape, ...w }, (inside) => Math.max(...inside)),
@@ -138,7 +138,7 @@ const half: Window = { shape: [64, 64, 32, 32], kernel: [2, 2], stride: [2, 2] }
 const large = (op: string, cases: OpCase[]): OpCase[] =>
   cases.map((testCase) => ({ ...testCase, name: `${op} 2x2 [${half.shape}]`, batched: [0] }));
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largePoolCases: Record<string, OpCase[]> = {
   maxPool2d: large("maxPool2d", maxPool2dCasesBy(runMax, [half])),
   avgPool2d: large("avgPool2d", [averageCase(half)]),

@@ -4,7 +4,7 @@ import type { OpCase } from "../case.ts";
 
 const [SEED, OFFSET] = [2 ** 40 + 5, 2 ** 33 + 8];
 
-/** The uniform number of element i of a draw from this place (random.test.ts checks the order). */
+/** The uniform number of element i of a draw that starts here (random.test.ts checks the order). */
 function uniform(i: number): number {
   const counter = OFFSET + 4 * Math.floor(i / 16) + (i % 4);
   const words = [counter % 2 ** 32, Math.floor(counter / 2 ** 32), 0, 0] as const;

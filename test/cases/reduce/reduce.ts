@@ -35,10 +35,7 @@ const asList = (dim: number | number[] | undefined, rank: number): number[] => {
   return (Array.isArray(dim) ? dim : [dim]).map((d) => (d < 0 ? d + Math.max(rank, 1) : d));
 };
 
-/**
- * Gathers, for each element of the result, the values that are reduced to it, and
- * reduces them with `combine`.
- */
+/** Gathers the values that are reduced to each element of the result, and reduces them with `combine`. */
 export function referenceReduce(
   x: Ref,
   dim: number | number[] | undefined,
@@ -91,7 +88,7 @@ export function sumCasesBy(
 
 const runSum: Parameters<typeof sumCasesBy>[0] = (x, { dim, keepdim }) => x.sum(dim, { keepdim });
 
-/** Sizes to be timed. */
+/** Large sizes, which are timed. */
 export const largeSumCases: OpCase[] = sumCasesBy(runSum, [
   { shape: [8192, 512], dim: 1 },
   { shape: [8192, 512], dim: 0 },
@@ -119,7 +116,7 @@ export const meanCases: OpCase[] = reductions.map((line) => ({
   reference: (x) => referenceReduce(x, line.dim, line.keepdim ?? false, mean),
 }));
 
-/** Two-pass variance, as the definition says. */
+/** Two-pass variance, by the definition. */
 const variance = (correction: number) => (values: number[]) =>
   sum(values.map((v) => (v - mean(values)) ** 2)) / Math.max(0, values.length - correction);
 
@@ -128,7 +125,7 @@ const lengths = ({ shape, dim }: (typeof reductions)[number]) =>
 
 export const varianceCases: OpCase[] = reductions.flatMap((line) =>
   [1, 0].flatMap((correction) => {
-    // of one value the unbiased variance is NaN, and so is its gradient; of none, both
+    // the unbiased variance of one value is NaN, and so is its gradient; of no values, so are both variances
     const grad = lengths(line) > 1;
     const options = { keepdim: line.keepdim, unbiased: correction === 1 };
     return [
@@ -184,7 +181,7 @@ export const extremumCases: OpCase[] = extremumLines.flatMap(({ shape, dim, keep
         reference: (x: Ref) => referenceReduce(x, dim, keepdim ?? false, position),
       },
       {
-        // few distinct values: the first of equals
+        // few distinct values, so that the first of equal values matters
         name: `arg${name} int32 ties`,
         inputs: [{ shape, dtype: "int32" as const, low: -1, high: 2 }],
         run: (x: X) => x[`arg${op}`](dim, { keepdim }),

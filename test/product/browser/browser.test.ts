@@ -1,6 +1,6 @@
 /**
- * The package in headless Chromium: bundled without configuration, it trains to the same bits as in Node,
- * with threads on a cross-origin isolated page and without them elsewhere. CHROMIUM names the browser
+ * The package in headless Chromium, bundled without configuration. It trains to the same bits as in Node,
+ * with threads on a cross-origin isolated page and without threads elsewhere. CHROMIUM names the browser
  * (default: the system's chromium).
  */
 import { createServer, type Server } from "node:http";
@@ -25,7 +25,7 @@ beforeAll(async () => {
     platform: "browser",
     minify: true,
     logLevel: "error",
-    tsconfigRaw: {}, // not ours: "wasmgrad" is to be found through the package's exports
+    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
   });
   const isolation = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -80,7 +80,7 @@ test("a page that is not isolated gives Node's bits on one thread, and says once
   expect(said).toEqual([expect.stringMatching(/one thread.*Cross-Origin-Opener-Policy: same-origin/)]);
 });
 
-test("where shared memory is refused, and SharedArrayBuffer missing, the bits are the same on one thread", async () => {
+test("if shared memory is refused and SharedArrayBuffer is missing, one thread gives the same bits", async () => {
   const { page, said } = await open(
     "isolated",
     `{
@@ -99,7 +99,7 @@ test("where shared memory is refused, and SharedArrayBuffer missing, the bits ar
   expect(said).toEqual([expect.stringMatching(/one thread, since WebAssembly memory cannot be shared/)]);
 });
 
-test("fast kernels run, and the bits do not depend on the threads", async () => {
+test("fast kernels run, and their bits do not depend on the number of threads", async () => {
   const { page } = await open("isolated");
   expect(await page.evaluate('setPrecision("fast")')).toBe("fast");
   const { digest } = (await page.evaluate(`inpaintingWeights(${STEPS}, 1)`)) as { digest: string };
@@ -108,7 +108,7 @@ test("fast kernels run, and the bits do not depend on the threads", async () => 
   expect(await page.evaluate(`inpaintingWeights(${STEPS}, 2)`)).toEqual({ digest: expected, threads: 2 });
 });
 
-test("workers that end during the training cost speed only", async () => {
+test("workers that end during training only cost speed", async () => {
   const { page } = await open(
     "isolated",
     `{
@@ -129,7 +129,7 @@ test("workers that end during the training cost speed only", async () => {
   expect(await page.evaluate("ended")).toBe(2);
 });
 
-test("the entries for browsers have what needs no files", async () => {
+test("the browser entries export everything that needs no files", async () => {
   const { page } = await open("plain");
   const names = async (module: string) => (await page.evaluate(`Object.keys(${module})`)) as string[];
   expect(await names("io")).toContain("readSafetensors");

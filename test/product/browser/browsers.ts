@@ -1,6 +1,6 @@
 /**
- * Pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server that
- * it came from. CHROMIUM and FIREFOX name the browsers (default: the system's).
+ * Opens pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server
+ * that served it. CHROMIUM and FIREFOX name the browsers (default: the system's).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const COMMANDS: Record<BrowserName, string> = {
   firefox: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
 };
 
-/** What makes a page cross-origin isolated. */
+/** Headers that make a page cross-origin isolated. */
 export const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -26,10 +26,10 @@ export function hasBrowser(name: BrowserName): boolean {
   return existsSync(COMMANDS[name]);
 }
 
-/** A file of the page; undefined where there is none. */
+/** A file of the page; undefined if it does not exist. */
 type FileOf = (path: string) => { type: string; body: string | Uint8Array } | undefined;
 
-/** A page, and the built package with the programs beside it, which the page may import. */
+/** A page, with the built package and its programs, which the page may import. */
 export function withPackage(page: string): FileOf {
   return (path) => {
     if (path === "/") return { type: "text/html", body: page };
@@ -58,7 +58,8 @@ function startBrowser(name: BrowserName, profile: string, url: string): ChildPro
 }
 
 /**
- * Opens a page with the files of `fileOf` and these headers; resolves to what it posts to /answer (as JSON).
+ * Opens a page with the files of `fileOf` and the given headers. Resolves to the JSON that the page posts to
+ * /answer.
  */
 export async function askPage(
   name: BrowserName,

@@ -1,4 +1,4 @@
-/** What the test's page runs: the built package, as a bundler finds it for browsers. */
+/** The program of the test's page: it runs the built package, as a bundler resolves it for browsers. */
 import { setPrecision } from "wasmgrad";
 import * as io from "wasmgrad/io";
 import * as ssl from "wasmgrad/self-supervised";

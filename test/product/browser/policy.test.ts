@@ -22,7 +22,7 @@ beforeAll(async () => {
     format: "esm",
     platform: "browser",
     logLevel: "error",
-    tsconfigRaw: {}, // not ours: "wasmgrad" is to be found through the package's exports
+    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
   });
   script = outputFiles[0].text;
   manualSeed(1);
@@ -68,7 +68,7 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
     "script-src 'self' 'wasm-unsafe-eval'; child-src 'none'",
     "default-src 'self' 'wasm-unsafe-eval'",
     "worker-src 'none'",
-  ])("%s: one thread, and one line says what to allow", async (policy) => {
+  ])("%s: the library uses one thread, and one line says what to allow", async (policy) => {
     const { results, threads, lines } = await answerUnder(browser, policy);
     expect(results).toEqual([expected, expected, expected]);
     expect(threads.slice(1)).toEqual([1, 1, 1]);
@@ -88,7 +88,7 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
   );
 });
 
-test.skipIf(!hasBrowser("chromium"))("trusted types: one thread, and the line has the browser's words", async () => {
+test.skipIf(!hasBrowser("chromium"))("trusted types: one thread, and one line quotes the browser", async () => {
   const { results, threads, lines } = await answerUnder("chromium", "require-trusted-types-for 'script'");
   expect(results).toEqual([expected, expected, expected]);
   expect(threads).toEqual([3, 1, 1, 1]);

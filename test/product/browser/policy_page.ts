@@ -1,4 +1,4 @@
-/** Posts what the library does under the page's policy: results, errors, threads and lines on the console. */
+/** Posts how the library behaves under the page's policy: results, errors, threads and console lines. */
 const lines: string[] = [];
 for (const method of ["warn", "error"] as const) {
   console[method] = (...values) => void lines.push(values.join(" "));

@@ -1,8 +1,8 @@
 import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads } from "wasmgrad";
 
 /**
- * Trains the inpainting autoencoder for some steps and returns the SHA-256 of its weights, and how many
- * threads there may be. For Node and browsers: between steps the event loop may run, since browsers
+ * Trains the inpainting autoencoder for some steps. Returns the SHA-256 of its weights, and the number of
+ * threads that it may use. For Node and browsers: it awaits the event loop between steps, because browsers
  * start workers only then.
  */
 export async function inpaintingWeights(steps: number, threads?: number): Promise<{ digest: string; threads: number }> {

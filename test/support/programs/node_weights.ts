@@ -1,5 +1,6 @@
 /**
- * Bundled, for other versions of Node: the weights with each number of threads, and whether fast kernels run.
+ * Bundled for other versions of Node: prints the weights for each number of threads, and whether fast kernels
+ * run.
  * usage: STEPS
  */
 import { getNumThreads, setPrecision } from "wasmgrad";

@@ -29,7 +29,7 @@ const trainer = new Trainer({
 });
 try {
   const run = new Run(folder, "crash", { epochs: Number(epochs) });
-  // more writing than a run does, so that more kills hit it
+  // writes more often than a usual run, so that more kills hit a write
   let begun = false;
   trainer.watch({
     onEntry(_, { epoch }) {

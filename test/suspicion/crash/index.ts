@@ -1,5 +1,6 @@
 /**
- * Runs that are killed, stopped, starved: they resume to the same bytes, or report what is wrong.
+ * Runs that are killed, stopped or starved of resources: they resume to the same bytes, or report the
+ * problem.
  * usage: npm run crash -- [--kills 50] [--seed 1] [--workers 50] [--only PART[,PART]]
  */
 import { spawnSync } from "node:child_process";
@@ -19,7 +20,7 @@ const { values } = parseArgs({
 });
 const [count, seed] = [Number(values.kills), Number(values.seed)];
 
-/** Out of memory at every allocation: the library's allocator is replaced, which a test runner can do. */
+/** Out of memory at every allocation. The test runner can replace the library's allocator. */
 function memory(): Report {
   const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
   const { status, stdout } = spawnSync(process.execPath, [vitest, "run", "test/unit/runtime/out_of_memory.test.ts"], {

@@ -39,7 +39,7 @@ export function startRun(folder: string, epochs: number, onBegin?: (child: Child
   });
 }
 
-/** Calls `then` at the n-th sign of a checkpoint being written into the folder. */
+/** Calls `then` at the n-th sign that a checkpoint is being written into the folder. */
 export function atWrite(folder: string, n: number, then: () => void): () => void {
   const watcher = watch(folder, (_, name) => {
     if (name?.endsWith(".tmp") && n-- === 0) then();
@@ -47,13 +47,13 @@ export function atWrite(folder: string, n: number, then: () => void): () => void
   return () => watcher.close();
 }
 
-/** The weights that a finished process left. */
+/** The weights that a finished process wrote. */
 export function finalWeights(folder: string): Buffer[] {
   const names = readdirSync(folder).filter((name) => name.startsWith("final-"));
   return names.map((name) => readFileSync(join(folder, name)));
 }
 
-/** Every checkpoint that has its name must be whole. */
+/** Checks that every file with a checkpoint's name is complete. */
 export function checkWhole(folder: string): void {
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".safetensors"))) {
     if (existsSync(join(folder, name))) loadCheckpoint(join(folder, name));

@@ -6,19 +6,19 @@ import { loadCheckpoint, saveCheckpoint } from "wasmgrad/io";
 import { Random } from "../fuzz/random.ts";
 import { atWrite, checkWhole, type Ended, finalWeights, makeFolder, startRun } from "./process.ts";
 
-/** What a part of the campaign did. */
+/** The results of one part of the campaign. */
 export interface Report {
   counts: Record<string, number>;
   failures: string[];
 }
 
 export const EPOCHS = 60;
-/** After this many kills a run may end, so that each is resumed some times. */
+/** After this many kills a run may end, so that each run is resumed a few times. */
 const KILLS_A_RUN = 5;
 
 let reference: Promise<Buffer> | undefined;
 
-/** The weights of a run that nothing disturbs. */
+/** The weights of an undisturbed run. */
 function referenceWeights(): Promise<Buffer> {
   reference ??= (async () => {
     const folder = makeFolder();
@@ -31,7 +31,7 @@ function referenceWeights(): Promise<Buffer> {
   return reference;
 }
 
-/** Lets the run in `folder` come to its end and compares its weights. */
+/** Lets the run in `folder` finish, and compares its weights. */
 async function finish(folder: string, what: string, failures: string[]): Promise<void> {
   const { code, errors } = await startRun(folder, EPOCHS);
   const expected = await referenceWeights();
@@ -78,12 +78,12 @@ export async function kills(count: number, seed: number, log: (line: string) => 
   return report;
 }
 
-/** One SIGINT stops after the running step, a second one ends at once; both can be resumed. */
+/** One SIGINT stops after the current step, a second one ends at once; both runs can be resumed. */
 export async function interrupts(): Promise<Report> {
   const report: Report = { counts: { "SIGINT once": 0, "SIGINT twice": 0 }, failures: [] };
   for (const times of [1, 2]) {
     const name = times === 1 ? "SIGINT once" : "SIGINT twice";
-    // a signal may come after the last step: then it is tried again
+    // the signal may arrive after the last step: then try again
     for (let attempt = 0; report.counts[name] === 0 && attempt < 20; attempt++) {
       const folder = makeFolder();
       const { code, signal, errors } = await startRun(folder, EPOCHS, (child) => {
@@ -94,7 +94,7 @@ export async function interrupts(): Promise<Report> {
           30 * (attempt % 6),
         );
       });
-      // a second signal may come before the first was heard, and then they are one
+      // the second signal may arrive before the first was handled, and then they count as one
       if (code === 3 || (times === 2 && signal === "SIGINT")) report.counts[name]++;
       else if (code !== 0) report.failures.push(`${name}: code ${code}, signal ${signal}, ${errors}`);
       if (code === 0) rmSync(folder, { recursive: true });
@@ -126,7 +126,7 @@ export async function twins(count: number): Promise<Report> {
   return report;
 }
 
-/** Mounts a small file system, or says why not. */
+/** Mounts a small file system, or returns the reason why it cannot. */
 function mount(folder: string, options: string): string | null {
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "pipe" });
@@ -136,7 +136,7 @@ function mount(folder: string, options: string): string | null {
   }
 }
 
-/** A disk that is full, and a folder that can only be read: a DataError, and the older file stays. */
+/** A full disk and a read-only folder: a DataError, and the older file stays. */
 export async function disks(log: (line: string) => void): Promise<Report> {
   const report: Report = { counts: {}, failures: [] };
   const folder = makeFolder();

@@ -6,7 +6,7 @@ import type { Report } from "./runs.ts";
 
 const threads = createRequire(import.meta.url)("node:worker_threads") as typeof import("node:worker_threads");
 
-/** Weights after some steps, and what `before` does to the workers ahead of each. */
+/** The weights after some steps; `before` may disturb the workers before each step. */
 function train(steps: number, before: (step: number) => void): Buffer {
   manualSeed(3);
   const model = new nn.Sequential(
@@ -28,7 +28,8 @@ function train(steps: number, before: (step: number) => void): Buffer {
 const quiet = () => {};
 
 /**
- * Calls `run` with workers whose program `source` makes from the library's; `onWorker` is called with each.
+ * Calls `run` with workers whose program is the library's, changed by `source`; `onWorker` is called with
+ * each worker.
  */
 async function withWorkers<T>(
   source: (text: string) => string,
@@ -69,8 +70,8 @@ function oneThread(): Buffer {
 const isLost = (error: unknown) => error instanceof WasmgradError && /worker thread/.test(error.message);
 
 /**
- * Workers that are ended at random moments of training, or never start: the bits of one thread, or an error
- * that says that a worker died where a kernel cannot be run again.
+ * Workers that are ended at random moments of training, or never start. The result has the bits of one
+ * thread; if a kernel cannot be run again, an error says that a worker died.
  */
 export async function workers(count: number, seed: number): Promise<Report> {
   const report: Report = {
@@ -117,8 +118,8 @@ function beforeChunk(text: string, statement: string): string {
 }
 
 /**
- * Workers that stall in the middle of a job, asleep or busy: for a while, which costs time only; or for ever,
- * which gives an error that says so after 15 seconds. What is computed afterwards is right again.
+ * Workers that stall in the middle of a job, asleep or busy. A short stall costs time only; an endless one
+ * gives an error that says so after 15 seconds. Later results are correct again.
  */
 export async function stalls(count: number, forever: number, seed: number): Promise<Report> {
   const counts = { "workers that stall": 0, "stalled training runs": 0, "clear errors": 0, "workers that hang": 0 };
@@ -148,7 +149,7 @@ export async function stalls(count: number, forever: number, seed: number): Prom
         setNumThreads(threads);
         train(1, quiet);
         await pause(150);
-        // each worker may hang once, in a job of the same training run or of the next
+        // each worker may hang once, in a job of this training run or of the next
         for (let errors = 0; ; ) {
           try {
             if (!train(30, quiet).equals(expected)) report.failures.push(`${what}: other weights, ${errors} errors`);
@@ -172,8 +173,8 @@ export async function stalls(count: number, forever: number, seed: number): Prom
 }
 
 /**
- * Workers whose kernels trap, all or from some chunk on: right bits or clear errors, few workers, and
- * one line on the console.
+ * Workers whose kernels trap, in all chunks or from some chunk on: correct bits or clear errors, few workers,
+ * and one line on the console.
  */
 export async function traps(count: number, seed: number): Promise<Report> {
   const counts = { "workers that trap": 0, "clear errors": 0 };

@@ -9,7 +9,7 @@ type Mask = { kind: "none" | "causal" | "bool" | "float"; shape: number[]; value
 const seen = ({ kind, values }: Mask, at: number) =>
   kind === "none" || (kind === "float" ? values[at] !== -Infinity : values[at] !== 0);
 
-/** A mask over [L, S] (or a shape that ends so): whole rows of it may be hidden. */
+/** A mask over [L, S], or over a shape that ends in [L, S]; whole rows of it may be hidden. */
 function drawMask(random: Random, kind: Mask["kind"], shape: number[]): Mask {
   const [queries, keys] = shape.slice(-2);
   const hiddenRow = random.integer(0, 2 * queries);
@@ -22,7 +22,7 @@ function drawMask(random: Random, kind: Mask["kind"], shape: number[]): Mask {
   return { kind, shape, values };
 }
 
-/** softmax over the visible scores times the values: one query. */
+/** One query: the softmax over the visible scores, times the values. */
 function attend(tape: Tape, scores: Node[], visible: boolean[], values: Node[][]): { y: Node[]; weights: Node[] } {
   const shown = scores.filter((_, i) => visible[i]);
   const total = shown.length > 0 ? tape.logSumExp(shown) : 0;
@@ -107,7 +107,7 @@ const multihead: CaseMaker = (random, tape) => {
   const [q, k, v] = [queries, keys, keys].map((length) => draw([...order(length), features]));
   const [inWeight, outWeight] = [draw([3 * features, features]), draw([features, features])];
   const [inBias, outBias] = bias ? [draw([3 * features]), draw([features])] : [null, null];
-  /** Rows of an image: in the order of the batch, or every `images`-th. */
+  /** The rows of an image: consecutive in the batch, or every `images`-th row. */
   const of = (input: Input, image: number) => {
     const all = rows(input.nodes, features);
     const length = all.length / images;
@@ -129,7 +129,7 @@ const multihead: CaseMaker = (random, tape) => {
       Array.from({ length: heads }, (_, head) => {
         const own = (x: Node[]) => x.slice(head * size, (head + 1) * size);
         const first = ((perHead ? image * heads + head : 0) * queries + row) * keys;
-        // a bool mask says what must not be seen
+        // a bool mask is 1 where a key must not be seen
         const isSeen = (i: number) => (kind === "bool" ? mask.values[first + i] === 0 : seen(mask, first + i));
         const scores = ks.map((key, i) => {
           const score = dot(

@@ -3,9 +3,9 @@ import { Random } from "./random.ts";
 /** A kind of random cases. */
 export interface Kind {
   name: string;
-  /** Runs one case and throws where it fails. Returns a name to count it by. */
+  /** Runs one case, and throws if it fails. Returns a name under which the case is counted. */
   run(random: Random): string | Promise<string>;
-  /** Called once before the first case, and what it returns after the last. */
+  /** Called once before the first case; the function that it returns is called after the last. */
   prepare?(): (() => void) | Promise<() => void>;
 }
 
@@ -21,19 +21,19 @@ export interface Outcome {
   failures: Failure[];
 }
 
-/** A case that failed, with what is needed to see it. */
+/** A case that failed, with the data needed to understand it. */
 export class CaseError extends Error {}
 
 export interface RunOptions {
   /** The first case. Default 0. */
   first?: number;
-  /** No case begins later than this many milliseconds after the first. Default Infinity. */
+  /** No case starts later than this many milliseconds after the first. Default Infinity. */
   limit?: number;
   /** Called before each case. */
   onCase?: (kind: string, index: number) => void;
 }
 
-/** Runs `count` cases of a kind. Stops at ten failures. */
+/** Runs `count` cases of a kind. Stops after ten failures. */
 export async function runKind(kind: Kind, seed: number, count: number, options: RunOptions = {}): Promise<Outcome> {
   const { first = 0, limit = Infinity, onCase } = options;
   const outcome: Outcome = { counts: new Map(), failures: [] };
@@ -58,7 +58,7 @@ export async function runKind(kind: Kind, seed: number, count: number, options: 
   return outcome;
 }
 
-/** A failure and the command that shows it again. */
+/** A failure, and the command that reproduces it. */
 export function describeFailure({ kind, seed, index, message }: Failure): string {
   return `FAILED ${kind}, case ${index}: ${message}\n  again: npm run fuzz -- --seed ${seed} --only ${kind} --case ${index}`;
 }

@@ -17,7 +17,7 @@ export function makeInput(tape: Tape, shape: readonly number[], data: Float32Arr
 
 export const leafOf = ({ data, shape }: Input): Tensor => tensor(data, { shape: [...shape], requiresGrad: true });
 
-/** Fails where an element is further off than its bound. */
+/** Fails if an element differs by more than its bound. */
 export function checkClose(
   what: string,
   actual: ArrayLike<number>,
@@ -35,7 +35,7 @@ export function checkClose(
   }
 }
 
-/** Below this float32 has fewer digits. */
+/** Below this value, float32 has fewer digits. */
 const TINY = 1e-36;
 
 /**
@@ -72,12 +72,12 @@ export function checkAgainst(
   const largestSeed = seeds.reduce((most, seed) => Math.max(most, Math.abs(seed)), 0);
   inputs.forEach((input, i) => {
     const grad = leaves[i].grad;
-    // what nothing depends on may have none
+    // the gradient of an input that the output does not depend on may be missing
     const actual = grad ? grad.data() : new Float32Array(input.data.length);
     if (grad && String(grad.shape) !== String(input.shape))
       throw new CaseError(`${what}: gradient ${i} of another shape`);
-    // where terms of the derivative cancel, as in 1 - tanh², an error is as large as
-    // one of the larger elements
+    // where terms of the derivative cancel, as in 1 - tanh², the error is as large as that of a larger
+    // element
     const largest = input.nodes.reduce((most, node) => Math.max(most, errors[node]), floor * largestSeed);
     checkClose(
       `${what}, gradient of input ${i} [${input.shape}]`,

@@ -54,7 +54,7 @@ const clamp: CaseMaker = (random, tape) => {
   return { what: `clamp [${shape}] ${min} ${max}`, inputs: [x], outputs, shape, run: ([x]) => x.clamp(options) };
 };
 
-/** Of positive bases, and of any base to small whole numbers. */
+/** Powers of positive bases, and of any base to small integers. */
 const pow: CaseMaker = (random, tape) => {
   const full = random.shape(0, 4);
   const shapes = random.chance(0.5) ? [full, smaller(random, full)] : [smaller(random, full), full];
@@ -127,7 +127,7 @@ const embedding: CaseMaker = (random, tape) => {
   };
 };
 
-/** The largest or smallest of all: equals share the gradient. */
+/** The largest or smallest of all elements: equal ones share the gradient. */
 const extremum: CaseMaker = (random, tape) => {
   const shape = random.shape(0, 4).map((n) => Math.max(n, 1));
   const name = random.pick(["max", "min"] as const);
@@ -139,7 +139,7 @@ const extremum: CaseMaker = (random, tape) => {
   );
   const best = x.data.reduce((a, b) => (name === "max" ? Math.max(a, b) : Math.min(a, b)));
   const equals = x.nodes.filter((_, i) => x.data[i] === best);
-  // their mean has the same value, and its gradient goes to each in equal parts
+  // the mean of the equal elements has the same value, and each gets an equal part of its gradient
   const output = tape.mean(equals);
   return { what: `${name} of [${shape}]`, inputs: [x], outputs: [output], shape: [], run: ([x]) => x[name]() };
 };

@@ -1,6 +1,6 @@
 /**
- * Windows, steps, distances, paddings and sizes up to what an int32 holds: the right value or a typed error,
- * in little time and memory.
+ * Windows, steps, distances, paddings and sizes up to the limits of int32: the correct value or a typed
+ * error, quickly and with little memory.
  */
 import { memory, nn, scope, setMemoryLimit, type Tensor, tensor, WasmgradError } from "wasmgrad";
 import { CaseError, type Kind } from "./campaign.ts";
@@ -11,11 +11,11 @@ import { type Node, Tape } from "./tape.ts";
 const F = nn.functional;
 type Two = [number, number];
 
-/** More than the tensors that are made before the limit is felt. */
+/** More than the tensors take that are made before the limit matters. */
 const ROOM_BYTES = 2 ** 26;
 /**
- * Time of the processor: a case that takes more loops over what it need not. The slowest take
- * some tenths of a second.
+ * Processor time. A case that takes longer loops over more than it needs to. The slowest cases take some
+ * tenths of a second.
  */
 const MOST_MS = 5000;
 
@@ -23,7 +23,7 @@ function processorMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
-/** What is at most compared. */
+/** The most outputs that are compared. */
 const MOST_OUTPUTS = 3000;
 const MOST_PLANE = 2 ** 30;
 
@@ -41,7 +41,7 @@ const FAR = [
   4097,
 ];
 
-/** A number of at least `least`: mostly small, now and then far. */
+/** A number of at least `least`: usually small, sometimes very large. */
 function amount(random: Random, least: number): number {
   if (random.chance(0.55)) return random.integer(least, 3);
   return Math.max(least, random.pick(FAR) - random.pick([0, 0, 1, 2]));
@@ -49,7 +49,7 @@ function amount(random: Random, least: number): number {
 
 const two = (f: () => number): Two => [f(), f()];
 
-/** What a case must give, or `null` where nothing is left. */
+/** The expected result of a case, or `null` if nothing is left. */
 interface FarCase {
   what: string;
   shape: readonly number[] | null;
@@ -57,12 +57,15 @@ interface FarCase {
   /** Only called for shapes of few elements. */
   outputs: (tape: Tape, inputs: Input[]) => Node[];
   run: (leaves: Tensor[]) => Tensor;
-  /** Elements that the operation may need room for at once, the result included. */
+  /** The most elements that the operation may need memory for at once, including the result. */
   work: number;
   slack?: number;
 }
 
-/** Places of a window of k taps, `gap` apart, that lie inside: those before need not be walked through. */
+/**
+ * The taps of a window of k taps, `gap` apart, that lie inside; it does not walk through the taps before
+ * them.
+ */
 function taps(start: number, k: number, gap: number, length: number): [tap: number, at: number][] {
   const list: [number, number][] = [];
   for (let t = Math.max(0, Math.ceil(-start / gap)); t < k && start + t * gap < length; t++)
@@ -79,7 +82,7 @@ function convolution(random: Random): FarCase {
   const [stride, dilation] = [two(() => amount(random, 1)), two(() => amount(random, 1))];
   const padding = two(() => amount(random, 0));
   if (random.chance(0.4)) {
-    // so far padded that the far kernel or step fits once more
+    // enough padding for one more large kernel or step
     for (const d of [0, 1]) {
       const reach = transposed
         ? (size[d] - 1) * stride[d] + dilation[d] * (kernel[d] - 1)
@@ -180,7 +183,7 @@ function pad(random: Random): FarCase {
   const length = random.integer(1, 6);
   const signed = () => amount(random, 0) * random.pick([1, -1]);
   const padding: Two = [signed(), signed()];
-  // two far ones that leave a few elements
+  // two large amounts that leave a few elements
   if (random.chance(0.5)) padding[1] = Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, random.integer(0, 5) - padding[0]));
   const [before, after] = padding;
   const result = length + before + after;
@@ -246,7 +249,7 @@ function resizing(random: Random): FarCase {
   };
 }
 
-/** Throws unless the error is one that the library documents; returns a name to count it by. */
+/** Throws unless the library documents the error. Returns a name under which the case is counted. */
 function nameOf(what: string, error: unknown): string {
   if (error instanceof WasmgradError && error.name !== "WasmgradError") return error.name;
   throw new CaseError(`${what}: ${(error as Error)?.stack ?? error}, expected a typed error`);

@@ -33,14 +33,14 @@ import { type ReadFile, readSafetensorsFile } from "./readers/safetensors.ts";
 import { plain, type State, unpack } from "./readers/state.ts";
 import { readTar } from "./readers/tar.ts";
 
-/** A file may take this long to be refused. */
+/** The longest time in which a file may be refused. */
 const SLOW_MS = 2000;
 
 let folder = "";
 
 interface Format {
   bytes: () => Uint8Array;
-  /** Loads the file, and throws a CaseError where what was loaded is not valid. */
+  /** Loads the file, and throws a CaseError if the loaded state is not valid. */
   load: (bytes: Uint8Array, random: Random) => void | Promise<void>;
 }
 
@@ -80,7 +80,7 @@ let target: ReturnType<typeof makeModel>;
 let trainer: Trainer;
 const originals = new Map<string, Uint8Array>();
 
-/** What an independent reader has of a file: null where the file is not what it should be. */
+/** The result of an independent reader; null if the file is invalid. */
 function independently<T>(read: () => T): T | null {
   try {
     return read();
@@ -97,11 +97,11 @@ function expectSame(what: string, actual: unknown, expected: unknown): void {
 }
 
 /**
- * Loads a file that an independent reader has read, or refused (null). When the library refuses it, nothing
- * may have changed, and when it loads it, `check` compares what came with what the reader has.
+ * Loads a file that an independent reader has read, or refused (null). If the library refuses it, nothing may
+ * have changed. If the library loads it, `check` compares the result with the reader's.
  *
- * @param strict whether the library must load all that the reader has: not where states must fit
- *   what they are loaded into
+ * @param strict whether the library must load every file that the reader accepts; false where states must fit
+ *   their target
  */
 function loadAndCompare<T, L>(
   expected: T | null,
@@ -124,7 +124,7 @@ function loadAndCompare<T, L>(
   check(loaded, expected);
 }
 
-/** What is in a checkpoint's file. */
+/** The contents of a checkpoint's file. */
 function readCheckpointFile(bytes: Uint8Array) {
   const { tensors, metadata } = readSafetensorsFile(bytes);
   let json: State;
@@ -136,7 +136,7 @@ function readCheckpointFile(bytes: Uint8Array) {
   return unpack(json, tensors);
 }
 
-/** What an optimizer, as it is now, will have after it loaded `given`. */
+/** Returns the state that an optimizer, in its present state, will have after it loads `given`. */
 function rememberOptimizer(optimizer: optim.Optimizer): (given: State) => State {
   const before = plain(optimizer.stateDict().paramGroups);
   return ({ paramGroups, state }) => {
@@ -170,8 +170,8 @@ const FORMATS: Record<string, Format> = {
         expectSame("metadata", metadata, Object.fromEntries(expected.metadata));
       };
       const checkMemory = () => {
-        // U8 takes four times as much as int32; a small block takes 320 bytes, and its entry
-        // of the header at least 50
+        // U8 takes four times its bytes as int32; a small block takes 320 bytes, and its entry in the header
+        // at least 50
         const grown = memory().peakBytes - liveBytes;
         if (grown > 8 * bytes.length + 320) throw new CaseError(`${grown} bytes taken for a file of ${bytes.length}`);
       };
@@ -264,7 +264,7 @@ const FORMATS: Record<string, Format> = {
       try {
         set = await readCifar10(root, false, { imagesPerBatch: 2, archive: "a.tar", md5 });
       } catch (error) {
-        // garbage of earlier cases may go meanwhile
+        // garbage of earlier cases may be released meanwhile
         if (memory().liveBytes > liveBytes) throw new CaseError(`memory stays: ${error}`);
         if (expected) throw new CaseError(`an independent reader has it, but: ${error}`);
         throw error;
@@ -367,8 +367,8 @@ const FORMATS: Record<string, Format> = {
 };
 
 /**
- * Labels and pixels of the last batch in an archive, all of which must have two records. Null for archives
- * that the reader does not know.
+ * Labels and pixels of the last batch of an archive. All of its files must have two records. Null for
+ * archives that the reader does not support.
  */
 function expectedRecords(archive: Uint8Array): { labels: number[]; pixels: number[] } {
   const batches = readTar(archive).filter(({ name }) => /(^|\/)test_batch\.bin$/.test(name));
@@ -447,7 +447,7 @@ async function runFormat(random: Random, name: string): Promise<string> {
   const { liveTensors } = memory();
   let outcome = "loaded";
   try {
-    // what is asynchronous belongs to no scope
+    // asynchronous loading belongs to no scope
     if (name === "tar") await format.load(bytes, random);
     else scope(() => void format.load(bytes, random));
   } catch (error) {
@@ -460,13 +460,13 @@ async function runFormat(random: Random, name: string): Promise<string> {
   }
   const took = performance.now() - start;
   if (took > SLOW_MS) throw new CaseError(`${name}: took ${took} ms`);
-  // an optimizer may get more state, nothing else stays
+  // an optimizer may get more state; no other tensor may remain
   if (memory().liveTensors > liveTensors + 20)
     throw new CaseError(`${name}: ${memory().liveTensors - liveTensors} tensors stay`);
   return `${name} ${outcome}`;
 }
 
-/** One kind a format, so that each can be run as long as one likes. */
+/** One kind per format, so that each can be run for any length of time. */
 export const formats: readonly Kind[] = Object.keys(FORMATS).map((name) => ({
   name,
   run: (random) => runFormat(random, name),

@@ -34,8 +34,8 @@ function drawGeometry(random: Random): Geometry {
 }
 
 /**
- * The upper gradients: none where the largest two of a window, or the largest and 0, are
- * too close to distinguish.
+ * The gradients of the output: none where the two largest elements of a window, or the largest and 0, are too
+ * close to distinguish.
  */
 function seedsFor(
   random: Random,
@@ -66,7 +66,7 @@ function closeTo(what: string, a: ArrayLike<number>, b: ArrayLike<number>): void
   for (let i = 0; i < b.length; i++) size = Math.max(size, Math.abs(b[i]));
   if (a.length !== b.length) throw new CaseError(`${what}: ${a.length} elements, expected ${b.length}`);
   for (let i = 0; i < b.length; i++) {
-    // Winograd's error; what is wrong is wrong by far more
+    // allows for Winograd's error; a real mistake is far larger
     if (!(Math.abs(a[i] - b[i]) <= 2e-4 * size)) {
       throw new CaseError(`${what}, element ${i} of ${b.length}: ${a[i]}, one by one ${b[i]}`);
     }
@@ -74,8 +74,8 @@ function closeTo(what: string, a: ArrayLike<number>, b: ArrayLike<number>): void
 }
 
 /**
- * Sequential against its modules one by one, for every algorithm; the separate ones
- * always by the matrix product.
+ * Compares Sequential with separate modules for every algorithm. The separate modules always use the matrix
+ * product.
  */
 function runFused(random: Random): string {
   const g = drawGeometry(random);

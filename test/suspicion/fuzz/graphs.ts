@@ -12,7 +12,7 @@ interface Pair {
 
 const N = 6;
 
-/** One more tensor from those there are. `detached` says whether the graph ends here. */
+/** Makes another tensor from the existing ones. `detached` says whether the graph ends here. */
 function grow(random: Random, tape: Tape, pairs: readonly Pair[]): Pair {
   const [a, b] = [random.pick(pairs), random.pick(pairs)];
   const each = (f: (x: Node, y: Node) => Node) => a.nodes.map((x, i) => f(x, b.nodes[i]));

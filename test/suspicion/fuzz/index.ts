@@ -1,8 +1,9 @@
 /**
- * Random cases against references in float64, as many as one likes.
- * usage: npm run fuzz -- [--seed 1] [--count 1000] [--only KIND[,KIND]] [--case INDEX] [--seconds N a kind]
- * [--high] --high: first takes 2 GiB of addresses, so that all others are above 2^31.
- * A case that takes longer than two minutes ends the run.
+ * Random cases against float64 references, in any number.
+ * usage: npm run fuzz -- [--seed 1] [--count 1000] [--only KIND[,KIND]] [--case INDEX] [--seconds N per kind]
+ * [--high]
+ * --high: first takes 2 GiB of addresses, so that all others are above 2^31. A case that takes longer than
+ * two minutes ends the run.
  */
 import { parseArgs } from "node:util";
 import { describeFailure, runKind } from "./campaign.ts";

@@ -72,7 +72,7 @@ const logitsLoss: CaseMaker = (random, tape) => {
       w * slope,
       w * ((p - 1) * soft - v),
     );
-    // the two parts cancel where the answer is right
+    // the two parts cancel if the prediction is right
     tape.errors[term] += w * 2 * (Math.abs(v) + 1);
     return term;
   });
@@ -144,9 +144,9 @@ const klDiv: CaseMaker = (random, tape) => {
   };
 };
 
-/** crossEntropy of class indices, and nllLoss, which is the same of log-probabilities. */
+/** crossEntropy of class indices, and nllLoss, which computes the same from log-probabilities. */
 const crossEntropy: CaseMaker = (random, tape) => {
-  // without a batch the classes are all there is
+  // without a batch, the classes are the only dimension
   const single = random.chance(0.1);
   const [images, classes] = [single ? 1 : random.integer(1, 7), random.integer(2, 12)];
   const pixels = single || random.chance(0.5) ? [] : [random.integer(1, 5), ...(random.chance(0.3) ? [2] : [])];

@@ -1,4 +1,4 @@
-/** Files changed a little: bytes, and what the formats make of them. */
+/** Makes small changes to files: to their bytes, and to the structures of their formats. */
 import { deflateSync, inflateSync } from "node:zlib";
 import { Header } from "tar";
 import { crc32Of } from "./crc32.ts";
@@ -23,7 +23,10 @@ const TOKENS = [
 ];
 const NUMBERS = [0, 1, 127, 128, 255];
 
-/** Changes bytes: single ones, pieces left out, doubled or moved, the end cut off, words of JSON replaced. */
+/**
+ * Changes bytes: changes single ones, removes, duplicates or moves pieces, cuts off the end, replaces JSON
+ * words.
+ */
 export function mutate(random: Random, bytes: Uint8Array): Uint8Array {
   let changed: Buffer = Buffer.from(bytes);
   for (let n = random.pick([1, 1, 1, 2, 5]); n > 0; n--) {
@@ -62,20 +65,20 @@ export function mutate(random: Random, bytes: Uint8Array): Uint8Array {
   return new Uint8Array(changed);
 }
 
-/** A safetensors file of a header, whose length is put before it, and data. */
+/** A safetensors file made of a header, preceded by its length, and data. */
 function joinSafetensors(header: Buffer, data: Uint8Array): Uint8Array {
   const prefix = Buffer.alloc(8);
   prefix.writeUInt32LE(header.length);
   return new Uint8Array(Buffer.concat([prefix, header, data]));
 }
 
-/** Changes the header of a safetensors file, so that the reader reaches what it describes. */
+/** Changes the header of a safetensors file so that the reader gets as far as the described tensors. */
 export function mutateSafetensors(random: Random, bytes: Uint8Array): Uint8Array {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   let header = Buffer.from(bytes.subarray(8, 8 + length));
   const data = Buffer.from(bytes.subarray(8 + length));
   const fields = JSON.parse(header.toString());
-  // a checkpoint has a state: JSON in the JSON
+  // the state of a checkpoint is JSON inside the JSON
   const ofState = fields.__metadata__?.state ? ["state", "state"] : [];
   const shift = (name: string, bytes: number) => {
     const offsets = fields[name].data_offsets;
@@ -145,7 +148,7 @@ const DTYPES_BY_BYTES: Record<number, string[]> = {
   8: ["F64", "I64", "U64"],
 };
 
-/** A valid file of tensors of all dtypes; a value may be one that the library does not hold. */
+/** A valid file with tensors of all dtypes. It may contain a value that the library cannot represent. */
 export function makeSafetensors(random: Random): Uint8Array {
   const fields: Record<string, unknown> = {};
   if (random.chance(0.3)) fields.__metadata__ = { [`k${random.integer(0, 9)}"`]: random.pick(["", "ü\n", "\u2028"]) };
@@ -170,7 +173,7 @@ export function makeSafetensors(random: Random): Uint8Array {
   return joinSafetensors(Buffer.from(JSON.stringify(fields, null, random.integer(0, 1))), Buffer.concat(parts));
 }
 
-/** Changes one place of a JSON value: another value, none, or that of a neighbour. */
+/** Changes one place of a JSON value: to another value, to nothing, or to a neighbour's value. */
 export function mutateValue(random: Random, root: unknown): unknown {
   const held = { root };
   const places: [container: Record<string, unknown>, key: string][] = [];
@@ -201,7 +204,7 @@ export function mutateValue(random: Random, root: unknown): unknown {
   return held.root;
 }
 
-/** Puts another value in place of a number, string or list; the same length where a header counts bytes. */
+/** Replaces a number, string or list in the JSON. The length stays the same if a header counts bytes. */
 export function replaceJson(random: Random, bytes: Buffer): Buffer {
   const text = bytes.toString("latin1");
   const found = [...text.matchAll(/-?\d+(?:\.\d+)?|"[^"\\]{0,40}"|\[[^[\]]{0,40}\]|null|true|false/g)];
@@ -212,7 +215,10 @@ export function replaceJson(random: Random, bytes: Buffer): Buffer {
   return Buffer.from(text.slice(0, index) + put + text.slice(index + old.length), "latin1");
 }
 
-/** Changes chunks of a PNG file and corrects their checksums, so that the reader reaches their contents. */
+/**
+ * Changes chunks of a PNG file and corrects their checksums, so that the reader gets as far as their
+ * contents.
+ */
 export function mutatePng(random: Random, file: Uint8Array): Uint8Array {
   const chunks = readChunks(file).map(({ type, data }) => ({ type, data: Buffer.from(data) as Buffer }));
   for (let n = random.integer(1, 2); n > 0; n--) {
@@ -261,13 +267,13 @@ export function chunkBytes({ type, data }: { type: string; data: Buffer }): Buff
   return Buffer.concat([length, named, sum]);
 }
 
-/** Packed lines of pixels with others filters, or a few bytes more or less. */
+/** Compressed lines of pixels with different filters, or with a few bytes more or fewer. */
 function mutateRaw(random: Random, packed: Buffer): Buffer {
   let raw: Buffer;
   try {
     raw = inflateSync(packed);
   } catch {
-    return packed; // an earlier change broke it
+    return packed; // an earlier change made it invalid
   }
   const line = 1 + 3072;
   for (let at = 0; at < raw.length; at += line) if (random.chance(0.7)) raw[at] = random.integer(0, 4);
@@ -276,7 +282,7 @@ function mutateRaw(random: Random, packed: Buffer): Buffer {
   return deflateSync(Buffer.concat([raw, Buffer.alloc(line)]).subarray(0, Math.max(0, length)), { level: 1 });
 }
 
-/** An archive of some files with the names, sizes and labels that there may be, whole otherwise. */
+/** An archive of files with unusual names, sizes and labels, but otherwise complete. */
 export function makeTar(random: Random, recordBytes: number): Uint8Array {
   const blocks: Buffer[] = [];
   for (let n = random.pick([1, 1, 2, 3]); n > 0; n--) {

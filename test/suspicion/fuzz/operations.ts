@@ -9,18 +9,18 @@ import { rowCases } from "./rows.ts";
 import { type Node, Tape } from "./tape.ts";
 import { windowCases } from "./windows.ts";
 
-/** One random call, and what it must give. */
+/** One random call, and its expected result. */
 export interface Case {
   what: string;
   inputs: Input[];
   outputs: Node[];
   shape: readonly number[];
   run: (leaves: Tensor[]) => Tensor;
-  /** How many times the bound of a plain evaluation is allowed. Default 4. */
+  /** Factor by which the bound of a plain evaluation is multiplied. Default 4. */
   slack?: number;
-  /** An error that gradients may have, in units of the last place of 1. Default 0. */
+  /** An allowed error of gradients, in units of the last place of 1. Default 0. */
   floor?: number;
-  /** For outputs where the gradient depends on rounding: these get none. */
+  /** For outputs whose gradient depends on rounding: they get no gradient. */
   skip?: (output: number) => boolean;
 }
 
@@ -37,7 +37,7 @@ export function smaller(random: Random, shape: readonly number[]): number[] {
   return shape.slice(dropped).map((n) => (random.chance(0.25) ? 1 : n));
 }
 
-/** For each element of `shape` the element of an input that broadcasts to it. */
+/** Maps each element of `shape` to the element of an input that broadcasts to it. */
 export function sourceOf(shape: readonly number[], from: readonly number[]): (at: number) => number {
   const lead = shape.length - from.length;
   return (at) => {
@@ -102,7 +102,7 @@ type Unary = {
   f: (x: number) => [value: number, derivative: number];
   run: (x: Tensor) => Tensor;
   positive?: boolean;
-  /** Absolute error allowed, in units of the last place at 1. */
+  /** An allowed absolute error, in units of the last place of 1. */
   absolute?: number;
 };
 

@@ -1,6 +1,6 @@
 import { testRandom } from "../../support/random.ts";
 
-/** Draws for one case: the same seed and index give the same case, whatever cases came before. */
+/** Draws for one case. The same seed and index give the same case, independently of earlier cases. */
 export class Random {
   readonly #next: () => number;
 
@@ -10,7 +10,7 @@ export class Random {
     this.#next = testRandom(hash ^ (hash >>> 15));
   }
 
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   fraction(): number {
     return this.#next();
   }
@@ -32,7 +32,7 @@ export class Random {
     return Math.sqrt(-2 * Math.log(1 - this.#next())) * Math.cos(2 * Math.PI * this.#next());
   }
 
-  /** Normal numbers that float32 holds. */
+  /** Normally distributed numbers, rounded to float32. */
   normals(count: number, scale = 1): Float32Array {
     return Float32Array.from({ length: count }, () => this.normal() * scale);
   }
@@ -42,7 +42,7 @@ export class Random {
     return [first, this.chance(0.5) ? first : this.integer(low, high)];
   }
 
-  /** A shape of few elements; now and then a dimension of length 0 or 1. */
+  /** A shape with few elements; sometimes a dimension has length 0 or 1. */
   shape(minRank: number, maxRank: number, most = 200): number[] {
     const shape = Array.from({ length: this.integer(minRank, maxRank) }, () => {
       const kind = this.#next();

@@ -232,7 +232,7 @@ const channelNorm: CaseMaker = (random, tape) => {
   };
 };
 
-/** batchNorm by running statistics, and what training makes of them. */
+/** batchNorm by running statistics, and the update of these statistics in training. */
 const runningNorm: CaseMaker = (random, tape) => {
   const [images, channels] = [random.integer(1, 4), random.integer(1, 4)];
   const rest = random.pick([[], [3], [2, 3]]);

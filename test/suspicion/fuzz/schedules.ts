@@ -9,7 +9,7 @@ type Step = (p: Float64Array, g: Float32Array, t: number) => void;
 const NAMES = ["SGD", "Adam", "AdamW", "RMSprop"] as const;
 type Name = (typeof NAMES)[number];
 
-/** Options of an optimizer, some of which may change between its steps. */
+/** Options of an optimizer. Some may change between steps. */
 interface Options {
   lr: number;
   weightDecay: number;
@@ -52,7 +52,7 @@ function drawOptions(random: Random, name: Name): Options {
   };
 }
 
-/** PyTorch's formulas for one parameter in float64, by the options that hold at each step. */
+/** PyTorch's formulas for one parameter in float64, with the options that are valid at each step. */
 function referenceStep(name: Name, o: Options, size: number): Step {
   const [first, second, third] = [0, 0, 0].map(() => new Float64Array(size));
   if (name === "SGD") {
@@ -94,7 +94,7 @@ function referenceStep(name: Name, o: Options, size: number): Step {
   };
 }
 
-/** A parameter, its reference, and the group that it is in. */
+/** A parameter, its reference, and its group. */
 interface Learner {
   param: Tensor;
   shape: number[];
@@ -116,8 +116,8 @@ function makeOptimizer(name: Name, groups: readonly Learner[][]): optim.SGD {
 const taken = (name: Name, options: Options) => Object.fromEntries(TAKES[name].map((key) => [key, options[key]]));
 
 /**
- * Many steps of groups with their own options: parameters that sometimes have no gradient, options that
- * change, a group that is added later, and another optimizer that continues from the state dict.
+ * Many steps of groups with different options. Some parameters have no gradient, options change, a group is
+ * added later, and another optimizer continues from the state dict.
  */
 function runOptimizer(random: Random): string {
   const name = random.pick(NAMES);
@@ -172,7 +172,7 @@ function runOptimizer(random: Random): string {
   }
   groups.flat().forEach(({ param, start, expected, options, steps: own, shape }, i) => {
     const what = `${name} ${JSON.stringify(taken(name, options))}, parameter ${i} [${shape}] after ${own} of ${steps} steps`;
-    // a difference of nearly equal squares is divided by
+    // the formula divides by a difference of nearly equal squares
     const loose = name === "RMSprop" ? 3000 : 200;
     const bounds = Float64Array.from(
       expected,
@@ -199,7 +199,7 @@ interface Schedule {
   steps: number;
 }
 
-/** Schedulers whose rate is the initial one times a factor. */
+/** Schedulers whose rate is the initial rate times a factor. */
 const FACTORS = ["StepLR", "MultiStepLR", "LinearLR"] as const;
 const SINGLE = [...FACTORS, "CosineAnnealingLR", "LambdaLR"] as const;
 
@@ -238,7 +238,7 @@ function drawSingle(random: Random, name: (typeof SINGLE)[number]): Schedule {
   return { what: `LambdaLR ${gamma}`, make: (o) => new optim.LambdaLR(o, (t) => 1 / (1 + t * gamma)), rate, steps };
 }
 
-/** PyTorch's phases: rate and momentum go from one level to another until a step. */
+/** PyTorch's phases: rate and momentum change from one level to another up to a given step. */
 function drawOneCycle(random: Random): Schedule {
   const totalSteps = random.integer(4, 40);
   const [pctStart, threePhase] = [random.pick([0.25, 0.3, 0.4]), random.chance(0.3)];
@@ -289,12 +289,12 @@ function drawOneCycle(random: Random): Schedule {
     make: (optimizer) => new optim.OneCycleLR(optimizer, { maxLr: optimizer.paramGroups.map(({ lr }) => lr), ...o }),
     rate: (t, lr) => lr * valueAt(t, 1),
     momentum: cycleMomentum ? (t) => valueAt(t, 2) : undefined,
-    // a phase that ends before it begins has no formula
+    // there is no formula for a phase that ends before it begins
     steps: top > 0 ? totalSteps - 1 : -1,
   };
 }
 
-/** Several in sequence; one of them may be a sequence itself. */
+/** Several schedulers in sequence; one of them may be a sequence itself. */
 function drawSequence(random: Random, depth: number): Schedule {
   const parts = Array.from({ length: random.integer(1, 4) }, () =>
     depth > 0 && random.chance(0.2) ? drawSequence(random, depth - 1) : drawSingle(random, random.pick(SINGLE)),
@@ -313,7 +313,7 @@ function drawSequence(random: Random, depth: number): Schedule {
   return { what, make, rate, steps: random.integer(1, 40) };
 }
 
-/** Several at once: their factors multiply. */
+/** Several schedulers at once: their factors are multiplied. */
 function drawChain(random: Random): Schedule {
   const parts = Array.from({ length: random.integer(2, 3) }, () => drawSingle(random, random.pick(FACTORS)));
   const make = (optimizer: optim.SGD): Scheduler => {
@@ -365,7 +365,7 @@ function runSchedule(random: Random): string {
       }
     });
     if (t !== resumedAt) continue;
-    // another process continues from the state, which went through JSON
+    // another process continues from the state, which is passed as JSON
     const state = JSON.parse(JSON.stringify(scheduler.stateDict()));
     const next = newOptimizer();
     const resumed = make(next);
@@ -376,7 +376,7 @@ function runSchedule(random: Random): string {
   return what.split(" ")[0];
 }
 
-/** ReduceLROnPlateau, as PyTorch's loop is written. */
+/** ReduceLROnPlateau, written like PyTorch's loop. */
 function runPlateau(random: Random): string {
   const o = {
     mode: random.pick(["min", "max"] as const),

@@ -1,7 +1,7 @@
 /**
- * Elementwise operations and reductions on special values of all dtypes, with shapes that broadcast and
- * shapes of no element: NaN where NaN is due, infinities where a result is infinite or beyond float32, the
- * sign of zeros where the operation defines it.
+ * Elementwise operations and reductions on special values of all dtypes, with broadcast and empty shapes. It
+ * checks where results are NaN or infinite, or exceed float32, and the sign of zeros where the operation
+ * defines it.
  */
 import { scope, type Tensor, tensor, where } from "wasmgrad";
 import { CaseError, type Kind } from "./campaign.ts";
@@ -51,7 +51,7 @@ const MOSTLY_FLOAT = ["float32", "float32", "float32", "int32", "bool"] as const
 /** The distance of float32 numbers near x. */
 const spacing = (x: number) => 2 ** Math.max(-149, Math.floor(Math.log2(Math.abs(x))) - 23);
 
-/** What is expected of an element, and how far off it may be. */
+/** The expected value of an element, and its tolerance. */
 interface Expected {
   value: number;
   /** In distances of neighbouring float32 numbers at the value. Default 0.5: correctly rounded. */
@@ -67,7 +67,7 @@ function fits(actual: number, { value, ulps = 0.5, absolute = 0, signed = false 
   const rounded = Math.fround(value);
   if (actual === rounded) return !signed || actual !== 0 || Object.is(actual, rounded);
   if (!Number.isFinite(actual)) {
-    // not exactly beyond float32, but within the error of it
+    // not beyond float32 exactly, but within the tolerance
     return Math.sign(actual) === Math.sign(value) && Math.abs(value) >= LARGEST * (1 - ulps * 2 ** -23);
   }
   return Math.abs(actual - Math.max(-LARGEST, Math.min(LARGEST, value))) <= ulps * spacing(value) + absolute;
@@ -89,12 +89,14 @@ function check(what: string, result: Tensor, dtype: DType, shape: readonly numbe
 const RANK = { bool: 0, int32: 1, float32: 2 };
 const common = (a: DType, b: DType): DType => (RANK[a] > RANK[b] ? a : b);
 
-/** C's pow, which has a few values more than JavaScript's. */
+/** pow as in C, which has defined values for a few more arguments than JavaScript's. */
 function pow(a: number, b: number): number {
   return a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b;
 }
 
-/** a^(b-1), where b - 1 need not be a float64: b decides whether it is whole, and odd. */
+/**
+ * a^(b-1), where b - 1 need not be a float64. Whether the exponent is an integer, and odd, is decided by b.
+ */
 function powBelow(a: number, b: number): number {
   const size = pow(Math.abs(a), b - 1);
   const isNegative = a < 0 || Object.is(a, -0);
@@ -118,16 +120,16 @@ const greater = (a: number, b: number) => (Number.isNaN(a) || Number.isNaN(b) ? 
 interface BinaryOp {
   float: (a: number, b: number) => number;
   integer?: (a: number, b: number) => number;
-  /** Of two bools, if they are taken. */
+  /** For two bools, if the operation accepts them. */
   bool?: (a: number, b: number) => number;
   dtype?: DType;
   ulps?: number;
   signed?: boolean;
-  /** Derivatives times dy, where they are checked. */
+  /** Derivatives times dy, if they are checked. */
   gradient?: (dy: number, a: number, b: number) => [Expected, Expected];
 }
 
-/** The share of the gradient of an operand that is larger by `difference`: half where both are equal. */
+/** The part of the gradient that an operand gets if it is larger by `difference`: half if both are equal. */
 const shareOf = (difference: number) => (difference > 0 ? 1 : difference < 0 ? 0 : 0.5);
 
 const truth = (f: (a: number, b: number) => boolean): BinaryOp => {
@@ -197,7 +199,7 @@ const BINARY: Record<string, BinaryOp> = {
   logicalXor: truth((a, b) => (a !== 0) !== (b !== 0)),
 };
 
-/** An element whose value is not looked at. */
+/** An element whose value is not checked. */
 const ANY: Expected = { value: 0, absolute: Infinity };
 
 const isLogical = (name: string) => name.startsWith("logical");
@@ -230,9 +232,9 @@ function binary(random: Random): string {
   const seeds = random.normals(sizeOf(full));
   result.backward(tensor(seeds, { shape: full }));
   [x, y].forEach((leaf, k) => {
-    // sums of broadcast operands are for the other campaign
+    // the other campaign checks sums over broadcast dimensions
     if (!leaf.requiresGrad || String(leaf.shape) !== String(full)) return;
-    // beside infinities and NaN a derivative is a convention, which test/unit/ops/extremes.test.ts holds
+    // at infinities and NaN, a derivative is a convention, which test/unit/ops/extremes.test.ts checks
     const grads = pairs.map(([p, q], i) =>
       Number.isFinite(p) && Number.isFinite(q) ? gradient(seeds[i], p, q)[k] : ANY,
     );
@@ -325,7 +327,7 @@ function unary(random: Random): string {
   if (!gradient || !leaf.requiresGrad) return name;
   const seeds = random.normals(sizeOf(shape));
   result.backward(tensor(seeds, { shape }));
-  // at infinities and NaN a derivative is a convention, which test/unit/ops/extremes.test.ts holds
+  // at infinities and NaN, a derivative is a convention, which test/unit/ops/extremes.test.ts checks
   const grads = values.map((v, i) => (Number.isFinite(v) ? { value: gradient(seeds[i], v), ulps: 1 } : ANY));
   check(`${what}, gradient`, leaf.grad as Tensor, "float32", shape, grads);
   return name;
@@ -412,7 +414,7 @@ function select(random: Random): string {
   }
 }
 
-/** Positions of the elements that each result of a reduction over `dims` is made of. */
+/** Positions of the elements that a reduction over `dims` combines to each result. */
 function groupsOf(shape: readonly number[], dims: readonly number[]): number[][] {
   const kept = shape.filter((_, d) => !dims.includes(d));
   const groups: number[][] = Array.from({ length: sizeOf(kept) }, () => []);
@@ -493,7 +495,7 @@ function reduce(random: Random): string {
       const total = group.reduce((sum, v) => sum + Math.exp(v - largest), 0);
       group.forEach((v, i) => {
         const log = v - largest - Math.log(total);
-        // exp of a difference that float32 rounds: its error is the share's
+        // exp of a difference that float32 rounds: the error of the probability
         const slack = 4 + 2 * Math.min(104, Math.abs(v - largest) || 0);
         const spread = { ulps: slack, absolute: name === "softmax" ? 2 ** -147 : 2 ** -21 };
         expected[positions[g][i]] = { value: name === "softmax" ? Math.exp(log) : log, ...spread };

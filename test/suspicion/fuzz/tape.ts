@@ -1,13 +1,13 @@
 /**
  * Scalars in float64 with reverse-mode gradients: the reference of the fuzzer, independent of the library.
- * Each node also carries how far a float32 evaluation may be off, in units of the last place: errors of the
- * operands go through the derivatives.
+ * Each node also has a bound on the error of a float32 evaluation, in units of the last place. Errors of the
+ * operands are propagated through the derivatives.
  */
 
-/** Half the distance of two float32 near 1. */
+/** Half the distance between two neighbouring float32 numbers near 1. */
 export const ULP = 2 ** -24;
 
-/** A number of a node on the tape. */
+/** The number of a node on the tape. */
 export type Node = number;
 
 export class Tape {
@@ -18,7 +18,7 @@ export class Tape {
   readonly #right: number[] = [];
   readonly #dLeft: number[] = [];
   readonly #dRight: number[] = [];
-  /** How far the derivatives may be off themselves, as shares of them in units of ULP. */
+  /** Bounds on the errors of the derivatives themselves, relative to them, in units of ULP. */
   readonly #derivativeErrors: number[] = [];
 
   #push(value: number, error: number, left: Node, dLeft: number, right: Node, dRight: number, linear: boolean): Node {
@@ -104,7 +104,7 @@ export class Tape {
     return this.scale(this.sum(nodes), 1 / nodes.length);
   }
 
-  /** The largest of at least one, the first where several are. */
+  /** The largest of at least one node; the first if several are equal. */
   max(nodes: readonly Node[]): Node {
     return this.scale(
       nodes.reduce((a, b) => (this.values[b] > this.values[a] ? b : a)),
@@ -119,8 +119,8 @@ export class Tape {
   }
 
   /**
-   * Gradients of `sum(seed[i] * outputs[i])` at all nodes, and how far a float32 evaluation may
-   * be off, in units of ULP.
+   * Gradients of `sum(seed[i] * outputs[i])` at all nodes, and bounds on the error of a float32 evaluation,
+   * in units of ULP.
    */
   gradients(outputs: readonly Node[], seeds: ArrayLike<number>): { gradients: Float64Array; errors: Float64Array } {
     const [gradients, errors] = [0, 0].map(() => new Float64Array(this.values.length));

@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 const { Worker } = createRequire(import.meta.url)("node:worker_threads") as typeof import("node:worker_threads");
 
 /**
- * Ends the process where a case takes longer than `limitSeconds`, and says which: nothing else could, since
- * operations do not let the event loop turn. Returns what is to be called before each case.
+ * Ends the process if a case takes longer than `limitSeconds`, and prints which case it was. A timer could
+ * not do that, because operations block the event loop. Returns a function to be called before each case.
  */
 export function startWatchdog(seed: number, limitSeconds: number): (kind: string, index: number) => void {
   const shared = new SharedArrayBuffer(256);

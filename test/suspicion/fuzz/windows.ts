@@ -6,7 +6,7 @@ import type { Node } from "./tape.ts";
 
 const F = nn.functional;
 
-/** conv2d, and convTranspose2d as the same connections in reverse. */
+/** conv2d, and convTranspose2d, which has the same connections in reverse. */
 const convolution: CaseMaker = (random, tape) => {
   const transposed = random.chance(0.4);
   const groups = random.pick([1, 1, 1, 2, 3]);
@@ -93,7 +93,7 @@ const pooling: CaseMaker = (random, tape) => {
   const out = size.map((n, d) => {
     const steps = (n + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d];
     const count = (ceilMode ? Math.ceil(steps) : Math.floor(steps)) + 1;
-    // a window begins in the image or the padding before it
+    // a window must start in the image or in the padding before it
     return ceilMode && (count - 1) * stride[d] >= n + padding[d] ? count - 1 : count;
   });
   const planes = [random.integer(1, 2), random.integer(1, 3)];
@@ -139,7 +139,7 @@ const pad: CaseMaker = (random, tape) => {
   const value = random.integer(-3, 3);
   const padding = Array.from({ length: 2 * count }, (_, i) => {
     const n = shape[shape.length - 1 - (i >> 1)];
-    // circular wraps what negative amounts leave, at least half
+    // circular padding wraps the elements that negative amounts leave, at least half
     const most = mode === "reflect" ? n - 1 : mode === "circular" ? n >> 1 : 5;
     return random.integer(mode !== "reflect" && random.chance(0.2) ? -((n - 1) >> 2) : 0, Math.min(5, most));
   });
@@ -172,7 +172,9 @@ const pad: CaseMaker = (random, tape) => {
   };
 };
 
-/** Sources and shares of the two nearest rows for each row of a bilinear result; of one for the nearest. */
+/**
+ * For each row of a bilinear result, its two nearest sources and their shares; for nearest, a single source.
+ */
 function places(
   from: number,
   to: number,
@@ -180,8 +182,7 @@ function places(
   alignCorners: boolean,
   factor: number | null,
 ): [number, number, number][] {
-  // PyTorch's rules: a given factor counts, but not where the length stays, nor, for the
-  // nearest, where it doubles
+  // PyTorch's rules: a given factor is used, except where the length stays the same or, for nearest, doubles
   const scale = factor === null || from === to ? from / to : 1 / factor;
   return Array.from({ length: to }, (_, i) => {
     if (mode === "nearest") {
@@ -203,7 +204,7 @@ const interpolate: CaseMaker = (random, tape) => {
   const factors = random.chance(0.5) ? size.map(() => 0.5 + 2.5 * random.fraction()) : null;
   if (factors && random.chance(0.4)) factors[0] = random.pick([1, 2, 3, 1.5]);
   const out = factors ? size.map((n, d) => Math.max(1, Math.floor(n * factors[d]))) : random.pair(1, 14);
-  // below 1 a result may be empty
+  // with a factor below 1, a result may be empty
   const scaleFactor = factors?.map((factor, d) => (Math.floor(size[d] * factor) < 1 ? 1 : factor)) ?? null;
   const shape = [random.integer(0, 2), random.integer(1, 2), ...size];
   const x = makeInput(tape, shape, random.normals(sizeOf(shape)));
@@ -214,7 +215,8 @@ const interpolate: CaseMaker = (random, tape) => {
       for (const [left, right, along] of columns) {
         const term = (row: number, column: number, share: number) => {
           const node = tape.scale(x.nodes[plane * sizeOf(size) + row * size[1] + column], share);
-          // the shares themselves are rounded, at the distance from the image's edge
+          // the shares themselves are rounded, with an error that grows with the distance from the image's
+          // edge
           tape.errors[node] += Math.abs(tape.values[x.nodes[plane * sizeOf(size) + row * size[1] + column]]) * 16;
           return node;
         };

@@ -1,10 +1,11 @@
 /**
- * A reader of JSON beside the engine's: by its grammar (RFC 8259), and a key that comes twice is an error.
+ * A reader of JSON that is independent of the engine's: it follows the grammar (RFC 8259), and a repeated key
+ * is an error.
  */
 
 export type Json = null | boolean | number | string | Json[] | Map<string, Json>;
 
-/** That a file is not what it should be. */
+/** The error for an invalid file. */
 export class Refused extends Error {}
 
 export function readJson(text: string): Json {

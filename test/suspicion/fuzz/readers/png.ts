@@ -12,7 +12,7 @@ export interface Chunk {
   crc: number;
 }
 
-/** The chunks up to the end of the file, whatever they hold. @throws Refused */
+/** The chunks up to the end of the file, with any contents. @throws Refused */
 export function readChunks(file: Uint8Array): Chunk[] {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
   if (!SIGNATURE.every((byte, i) => bytes[i] === byte)) throw new Refused("the signature");
@@ -30,7 +30,8 @@ export function readChunks(file: Uint8Array): Chunk[] {
 }
 
 /**
- * The pixels, row by row. `unsure` of an interlaced file, which this reader does not know. @throws Refused
+ * The pixels, row by row. `unsure` is true for an interlaced file, which this reader does not support.
+ * @throws Refused
  */
 export function readRgb(file: Uint8Array): { width: number; height: number; pixels: Uint8Array; unsure: boolean } {
   const chunks = readChunks(file);

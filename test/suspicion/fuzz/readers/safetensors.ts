@@ -1,5 +1,6 @@
 /**
- * A reader of safetensors beside the library's, after the format's description: all of a file, or nothing.
+ * A reader of safetensors that is independent of the library's and follows the format's description. It reads
+ * the whole file or refuses it.
  */
 import { type Json, Refused, readJson } from "./json.ts";
 
@@ -14,7 +15,10 @@ export interface ReadFile {
   metadata: Map<string, string>;
 }
 
-/** Each dtype: the bytes of an element, what the library makes of it, and the element as a number. */
+/**
+ * For each dtype: the bytes of an element, the library's dtype, and a function that reads an element as a
+ * number.
+ */
 const DTYPES: Record<string, [bytes: number, as: string, read: (bytes: DataView) => number]> = {
   F64: [8, "float32", (x) => narrowed(x.getFloat64(0, true))],
   F32: [4, "float32", (x) => x.getFloat32(0, true)],
@@ -94,7 +98,7 @@ export function readSafetensorsFile(file: Uint8Array): ReadFile {
     at = end;
   }
   if (at !== file.length - dataStart) refuse("the length");
-  // the elements last: what the header says of them is true by now
+  // the elements come last: the header has been checked by now
   for (const [name, tensor] of tensors) {
     const [bytes, , read] = DTYPES[(header.get(name) as Map<string, Json>).get("dtype") as string];
     const [begin, end] = tensor.data;

@@ -1,4 +1,6 @@
-/** What a checkpoint's JSON means, beside the library's reader; and states in a form that can be compared. */
+/**
+ * Reads a checkpoint's JSON independently of the library, and converts states to a form that can be compared.
+ */
 import { Tensor } from "wasmgrad";
 import { Refused } from "./json.ts";
 import type { ReadFile } from "./safetensors.ts";
@@ -6,7 +8,7 @@ import type { ReadFile } from "./safetensors.ts";
 // biome-ignore lint/suspicious/noExplicitAny: states of any form
 export type State = any;
 
-/** Tensors as what they hold, however deep; everything else as it is. */
+/** Replaces tensors at any depth by their contents; all other values stay. */
 export function plain(value: unknown): State {
   if (value instanceof Tensor) return { dtype: value.dtype, shape: [...value.shape], data: Array.from(value.data()) };
   if (Array.isArray(value)) return value.map(plain);
@@ -20,7 +22,7 @@ function refuse(json: State): never {
 
 const ARRAYS = { Uint8Array, Int32Array, Uint32Array, Float32Array, Float64Array } as const;
 
-/** The state that the JSON of a checkpoint stands for, in the form of `plain`. */
+/** The state that the JSON of a checkpoint describes, in the form of `plain`. */
 export function unpack(json: State, tensors: ReadFile["tensors"]): State {
   if (Array.isArray(json)) return json.map((item) => unpack(item, tensors));
   if (typeof json !== "object" || json === null) return json;

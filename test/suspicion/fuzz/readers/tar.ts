@@ -1,9 +1,11 @@
-/** A reader of plain tar archives (ustar) beside the package's: the files by name, whole. */
+/**
+ * A reader of plain tar archives (ustar) that is independent of the package's: returns whole files by name.
+ */
 import { Refused } from "./json.ts";
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1").split("\0")[0];
 
-/** @throws Refused for what is no plain archive, whole to the end: then nothing can be said of it. */
+/** @throws Refused if it is not a complete plain archive, about which the test can then say nothing. */
 export function readTar(archive: Uint8Array): { name: string; bytes: Uint8Array }[] {
   const files: { name: string; bytes: Uint8Array }[] = [];
   for (let at = 0; at + 512 <= archive.length; ) {
