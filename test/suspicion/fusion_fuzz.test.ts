@@ -222,7 +222,7 @@ function drawValues(c: Case, random: () => number, integers: boolean): Values {
 const algorithms: (ConvAlgorithmName | undefined)[] = [undefined, "gemm", "winograd", "depthwise", "shallow"];
 
 describe.each([1, 3])("%i threads", (threads) => {
-  test.each(algorithms)("fused convolutions agree with separate modules and with float64: algorithm %s", (algorithm) => {
+  test.each(algorithms)("fused convolutions agree with modules and float64: algorithm %s", (algorithm) => {
     const random = testRandom(100 * SEED + threads);
     setNumThreads(threads);
     forceConvAlgorithm(algorithm);

@@ -1,4 +1,4 @@
-/** What must hold of the sources as a whole: see docs/architecture.md. */
+/** Properties of the sources as a whole: see docs/architecture.md. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -42,7 +42,7 @@ function layerOf(path: string): number {
   return layer;
 }
 
-/** Imports that go up or sideways. */
+/** Imports from a higher layer, or from another folder of the same layer. */
 function violations(file: SourceFile): string[] {
   return file.imports.flatMap(({ specifier }) => {
     const target = resolveImport(file.path, specifier);
@@ -73,7 +73,7 @@ function findCycle(sources: Map<string, SourceFile>): string[] | null {
   return null;
 }
 
-/** Packages and node: modules that a file reaches at run time. */
+/** Packages and node: modules that a file imports at run time, directly or indirectly. */
 function packagesReachedFrom(entry: string, reached = new Map<string, string>(), seen = new Set<string>()) {
   if (seen.has(entry)) return reached;
   seen.add(entry);
@@ -104,7 +104,7 @@ describe("layers", () => {
     expect(findCycle(byPath)).toBeNull();
   });
 
-  test("a cycle is noticed", () => {
+  test("an import cycle is noticed", () => {
     const one = readSource("src/errors.ts", 'import "./index.ts";');
     const two = readSource("src/index.ts", 'export * from "./errors.ts";');
     expect(findCycle(new Map([one, two].map((file) => [file.path, file])))).toHaveLength(3);
@@ -129,7 +129,7 @@ const FAMILIES = [
   "reduce",
 ];
 
-/** Families without case tables, and where their tests are. */
+/** Families without case tables, and where their operations are tested instead. */
 const WITHOUT_CASES: Record<string, string> = {
   optim: "test/unit/optim, test/unit/nn/clip.test.ts",
 };
@@ -157,7 +157,7 @@ describe("docs/architecture.md", () => {
     expect(misleading(hops)).toEqual([]);
   });
 
-  test("a hop that leads nowhere is noticed", () => {
+  test("a hop to a missing file or function is noticed", () => {
     const wrong = [
       { path: "src/runtime/kernel.ts", names: ["launch"] },
       { path: "src/runtime/kernels.ts", names: ["launch", "lunch"] },
@@ -172,7 +172,7 @@ describe("docs/architecture.md", () => {
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
-  test("it lists the layers", () => {
+  test("the document lists the layers", () => {
     const [, listed] = text.match(/```text\nerrors(.*?)```/s)!;
     expect(`errors${listed}`.trim().split("\n")).toEqual(LAYERS.map((folders) => folders.join(" ")));
   });
@@ -180,8 +180,7 @@ describe("docs/architecture.md", () => {
 
 describe("length of files", () => {
   /**
-   * What is wrong with a file's length: above 400 lines, or above 300 without a reason
-   * in a comment at its head.
+   * A file whose length is wrong: above 400 lines, or above 300 without a reason in a comment at its head.
    */
   const tooLong = ({ path, text }: Pick<SourceFile, "path" | "text">) => {
     const lines = text.trimEnd().split("\n").length;
@@ -209,8 +208,8 @@ describe("families", () => {
     );
 
   /**
-   * Names that code calls or hands on: `kernels().name`, `launch("name", …)`, keys of tables,
-   * and those of `${name}Grad`.
+   * Names that code calls or passes on: `kernels().name`, `launch("name", …)`, keys of tables, and the names
+   * that `${name}Grad` forms.
    */
   const usedNames = (nodes: SyntaxNode[]) => {
     const names = nodes.flatMap((node): string[] => {
@@ -235,14 +234,14 @@ describe("families", () => {
     philoxWord: "test/cases/image",
   };
 
-  test("the list of kernels that another folder launches has no idle line", () => {
+  test("the list of kernels that another folder launches has no unused entry", () => {
     const idle = Object.entries(LAUNCHED_ELSEWHERE).filter(
       ([name, folder]) => !readSources(folder).some(({ nodes }) => usedNames(nodes).has(name)),
     );
     expect(idle).toEqual([]);
   });
 
-  test("each table of cases is in test/cases/index.ts: else none of its cases would run", () => {
+  test("each table of cases is in test/cases/index.ts, without which its cases do not run", () => {
     const folder = join(root, "test/cases");
     const index = readFileSync(join(folder, "index.ts"), "utf8");
     const tables = readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -298,7 +297,9 @@ const NAMED_AS_GLOBALS: Record<string, string> = {
 describe("names of globals", () => {
   const { types, values } = readGlobals();
 
-  /** Top-level names of a file that are names of globals: with the import forgotten, the global is meant. */
+  /**
+   * Top-level names of a file that are also names of globals: if the import is forgotten, the global is used.
+   */
   const shadowed = ({ path, nodes }: SourceFile): string[] => {
     const program = nodes.find(({ type }) => type === "Program")!;
     return program.body.flatMap((statement: SyntaxNode) => {
@@ -336,8 +337,7 @@ describe("names of globals", () => {
 });
 
 /**
- * Files with checks of what the library does itself, which no call from outside can fail.
- * They throw plain errors.
+ * Files with checks of the library's own work, which no call from outside can fail. They throw plain errors.
  */
 const OWN_CHECKS = [
   "src/runtime/block.ts",
@@ -349,7 +349,7 @@ const OWN_CHECKS = [
   "src/optim/schedulers/one_cycle.ts",
 ];
 
-/** Errors that are thrown and are no WasmgradError. */
+/** Errors that are thrown but are not WasmgradErrors. */
 function plainErrors(file: SourceFile): string[] {
   return file.nodes
     .filter((node) => node.type === "NewExpression" && /^(Type|Range|Syntax)?Error$/.test(node.callee.name ?? ""))
@@ -357,11 +357,11 @@ function plainErrors(file: SourceFile): string[] {
 }
 
 describe("errors", () => {
-  test("all that a call can cause are WasmgradErrors", () => {
+  test("all errors that a call can cause are WasmgradErrors", () => {
     expect(files.filter((file) => !OWN_CHECKS.includes(file.path)).flatMap(plainErrors)).toEqual([]);
   });
 
-  test("the list of files with others has no idle line", () => {
+  test("the list of files with plain errors has no unused entry", () => {
     expect(OWN_CHECKS.filter((path) => plainErrors(byPath.get(path)!).length === 0)).toEqual([]);
   });
 });
@@ -376,7 +376,7 @@ describe("browser entries", () => {
       : [[name, (target.browser ?? target.default).replace("./dist/", "src/").replace(/js$/, "ts")] as const],
   );
 
-  test.each(entries)("%s reaches nothing of Node", (_name, entry) => {
+  test.each(entries)("%s imports no module of Node", (_name, entry) => {
     expect([...byPath.keys()]).toContain(entry);
     const packages = packagesReachedFrom(entry);
     const allowed = ["fast-png"];
@@ -407,8 +407,8 @@ const VIEW_FUNCTIONS = ["f32View", "i32View", "u8View"];
 const READERS = ["data", "toArray", "item"];
 
 /**
- * Where a file reads or writes elements: views of the memory, `array.view()`, and in the layers below nn
- * `tensor.data()` and the like.
+ * Places where a file reads or writes elements: views of the memory, `array.view()`, and, in the layers below
+ * nn, `tensor.data()` and similar functions.
  */
 function elementAccesses(file: SourceFile): string[] {
   const isAccess = (node: SyntaxNode): boolean => {
@@ -423,7 +423,7 @@ function elementAccesses(file: SourceFile): string[] {
   return file.nodes.filter(isAccess).map((node) => position(file, node));
 }
 
-/** Functions of Math whose result the standard fixes to the last bit. */
+/** Functions of Math whose result the standard defines to the last bit. */
 const EXACT_MATH = ["abs", "ceil", "clz32", "floor", "fround", "imul", "max", "min", "round", "sign", "sqrt", "trunc"];
 
 /** Uses of host-defined functions, whose last bits differ from engine to engine. */
@@ -447,7 +447,7 @@ describe("numbers are computed in kernels", () => {
     expect(accesses).toEqual([]);
   });
 
-  test("the list of these files has no idle line", () => {
+  test("the list of these files has no unused entry", () => {
     const idle = Object.keys(ELEMENT_ACCESS).filter((path) => elementAccesses(byPath.get(path)!).length === 0);
     expect(idle).toEqual([]);
   });
@@ -460,7 +460,7 @@ describe("numbers are computed in kernels", () => {
     expect(source("x.view([2, 3]); // f32View")).toEqual([]);
   });
 
-  test("no function that differs from engine to engine", () => {
+  test("no function is used that differs between engines", () => {
     expect(files.flatMap(inexactMath)).toEqual([]);
   });
 
@@ -524,7 +524,7 @@ describe.each(["kernels.wasm", "kernels.debug.wasm"])("%s", (name) => {
     expect(others).toEqual([]);
   });
 
-  test("has no mutable global and no start function: every instance over the shared memory is the same", () => {
+  test("has no mutable global and no start function, so instances over shared memory are equal", () => {
     const START = 8;
     const GLOBAL = 6;
     const sections = sectionsOf(bytes);
@@ -533,7 +533,7 @@ describe.each(["kernels.wasm", "kernels.debug.wasm"])("%s", (name) => {
   });
 });
 
-test("the READMEs in assembly/ link to every kernel file, and to none that is not there", () => {
+test("the READMEs in assembly/ link to every kernel file, and to no missing file", () => {
   const folder = join(root, "assembly");
   const all = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const kernels = all.filter((file) => file.endsWith(".ts") && file !== "index.ts").sort();

@@ -1,4 +1,4 @@
-/** docs/compatibility.md says what the library's exports say, and claims no name that is not there. */
+/** docs/compatibility.md agrees with the library's exports, and lists no name that does not exist. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -13,20 +13,20 @@ test("the page is up to date (else: npm run compatibility)", () => {
   expect(readFileSync(join(root, "docs/compatibility.md"), "utf8")).toBe(compatibilityPage());
 });
 
-test("PyTorch's names come once each", () => {
+test("each of PyTorch's names is listed once", () => {
   const names = rows.map(({ full }) => full);
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-test("each difference is that of a name that is here", () => {
+test("each difference belongs to a name that the library has", () => {
   expect(Object.keys(DIFFERENCES).filter((full) => statusOf.get(full) !== "differs")).toEqual([]);
 });
 
-test("each replacement is for a name that is missing", () => {
+test("each replacement is for a missing name", () => {
   expect(Object.keys(INSTEAD).filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
 });
 
-test("a homonym is a name that is here, and counts as missing", () => {
+test("the library has each homonym, which counts as missing", () => {
   const members = HOMONYMS.map((full) => `wasmgrad.${full.replace("torch.", "")}`);
   expect(members.filter((member) => !exists(member))).toEqual([]);
   expect(HOMONYMS.filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
@@ -45,7 +45,7 @@ test("a member that does not exist is noticed", () => {
   expect(none.filter(exists)).toEqual([]);
 });
 
-test("a name in snake case is found in camel case, one that is missing is said to be", () => {
+test("a name in snake case is found in camel case, and a missing name is listed as missing", () => {
   const group = { title: "", prefix: "torch.", places: ["functional"], names: ["conv_transpose2d", "conv3d"] };
   expect(lookUp(group).map(({ status }) => status)).toEqual(["same", "missing"]);
   const inPlace = { title: "", prefix: "torch.", places: ["init"], names: ["kaiming_uniform_"] };

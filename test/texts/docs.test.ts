@@ -1,7 +1,7 @@
 /**
- * The ts blocks of all texts and every @example in src: each is a complete program, is type-checked, runs,
- * prints something, and prints the value in the comment beside console.log if there is one. And the other
- * blocks: commands that exist, excerpts to the letter.
+ * The ts blocks of all texts and every @example in src. Each is a complete program that type-checks, runs and
+ * prints something; if a comment beside console.log gives a value, it prints that value. Other blocks are
+ * commands that exist, and exact excerpts.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { testRandom } from "../support/random.ts";
 import { readSources, root } from "../support/source.ts";
 
 interface Example {
-  /** Where it stands: "src/tensor/lifetime/scope.ts:35". */
+  /** Its file and line: "src/tensor/lifetime/scope.ts:35". */
   name: string;
   code: string;
   file: string;
@@ -30,7 +30,7 @@ function blocksOf(path: string, text: string): Example[] {
   });
 }
 
-/** Doc comments without their stars, on the lines where they stand. */
+/** Doc comments without their stars, on their original lines. */
 function docComments(text: string): string {
   return text
     .split("\n")
@@ -38,7 +38,7 @@ function docComments(text: string): string {
     .join("\n");
 }
 
-/** Its blocks are excerpts, not programs. */
+/** A page whose blocks are excerpts, not programs. */
 const EXCERPTS = "docs/adding_an_op.md";
 
 const PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
@@ -61,7 +61,7 @@ const examples = readSources("src").flatMap((file) => blocksOf(file.path, docCom
 /** `1`, `[2, 4]`, `true NaN`: a comment that is a value, not prose. */
 const VALUE = /^[\d\s,.[\]e+-]*$|^(true|false|null|NaN|Infinity)$/;
 
-/** The outputs promised by `console.log(…); // value`, in order, or null where a line promises none. */
+/** The outputs that `console.log(…); // value` promises, in order; null for a line that promises none. */
 function promises(code: string): (string | null)[] {
   return [...code.matchAll(/^\s*console\.log\(.*\);?(?:\s*\/\/ (.*))?$/gm)].map(([, comment]) =>
     comment !== undefined && VALUE.test(comment) ? comment : null,
@@ -71,8 +71,8 @@ function promises(code: string): (string | null)[] {
 const NUMBER = /-?\d+(\.\d+)?(e[+-]?\d+)?/g;
 
 /**
- * True when the printed text is what the comment says, white space and the digits that the
- * comment leaves out aside.
+ * Whether the printed text agrees with the comment. White space does not count, nor do digits that the
+ * comment leaves out.
  */
 function keeps(printed: string, promised: string): boolean {
   const frame = (text: string) => text.replace(/\s/g, "").replace(NUMBER, "#");
@@ -88,8 +88,8 @@ function keeps(printed: string, promised: string): boolean {
 }
 
 /**
- * What `CIFAR10.load({ root: "./data" })` finds in place of a download: eight images, one
- * a row, and their labels.
+ * The data that `CIFAR10.load({ root: "./data" })` finds instead of downloading: eight images, one per row,
+ * and their labels.
  */
 function writeTinyCifar10(data: string): void {
   const [images, pixels, channels] = [8, 32 * 32, 3];
@@ -133,7 +133,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("all of them type-check", () => {
+test("all programs type-check", () => {
   let errors = "";
   try {
     execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8" });
@@ -147,7 +147,7 @@ test("the README's first program is examples/tutorial.ts", () => {
   expect(programs[0].code).toBe(readFileSync(join(root, "examples/tutorial.ts"), "utf8"));
 });
 
-test("the blocks of docs/adding_an_op.md stand in the files that they name", () => {
+test("the blocks of docs/adding_an_op.md are excerpts of the files that they name", () => {
   const { text } = texts.find(({ path }) => path === EXCERPTS)!;
   const excerpts = [...text.matchAll(/`([\w/.]+)`[^`]*\n```ts\n(.*?)```/gs)];
   expect(excerpts.length).toBe(text.split("```ts\n").length - 1);
@@ -163,14 +163,14 @@ test("commands in texts name scripts and files that exist", () => {
   expect(missing.map(([command]) => command)).toEqual([]);
 });
 
-/** A heading as an anchor, the way code hosts make it. */
+/** The anchor of a heading, as code hosts form it. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s_-]/gu, "")
     .replaceAll(" ", "-");
 
-test("links in texts lead somewhere", () => {
+test("links in texts have targets that exist", () => {
   const broken = texts.flatMap(({ path, text }) =>
     [...text.matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, link]) => link)
@@ -195,7 +195,7 @@ describe("they run", () => {
       const printed = await run(example);
       expect(printed.length, "lines printed").toBeGreaterThan(0);
       const promised = promises(example.code);
-      if (promised.length !== printed.length) return; // a loop prints: its comment describes one iteration
+      if (promised.length !== printed.length) return; // in a loop, the comment describes one iteration
       promised.forEach((value, i) => {
         if (value !== null && !keeps(printed[i], value)) expect(printed[i]).toBe(value);
       });

@@ -8,8 +8,8 @@ import { commentsOf, readSource, root } from "../support/source.ts";
 const WIDTH = 110;
 
 /**
- * Words and phrases that a reader has to read twice, or that mean something else to most readers, and
- * what to write instead.
+ * Words and phrases that readers have to read twice, or that mean something else to most readers, and
+ * replacements for them.
  */
 const RETIRED: readonly (readonly [RegExp, string])[] = [
   [/\b(no|some|any)body\b|\bwhoever\b/i, "say who or what it is: the caller, a thread, no kernel"],
@@ -52,8 +52,8 @@ const documents = [
 const lineOf = (text: string, at: number) => text.slice(0, at).split("\n").length;
 
 /**
- * Lines with a comment that are wider than WIDTH. Not counted: lines with an address, the code of an
- * @example (the formatter's width is 120), and drawings and tables: lines with three spaces in a row.
+ * Lines with a comment that are wider than WIDTH. Exempt are lines with an address, the code of an @example
+ * (the formatter's width is 120), and drawings and tables: lines with three spaces in a row.
  */
 function wideComments(path: string, text: string): string[] {
   const lines = text.split("\n");
@@ -71,10 +71,10 @@ function wideComments(path: string, text: string): string[] {
   return Array.from(wide, (line) => `${path}:${line}`);
 }
 
-/** Retired words in a text, with what to write instead. */
+/** Retired words in a text, and their replacements. */
 function retiredIn(path: string, text: string, from: number, to: number): string[] {
   const prose = text.slice(from, to).replace(/\n[ \t]*(\*(?!\/)|\/\/)?[ \t]*/g, " ");
-  // code in backticks is no prose
+  // code in backticks is not prose
   const plain = prose.replace(/`[^`]*`/g, "`code`").replace(/ +/g, " ");
   return RETIRED.flatMap(([word, instead]) => {
     const found = word.exec(plain);
@@ -93,7 +93,7 @@ function proseOf(path: string, text: string): [from: number, to: number][] {
   return spans;
 }
 
-/** Texts of several words in the code of src: what errors and warnings say. */
+/** Strings of several words in the code of src: the texts of errors and warnings. */
 function messagesOf(path: string, text: string): [from: number, to: number][] {
   return readSource(path, text)
     .nodes.filter(
@@ -174,13 +174,13 @@ describe("the word list of the spelling check", () => {
     expect(words).toEqual([...new Set(words.map((word) => word.toLowerCase()))].sort());
   });
 
-  test("has no idle word", () => {
+  test("has no unused word", () => {
     const all = [...sources, ...documents, "package.json", "asconfig.json", "bench/versus/peers/pytorch.py"];
     const text = [...all, ...readdirSync(root).filter((file) => /\.(ts|json)$/.test(file) && file !== "cspell.json")]
       .map(read)
       .join("\n")
       .toLowerCase();
-    // a name in capitals or with underscores is several words, so letters are all that count
+    // a name in capitals or with underscores consists of several words, so only letters are compared
     expect(words.filter((word) => !text.includes(word))).toEqual([]);
   });
 });

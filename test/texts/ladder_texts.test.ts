@@ -1,7 +1,4 @@
-/**
- * The READMEs of the ladders: they name the rungs that there are, and their tables are
- * those of the recorded run.
- */
+/** The READMEs of the ladders list the existing rungs, and their tables agree with the recorded run. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -33,7 +30,7 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
     }
   });
 
-  test("the README describes each rung, and none besides", () => {
+  test("the README describes each rung, and no others", () => {
     const headings = readme.matchAll(/^\*\*(?:\[(\d+ [^\]]+)\]|(\d+ [^*]+)\*\*)/gm);
     const described = Array.from(headings, ([, linked, plain]) => linked ?? plain);
     expect(described).toEqual(ladder.rungs.map(({ number, name }) => `${number} ${name}`));
@@ -42,7 +39,7 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
     }
   });
 
-  test("its table is that of the recorded run", () => {
+  test("its table agrees with the recorded run", () => {
     expect(readme).toBe(withTable(readme, results, ladder));
   });
 
@@ -59,19 +56,19 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
   });
 });
 
-test("the picture is that of the recorded run", () => {
+test("the picture agrees with the recorded run", () => {
   expect(readFileSync(pictureFile, "utf8")).toBe(picture(results));
 });
 
 test.each([
   ["matmul", "512"],
   ["conv2d", "conv2"],
-])("%s %s: in the recorded run what ships is 15 times as fast as the definition, at least", (op, layer) => {
+])("%s %s: in the recorded run the library is at least 15 times as fast as the definition", (op, layer) => {
   const forward = results.rows.filter((row) => row.op === op && row.layer === layer && row.pass === "forward");
   expect(forward[0].milliseconds / forward.at(-1)!.milliseconds).toBeGreaterThan(15);
 });
 
-test("the micro-kernel's loop is as its script writes it", () => {
+test("the micro-kernel's loop is exactly as its script writes it", () => {
   const source = readFileSync(join(root, "assembly/matmul/micro_kernel.ts"), "utf8");
   expect(source.match(/if \(k == \d+\) break;/g)).toHaveLength(15);
   expect(unrolled(source)).toBe(source);
@@ -86,7 +83,7 @@ describe.runIf(process.arch === "x64")("machine code", () => {
     expect(loop.vectorRegisters).toBeGreaterThan(10);
   });
 
-  test.runIf(node20)("the micro-kernel keeps all it needs in registers", () => {
+  test.runIf(node20)("the micro-kernel keeps all its values in registers", () => {
     const loop = summary(hottestLoop(machineCode("microKernel4x8", join(root, "build/ladder.wasm"))));
     expect(loop).toMatchObject({ multiplications: 128, loadsOfVectors: 96, spills: 0 });
   });

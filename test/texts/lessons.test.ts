@@ -1,4 +1,4 @@
-/** The numbered lessons of examples/ run, and print what they promise. */
+/** The numbered lessons of examples/ run, and print the promised lines. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { formatWithOptions } from "node:util";
 import { describe, expect, test, vi } from "vitest";
 import { root } from "../support/source.ts";
 
-/** What each must print, beside whatever else it prints. */
+/** Lines that each lesson must print, among others. */
 const PROMISES: Record<string, RegExp[]> = {
   "01_tensor.ts": [/columns' sums: \[ 5, 7, 9 \] its mean: 3.5/, / {4}#{5} {13}#{5}/],
   "02_gradient.ts": [/backward\(\) +-0\.3900/, /difference +-0\.3900/, /x = 3\.83\d, f\(x\) = 0\.8316/],
@@ -43,7 +43,7 @@ async function run(file: string, args: string[]): Promise<{ printed: string; lef
 
 const lessons = readdirSync(join(root, "examples")).filter((file) => /^\d\d_.*\.ts$/.test(file));
 
-test("they are numbered 01 to 10, and the README lists them", () => {
+test("the lessons are numbered 01 to 10, and the README lists them", () => {
   expect(lessons.map((file) => file.slice(0, 2))).toEqual(
     Array.from({ length: 10 }, (_, i) => `${i + 1}`.padStart(2, "0")),
   );
@@ -52,7 +52,7 @@ test("they are numbered 01 to 10, and the README lists them", () => {
 });
 
 describe.each(lessons)("%s", (file) => {
-  test("says how to run it, runs, and prints what it should", async () => {
+  test("says how to run it, runs, and prints the promised lines", async () => {
     expect(readFileSync(join(root, "examples", file), "utf8")).toContain(`\n// npx tsx examples/${file}`);
     const { printed, left } = await run(file, file.startsWith("10") ? ["1", "40"] : []);
     for (const promise of PROMISES[file]) expect(printed).toMatch(promise);

@@ -1,6 +1,6 @@
 /**
- * Mistakes that users make: each gets one of the library's own errors, which names the cause, and
- * never one from its inside.
+ * Mistakes that users make. Each gives one of the library's own errors, which names the cause, never an
+ * internal error.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -63,8 +63,8 @@ describe("arguments of another kind", () => {
   const isClass = (f: unknown) => typeof f === "function" && /^class\b/.test(Function.prototype.toString.call(f));
 
   /**
-   * What `run` throws for each value, but for the library's errors, as text. Calling a class is always an
-   * error of JavaScript itself.
+   * The errors that `run` throws for each value, as text, except the library's own errors. Calling a class is
+   * always an error of JavaScript itself.
    */
   async function foreignErrors(run: (value: unknown) => unknown): Promise<string[]> {
     const found: string[] = [];
@@ -96,7 +96,7 @@ describe("arguments of another kind", () => {
     ssl,
     io,
   };
-  // what sets the library's memory and threads, errors, abstract classes, and helpers of tests
+  // left out: functions that set memory and threads, errors, abstract classes, and helpers of tests
   const left = /Error$|^setMemoryLimit|^setNumThreads|^formatShape|^Optimizer$|^LRScheduler$/;
   const functions = Object.entries(spaces).flatMap(([space, members]) =>
     Object.entries(members)
@@ -213,7 +213,7 @@ describe("labels and indices", () => {
     ["nllLoss", () => nllLoss(ints([0, 2]), logits()), DTypeError, "is the target the first argument?", "int32 [2]"],
   ])("exchanged with the input: %s", (_, run, kind, ...words) => expectError(run, kind, words));
 
-  test("probabilities of another shape are still told apart from labels", () => {
+  test("probabilities of another shape are still distinguished from labels", () => {
     expectError(() => crossEntropy(logits(), tensor([[1, 2]])), DTypeError, ["int32 class indices [2]"]);
     expectError(() => crossEntropy(logits(), tensor([1, 2, 3])), ShapeError, ["float32 probabilities [2,3]", "[3]"]);
   });
@@ -265,7 +265,7 @@ describe("labels and indices", () => {
     ["linearProbe", () => ssl.linearProbe(features(0), features(huge)), OptionError, `label ${huge} of test sample 1`],
   ])("of 2e8: %s", (_, run, kind, ...words) => expectError(run, kind, words));
 
-  test("the largest label decides where it may be meant", () => {
+  test("if class labels may be meant, the largest label decides", () => {
     expect(oneHot(ints([3, 0])).shape).toEqual([2, 4]);
     expect(oneHot(ints([999_999])).shape).toEqual([1, 1_000_000]);
     expect(vision.ImageDataset.fromBytes(bytes, { shape: [3, 1, 1, 1], labels: [0, 6, 1] }).classes).toHaveLength(7);
@@ -385,7 +385,7 @@ describe("what a user's function returns: data", () => {
     ["a loader", () => read(new data.DataLoader(good)), OptionError, "an object of the class DataLoader"],
   ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
 
-  test("what a data set may hold beside tensors still comes through", () => {
+  test("values other than tensors pass through a data set unchanged", () => {
     const names = { length: 2, get: (i: number) => (i ? "cat" : null) };
     const batches = [...new data.DataLoader(names, { batchSize: 2, collate: (list) => list.join() })];
     expect(batches).toEqual([",cat"]);
@@ -616,7 +616,7 @@ describe("what a user's function returns: training", () => {
     test("takes the validation loss of each epoch", async () => {
       const trainer = plateau([3, 2, 2, 2, 1]);
       await trainer.fit();
-      // by hand: epochs 3 and 4 are no better than the one before
+      // computed by hand: epochs 3 and 4 are no better than the previous one
       expect(rates(trainer)).toEqual([1, 1, 1, 0.5, 0.25]);
     });
 
@@ -629,7 +629,7 @@ describe("what a user's function returns: training", () => {
       expect(rates(alone)).toEqual([1, 1, 0.5]);
     });
 
-    test("goes on from a checkpoint of any epoch with the same rates", async () => {
+    test("continues from a checkpoint of any epoch with the same rates", async () => {
       const metrics = [3, 2, 2, 2, 1, 2, 2];
       const whole = plateau(metrics);
       const saved: train.TrainerState[] = [];
@@ -650,7 +650,7 @@ describe("what a user's function returns: training", () => {
       }
     });
 
-    test("names the numbers there are where its own is missing", async () => {
+    test("lists the existing numbers if its own is missing", async () => {
       const trainer = plateau([1], { validate: () => ({ accuracy: 1 }) });
       await expect(trainer.fit()).rejects.toThrow(/takes the number "validLoss" .*got loss, accuracy; .*monitor/);
     });
@@ -795,7 +795,7 @@ describe("a state of something else", () => {
   }
   type Part = { stateDict(): unknown; loadStateDict(state: unknown): unknown };
 
-  /** After a step, so that there is a state of parameters. */
+  /** Returns it after a step, so that there is a state for its parameters. */
   function stepped<O extends optim.Optimizer<never>>(make: (params: nn.Parameter[]) => O): O {
     const net = new Net();
     const optimizer = make(net.parameters());
@@ -879,7 +879,7 @@ describe("a state of something else", () => {
     target.loadStateDict(state);
   });
 
-  test("a checkpoint: Adam's into SGD changes nothing, whatever came before it", () => {
+  test("loading Adam's checkpoint into SGD changes nothing, whatever was loaded before it", () => {
     const path = join(mkdtempSync(join(tmpdir(), "wasmgrad-messages-")), "checkpoint");
     const make = <O extends optim.SGD | optim.Adam>(optimizerOf: (params: nn.Parameter[]) => O) => {
       const model = new Net();
@@ -903,7 +903,7 @@ describe("a state of something else", () => {
     rmSync(dirname(path), { recursive: true });
   });
 
-  test("a trainer: where the optimizer's state does not fit, the model's is not loaded", () => {
+  test("if the optimizer's state does not fit, a trainer does not load the model's", () => {
     const [from, into] = [trainer(), trainer()];
     const { states, ...rest } = from.stateDict();
     const adam = new optim.Adam(new Net().parameters());
@@ -917,7 +917,7 @@ describe("a state of something else", () => {
     expect(JSON.stringify(from.stateDict().states)).not.toBe(JSON.stringify(into.stateDict().states));
   });
 
-  test("another model's is listed by name, and an optimizer's is not taken for empty without strict", () => {
+  test("another model's state is listed by name, and an optimizer's state does not count as empty", () => {
     const other = new nn.Sequential(new nn.Linear(2, 1)).stateDict();
     expectError(() => new Net().loadStateDict(other), core.StateDictError, [
       '"layer.weight"',
@@ -971,7 +971,7 @@ describe("a tensor is no number and no array", () => {
     );
   });
 
-  test("its text is what it prints", () => {
+  test("a tensor's text is the text that it prints", () => {
     expect(`${x()}`).toBe("tensor([1., 2., 3.])");
     expect(String(one())).toBe("tensor([7.])");
     expect([one(), one()].join(" ")).toBe("tensor([7.]) tensor([7.])");
@@ -980,7 +980,7 @@ describe("a tensor is no number and no array", () => {
     expect(`${new nn.Parameter(one())}`).toBe("tensor([7.], requiresGrad=true)");
   });
 
-  test("it is equal to itself only, and not to null", () => {
+  test("a tensor is equal only to itself, and not to null", () => {
     const y = x();
     expect(js("[x == x, x == y, x == null, null != x, x != y]")(y, x())).toEqual([true, false, false, true, true]);
     expect(Object.is(y, y) && [y].includes(y)).toBe(true);
@@ -1029,7 +1029,7 @@ describe("a tensor is no number and no array", () => {
     ["labels of fewLabels", () => data.fewLabels(any(ints([0, 1])), 1), OptionError, "x.data()[i]"],
   ])("%s", (_, run, kind, ...words) => expectError(run, kind, words));
 
-  test("length is that of the first dimension", () => {
+  test("length is the size of the first dimension", () => {
     expect(x().length).toBe(3);
     expect(core.zeros([0, 2]).length).toBe(0);
     expect(tensor(1).length).toBeUndefined();
@@ -1040,7 +1040,7 @@ describe("a tensor is no number and no array", () => {
     expect(() => [...any<Iterable<number>>(y)]).toThrow(/not iterable|iterator/);
   });
 
-  test("it is an object as others are", async () => {
+  test("a tensor behaves like other objects", async () => {
     const y = x();
     expect([y instanceof Tensor, y instanceof Object, y instanceof nn.Parameter]).toEqual([true, true, false]);
     expect(await y).toBe(y);

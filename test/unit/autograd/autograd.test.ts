@@ -1,4 +1,4 @@
-/** The graph: what is recorded, what flows back, what is refused. */
+/** The graph: what it records, which gradients flow back, and which calls it refuses. */
 import { describe, expect, test } from "vitest";
 import {
   AutogradError,
@@ -25,8 +25,7 @@ const leafOf = (values: number[]) => tensor(values, { requiresGrad: true });
 const gradOf = (x: Tensor) => x.grad?.toArray() ?? null;
 
 /**
- * y = a, with dy as the gradient of both inputs; it notes what it was asked for and
- * how often it ran backward.
+ * y = a, with dy as the gradient of both inputs. It counts how often it ran backward, and for which inputs.
  */
 class Spy extends Op {
   readonly name = "spy";
@@ -49,7 +48,7 @@ class Spy extends Op {
 }
 
 describe("accumulation", () => {
-  test("two backwards add up; null starts anew", () => {
+  test("gradients of two backward passes are added; null starts again", () => {
     const x = leafOf([1, 2, 3]);
     x.square().sum().backward();
     expect(gradOf(x)).toEqual([2, 4, 6]);
@@ -61,7 +60,7 @@ describe("accumulation", () => {
     expect(gradOf(x)).toEqual([1, 1, 1]);
   });
 
-  test("a gradient that the user holds a detached view of is not written over", () => {
+  test("a gradient with a detached view that the user holds is not overwritten", () => {
     const x = leafOf([1, 2]);
     x.sum().backward();
     const before = (x.grad as Tensor).detach();
@@ -70,7 +69,7 @@ describe("accumulation", () => {
     expect(gradOf(x)).toEqual([2, 2]);
   });
 
-  test("a gradient that the user gave is not written over", () => {
+  test("a gradient that the user passed is not overwritten", () => {
     const x = leafOf([1, 2]);
     const given = tensor([3, 4]);
     x.backward(given);
@@ -79,7 +78,7 @@ describe("accumulation", () => {
     expect(gradOf(x)).toEqual([6, 8]);
   });
 
-  test("leaves that share one incoming gradient each have their own", () => {
+  test("leaves that share one incoming gradient each get their own copy", () => {
     const a = leafOf([1, 2]);
     const b = leafOf([3, 4]);
     a.add(b).sum().backward();
@@ -103,7 +102,7 @@ describe("who holds a gradient", () => {
     expect(gradOf(b)).toEqual([3]);
   });
 
-  test("it stays the same tensor though somebody shares its memory, who keeps the old values", () => {
+  test("it stays the same tensor if another one shares its memory and keeps the old values", () => {
     const x = leafOf([1, 2]);
     x.mul(2).sum().backward();
     const { grad } = x;
@@ -116,10 +115,10 @@ describe("who holds a gradient", () => {
     ]);
   });
 
-  test("one that is passed to backward and added to does not change on the way", () => {
+  test("a gradient passed to backward does not change while others are added", () => {
     const [x, w] = [leafOf([1]), leafOf([2])];
     x.mul(2).backward();
-    // the node of x runs first, that of w still needs the gradient given
+    // x's node runs first; w's node still needs the given gradient
     const z = w.mul(10);
     x.mul(3).add(z).backward(x.grad!);
     expect([gradOf(x), gradOf(w)]).toEqual([[8], [20]]);
@@ -133,7 +132,7 @@ describe("graphs", () => {
     expect(gradOf(x)).toEqual([5, 7]);
   });
 
-  test("diamonds: paths that part and meet, at different depths", () => {
+  test("paths that diverge and meet again at different depths add their gradients", () => {
     const x = leafOf([1, 2]);
     const shared = x.mul(3);
     const left = shared.square();
@@ -162,12 +161,12 @@ describe("graphs", () => {
       expect(gradOf(x)).toEqual([1]);
       let z: Tensor = x;
       for (let i = 0; i < depth; i++) z = z.relu();
-      // the graph goes when its scope does, without ever having run
+      // the graph is released with its scope, without ever having run
     });
     expect(memory().liveBytes).toBe(before);
   }, 30_000);
 
-  test("a part of a graph may be used again when what it saved is kept", () => {
+  test("a part of a graph may be used again if its saved tensors are kept", () => {
     const x = leafOf([1, 2]);
     const y = x.square();
     const loss = y.sum();
@@ -177,7 +176,7 @@ describe("graphs", () => {
     expect(gradOf(x)).toEqual([6, 12]);
   });
 
-  test("non-leaves have no grad, and forget nothing that leaves need", () => {
+  test("non-leaves have no grad, and leaves still get theirs", () => {
     const x = leafOf([1, 2]);
     const y = x.mul(2);
     y.sum().backward();
@@ -205,20 +204,20 @@ describe("graphs", () => {
 });
 
 describe("a second backward", () => {
-  test("is refused where something saved is gone, with the cure", () => {
+  test("is refused if a saved tensor is gone, and the error says what to do", () => {
     const loss = leafOf([1, 2]).square().sum();
     loss.backward();
     expect(() => loss.backward()).toThrow(AutogradError);
     expect(() => loss.backward()).toThrow(/already released by an earlier backward\(\); pass \{ retainGraph: true \}/);
   });
 
-  test("through a shared part that saved something is refused too", () => {
+  test("is refused through a shared part that saved a tensor", () => {
     const y = leafOf([1, 2]).square();
     y.sum().backward();
     expect(() => y.mean().backward()).toThrow(AutogradError);
   });
 
-  test("is fine where nothing was saved, as in PyTorch", () => {
+  test("is allowed if nothing was saved, as in PyTorch", () => {
     const x = leafOf([1, 2]);
     const y = x.add(1);
     y.sum().backward();
@@ -245,7 +244,7 @@ describe("a second backward", () => {
   });
 });
 
-test("what should be true or false is nothing else", () => {
+test("boolean options accept only true and false", () => {
   const x = leafOf([1]);
   expect(() => {
     x.requiresGrad = "no" as never;
@@ -269,7 +268,7 @@ describe("backward(gradient)", () => {
     }).toThrow(/grad: expected a tensor or null, got/);
   });
 
-  test("a leaf's gradient has memory of its own", () => {
+  test("a leaf's gradient has separate memory", () => {
     const x = leafOf([0, 0, 0]);
     const g = ones([3]);
     x.backward(g);
@@ -316,7 +315,7 @@ describe("backward(gradient)", () => {
 });
 
 describe("only what is needed", () => {
-  test("an op is asked for the gradients that somebody wants", () => {
+  test("an op computes only the gradients that are needed", () => {
     const spy = new Spy();
     const wanted = leafOf([1, 2]);
     apply(spy, tensor([1, 2]), wanted)
@@ -438,7 +437,7 @@ describe("values changed in place", () => {
     expect(() => loss.backward()).toThrow(/mul saved for its gradient was changed in place/);
   });
 
-  test("where the value was not saved it does not matter", () => {
+  test("a change is allowed if the value was not saved", () => {
     const x = leafOf([1, 2]);
     const loss = x.add(1).sum();
     x.copy_(tensor([5, 6]));
@@ -446,14 +445,14 @@ describe("values changed in place", () => {
     expect(gradOf(x)).toEqual([1, 1]);
   });
 
-  test("a result of an op cannot be overwritten while it is recorded", () => {
+  test("the recorded result of an op cannot be overwritten", () => {
     const y = leafOf([1, 2]).add(1);
     expect(() => y.copy_(zeros([2]))).toThrow(AutogradError);
     noGrad(() => y.copy_(zeros([2])));
     expect(y.toArray()).toEqual([0, 0]);
   });
 
-  test.each(["uniform_", "normal_"] as const)("nor can it be drawn anew by %s", (name) => {
+  test.each(["uniform_", "normal_"] as const)("a recorded result cannot be redrawn by %s", (name) => {
     const y = leafOf([1, 2]).mul(2);
     expect(() => y[name]()).toThrow(AutogradError);
     expect(() => y[name]()).toThrow(`${name}: an op made this tensor`);
@@ -467,7 +466,7 @@ describe("values changed in place", () => {
   });
 });
 
-test("an exception in the middle of a backward leaks nothing", () => {
+test("an exception in the middle of a backward pass leaks nothing", () => {
   class Broken extends Spy {
     override backward(): Gradients {
       throw new RangeError("broken");

@@ -15,7 +15,7 @@ import {
 import { DataLoader, type Dataset, randomSplit, Subset, TensorDataset } from "wasmgrad/data";
 import { ImageDataset } from "wasmgrad/vision";
 
-/** 0, 10, 20 …, and a count of what was read. */
+/** Samples 0, 10, 20 …, and a count of those that were read. */
 class Tens implements Dataset<[Tensor, number]> {
   readonly length: number;
   reads: number[] = [];
@@ -59,7 +59,7 @@ describe("TensorDataset", () => {
     expect(ys.toArray()).toEqual([9, 7, 9]);
   });
 
-  test("a row is a copy", () => {
+  test("get() returns a copy of a row", () => {
     const [x] = set.get(0);
     x.copy_(tensor([0, 0]));
     expect(set.tensors[0].toArray()).toEqual([
@@ -184,7 +184,7 @@ describe("batches", () => {
     expect(labels(loader)).toEqual(expected);
   });
 
-  test("tensors are stacked, integers become int32", () => {
+  test("a batch stacks tensors, and converts integers to int32", () => {
     for (const [x, label] of new DataLoader(new Tens(2), { batchSize: 2 })) {
       expect(x.toArray()).toEqual([
         [0, 1],
@@ -212,7 +212,7 @@ describe("batches", () => {
     set.release();
   });
 
-  test("collate makes what the user wants of samples", () => {
+  test("collate may return any value made of the samples", () => {
     const loader = new DataLoader(new Tens(5), {
       batchSize: 2,
       collate: (samples) => samples.map(([, i]) => i).join("+"),
@@ -263,7 +263,7 @@ describe("shuffle", () => {
     return Array.from({ length: count }, () => labels(loader).flat());
   };
 
-  test("every epoch is a permutation, each another, none the identity", () => {
+  test("every epoch is a different permutation, none the identity", () => {
     const orders = epochs(1);
     for (const order of orders) {
       expect(ascending(order)).toEqual(numbers(40));
@@ -286,7 +286,7 @@ describe("shuffle", () => {
     expect(epochs()).toEqual(orders);
   });
 
-  test("each place takes each sample equally often", () => {
+  test("each position gets each sample equally often", () => {
     const loader = new DataLoader(new Tens(4), { batchSize: 4, shuffle: true, seed: 9 });
     const counts = Array.from({ length: 4 }, () => [0, 0, 0, 0]);
     for (let epoch = 0; epoch < 2000; epoch++) {
@@ -300,7 +300,7 @@ describe("shuffle", () => {
 describe("stateDict", () => {
   const options = { batchSize: 3, shuffle: true, seed: 4 };
 
-  test("goes on in the middle of an epoch without reading what was done", () => {
+  test("continues in the middle of an epoch without reading earlier samples again", () => {
     const loader = new DataLoader(new Tens(11), options);
     const all: number[][] = [];
     const states = [];
@@ -322,7 +322,7 @@ describe("stateDict", () => {
     }
   });
 
-  test("counts the batch in hand, and is still there after break; the next loop is the next epoch", () => {
+  test("counts the current batch, and stays valid after break; the next loop is the next epoch", () => {
     const loader = new DataLoader(new Tens(11), options);
     expect(loader.stateDict()).toEqual({ seed: 4, epoch: 0, position: 0 });
     for (const _ of loader) if (loader.stateDict().position === 2) break;
@@ -353,7 +353,7 @@ describe("stateDict", () => {
     expect(Array.from(loader, ([y]) => y.item())).toEqual([2, 3]);
   });
 
-  test("refuses what cannot be a state", () => {
+  test("refuses values that cannot be a state", () => {
     const loader = new DataLoader(new Tens(11), options);
     const bad = [
       null,
@@ -371,7 +371,7 @@ describe("stateDict", () => {
 describe("scopes", () => {
   const live = () => memory().liveTensors;
 
-  test("each iteration releases what its body made", () => {
+  test("each iteration releases the tensors of its body", () => {
     const before = live();
     const loader = new DataLoader(new Tens(6), { batchSize: 2 });
     let last: Tensor | undefined;
@@ -385,7 +385,7 @@ describe("scopes", () => {
     expect(() => last?.data()).toThrow("release by the end of a DataLoader iteration");
   });
 
-  test("so do break and an exception", () => {
+  test("break and an exception release the tensors of the body", () => {
     const before = live();
     const loader = new DataLoader(new Tens(6), { batchSize: 2 });
     for (const [x] of loader) {
@@ -422,7 +422,7 @@ describe("scopes", () => {
     }
   });
 
-  test("what is kept survives, and what the data set owns", () => {
+  test("kept tensors survive, and so do the data set's own", () => {
     const own = tensor([1, 2]);
     const kept: Tensor[] = [];
     for (const [x] of new DataLoader({ length: 2, get: () => [own] })) kept.push(keep(x.add(1)));
@@ -431,7 +431,7 @@ describe("scopes", () => {
     for (const t of kept) t.release();
   });
 
-  test("scoped: false leaves all to the user", () => {
+  test("scoped: false leaves all releases to the user", () => {
     const before = live();
     const loader = new DataLoader(new Tens(4), { batchSize: 2, scoped: false });
     const pairs = [...loader];
@@ -469,7 +469,7 @@ describe("scopes", () => {
     expect(live()).toBe(before);
   });
 
-  test("the same loader inside its own loop: each has its epoch", () => {
+  test("the same loader inside its own loop has a separate epoch", () => {
     const loader = new DataLoader(new Tens(3), { shuffle: true, seed: 1 });
     const outer: number[] = [];
     for (const [, a] of loader) {

@@ -61,7 +61,7 @@ function makeLearner(width = 5) {
   return { model, optimizer, train, weights };
 }
 
-test("goes on bit for bit where it was saved", () => {
+test("training continues from a checkpoint with the same bits", () => {
   manualSeed(3);
   const whole = makeLearner();
   whole.train(4);
@@ -77,7 +77,7 @@ test("goes on bit for bit where it was saved", () => {
   expect(other.weights()).toEqual(whole.weights());
 });
 
-test("a learning rate changed by a scheduler comes back", () => {
+test("a learning rate changed by a scheduler is restored", () => {
   const { model, optimizer } = makeLearner();
   optimizer.paramGroups[0].lr = 0.125;
   saveCheckpoint(path, { model, optimizer });
@@ -86,14 +86,14 @@ test("a learning rate changed by a scheduler comes back", () => {
   expect(other.optimizer.paramGroups[0].lr).toBe(0.125);
 });
 
-test("the weights can be read as they are", () => {
+test("the weights can be read without conversion", () => {
   const { model } = makeLearner();
   saveCheckpoint(path, { model });
   const { tensors } = loadSafetensors(path);
   expect(tensors["model.hidden"].data()).toEqual(model.hidden.data());
 });
 
-test("extra comes back as it was", () => {
+test("extra is restored unchanged", () => {
   const extra = {
     numbers: [0, -0, 1 / 3, Number.NaN, Infinity, -Infinity, 2 ** 53],
     text: 'ü"\n',
@@ -119,7 +119,7 @@ test("extra comes back as it was", () => {
   expect(loadCheckpoint(path).extra).toBeNull();
 });
 
-test("what cannot be saved is refused, and the old file stays", () => {
+test("values that cannot be saved are refused, and the old file stays", () => {
   saveCheckpoint(path, { epoch: 7 });
   const before = readFileSync(path);
   expect(() => saveCheckpoint(path, { extra: { f: () => 1 } })).toThrow(/extra\.f cannot be saved: function/);
@@ -135,7 +135,7 @@ test("what cannot be saved is refused, and the old file stays", () => {
   expect(readFileSync(path).equals(before)).toBe(true);
 });
 
-test("nothing is changed when something does not fit", () => {
+test("if any part does not fit, nothing is changed", () => {
   manualSeed(1);
   const small = makeLearner(4);
   small.train(1);
@@ -160,7 +160,7 @@ test("nothing is changed when something does not fit", () => {
   );
 });
 
-test("files that are no checkpoint", () => {
+test("files that are not checkpoints are refused", () => {
   const { model } = makeLearner();
   expect(() => loadCheckpoint(path, { model })).toThrow(/cannot read .*ENOENT/);
   saveSafetensors(path, { x: tensor([1]) });

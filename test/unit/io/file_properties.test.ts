@@ -1,4 +1,6 @@
-/** What holds of all files and states of a kind: generated ones, which shrink to the smallest that fails. */
+/**
+ * Properties of all files and states of a kind: generated examples, which shrink to the smallest that fails.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +14,7 @@ import { Refused, readJson } from "../../suspicion/fuzz/readers/json.ts";
 import { type ReadFile, readSafetensorsFile } from "../../suspicion/fuzz/readers/safetensors.ts";
 import { plain } from "../../suspicion/fuzz/readers/state.ts";
 
-/** Set FILE_PROPERTY_RUNS for more than a short run. */
+/** FILE_PROPERTY_RUNS asks for more than a short run. */
 const numRuns = Number(process.env.FILE_PROPERTY_RUNS ?? 200);
 
 let folder: string;
@@ -44,7 +46,7 @@ interface Part {
   data: Uint8Array;
 }
 
-/** Bytes of elements: any, or such that the library's dtypes hold them. */
+/** Bytes of elements: any bytes, or bytes that the library's dtypes can represent. */
 const elements = (dtype: keyof typeof BYTES, count: number): fc.Arbitrary<Uint8Array> => {
   const any = fc.uint8Array({ minLength: count * BYTES[dtype], maxLength: count * BYTES[dtype] });
   if (!["F64", "I64", "U64", "U32", "BOOL"].includes(dtype)) return any;
@@ -75,7 +77,7 @@ const part: fc.Arbitrary<Part> = fc
 
 const parts = fc.uniqueArray(part, { maxLength: 5, selector: ({ name }) => name });
 
-/** The bytes of a file with this header text and these data. */
+/** The bytes of a file with the given header text and data. */
 function fileOf(header: string, data: readonly Uint8Array[]): Uint8Array {
   const text = Buffer.from(header);
   const length = Buffer.alloc(8);
@@ -83,7 +85,7 @@ function fileOf(header: string, data: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat([length, text, ...data]));
 }
 
-/** Fields in any order, names of any kind: `JSON.stringify` of an object would sort those like "0". */
+/** Fields in any order, with any names: `JSON.stringify` of an object would sort names like "0". */
 function headerText(
   list: readonly Part[],
   metadata: Record<string, string> | undefined,
@@ -101,8 +103,8 @@ function headerText(
 }
 
 /**
- * Reads with the library and with the small reader, which must agree on whether they take it,
- * and on all that is in it.
+ * Reads with the library and with the small reader. They must agree on whether the file is valid, and on all
+ * of its contents.
  */
 function compareReaders(bytes: Uint8Array): void {
   let expected: ReadFile | null = null;
@@ -130,7 +132,7 @@ const metadata = fc.option(
 );
 
 describe("safetensors", () => {
-  test("every valid file is read as an independent reader reads it", () => {
+  test("the library reads every valid file as an independent reader does", () => {
     fc.assert(
       fc.property(parts, metadata, fc.array(fc.nat(), { maxLength: 6 }), (list, text, shuffle) => {
         compareReaders(
@@ -144,7 +146,7 @@ describe("safetensors", () => {
     );
   });
 
-  // an entry with fields of any JSON, near to what it should be
+  // an entry whose fields hold any JSON, close to a valid entry
   const number = fc.oneof(
     fc.nat(8),
     fc.integer({ min: -2, max: 40 }),
@@ -165,7 +167,7 @@ describe("safetensors", () => {
     },
     { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
   );
-  test("every header, valid or not, is taken or refused as by an independent reader", () => {
+  test("the library accepts or refuses every header as an independent reader does", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ maxLength: 3 }), entry, { maxKeys: 3 }),
@@ -236,7 +238,7 @@ describe("safetensors", () => {
   });
 });
 
-test("the small reader of JSON takes what the engine takes, and reads the same", () => {
+test("the small reader of JSON accepts and reads the same texts as the engine", () => {
   const text = fc.oneof(
     fc.json(),
     fc
@@ -308,7 +310,7 @@ describe("checkpoints", () => {
       fc.dictionary(key, tie("value"), { maxKeys: 3, noNullPrototype: true }),
     ),
   }));
-  /** Tensors cannot be generated: they would outlive their case. */
+  /** Tensors cannot be generated, because they would outlive their case. */
   const withTensors = (item: unknown): unknown => {
     if (typeof item !== "object" || item === null || ArrayBuffer.isView(item)) return item;
     if (Array.isArray(item)) return item.map(withTensors);
@@ -316,7 +318,7 @@ describe("checkpoints", () => {
     return Object.fromEntries(Object.entries(item).map(([name, inner]) => [name, withTensors(inner)]));
   };
 
-  test("extra comes back as it was", () => {
+  test("extra is restored unchanged", () => {
     const path = join(folder, "extra.safetensors");
     fc.assert(
       fc.property(value, fc.nat(), fc.nat(), (shape, epoch, step) =>
@@ -325,7 +327,7 @@ describe("checkpoints", () => {
           try {
             saveCheckpoint(path, { extra, epoch, step });
           } catch (error) {
-            // "a.b" of one object and "b" of "a" of another: two tensors of one name
+            // "a.b" of one object, and "b" in "a" of another: the same name for two tensors
             expect((error as Error).message).toMatch(/two tensors are called/);
             return;
           }
@@ -354,7 +356,7 @@ describe("states of JSON", () => {
     return { optimizer, loader, schedulers, trainer };
   }
 
-  /** Puts a JSON value at a place of another. */
+  /** Puts a JSON value in place of another. */
   function replacedAt(root: unknown, path: readonly number[], replacement: unknown): unknown {
     if (typeof root !== "object" || root === null || path.length === 0) return replacement;
     const keys = Object.keys(root);
@@ -370,7 +372,7 @@ describe("states of JSON", () => {
     replacement: fc.jsonValue({ maxDepth: 2 }),
   };
 
-  test("one changed value is taken, or refused with nothing changed", () => {
+  test("a state with one changed value is loaded, or refused with nothing changed", () => {
     const { optimizer, loader, schedulers, trainer } = makeLearner();
     const stateful = { optimizer, loader, trainer, step: schedulers[0], plateau: schedulers[1] };
     const originals = Object.fromEntries(

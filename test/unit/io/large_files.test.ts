@@ -1,5 +1,6 @@
 /**
- * Files larger than one array, and pieces smaller than a tensor: what is read and written never is one piece.
+ * Files larger than one array, and pieces smaller than a tensor: nothing is ever read or written in one
+ * piece.
  */
 import {
   closeSync,
@@ -63,7 +64,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const numbers = (count: number) => Uint8Array.from({ length: count }, (_, i) => (i * 37 + 11) % 251);
 
-/** A header and its length, as they begin a file. */
+/** A header and its length, with which files begin. */
 function headerOf(entries: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>): Buffer {
   const text = Buffer.from(JSON.stringify(entries));
   const length = Buffer.alloc(8);
@@ -74,7 +75,7 @@ function headerOf(entries: Record<string, { dtype: string; shape: number[]; data
 const values = (tensors: Record<string, Tensor>) =>
   Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, [x.dtype, [...x.shape], [...x.data()]]]));
 
-/** Tensors of all dtypes, of more elements than a small piece holds. */
+/** Tensors of all dtypes, with more elements than fit into a small piece. */
 const some = () => ({
   a: tensor(Float32Array.from(numbers(23)), { shape: [23] }),
   b: tensor([[1.5], [-2], [Number.NaN]]),
@@ -147,7 +148,7 @@ describe("pieces", () => {
 
   test("bytes that no array can hold", () => {
     const Real = Uint8Array;
-    // what an engine says, without the memory
+    // imitates the engine's error, without using the memory
     vi.stubGlobal(
       "Uint8Array",
       new Proxy(Real, {
@@ -193,7 +194,7 @@ describe("names", () => {
   });
 });
 
-// the files are almost all hole, which takes no space on the disks of these systems
+// the files are mostly holes, which take no space on the disks of these systems
 describe.skipIf(process.platform === "win32")("offsets beyond 2^31 and 2^32", () => {
   const marks = { low: 2 ** 31 - 8, high: 2 ** 32 - 4, far: 5 * 2 ** 30 };
   const DATA_BYTES = 5 * 2 ** 30 + 16;
@@ -252,7 +253,7 @@ describe.skipIf(process.platform === "win32")("offsets beyond 2^31 and 2^32", ()
     expect(values((await readSafetensors(blob, { names })).tensors)).toEqual(expected);
   });
 
-  test("too much for memory is refused before it is read", () => {
+  test("a file too large for memory is refused before it is read", () => {
     const { liveTensors } = memory();
     expect(() => loadSafetensors(path)).toThrow(OutOfMemoryError);
     expect(() => loadSafetensors(path)).toThrow(
@@ -282,7 +283,7 @@ describe("a Blob", () => {
     expect(values((await readBlob(blob, undefined, 8)).tensors)).toEqual(values(some()));
   });
 
-  test("its tensors belong to the scope around, also after an await", async () => {
+  test("its tensors belong to the surrounding scope, also after an await", async () => {
     const blob = writeSafetensorsBlob({ x: tensor([1, 2]) });
     const { liveTensors } = memory();
     const sum = await scope(async () => {
@@ -349,7 +350,7 @@ describe("checkpoints", () => {
     expect(memory().peakBytes - memory().liveBytes).toBeLessThan(MODEL_BYTES / 10);
     // toEqual would take seconds
     expect(Buffer.from(learner.model.weight.data().buffer).equals(Buffer.from(saved.buffer))).toBe(true);
-    // an optimizer's new state is made before the old one goes
+    // an optimizer's new state is made before the old one is released
     resetPeakMemory();
     loadCheckpoint(path, learner);
     expect(memory().peakBytes - memory().liveBytes).toBeLessThan(1.5 * MODEL_BYTES);
@@ -363,7 +364,7 @@ describe("checkpoints", () => {
     expect(tensors["model.weight"].numel()).toBe(1000 * 1000);
   });
 
-  test("what fails once half is loaded changes nothing", () => {
+  test("a failure after half is loaded changes nothing", () => {
     class Gated extends nn.Module {
       weight = new nn.Parameter(tensor([1, 2, 3]));
       forward = (x: Tensor) => x;

@@ -7,8 +7,8 @@ import { DataError, memory, OptionError, ReleasedError, scope, type Tensor, tens
 import { loadSafetensors, readSafetensors, saveCheckpoint, saveSafetensors, writeSafetensors } from "wasmgrad/io";
 
 /**
- * Written by the reference implementation (Python, safetensors 0.8.0) from the tensors of `goldenTensors` in
- * another order: `safetensors.numpy.save(tensors, {"note\n": "grüße \u0001\u007f\u2028/<"})`.
+ * Written by the reference implementation (Python, safetensors 0.8.0) from the tensors of `goldenTensors`, in
+ * a different order: `safetensors.numpy.save(tensors, {"note\n": "grüße \u0001\u007f\u2028/<"})`.
  */
 const golden = Buffer.from(
   "0AEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJub3RlXG4iOiJncsO8w59lIFx1MDAwMX/igKgvPCJ9LCIxMCI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbM10sImRhdGFfb2Zmc2V0cyI6WzAsMTJdfSwiw6lcIlxuIjp7ImR0eXBlIjoiRjMyIiwic2hhcGUiOltdLCJkYXRhX29mZnNldHMiOlsxMiwxNl19LCLvv64iOnsiZHR5cGUiOiJGMzIiLCJzaGFwZSI6WzFdLCJkYXRhX29mZnNldHMiOlsxNiwyMF19LCLwn5iAIjp7ImR0eXBlIjoiRjMyIiwic2hhcGUiOlsyLDAsM10sImRhdGFfb2Zmc2V0cyI6WzIwLDIwXX0sIjkiOnsiZHR5cGUiOiJJMzIiLCJzaGFwZSI6WzEsM10sImRhdGFfb2Zmc2V0cyI6WzIwLDMyXX0sImEuYmlhcyI6eyJkdHlwZSI6IkkzMiIsInNoYXBlIjpbMV0sImRhdGFfb2Zmc2V0cyI6WzMyLDM2XX0sIm1hc2siOnsiZHR5cGUiOiJCT09MIiwic2hhcGUiOlszXSwiZGF0YV9vZmZzZXRzIjpbMzYsMzldfX0gICAgIAAAwD8AAACAAACAfwAA8MAAAMB/AQAAAP7///////9/AAAAgAEAAQ==",
@@ -28,13 +28,13 @@ function goldenTensors(): Record<string, Tensor> {
   };
 }
 
-/** The other dtypes, from the same program. */
+/** Tensors of the other dtypes, written by the same program. */
 const otherDtypes = Buffer.from(
   "AAIAAAAAAAB7InU2NCI6eyJkdHlwZSI6IlU2NCIsInNoYXBlIjpbMV0sImRhdGFfb2Zmc2V0cyI6WzAsOF19LCJpNjQiOnsiZHR5cGUiOiJJNjQiLCJzaGFwZSI6WzJdLCJkYXRhX29mZnNldHMiOls4LDI0XX0sImY2NCI6eyJkdHlwZSI6IkY2NCIsInNoYXBlIjpbM10sImRhdGFfb2Zmc2V0cyI6WzI0LDQ4XX0sInUzMiI6eyJkdHlwZSI6IlUzMiIsInNoYXBlIjpbMV0sImRhdGFfb2Zmc2V0cyI6WzQ4LDUyXX0sImYxNiI6eyJkdHlwZSI6IkYxNiIsInNoYXBlIjpbNl0sImRhdGFfb2Zmc2V0cyI6WzUyLDY0XX0sInUxNiI6eyJkdHlwZSI6IlUxNiIsInNoYXBlIjpbMV0sImRhdGFfb2Zmc2V0cyI6WzY0LDY2XX0sImkxNiI6eyJkdHlwZSI6IkkxNiIsInNoYXBlIjpbMl0sImRhdGFfb2Zmc2V0cyI6WzY2LDcwXX0sImk4Ijp7ImR0eXBlIjoiSTgiLCJzaGFwZSI6WzFdLCJkYXRhX29mZnNldHMiOls3MCw3MV19LCJ1OCI6eyJkdHlwZSI6IlU4Iiwic2hhcGUiOlsxXSwiZGF0YV9vZmZzZXRzIjpbNzEsNzJdfX0gICAgIAcAAAAAAAAA+/////////////9/AAAAAJqZmZmZmbk/WfP4wh9upQEAAAAAAADw/////38APADBAQD/ewB8AID///3//3+A/w==",
   "base64",
 );
 
-/** A file with this header and that many bytes of zeros as its data. */
+/** A file with the given header, and the given number of zero bytes as data. */
 function file(header: string, dataBytes = 0): Uint8Array {
   const text = new TextEncoder().encode(header);
   const bytes = new Uint8Array(8 + text.length + dataBytes);
@@ -52,7 +52,7 @@ describe("writeSafetensors", () => {
     expect(Buffer.from(bytes).toString("latin1")).toBe(golden.toString("latin1"));
   });
 
-  test("nothing", () => {
+  test("writes a file without tensors", () => {
     const bytes = writeSafetensors({});
     expect(Buffer.from(bytes).toString("latin1")).toBe("\x08\0\0\0\0\0\0\0{}      ");
     expect(readSafetensors(bytes)).toEqual({ tensors: {}, metadata: {} });
@@ -180,13 +180,13 @@ describe("readSafetensors", () => {
     expect(() => readSafetensors("x" as unknown as Uint8Array)).toThrow(OptionError);
   });
 
-  test("a file cut off at any byte", () => {
+  test("a file cut off at any byte is refused", () => {
     for (let length = 0; length < golden.length; length++) {
       expect(() => readSafetensors(golden.subarray(0, length)), `${length} bytes`).toThrow(DataError);
     }
   });
 
-  test("a file with any byte changed is refused whole, or is another valid file", () => {
+  test("a file with one byte changed is refused, or is another valid file", () => {
     const dataStart = 8 + golden.readUInt32LE(0);
     const { liveTensors } = memory();
     let accepted = 0;
@@ -197,7 +197,7 @@ describe("readSafetensors", () => {
         scope(() => {
           try {
             const { tensors, metadata } = readSafetensors(bytes);
-            // the data is taken as it stands, in the order of the header: what was read has those very bytes
+            // the data is read as it is, in the order of the header, so the tensors hold exactly these bytes
             const data = Buffer.concat(
               Object.values(tensors).map((x) =>
                 x.dtype === "bool" ? Buffer.from(x.data()) : Buffer.from(x.data().buffer as ArrayBuffer),
@@ -214,7 +214,7 @@ describe("readSafetensors", () => {
         expect(memory().liveTensors).toBe(liveTensors);
       }
     }
-    // at least the float32 and int32 data may be anything
+    // at least the float32 and int32 data may have any value
     expect(accepted).toBeGreaterThan(36 * 7);
   });
 });
@@ -226,7 +226,7 @@ describe("files", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test("what is saved can be loaded, and no other file is left", () => {
+  test("a saved file can be loaded, and no other file is left", () => {
     const path = join(folder, "x.safetensors");
     saveSafetensors(path, { x: tensor([1]) });
     saveSafetensors(path, goldenTensors(), { metadata: goldenMetadata });
@@ -244,7 +244,7 @@ describe("files", () => {
     expect(() => loadSafetensors(path)).toThrow(/x\.safetensors: readSafetensors: .*truncated/);
   });
 
-  test("a folder that is missing, or none, or a folder in the file's place", () => {
+  test("a missing folder, a file as folder, and a folder as file are errors", () => {
     const x = tensor([1]);
     expect(() => saveSafetensors(join(folder, "missing", "x"), { x })).toThrow(/cannot write .*ENOENT/);
     writeFileSync(join(folder, "file"), "");
@@ -278,7 +278,7 @@ describe("files", () => {
       const path = join(folder, "x.safetensors");
       saveSafetensors(path, { x: tensor([1]) });
       const before = readFileSync(path);
-      // a limit on the size of files breaks the write off half-way, as a full disk does
+      // a limit on the size of files stops the write half-way, as a full disk does
       const limited = 'trap "" XFSZ; ulimit -f 8192; exec "$0" --import tsx "$@"';
       const output = execFileSync("sh", ["-c", limited, process.execPath, childThatSaves(call), path]).toString();
       expect(output).toMatch(/^DataError cannot write .*EFBIG.*nothing was changed/);

@@ -4,7 +4,7 @@ import { DTypeError, manualSeed, nn, OptionError, ones, rand, ShapeError, tensor
 const attend = nn.functional.scaledDotProductAttention;
 
 describe("scaledDotProductAttention", () => {
-  test("without a difference between keys it averages the values a query may see", () => {
+  test("if all keys are equal, it averages the values that a query may see", () => {
     const values = ones([3, 1]).mul(nn.functional.pad(ones([1, 1]), [0, 0, 0, 2])); // 1, 0, 0
     const [q, k] = [zeros([3, 4]), rand([3, 4])];
     expect(attend(q, k, values, { isCausal: true }).toArray()).toEqual([[1], [0.5], [Math.fround(1 / 3)]]);
@@ -30,7 +30,7 @@ describe("scaledDotProductAttention", () => {
         [-Infinity, -Infinity, -Infinity],
       ]),
     ],
-  ])("a query that may see no key gives 0 and passes no gradient on (%s mask)", (_kind, attnMask) => {
+  ])("a query that may see no key gives 0, and no gradient passes (%s mask)", (_kind, attnMask) => {
     const [q, k, v] = [
       [2, 4],
       [3, 4],

@@ -11,7 +11,7 @@ function withGrad(grad: number[] | Float32Array): Tensor {
   return parameter;
 }
 
-/** One without gradient among them. */
+/** Parameters, one of them without a gradient. */
 const parameters = () => [withGrad([1, -2, 3]), zeros([5], { requiresGrad: true }), withGrad([0.5, -0.25, 4, 0])];
 const gradients = (list: Tensor[]) => list.flatMap((parameter) => [...(parameter.grad?.data() ?? [])]);
 
@@ -36,7 +36,7 @@ describe("clipGradNorm_", () => {
     );
   });
 
-  test("sums many elements of any number in float64", () => {
+  test("sums any number of elements in float64", () => {
     const random = testRandom(3);
     for (const size of [1, 5, 16384, 16387, 100003]) {
       const grad = Float32Array.from({ length: size }, () => 1 + random());
@@ -46,7 +46,7 @@ describe("clipGradNorm_", () => {
     }
   });
 
-  test("a norm that is no number shows, or is an error that changes nothing", () => {
+  test("a NaN norm is returned, or is an error that changes nothing", () => {
     const list = [withGrad([1, Number.NaN]), withGrad([2])];
     expect(() => clipGradNorm_(list, 1, { errorIfNonfinite: true })).toThrow(/norm of the gradients is NaN/);
     expect(gradients(list)).toEqual([1, Number.NaN, 2]);
@@ -55,7 +55,7 @@ describe("clipGradNorm_", () => {
     expect(gradients(list)).toEqual([Number.NaN, Number.NaN, Number.NaN]);
   });
 
-  test("no gradients have the norm 0; nothing is left behind", () => {
+  test("without gradients the norm is 0, and no tensor remains", () => {
     const list = [zeros([3], { requiresGrad: true }), withGrad(new Float32Array(0))];
     expect(clipGradNorm_(list, 1).item()).toBe(0);
     expect(clipGradNorm_([], 1).item()).toBe(0);

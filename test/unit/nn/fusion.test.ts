@@ -1,5 +1,5 @@
 /**
- * What Sequential computes in one pass: which runs of modules, and that it is what they compute one by one.
+ * The runs of modules that Sequential computes in one pass, and that the results agree with separate modules.
  */
 import { describe, expect, test } from "vitest";
 import { nn, type Tensor, tensor } from "wasmgrad";
@@ -33,7 +33,7 @@ describe("one pass for", () => {
       ConvTranspose2d,
     ],
   ];
-  test.each(runs)("%s: values and gradients are those of the modules one by one", (_name, modules, op) => {
+  test.each(runs)("%s: values and gradients agree with separate modules", (_name, modules, op) => {
     const inputs = [0, 1].map(() => images([2, modules[0] instanceof nn.Conv2d ? modules[0].inChannels : 3, 12, 20]));
     const net = new nn.Sequential(...modules);
     const fused = net.forward(inputs[0]);
@@ -97,7 +97,7 @@ test.each(["winograd", "shallow", "gemm"] as const)("a NaN passes through ReLU a
   const out = net.forward(tensor(values as Float32Array, { shape: x.shape })).data();
   forceConvAlgorithm(undefined);
   const touched = new Set([...out].map((value, i) => (Number.isNaN(value) ? i % 16 : -1)));
-  // pixel (3, 3) lies in outputs (2..4, 2..4), so in windows (1..2, 1..2); Winograd's tiles reach further
+  // pixel (3, 3) affects outputs (2..4, 2..4), and so windows (1..2, 1..2); Winograd's tiles reach further
   expect([5, 6, 9, 10].filter((window) => !touched.has(window))).toEqual([]);
   if (algorithm === "gemm") expect([...touched].sort((a, b) => a - b)).toEqual([-1, 5, 6, 9, 10]);
   expect(touched.has(15)).toBe(false);

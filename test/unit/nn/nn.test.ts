@@ -1,4 +1,4 @@
-/** Modules: how state is found, named, loaded and printed, and how layers begin. */
+/** Modules: how state is found, named, loaded and printed, and the initial weights of layers. */
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import {
@@ -64,7 +64,7 @@ describe("what a module finds in its fields", () => {
     ]);
   });
 
-  test("parameters, buffers, children, modules; a module's own before its children's", () => {
+  test("a module's own parameters and buffers are listed before its children's", () => {
     const net = new Small();
     const names = (entries: [string, unknown][]) => entries.map(([name]) => name);
     expect(names(net.namedParameters())).toEqual(["gain", "hidden.weight", "hidden.bias", "out.1.weight"]);
@@ -78,7 +78,7 @@ describe("what a module finds in its fields", () => {
     expect(net.children()).toEqual([net.hidden, net.out]);
   });
 
-  test("a shared module or parameter is listed once, and under each of its names in the state", () => {
+  test("a shared parameter is listed once, but under each of its names in the state", () => {
     class Tied extends nn.Module {
       a = new nn.Linear(2, 2);
       b = this.a;
@@ -123,7 +123,7 @@ describe("what a module finds in its fields", () => {
 });
 
 describe("Parameter", () => {
-  test("is a leaf that requires a gradient, cut off from the graph of its values", () => {
+  test("is a leaf that requires a gradient, detached from the graph of its values", () => {
     const x = tensor([1, 2], { requiresGrad: true });
     const p = new nn.Parameter(x.mul(2));
     expect([p.requiresGrad, p.isLeaf, p.toArray()]).toEqual([true, true, [2, 4]]);
@@ -153,7 +153,7 @@ describe("changing a module", () => {
     expect(seen).toEqual(["Linear", "ReLU", "Linear", "Sequential", "Small"]);
   });
 
-  test("requiresGrad_ freezes and thaws, zeroGrad forgets", () => {
+  test("requiresGrad_ freezes and unfreezes, zeroGrad drops gradients", () => {
     const net = new Small();
     net
       .forward(tensor([[1, 1]]))
@@ -183,7 +183,7 @@ describe("changing a module", () => {
 });
 
 describe("loadStateDict", () => {
-  test("copies all values and says that nothing was left over", () => {
+  test("copies all values and reports no missing or unexpected names", () => {
     const from = new Small();
     const to = new Small();
     expect(to.loadStateDict(from.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] });
@@ -191,7 +191,7 @@ describe("loadStateDict", () => {
     expect(to.gain.requiresGrad).toBe(true);
   });
 
-  test("on any error it lists all that does not fit and changes nothing", () => {
+  test("on any error it lists everything that does not fit, and changes nothing", () => {
     const net = new Small();
     const before = values(net.stateDict());
     const released = zeros([2]);
@@ -225,7 +225,7 @@ describe("loadStateDict", () => {
     expect(values(net.stateDict())).toEqual(before);
   });
 
-  test("not strict: loads what is there and returns the rest, but shapes must still fit", () => {
+  test("without strict it loads matching names and returns the others; shapes must still fit", () => {
     const net = new Small();
     const { gain: _, ...rest } = new Small().stateDict();
     const other = { ...rest, offset: tensor([8, 8, 8]), extra: zeros([1]) };
@@ -237,7 +237,7 @@ describe("loadStateDict", () => {
   });
 
   // cspell:ignore strickt
-  test("refuses what is no object, and unknown options", () => {
+  test("refuses values that are not objects, and unknown options", () => {
     expect(() => new Small().loadStateDict(null as unknown as nn.StateDict)).toThrow(StateDictError);
     expect(() => new Small().loadStateDict({}, { strickt: false } as object)).toThrow(OptionError);
   });
@@ -294,7 +294,7 @@ test("a module that contains itself is an error, not an endless walk", () => {
 });
 
 describe("containers", () => {
-  test("Sequential: fields of a subclass have parameters, but are no part of the sequence", () => {
+  test("Sequential: fields of a subclass have parameters, but are not part of the sequence", () => {
     class Headed extends nn.Sequential {
       head = new nn.Linear(2, 1);
     }
@@ -331,7 +331,7 @@ describe("containers", () => {
     expect(Object.keys(net.stateDict())).toEqual(Array.from({ length: 12 }, (_, i) => `${i}.weight`));
   });
 
-  test("ModuleDict: get, set, keys; names of its own are refused", () => {
+  test("ModuleDict: get, set, keys; names of its methods are refused", () => {
     const heads = new nn.ModuleDict({ a: new nn.Linear(2, 1) });
     heads.set("b", new nn.ReLU());
     expect(heads.keys()).toEqual(["a", "b"]);
@@ -342,7 +342,7 @@ describe("containers", () => {
   });
 });
 
-/** Mean, variance, least and most of a tensor. */
+/** Mean, variance, minimum and maximum of a tensor. */
 function moments(x: Tensor) {
   const data = Array.from(x.data());
   const mean = data.reduce((sum, v) => sum + v, 0) / data.length;
@@ -350,7 +350,7 @@ function moments(x: Tensor) {
   return { mean, variance, least: Math.min(...data), most: Math.max(...data) };
 }
 
-/** Uniform in ±bound: within it, reaching close to it, with its mean and variance. */
+/** Checks a uniform distribution in ±bound: within the bound, close to it, with its mean and variance. */
 function expectUniform(x: Tensor, bound: number): void {
   const { mean, variance, least, most } = moments(x);
   const tolerance = 6 / Math.sqrt(x.numel());
@@ -379,7 +379,7 @@ describe("how layers begin", () => {
     expectUniform(conv.bias as Tensor, 1 / Math.sqrt(4 * 15));
   });
 
-  test("ConvTranspose2d: PyTorch counts outChannels/groups as its fan in", () => {
+  test("ConvTranspose2d: the fan-in is outChannels/groups, as in PyTorch", () => {
     const conv = new nn.ConvTranspose2d(300, 16, { kernelSize: 3, groups: 4 });
     expect([...conv.weight.shape]).toEqual([300, 4, 3, 3]);
     expectUniform(conv.weight, 1 / Math.sqrt(4 * 9));
@@ -387,7 +387,7 @@ describe("how layers begin", () => {
     expectUniform(wide.bias as Tensor, 1 / Math.sqrt(500 * 4));
   });
 
-  test("the same seed gives the same weights, another gives others", () => {
+  test("the same seed gives the same weights, another seed different ones", () => {
     const weights = (seed: number) => {
       manualSeed(seed);
       return values(new InpaintingAutoencoder().encoder.stateDict());
@@ -576,7 +576,7 @@ describe("layers without parameters do what the function does", () => {
 });
 
 describe("Dropout", () => {
-  test("drops while training, scales what is left, and does nothing after eval()", () => {
+  test("drops elements in training, scales the others, and does nothing after eval()", () => {
     const drop = new nn.Dropout(0.25);
     const x = ones([4000]);
     const data = Array.from(drop.forward(x).data());

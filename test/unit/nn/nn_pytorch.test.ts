@@ -63,7 +63,7 @@ describe("BatchNorm2d", () => {
     },
   );
 
-  test("without running statistics it always uses the batch's", () => {
+  test("without running statistics it always uses those of the batch", () => {
     const [{ batches }] = read<BatchNormRun[]>("batch_norm");
     const norm = new nn.BatchNorm2d(3, { trackRunningStats: false, affine: false });
     expect(Object.keys(norm.stateDict())).toEqual([]);
@@ -119,7 +119,7 @@ class Everything extends nn.Module {
   }
 }
 
-test("names, shapes and order of all state are PyTorch's, for a module with every kind of layer", () => {
+test("a module with every kind of layer has PyTorch's state names, shapes and order", () => {
   const expected = read<Names>("names");
   const net = new Everything();
   const names = (entries: [string, unknown][]) => entries.map(([name]) => name);
@@ -174,7 +174,7 @@ describe("MultiheadAttention", () => {
     expect(Object.keys(found).sort()).toEqual(Object.keys(run.grads).sort());
   });
 
-  test("a float mask of -Infinity, a mask for each head and padded keys say the same as a bool mask", () => {
+  test("float masks of -Infinity, masks per head and padded keys act like a bool mask", () => {
     const run = runs[1];
     const attention = load(run);
     const [q, k, v] = [run.query, run.key, run.value].map((values) => toTensor(values));
