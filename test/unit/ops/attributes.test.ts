@@ -1,4 +1,4 @@
-/** What an operation says of its options: that it is all of them, and that JSON can hold it. */
+/** The attributes of an operation: they contain all of its options, and JSON can represent them. */
 import { describe, expect, test } from "vitest";
 import { cat, nn, noGrad, ones, scope, tensor, trace, zeros } from "wasmgrad";
 import { transforms } from "wasmgrad/vision";
@@ -29,7 +29,7 @@ for (const testCase of Object.values(allCases).flat()) {
   });
 }
 
-test("they survive JSON, in every case of every operation", () => {
+test("attributes survive JSON, in every case of every operation", () => {
   expect(new Set(seen.map(({ op }) => op.constructor.name))).toEqual(new Set(operationClasses()));
   for (const { op } of seen) expect(JSON.parse(JSON.stringify(op.attributes))).toStrictEqual({ ...op.attributes });
 });
@@ -51,9 +51,9 @@ describe("operations of the same name and attributes compute the same", () => {
   }
   const several = [...groups].filter(([, members]) => members.length > 1);
 
-  test("some were made more than once", () => expect(several.length).toBeGreaterThan(100));
+  test("some operations were made more than once", () => expect(several.length).toBeGreaterThan(100));
 
-  test("they do, on the inputs of the first", () => {
+  test("on the inputs of the first, their results are equal", () => {
     for (const [key, [first, ...others]] of several) {
       for (const other of others) scope(() => expectClose(key, results(other, first), results(first, first), 1e-3));
     }
@@ -187,7 +187,7 @@ describe("names are those of the options", () => {
     ["triu", () => matrix.triu(), { diagonal: 0 }],
   ];
 
-  test("every operation with options is among them", () => {
+  test("every operation with options is in the list", () => {
     const withOptions = seen.filter(({ op }) => Object.keys(op.attributes).length > 0).map(({ op }) => op.name);
     const named = new Set(options.map(([name]) => name));
     expect([...new Set(withOptions)].filter((name) => !named.has(name))).toEqual([]);

@@ -1,4 +1,4 @@
-/** Convolutions: what they refuse, and how exact Winograd's algorithm is. */
+/** Convolutions: the arguments that they refuse, and the accuracy of Winograd's algorithm. */
 import { afterEach, describe, expect, test } from "vitest";
 import {
   DTypeError,
@@ -143,7 +143,7 @@ describe("conv2d refuses", () => {
   });
 });
 
-test('padding "same" keeps the size and puts an odd zero after', () => {
+test('padding "same" keeps the size, and an odd zero comes last', () => {
   const y = conv2d(tensor([[[[1, 2, 3]]]]), tensor([[[[1, 10]]]]), null, { padding: "same" });
   expect(y.toArray()).toEqual([[[[21, 32, 3]]]]);
 });
@@ -176,7 +176,7 @@ describe("Winograd F(4x4,3x3)", () => {
     return Math.sqrt(differences / squares);
   }
 
-  test("its error is within 2e-6, that of the direct product within 1e-6", () => {
+  test("its error is within 2e-6, the error of the direct product within 1e-6", () => {
     expect(error("winograd", 64, 18)).toBeLessThan(2e-6);
     expect(error("gemm", 64, 18)).toBeLessThan(1e-6);
   });
@@ -186,7 +186,7 @@ describe("setConvAlgorithm", () => {
   afterEach(() => void setConvAlgorithm("auto"));
 
   /**
-   * Relative root mean square differences from float64, of the result and of both gradients, of the 3x3
+   * Relative root mean square differences from float64, for the result and both gradients of the 3x3
    * convolution of one image.
    */
   function errors(): number[] {
@@ -219,7 +219,7 @@ describe("setConvAlgorithm", () => {
     });
   }
 
-  test("the choice is honoured in all passes: the error against float64 tells which it was", () => {
+  test("all passes use the chosen algorithm, which their errors against float64 reveal", () => {
     expect(getConvAlgorithm()).toBe("auto");
     const auto = errors();
     expect(setConvAlgorithm("gemm")).toBe("gemm");
@@ -234,7 +234,7 @@ describe("setConvAlgorithm", () => {
     }
   });
 
-  test.each(["direct", "", "Gemm", undefined, null, 1])("%s is no choice, and changes none", (choice) => {
+  test.each(["direct", "", "Gemm", undefined, null, 1])("%s is refused, and changes nothing", (choice) => {
     setConvAlgorithm("gemm");
     expect(() => setConvAlgorithm(choice as never)).toThrow(OptionError);
     expect(getConvAlgorithm()).toBe("gemm");
@@ -282,7 +282,7 @@ describe("panels of weights are kept until the weight changes", () => {
     const weight = draw(wShape);
     const own = memory().liveBytes - before;
     run(x, weight).release();
-    run(x, weight).release(); // what is asked for again is kept
+    run(x, weight).release(); // panels that are used again are kept
     expect(memory().liveBytes - before).toBeGreaterThan(own);
     weight.release();
     expect(memory().liveBytes).toBe(before);

@@ -1,4 +1,4 @@
-/** Every operation has a case: so all are reached by the suites that run the tables. */
+/** Every operation has a case, so the suites that run the tables reach all operations. */
 import { expect, test } from "vitest";
 import { allCases } from "../../cases/index.ts";
 import { Coverage, kernelNames, operationClasses } from "../../support/coverage.ts";
@@ -6,7 +6,7 @@ import { Coverage, kernelNames, operationClasses } from "../../support/coverage.
 /** Operations without a case, and why. */
 const WITHOUT_CASE: Record<string, string> = {};
 
-/** Kernels that no case launches, since no operation does. */
+/** Kernels that no case launches, because no operation does. */
 const OUTSIDE_OF_OPERATIONS: Record<string, string[]> = {
   "creation: test/unit/tensor/creation.test.ts": ["fillInt", "arangeFloat", "arangeInt", "linspace", "eye"],
   "random numbers: test/unit/ops/random.test.ts": [
@@ -21,18 +21,18 @@ const OUTSIDE_OF_OPERATIONS: Record<string, string[]> = {
 const coverage = new Coverage();
 for (const testCase of Object.values(allCases).flat()) coverage.see(testCase);
 
-test("every operation has a case, but for those listed", () => {
+test("every operation has a case, except those listed", () => {
   console.log(`${coverage}`);
   const missing = operationClasses().filter((name) => !coverage.operations.has(name));
   expect(missing).toEqual(Object.keys(WITHOUT_CASE));
 });
 
-test("the cases launch every kernel, but for those listed", () => {
+test("the cases launch every kernel, except those listed", () => {
   const missing = kernelNames().filter((name) => !coverage.kernels.has(name));
   expect(missing.sort()).toEqual(Object.values(OUTSIDE_OF_OPERATIONS).flat().sort());
 });
 
-test("operations are found: concrete classes, those that extend another operation too", () => {
+test("operations are concrete classes, including those that extend another operation", () => {
   const classes = operationClasses();
   expect(classes.length).toBeGreaterThan(50);
   expect(classes).toEqual(expect.arrayContaining(["Conv2d", "Add", "PadBorder", "Clamp", "BatchNorm"]));

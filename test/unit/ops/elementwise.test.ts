@@ -1,7 +1,4 @@
-/**
- * What elementwise ops do with dtypes, NaN, ties and bad arguments; their values are
- * checked by the case tables.
- */
+/** Elementwise ops: dtypes, NaN, ties and bad arguments. The case tables check their values. */
 import { describe, expect, test } from "vitest";
 import {
   add,
@@ -49,7 +46,7 @@ describe("type promotion is PyTorch's", () => {
     expect(where(tensor([true, false]), operands[a], operands[b]).dtype).toBe(expected);
   });
 
-  test("a whole number leaves int32 as it is, another does not", () => {
+  test("an integer operand keeps int32, a fraction makes float32", () => {
     expect(ints(1, 2).add(1).dtype).toBe("int32");
     expect(ints(1, 2).mul(0.5).toArray()).toEqual([0.5, 1]);
     expect(ints(1, 2).add(2 ** 31).dtype).toBe("float32");
@@ -58,7 +55,7 @@ describe("type promotion is PyTorch's", () => {
     expect(ints(1, 2).gt(1.5).toArray()).toEqual([0, 1]);
   });
 
-  test("functions of integers give float32, but for those that stay whole", () => {
+  test("functions of integers give float32, except those whose results are integers", () => {
     expect(ints(0, 4).sqrt().toArray()).toEqual([0, 2]);
     for (const name of ["relu", "abs", "square", "sign", "floor", "neg"] as const) {
       expect(ints(-3, 2)[name]().dtype).toBe("int32");
@@ -109,7 +106,7 @@ describe("numbers on either side", () => {
 });
 
 describe("NaN and ties", () => {
-  test("a NaN is never swallowed", () => {
+  test("a NaN is never lost", () => {
     const [a, b] = [tensor([NaN, 1, NaN]), tensor([1, NaN, NaN])];
     expect(maximum(a, b).toArray()).toEqual([NaN, NaN, NaN]);
     expect(minimum(a, b).toArray()).toEqual([NaN, NaN, NaN]);
@@ -130,7 +127,7 @@ describe("NaN and ties", () => {
     expect(ints(1).isFinite().toArray()).toEqual([1]);
   });
 
-  /** The gradient that a sum sends to x. */
+  /** The gradient of x in the sum of the result. */
   function gradient(values: number[], run: (x: Tensor) => Tensor): unknown {
     const x = tensor(values, { requiresGrad: true });
     run(x).sum().backward();
@@ -149,7 +146,7 @@ describe("NaN and ties", () => {
     expect(gradient([0.4, 2.6], (x) => x.round())).toEqual([0, 0]);
   });
 
-  test("masks and integers get no gradient, and do not stop that of others", () => {
+  test("masks and integers get no gradient, and other operands still do", () => {
     const x = tensor([1, 2], { requiresGrad: true });
     const result = x.mul(tensor([true, false])).add(ints(1, 2));
     expect(x.gt(1).requiresGrad).toBe(false);

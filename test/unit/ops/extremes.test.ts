@@ -1,13 +1,13 @@
 /**
- * Results and gradients that float32 holds, though a factor on the way would not fit; and what NaN and
- * infinities do to gradients.
+ * Results and gradients that fit float32 although an intermediate factor does not, and the effect of NaN and
+ * infinities on gradients.
  */
 import { describe, expect, test } from "vitest";
 import { div, maximum, minimum, nn, optim, pow, type Tensor, tensor } from "wasmgrad";
 
 const F = nn.functional;
 
-/** The gradient of x where that of f(x) is `dy`. */
+/** The gradient of x if the gradient of f(x) is `dy`. */
 function gradient(values: number[], f: (x: Tensor) => Tensor, dy = values.map(() => 1)): number[] {
   const x = tensor(values, { requiresGrad: true });
   f(x).backward(tensor(dy));
@@ -52,14 +52,14 @@ describe("no overflow on the way", () => {
   });
 });
 
-/** Every pair of float32 values, as two columns, and a third. */
+/** Every pair of float32 values, as two columns, and a third column. */
 function triples(values: number[], third: number[]): [Float32Array, Float32Array, Float32Array] {
   const rows = values.flatMap((a) => values.flatMap((b) => third.map((c) => [a, b, c])));
   const column = (k: number) => Float32Array.from(rows, (row) => row[k]);
   return [column(0), column(1), column(2)];
 }
 
-/** Both gradients of f(a, b), whose own is dy, within 0.6 ulp of float64's. */
+/** Checks both gradients of f(a, b), whose own gradient is dy, to 0.6 ulp of float64's. */
 function expectGradients(
   f: (a: Tensor, b: Tensor) => Tensor,
   [a, b, dy]: [Float32Array, Float32Array, Float32Array],
@@ -116,7 +116,7 @@ describe("gradients of two operands, from 1e-40 to 3e38", () => {
     const [bases, exponents] = [wide, [-20, -3, -1.5, -1, -1e-30, 0.1, 1, 1.5, 2, 3, 20, 300]];
     const rows = bases.flatMap((x) => exponents.flatMap((y) => [1e-38, 1, -1e30].map((g) => [x, y, g])));
     const column = (k: number) => Float32Array.from(rows, (row) => row[k]);
-    // in logarithms of 2 where a power of float64 would overflow too
+    // computed from logarithms of 2 where a power of float64 would overflow, too
     const scaled = (x: number, y: number, factor: number) => {
       const log = y * Math.log2(x) + Math.log2(Math.abs(factor));
       return log > 200
@@ -137,7 +137,7 @@ describe("gradients of two operands, from 1e-40 to 3e38", () => {
     );
   });
 
-  // PyTorch 2.15's values, but that of (-1)^1e20: 1e20 is even
+  // PyTorch 2.15's values, except for (-1)^1e20: 1e20 is even
   test("a^b of negative, zero and infinite bases", () => {
     const a = [-2, -2, -2, -2, -0, 0, 0, 0, -1, -Infinity, Infinity, NaN, NaN, 0, -0];
     const b = [3, 2, 0.5, -3, -3, -3, 1, 0, 1e20, 3, -1, 0, 1, 0.5, 2];
@@ -166,14 +166,14 @@ describe("gradients of two operands, from 1e-40 to 3e38", () => {
     expect([...(y.grad as Tensor).data()]).toEqual(log);
   });
 
-  test("the smallest exponents are not even, though half of them rounds to 0", () => {
+  test("the smallest exponents are not even, although their half rounds to 0", () => {
     const least = 2 ** -149;
     const x = tensor([-0, -0, -0, -2], { requiresGrad: true });
     pow(x, tensor([least, -least, 2 ** -148, least])).backward(tensor([1, 1, 1, 1]));
     expect([...(x.grad as Tensor).data()]).toEqual([Infinity, -Infinity, Infinity, NaN]);
   });
 
-  test("an infinite gradient and a share of 0", () => {
+  test("an infinite gradient times a share of 0 is 0", () => {
     const dy = tensor([Infinity, Infinity, Infinity, 2, 2]);
     for (const [f, first] of [
       [maximum, [0, Infinity, Infinity, 2, 2]],
@@ -194,7 +194,7 @@ describe("losses of far inputs", () => {
   const near = [-3e38, 3e38, 0, 0].map(Math.fround);
   const [x, t] = [tensor(far), tensor(near)];
 
-  test("means whose terms or differences are beyond float32", () => {
+  test("means are right if terms or differences exceed float32", () => {
     const [large] = far;
     expectNear([...F.mseLoss(tensor([2e19, 0, 0, 0]), tensor([0, 0, 0, 0])).data()], [Math.fround(2e19) ** 2 / 4]);
     expectNear([...F.l1Loss(x, t).data()], [large]);
@@ -204,7 +204,7 @@ describe("losses of far inputs", () => {
     expect(F.l1Loss(tensor([NaN, 3e38, -3e38]), tensor([0, -3e38, 3e38])).item()).toBeNaN();
   });
 
-  test("mseLoss: gradients of a difference beyond float32", () => {
+  test("mseLoss: gradients are right if a difference exceeds float32", () => {
     const [a, b] = [far, near].map((values) => tensor(values, { requiresGrad: true }));
     F.mseLoss(a, b).backward();
     const exact = far.map((value, i) => (value - near[i]) / 2);
@@ -238,7 +238,7 @@ describe("losses of far inputs", () => {
   });
 });
 
-test("interpolate: an infinity stays one where its neighbour's share is 0", () => {
+test("interpolate: an infinity stays infinite if its neighbour's share is 0", () => {
   const rows = tensor([
     [-Infinity, 1],
     [2, Infinity],
@@ -279,7 +279,7 @@ describe("normalizations, from 1e-36 to 2e37", () => {
   });
 });
 
-test("optimizers: an infinite parameter stays infinite, and not 0 times it is added to its gradient", () => {
+test("optimizers: an infinite parameter stays infinite, and a decay of 0 adds no NaN", () => {
   for (const name of ["SGD", "Adam", "RMSprop"] as const) {
     const p = tensor([Infinity, 1], { requiresGrad: true });
     p.backward(tensor([1, 1]));
@@ -288,7 +288,7 @@ test("optimizers: an infinite parameter stays infinite, and not 0 times it is ad
   }
 });
 
-test("RMSprop, centered, beside an overflowing square: no step, as PyTorch", () => {
+test("centered RMSprop takes no step if a square overflows, as in PyTorch", () => {
   const p = tensor([1, 1], { requiresGrad: true });
   p.backward(tensor([3e38, -1e30]));
   new optim.RMSprop([p], { centered: true }).step();
@@ -328,7 +328,7 @@ describe("int32 and casts", () => {
   });
 });
 
-test("what is masked is 0 in the gradient, also of infinities and NaN", () => {
+test("masked elements have gradient 0, even for infinities and NaN", () => {
   const mask = tensor([1, 0, 1, 0]).bool();
   const x = [NaN, Infinity, 1, 2];
   expect(gradient(x, (v) => v.maskedFill(mask, 0), [NaN, Infinity, Infinity, 2])).toEqual([0, Infinity, 0, 2]);
@@ -337,7 +337,7 @@ test("what is masked is 0 in the gradient, also of infinities and NaN", () => {
   expect([...F.dropout(tensor(x), { p: 1 }).data()]).toEqual([0, 0, 0, 0]);
 });
 
-test("means of what sums beyond float32", () => {
+test("means are right if the sum exceeds float32", () => {
   const large = Math.fround(3e38);
   const x = tensor([large, large, large, large]);
   expect(x.mean().item()).toBe(large);
@@ -379,11 +379,11 @@ describe("clipGradNorm_", () => {
 });
 
 describe("NaN and infinities", () => {
-  test("elu passes the gradient where x is NaN, as PyTorch", () => {
+  test("elu passes the gradient where x is NaN, as in PyTorch", () => {
     expect(gradient([NaN, 1, -Infinity], (x) => F.elu(x), [2, 3, 4])).toEqual([2, 3, 0]);
   });
 
-  test("smoothL1Loss shows a NaN in the gradient, as PyTorch", () => {
+  test("smoothL1Loss has a NaN gradient for NaN, as in PyTorch", () => {
     for (const beta of [0, 1]) {
       const slope = (x: Tensor) => F.smoothL1Loss(x, tensor([0, 0, 0, 0, 0]), { reduction: "none", beta });
       expect(gradient([NaN, Infinity, -Infinity, -2, 0], slope)).toEqual([NaN, 1, -1, -1, 0]);

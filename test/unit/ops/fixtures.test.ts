@@ -1,7 +1,7 @@
 /**
- * PyTorch's numbers: every file of test/fixtures and test/fixtures/more, forward and every gradient,
- * optimizers' trajectories, and ten steps of the inpainting autoencoder. WASMGRAD_FIXTURES names another
- * folder of files by the same generator.
+ * PyTorch's numbers: every file of test/fixtures and test/fixtures/more, forward and with every gradient,
+ * trajectories of optimizers, and ten steps of the inpainting autoencoder. WASMGRAD_FIXTURES names another
+ * folder of files made by the same generator.
  */
 import { describe, test } from "vitest";
 import { checkFixture } from "../../support/check_fixture.ts";

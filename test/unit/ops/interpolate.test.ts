@@ -1,5 +1,6 @@
 /**
- * Interpolation: what it refuses, and where each output comes from: by the formula and by PyTorch's numbers.
+ * Interpolation: the arguments that it refuses, and the sources of each output, by the formula and by
+ * PyTorch's numbers.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -84,7 +85,7 @@ describe("scale factors give PyTorch's numbers", () => {
   });
 });
 
-test("bilinear: a pixel whose position is met exactly is taken alone, whatever its neighbour holds", () => {
+test("bilinear: a pixel at the exact position is used alone, even beside a NaN", () => {
   const row = [1, Infinity, 2, Number.NaN, 3];
   const same = resized(row, [1, 1, 1, 1, 1], { mode: "bilinear", scaleFactor: [1, 1.1] }, 3);
   expect([same.y[0], same.y[2], same.y[4]]).toEqual([1, 2, 3]);

@@ -1,4 +1,4 @@
-/** What the case tables cannot say about losses: accuracy on many elements, limits, bad input. */
+/** Properties of losses that the case tables do not check: accuracy on many elements, limits, bad input. */
 import { describe, expect, test } from "vitest";
 import { DTypeError, nn, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
 import { testRandom } from "../../support/random.ts";
@@ -23,7 +23,7 @@ describe("losses of pairs", () => {
     expect([...(x.grad?.data() ?? [])].map(Math.fround)).toEqual([-1e12, 1e12, 0, 0].map(Math.fround));
   });
 
-  test("binaryCrossEntropyWithLogits is stable far out", () => {
+  test("binaryCrossEntropyWithLogits is stable for large logits", () => {
     const x = tensor([1000, -1000, 1000, -1000], { requiresGrad: true });
     const loss = F.binaryCrossEntropyWithLogits(x, tensor([1, 1, 0, 0]), { reduction: "none" });
     expect(loss.toArray()).toEqual([0, 1000, 1000, 0]);
@@ -35,7 +35,7 @@ describe("losses of pairs", () => {
     expect(F.klDiv(tensor([-1, -2]), tensor([0, 1]), { reduction: "none" }).toArray()).toEqual([0, 2]);
   });
 
-  test("only the gradients that are needed are computed", () => {
+  test("only the needed gradients are computed", () => {
     const x = zeros([3]);
     const t = tensor([1, 2, 3], { requiresGrad: true });
     F.mseLoss(x, t).backward();

@@ -10,7 +10,7 @@ import { testRandom } from "../../support/random.ts";
 
 const F = nn.functional;
 
-/** The distance of neighbouring float32 numbers at x. */
+/** The distance between neighbouring float32 numbers at x. */
 function ulp(x: number): number {
   const exponent = Math.floor(Math.log2(Math.max(Math.abs(x), 2 ** -126)));
   return 2 ** (Math.min(exponent, 127) - 23);
@@ -52,8 +52,8 @@ const corners = Float32Array.from([
 ]);
 
 /**
- * Errors in ulp of the exact result; 0 where both are NaN, the same infinity or the same zero,
- * infinite where only one is.
+ * Errors in ulp of the exact result: 0 if both are NaN, the same infinity or the same zero; infinite if only
+ * one of them is.
  */
 function ulpsOff(y: number, exact: number): number {
   const expected = Math.fround(exact);
@@ -64,7 +64,7 @@ function ulpsOff(y: number, exact: number): number {
 
 type Distance = (y: number, exact: number) => number;
 
-/** Fails with the worst element where it is off by more than `bound`. */
+/** Fails with the worst element if its error is above `bound`. */
 function expectWithin(
   bound: number,
   inputs: Float32Array[],
@@ -112,7 +112,7 @@ const functions: Line[] = [
   ["ceil", 0, (x) => x.ceil(), Math.ceil, -4, 4],
 ];
 
-/** The bounds of gradients, with the derivatives; 0 where the derivative is below all float32. */
+/** The bounds of gradients, with the derivatives. A derivative smaller than any float32 counts as 0. */
 const derivatives: [string, number, (x: Tensor) => Tensor, (x: number) => number][] = [
   ["exp", 1, (x) => x.exp(), Math.exp],
   ["log", 0.5, (x) => x.log(), (x) => 1 / x],
@@ -160,7 +160,7 @@ test.each(functions)("%s is off by at most %d ulp, everywhere", (_name, bound, r
 /** 2/pi to 256 bits. */
 const TWO_OVER_PI = 0xa2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561n;
 
-/** sin(x + quarters π/2) of a float32 x, whose angle is reduced in whole numbers. */
+/** sin(x + quarters π/2) of a float32 x, whose angle is reduced with integers. */
 function sinExact(x: number, quarters: number): number {
   if (!Number.isFinite(x)) return NaN;
   if (Math.abs(x) < 2 ** -20) return quarters === 0 ? x : 1 - (x * x) / 2;
@@ -177,7 +177,7 @@ describe("sin and cos", () => {
     ["sin", (x) => x.sin(), 0],
     ["cos", (x) => x.cos(), 1],
   ];
-  // an ulp of the smallest results is that of 1e-12: no float32 comes so near to a zero but 0 itself
+  // the ulp of very small results is the ulp at 1e-12: no float32 except 0 comes so close to a zero
   const far = Float32Array.from([
     1.6e6,
     1600000.125,
@@ -210,7 +210,7 @@ describe("sin and cos", () => {
 });
 
 describe("pow", () => {
-  /** C's pow, where JavaScript's differs. */
+  /** pow as in C, where it differs from JavaScript's. */
   const power = (x: number, y: number) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
 
   test("all pairs of special values, as in C", () => {
@@ -249,7 +249,7 @@ describe("pow", () => {
     expectWithin(0.51, [everywhere, everywhere.map(() => -3)], pow, power);
   });
 
-  test("small whole powers are exact", () => {
+  test("small integer powers are exact", () => {
     const x = Float32Array.from({ length: 101 }, (_, i) => i - 50);
     for (const exponent of [0, 1, 2, 3, 4]) {
       expect(tensor(x).pow(exponent).data()).toEqual(x.map((v) => v ** exponent));

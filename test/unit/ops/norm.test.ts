@@ -1,4 +1,6 @@
-/** What the case tables cannot say about normalization: running statistics, large means, bad input. */
+/**
+ * Properties of normalization that the case tables do not check: running statistics, large means, bad input.
+ */
 import { describe, expect, test } from "vitest";
 import { DTypeError, nn, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
 import { expectClose } from "../../support/compare.ts";
@@ -19,7 +21,7 @@ describe("batchNorm", () => {
     expect(runningVar.toArray()).toEqual([0.75 + 0.25 * 4, 0.75 * 2 + 0.25 * 100]);
   });
 
-  test("outside training they stay", () => {
+  test("running statistics do not change outside training", () => {
     const runningMean = tensor([1, 0]);
     const runningVar = tensor([4, 1]);
     expect(F.batchNorm(tensor([[5, 6]]), runningMean, runningVar, { eps: 0 }).toArray()).toEqual([[2, 6]]);
@@ -27,7 +29,7 @@ describe("batchNorm", () => {
     expect(runningVar.toArray()).toEqual([4, 1]);
   });
 
-  test("an empty batch leaves them alone", () => {
+  test("an empty batch does not change running statistics", () => {
     const runningMean = tensor([1, 2]);
     const y = F.batchNorm(zeros([0, 2, 3]), runningMean, tensor([1, 1]), { training: true });
     expect(y.shape).toEqual([0, 2, 3]);
@@ -50,7 +52,7 @@ describe("batchNorm", () => {
   });
 });
 
-test("a large mean costs no digits", () => {
+test("a large mean does not cost accuracy", () => {
   const deviations = [-1, 1, -1, 1, 1, -1, -1, 1];
   const x = tensor(
     deviations.map((d) => 4e6 + d),

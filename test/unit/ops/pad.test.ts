@@ -1,6 +1,6 @@
 /**
- * Padding by every mode with mixed positive and negative amounts, against what the modes
- * say, element by element.
+ * Padding in every mode with positive and negative amounts, compared with the definition of the modes,
+ * element by element.
  */
 import { describe, expect, test } from "vitest";
 import { nn, ShapeError, scope, tensor } from "wasmgrad";
@@ -11,8 +11,8 @@ const modes = ["constant", "reflect", "replicate", "circular"] as const;
 type Mode = (typeof modes)[number];
 
 /**
- * Which element of a dimension stands at each place of the result, -1 for none; null where PyTorch refuses
- * (or reads what it never wrote).
+ * The element of a dimension at each place of the result, or -1; null where PyTorch refuses the amounts (or
+ * reads memory that it never wrote).
  */
 function sources(mode: Mode, length: number, before: number, after: number): number[] | null {
   const places = Array.from({ length: Math.max(length + before + after, 0) }, (_, i) => i - before);
@@ -54,7 +54,7 @@ function check(mode: Mode, shape: number[], padding: number[]): void {
     expect(() => pad(x, padding, options), what).toThrow(ShapeError);
     return;
   }
-  let places = [0]; // of x's elements, in the order of the result
+  let places = [0]; // places of x's elements, in the order of the result
   dims.forEach((dim, d) => {
     places = places.flatMap((at) => (dim as number[]).map((i) => (at < 0 || i < 0 ? -1 : at * shape[d] + i)));
   });
@@ -93,7 +93,7 @@ describe.each(modes)("pad, mode %s", (mode) => {
   });
 });
 
-test("circular wraps what is left", () => {
+test("circular padding wraps the elements that negative amounts leave", () => {
   const x = tensor([0, 1, 2, 3, 4], { dtype: "float32" });
   expect(pad(x, [2, -1], { mode: "circular" }).toArray()).toEqual([2, 3, 0, 1, 2, 3]);
   expect(() => pad(x, [4, -2], { mode: "circular" })).toThrow(
@@ -101,7 +101,7 @@ test("circular wraps what is left", () => {
   );
 });
 
-test("replicate far before the result: all of it shows the last element", () => {
+test("replicate with a window far past the end shows only the last element", () => {
   const x = tensor([1, 2, 3], { shape: [1, 3] });
   const far = 2 ** 31 - 4;
   expect([...nn.functional.pad(x, [-far, far + 3], { mode: "replicate" }).data()]).toEqual([3, 3, 3, 3, 3, 3]);

@@ -1,6 +1,6 @@
 /**
- * Pooling with windows, steps, paddings and distances up to what an int32 holds, against float64;
- * all sizes are exact in it.
+ * Pooling with windows, steps, paddings and distances up to the limits of int32, compared with float64, in
+ * which all sizes are exact.
  */
 import { describe, expect, test } from "vitest";
 import { nn, ShapeError, scope, tensor, zeros } from "wasmgrad";
@@ -20,8 +20,8 @@ interface Window {
 }
 
 /**
- * The windows of one dimension: which elements they hold, and how many places they count with the padding;
- * null where there are none.
+ * The windows of one dimension: their elements, and the number of places that they count with the padding;
+ * null if there are no windows.
  */
 function windows(w: Window, d: 0 | 1, length: number) {
   const [k, s, p, gap] = [w.kernel[d], w.stride[d], w.padding[d], w.dilation[d]];
@@ -73,7 +73,7 @@ function check(kind: "max" | "avg", size: Two, w: Window, includePad: boolean, d
       }
     }
   }
-  // averages over 2^60 places are small: their share of the exact one counts
+  // averages over 2^60 places are small, so errors are relative to the exact average
   expectClose(
     what,
     Float64Array.from(y.data(), (v, i) => v / (Math.abs(expected[i]) || 1)),
@@ -117,7 +117,7 @@ describe.each(["max", "avg"] as const)("%s pooling with far windows", (kind) => 
   });
 });
 
-test("far windows far apart: what lies between them is not walked through", () => {
+test("large windows far apart are computed without walking through the gaps", () => {
   const x = tensor([1, 2], { shape: [1, 2, 1] });
   const options = { padding: [2, 2 ** 30 - 1], stride: [2, 2 ** 30 - 3], ceilMode: true } as const;
   const start = process.cpuUsage();
@@ -131,7 +131,7 @@ test("far windows far apart: what lies between them is not walked through", () =
   expect(process.cpuUsage(start).user / 1e6).toBeLessThan(1);
 });
 
-test("a window over 2^62 places averages to what is left of it", () => {
+test("a window over 2^62 places has the exact average", () => {
   const y = avgPool2d(
     tensor(
       [
@@ -150,7 +150,7 @@ test("a window over 2^62 places averages to what is left of it", () => {
   expect(y.item() * 2 ** 62).toBeCloseTo(16, 5);
 });
 
-test("adaptive pooling to more than memory holds says so", () => {
+test("adaptive pooling to a size that memory cannot hold is an error", () => {
   expect(() => adaptiveAvgPool2d(zeros([1, 1, 2, 2]), MOST)).toThrow(/bytes|memory/i);
 });
 

@@ -1,6 +1,6 @@
 /**
- * Random numbers: known answers, distributions on fixed seeds (so that these tests
- * never fail at random), state.
+ * Random numbers: known answers, distributions with fixed seeds (so that these tests never fail at random),
+ * and state.
  */
 import { beforeEach, describe, expect, test } from "vitest";
 import {
@@ -34,7 +34,7 @@ const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => 
 /** The mean of the k-th powers. */
 const moment = (values: ArrayLike<number>, k: number) => mean(Array.from(values, (v) => v ** k));
 
-/** Pearson's statistic of counts that should be equal, in standard deviations from its mean. */
+/** Pearson's statistic of counts that should be equal: its distance from its mean, in standard deviations. */
 function chiSquareScore(counts: number[]): number {
   const expected = mean(counts);
   const statistic = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
@@ -81,7 +81,7 @@ describe("Philox 4x32-10", () => {
 });
 
 describe("state", () => {
-  test("the same seed gives the same numbers, another one others", () => {
+  test("the same seed gives the same numbers, another seed different ones", () => {
     const first = rand([100]).data();
     const second = rand([100]).data();
     expect(second).not.toEqual(first);
@@ -91,13 +91,13 @@ describe("state", () => {
     expect(rand([100]).data()).not.toEqual(first);
   });
 
-  test("seeds differ beyond 32 bits", () => {
+  test("seeds that differ only above 32 bits give different numbers", () => {
     const low = rand([4], { generator: new Generator(7) }).data();
     expect(rand([4], { generator: new Generator(7 + 2 ** 32) }).data()).not.toEqual(low);
     expect(rand([4], { generator: new Generator(2 ** 53 - 1) }).data()).not.toEqual(low);
   });
 
-  test("the state goes through JSON and back", () => {
+  test("the state survives JSON", () => {
     rand([5]);
     const state = JSON.parse(JSON.stringify(getRngState()));
     const first = [randn([9]).data(), randint(0, 100, [9]).data(), randperm(9).data()];
@@ -105,7 +105,7 @@ describe("state", () => {
     expect([randn([9]).data(), randint(0, 100, [9]).data(), randperm(9).data()]).toEqual(first);
   });
 
-  test("a generator of its own leaves the default one alone", () => {
+  test("a separate generator does not change the default generator", () => {
     const before = getRngState();
     randn([100], { generator: new Generator(3) });
     expect(getRngState()).toEqual(before);
@@ -198,7 +198,7 @@ describe("randn", () => {
     expect(x.every(Number.isFinite)).toBe(true);
   });
 
-  test("is the transform of Box and Muller: pairs lie four elements apart", () => {
+  test("is the Box-Muller transform: pairs are four elements apart", () => {
     const normal = randn([64]).data();
     manualSeed(1234);
     const uniform = rand([64]).data();
@@ -288,7 +288,7 @@ describe("bernoulli", () => {
     expect(means[1]).toBeCloseTo(0.5, 1);
   });
 
-  test("refuses what is no probability", () => {
+  test("refuses values that are not probabilities", () => {
     expect(() => bernoulli([2], { p: 1.5 })).toThrow(OptionError);
     expect(() => bernoulli([2], {} as never)).toThrow(OptionError);
     expect(() => bernoulli(tensor([0.5, -0.1]))).toThrow("element 1 is not");
@@ -310,7 +310,7 @@ describe("withGenerator", () => {
     new nn.Dropout(0.5).forward(rand([20])).toArray(),
   ];
 
-  test("draws of all kinds come from it, and the default generator stays where it is", () => {
+  test("all draws come from the given generator, and the default one does not advance", () => {
     manualSeed(7);
     const [expected, end] = [draws(), getRngState()];
     const before = manualSeed(1).getState();
@@ -319,7 +319,7 @@ describe("withGenerator", () => {
     expect([generator.getState(), getRngState()]).toEqual([end, before]);
   });
 
-  test("inside it is the default one: named or not, seeds and states are one", () => {
+  test("inside, the given generator is the default one, with the same seed and state", () => {
     const generator = new Generator(7);
     const both = withGenerator(generator, () => [rand([4]).toArray(), rand([4], { generator }).toArray()]);
     manualSeed(7);
@@ -328,7 +328,7 @@ describe("withGenerator", () => {
     expect([generator.initialSeed(), getRngState().seed]).toEqual([3, 7]);
   });
 
-  test("nests, and the one before comes back after an error", () => {
+  test("calls nest, and the previous generator returns after an error", () => {
     const [outer, inner] = [new Generator(1), new Generator(2)];
     const state = getRngState();
     withGenerator(outer, () => {
@@ -343,7 +343,7 @@ describe("withGenerator", () => {
     expect([getRngState(), inner.getState().offset]).toEqual([state, 4]);
   });
 
-  test("refuses async functions and what is no generator", () => {
+  test("refuses async functions and values that are not generators", () => {
     const state = getRngState();
     expect(() => withGenerator(new Generator(1), async () => 1)).toThrow(/returned a Promise.*after each await/);
     expect(() => withGenerator({} as never, () => 1)).toThrow(OptionError);

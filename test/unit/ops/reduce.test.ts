@@ -1,4 +1,6 @@
-/** What the case tables cannot say about reductions: accuracy on many elements, dtypes, bad input. */
+/**
+ * Properties of reductions that the case tables do not check: accuracy on many elements, dtypes, bad input.
+ */
 import { describe, expect, test } from "vitest";
 import { DTypeError, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
 import { sumTo } from "../../../src/ops/reduce/sum.ts";
@@ -11,7 +13,7 @@ const longVector = (n: number) => {
 };
 
 describe("accuracy", () => {
-  // an accumulator in float32 is wrong in the third digit here; ours is the exact sum, rounded once
+  // a float32 accumulator is wrong in the third digit here; the library gives the exact sum, rounded once
   test("the sum and mean of 5,000,003 elements are exact to the last float32 bit", () => {
     const values = longVector(5_000_003);
     const exact = values.reduce((total, value) => total + value, 0); // float64
@@ -43,14 +45,14 @@ describe("accuracy", () => {
 });
 
 describe("sum and mean", () => {
-  test("a sum of int32 beyond its range is the nearest end of it", () => {
+  test("a sum of int32 outside its range is clamped to the range", () => {
     const [most, least] = [2 ** 31 - 1, -(2 ** 31)];
     const x = tensor(Int32Array.of(most, 1, least, -1), { shape: [2, 2] });
     expect(x.sum(1).toArray()).toEqual([most, least]);
     expect(x.sum().item()).toBe(-1); // the sum of all is exact
   });
 
-  test("the sum of a mask counts it, as int32", () => {
+  test("the sum of a mask is the number of its ones, as int32", () => {
     const mask = tensor([
       [true, false, true],
       [true, true, true],
@@ -60,13 +62,13 @@ describe("sum and mean", () => {
     expect(mask.sum(1).toArray()).toEqual([2, 3]);
   });
 
-  test("over no element: 0 and NaN", () => {
+  test("over no elements, the sum is 0 and the mean NaN", () => {
     expect(zeros([0]).sum().item()).toBe(0);
     expect(zeros([0]).mean().item()).toBeNaN();
     expect(zeros([2, 0]).sum(1).toArray()).toEqual([0, 0]);
   });
 
-  test("NaN and infinity go through", () => {
+  test("NaN and infinity stay", () => {
     expect(tensor([1, NaN, 2]).sum().item()).toBeNaN();
     expect(tensor([1, Infinity, 2]).mean().item()).toBe(Infinity);
   });
@@ -86,7 +88,7 @@ describe("sum and mean", () => {
 });
 
 describe("var and std", () => {
-  test("a mean a million times the deviation costs no digits", () => {
+  test("a mean a million times the deviation does not cost accuracy", () => {
     const random = testRandom(9);
     const values = Float32Array.from({ length: 10_000 }, () => 1e6 + random());
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
@@ -142,7 +144,7 @@ describe("max, min, argmax, argmin", () => {
     expect(tensor([Infinity, Infinity, 3]).argmin().item()).toBe(2);
   });
 
-  test("ties: all share the gradient of max(), the first has that of max(dim)", () => {
+  test("ties share the gradient of max(); for max(dim) the first one gets it", () => {
     const x = tensor(
       [
         [1, 3, 3],
@@ -224,7 +226,7 @@ describe("sumTo", () => {
     expect(sums.sum().item()).toBeCloseTo(all, 4);
   });
 
-  test("refuses what broadcasting cannot have made", () => {
+  test("refuses shapes that broadcasting cannot produce", () => {
     expect(() => reduceTo([2, 3], [2])).toThrow("sumTo: cannot sum [2,3] to [2]");
     expect(() => reduceTo([3], [2, 3])).toThrow("sumTo: cannot sum [3] to [2,3]");
   });

@@ -1,6 +1,6 @@
 /**
- * What the case tables cannot say about shape ops, indexing and dropout: dtypes,
- * sharing, statistics, bad input.
+ * Properties of shape ops, indexing and dropout that the case tables do not check: dtypes, sharing,
+ * statistics, bad input.
  */
 import { describe, expect, test } from "vitest";
 import {
@@ -50,7 +50,7 @@ describe("sharing", () => {
     for (const y of copies) expect([...y.data()]).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
-  test("gradients of parts add up in the whole", () => {
+  test("the gradients of parts are added in the whole tensor", () => {
     const x = tensor([1, 2, 3, 4], { requiresGrad: true });
     const [a, b] = x.chunk(2);
     a.mul(b)
@@ -61,7 +61,7 @@ describe("sharing", () => {
     expect(x.grad?.toArray()).toEqual([4, 4, 2, 4]);
   });
 
-  test("a gradient goes through reshape and clone more than once", () => {
+  test("a gradient passes through reshape and clone more than once", () => {
     const x = tensor([1, 2], { requiresGrad: true });
     x.reshape([2, 1])
       .clone()
@@ -205,7 +205,7 @@ describe("embedding", () => {
     return weight.grad?.select(1, 0).toArray();
   };
 
-  test("the row paddingIdx gets no gradient", () => {
+  test("row paddingIdx gets no gradient", () => {
     expect(gradient([0, 1, 1, 3])).toEqual([1, 2, 0, 1]);
     expect(gradient([0, 1, 1, 3], 1)).toEqual([1, 0, 0, 1]);
     expect(gradient([0, 1, 1, 3], -1)).toEqual([1, 2, 0, 0]);
@@ -223,7 +223,7 @@ describe("embedding", () => {
 describe("dropout", () => {
   const zerosIn = (x: Tensor) => x.data().filter((v: number) => v === 0).length;
 
-  test("zeroes a share of p and scales the rest; the gradient has the same mask", () => {
+  test("zeroes a fraction p and scales the rest; the gradient has the same mask", () => {
     manualSeed(5);
     const x = rand([100, 100]).add(1).detach();
     x.requiresGrad = true;
@@ -237,7 +237,7 @@ describe("dropout", () => {
     expect(x.grad?.data()).toEqual(Float32Array.from(after, (v) => (v === 0 ? 0 : scale)));
   });
 
-  test("the seed decides, each call draws anew", () => {
+  test("the seed determines the masks, and each call draws a new one", () => {
     const x = ones([64]);
     const draw = (seed: number) => F.dropout(x, { generator: new Generator(seed) }).data();
     expect(draw(1)).toEqual(draw(1));

@@ -21,7 +21,7 @@ import { exhaust } from "../../support/exhaust.ts";
 
 const parameter = (values: number[] = [0.5, -1, 2, 0, -0.25]) => tensor(values, { requiresGrad: true });
 
-/** The same made-up gradients as in the PyTorch program that gave the numbers below. */
+/** The same gradients as in the PyTorch program that computed the numbers below. */
 const gradient = (step: number) => tensor([0, 1, 2, 3, 4].map((i) => (((step * 7 + i * 3) % 11) - 5) / 4));
 
 function run(optimizer: optim.Optimizer, p: Tensor, from: number, to: number): void {
@@ -31,7 +31,7 @@ function run(optimizer: optim.Optimizer, p: Tensor, from: number, to: number): v
   }
 }
 
-/** Options, and the parameter after steps 1, 2 and 6 as PyTorch 1.13 has it in float64. */
+/** Options, and the parameter after steps 1, 2 and 6, as PyTorch 1.13 computes it in float64. */
 const trajectories: ["SGD" | "Adam" | "AdamW" | "RMSprop", object, number[][]][] = [
   [
     "SGD",
@@ -130,7 +130,7 @@ describe.each(trajectories)("%s %j", (kind, options, expected) => {
     });
   });
 
-  test("goes on from its state dict with the same bits", () => {
+  test("continues from its state dict with the same bits", () => {
     const [whole, stopped] = [parameter(), parameter()];
     run(make(whole), whole, 0, 6);
     const first = make(stopped);
@@ -155,7 +155,7 @@ describe("an optimizer", () => {
     }
   });
 
-  test("leaves a parameter without gradient alone; zeroGrad() forgets gradients", () => {
+  test("does not change a parameter without a gradient; zeroGrad() drops gradients", () => {
     const [a, b] = [parameter([1]), parameter([1])];
     const optimizer = new optim.SGD([a, b], { lr: 1 });
     a.grad = tensor([1]);
@@ -184,7 +184,7 @@ describe("an optimizer", () => {
     expect([a.item(), b.item()]).toEqual([0.25, 0]);
   });
 
-  test("frozen parameters may come along", () => {
+  test("frozen parameters may be in a group", () => {
     const frozen = tensor([1]);
     const p = parameter([1]);
     const optimizer = new optim.SGD([frozen, p], { lr: 1 });
@@ -266,7 +266,7 @@ describe("bad input", () => {
     expect(make).toThrow(OptionError);
   });
 
-  test("a parameter that an op made, of integers, or released", () => {
+  test("results of ops, integer and released tensors are refused as parameters", () => {
     expect(() => new optim.SGD([p.mul(2)])).toThrow(AutogradError);
     expect(() => new optim.SGD([p, zeros([2], { dtype: "int32" })])).toThrow(DTypeError);
     const gone = parameter();
@@ -328,7 +328,7 @@ describe("bad input", () => {
     expect(optimizer.paramGroups[0].lr).toBe(0.25);
   });
 
-  test("a state is loaded into the tensors of the present one, also from itself", () => {
+  test("a state is loaded into the tensors of the present state, even from itself", () => {
     const [a, b] = [parameter([1, 2]), parameter([3, 4])];
     const optimizer = new optim.Adam([a, b], { lr: 0.5 });
     a.grad = tensor([1, 2]);
@@ -344,7 +344,7 @@ describe("bad input", () => {
       0: { ...state[0], exp_avg: tensor([8, 9]) },
       1: { ...state[1], exp_avg: tensor([6, 7]) },
     };
-    // some of it is its own: nothing may be overwritten before it is read
+    // some tensors are its own: none may be overwritten before it is read
     optimizer.loadStateDict({ state: { 0: state[1], 1: state[0] }, paramGroups });
     expect([data(0), data(1)]).toEqual([second, first]);
     const present = optimizer.stateDict().state[0].exp_avg;
@@ -353,14 +353,14 @@ describe("bad input", () => {
     expect(data(0)).toEqual([8, 9]);
     expect(optimizer.stateDict().state[0].exp_avg).toBe(present);
     expect(Object.keys(optimizer.stateDict().state)).toEqual(["0"]);
-    // three are the test's own, two went with the state of parameter 1
+    // three tensors are the test's own, two were released with the state of parameter 1
     expect(memory().liveTensors).toBe(liveTensors + 3 - 2);
     expect(() => optimizer.loadStateDict({ state: { "00": plain } as never, paramGroups })).toThrow(
       /state of parameter 00, which is in no group/,
     );
   });
 
-  test("without memory for the whole state nothing changes", () => {
+  test("if memory does not suffice for the whole state, nothing changes", () => {
     const size = 2 ** 20;
     const make = (gradient: number, ...stepped: number[]) => {
       const params = [0, 1].map(() => tensor(new Float32Array(size), { requiresGrad: true }));
@@ -369,8 +369,8 @@ describe("bad input", () => {
       optimizer.step();
       return optimizer;
     };
-    // the state of parameter 0 could be overwritten, that of 1 is new. Held to the end: what
-    // is garbage would make room
+    // the state of parameter 0 could be overwritten, the state of parameter 1 is new. The tensors are held
+    // until the end, because garbage would make room
     const [source, into] = [make(1, 0, 1), make(2, 0)];
     const from = source.stateDict();
     into.paramGroups[0].lr = 0.25;
@@ -380,7 +380,7 @@ describe("bad input", () => {
     expect(before).toHaveLength(3);
     const { reservedBytes } = memory();
     setMemoryLimit(reservedBytes);
-    for (let round = 0; round < 3; round++) exhaust(); // the garbage of the tests before
+    for (let round = 0; round < 3; round++) exhaust(); // the garbage of earlier tests
     const { liveTensors } = memory();
     try {
       const filling = new Scope();

@@ -6,8 +6,8 @@ import { expectClose } from "../../support/compare.ts";
 const parameter = () => zeros([1], { requiresGrad: true });
 
 /**
- * Two groups, with learning rates 0.5 and 0.1: what the PyTorch program had that gave
- * the numbers of this file.
+ * Two groups, with learning rates 0.5 and 0.1, as in the PyTorch program that computed the numbers of this
+ * file.
  */
 function twoGroups(): optim.SGD {
   return new optim.SGD([{ params: [parameter()] }, { params: [parameter()], lr: 0.1 }], { lr: 0.5, momentum: 0.9 });
@@ -160,7 +160,7 @@ describe.each(schedulers)("%s", (_name, make, expected) => {
     expectClose("learning rates", actual.flat(), expected.flat(), 1e-15);
   });
 
-  test("goes on from its state dict, through JSON, with the same bits", () => {
+  test("continues from its state dict, through JSON, with the same bits", () => {
     const whole = twoGroups();
     const all = [...rates(whole, make(whole), 7)];
     const stopped = twoGroups();
@@ -208,7 +208,7 @@ describe("a group added to the optimizer later", () => {
     ["StepLR", (o) => new optim.StepLR(o, { stepSize: 2 })],
     ["LambdaLR", (o) => new optim.LambdaLR(o, (step) => 1 / (1 + step))],
     ["CosineAnnealingLR", (o) => new optim.CosineAnnealingLR(o, { tMax: 2 })],
-  ])("%s takes it along", (_name, scheduler) => {
+  ])("%s includes the group", (_name, scheduler) => {
     const { made, rates } = make(scheduler);
     for (let step = 1; step <= 4; step++) {
       made.step(0 as never);
@@ -217,7 +217,7 @@ describe("a group added to the optimizer later", () => {
     expect((made as optim.LRScheduler).stateDict().baseLrs).toEqual([1, 1]);
   });
 
-  test("ReduceLROnPlateau takes it along", () => {
+  test("ReduceLROnPlateau includes the group", () => {
     const { made, rates } = make((o) => new optim.ReduceLROnPlateau(o, { patience: 0, factor: 0.5 }));
     for (const metric of [1, 1]) made.step(metric);
     expect(rates()).toEqual([0.5, 0.5]);
@@ -227,7 +227,7 @@ describe("a group added to the optimizer later", () => {
     ["LambdaLR with one function a group", (o) => new optim.LambdaLR(o, [(step) => 1 / (1 + step)])],
     ["OneCycleLR", (o) => new optim.OneCycleLR(o, { maxLr: [1], totalSteps: 9, cycleMomentum: false })],
     ["ReduceLROnPlateau with one bound a group", (o) => new optim.ReduceLROnPlateau(o, { minLr: [0] })],
-  ])("%s refuses it, and changes nothing", (_name, scheduler) => {
+  ])("%s refuses the group, and changes nothing", (_name, scheduler) => {
     const { made, rates } = make(scheduler);
     const before = rates();
     expect(() => made.step(1)).toThrow(OptionError);
@@ -478,7 +478,7 @@ describe("ReduceLROnPlateau", () => {
     expectClose("learning rates", actual.flat(), expected.flat(), 1e-15);
   });
 
-  test("goes on from its state dict, through JSON", () => {
+  test("continues from its state dict, through JSON", () => {
     const make = (optimizer: optim.SGD) => new optim.ReduceLROnPlateau(optimizer, { patience: 1, cooldown: 1 });
     for (let stop = 0; stop < falling.length; stop++) {
       const [whole, stopped] = [twoGroups(), twoGroups()];
@@ -524,7 +524,7 @@ describe("ReduceLROnPlateau", () => {
     expect(resumed.stateDict()).toEqual(scheduler.stateDict());
   });
 
-  test("a NaN is no improvement", () => {
+  test("a NaN does not count as an improvement", () => {
     const optimizer = twoGroups();
     const scheduler = new optim.ReduceLROnPlateau(optimizer, { patience: 1 });
     for (const metric of [1, Number.NaN, Number.NaN]) scheduler.step(metric);
@@ -589,7 +589,7 @@ describe("bad input", () => {
     expect(scheduler.stateDict()).toEqual(after);
   });
 
-  test("a state dict of something else", () => {
+  test("a state dict of another object is refused", () => {
     const step = new optim.StepLR(o, { stepSize: 1 });
     const plateau = new optim.ReduceLROnPlateau(o);
     expect(() => step.loadStateDict(plateau.stateDict())).toThrow(StateDictError);

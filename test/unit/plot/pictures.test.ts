@@ -42,7 +42,7 @@ describe("Picture", () => {
     expect(seen.size).toBe(95);
   });
 
-  test("what lies outside is left out", () => {
+  test("pixels outside the picture are ignored", () => {
     const picture = new Picture(4, 3);
     picture.fillRect(-5, -5, 6, 6, [1, 2, 3]);
     picture.fillRect(3, 2, 100, 100, [1, 2, 3]);
@@ -60,7 +60,7 @@ describe("Picture", () => {
     expect(() => encodePNG({} as Picture)).toThrow(OptionError);
   });
 
-  test("savePNG writes them, or says why not", () => {
+  test("savePNG writes the bytes, or gives the reason why not", () => {
     const folder = mkdtempSync(join(tmpdir(), "wasmgrad-"));
     const picture = new Picture(3, 2);
     savePNG(join(folder, "x.png"), picture);
@@ -91,7 +91,7 @@ describe("imageGrid", () => {
     expect(countPixels(grid, [0, 0, 0])).toBe(144);
   });
 
-  test("rows may stand side by side", () => {
+  test("rows may be side by side", () => {
     const columns = [{ label: "", images: zeros([5, 3, 2, 2]) }];
     const [one, two] = [1, 2].map((perRow) => imageGrid(columns, { perRow }));
     expect(countPixels(one, [0, 0, 0])).toBe(5 * 4 * 16);
@@ -104,7 +104,7 @@ describe("imageGrid", () => {
     expect(imageGrid([{ label: "none", images: zeros([0, 3, 2, 2]) }]).width).toBeGreaterThan(0);
   });
 
-  test("refuses what is no image", () => {
+  test("refuses values that are not images", () => {
     const images = zeros([1, 3, 2, 2]);
     expect(() => imageGrid([])).toThrow(OptionError);
     expect(() => imageGrid([{ label: "x", images: zeros([3, 2, 2]) }])).toThrow(ShapeError);
@@ -192,7 +192,7 @@ describe("lossCurve", () => {
     expect(line("a")).toBeGreaterThan(900);
   });
 
-  test("refuses what cannot be drawn", () => {
+  test("refuses values that cannot be drawn", () => {
     expect(() => lossCurve([])).toThrow(OptionError);
     expect(() => lossCurve([{ label: "a", points: [[0, Number.NaN]] }])).toThrow(/at least one finite point/);
     expect(() => lossCurve([{ label: "a", points: [[0, 1]] }], { width: 20 })).toThrow(OptionError);

@@ -1,6 +1,6 @@
 /**
- * The allocator alone: blocks never overlap, whatever is asked for and freed, and full memory
- * is merged and used again.
+ * The allocator alone: blocks never overlap, whatever is allocated and freed, and full memory is merged and
+ * used again.
  */
 
 import { afterEach, expect, test } from "vitest";
@@ -60,7 +60,7 @@ test("blocks of all sizes never overlap", () => {
   expect([after.liveBytes, after.liveBlocks]).toEqual([before.liveBytes, before.liveBlocks]);
 });
 
-test("nor do they when memory is full and blocks are cut and merged", () => {
+test("blocks do not overlap when memory is full and blocks are cut and merged", () => {
   setMemoryLimit(allocatorStatistics().reservedBytes);
   const holes: Address[] = [];
   expect(() => {
@@ -107,7 +107,7 @@ test("full memory: free neighbours are merged for a larger block", () => {
   free(big, 2 * MIB);
 });
 
-test("memory never grows past the limit, also where it is no whole number of pages", () => {
+test("memory never grows past the limit, even if that is not a whole number of pages", () => {
   const limit = allocatorStatistics().reservedBytes + 3 * 65536 + 1000;
   setMemoryLimit(limit);
   const blocks: Address[] = [];

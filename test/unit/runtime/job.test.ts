@@ -1,4 +1,4 @@
-/** Jobs whose workers are slow, dead or missing: the same bits or a clear error, and no hang. */
+/** Jobs whose workers are slow, dead or missing: the same bits or a clear error, but no hang. */
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import { runInNewContext } from "node:vm";
@@ -93,7 +93,7 @@ async function killWithin(name: "exp" | "rmspropStep") {
   return { run: () => runParallel(job), ranges };
 }
 
-/** On a busy machine the worker may have been done before it was killed: then it is tried again. */
+/** On a busy machine the worker may finish before it is killed: then the test tries again. */
 const ATTEMPTS = 100;
 
 test("a worker is killed in the middle of its part: the caller does the job again", async () => {

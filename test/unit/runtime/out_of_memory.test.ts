@@ -1,6 +1,6 @@
 /**
- * Out of memory at every allocation of a training step: an error, nothing left behind, and then the
- * step with the right bits.
+ * Out of memory at every allocation of a training step: an error, no remaining tensors, and afterwards a step
+ * with the correct bits.
  */
 import { expect, test, vi } from "vitest";
 import { manualSeed, memory, nn, OutOfMemoryError, optim, rand, scope, type Tensor } from "wasmgrad";
@@ -20,7 +20,7 @@ vi.mock("../../../src/runtime/memory.ts", async (importOriginal) => {
   };
 });
 
-/** A small network, its optimizer, and a step that gives the loss. */
+/** A small network, its optimizer, and a step that returns the loss. */
 function make(): { bits: () => string; step: () => number; release: () => void } {
   manualSeed(5);
   const model = new nn.Sequential(
@@ -41,7 +41,7 @@ function make(): { bits: () => string; step: () => number; release: () => void }
         .map((tensor) => Buffer.from(tensor.data().buffer).toString("hex"))
         .join(),
     step() {
-      manualSeed(6); // of the dropout: a step that failed had drawn some
+      manualSeed(6); // for the dropout: a failed step may already have drawn numbers
       return scope(() => {
         optimizer.zeroGrad();
         const loss = nn.functional.crossEntropy(model.forward(x), y.softmax(1)).add(model.forward(x).square().mean());
@@ -71,7 +71,7 @@ test("each allocation of a step fails once", () => {
     plan.left = k;
     expect(step, `allocation ${k}`).toThrow(OutOfMemoryError);
     plan.left = Number.POSITIVE_INFINITY;
-    // gradients and the state of the optimizer may have been made, nothing else
+    // gradients and the optimizer's state may exist now, but no other tensors
     expect(memory().liveTensors - liveTensors, `tensors left by allocation ${k}`).toBeLessThanOrEqual(24);
     expect(bits() === start, `weights half changed by allocation ${k}`).toBe(true);
     step();

@@ -1,6 +1,6 @@
 /**
- * With workers a launch only begins a kernel. Here the workers never do anything: so a kernel is done when it
- * is settled, and no earlier.
+ * With workers, a launch only starts a kernel. In this test the workers never do anything, so a kernel is
+ * done when it is settled, and not earlier.
  */
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { arange, ones, optim, setMemoryLimit, setNumThreads, type Tensor, tensor } from "wasmgrad";
@@ -27,12 +27,12 @@ afterAll(() => {
   workerThreads.Worker = RealWorker;
 });
 
-/** The last element as it lies in memory now. */
+/** The last element, read from memory without settling. */
 function last(x: Tensor): number {
   return new Float32Array(linearMemory.buffer)[x.array.address / 4 + x.array.size - 1];
 }
 
-/** A sum that is pending: its last element is to be 3. */
+/** A pending sum, whose last element will be 3. */
 function pendingSum(): Tensor {
   const x = ones([SIZE])
     .add(ones([SIZE]))
@@ -66,7 +66,7 @@ test("a kernel that reads what it writes is never pending: to lose it is an erro
   expect(last(p)).toBe(0);
 });
 
-test("another number of threads settles", () => {
+test("changing the number of threads settles", () => {
   const x = pendingSum();
   setNumThreads(1);
   expect(last(x)).toBe(3);
@@ -89,7 +89,7 @@ test("numbers of one element, and tables of shapes, are written while a kernel i
   expect(wider.data().subarray(0, 4)).toEqual(Float32Array.of(0, 3 * (SIZE / 2 + 1), 3, 3 * (SIZE / 2 + 2)));
 });
 
-test("a small block that is freed while a kernel is pending rests until that is settled, a large one does not", () => {
+test("a small block freed while a kernel is pending is not reused before that is settled", () => {
   const small = allocate(64);
   const large = allocate(1024);
   const x = pendingSum();
@@ -136,7 +136,7 @@ test("where the memory is full, a larger block is cut up for a smaller one: not 
   }
 });
 
-test("what a lost kernel was to derive from a block is computed again when it is next asked for", () => {
+test("data that a lost kernel should have derived from a block is recomputed at the next use", () => {
   const block = new Block(64);
   block.retain();
   const kernels = [() => {}, () => {}];
@@ -155,7 +155,7 @@ test("what a lost kernel was to derive from a block is computed again when it is
   block.release();
 });
 
-test("an error of the pending kernel comes once, where it is settled", () => {
+test("an error of the pending kernel is thrown once, where it is settled", () => {
   let after = false;
   defer(() => {
     throw new Error("lost");

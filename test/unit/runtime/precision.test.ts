@@ -14,7 +14,7 @@ afterAll(() => {
 
 const available = WebAssembly.validate(kernelBytes("fast"));
 
-test("what is chosen comes back: fast only where the engine has relaxed SIMD", () => {
+test("setPrecision returns the precision in use: fast only with relaxed SIMD", () => {
   expect(getPrecision()).toBe("reproducible");
   expect(setPrecision("fast")).toBe(available ? "fast" : "reproducible");
   expect(getPrecision()).toBe(available ? "fast" : "reproducible");
@@ -43,7 +43,7 @@ describe("fast", () => {
       return { error, digest: createHash("sha256").update(result).digest("hex") };
     });
 
-  test("switches in the middle of a program, and back", () => {
+  test("the precision can change and change back in the middle of a program", () => {
     const before = product();
     expect(setPrecision("fast")).toBe("fast");
     const fast = product();
@@ -63,7 +63,7 @@ describe("fast", () => {
     }
   });
 
-  // the operations that end in the micro-kernel, where the two builds differ
+  // the operations that use the micro-kernel, in which the two builds differ
   describe.each(["matmul", "linear", "conv2d", "convTranspose2d"])("%s", (op) => {
     test.each(allCases[op].map((testCase) => [testCase.name, testCase] as const))("%s", (_name, testCase) => {
       setPrecision("fast");

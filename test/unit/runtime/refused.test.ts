@@ -1,6 +1,6 @@
 /**
- * Engines that refuse WebAssembly, its memory or workers: the import succeeds, and what fails
- * says why and what helps.
+ * Engines that refuse WebAssembly, its memory or workers. The import succeeds, and errors give the reason and
+ * the remedy.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ interface Answer {
 const folder = mkdtempSync(join(tmpdir(), "wasmgrad-"));
 const library = join(folder, "library.mjs");
 
-/** One file without a loader, which would need WebAssembly itself. */
+/** A single file without a loader, which would itself need WebAssembly. */
 beforeAll(async () => {
   await build({
     stdin: {
@@ -189,7 +189,7 @@ test("Node with --jitless", () => {
 });
 
 describe("memory", () => {
-  /** An engine that gives no more than so many pages, shared or not. */
+  /** Imitates an engine that gives at most this many pages, shared or not. */
   const atMost = (shared: number, plain: number) => `
     const { Memory } = WebAssembly;
     WebAssembly.Memory = class extends Memory {
@@ -299,7 +299,7 @@ describe("memory", () => {
 describe("threads", () => {
   const WORK = "w.rand([300, 300]).matmul(w.rand([300, 300])).mean().item()";
   const PAUSE = "new Promise((resolve) => setTimeout(resolve, 300))";
-  /** A browser's page, as far as workers go. */
+  /** Imitates a browser's page, as far as workers are concerned. */
   const page = (worker: string) => `
     delete process.getBuiltinModule;
     globalThis.crossOriginIsolated = true;
@@ -362,7 +362,7 @@ describe("threads", () => {
     ["gives nothing", "() => undefined"],
     ["gives null", "() => null"],
     ["is no function", "1"],
-  ])("getBuiltinModule %s: one thread, and all goes on", (_name, value) => {
+  ])("getBuiltinModule %s: the library continues on one thread", (_name, value) => {
     const before = `process.getBuiltinModule = ${value};`;
     const { said, stderr } = ask(before, [
       THREADS,
@@ -515,7 +515,7 @@ describe("useKernels", () => {
     expect(stderr).toBe("");
   });
 
-  test("after the first operation it is too late", () => {
+  test("useKernels is refused after the first operation", () => {
     const { said } = ask(file(), [
       "w.ones([2]).add(1).toArray()",
       "w.useKernels(compiled)",

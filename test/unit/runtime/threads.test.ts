@@ -1,4 +1,4 @@
-/** Threads: the same bits for any number of them, and no hang when workers die, fail or never start. */
+/** Threads: the same bits for any number of threads, and no hang if workers die, fail or never start. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
@@ -38,12 +38,12 @@ function compute(): string {
 
 const expected = compute();
 
-/** Waits until the workers are up: they start while the event loop runs. */
+/** Waits until the workers have started, which they do while the event loop runs. */
 async function pause(milliseconds: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
+test.each([2, 3, 4])("%i threads give the same bits as one", async (threads) => {
   setNumThreads(threads);
   expect(getNumThreads()).toBe(threads);
   expect(compute()).toBe(expected);
@@ -51,7 +51,7 @@ test.each([2, 3, 4])("%i threads give the bits of one", async (threads) => {
   for (let round = 0; round < 5; round++) expect(compute()).toBe(expected);
 });
 
-test("workers do take part", async () => {
+test("workers take part in jobs", async () => {
   const { linearMemory } = await import("../../../src/runtime/linear_memory.ts");
   const { CONTROL } = await import("../../../src/runtime/parallel/control.ts");
   setNumThreads(2);
@@ -61,13 +61,13 @@ test("workers do take part", async () => {
   await expect.poll(wake, { timeout: 20_000, interval: 100 }).toBe(1);
 });
 
-test("workers that never start cost nothing but speed", () => {
+test("workers that never start only cost speed", () => {
   workerThreads.Worker = IdleWorker as never;
   setNumThreads(3);
   expect(compute()).toBe(expected);
 });
 
-test("a worker that cannot be made costs nothing but speed", () => {
+test("a worker that cannot be made only costs speed", () => {
   workerThreads.Worker = class {
     constructor() {
       throw new Error("no threads here");
@@ -77,7 +77,7 @@ test("a worker that cannot be made costs nothing but speed", () => {
   expect(compute()).toBe(expected);
 });
 
-test("workers killed at any time: a right result or a clear error, and no hang", async () => {
+test("workers killed at any time give the correct result or a clear error, but no hang", async () => {
   const workers: InstanceType<typeof RealWorker>[] = [];
   workerThreads.Worker = class extends RealWorker {
     constructor(...args: ConstructorParameters<typeof RealWorker>) {

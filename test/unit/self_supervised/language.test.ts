@@ -20,11 +20,11 @@ const int = (rows: number[][]) => tensor(rows, { dtype: "int32" });
 describe("WordTokenizer", () => {
   const tokenizer = WordTokenizer.train("The cat's hat; the dog, the cat. [MASK] The end!", 9);
 
-  test("keeps the most frequent words, of equally frequent ones the first", () => {
+  test("keeps the most frequent words; of equally frequent ones, the first", () => {
     expect(tokenizer.words).toEqual(["[PAD]", "[UNK]", "[MASK]", "the", "cat's", "hat", ";", "dog", ","]);
   });
 
-  test("there and back; unknown words, masks in any case, other signs", () => {
+  test("text survives encoding and decoding, except unknown words and signs", () => {
     const numbers = tokenizer.encode("THE dog, the [mask] * bird");
     expect(numbers).toEqual([3, 7, 8, 3, MASK, UNK]);
     expect(tokenizer.decode(numbers)).toBe("the dog , the [MASK] [UNK]");
@@ -46,7 +46,7 @@ describe("maskTokens", () => {
     { shape: [200, 100] },
   );
 
-  test("places, answers and what is seen belong together; special words stay", () => {
+  test("places, answers and visible words belong together; special words stay", () => {
     const { seen, at, answers } = maskTokens(tokens, 20, { generator: new Generator(3) });
     const [before, after, places] = [tokens.data(), seen.data(), [...at.data()]];
     expect([...answers.data()]).toEqual(places.map((place) => before[place]));
@@ -56,7 +56,7 @@ describe("maskTokens", () => {
     expect(Math.max(...after)).toBeLessThan(20);
   });
 
-  test("shares: 15 % hidden, of these 80 % masked, and 10 % other words, 1 in 17 of them by chance the same", () => {
+  test("15 % of the words are hidden; of these 80 % become masks and 10 % random words", () => {
     const { seen, at } = maskTokens(tokens, 20, { generator: new Generator(4) });
     const [before, after, places] = [tokens.data(), seen.data(), [...at.data()]];
     expect(Math.abs(places.length / 18_000 - 0.15)).toBeLessThan(0.01);
@@ -67,7 +67,7 @@ describe("maskTokens", () => {
     expect(Math.abs(swapped - 0.094)).toBeLessThan(0.03);
   });
 
-  test("plain and all: nothing but masks; ratio 0: nothing at all", () => {
+  test("with plain and all there are only masks; with ratio 0 nothing is hidden", () => {
     const some = int([[PAD, UNK, 5, 9]]);
     const all = maskTokens(some, 10, { ratio: 1, plain: true });
     expect(all.seen.toArray()).toEqual([[PAD, UNK, MASK, MASK]]);
@@ -75,7 +75,7 @@ describe("maskTokens", () => {
     expect(maskTokens(some, 10, { ratio: 0 }).seen.toArray()).toEqual(some.toArray());
   });
 
-  test("hides one word at least, if there is one", () => {
+  test("hides at least one word, if there is one", () => {
     const rows = int([
       [PAD, UNK, 5, 9],
       [7, 8, PAD, PAD],
@@ -101,7 +101,7 @@ describe("maskTokens", () => {
 describe("MaskedLanguageModel", () => {
   const make = () => new MaskedLanguageModel(12, { width: 16, layers: 2, heads: 2, length: 8, dropout: 0 });
 
-  test("padding changes nothing for the words before it", () => {
+  test("padding does not change the results of the words before it", () => {
     manualSeed(1);
     const model = make().eval();
     const short = model.forward(int([[4, 5, 6]]));
@@ -137,7 +137,7 @@ describe("MaskedLanguageModel", () => {
     });
   });
 
-  test("only some places, of all rows, are the same numbers", () => {
+  test("computing only some places gives the same numbers as computing all", () => {
     manualSeed(4);
     const model = make().eval();
     const tokens = int([
@@ -149,7 +149,7 @@ describe("MaskedLanguageModel", () => {
     expect([...some]).toEqual([...all.slice(6 * 12, 7 * 12), ...all.slice(12, 24)]);
   });
 
-  test("has one matrix for words in and words out, and knows where a word stands", () => {
+  test("shares one matrix between input and output words, and uses positions", () => {
     manualSeed(2);
     const model = make().eval();
     expect(

@@ -80,7 +80,7 @@ describe("Encoder", () => {
     expect(loaded.forward(images).data()).toEqual(trained.forward(images).data());
   });
 
-  test.each([false, true])("what is hidden cannot be told from the features (separable %s)", (separable) => {
+  test.each([false, true])("the features do not depend on hidden pixels (separable %s)", (separable) => {
     manualSeed(2);
     const encoder = new Encoder({ ...small, separable }).eval();
     const { images } = batchOf(2);
@@ -152,7 +152,7 @@ describe("tasks", () => {
     if (name !== "contrastive") expect(loss(2)).not.toBe(loss(1)); // its chances come from indices and epoch
   });
 
-  test.each(["inpainting", "blocks", "denoising", "contrastive", "patches"])("%s can be seen", (name) => {
+  test.each(["inpainting", "blocks", "denoising", "contrastive", "patches"])("%s can be drawn as pictures", (name) => {
     const columns = inEvalMode(new Encoder(small), () => tasks[name]().show!(new Encoder(small), batchOf(2)));
     expect(columns.map(({ images }) => images.shape.join())).toEqual(["2,3,32,32", "2,3,32,32", "2,3,32,32"]);
     expect(columns[1].images.data()).not.toEqual(columns[0].images.data());
@@ -176,7 +176,7 @@ describe("tasks", () => {
     expect(() => new MultiTask(new Encoder(small), {})).toThrow(OptionError);
   });
 
-  test("inpainting: what is seen does not count in the loss, and all does if asked", () => {
+  test("inpainting: only hidden elements count in the loss, or all if requested", () => {
     manualSeed(6);
     const encoder = new Encoder(small).eval();
     const { images, indices } = batchOf(3);
@@ -206,7 +206,7 @@ describe("tasks", () => {
     expect(sums.size).toBe(kinds === 3 ? 4 : 2);
   });
 
-  test("rotation: turned images are told apart by a head that was told how", () => {
+  test("rotation: an untrained head has a large loss, and a valid accuracy", () => {
     const task = new Rotation(16);
     const { loss, accuracy } = task.forward(new Encoder(small), batchOf(16));
     expect(loss.item()).toBeGreaterThan(0.5);
@@ -238,7 +238,7 @@ describe("NT-Xent", () => {
 });
 
 describe("patches", () => {
-  test("are the image's squares, and come together again", () => {
+  test("patches are the image's squares, and can be joined again", () => {
     const images = rand([2, 3, 8, 12]);
     const patches = patchify(images, 4);
     expect(patches.shape).toEqual([2, 2, 3, 48]);
@@ -288,7 +288,7 @@ describe("probes", () => {
     expect(() => knnAccuracy(train, none)).toThrow("knnAccuracy: expected one test sample or more");
   });
 
-  test("a linear probe learns classes that lie apart, the same for the same seed", () => {
+  test("a linear probe learns separate classes, with the same result for the same seed", () => {
     const [train, test] = [clusters(300, 3), clusters(300, 4)];
     const result = linearProbe(train, test, { epochs: 20, batchSize: 32 });
     expect(result.testAccuracy).toBeGreaterThan(0.88);
@@ -298,7 +298,7 @@ describe("probes", () => {
     expect(linearProbe(foreign, test, { epochs: 5 }).testAccuracy).toBeLessThan(0.6);
   });
 
-  test("embedAll is the encoder on each image, in order", () => {
+  test("embedAll applies the encoder to each image, in order", () => {
     const encoder = new Encoder(small);
     const set = Object.assign(new TensorDataset(rand([7, 3, 32, 32]), tensor(Int32Array.from([0, 1, 2, 3, 4, 5, 6]))));
     const { x, labels } = embedAll(encoder, set, { batchSize: 3 });
@@ -327,7 +327,7 @@ describe("probes", () => {
     expect(() => embedAll(new Encoder(small), { length: 0, get: () => [] })).toThrow("embedAll: expected one image");
   });
 
-  test("embedAll leaves nothing behind where the data set fails half-way", () => {
+  test("embedAll leaves no tensors if the data set fails half-way", () => {
     const encoder = new Encoder(small);
     const [x, y] = [rand([6, 3, 32, 32]), tensor(new Int32Array(6))];
     const set = {
@@ -356,7 +356,7 @@ describe("probes", () => {
 });
 
 describe("Classifier", () => {
-  test("groups: smaller rates the nearer to the image; each parameter once", () => {
+  test("groups nearer to the image have smaller rates, and each parameter is in one", () => {
     const model = new Classifier(new Encoder(small));
     const groups = model.groups(0.1, 0.5);
     expect(groups.map(({ lr }) => lr)).toEqual([0.1, 0.05, 0.025, 0.0125]);
@@ -386,7 +386,7 @@ describe("Classifier", () => {
 });
 
 describe("fewLabels", () => {
-  test("as many of each class, each index once, another seed others", () => {
+  test("takes equally many of each class, each index once, others for another seed", () => {
     const chosen = fewLabels(sample.targets, 5);
     expect(chosen.map((i) => sample.targets[i])).toEqual(Array.from({ length: 50 }, (_, i) => i % 10));
     expect(new Set(chosen).size).toBe(50);

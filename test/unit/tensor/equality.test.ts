@@ -1,6 +1,6 @@
 /**
- * What others' comparisons and copies make of tensors: Vitest's and Node's deep equality,
- * JSON, structured clones.
+ * How the comparisons and copies of other libraries treat tensors: Vitest's and Node's deep equality, JSON,
+ * structured clones.
  */
 import assert from "node:assert";
 import { isDeepStrictEqual } from "node:util";
@@ -21,7 +21,7 @@ const norm = (mean: number) => {
   return layer;
 };
 
-/** Pairs of equal values, made apart from each other. */
+/** Pairs of equal values, which are made separately. */
 const equal: [name: string, make: () => unknown][] = [
   ["float32", () => tensor([1, 2])],
   ["int32", () => tensor([1, 2], { dtype: "int32" })],
@@ -40,7 +40,7 @@ const equal: [name: string, make: () => unknown][] = [
   ["a parameter", () => new nn.Parameter(tensor([1, 2]))],
 ];
 
-/** Pairs that must not pass for equal. */
+/** Pairs that must not count as equal. */
 const different: [name: string, a: () => unknown, b: () => unknown][] = [
   ["a value", () => tensor([1, 2]), () => tensor([1, 3])],
   ["the last bit", () => tensor([1]), () => tensor([1 + 2 ** -23])],
@@ -95,13 +95,13 @@ describe("deep equality", () => {
     ["a tensor", () => tensor([1, 2]), () => tensor([1, 3])],
     ["what prints the same", () => tensor([1.000001]), () => tensor([1.000002])],
     ["a module", () => linear(0.5), () => linear(0.25)],
-  ])("%s: comparisons by toString() do not take one for another", (_, a, b) => {
+  ])("%s: comparisons by toString() distinguish the two", (_, a, b) => {
     expect(fastDeepEqual(a(), b())).toBe(false);
     const same = a();
     expect(fastDeepEqual(same, same)).toBe(true);
   });
 
-  test("how a tensor takes part in a graph or in memory is no part of it", () => {
+  test("a tensor's graph and memory do not matter for equality", () => {
     const x = tensor([1, 2], { requiresGrad: true });
     x.mul(x).sum().backward();
     expect(x).toEqual(tensor([1, 2]));

@@ -26,7 +26,7 @@ import { exhaust } from "../../support/exhaust.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** What `body` leaves behind: live tensors and bytes. */
+/** The live tensors and bytes that `body` leaves. */
 function leftBy(body: () => void): { tensors: number; bytes: number } {
   const before = memory();
   body();
@@ -42,7 +42,7 @@ function gradientOf(x: Tensor): Tensor {
 const nothing = { tensors: 0, bytes: 0 };
 
 describe("scope", () => {
-  test("releases what was made in it", () => {
+  test("a scope releases the tensors made in it", () => {
     let inner: Tensor | undefined;
     expect(
       leftBy(() => {
@@ -56,7 +56,7 @@ describe("scope", () => {
     expect(inner?.shape).toEqual([3]);
   });
 
-  test("hands a returned tensor to the scope around", () => {
+  test("a scope passes a returned tensor to the surrounding scope", () => {
     expect(
       leftBy(() => {
         using outer = new Scope("outer");
@@ -67,7 +67,7 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("hands on all tensors of a nested structure, and only these", () => {
+  test("a scope passes on all tensors of a returned structure, and only these", () => {
     expect(
       leftBy(() => {
         scope(() => {
@@ -83,7 +83,7 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("hands on the gradient of a tensor that ends with it", () => {
+  test("a scope passes on a returned gradient of a tensor that it releases", () => {
     expect(
       leftBy(() =>
         scope(() => {
@@ -98,7 +98,7 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("but not the gradient of one that lives on: that stays with its tensor", () => {
+  test("the gradient of a tensor that survives stays with its tensor", () => {
     const x = tensor([1], { requiresGrad: true });
     scope(() => {
       scope(() => {
@@ -119,7 +119,7 @@ describe("scope", () => {
     x.release();
   });
 
-  test("an exception leaks nothing and comes through", () => {
+  test("an exception leaks no tensors and is rethrown", () => {
     expect(
       leftBy(() => {
         expect(() =>
@@ -135,7 +135,7 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("an op that fails half-way leaks nothing", () => {
+  test("an op that fails half-way leaks no tensors", () => {
     expect(
       leftBy(() => {
         expect(() =>
@@ -155,7 +155,7 @@ describe("scope", () => {
     );
   });
 
-  test("of an async function follows it: tasks that overlap keep their tensors apart", async () => {
+  test("a scope of an async function follows it: overlapping tasks keep their tensors apart", async () => {
     const before = memory().liveTensors;
     const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     const task = (i: number) =>
@@ -211,7 +211,7 @@ describe("scope", () => {
       );
     });
 
-    test("what others make while such a loop waits is theirs", () => {
+    test("tensors that other code makes while such a loop waits are not released", () => {
       const ways = ["rand([2])", "scope(() => rand([2]).sub(1))"];
       if (runtime === "Node") ways.push("scope(async () => rand([2]).sub(1))");
       for (const make of ways) {
@@ -240,7 +240,7 @@ describe("scope", () => {
     });
   });
 
-  test("of an async function that fails closes, and the error passes", async () => {
+  test("a scope of an async function that fails closes, and the error is rethrown", async () => {
     let x: Tensor | undefined;
     const failing = scope(async () => {
       x = zeros([1]);
@@ -280,7 +280,7 @@ describe("scope", () => {
     ).toEqual(nothing);
   });
 
-  test("what is used after an outer one closed its own says so", () => {
+  test("using a tensor after an outer scope closed its scope is an error that says so", () => {
     const first = new Scope("task A");
     new Scope("task B");
     const x = zeros([4]);
@@ -341,7 +341,7 @@ describe("scope", () => {
 });
 
 describe("keep", () => {
-  test("takes a tensor out of all scopes around", () => {
+  test("keep takes a tensor out of all surrounding scopes", () => {
     let kept: Tensor | undefined;
     scope(() =>
       scope(() => {
@@ -368,7 +368,7 @@ describe("keep", () => {
     x.release();
   });
 
-  test("refuses what is no tensor", () => {
+  test("keep refuses values that are not tensors", () => {
     for (const wrong of [5, null, {}]) expect(() => keep(wrong as never)).toThrow(OptionError);
   });
 
@@ -466,7 +466,7 @@ describe("use after release", () => {
     expect(() => use(x)).toThrow(ReleasedError);
   });
 
-  test("shared memory stays until its last owner lets go", () => {
+  test("shared memory stays until its last owner releases it", () => {
     const x = tensor([1, 2, 3]);
     const y = x.detach();
     x.release();
@@ -493,7 +493,7 @@ test("memory(): live tensors, bytes, peak", () => {
   });
 });
 
-test("a steady loop grows nothing", () => {
+test("memory does not grow in a steady loop", () => {
   const w = tensor([0.5, -0.5], { requiresGrad: true });
   const step = () =>
     scope(() => {
@@ -517,7 +517,7 @@ describe("out of memory", () => {
     scope(() => {
       const intact = tensor(Float32Array.from({ length: 1000 }, (_, i) => i));
       setMemoryLimit(memory().reservedBytes + 8 * MIB);
-      exhaust(); // the garbage of the tests before
+      exhaust(); // the garbage of earlier tests
       const blocks: Tensor[] = [];
       const before = () => memory().liveTensors;
       let live = 0;
@@ -546,7 +546,7 @@ describe("out of memory", () => {
     }
   });
 
-  test("an op that runs out half-way leaves nothing behind", () => {
+  test("an op that runs out of memory half-way leaves no tensors", () => {
     scope(() => {
       const x = zeros([4 * MIB]);
       setMemoryLimit(Math.max(memory().reservedBytes, 64 * MIB));
@@ -591,7 +591,7 @@ test("garbage outside every scope comes back: in a loop without a turn of the ev
   expect(full).toMatch(/out of memory: .* The last 20 searches for garbage found next to none/);
 }, 180_000);
 
-test("release() of a module and of an optimizer gives back all that they hold", () => {
+test("release() of a module or an optimizer releases all tensors that it holds", () => {
   scope(() => {
     const before = memory().liveBytes;
     {

@@ -1,4 +1,4 @@
-/** What a trace says of what ran, and that it leaves no mark. */
+/** The contents of a trace, and that tracing has no side effects. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   matmul,
@@ -88,13 +88,13 @@ describe("entries", () => {
     expect(conv.outputs).toEqual([{ shape: [1, 8, 4, 4], dtype: "float32" }]);
   });
 
-  test("a product says of each pass how it was computed", () => {
+  test("the trace of a product shows how each pass was computed", () => {
     const [a, b] = [randn([64, 64]), randn([64, 64]), randn([64, 1])];
     const { entries } = trace(() => [a.matmul(b), matmul(a, ones([64, 2]))]);
     expect(entries.map(({ algorithms }) => algorithms)).toEqual([["packed"], [], ["skinny"]]);
   });
 
-  test("kernels outside of operations go by what ran them", () => {
+  test("kernels outside of operations are listed under the function that ran them", () => {
     const weight = new nn.Parameter(randn([5]));
     const optimizer = new optim.Adam([weight]);
     const loader = new DataLoader(new TensorDataset(randn([6, 5])), { batchSize: 3 });
@@ -131,7 +131,7 @@ describe("entries", () => {
     expect(trace(() => ones([3]).sqrt()).entries[1].kernels).toMatchObject([{ name: "sqrt", chunks: 1, threads: 1 }]);
   });
 
-  test("results are the same bits", () => {
+  test("results have the same bits with and without a trace", () => {
     const x = randn([3, 40, 9, 9]);
     const weight = randn([40, 40, 3, 3]);
     const run = () => F.conv2d(x, weight, null, { padding: 1 }).softmax(1).data();
@@ -174,7 +174,7 @@ describe("where a trace begins and ends", () => {
     expect(outer.entries[2]).toBe(inner[1]);
   });
 
-  test("an error passes, and ends the trace", () => {
+  test("an error is rethrown, and ends the trace", () => {
     const fault = new Error("fault");
     const run = () =>
       trace(() => {
@@ -185,7 +185,7 @@ describe("where a trace begins and ends", () => {
     expect(recorder).toBeUndefined();
   });
 
-  test("an operation that throws has no output, and what follows is not its", () => {
+  test("an operation that throws has no output, and later kernels are not its own", () => {
     const { entries } = trace(() => {
       expect(() => x.matmul(ones([3, 3]))).toThrow("columns");
       ones([2]);
@@ -236,7 +236,7 @@ describe("where a trace begins and ends", () => {
     await expect(b).rejects.toThrow("b fails");
   });
 
-  test("it keeps no tensor", () => {
+  test("a trace keeps no tensor", () => {
     const before = memory().liveBytes;
     const { entries } = trace(() =>
       scope(() => {
@@ -306,7 +306,7 @@ describe("text", () => {
     }
   });
 
-  test("launches of one kernel are taken together", () => {
+  test("launches of the same kernel are combined", () => {
     const x = ones([3]);
     const total = trace(() => x.sqrt().sqrt().exp()).kernels;
     expect(Object.fromEntries(total.map(({ name, launches }) => [name, launches]))).toEqual({ sqrt: 2, exp: 1 });

@@ -36,7 +36,7 @@ function makeTrainer(epochs = 3) {
 const weights = (trainer: Trainer) => Object.values(trainer.options.model.stateDict()).map((t) => [...t.data()]);
 const timeless = (text: string) => text.replace(/"seconds":[^,}]*/g, "");
 
-test("a signal stops it after the running step; the same program goes on to the same bits", async () => {
+test("a signal stops a run after the current step; the same program ends with the same bits", async () => {
   const whole = makeTrainer();
   await new Run(join(root, "whole"), "x", {}).train("fit", whole);
 
@@ -68,7 +68,7 @@ test("a signal stops it after the running step; the same program goes on to the 
   ]);
 });
 
-test("results add up, pictures have their names", () => {
+test("results are merged, and pictures have the given names", () => {
   const run = new Run(join(root, "results"), "x", { a: 1 });
   run.results({ one: 1 });
   run.results({ two: 2 });

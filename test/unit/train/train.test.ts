@@ -1,6 +1,6 @@
 /**
- * The trainer: that it trains as a plain loop does, stops and continues to the bit, and keeps
- * memory flat; and its helpers.
+ * The trainer trains like a plain loop, stops and continues with the same bits, and keeps memory flat; and
+ * its helpers.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -112,7 +112,7 @@ test("a cycle of learning rates as long as the run ends with it: the last epoch 
 });
 
 describe("Trainer", () => {
-  test("does what a plain loop does", async () => {
+  test("the trainer gives the same result as a plain loop", async () => {
     const { trainer, model } = makeTrainer({ callbacks: [] });
     await trainer.fit();
 
@@ -214,7 +214,7 @@ describe("Trainer", () => {
     expect(trainer.stateDict().log).toEqual(trainer.log);
   });
 
-  test("a finished one with more epochs continues as if it had had them, unless finish() ended it", async () => {
+  test("a finished trainer continues with more epochs, unless finish() ended it", async () => {
     const long = makeTrainer({ epochs: 4, callbacks: [] });
     await long.trainer.fit();
     const short = makeTrainer({ epochs: 2, callbacks: [] });
@@ -262,7 +262,7 @@ describe("Trainer", () => {
     }
   });
 
-  test("a finished one stays as it is", async () => {
+  test("a finished trainer does not change", async () => {
     const { trainer, model } = makeTrainer();
     await trainer.fit();
     const before = weights(model);
@@ -287,7 +287,7 @@ describe("Trainer", () => {
     for (const later of seen.slice(2)) expect(later).toEqual(seen[1]);
   });
 
-  test("a second fit beside the first is refused, one after it is not", async () => {
+  test("a second fit during the first is refused, but allowed after it", async () => {
     const { trainer, model } = makeTrainer();
     const first = trainer.fit();
     await expect(trainer.fit()).rejects.toThrow(WasmgradError);
@@ -298,7 +298,7 @@ describe("Trainer", () => {
     expect(weights(model)).toEqual(weights(alone.model));
   });
 
-  test("what other code makes while it lets the process do other things is left alone", async () => {
+  test("tensors that other code makes while fit waits are not released", async () => {
     const made: Tensor[] = [];
     const { trainer, model } = makeTrainer({
       epochs: 1,
@@ -332,7 +332,7 @@ describe("Trainer", () => {
     expect(model.head.bias!.item()).not.toBe(trainer.epochs[1].first);
   });
 
-  test("a loss that is no number ends training with an error", async () => {
+  test("a NaN loss ends training with an error", async () => {
     const { trainer, model } = makeTrainer({ loss: ([inputs]) => model.forward(inputs).mul(Number.NaN).sum() });
     await expect(trainer.fit()).rejects.toThrow(WasmgradError);
     await expect(trainer.fit()).rejects.toThrow(/step \d+ gave/);
@@ -457,7 +457,7 @@ describe("a trainer's own random numbers", () => {
     },
   );
 
-  test("alone, the default generator goes on where the run ended; a seed between making and fit counts", async () => {
+  test("the default generator continues where a run ended; a seed set before fit counts", async () => {
     const made = makeTrainer();
     manualSeed(3);
     const one = await run(made);
@@ -471,7 +471,7 @@ describe("a trainer's own random numbers", () => {
     expect([getRngState(), generator.getState()]).toEqual([untouched, after]);
   });
 
-  test("also where a callback throws, and a callback draws from the trainer's", async () => {
+  test("callbacks draw from the trainer's generator, even if one throws", async () => {
     const states: unknown[] = [];
     const { trainer } = makeTrainer({}, [
       {
@@ -503,7 +503,7 @@ describe("a trainer's own random numbers", () => {
     }
   });
 
-  test("a state without it, of an earlier version, still loads: the default generator's is meant", async () => {
+  test("a state of an earlier version, without a generator, still loads", async () => {
     const whole = await run(makeTrainer());
     const stopped = makeTrainer({}, [stopAfter(9)]);
     await stopped.trainer.fit();
@@ -563,7 +563,7 @@ describe("EarlyStopping", () => {
     expect(resumed.best).toBe(value);
   });
 
-  test("a state without weights forgets those there were", () => {
+  test("loading a state without weights drops the present ones", () => {
     const layer = new nn.Linear(1, 1);
     const stopping = new EarlyStopping(layer);
     const fresh = stopping.stateDict();
@@ -593,7 +593,7 @@ describe("EarlyStopping", () => {
     expect(memory().liveTensors).toBe(before);
   });
 
-  test("a number that no epoch has is an error that names those it has", async () => {
+  test("a number that no epoch has is an error that lists the existing ones", async () => {
     const { trainer, model } = makeTrainer({ callbacks: [] });
     (trainer.options.callbacks as Callback[]).push(new EarlyStopping(model, { monitor: "accuracy" }));
     await expect(trainer.fit()).rejects.toThrow(/no number "accuracy" \(known: .*validLoss/);
@@ -647,7 +647,7 @@ describe("MovingAverage", () => {
 });
 
 describe("curves", () => {
-  test("one for all losses, one for the rate, one for each other number", async () => {
+  test("there is one curve for all losses, one for the rate, and one per other number", async () => {
     const { trainer } = makeTrainer({ validate: () => ({ validLoss: 1, accuracy: 0.5 }) });
     await trainer.fit();
     expect(Object.keys(curves(trainer.log, "title"))).toEqual(["loss", "lr", "l1", "accuracy"]);
@@ -753,7 +753,7 @@ describe("summary", () => {
     expect(Object.keys(model.conv)).not.toContain("forward");
   });
 
-  test("is a table", () => {
+  test("the summary prints as a table", () => {
     const text = String(summary(new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU()), [1, 4]));
     expect(text.split("\n").map((line) => line.split(/\s{2,}/))).toEqual([
       ["layer", "kind", "output", "parameters", "FLOPs"],

@@ -1,4 +1,7 @@
-/** Augmentation beyond its cases: chances, independence of batch and threads, arguments; checkImages. */
+/**
+ * Properties of augmentation that its cases do not check: random numbers, independence of batch and threads,
+ * arguments; checkImages.
+ */
 import { describe, expect, test } from "vitest";
 import { DTypeError, OptionError, rand, ShapeError, setNumThreads, type Tensor, tensor, zeros } from "wasmgrad";
 import { DataLoader, withIndices } from "wasmgrad/data";
@@ -17,14 +20,14 @@ const everything = augment.compose([
 ]);
 
 describe("chances", () => {
-  test("are an image's own: they follow it to any batch", () => {
+  test("the random numbers of an image are the same in any batch", () => {
     const images = rand([3, 3, 16, 16]);
     const all = everything(images, { indices: int(5, 6, 7), seed: 3, epoch: 2 });
     const alone = everything(images.slice(0, 2, 3), { indices: int(7), seed: 3, epoch: 2 });
     expect(alone.toArray()).toEqual(all.slice(0, 2, 3).toArray());
   });
 
-  test("do not depend on the threads", () => {
+  test("random numbers do not depend on the threads", () => {
     const images = rand([64, 3, 32, 32]);
     const indices = tensor(Int32Array.from({ length: 64 }, (_, i) => i));
     const run = (threads: number) => {
@@ -36,7 +39,7 @@ describe("chances", () => {
     setNumThreads(1);
   });
 
-  test("change with index, seed, epoch, view, and the place in a compose", () => {
+  test("random numbers change with index, seed, epoch, view and position in a compose", () => {
     const images = zeros([1, 1, 8, 8]);
     const noise = augment.gaussianNoise();
     const place = { indices: int(1), seed: 1, epoch: 1, view: 1, step: 1 };

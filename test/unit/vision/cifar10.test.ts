@@ -1,4 +1,4 @@
-/** CIFAR10 from tiny files of each form it reads, from a local server, and the sample of the real set. */
+/** CIFAR10 from tiny files of each supported form, from a local server, and the sample of the real set. */
 // cspell:ignore lables
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ import { testRandom } from "../../support/random.ts";
 const PER_BATCH = 3;
 const IMAGE = 3072;
 
-/** Planar images and labels, of which the files of every form are made. */
+/** Planar images and labels, from which the files of every form are made. */
 interface Batch {
   images: Uint8Array[];
   labels: number[];
@@ -86,7 +86,7 @@ function putPackage(folder = "."): void {
   put(join(folder, "test_lables.json"), labelsOf([test_]));
 }
 
-/** The authors' archive, and what is known about it. */
+/** The authors' archive, and its known properties. */
 async function makeArchive(): Promise<{ bytes: Uint8Array; md5: string }> {
   const work = mkdtempSync(join(tmpdir(), "wasmgrad-archive-"));
   const folder = join(work, "cifar-10-batches-bin");
@@ -115,7 +115,7 @@ function source(overrides: Partial<Cifar10Source> = {}): Cifar10Source {
 const load = (options: Partial<Parameters<typeof loadCifar10>[0]> = {}, from = source()) =>
   loadCifar10({ root, ...options }, from);
 
-/** Fails unless the set holds these batches. */
+/** Fails unless the set has these batches. */
 function expectSet(set: CIFAR10, batches: readonly Batch[]): void {
   const images = batches.flatMap((batch) => batch.images);
   expect(set.length).toBe(images.length);
@@ -130,7 +130,7 @@ function expectSet(set: CIFAR10, batches: readonly Batch[]): void {
   });
 }
 
-/** Runs `body`, which must fail with a DataError of this message, and leave no memory behind. */
+/** Runs `body`, which must fail with a DataError with this message, and must not keep memory. */
 async function expectDataError(body: () => Promise<unknown>, message: string | RegExp): Promise<void> {
   const before = memory().liveBytes;
   const error = await body().then(
@@ -214,7 +214,7 @@ describe("reads", () => {
     set.release();
   });
 
-  test("a released set says so, and its memory is free", async () => {
+  test("using a released set is an error that says so, and its memory is free", async () => {
     putBinary();
     const before = memory().liveBytes;
     const set = await load();
@@ -354,7 +354,7 @@ describe("download", () => {
     response.end(archive.bytes);
   };
 
-  /** Stands in for `npm pack`: an archive as npm makes it. */
+  /** Imitates `npm pack`: an archive as npm makes it. */
   async function packLocally(folder: string, omit?: string): Promise<string> {
     const files = join(folder, "package");
     mkdirSync(files);
@@ -370,7 +370,7 @@ describe("download", () => {
     return path;
   }
 
-  test("the archive; the second time it is there", async () => {
+  test("the archive is downloaded once, and found the second time", async () => {
     let requests = 0;
     const url = await serve((request, response) => {
       requests++;
@@ -385,14 +385,14 @@ describe("download", () => {
     expect(readdirSync(root)).toEqual(["cifar-10-binary.tar.gz"]);
   });
 
-  test("into a folder that is not there yet", async () => {
+  test("a download makes the missing folder", async () => {
     const url = await serve(whole);
     const set = await load({ root: join(root, "a/b"), train: false, download: true, url });
     expectSet(set, [test_]);
     set.release();
   });
 
-  test("nothing is asked for without download: true, nor where the set is there", async () => {
+  test("nothing is downloaded without download: true, or if the set exists", async () => {
     const url = await serve(() => expect.unreachable());
     await expectDataError(() => load({ url }), "no training images");
     putBinary();
@@ -464,7 +464,7 @@ describe("download", () => {
     await expect(downloadFile(url, "/dev/full", archive.md5)).rejects.toThrow(/to \/dev\/full: .*ENOSPC|no space left/);
   });
 
-  test("Ctrl-C stops it and leaves nothing, when somebody else decides what happens next", async () => {
+  test("Ctrl-C stops a download and leaves no files, even if the program handles the signal", async () => {
     const listener = vi.fn();
     const url = await serve((_request, response) => {
       response.setHeader("content-length", archive.bytes.length);

@@ -1,4 +1,4 @@
-/** PNG files whose sums are right, but whose data are not what the header says. */
+/** PNG files whose checksums are right, but whose data do not match the header. */
 import { deflateSync, inflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
@@ -12,14 +12,14 @@ const pixels = Uint8Array.from({ length: 3 * ROW }, (_, i) => (i * 7 + (i >> 8))
 const picture = { width: 1024, height: 3, channels: 3, depth: 8, data: pixels } as const;
 const whole = encode(picture);
 
-/** The picture with its chunks changed, and right sums. */
+/** The picture with changed chunks and correct checksums. */
 function changed(change: (chunks: Pick<Chunk, "type" | "data">[]) => void): Uint8Array {
   const chunks = readChunks(whole).map(({ type, data }) => ({ type, data: Buffer.from(data) as Buffer }));
   change(chunks);
   return new Uint8Array(Buffer.concat([whole.subarray(0, 8), ...chunks.map(chunkBytes)]));
 }
 
-/** The picture with other data: `change` is given the lines, each after the byte of its filter. */
+/** The picture with other data: `change` gets the lines, each after its filter byte. */
 function withData(change: (raw: Buffer) => Uint8Array): Uint8Array {
   return changed((chunks) => {
     const [data] = chunks.filter(({ type }) => type === "IDAT");
@@ -32,7 +32,7 @@ const head = (offset: number, value: number) =>
     header.data.writeUInt32BE(value, offset);
   });
 
-test("whole ones are read, interlaced ones too", () => {
+test("complete pictures are read, even interlaced ones", () => {
   for (const png of [whole, encode(picture, { interlace: "Adam7" }), withData((raw) => raw)]) {
     expect(Buffer.from(decodeSheet("sheet", png)).equals(pixels)).toBe(true);
     expect(decodeSheet("sheet", png, 3)).toHaveLength(pixels.length);
@@ -45,7 +45,7 @@ describe("refused, with the file's name and both numbers", () => {
     ["a line too few", withData((raw) => raw.subarray(ROW + 1)), /expected 9219 bytes of data, got 6146/],
     ["a line too many", withData((raw) => Buffer.concat([raw, raw])), /expected 9219 bytes of data, got more/],
     ["no data", withData(() => new Uint8Array(0)), /expected 9219 bytes of data, got 0/],
-    // a hundred thousand times the file: only as much as the header says is unpacked
+    // data a hundred thousand times the file's size: only as much as the header describes is unpacked
     ["data that unpack to 200 MB", withData(() => Buffer.alloc(2e8)), /expected 9219 bytes of data, got more/],
     ["a header of 4 billion rows", head(4, 2 ** 32 - 1), /expected \d{14} bytes of data, got 9219/],
     ["a header of 4 billion columns", head(0, 2 ** 32 - 1), /got 4294967295 x 3 with 3 channels/],

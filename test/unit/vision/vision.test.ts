@@ -205,7 +205,7 @@ describe("masks", () => {
     expect(corners.size).toBe(5 * 4); // every place there is, in 200 draws
   });
 
-  test("several blocks hide more than one, none hides nothing", () => {
+  test("several blocks hide more than one block, and no block hides nothing", () => {
     const hidden = (count: number) => 1 - share(masks.randomBlocks([64, 1, 16, 16], { size: 4, count }));
     expect(hidden(0)).toBe(0);
     expect(hidden(1)).toBe(1 / 16);
@@ -213,7 +213,7 @@ describe("masks", () => {
     expect(hidden(4)).toBeLessThanOrEqual(4 / 16);
   });
 
-  test("no image, no mask", () => {
+  test("an empty batch gives an empty mask", () => {
     for (const mask of [
       masks.randomPixels([0, 3, 4, 4]),
       masks.centerBlock([0, 3, 4, 4], { size: 2 }),
