@@ -90,8 +90,8 @@ interface Weights {
 }
 
 /**
- * Trains the inpainting autoencoder in a project with a given Node, with 1 to 4 threads and vectors of `width`
- * bits: 256 needs Node 24 to 26.
+ * Trains the inpainting autoencoder in a project with a given Node, with 1 to 4 threads and vectors of
+ * `width` bits: 256 needs Node 24 to 26.
  */
 export async function runWeights(project: string, node: string, steps: number, width: 128 | 256): Promise<Weights> {
   await build({

@@ -259,9 +259,9 @@ function divisorOf(g: Grid, rows: i32, startX: i32): f64 {
 }
 
 /**
- * shares[o] = dy[o] / divisor, or 0 for windows without elements: what window o adds to the gradient of each
- * of its elements. The gradient of an element, the sum over the windows that contain it, is the input
- * gradient of a depthwise convolution with a kernel of ones (src/ops/pool/avg_pool2d.ts).
+ * shares[o] = dy[o] / divisor, or 0 for windows without elements. Each element of window o gets shares[o] as
+ * part of its gradient. The sum of these parts is the input gradient of a depthwise convolution with a kernel
+ * of ones (src/ops/pool/avg_pool2d.ts).
  */
 export function avgPool2dShares(begin: i32, end: i32, dy: usize, shares: usize, grid: usize): void {
   const g = changetype<Grid>(grid);

@@ -65,7 +65,7 @@ class Vae extends nn.Module {
   }
 
   /**
-   * Both parts of the negative ELBO, in nats an image: minus the log density of the pixels, and the
+   * Both parts of the negative ELBO, in nats per image: minus the log density of the pixels, and the
    * divergence from N(0, 1).
    */
   loss(x: Tensor, generator?: Generator): { loss: Tensor; reconstructionLoss: Tensor; klLoss: Tensor; mse: Tensor } {

@@ -13,7 +13,7 @@ interface Group {
   title: string;
   /** The prefix of each name: "torch.nn.". */
   prefix: string;
-  /** Where a name is looked up: keys of PLACES. */
+  /** The keys of PLACES under which a name is looked up. */
   places: string[];
   names: string[];
 }

@@ -13,9 +13,9 @@ import { testRandom } from "../support/random.ts";
 
 const CASES = Number(process.env.FUSION_CASES ?? 60);
 const SEED = Number(process.env.FUSION_SEED ?? 1);
-/** The most products of most cases, so that the loops of the reference are quick. */
+/** Limit of products for most cases, so that the loops of the reference are quick. */
 const MAX_PRODUCTS = 60_000;
-/** The most products of a few cases, which have many channels, so that Winograd is chosen. */
+/** Limit of products for a few cases with many channels, for which Winograd is chosen. */
 const MORE_PRODUCTS = 500_000;
 
 afterEach(() => {

@@ -116,7 +116,7 @@ describe("gradients of two operands, from 1e-40 to 3e38", () => {
     const [bases, exponents] = [wide, [-20, -3, -1.5, -1, -1e-30, 0.1, 1, 1.5, 2, 3, 20, 300]];
     const rows = bases.flatMap((x) => exponents.flatMap((y) => [1e-38, 1, -1e30].map((g) => [x, y, g])));
     const column = (k: number) => Float32Array.from(rows, (row) => row[k]);
-    // computed from logarithms of 2 where a power of float64 would overflow, too
+    // by base-2 logarithms where the power would overflow even in float64
     const scaled = (x: number, y: number, factor: number) => {
       const log = y * Math.log2(x) + Math.log2(Math.abs(factor));
       return log > 200

@@ -41,11 +41,11 @@ function pendingSum(): Tensor {
   return x;
 }
 
-test("reading an element settles", () => {
+test("reading an element settles the pending kernel", () => {
   expect(pendingSum().data().at(-1)).toBe(3);
 });
 
-test("the next launch settles", () => {
+test("the next launch settles the pending kernel", () => {
   const x = pendingSum();
   const y = x.mul(5);
   expect(last(x)).toBe(3);
@@ -53,7 +53,7 @@ test("the next launch settles", () => {
   expect(y.sum().item()).toBe(15 * SIZE);
 });
 
-test("a kernel that is called directly settles", () => {
+test("a kernel that is called directly settles the pending kernel", () => {
   const x = pendingSum();
   x.clone();
   expect(last(x)).toBe(3);
@@ -66,7 +66,7 @@ test("a kernel that reads what it writes is never pending: to lose it is an erro
   expect(last(p)).toBe(0);
 });
 
-test("changing the number of threads settles", () => {
+test("changing the number of threads settles the pending kernel", () => {
   const x = pendingSum();
   setNumThreads(1);
   expect(last(x)).toBe(3);
