@@ -3,6 +3,8 @@
 // output would cost more than computing it.
 
 import { microKernel4x8, Start } from "../matmul/micro_kernel";
+import { microKernel4x16 } from "../matmul/micro_kernel_4x16";
+import { NR } from "../matmul/pack";
 import { storePartial, storeUpTo } from "../lib/simd";
 import { Geometry } from "./geometry";
 import { poolCodes, poolCorners } from "./relu_pool";
@@ -13,17 +15,17 @@ import { poolCodes, poolCorners } from "./relu_pool";
  *
  * aPanels: the weight in panels of 4 channels, [ceil(Co/4)][K][4]; bPanels: pooled pixel panels,
  * [images][PH][ceil(PW/2)][K][8] (packPixelPanels): 4 pixels of an even row and the 4 below. argmaxCodes: one
- * byte for each element of out (relu_pool.ts), or 0. bias may be 0. tiles: scratch of 2 x ceil(Co/4) x
- * TILE_BYTES per chunk. Unit: one row of pooled pixels of an image, all channels.
+ * byte for each element of out (relu_pool.ts), or 0. bias may be 0. tileColumns: 8 or 16, see gemm. tiles:
+ * scratch of 2 x ceil(Co/4) x TILE_BYTES per chunk. Unit: one row of pooled pixels of an image, all channels.
  */
 export function convolvePooled(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, channels: i32, depth: i32, bias: usize,
-  out: usize, argmaxCodes: usize, pooledHeight: i32, pooledWidth: i32, tiles: usize, grain: i32,
+  out: usize, argmaxCodes: usize, pooledHeight: i32, pooledWidth: i32, tileColumns: i32, tiles: usize,
+  grain: i32,
 ): void {
   const rowsOfTiles = (channels + 3) >> 2;
-  const half = <usize>rowsOfTiles << 7;
-  const left = tiles + <usize>(begin / grain) * 2 * half;
-  const right = left + half;
+  const ownTiles = tiles + (<usize>(begin / grain) * <usize>rowsOfTiles << 8);
+  const aStep = <usize>depth << 4;
   const start = bias ? Start.RowBias : Start.Zero;
   const panelBytes = <usize>depth << 5;
   const panelsPerRow = (pooledWidth + 1) >> 1;
@@ -32,18 +34,22 @@ export function convolvePooled(
     const py = unit - image * pooledHeight;
     let panel = bPanels + <usize>(unit * panelsPerRow) * panelBytes;
     for (let px = 0; px < pooledWidth; px += 4, panel += 2 * panelBytes) {
-      // row co of 8 floats holds the outputs of channel co: 4 of the even row, then the 4 below
-      microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel, left, 32, start, bias, 0);
-      if (px + 2 < pooledWidth) {
-        microKernel4x8(rowsOfTiles, depth, aPanels, <usize>depth << 4, panel + panelBytes, right, 32, start, bias, 0);
+      // row co of 16 floats holds the outputs of channel co, twice: 4 of the even row, then the 4 below
+      if (tileColumns > NR && px + 2 < pooledWidth) {
+        microKernel4x16(rowsOfTiles, depth, aPanels, aStep, panel, panelBytes, ownTiles, 64, start, bias, 0);
+      } else {
+        microKernel4x8(rowsOfTiles, depth, aPanels, aStep, panel, ownTiles, 64, start, bias, 0);
+        if (px + 2 < pooledWidth) {
+          microKernel4x8(rowsOfTiles, depth, aPanels, aStep, panel + panelBytes, ownTiles + 32, 64, start, bias, 0);
+        }
       }
       let at = <usize>((image * channels * pooledHeight + py) * pooledWidth + px);
       for (let co = 0; co < channels; co++, at += <usize>(pooledHeight * pooledWidth)) {
-        const row = left + (<usize>co << 5);
+        const row = ownTiles + (<usize>co << 6);
         const upper0123 = v128.load(row);
         const lower0123 = v128.load(row, 16);
-        const upper4567 = v128.load(row + half);
-        const lower4567 = v128.load(row + half, 16);
+        const upper4567 = v128.load(row, 32);
+        const lower4567 = v128.load(row, 48);
         const corner0 = v128.shuffle<f32>(upper0123, upper4567, 0, 2, 4, 6);
         const corner1 = v128.shuffle<f32>(upper0123, upper4567, 1, 3, 5, 7);
         const corner2 = v128.shuffle<f32>(lower0123, lower4567, 0, 2, 4, 6);

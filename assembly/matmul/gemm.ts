@@ -2,6 +2,7 @@
 
 import { storePartial } from "../lib/simd";
 import { microKernel4x8, Start } from "./micro_kernel";
+import { microKernel4x16 } from "./micro_kernel_4x16";
 import { MR, NR, TILE_BYTES } from "./pack";
 
 /**
@@ -25,14 +26,16 @@ const GEMM_ROW_BLOCK = 64;
  * start: the initial value of the sums (micro_kernel.ts). If it is a bias, `bias` has M floats for each A, or
  * N floats for each B.
  * relu: 1 applies max(., 0) to each finished sum. columnBlock: columns of a unit, a multiple of 8.
+ * tileColumns: 8 or 16, the columns of a tile in registers. Results do not depend on it.
  * edge: scratch of TILE_BYTES for each unit. Unit of the range: one block of C, row blocks fastest.
  */
 export function gemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
   c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32,
-  start: i32, bias: usize, relu: i32, edge: usize,
+  tileColumns: i32, start: i32, bias: usize, relu: i32, edge: usize,
 ): void {
   assert(m >= 1 && n >= 1 && depth >= 1 && slice >= 1, "gemm: no size is 0");
+  assert(tileColumns == NR || tileColumns == 2 * NR, "gemm: tiles have 8 or 16 columns");
   assert(columnBlock >= NR && (columnBlock & 7) == 0, "gemm: a block of columns is whole panels");
   assert(<usize>aStride >= <usize>((m + 3) >> 2) * <usize>depth * 16, "gemm: matrices of A do not overlap");
   assert(<usize>bStride >= <usize>((n + 7) >> 3) * <usize>depth * 32, "gemm: matrices of B do not overlap");
@@ -69,7 +72,8 @@ export function gemm(
       const aPass = a + (<usize>(sliced ? k * aCount : k) << 4);
       const bPass = b + (<usize>(sliced ? k * bCount : k) << 5);
       const reluNow = k + steps == depth ? relu : 0; // only in the last pass
-      for (let j = firstColumn; j < columnEnd; j += NR) {
+      for (let j = firstColumn; j < columnEnd; ) {
+        const panels = columnEnd - j >= tileColumns ? tileColumns / NR : 1;
         const bPanel = bPass + <usize>(j >> 3) * bStep;
         const firstRow = rowBlock * GEMM_ROW_BLOCK;
         const aPanel = aPass + <usize>(firstRow >> 2) * aStep;
@@ -78,15 +82,25 @@ export function gemm(
         const columns = min(columnEnd - j, NR);
         const whole = columns == NR ? (rowEnd - firstRow) >> 2 : 0;
         if (whole > 0) {
-          microKernel4x8(whole, steps, aPanel, aStep, bPanel, tile, <usize>n << 2, from, tileBias, reluNow);
+          if (panels == 2) {
+            microKernel4x16(whole, steps, aPanel, aStep, bPanel, bStep, tile, <usize>n << 2, from, tileBias, reluNow);
+          } else {
+            microKernel4x8(whole, steps, aPanel, aStep, bPanel, tile, <usize>n << 2, from, tileBias, reluNow);
+          }
         }
         for (let i = firstRow + (whole << 2); i < rowEnd; i += MR) {
           const below = <usize>(i - firstRow);
-          edgeTile(
-            steps, aPanel + (below >> 2) * aStep, bPanel, tile + ((below * <usize>n) << 2), n, min(rowEnd - i, MR), columns,
-            from, start == Start.ColumnBias ? tileBias : tileBias + (below << 2), reluNow, ownEdge,
-          );
+          const aEdge = aPanel + (below >> 2) * aStep;
+          for (let panel = 0; panel < panels; panel++) {
+            const right = <usize>(panel * NR) << 2;
+            edgeTile(
+              steps, aEdge, bPanel + <usize>panel * bStep, tile + ((below * <usize>n) << 2) + right, n,
+              min(rowEnd - i, MR), columns, from,
+              start == Start.ColumnBias ? tileBias + right : tileBias + (below << 2), reluNow, ownEdge,
+            );
+          }
         }
+        j += panels * NR;
       }
     }
   }
@@ -98,9 +112,13 @@ export function gemm(
  */
 export function addGemm(
   begin: i32, end: i32, aPanels: usize, bPanels: usize, aIndex: usize, bIndex: usize,
-  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32, edge: usize,
+  c: usize, m: i32, n: i32, depth: i32, slice: i32, columnBlock: i32, aStride: u32, bStride: u32, cStride: u32,
+  tileColumns: i32, edge: usize,
 ): void {
-  gemm(begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride, Start.C, 0, 0, edge);
+  gemm(
+    begin, end, aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride,
+    tileColumns, Start.C, 0, 0, edge,
+  );
 }
 
 /**

@@ -110,6 +110,11 @@ export function kernels(): Kernels {
   return observer ? observed(current, observer) : current;
 }
 
+/** The exports of the build in use: another object after each change of the build. */
+export function kernelsInUse(): Kernels {
+  return (build ?? currentBuild()).kernels;
+}
+
 /** The same kernels, but the observer is notified of each call. */
 function observed(current: Kernels, by: KernelObserver): Kernels {
   // The target is not the exports object: its properties are constant, so a proxy would have to return them

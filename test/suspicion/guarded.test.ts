@@ -56,7 +56,7 @@ test("the kernels' asserts are on, and report what failed and where", () => {
   withFrame(() => {
     const block = allocateBlock(256).address;
     const product = () =>
-      kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 8, 16, 32, 4, 0, NULL, 0, block);
+      kernels().gemm(0, 1, block, block, block, block, block, 1, 1, 0, 1, 8, 16, 32, 4, 8, 0, NULL, 0, block);
     expect(product).toThrow(/gemm: no size is 0.*assembly\/matmul\/gemm\.ts/);
   });
 });

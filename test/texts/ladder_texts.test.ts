@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ladders } from "../../bench/ladder/ladders.ts";
 import { hottestLoop, machineCode, summary } from "../../bench/ladder/machine_code.ts";
 import { picture, pictureFile, readLadderResults, readmeOf, withTable } from "../../bench/ladder/report.ts";
-import { unrolled } from "../../scripts/unroll_micro_kernel.ts";
+import { unrolled, unrolledKernels } from "../../scripts/unroll_micro_kernel.ts";
 import { root } from "../support/source.ts";
 
 const results = readLadderResults();
@@ -68,10 +68,10 @@ test.each([
   expect(forward[0].milliseconds / forward.at(-1)!.milliseconds).toBeGreaterThan(15);
 });
 
-test("the micro-kernel's loop is exactly as its script writes it", () => {
-  const source = readFileSync(join(root, "assembly/matmul/micro_kernel.ts"), "utf8");
-  expect(source.match(/if \(k == \d+\) break;/g)).toHaveLength(15);
-  expect(unrolled(source)).toBe(source);
+test.each(unrolledKernels)("the loop of $tile.file is exactly as its script writes it", ({ path, tile }) => {
+  const source = readFileSync(path, "utf8");
+  expect(source.match(/if \(k == \d+\) break;/g)).toHaveLength(tile.steps - 1);
+  expect(unrolled(source, tile)).toBe(source);
 });
 
 describe.runIf(process.arch === "x64")("machine code", () => {

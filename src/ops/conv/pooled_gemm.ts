@@ -4,6 +4,7 @@ import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes } from "../matmul/gemm.ts";
+import { tileColumns } from "../matmul/tile.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
 import { forChunks, GRAIN, packFilters, padImages, taps } from "./panels.ts";
@@ -43,7 +44,7 @@ function forward(
     launch(
       "convolvePooled", rows, POOLED_GRAIN, aPanels, bPanels, channels, depth, bias?.address ?? NULL,
       offset(out.address, 4 * before), argmaxCodes ? offset(argmaxCodes.address, before) : NULL, pooledHeight, pooledWidth,
-      tiles, POOLED_GRAIN,
+      tileColumns(), tiles, POOLED_GRAIN,
     );
   });
 }

@@ -3,6 +3,7 @@ import { LANES, NR, TILE_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { packColumns } from "../matmul/gemm.ts";
+import { tileColumns } from "../matmul/tile.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { gemm } from "./implicit_gemm.ts";
@@ -49,11 +50,11 @@ export function interleavedGradInput(
       kStride: n,
     });
     const units = count * Math.ceil(n / NR);
-    const tiles = scratch(Math.ceil(units / GRAIN) * outChannels * TILE_BYTES);
+    const tiles = scratch(Math.ceil(units / GRAIN) * 2 * outChannels * TILE_BYTES);
     // biome-ignore format: the kernel's argument list
     launch(
       "upsample2x2", units, GRAIN, aPanels, bPanels, outChannels, inChannels, bias?.address ?? NULL, Number(relu),
-      offset(out.address, 4 * first * outChannels * 4 * n), height, width, tiles, GRAIN,
+      offset(out.address, 4 * first * outChannels * 4 * n), height, width, tileColumns(), tiles, GRAIN,
     );
   });
   return out;

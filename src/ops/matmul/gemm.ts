@@ -1,8 +1,9 @@
 import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { GEMM_DEPTH_BLOCK, GEMM_ROW_BLOCK, MR, NR, Start, TILE_BYTES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
+import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
+import { isRacing, raceTiles, tileColumns } from "./tile.ts";
 
 /**
  * The packed matrix product, used by matmul, linear and most convolutions. Operands are packed into panels,
@@ -21,6 +22,8 @@ const MANY_UNITS = 32;
  * block of WIDE_BLOCK columns.
  */
 const WORTH_SHARING = 1 << 18;
+/** Products with at least this many multiplications take part in the race of tiles: see tile.ts. */
+const WORTH_RACING = 1 << 20;
 /** Number of panels that a thread packs at a time. */
 const PACK_GRAIN = 16;
 
@@ -158,6 +161,16 @@ export function multiplyPacked(p: Product): void {
   const { aPanels, bPanels, c } = p;
   // biome-ignore format: the kernels' argument list
   const operands = [aPanels, bPanels, aIndex, bIndex, c, m, n, depth, slice, columnBlock, aStride, bStride, cStride] as const;
-  if (start === Start.C) launch("addGemm", units, 1, ...operands, edge);
-  else launch("gemm", units, 1, ...operands, start, bias, Number(relu), edge);
+  if (start === Start.C) {
+    launch("addGemm", units, 1, ...operands, tileColumns(), edge);
+    return;
+  }
+  const last = [start, bias, Number(relu), edge] as const;
+  if (p.count * m * n * depth >= WORTH_RACING && isRacing()) {
+    // computes the first unit repeatedly, always with the same result
+    const { gemm } = kernels();
+    const work = Math.min(m, GEMM_ROW_BLOCK) * Math.min(n, columnBlock) * depth;
+    raceTiles(work, (columns) => gemm(0, 1, ...operands, columns, ...last));
+  }
+  launch("gemm", units, 1, ...operands, tileColumns(), ...last);
 }

@@ -1,0 +1,92 @@
+import { OptionError } from "../../errors.ts";
+import { NR } from "../../runtime/kernels.generated.ts";
+import { kernelsInUse } from "../../runtime/kernels.ts";
+import { isNode } from "../../runtime/node_module.ts";
+
+/**
+ * The tile of C that the micro-kernel keeps in registers: 4x8 or 4x16 (assembly/matmul). Which one is faster
+ * depends on the registers of the processor and on the width of its vectors, so it is measured. All tiles
+ * give the same bits, because the order of each sum does not depend on the tile.
+ */
+
+/** The columns of each tile. */
+const TILES = { "4x8": NR, "4x16": 2 * NR } as const;
+type Tile = keyof typeof TILES;
+
+/**
+ * A race has this many turns, at large products number 1, 2, 4, 8 and so on. Engines that first compile
+ * without optimization replace the code of a kernel after it has run for a while: later turns then measure
+ * the optimized code.
+ */
+const TURNS = 9;
+/** Multiplications that a turn computes with each tile, about a tenth of a millisecond. */
+const TURN_WORK = 1 << 22;
+/** 4x16 is chosen if it is faster than 4x8 by this factor: the difference must exceed the noise. */
+const MARGIN = 1.05;
+
+/** The tile that is used regardless of the race. Undefined until the environment variable is read. */
+let forced: Tile | "auto" | undefined;
+/** The build of the kernels that the fields below describe. */
+let racing: unknown;
+let products = 0;
+/** The shortest time of each tile so far. */
+let [time4x8, time4x16] = [Infinity, Infinity];
+let columns: number = NR;
+
+/** The tile that the environment variable WASMGRAD_TILE forces. */
+function tileFromEnvironment(): Tile | "auto" {
+  const given = isNode() ? process.env.WASMGRAD_TILE : undefined;
+  if (given === undefined || given === "") return "auto";
+  if (!Object.hasOwn(TILES, given)) {
+    throw new OptionError(`WASMGRAD_TILE: expected ${Object.keys(TILES).join(" or ")}, got ${given}`);
+  }
+  return given as Tile;
+}
+
+/** Forces a tile, for tests. "auto" starts a new race. */
+export function forceTile(tile: Tile | "auto"): void {
+  forced = tile;
+  racing = undefined;
+}
+
+/** Starts a new race after the build of the kernels has changed. */
+function followBuild(): void {
+  const current = kernelsInUse();
+  if (racing === current) return;
+  racing = current;
+  products = 0;
+  [time4x8, time4x16] = [Infinity, Infinity];
+  columns = NR;
+}
+
+/** The columns of the tile to use now. */
+export function tileColumns(): number {
+  forced ??= tileFromEnvironment();
+  if (forced !== "auto") return TILES[forced];
+  followBuild();
+  return columns;
+}
+
+/** Counts a large product. Returns whether it is the turn of this one to race. */
+export function isRacing(): boolean {
+  forced ??= tileFromEnvironment();
+  if (forced !== "auto") return false;
+  followBuild();
+  if (products >= 2 ** (TURNS - 1)) return false;
+  products++;
+  return (products & (products - 1)) === 0;
+}
+
+/** A turn of the race. `run` computes a part of a product of `work` multiplications with a tile. */
+export function raceTiles(work: number, run: (columns: number) => void): void {
+  const repeats = Math.ceil(TURN_WORK / work);
+  time4x8 = Math.min(time4x8, timeOf(repeats, run, TILES["4x8"]));
+  time4x16 = Math.min(time4x16, timeOf(repeats, run, TILES["4x16"]));
+  columns = time4x16 * MARGIN < time4x8 ? TILES["4x16"] : TILES["4x8"];
+}
+
+function timeOf(repeats: number, run: (columns: number) => void, columns: number): number {
+  const start = performance.now();
+  for (let i = 0; i < repeats; i++) run(columns);
+  return performance.now() - start;
+}
