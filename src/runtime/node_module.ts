@@ -20,13 +20,17 @@ export function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModu
   }
 }
 
-/** Whether this is Node itself, not another runtime with Node's modules. */
+/** Whether this is Node, not another runtime with Node's modules. False also where `process` throws. */
 export function isNode(): boolean {
-  const { process, Deno, Bun } = globalThis as {
-    process?: { versions?: Record<string, string | undefined> };
-    Deno?: unknown;
-    Bun?: unknown;
-  };
-  const versions = process?.versions;
-  return Boolean(versions?.node && !versions.deno && !versions.bun && !Deno && !Bun);
+  try {
+    const { process, Deno, Bun } = globalThis as {
+      process?: { versions?: Record<string, string | undefined> };
+      Deno?: unknown;
+      Bun?: unknown;
+    };
+    const versions = process?.versions;
+    return Boolean(versions?.node && !versions.deno && !versions.bun && !Deno && !Bun);
+  } catch {
+    return false;
+  }
 }
