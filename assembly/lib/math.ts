@@ -10,15 +10,38 @@
 
 import { demote, highLanes, joinLow, promoteHigh } from "./simd";
 
-const LOG2E: f32 = 1.44269504088896341;
+/** 1, in memory: see `constant`. */
+export const ONE: usize = memory.data<f32>([1]);
+const HALF: usize = memory.data<f32>([0.5]);
+const TWO: usize = memory.data<f32>([2]);
+const LOG2E: usize = memory.data<f32>([1.44269504088896341]);
 /** ln 2 in two parts: n * LN2_HIGH is exact for |n| < 2^15. */
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.12194440e-4;
+const LN2_HIGH: usize = memory.data<f32>([0.693359375]);
+const LN2_LOW: usize = memory.data<f32>([-2.12194440e-4]);
+const SIGN_BIT: usize = memory.data<u32>([0x80000000]);
+
+/**
+ * 1.5 2^23, added to a float32, rounds it to a whole number n, whose lower bits are then those of the sum; with
+ * k added, those of n + k. V8 can do two such additions by one instruction of 256 bits, unlike f32x4.nearest.
+ */
+const WHOLE_126: usize = memory.data<f32>([12582912 + 126]);
+const WHOLE_127: usize = memory.data<f32>([12582912 + 127]);
+const WHOLE_254: usize = memory.data<f32>([12582912 + 254]);
 
 // @ts-ignore: decorator
 @inline
 function all(value: f32): v128 {
   return f32x4.splat(value);
+}
+
+/**
+ * A constant of four equal lanes, loaded from memory: one instruction. Those in the code V8 puts together anew in
+ * each iteration, by four instructions (seven for 256 bits), unless it can do so before the loop.
+ */
+// @ts-ignore: decorator
+@inline
+export function constant(address: usize): v128 {
+  return v128.load32_splat(address);
 }
 
 /** a * b + c, rounded twice. */
@@ -28,63 +51,150 @@ function mulAdd(a: v128, b: v128, c: f32): v128 {
   return f32x4.add(f32x4.mul(a, b), all(c));
 }
 
-/** `magnitude` with the sign of x. The sign bit of `magnitude` must be 0 or equal to the sign bit of x. */
+/** p * x + number i of a table. */
+// @ts-ignore: decorator
+@inline
+export function next(p: v128, x: v128, table: usize, i: usize): v128 {
+  return f32x4.add(f32x4.mul(p, x), constant(table + (i << 2)));
+}
+
+/** A polynomial of degree 3, coefficients of the highest powers first. */
+// @ts-ignore: decorator
+@inline
+export function polynomial3(table: usize, x: v128): v128 {
+  return next(next(next(constant(table), x, table, 1), x, table, 2), x, table, 3);
+}
+
+/** Of degree 4. */
+// @ts-ignore: decorator
+@inline
+export function polynomial4(table: usize, x: v128): v128 {
+  return next(polynomial3(table, x), x, table, 4);
+}
+
+/** Of degree 5. */
+// @ts-ignore: decorator
+@inline
+function polynomial5(table: usize, x: v128): v128 {
+  return next(polynomial4(table, x), x, table, 5);
+}
+
+/** The bits of `magnitude`, whose sign bit is 0 or that of x, with the sign of x. */
 // @ts-ignore: decorator
 @inline
 function withSignOf(magnitude: v128, x: v128): v128 {
-  return v128.or(magnitude, v128.and(x, i32x4.splat(0x80000000)));
+  return v128.or(magnitude, signOf(x));
 }
 
-/** The integer n nearest to x / ln 2. */
+/** The sign bits. */
 // @ts-ignore: decorator
 @inline
-function nearestPower(x: v128): v128 {
-  return f32x4.nearest(f32x4.mul(x, all(LOG2E)));
+export function signOf(x: v128): v128 {
+  return v128.and(x, constant(SIGN_BIT));
 }
 
-/** exp(r) - 1 for r = x - n ln 2, |r| <= ln 2 / 2. */
+/** x - n ln 2 */
 // @ts-ignore: decorator
 @inline
-function reducedExpm1(x: v128, n: v128): v128 {
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, all(LN2_HIGH))), f32x4.mul(n, all(LN2_LOW)));
-  let p = mulAdd(all(1.9875691500e-4), r, 1.3981999507e-3);
-  p = mulAdd(p, r, 8.3334519073e-3);
-  p = mulAdd(p, r, 4.1665795894e-2);
-  p = mulAdd(p, r, 1.6666665459e-1);
-  p = mulAdd(p, r, 5.0000001201e-1);
-  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), p));
+function minusPowers(x: v128, n: v128): v128 {
+  return f32x4.sub(f32x4.sub(x, f32x4.mul(n, constant(LN2_HIGH))), f32x4.mul(n, constant(LN2_LOW)));
 }
 
-/** 2^n for int32 lanes n, -126 <= n <= 127. */
+const EXP: usize = memory.data<f32>([
+  1.3814526610e-3, 8.3687510341e-3, 4.1668392718e-2, 1.6666519642e-1, 4.9999994040e-1,
+]);
+
+/** e^r of |r| <= ln 2 / 2, to 0.9 ulp: minimax, 3e-9. */
 // @ts-ignore: decorator
 @inline
-function powerOfTwo(n: v128): v128 {
-  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
+function reducedExp(r: v128): v128 {
+  return f32x4.add(f32x4.add(r, f32x4.mul(f32x4.mul(r, r), polynomial4(EXP, r))), constant(ONE));
 }
+
+const EXPM1: usize = memory.data<f32>([
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+]);
+
+/** e^r - 1 of |r| <= ln 2 / 2. */
+// @ts-ignore: decorator
+@inline
+function reducedExpm1(r: v128): v128 {
+  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), polynomial5(EXPM1, r)));
+}
+
+/** Of n + WHOLE + 254: the bits of the exponent of 2^floor(n / 2). */
+// @ts-ignore: decorator
+@inline
+function lowerHalf(sum: v128): v128 {
+  return i32x4.shr_u(sum, 1);
+}
+
+/** A power of two from the bits of its exponent, whose upper bits may be anything. */
+// @ts-ignore: decorator
+@inline
+function powerOfBits(exponent: v128): v128 {
+  return i32x4.shl(exponent, 23);
+}
+
+const EXP_END: usize = memory.data<f32>([89]);
+/** So far below 0 that both factors of 2^n are 0. A product too small for a float32 takes 100 cycles. */
+const FAR_BELOW: usize = memory.data<f32>([-176]);
+const FAR_ABOVE: usize = memory.data<f32>([176]);
 
 /** e^x, to 1 ulp. */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-104)); // outside these bounds: inf or 0
-  const n = nearestPower(bounded);
-  const y = f32x4.add(reducedExpm1(bounded, n), all(1));
-  // two factors, because 2^n alone is not a normal number at either end of the range
-  const exponent = i32x4.trunc_sat_f32x4_s(n);
-  const half = i32x4.shr_s(exponent, 1);
-  return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(exponent, half)));
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(EXP_END)), constant(FAR_BELOW)); // beyond: inf and 0
+  const sum = next(bounded, constant(LOG2E), WHOLE_254, 0);
+  const y = reducedExp(minusPowers(bounded, f32x4.sub(sum, constant(WHOLE_254))));
+  // two factors, because 2^n alone leaves the normal numbers at both ends
+  const half = lowerHalf(sum);
+  return f32x4.mul(f32x4.mul(y, powerOfBits(half)), powerOfBits(i32x4.sub(sum, half)));
 }
 
-/** expm14, except that -0 gives 0. */
+/** There n is -127, and 2^n gets the bits of 0. */
+const TERM_END: usize = memory.data<f32>([-88.03]);
+
+/**
+ * e^x of x <= 0, to 1 ulp, but 0 below the normal numbers (x < -87.7): for the terms of sums. Arguments far below
+ * cost no more than others.
+ */
+// @ts-ignore: decorator
+@inline
+export function expTerm4(x: v128): v128 {
+  const bounded = f32x4.pmax(x, constant(TERM_END));
+  const sum = next(bounded, constant(LOG2E), WHOLE_127, 0);
+  const y = reducedExp(minusPowers(bounded, f32x4.sub(sum, constant(WHOLE_127))));
+  return f32x4.mul(y, powerOfBits(sum));
+}
+
+const EXP2: usize = memory.data<f32>([
+  1.5353308117e-4, 1.3398939045e-3, 9.6184378490e-3, 5.5503323674e-2, 2.4022647738e-1, 6.9314718246e-1, 1,
+]);
+
+/** 2^x of -127.4 < x <= 0, to 1 ulp, but 0 below the normal numbers (x < -126.5). */
+// @ts-ignore: decorator
+@inline
+export function exp2Term4(x: v128): v128 {
+  const sum = f32x4.add(x, constant(WHOLE_127));
+  const f = f32x4.sub(x, f32x4.sub(sum, constant(WHOLE_127)));
+  return f32x4.mul(next(polynomial5(EXP2, f), f, EXP2, 6), powerOfBits(sum));
+}
+
+const EXPM1_END: usize = memory.data<f32>([-18]);
+
+/** expm14, but 0 of -0. */
 // @ts-ignore: decorator
 @inline
 function expm1OfPositive(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, all(89)), all(-18)); // outside these bounds: inf or -1
-  const n = nearestPower(bounded);
-  const y = reducedExpm1(bounded, n);
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(EXP_END)), constant(EXPM1_END)); // beyond: inf and -1
+  const sum = next(bounded, constant(LOG2E), WHOLE_126, 0);
+  const n = f32x4.sub(sum, constant(WHOLE_126));
+  const y = reducedExpm1(minusPowers(bounded, n));
   // 2^n (y + 1) - 1 = 2 (y t + (t - 1/2)) with t = 2^(n-1), which stays finite for n = 128
-  const t = powerOfTwo(i32x4.sub(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(1)));
-  const scaled = f32x4.add(f32x4.mul(y, t), f32x4.sub(t, all(0.5)));
+  const t = powerOfBits(sum);
+  const scaled = f32x4.add(f32x4.mul(y, t), f32x4.sub(t, constant(HALF)));
   return v128.bitselect(y, f32x4.add(scaled, scaled), f32x4.eq(n, all(0)));
 }
 
@@ -95,30 +205,35 @@ export function expm14(x: v128): v128 {
   return withSignOf(expm1OfPositive(x), x);
 }
 
-/** Natural logarithm, to 0.8 ulp: -inf at 0, NaN for negative x. */
+const MIN_NORMAL: usize = memory.data<f32>([1.17549435e-38]);
+const TWO_23: usize = memory.data<f32>([8388608]);
+const TWENTY_THREE: usize = memory.data<f32>([23]);
+/** The bits of sqrt(1/2). */
+const SQRT_HALF_BITS: usize = memory.data<u32>([0x3f3504f3]);
+const INFINITE: usize = memory.data<f32>([Infinity]);
+const LOG: usize = memory.data<f32>([
+  7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+]);
+
+/** Natural logarithm, to 0.8 ulp: -inf at 0, NaN below. */
 // @ts-ignore: decorator
 @inline
 export function log4(x: v128): v128 {
-  const denormal = f32x4.lt(x, all(1.17549435e-38));
-  const bits = v128.bitselect(f32x4.mul(x, all(8388608)), x, denormal);
+  const denormal = f32x4.lt(x, constant(MIN_NORMAL));
+  const bits = v128.bitselect(f32x4.mul(x, constant(TWO_23)), x, denormal);
   // x = 2^e m with sqrt(1/2) <= m < sqrt(2)
-  const exponent = i32x4.shr_s(i32x4.sub(bits, i32x4.splat(0x3f3504f3)), 23);
+  const exponent = i32x4.shr_s(i32x4.sub(bits, constant(SQRT_HALF_BITS)), 23);
   const m = i32x4.sub(bits, i32x4.shl(exponent, 23));
-  const e = f32x4.sub(f32x4.convert_i32x4_s(exponent), v128.and(denormal, all(23)));
-  const f = f32x4.sub(m, all(1));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(exponent), v128.and(denormal, constant(TWENTY_THREE)));
+  const f = f32x4.sub(m, constant(ONE));
   const f2 = f32x4.mul(f, f);
-  let p = mulAdd(all(7.0376836292e-2), f, -1.1514610310e-1);
-  p = mulAdd(p, f, 1.1676998740e-1);
-  p = mulAdd(p, f, -1.2420140846e-1);
-  p = mulAdd(p, f, 1.4249322787e-1);
-  p = mulAdd(p, f, -1.6668057665e-1);
-  p = mulAdd(p, f, 2.0000714765e-1);
-  p = mulAdd(p, f, -2.4999993993e-1);
-  p = mulAdd(p, f, 3.3333331174e-1);
-  let y = f32x4.add(f32x4.mul(f32x4.mul(f, f2), p), f32x4.mul(e, all(LN2_LOW)));
-  y = f32x4.sub(y, f32x4.mul(f2, all(0.5)));
-  y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, all(LN2_HIGH)));
-  y = v128.bitselect(y, x, f32x4.lt(x, all(Infinity))); // inf and NaN give themselves
+  let p = next(next(polynomial5(LOG, f), f, LOG, 6), f, LOG, 7);
+  p = next(p, f, LOG, 8);
+  let y = f32x4.add(f32x4.mul(f32x4.mul(f, f2), p), f32x4.mul(e, constant(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(f2, constant(HALF)));
+  y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, constant(LN2_HIGH)));
+  y = v128.bitselect(y, x, f32x4.lt(x, constant(INFINITE))); // inf and NaN
   y = v128.bitselect(all(NaN), y, f32x4.lt(x, all(0)));
   return v128.bitselect(all(-Infinity), y, f32x4.eq(x, all(0)));
 }
@@ -131,11 +246,11 @@ export function log4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function log1pOfPositive(x: v128): v128 {
-  const u = f32x4.add(x, all(1));
+  const u = f32x4.add(x, constant(ONE));
   const log = log4(u);
-  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, all(1))), u);
-  // for x = -1 and inf nothing is lost by rounding, but `lost` is NaN
-  return v128.bitselect(log, f32x4.add(log, lost), v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, all(Infinity))));
+  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, constant(ONE))), u);
+  // at -1 and inf nothing is lost, and `lost` is NaN
+  return v128.bitselect(log, f32x4.add(log, lost), v128.or(f32x4.eq(u, all(0)), f32x4.eq(u, constant(INFINITE))));
 }
 
 /** log(1 + x), to 1.5 ulp; -0 gives -0. */
@@ -145,22 +260,47 @@ export function log1p4(x: v128): v128 {
   return withSignOf(log1pOfPositive(x), x);
 }
 
-/** 1 / (1 + e^-x), to 2.5 ulp, computed from e^-|x|, which cannot overflow. */
+const BITS_254: usize = memory.data<u32>([254]);
+
+/**
+ * 1 / (1 + e^-x), to 2.5 ulp: w / (v + w) of e^x = w / v, two numbers of which neither overflows or vanishes where
+ * it counts.
+ */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  const e = exp4(f32x4.neg(f32x4.abs(x)));
-  return f32x4.div(v128.bitselect(e, all(1), f32x4.lt(x, all(0))), f32x4.add(e, all(1)));
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(FAR_ABOVE)), constant(FAR_BELOW)); // beyond: v is 0, or w is
+  const sum = next(bounded, constant(LOG2E), WHOLE_254, 0);
+  const y = reducedExp(minusPowers(bounded, f32x4.sub(sum, constant(WHOLE_254))));
+  const half = lowerHalf(sum);
+  const w = f32x4.mul(y, powerOfBits(half));
+  const v = powerOfBits(i32x4.add(i32x4.sub(half, sum), constant(BITS_254)));
+  return f32x4.div(w, f32x4.add(v, w));
 }
 
-/** Hyperbolic tangent, to 2.5 ulp: m / (m + 2) for m = e^(2|x|) - 1, with the sign of x. */
+const TANH_END: usize = memory.data<f32>([10]);
+
+/** Hyperbolic tangent, to 2.5 ulp: m / (m + 2) of m = e^2|x| - 1. */
 // @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.abs(x), all(10)); // where |x| > 10, tanh is 1 in float32
-  const m = expm1OfPositive(f32x4.add(bounded, bounded));
-  return withSignOf(f32x4.div(m, f32x4.add(m, all(2))), x);
+  const half = f32x4.pmin(f32x4.abs(x), constant(TANH_END)); // beyond, tanh is 1 in float32
+  const bounded = f32x4.add(half, half);
+  const sum = next(bounded, constant(LOG2E), WHOLE_127, 0);
+  const y = reducedExpm1(minusPowers(bounded, f32x4.sub(sum, constant(WHOLE_127))));
+  const t = powerOfBits(sum);
+  const m = f32x4.add(f32x4.mul(y, t), f32x4.sub(t, constant(ONE)));
+  return withSignOf(f32x4.div(m, f32x4.add(m, constant(TWO))), x);
 }
+
+const ERF_END: usize = memory.data<f32>([4]);
+const ERF_LARGE: usize = memory.data<f32>([0.927734375]);
+const ERF: usize = memory.data<f32>([
+  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1,
+]);
+const ERF_TAIL: usize = memory.data<f32>([
+  -1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
+]);
 
 /**
  * The error function, 2/sqrt(pi) times the integral of e^-t^2 from 0 to x, to 1.2 ulp.
@@ -169,24 +309,17 @@ export function tanh4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function erf4(x: v128): v128 {
-  const t = f32x4.pmin(f32x4.abs(x), all(4)); // where |x| > 4, erf is 1 in float32
+  const t = f32x4.pmin(f32x4.abs(x), constant(ERF_END)); // beyond, erf is 1 in float32
   const s = f32x4.mul(t, t);
   // |x| small: t + t P(t^2)
-  let small = mulAdd(all(-5.96761703e-4), s, 4.99119423e-3);
-  small = mulAdd(small, s, -2.67681349e-2);
-  small = mulAdd(small, s, 1.12819925e-1);
-  small = mulAdd(small, s, -3.76125336e-1);
-  small = mulAdd(small, s, 1.28379166e-1);
-  small = f32x4.add(f32x4.mul(small, t), t);
+  const small = f32x4.add(f32x4.mul(polynomial5(ERF, s), t), t);
   // |x| large: 1 - exp(-t Q(t))
-  let large = mulAdd(all(-1.72853470e-5), t, 3.83197126e-4);
-  large = f32x4.add(f32x4.mul(large, s), mulAdd(all(-3.88396438e-3), t, 2.42546219e-2));
-  large = mulAdd(large, t, -1.06777877e-1);
-  large = mulAdd(large, t, -6.34846687e-1);
-  large = mulAdd(large, t, -1.28717512e-1);
+  let large = next(constant(ERF_TAIL), t, ERF_TAIL, 1);
+  large = f32x4.add(f32x4.mul(large, s), next(constant(ERF_TAIL + 8), t, ERF_TAIL, 3));
+  large = next(next(next(large, t, ERF_TAIL, 4), t, ERF_TAIL, 5), t, ERF_TAIL, 6);
   large = f32x4.sub(f32x4.mul(large, t), t);
-  large = f32x4.sub(all(1), exp4(large));
-  return withSignOf(v128.bitselect(large, small, f32x4.gt(t, all(0.927734375))), x);
+  large = f32x4.sub(constant(ONE), expTerm4(large));
+  return withSignOf(v128.bitselect(large, small, f32x4.gt(t, constant(ERF_LARGE))), x);
 }
 
 // --- sine and cosine ---------------------------------------------------------------------------------------
@@ -208,7 +341,7 @@ function reduceAngle(x: v128, n: v128): v128 {
  * 1.5 * 2^52. Adding it to a float64 rounds that number to an integer, whose lower bits are the lower bits of
  * the sum.
  */
-const WHOLE: f64 = 6755399441055744;
+const WHOLE_64: f64 = 6755399441055744;
 
 /** Up to this |x|, reduction by the two parts of pi/2 is exact enough, because n stays below 2^20. */
 const FAR: f32 = 1.6e6;
@@ -240,10 +373,10 @@ function sinOfReduced(r: v128, n: v128): v128 {
 function sinShifted(x: v128, quarters: i32): v128 {
   const x01 = f64x2.promote_low_f32x4(x);
   const x23 = promoteHigh(x);
-  const n01 = f64x2.add(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
-  const n23 = f64x2.add(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE));
-  const r01 = reduceAngle(x01, f64x2.sub(n01, f64x2.splat(WHOLE)));
-  const r = demote(r01, reduceAngle(x23, f64x2.sub(n23, f64x2.splat(WHOLE))));
+  const n01 = f64x2.add(f64x2.mul(x01, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE_64));
+  const n23 = f64x2.add(f64x2.mul(x23, f64x2.splat(TWO_OVER_PI)), f64x2.splat(WHOLE_64));
+  const r01 = reduceAngle(x01, f64x2.sub(n01, f64x2.splat(WHOLE_64)));
+  const r = demote(r01, reduceAngle(x23, f64x2.sub(n23, f64x2.splat(WHOLE_64))));
   const turns = v128.shuffle<i32>(n01, n23, 0, 2, 4, 6);
   const y = sinOfReduced(r, i32x4.add(turns, i32x4.splat(quarters)));
   const far = f32x4.gt(f32x4.abs(x), all(FAR));
