@@ -55,7 +55,10 @@ const TAIL_DENOMINATOR: usize = memory.data<f32>([
   2.81567871570587e-2, 0.231805279850959778, 0.81957745552062988, 1.42096340656280518, 1,
 ]);
 
-/** The normal distribution's tail (1 - erf(t / sqrt 2)) / 2 over `bell`: minimax where their product counts, 6e-9. */
+/**
+ * The normal distribution's tail (1 - erf(t / sqrt 2)) / 2 over `bell`: minimax where their product counts,
+ * 6e-9.
+ */
 // @ts-ignore: decorator
 @inline
 function tailOverBell(t: v128): v128 {
@@ -180,12 +183,13 @@ function inputGradient(f: F, dy: v128, saved: v128, p: f32, q: f32): v128 {
   return f32x4.mul(dy, sign4(x)); // Abs
 }
 
-// Two vectors per iteration: while one waits, the other computes. They lie side by side from load to store, with one
-// address and the offsets 0 and 16, so that V8 can make one instruction of 256 bits of each pair; the second half is
-// stored first, because else V8 emits another store for the case that only the second one fails.
+// Two vectors per iteration: while one waits, the other computes. They lie side by side from load to store,
+// with one address and the offsets 0 and 16, so that V8 can make one instruction of 256 bits of each pair;
+// the second half is stored first, because else V8 emits another store for the case that only the second one
+// fails.
 //
-// `do … while` rather than `for`: only where a loop's body runs at least once does V8 build those vectors of constants
-// that are not loaded (`constant` in math.ts) before the loop. A launch's range is never empty.
+// `do … while` rather than `for`: only where a loop's body runs at least once does V8 build those vectors of
+// constants that are not loaded (`constant` in math.ts) before the loop. A launch's range is never empty.
 
 // @ts-ignore: decorator
 @inline

@@ -21,8 +21,9 @@ const LN2_LOW: usize = memory.data<f32>([-2.12194440e-4]);
 const SIGN_BIT: usize = memory.data<u32>([0x80000000]);
 
 /**
- * 1.5 2^23, added to a float32, rounds it to a whole number n, whose lower bits are then those of the sum; with
- * k added, those of n + k. V8 can do two such additions by one instruction of 256 bits, unlike f32x4.nearest.
+ * 1.5 2^23, added to a float32, rounds it to a whole number n, whose lower bits are then those of the sum;
+ * with k added, those of n + k. V8 can do two such additions by one instruction of 256 bits, unlike
+ * f32x4.nearest.
  */
 const WHOLE_126: usize = memory.data<f32>([12582912 + 126]);
 const WHOLE_127: usize = memory.data<f32>([12582912 + 127]);
@@ -35,8 +36,8 @@ function all(value: f32): v128 {
 }
 
 /**
- * A constant of four equal lanes, loaded from memory: one instruction. Those in the code V8 puts together anew in
- * each iteration, by four instructions (seven for 256 bits), unless it can do so before the loop.
+ * A constant of four equal lanes, loaded from memory: one instruction. Those in the code V8 puts together
+ * again in each iteration, by four instructions (seven for 256 bits), unless it can do so before the loop.
  */
 // @ts-ignore: decorator
 @inline
@@ -157,8 +158,8 @@ export function exp4(x: v128): v128 {
 const TERM_END: usize = memory.data<f32>([-88.03]);
 
 /**
- * e^x of x <= 0, to 1 ulp, but 0 below the normal numbers (x < -87.7): for the terms of sums. Arguments far below
- * cost no more than others.
+ * e^x of x <= 0, to 1 ulp, but 0 below the normal numbers (x < -87.7): for the terms of sums. Arguments far
+ * below cost no more than others.
  */
 // @ts-ignore: decorator
 @inline
@@ -263,13 +264,14 @@ export function log1p4(x: v128): v128 {
 const BITS_254: usize = memory.data<u32>([254]);
 
 /**
- * 1 / (1 + e^-x), to 2.5 ulp: w / (v + w) of e^x = w / v, two numbers of which neither overflows or vanishes where
- * it counts.
+ * 1 / (1 + e^-x), to 2.5 ulp: w / (v + w) of e^x = w / v, two numbers of which neither overflows or vanishes
+ * where it counts.
  */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  const bounded = f32x4.pmax(f32x4.pmin(x, constant(FAR_ABOVE)), constant(FAR_BELOW)); // beyond: v is 0, or w is
+  // beyond: v is 0, or w is
+  const bounded = f32x4.pmax(f32x4.pmin(x, constant(FAR_ABOVE)), constant(FAR_BELOW));
   const sum = next(bounded, constant(LOG2E), WHOLE_254, 0);
   const y = reducedExp(minusPowers(bounded, f32x4.sub(sum, constant(WHOLE_254))));
   const half = lowerHalf(sum);

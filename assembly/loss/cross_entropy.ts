@@ -3,7 +3,7 @@
 // w (null: 1), the term of a position is
 //   (1 - smoothing) w[t] (-q[t]) + smoothing / classes * sum over c of w[c] (-q[c]), or 0 where t = ignored.
 
-import { exp4 } from "../lib/math";
+import { expTerm4 } from "../lib/math";
 import { LANES, load4, storeUpTo } from "../lib/simd";
 
 /** Index of the first target outside [0, classes) that is not `ignored`, or -1. */
@@ -97,11 +97,26 @@ function gradRows(
     const m = maxima ? v128.load32_splat(maxima + at) : f32x4.splat(0);
     const logSum = logSums ? v128.load32_splat(logSums + at) : f32x4.splat(0);
     const row = <usize>o * classes << 2;
-    for (let c = 0; c < classes; c += 4) {
+    let c = 0;
+    if (maxima && !weight) {
+      const from = x + row;
+      const to = dx + row;
+      const base = f32x4.neg(floors);
+      for (; c + 8 <= classes; c += 8) {
+        const place = <usize>c << 2;
+        const q0 = f32x4.sub(f32x4.sub(v128.load(from + place), m), logSum);
+        const q1 = f32x4.sub(f32x4.sub(v128.load(from + place, 16), m), logSum);
+        const v0 = f32x4.add(base, f32x4.mul(scales, expTerm4(q0)));
+        const v1 = f32x4.add(base, f32x4.mul(scales, expTerm4(q1)));
+        v128.store(to + place, v1, 16);
+        v128.store(to + place, v0);
+      }
+    }
+    for (; c < classes; c += 4) {
       const q = f32x4.sub(f32x4.sub(load4(x + row, c), m), logSum);
       const w = weight ? load4(weight, c) : f32x4.splat(1);
       let v = f32x4.neg(f32x4.mul(floors, w));
-      if (maxima) v = f32x4.add(v, f32x4.mul(scales, exp4(q)));
+      if (maxima) v = f32x4.add(v, f32x4.mul(scales, expTerm4(q)));
       storeUpTo(dx + row, c, classes, v);
     }
     if (t != ignored) {
@@ -149,7 +164,7 @@ function gradColumns(
       const at = offset + <usize>c * stride;
       const q = f32x4.sub(f32x4.sub(v128.load(x + at), m), logSum);
       let v = f32x4.neg(f32x4.mul(floor, f32x4.splat(weightOf(weight, c))));
-      if (maxima) v = f32x4.add(v, f32x4.mul(scale, exp4(q)));
+      if (maxima) v = f32x4.add(v, f32x4.mul(scale, expTerm4(q)));
       v = f32x4.sub(v, v128.and(hit, i32x4.eq(targets, i32x4.splat(c))));
       storeUpTo(dx + at, 0, count, v);
     }

@@ -1,13 +1,13 @@
 // Softmax over the middle of x[outer, n, inner]: y = e^(x - m) / s with m = max over n and s = sum over n of
-// e^(x - m), which cannot overflow. Its logarithm is y = x - m - log s. Sums are float64. n > 0. Up to 12
-// bytes past the inputs are read.
+// e^(x - m), which cannot overflow; logarithmically y = x - m - log s. Sums are float64, those of rows of
+// blocks that are summed in float32. n > 0. Up to 12 bytes past the inputs are read.
 //
 // Loops with exponentials are `do` loops: see unary.ts.
 //
 // inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the
 // range is outer * ceil(inner / 4).
 
-import { exp4, log4 } from "../lib/math";
+import { expTerm4, log4 } from "../lib/math";
 import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
 // The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
@@ -21,8 +21,9 @@ function rowMax(x: usize, n: i32): f32 {
   let other = best;
   let i = 0;
   for (; i + 8 <= n; i += 8) {
-    best = f32x4.pmax(best, load4(x, i));
-    other = f32x4.pmax(other, load4(x, i + 4));
+    const at = <usize>i << 2;
+    best = f32x4.pmax(best, v128.load(x + at));
+    other = f32x4.pmax(other, v128.load(x + at, 16));
   }
   best = f32x4.pmax(best, other);
   for (; i < n; i += 4) best = f32x4.pmax(best, v128.bitselect(load4(x, i), best, lanesBelow(n - i)));
@@ -31,39 +32,56 @@ function rowMax(x: usize, n: i32): f32 {
   return f32x4.extract_lane(best, 0);
 }
 
-/** Sum of e^(x - m) over a row; the terms are stored in y unless y is null. */
-function rowExpSum(x: usize, y: usize, n: i32, m: f32): f64 {
-  let low = f64x2.splat(0);
-  let high = f64x2.splat(0);
+/**
+ * Elements of a block: each lane of two vectors adds 8 of them in float32, which rounds their sum no more
+ * than the terms are; blocks are added in float64.
+ */
+const BLOCK = 64;
+
+/** Lanes 0 and 1 plus 2 and 3, as float64. */
+// @ts-ignore: decorator
+@inline
+function widened(v: v128): v128 {
+  return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
+}
+
+/** Sum of e^(x - m) of a row; where STORE, the terms are stored in y. */
+// @ts-ignore: decorator
+@inline
+function rowExpSum(STORE: bool, x: usize, y: usize, n: i32, m: f32): f64 {
   const maximum = f32x4.splat(m);
+  const whole = n & ~7;
+  let sum = f64x2.splat(0);
   let i = 0;
-  if (n >= 8) {
+  while (i < whole) {
+    const end = min(i + BLOCK, whole);
+    let sum0 = f32x4.splat(0);
+    let sum1 = sum0;
     do { // two vectors per iteration: see unary.ts
-      const e0 = exp4(f32x4.sub(load4(x, i), maximum));
-      const e1 = exp4(f32x4.sub(load4(x, i + 4), maximum));
-      if (y) {
-        v128.store(y + (<usize>i << 2), e0);
-        v128.store(y + (<usize>i << 2), e1, 16);
+      const at = <usize>i << 2;
+      const e0 = expTerm4(f32x4.sub(v128.load(x + at), maximum));
+      const e1 = expTerm4(f32x4.sub(v128.load(x + at, 16), maximum));
+      if (STORE) {
+        v128.store(y + at, e1, 16);
+        v128.store(y + at, e0);
       }
-      low = f64x2.add(f64x2.add(low, f64x2.promote_low_f32x4(e0)), f64x2.promote_low_f32x4(e1));
-      high = f64x2.add(f64x2.add(high, promoteHigh(e0)), promoteHigh(e1));
+      sum0 = f32x4.add(sum0, e0);
+      sum1 = f32x4.add(sum1, e1);
       i += 8;
-    } while (i + 8 <= n);
-    if (i == n) return sumLanes(f64x2.add(low, high));
+    } while (i < end);
+    sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
   }
-  do {
-    let e = exp4(f32x4.sub(load4(x, i), maximum));
+  for (; i < n; i += 4) {
+    let e = expTerm4(f32x4.sub(load4(x, i), maximum));
     if (i + 4 <= n) {
-      if (y) v128.store(y + (<usize>i << 2), e);
+      if (STORE) v128.store(y + (<usize>i << 2), e);
     } else {
       e = v128.and(e, lanesBelow(n - i));
-      if (y) storePartial(y + (<usize>i << 2), e, n - i);
+      if (STORE) storePartial(y + (<usize>i << 2), e, n - i);
     }
-    low = f64x2.add(low, f64x2.promote_low_f32x4(e));
-    high = f64x2.add(high, promoteHigh(e));
-    i += 4;
-  } while (i < n);
-  return sumLanes(f64x2.add(low, high));
+    sum = f64x2.add(sum, widened(e));
+  }
+  return sumLanes(sum);
 }
 
 // @ts-ignore: decorator
@@ -77,14 +95,28 @@ function softmaxRows(begin: i32, end: i32, x: usize, y: usize, n: i32, log: i32)
     const from = x + (<usize>row * n << 2);
     const to = y + (<usize>row * n << 2);
     const m = rowMax(from, n);
-    const sum = rowExpSum(from, log ? 0 : to, n, m);
+    let i = 0;
     if (log) {
       const maximum = f32x4.splat(m);
-      const logSum = f32x4.splat(logOf(sum));
-      for (let i = 0; i < n; i += 4) storeUpTo(to, i, n, f32x4.sub(f32x4.sub(load4(from, i), maximum), logSum));
+      const logSum = f32x4.splat(logOf(rowExpSum(false, from, 0, n, m)));
+      for (; i + 8 <= n; i += 8) {
+        const at = <usize>i << 2;
+        const y0 = f32x4.sub(f32x4.sub(v128.load(from + at), maximum), logSum);
+        const y1 = f32x4.sub(f32x4.sub(v128.load(from + at, 16), maximum), logSum);
+        v128.store(to + at, y1, 16);
+        v128.store(to + at, y0);
+      }
+      for (; i < n; i += 4) storeUpTo(to, i, n, f32x4.sub(f32x4.sub(load4(from, i), maximum), logSum));
     } else {
-      const divisor = f32x4.splat(<f32>sum);
-      for (let i = 0; i < n; i += 4) storeUpTo(to, i, n, f32x4.div(load4(to, i), divisor));
+      const divisor = f32x4.splat(<f32>rowExpSum(true, from, to, n, m));
+      for (; i + 8 <= n; i += 8) {
+        const at = <usize>i << 2;
+        const y0 = f32x4.div(v128.load(to + at), divisor);
+        const y1 = f32x4.div(v128.load(to + at, 16), divisor);
+        v128.store(to + at, y1, 16);
+        v128.store(to + at, y0);
+      }
+      for (; i < n; i += 4) storeUpTo(to, i, n, f32x4.div(load4(to, i), divisor));
     }
   }
 }
@@ -106,7 +138,7 @@ function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count
   let high = f64x2.splat(0);
   let r = 0;
   do {
-    const e = exp4(f32x4.sub(v128.load(x + <usize>r * stride), m));
+    const e = expTerm4(f32x4.sub(v128.load(x + <usize>r * stride), m));
     if (y) storeUpTo(y + <usize>r * stride, 0, count, e);
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
     high = f64x2.add(high, promoteHigh(e));
@@ -146,7 +178,7 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
       const from = x + (<usize>row * n << 2);
       const m = rowMax(from, n);
       store<f32>(maxima + (<usize>row << 2), m);
-      store<f32>(logSums + (<usize>row << 2), logOf(rowExpSum(from, 0, n, m)));
+      store<f32>(logSums + (<usize>row << 2), logOf(rowExpSum(false, from, 0, n, m)));
     }
     return;
   }
@@ -167,26 +199,60 @@ export function logSumExp(begin: i32, end: i32, x: usize, maxima: usize, logSums
 // @ts-ignore: decorator
 @inline
 function share(y: v128, log: i32): v128 {
-  return log ? exp4(y) : y;
+  return log ? expTerm4(y) : y;
 }
 
-function softmaxGradRows(begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, log: i32): void {
+/** What is summed for a row's gradient. */
+// @ts-ignore: decorator
+@inline
+function correction(LOG: bool, y: v128, dy: v128): v128 {
+  return LOG ? dy : f32x4.mul(dy, y);
+}
+
+// @ts-ignore: decorator
+@inline
+function inputGradient(LOG: bool, y: v128, dy: v128, sum: v128): v128 {
+  return LOG ? f32x4.sub(dy, f32x4.mul(expTerm4(y), sum)) : f32x4.mul(y, f32x4.sub(dy, sum));
+}
+
+// @ts-ignore: decorator
+@inline
+function softmaxGradRows(LOG: bool, begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32): void {
+  const whole = n & ~7;
   for (let row = begin; row < end; row++) {
     const offset = <usize>row * n << 2;
-    let low = f64x2.splat(0);
-    let high = f64x2.splat(0);
-    for (let i = 0; i < n; i += 4) {
-      const g = load4(dy + offset, i);
-      const v = v128.and(log ? g : f32x4.mul(g, load4(y + offset, i)), lanesBelow(n - i));
-      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, promoteHigh(v));
+    const yRow = y + offset;
+    const dyRow = dy + offset;
+    const dxRow = dx + offset;
+    let total = f64x2.splat(0);
+    let i = 0;
+    while (i < whole) {
+      const stop = min(i + BLOCK, whole);
+      let sum0 = f32x4.splat(0);
+      let sum1 = sum0;
+      for (; i < stop; i += 8) {
+        const at = <usize>i << 2;
+        sum0 = f32x4.add(sum0, correction(LOG, v128.load(yRow + at), v128.load(dyRow + at)));
+        sum1 = f32x4.add(sum1, correction(LOG, v128.load(yRow + at, 16), v128.load(dyRow + at, 16)));
+      }
+      total = f64x2.add(total, widened(f32x4.add(sum0, sum1)));
     }
-    const sum = f32x4.splat(<f32>sumLanes(f64x2.add(low, high)));
-    for (let i = 0; i < n; i += 4) {
-      const s = share(load4(y + offset, i), log);
-      const g = load4(dy + offset, i);
-      storeUpTo(dx + offset, i, n, log ? f32x4.sub(g, f32x4.mul(s, sum)) : f32x4.mul(s, f32x4.sub(g, sum)));
+    for (; i < n; i += 4) {
+      total = f64x2.add(total, widened(v128.and(correction(LOG, load4(yRow, i), load4(dyRow, i)), lanesBelow(n - i))));
     }
+    const sum = f32x4.splat(<f32>sumLanes(total));
+    i = 0;
+    if (whole > 0) {
+      do {
+        const at = <usize>i << 2;
+        const dx0 = inputGradient(LOG, v128.load(yRow + at), v128.load(dyRow + at), sum);
+        const dx1 = inputGradient(LOG, v128.load(yRow + at, 16), v128.load(dyRow + at, 16), sum);
+        v128.store(dxRow + at, dx1, 16);
+        v128.store(dxRow + at, dx0);
+        i += 8;
+      } while (i < whole);
+    }
+    for (; i < n; i += 4) storeUpTo(dxRow, i, n, inputGradient(LOG, load4(yRow, i), load4(dyRow, i), sum));
   }
 }
 
@@ -223,6 +289,8 @@ function softmaxGradColumns(
 export function softmaxGrad(
   begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
 ): void {
-  if (inner == 1) softmaxGradRows(begin, end, y, dy, dx, n, log);
-  else softmaxGradColumns(begin, end, y, dy, dx, n, inner, log);
+  if (inner == 1) {
+    if (log) softmaxGradRows(true, begin, end, y, dy, dx, n);
+    else softmaxGradRows(false, begin, end, y, dy, dx, n);
+  } else softmaxGradColumns(begin, end, y, dy, dx, n, inner, log);
 }
