@@ -38,6 +38,13 @@ export function load4(base: usize, i: i32): v128 {
   return v128.load(base + (<usize>i << 2));
 }
 
+/** v, where lanes with a magnitude below `least` are 0. NaN and infinities stay. */
+// @ts-ignore: decorator
+@inline
+export function flushBelow(v: v128, least: f32): v128 {
+  return v128.andnot(v, f32x4.lt(f32x4.abs(v), f32x4.splat(least)));
+}
+
 /** A mask that selects the first `count` lanes. */
 // @ts-ignore: decorator
 @inline

@@ -221,12 +221,14 @@ export function normGradAffine(
 }
 
 /**
- * running[i] = (1 - momentum) running[i] + momentum * batch[i] / divisor; batch is float64.
+ * running[i] = (1 - momentum) running[i] + momentum * batch[i] / divisor; batch is float64. A magnitude
+ * below 1e-30 becomes 0: see optim/steps.ts.
  * @inPlace
  */
 export function updateRunning(begin: i32, end: i32, running: usize, batch: usize, momentum: f64, divisor: f64): void {
   for (let i = begin; i < end; i++) {
     const at = running + (<usize>i << 2);
-    store<f32>(at, <f32>((1 - momentum) * load<f32>(at) + momentum * (loadDouble(batch, i) / divisor)));
+    const next = (1 - momentum) * load<f32>(at) + momentum * (loadDouble(batch, i) / divisor);
+    store<f32>(at, abs(next) < 1e-30 ? 0 : <f32>next);
   }
 }

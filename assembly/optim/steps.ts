@@ -3,7 +3,17 @@
 // Factors that are the same for all elements (bias corrections, 1 - beta …) are arguments, computed in
 // float64.
 
-import { load4, storeUpTo } from "../lib/simd";
+//
+// Means are flushed: a mean below LEAST_MEAN, and a mean of squares below LEAST_SQUARE, becomes 0. Without
+// gradients a mean decays by a factor in each step and ends among the subnormal numbers, below 2^-126. There
+// it would stay, because 0.9 times the smallest one is rounded back to it, and Intel processors multiply such
+// numbers up to a hundred times more slowly.
+
+import { flushBelow, load4, storeUpTo } from "../lib/simd";
+
+const LEAST_MEAN: f32 = 1e-30;
+/** Its root, 1e-18, vanishes beside the usual eps of 1e-8. */
+const LEAST_SQUARE: f32 = 1e-36;
 
 /**
  * d = g + weightDecay p. With a momentum buffer b (0: none), b = momentum b + gradScale d, and d becomes b
@@ -19,7 +29,7 @@ export function sgdStep(
     let update = decayed(load4(g, i), weightDecay, param);
     if (b) {
       const scaled = f32x4.mul(f32x4.splat(gradScale), update);
-      const buffer = f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), scaled);
+      const buffer = flushBelow(f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), scaled), LEAST_MEAN);
       storeUpTo(b, i, end, buffer);
       update = nesterov ? f32x4.add(update, f32x4.mul(f32x4.splat(momentum), buffer)) : buffer;
     }
@@ -120,13 +130,15 @@ function adamVector(
   const param = load4(p, i);
   const grad = decayed(load4(g, i), weightDecay, param);
   const newPart = f32x4.mul(f32x4.splat(oneMinusBeta1), grad);
-  const mean = f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(expAvg, i)), newPart);
+  const mean = flushBelow(f32x4.add(f32x4.mul(f32x4.splat(beta1), load4(expAvg, i)), newPart), LEAST_MEAN);
   storeUpTo(expAvg, i, end, mean);
   const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusBeta2), grad), grad);
   let square = f32x4.add(f32x4.mul(f32x4.splat(beta2), load4(expAvgSq, i)), newSquare);
+  square = flushBelow(square, LEAST_SQUARE);
   storeUpTo(expAvgSq, i, end, square);
   if (maxExpAvgSq) {
-    square = f32x4.max(load4(maxExpAvgSq, i), square);
+    // the one before may come from a checkpoint and be very small
+    square = flushBelow(f32x4.max(load4(maxExpAvgSq, i), square), LEAST_SQUARE);
     storeUpTo(maxExpAvgSq, i, end, square);
   }
   const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
@@ -149,19 +161,21 @@ export function rmspropStep(
     const grad = decayed(load4(g, i), weightDecay, param);
     const newSquare = f32x4.mul(f32x4.mul(f32x4.splat(oneMinusAlpha), grad), grad);
     let variance = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(squareAvg, i)), newSquare);
+    variance = flushBelow(variance, LEAST_SQUARE);
     storeUpTo(squareAvg, i, end, variance);
     if (gradAvg) {
       const newPart = f32x4.mul(f32x4.splat(oneMinusAlpha), grad);
-      const mean = f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(gradAvg, i)), newPart);
+      const mean = flushBelow(f32x4.add(f32x4.mul(f32x4.splat(alpha), load4(gradAvg, i)), newPart), LEAST_MEAN);
       storeUpTo(gradAvg, i, end, mean);
+      const meanRoot = flushBelow(mean, 1e-18);
       // rounding can take the difference below 0
-      const about = f32x4.max(f32x4.sub(variance, f32x4.mul(mean, mean)), f32x4.splat(0));
+      const about = f32x4.max(f32x4.sub(variance, f32x4.mul(meanRoot, meanRoot)), f32x4.splat(0));
       // both may be infinite, and their difference NaN
       variance = v128.bitselect(variance, about, f32x4.eq(variance, f32x4.splat(Infinity)));
     }
     let update = f32x4.div(grad, f32x4.add(f32x4.sqrt(variance), f32x4.splat(eps)));
     if (b) {
-      update = f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), update);
+      update = flushBelow(f32x4.add(f32x4.mul(f32x4.splat(momentum), load4(b, i)), update), LEAST_MEAN);
       storeUpTo(b, i, end, update);
     }
     storeUpTo(p, i, end, f32x4.sub(param, f32x4.mul(f32x4.splat(lr), update)));

@@ -77,6 +77,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
  * `d = g + weightDecay·p`; `m = β₁m + (1−β₁)d`; `v = β₂v + (1−β₂)d²`; `p -= lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) +
  * eps)`. With amsgrad the largest v so far replaces v. State is float32, as in PyTorch: the square of a
  * gradient above about 1e20 is infinite (no step), and the square of a gradient below about 1e-21 is 0.
+ * An `m` with a magnitude below 1e-30 becomes 0, and so does a `v` below 1e-36: set `eps` well above 1e-18.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Kingma & Ba, Adam: a method for stochastic optimization, 2015

@@ -27,7 +27,8 @@ export interface RMSpropOptions {
  * `d = g + weightDecay·p`; `s = α·s + (1−α)·d²`; `p -= lr · d / (√s + eps)`; with `centered`, `√(s − a²)`
  * replaces `√s`, where `a = α·a + (1−α)·d`. With momentum, `b = momentum·b + d / (√s + eps)` and `p -= lr ·
  * b`. State is float32, as in PyTorch: the square of a gradient above about 1e20 is infinite (no step), and
- * the square of a gradient below about 1e-21 is 0.
+ * the square of a gradient below about 1e-21 is 0. An `a` or `b` with a magnitude below 1e-30 becomes 0,
+ * and so does an `s` below 1e-36: set `eps` well above 1e-18.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

@@ -21,7 +21,7 @@ export interface SGDOptions {
  * Stochastic gradient descent. Matches `torch.optim.SGD`.
  *
  * `d = g + weightDecay·p`; `b = momentum·b + (1 − dampening)·d` (at first `b = d`); `p -= lr·b`, with
- * nesterov `p -= lr·(d + momentum·b)`.
+ * nesterov `p -= lr·(d + momentum·b)`. A `b` with a magnitude below 1e-30 becomes 0.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * @example

@@ -15,7 +15,8 @@ export interface MovingAverageState {
 /**
  * An exponential moving average of a module's weights and float buffers. The average often generalises better
  * than the last weights. Each step computes `mean += (1 - d) · (weight - mean)`, where `d = min(decay, (1 +
- * steps) / (10 + steps))`. The influence of the initial weights therefore decays fast.
+ * steps) / (10 + steps))`. The influence of the initial weights therefore decays fast. A mean with a
+ * magnitude below 1e-30 becomes 0.
  *
  * see: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the warm-up is the
  * same as in TensorFlow

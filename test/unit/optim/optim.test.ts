@@ -4,6 +4,7 @@ import {
   DTypeError,
   full,
   memory,
+  nn,
   OptionError,
   OutOfMemoryError,
   optim,
@@ -16,6 +17,7 @@ import {
   tensor,
   zeros,
 } from "wasmgrad";
+import { MovingAverage } from "wasmgrad/train";
 import { expectClose } from "../../support/compare.ts";
 import { exhaust } from "../../support/exhaust.ts";
 
@@ -226,6 +228,65 @@ describe("an optimizer", () => {
       { lr: 0.001, ...options, params: [1] },
     ]);
   });
+});
+
+describe("state that decays", () => {
+  /** A state value after one step without gradient: float64, rounded to float32, or 0 below `least`. */
+  const decayed = (value: number, factor: number, least: number) => {
+    const next = factor * value;
+    return Math.abs(next) < least ? 0 : next;
+  };
+  const values = [1, -1e-29, 1e-30, -1.2e-30, 1e-35, 1e-40, -1.4e-45, 0, 1e-36, 2e-36, Infinity, Number.NaN, 1e-44];
+  const made: [
+    kind: "SGD" | "Adam" | "AdamW" | "RMSprop",
+    options: object,
+    factors: Record<string, [number, number]>,
+  ][] = [
+    ["SGD", { momentum: 0.9 }, { momentum_buffer: [0.9, 1e-30] }],
+    ["Adam", {}, { exp_avg: [0.9, 1e-30], exp_avg_sq: [0.999, 1e-36] }],
+    ["AdamW", { amsgrad: true }, { exp_avg: [0.9, 1e-30], exp_avg_sq: [0.999, 1e-36], max_exp_avg_sq: [1, 1e-36] }],
+    [
+      "RMSprop",
+      { momentum: 0.9, centered: true },
+      { square_avg: [0.99, 1e-36], grad_avg: [0.99, 1e-30], momentum_buffer: [0.9, 1e-30] },
+    ],
+  ];
+
+  test.each(made)("%s %j flushes what a checkpoint brings", (kind, options, factors) => {
+    const p = parameter(values.map(() => 1));
+    const optimizer = new optim[kind]([p], options) as unknown as optim.Optimizer;
+    const state = Object.fromEntries(
+      Object.keys(factors).map((name) => [name, tensor(/sq/.test(name) ? values.map(Math.abs) : values)]),
+    );
+    const { paramGroups } = optimizer.stateDict();
+    optimizer.loadStateDict({ state: { 0: kind === "SGD" ? state : { step: 1, ...state } }, paramGroups });
+    p.grad = zeros([values.length]);
+    optimizer.step();
+    for (const [name, [factor, least]] of Object.entries(factors)) {
+      const before = /sq/.test(name) ? values.map(Math.abs) : values;
+      const after = (optimizer.stateDict().state[0][name] as Tensor).data();
+      for (const [i, value] of before.entries()) {
+        const expected = decayed(Math.fround(value), factor, least);
+        if (Number.isNaN(expected)) expect(after[i]).toBeNaN();
+        else if (!Number.isFinite(expected) || expected === 0) expect(after[i]).toBe(expected);
+        else expect(Math.abs(after[i] / expected - 1)).toBeLessThan(1e-6);
+      }
+    }
+  });
+});
+
+test("running statistics and moving averages flush very small means", () => {
+  const running = tensor([1e-28, -1e-30]);
+  const variance = tensor([1, 1e-30]);
+  nn.functional.batchNorm(zeros([2, 2]), running, variance, { training: true, momentum: 0.5 });
+  expect([...running.data(), ...variance.data()]).toEqual([Math.fround(Math.fround(1e-28) / 2), 0, 0.5, 0]);
+  const model = new nn.Linear(2, 1, { bias: false });
+  model.weight.copy_(tensor([[1e-28, -1e-30]]));
+  const average = new MovingAverage(model);
+  model.weight.copy_(zeros([1, 2]));
+  average.update();
+  const [kept, flushed] = average.stateDict().weights.weight.data();
+  expect([kept > 1e-29, flushed]).toEqual([true, 0]);
 });
 
 describe("bad input", () => {
