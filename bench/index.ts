@@ -8,14 +8,15 @@ import { resultsFolder, scratchFolder, writeResults } from "./lib/results.ts";
 import type { Context, Suite } from "./lib/suite.ts";
 import { batches } from "./suites/batches.ts";
 import { conv } from "./suites/conv.ts";
+import { modelSteps } from "./suites/models.ts";
 import { ops } from "./suites/ops.ts";
 import { size } from "./suites/size.ts";
 import { startup } from "./suites/startup.ts";
 import { step } from "./suites/step.ts";
 import { threads } from "./suites/threads.ts";
 
-const suites: readonly Suite[] = [step, conv, ops, threads, batches, startup, size];
-/** The suites that run without --only and --all. */
+const suites: readonly Suite[] = [step, conv, ops, modelSteps, threads, batches, startup, size];
+/** Without --only and --all. */
 const usual: readonly Suite[] = [step, conv, ops];
 
 /** The settings with which the results of the docs are measured. */

@@ -4,6 +4,7 @@ import { type Results, readResults } from "../lib/results.ts";
 import { digits, percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
 import { type ConvRow, PASSES } from "../suites/conv.ts";
+import type { ModelRow } from "../suites/models.ts";
 import type { OpRow } from "../suites/ops.ts";
 import type { SizeRow } from "../suites/size.ts";
 import type { StartupRow } from "../suites/startup.ts";
@@ -142,6 +143,14 @@ export function tablesOf(folder: string): Record<string, string> {
     ops: table(read<OpRow>("ops"), ["", "ms", "rate", "of the ceiling"], ({ op, shape, ms, rate, unit, share }) => [
       [`${op} ${shape}`, digits(ms), `${digits(rate)} ${unit}`, percent(share.median)],
     ]),
+    models: table(
+      read<ModelRow>("models"),
+      ["network", "batch", "ms", "longest kernels"],
+      ({ model, batch, ms, kernels }) => {
+        const longest = kernels.slice(0, 3).map((kernel) => `\`${kernel.name}\` ${percent(kernel.ms / ms)}`);
+        return [[model, String(batch), digits(ms), longest.join(", ")]];
+      },
+    ),
     threads: table(
       read<ThreadRow>("threads"),
       ["batch", "threads", "ms", "ms on one", "faster", "half of the rounds"],
