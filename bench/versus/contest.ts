@@ -3,19 +3,27 @@
  * of the ratios of the rounds.
  */
 import { median, type Ratio, ratioOfRounds } from "../lib/statistics.ts";
+import { compareModels, type ModelValues } from "../models/index.ts";
 import type { PeerProcess } from "./peer_process.ts";
 import type { Contest } from "./peers.ts";
-import type { RunRequest, Task } from "./protocol.ts";
+import type { RunRequest, Task, Values } from "./protocol.ts";
 
 export interface ContestRow extends Contest {
-  /** How its threads wait for each other. If several ways were measured, this is the fastest. */
+  /** How the peer computes, where it was measured in several ways: the fastest of them. */
+  way?: string;
+  /**
+   * How its threads wait for each other, where it was measured in several ways: the
+   * way in which it is fastest.
+   */
   waitPolicy?: string;
   /** Median milliseconds of a repetition. */
   ours?: number;
   theirs?: number;
   /** How many times faster we are. */
   faster?: Ratio;
-  /** The largest relative difference between its values and ours. */
+  /** The same in processor time, which other programs on the machine disturb less. */
+  cpu?: { ours: number; theirs: number; faster: Ratio };
+  /** The largest relative difference between their values and ours. */
   difference?: number;
   /** Why there is no time: it cannot compute the task, or its values differ from ours. */
   failed?: string;
@@ -29,11 +37,9 @@ export interface ContestOptions {
 
 /** Steps whose losses are compared. A wrong gradient or optimizer has an effect from the second step. */
 const CHECKED_STEPS = 3;
-/**
- * Allows for float32 sums in different orders. Some libraries add the squares of a batch in one accumulator.
- */
-const TOLERANCE = { train: 1e-3, forward: 1e-4 };
-/** Outputs are in [0, 1]. Differences are relative to the output, or to this value if that is larger. */
+/** float32 sums in different orders. Losses: some libraries add up a batch's squares in one accumulator. */
+const TOLERANCE = { train: 1e-3, forward: 1e-4, model: 0 };
+/** Outputs are in [0, 1]: relative to nothing smaller than this. */
 const SMALLEST = 0.05;
 
 /** The largest difference, relative to our values. Throws if it is larger than rounding explains. */
@@ -52,6 +58,11 @@ export function compare(kind: Task["kind"], ours: readonly number[], theirs: rea
   return largest;
 }
 
+function differenceOf({ kind, model }: Task, ours: Values, theirs: Values): number {
+  if (kind === "model") return compareModels(model!, ours as ModelValues, theirs as ModelValues);
+  return compare(kind, ours as number[], theirs as number[]);
+}
+
 type RunPlan = Omit<RunRequest, "do">;
 
 /**
@@ -60,8 +71,8 @@ type RunPlan = Omit<RunRequest, "do">;
  */
 async function planRounds(side: PeerProcess, time: number): Promise<RunPlan> {
   const fitting = (milliseconds: number) => Math.min(400, Math.max(1, Math.round(time / milliseconds)));
-  let [once] = await side.run(1, 1);
-  if (once < time) once = median(await side.run(fitting(once), 0));
+  let [once] = (await side.run(1, 1)).milliseconds;
+  if (once < time) once = median((await side.run(fitting(once), 0)).milliseconds);
   const iterations = fitting(once);
   // a side starts with cold caches and on a core that slept, so all sides first run a fifth as many
   // repetitions, which do not count
@@ -75,8 +86,8 @@ export async function compete(
   contest: Contest,
   options: ContestOptions,
 ): Promise<ContestRow[]> {
-  const { kind, batch } = contest;
-  const request = { kind, batch, steps: CHECKED_STEPS };
+  const { kind, model, batch } = contest;
+  const request = { kind, model, batch, steps: CHECKED_STEPS };
   const expected = await us.prepare(request);
   const rows: ContestRow[] = [];
   const right: { peer: PeerProcess; row: ContestRow }[] = [];
@@ -84,30 +95,39 @@ export async function compete(
     const row: ContestRow = { ...contest };
     rows.push(row);
     try {
-      row.difference = compare(kind, expected, await peer.prepare(request));
+      row.difference = differenceOf(contest, expected, await peer.prepare(request));
       right.push({ peer, row });
     } catch (error) {
       row.failed = (error as Error).message;
     }
   }
   if (right.length === 0) return rows;
-  const sides: { process: PeerProcess; plan: RunPlan; times: number[] }[] = [];
+  const sides: { process: PeerProcess; plan: RunPlan; times: number[]; cpu: number[] }[] = [];
   for (const process of [us, ...right.map(({ peer }) => peer)]) {
-    sides.push({ process, plan: await planRounds(process, options.time), times: [] });
+    sides.push({ process, plan: await planRounds(process, options.time), times: [], cpu: [] });
   }
   for (let round = 0; round < (contest.rounds ?? options.rounds); round++) {
-    for (const { process, plan, times } of sides) times.push(median(await process.run(plan.iterations, plan.warmup)));
+    for (const { process, plan, times, cpu } of sides) {
+      const timed = await process.run(plan.iterations, plan.warmup);
+      times.push(median(timed.milliseconds));
+      cpu.push(timed.cpu);
+    }
   }
-  const [ours, ...theirs] = sides.map(({ times }) => times);
+  const [ours, ...theirs] = sides;
+  const between = (a: readonly number[], b: readonly number[]) => ({
+    ours: median(a),
+    theirs: median(b),
+    faster: ratioOfRounds(b, a),
+  });
   for (const [i, { row }] of right.entries()) {
-    Object.assign(row, { ours: median(ours), theirs: median(theirs[i]), faster: ratioOfRounds(theirs[i], ours) });
+    Object.assign(row, between(ours.times, theirs[i].times), { cpu: between(ours.cpu, theirs[i].cpu) });
   }
   return rows;
 }
 
-/** The properties, besides batch and threads, that distinguish a row from other rows of its peer. */
-export function waysOf({ variant, waitPolicy }: ContestRow): string[] {
-  return [variant, waitPolicy && `wait policy ${waitPolicy}`].filter((way) => way !== undefined);
+/** What distinguishes a row from the others of its peer, besides batch and threads. */
+export function waysOf({ model, variant, precision, way, waitPolicy }: ContestRow): string[] {
+  return [model, variant, precision, way, waitPolicy && `wait policy ${waitPolicy}`].filter((way) => way !== undefined);
 }
 
 /** The row with the best time among the rows of one peer; a row without a time only if none has one. */

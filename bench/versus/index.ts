@@ -1,5 +1,5 @@
 /** Measures wasmgrad against its peers. See bench/README.md. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,8 @@ import { Command } from "commander";
 import { environment } from "../lib/child.ts";
 import { resultsFolder, scratchFolder, writeResults } from "../lib/results.ts";
 import { digits, printTable } from "../lib/table.ts";
+import { findModel } from "../models/index.ts";
+import { writeModelInputs } from "../models/inputs.ts";
 import { type ContestRow, compete, fastest, waysOf } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
 import { installPeers } from "./install.ts";
@@ -21,6 +23,8 @@ const preset = { rounds: 10, time: 1000 };
 
 const program = new Command("npm run bench:versus --")
   .option("--peers <names>", `some of ${peers.map(({ name }) => name)}`, list)
+  .option("--only <parts>", "some of autoencoder, models", list, ["autoencoder", "models"])
+  .option("--models <names>", "only these networks", list)
   .option("--batch <sizes>", "only these batch sizes", numbers)
   .option("--threads <numbers>", "only these numbers of threads", numbers)
   .option("--rounds <count>", "rounds in which the sides alternate", Number, preset.rounds)
@@ -29,6 +33,8 @@ const program = new Command("npm run bench:versus --")
   .parse();
 const options = program.opts<{
   peers?: string[];
+  only: string[];
+  models?: string[];
   batch?: number[];
   threads?: number[];
   rounds: number;
@@ -40,9 +46,13 @@ const unknown = options.peers?.filter((name) => !peers.some((peer) => peer.name 
 if (unknown.length > 0) program.error(`unknown peer: ${unknown}`);
 if (!(options.rounds >= 1 && options.time > 0)) program.error("--rounds and --time must be positive");
 
+const partOf = ({ kind }: Contest) => (kind === "model" ? "models" : "autoencoder");
 const chosen = (contest: Contest) =>
-  (options.batch?.includes(contest.batch) ?? true) && (options.threads?.includes(contest.threads) ?? true);
-const partial = options.batch !== undefined || options.threads !== undefined;
+  options.only.includes(partOf(contest)) &&
+  (options.models?.includes(contest.model!) ?? true) &&
+  (options.batch?.includes(contest.batch) ?? true) &&
+  (options.threads?.includes(contest.threads) ?? true);
+const partial = options.batch !== undefined || options.models !== undefined || options.threads !== undefined;
 const forDocs = options.rounds === preset.rounds && options.time === preset.time && !partial;
 const output = forDocs ? resultsFolder : scratchFolder;
 
@@ -53,7 +63,10 @@ function describe(row: ContestRow): string {
 
 function print(peer: PeerDefinition, row: ContestRow): void {
   const { ours, theirs, faster, failed } = row;
-  const outcome = failed ?? `${digits(ours!)} to ${digits(theirs!)} ms, ${digits(faster!.median)} x`;
+  const outcome =
+    failed ??
+    `${digits(ours!)} to ${digits(theirs!)} ms, ${digits(faster!.median)} x, ` +
+      `processor time ${digits(row.cpu!.ours)} to ${digits(row.cpu!.theirs)} ms, ${digits(row.cpu!.faster.median)} x`;
   console.log(`${peer.label}: ${describe(row)}: ${outcome}`);
 }
 
@@ -69,18 +82,30 @@ async function contend(peer: PeerDefinition, command: readonly string[], contest
     started.push(await PeerProcess.start([...program, inputs, threads, variant], env));
   }
   try {
-    await start(ours, "", {});
-    const policies = waitPolicies(peer, contest);
-    for (const { variables } of policies) await start(command, contest.variant ?? "", variables);
+    await start(ours, contest.precision ?? "", {});
+    const ways = waitPolicies(peer, contest).flatMap((policy) =>
+      (peer.ways ?? [undefined]).map((way) => ({ way, policy })),
+    );
+    for (const { way, policy } of ways) await start(command, way ?? contest.variant ?? "", policy.variables);
     const [us, ...them] = started;
     const rows = await compete(us, them, contest, options);
-    return { version: them[0].version, rows: rows.map((row, i) => ({ ...row, waitPolicy: policies[i].name })) };
+    return {
+      version: them[0].version,
+      rows: rows.map((row, i) => ({ ...row, way: ways[i].way, waitPolicy: ways[i].policy.name })),
+    };
   } finally {
     for (const process of started) await process.stop();
   }
 }
 
-async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
+/** The inputs of a network, written at its first contest. */
+function modelInputs(folder: string, { model, batch }: Contest): string {
+  const path = join(folder, `${model}_${batch}.safetensors`);
+  if (!existsSync(path)) writeModelInputs(path, findModel(model), batch);
+  return path;
+}
+
+async function measure(peer: PeerDefinition, part: string, inputs: string, folder: string): Promise<void> {
   const command = peer.command();
   if (!command) {
     console.log(`\n${peer.label}: ${peer.missing}`);
@@ -88,9 +113,10 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
   }
   const rows: ContestRow[] = [];
   let version = "";
-  for (const contest of peer.contests.filter(chosen)) {
+  for (const contest of peer.contests.filter((contest) => chosen(contest) && partOf(contest) === part)) {
     try {
-      const result = await contend(peer, command, contest, inputs);
+      const own = contest.kind === "model" ? modelInputs(folder, contest) : inputs;
+      const result = await contend(peer, command, contest, own);
       version = result.version;
       for (const row of result.rows) print(peer, row);
       rows.push(fastest(result.rows));
@@ -100,7 +126,8 @@ async function measure(peer: PeerDefinition, inputs: string): Promise<void> {
     }
   }
   if (rows.length === 0) return;
-  writeResults(output, `versus_${peer.name}`, { version, rounds: options.rounds, "ms per round": options.time }, rows);
+  const suite = `versus_${peer.name}${part === "autoencoder" ? "" : `_${part}`}`;
+  writeResults(output, suite, { version, rounds: options.rounds, "ms per round": options.time }, rows);
   const timed = rows.filter((row) => row.faster);
   if (timed.length === 0) return;
   printTable(
@@ -122,7 +149,9 @@ try {
   if (selected.some(({ name }) => name !== "pytorch")) installPeers(fileURLToPath(new URL(".", import.meta.url)));
   const inputs = join(folder, "inputs.safetensors");
   writeInputs(inputs, Math.max(...selected.flatMap(({ contests }) => contests.map(({ batch }) => batch))));
-  for (const peer of selected) await measure(peer, inputs);
+  for (const part of options.only) {
+    for (const peer of selected) await measure(peer, part, inputs, folder);
+  }
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -1,13 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Failed, Hello, Prepared, PrepareRequest, RunRequest, Timed } from "./protocol.ts";
+import type { Failed, Hello, Prepared, PrepareRequest, RunRequest, Timed, Values } from "./protocol.ts";
 
 /**
- * Longer than the slowest task of the slowest peer. If a peer hangs, only its row fails, not the whole
- * benchmark.
+ * Long enough for the slowest peer's slowest task, and for torch.compile, so that a peer that hangs ends the row and not the bench.
  */
-const PATIENCE_MS = 150_000;
+const PATIENCE_MS = 600_000;
 /**
  * Idle threads spin at first. After this many milliseconds they sleep, and leave the cores to the other side.
  */
@@ -43,14 +42,14 @@ export class PeerProcess {
     return peer;
   }
 
-  async prepare(request: Omit<PrepareRequest, "do">): Promise<number[]> {
+  async prepare(request: Omit<PrepareRequest, "do">): Promise<Values> {
     return (await this.#ask<Prepared>({ do: "prepare", ...request })).values;
   }
 
-  /** The milliseconds of each of `iterations` repetitions. */
-  async run(iterations: number, warmup: number): Promise<number[]> {
+  /** Milliseconds of each of `iterations` repetitions, and of processor time. */
+  async run(iterations: number, warmup: number): Promise<Timed> {
     await sleep(SETTLE_MS);
-    return (await this.#ask<Timed>({ do: "run", iterations, warmup })).milliseconds;
+    return this.#ask<Timed>({ do: "run", iterations, warmup });
   }
 
   async stop(): Promise<void> {

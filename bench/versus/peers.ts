@@ -3,13 +3,16 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { nodeCommand } from "../lib/child.ts";
+import { models } from "../models/index.ts";
 import type { Task } from "./protocol.ts";
 
 export interface Contest extends Task {
   threads: number;
   /** The way in which the peer computes the task, if there are several. */
   variant?: string;
-  /** Number of rounds, for peers that are so slow that the usual number would take an hour. */
+  /** Of ours, where it is not the default. */
+  precision?: "fast";
+  /** For peers that are so slow that a median of many rounds would take an hour. */
   rounds?: number;
 }
 
@@ -27,6 +30,8 @@ export interface PeerDefinition {
    * each of them, and the fastest counts.
    */
   waitPolicies?: readonly WaitPolicy[];
+  /** Ways to compute, as its VARIANT: it is measured in each, and the fastest counts. */
+  ways?: readonly string[];
 }
 
 export interface WaitPolicy {
@@ -74,23 +79,26 @@ const forward = (batch: number, threads: number, more: Partial<Contest> = {}): C
   kind: "forward",
 });
 
+/** The linear layers of these are limited by arithmetic, where fused operations count. */
+const TRANSFORMERS = ["vit", "gpt"];
+
+const modelContests: readonly Contest[] = models.flatMap(({ name, batches }) =>
+  batches.flatMap((batch) => {
+    const contest: Contest = { kind: "model", model: name, batch, threads: 1 };
+    return TRANSFORMERS.includes(name) ? [contest, { ...contest, precision: "fast" as const }] : [contest];
+  }),
+);
+
 export const peers: readonly PeerDefinition[] = [
   {
     name: "pytorch",
     label: "PyTorch (native)",
     command: pythonWithTorch,
     missing: "neither python3 nor /usr/bin/python3 has torch",
-    contests: [
-      train(4, 1),
-      train(4, 2),
-      train(64, 1),
-      train(64, 2),
-      train(4, 1, { variant: "channels_last" }),
-      forward(4, 1),
-      forward(64, 1),
-    ],
-    // OpenMP's threads spin while they wait for each other; if they share cores, spinning can cost more than
-    // the work
+    contests: [train(4, 1), train(4, 2), train(64, 1), train(64, 2), forward(4, 1), forward(64, 1), ...modelContests],
+    ways: ["eager", "channels_last", "torch.compile"],
+    // OpenMP's threads spin where they wait for each other; where they have to share cores, that
+    // can cost more than the work
     waitPolicies: [
       { name: "default", variables: {} },
       { name: "passive", variables: { OMP_WAIT_POLICY: "PASSIVE" } },

@@ -4,8 +4,13 @@
  * same time.
  */
 
+import type { ModelValues } from "../models/index.ts";
+
 export interface Task {
-  kind: "train" | "forward";
+  /** Of the autoencoder a training step or the forward pass; of another network a training step. */
+  kind: "train" | "forward" | "model";
+  /** Of the network, for the kind "model". */
+  model?: string;
   batch: number;
 }
 
@@ -30,13 +35,17 @@ export interface Hello {
   version: string;
 }
 
-/** The losses of the first training steps, or the output of the forward pass. */
+/** The losses of the first training steps, the output of the forward pass, or what is compared of a network. */
+export type Values = number[] | ModelValues;
+
 export interface Prepared {
-  values: number[];
+  values: Values;
 }
 
 export interface Timed {
   milliseconds: number[];
+  /** Milliseconds of processor time of a repetition, of all threads of the process. */
+  cpu: number;
 }
 
 export interface Failed {

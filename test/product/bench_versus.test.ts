@@ -161,7 +161,7 @@ test("PyTorch is measured with two ways to wait if it has several threads, other
 test("peers have different names, and every comparison is listed once", () => {
   expect(new Set(peers.map(({ name }) => name)).size).toBe(peers.length);
   for (const { contests } of peers) {
-    const keys = contests.map(({ kind, batch, threads, variant }) => `${kind} ${batch} ${threads} ${variant}`);
+    const keys = contests.map((contest) => JSON.stringify(contest));
     expect(new Set(keys).size).toBe(keys.length);
   }
 });

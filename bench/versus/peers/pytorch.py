@@ -1,31 +1,24 @@
 """PyTorch's side, native on the same cores. usage: python3 pytorch.py INPUTS.safetensors THREADS VARIANT"""
 
 import json
-import struct
 import sys
 import time
 
+from pathlib import Path
+
 import torch
 from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models"))
+import models
+import safetensors
 
 path, threads, variant = sys.argv[1:4]
 torch.set_num_threads(int(threads))
 LAYOUT = torch.channels_last if variant == "channels_last" else torch.contiguous_format
 
 
-def read_inputs(path):
-    """F32 tensors of a safetensors file: 8 bytes of header length, JSON, elements."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        elements = bytearray(file.read())
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        tensors[name] = torch.frombuffer(elements[begin:end], dtype=torch.float32).reshape(entry["shape"])
-    return tensors
-
-
-inputs = read_inputs(path)
+inputs = safetensors.read(path)
 
 
 class InpaintingAutoencoder(nn.Module):
@@ -44,12 +37,18 @@ class InpaintingAutoencoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-def prepare(kind, batch, steps):
+def prepare(kind, name, batch, steps):
     """Returns the values that are checked, and the function that is timed."""
     torch.manual_seed(4)
+    if kind == "model":
+        program, x, y = models.prepare(name, inputs, variant)
+        return models.values_of(program, x, y), lambda: program.step(x, y)
+
     model = InpaintingAutoencoder()
     model.load_state_dict({name: value for name, value in inputs.items() if name not in ("images", "mask")})
     model.to(memory_format=LAYOUT)
+    if variant == "torch.compile":
+        model = torch.compile(model)
     images = inputs["images"][:batch].clone().to(memory_format=LAYOUT)
     mask = inputs["mask"][:batch].clone()
     if kind == "forward":
@@ -77,11 +76,13 @@ def prepare(kind, batch, steps):
 def run(step, warmup, iterations):
     milliseconds = []
     for i in range(-warmup, iterations):
+        if i == 0:
+            before = time.process_time()
         start = time.perf_counter()
         step()
         if i >= 0:
             milliseconds.append(1000 * (time.perf_counter() - start))
-    return milliseconds
+    return {"milliseconds": milliseconds, "cpu": 1000 * (time.process_time() - before) / iterations}
 
 
 def answer(reply):
@@ -94,9 +95,9 @@ for line in sys.stdin:
     try:
         request = json.loads(line)
         if request["do"] == "prepare":
-            values, step = prepare(request["kind"], request["batch"], request["steps"])
+            values, step = prepare(request["kind"], request.get("model"), request["batch"], request["steps"])
             answer({"values": values})
         else:
-            answer({"milliseconds": run(step, request["warmup"], request["iterations"])})
+            answer(run(step, request["warmup"], request["iterations"]))
     except Exception as error:  # whatever it is, the bench reports it
         answer({"error": f"{type(error).__name__}: {error}"})

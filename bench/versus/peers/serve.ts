@@ -56,15 +56,18 @@ export function first(count: number, { shape, data }: Input): Input {
   return { shape: [count, ...shape.slice(1)], data: data.subarray(0, count * size) };
 }
 
-async function time(step: () => unknown, warmup: number, iterations: number): Promise<number[]> {
+async function time(step: () => unknown, warmup: number, iterations: number): Promise<Timed> {
   const milliseconds: number[] = [];
+  let before = process.cpuUsage();
   for (let i = -warmup; i < iterations; i++) {
+    if (i === 0) before = process.cpuUsage();
     const start = performance.now();
     const result = step();
     if (result instanceof Promise) await result;
     if (i >= 0) milliseconds.push(performance.now() - start);
   }
-  return milliseconds;
+  const { user, system } = process.cpuUsage(before);
+  return { milliseconds, cpu: (user + system) / 1000 / iterations };
 }
 
 /** Answers requests until the input ends. */
@@ -82,7 +85,7 @@ export async function serve(start: (inputs: Inputs, threads: number, variant: st
       return { values: await current.check() };
     }
     if (!current) throw new Error("run: nothing was prepared");
-    return { milliseconds: await time(current.step, request.warmup, request.iterations) };
+    return await time(current.step, request.warmup, request.iterations);
   };
   answer({ version: peer.version });
   for await (const line of createInterface(process.stdin)) {

@@ -3,18 +3,28 @@
  * open.
  */
 import { readFileSync } from "node:fs";
-import { manualSeed, nn, noGrad, optim, rand, scope, setNumThreads, tensor } from "wasmgrad";
+import { manualSeed, nn, noGrad, optim, rand, scope, setNumThreads, setPrecision, tensor } from "wasmgrad";
 import { InpaintingAutoencoder } from "../../../examples/inpainting/model.ts";
+import { findModel, prepareModel, valuesOf } from "../../models/index.ts";
 import { first, type Input, serve } from "./serve.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
 const toTensor = ({ data, shape }: Input) => tensor(data, { shape });
 
-await serve((inputs, threads) => {
+await serve((inputs, threads, variant) => {
   setNumThreads(threads);
+  if (variant === "fast") setPrecision("fast");
   return {
     version,
-    prepare({ kind, batch, steps }) {
+    prepare({ kind, model: name, batch, steps }) {
+      if (kind === "model") {
+        // the weights and the batch that the inputs hold: both come from the same seed
+        const { program, data } = prepareModel(findModel(name), batch);
+        return {
+          check: () => valuesOf(program, data),
+          step: () => void scope(() => void program.step(data.x, data.y)),
+        };
+      }
       manualSeed(4);
       const model = new InpaintingAutoencoder();
       const state = Object.keys(model.stateDict()).map((name) => [name, toTensor(inputs[name])]);
