@@ -138,7 +138,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
       const first = batch * this.batchSize;
       const indices = Array.from({ length: Math.min(this.batchSize, samples - first) }, (_, i) => first + i);
       const body = this.scoped ? new Scope("a DataLoader iteration") : null;
-      if (awaited) body?.settle();
+      if (awaited) body?.claimTensors();
       try {
         const loaded = scope(() => this.#load(order ? indices.map((i) => order[i]) : indices));
         if (this.#running === self) this.#position = batch + 1;

@@ -46,7 +46,7 @@ test("the package names no folder of the machine that built it", () => {
 const INTERNAL: Record<string, string[]> = {
   "tensor/methods/base.d.ts": ["handle", "array", "accumulateGrad"],
   "tensor/tensor.d.ts": ["constructor", "contents", "handle", "array", "accumulateGrad"],
-  "tensor/lifetime/scope.d.ts": ["handles", "awaited", "settle", "handOver", "take", "moveToParent", "adopting"],
+  "tensor/lifetime/scope.d.ts": ["handles", "awaited", "claimTensors", "handOver", "take", "moveToParent", "adopting"],
   "tensor/generator.d.ts": ["take"],
   "tensor/trace.d.ts": ["constructor"],
   "nn/module.d.ts": ["ownParameters", "ownModules", "ownBuffers"],

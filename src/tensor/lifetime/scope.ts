@@ -179,7 +179,7 @@ export class Scope implements Disposable {
    * @internal Declares that the scope is not open for a caller, because its function has already resumed
    * after an `await`, or the caller is waiting.
    */
-  settle(): void {
+  claimTensors(): void {
     this.#tensors = null;
     doubtful.delete(this);
     this.#stretch = tasks ? EVERYWHERE : beginStretch();
@@ -254,7 +254,7 @@ export class Scope implements Disposable {
   static async outside<T>(wait: () => Promise<T>): Promise<T> {
     const inside = openScope();
     const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);
-    inside?.settle();
+    inside?.claimTensors();
     if (inside) inside.#stretch = NOWHERE;
     try {
       const storage = tasks;
