@@ -1,10 +1,10 @@
-// The micro-kernel with a tile of 4 rows and 16 columns: two panels of B side by side. Each splat of A serves
-// four vectors in place of two.
+// The micro-kernel with a tile of 4 rows and 16 columns: two panels of B side by side. Each splat of A is
+// multiplied by four vectors instead of two.
 //
-// V8 can compile two neighbouring vectors into one of 256 bits (wide.md). The 16 sums below are then 8 registers,
-// and 8 independent additions are what it takes to keep both arithmetic units busy. Where vectors have 128 bits,
-// 16 sums do not fit into the 15 registers of x64; they do fit into the 31 of ARM. The choice is measured, see
-// src/ops/matmul/tile.ts: all tiles give the same bits, because each sum runs in order of k.
+// V8 can compile two neighbouring vectors into one of 256 bits (wide.md). The 16 sums below are then 8
+// registers, and 8 independent additions are needed to keep both arithmetic units busy. Where vectors have
+// 128 bits, 16 sums do not fit in the 15 registers of x64; they do fit in the 32 of ARM. So the choice is
+// measured, see src/ops/matmul/tile.ts. All tiles give the same bits, because each sum runs in order of k.
 
 import { mulAdd, Start } from "./micro_kernel";
 
@@ -16,9 +16,9 @@ function biasStep(start: i32): usize {
 }
 
 /**
- * The same as microKernel4x8 (micro_kernel.ts) for 16 columns. The second panel of B is at b + bStep. Halves of
- * a pair are always computed next to each other, and the higher half is stored first: V8 packs only pairs between
- * which no memory is written, and storing the lower half first would cost it a second store.
+ * The same as microKernel4x8 (micro_kernel.ts) for 16 columns. The second panel of B is at b + bStep. The two
+ * halves of a pair are always computed next to each other, and the upper half is stored first: V8 packs a pair
+ * only if no store lies between its halves, and storing the lower half first would need a second store.
  */
 export function microKernel4x16(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, start: i32,

@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 import type { Failed, Hello, Prepared, PrepareRequest, RunRequest, Timed, Values } from "./protocol.ts";
 
 /**
- * Long enough for the slowest peer's slowest task, and for torch.compile, so that a peer that hangs ends the row and not the bench.
+ * Long enough for the slowest task of the slowest peer, and for torch.compile. A peer that hangs then ends
+ * its row, not the whole benchmark.
  */
 const PATIENCE_MS = 600_000;
 /**

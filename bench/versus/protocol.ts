@@ -35,7 +35,7 @@ export interface Hello {
   version: string;
 }
 
-/** The losses of the first training steps, the output of the forward pass, or what is compared of a network. */
+/** Losses of the first training steps, the output of the forward pass, or the values of a network. */
 export type Values = number[] | ModelValues;
 
 export interface Prepared {

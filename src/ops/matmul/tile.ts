@@ -14,13 +14,13 @@ const TILES = { "4x8": NR, "4x16": 2 * NR } as const;
 type Tile = keyof typeof TILES;
 
 /**
- * A race has this many turns, at large products number 1, 2, 4, 8 and so on. Engines that first compile
- * without optimization replace the code of a kernel after it has run for a while: later turns then measure
- * the optimized code.
+ * A race has this many rounds, at large products number 1, 2, 4, 8 and so on. Engines that first compile
+ * without optimisation replace the code of a kernel after it has run for a while. Later rounds then measure
+ * the optimised code.
  */
-const TURNS = 9;
-/** Multiplications that a turn computes with each tile, about a tenth of a millisecond. */
-const TURN_WORK = 1 << 22;
+const ROUNDS = 9;
+/** Multiplications that a round computes with each tile, in about a tenth of a millisecond. */
+const ROUND_WORK = 1 << 22;
 /** 4x16 is chosen if it is faster than 4x8 by this factor: the difference must exceed the noise. */
 const MARGIN = 1.05;
 
@@ -67,19 +67,19 @@ export function tileColumns(): number {
   return columns;
 }
 
-/** Counts a large product. Returns whether it is the turn of this one to race. */
+/** Counts a large product. Returns whether it takes part in the race. */
 export function isRacing(): boolean {
   forced ??= tileFromEnvironment();
   if (forced !== "auto") return false;
   followBuild();
-  if (products >= 2 ** (TURNS - 1)) return false;
+  if (products >= 2 ** (ROUNDS - 1)) return false;
   products++;
   return (products & (products - 1)) === 0;
 }
 
-/** A turn of the race. `run` computes a part of a product of `work` multiplications with a tile. */
+/** A round of the race. `run` computes a part of a product of `work` multiplications with a tile. */
 export function raceTiles(work: number, run: (columns: number) => void): void {
-  const repeats = Math.ceil(TURN_WORK / work);
+  const repeats = Math.ceil(ROUND_WORK / work);
   time4x8 = Math.min(time4x8, timeOf(repeats, run, TILES["4x8"]));
   time4x16 = Math.min(time4x16, timeOf(repeats, run, TILES["4x16"]));
   columns = time4x16 * MARGIN < time4x8 ? TILES["4x16"] : TILES["4x8"];

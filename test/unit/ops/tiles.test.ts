@@ -74,16 +74,16 @@ test("the bits do not depend on the tile", () => {
   }
 });
 
-test("a race chooses the faster tile, in turns that become rarer", () => {
+test("a race chooses the faster tile, in rounds that become rarer", () => {
   forceTile("auto");
   expect(tileColumns()).toBe(8);
-  const turns: number[] = [];
+  const rounds: number[] = [];
   const calls = { 8: 0, 16: 0 };
   for (let product = 1; product <= 300; product++) {
     if (!isRacing()) continue;
-    turns.push(product);
+    rounds.push(product);
     raceTiles(1 << 22, (columns) => void calls[columns as 8 | 16]++);
   }
-  expect(turns).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256]);
+  expect(rounds).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256]);
   expect(calls).toEqual({ 8: 9, 16: 9 });
 });
