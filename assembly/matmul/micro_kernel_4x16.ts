@@ -17,8 +17,8 @@ function biasStep(start: i32): usize {
 
 /**
  * The same as microKernel4x8 (micro_kernel.ts) for 16 columns. The second panel of B is at b + bStep. The two
- * halves of a pair are always computed next to each other, and the upper half is stored first: V8 packs a pair
- * only if no store lies between its halves, and storing the lower half first would need a second store.
+ * halves of a pair are always computed next to each other, and the upper half is stored first. V8 packs a
+ * pair only if no store lies between its halves, and storing the lower half first would need a second store.
  */
 export function microKernel4x16(
   tiles: i32, depth: i32, a: usize, aStep: usize, b: usize, bStep: usize, c: usize, rowBytes: usize, start: i32,
