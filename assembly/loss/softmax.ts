@@ -7,7 +7,7 @@
 // inner = 1: vectors run along a row, the range is `outer`. inner > 1: vectors run across 4 columns, the
 // range is outer * ceil(inner / 4).
 
-import { expTerm4, log4 } from "../lib/math";
+import { exp4, expTerm4, log4 } from "../lib/math";
 import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
 
 // The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
@@ -59,8 +59,8 @@ function rowExpSum(STORE: bool, x: usize, y: usize, n: i32, m: f32): f64 {
     let sum1 = sum0;
     do { // two vectors per iteration: see unary.ts
       const at = <usize>i << 2;
-      const e0 = expTerm4(f32x4.sub(v128.load(x + at), maximum));
-      const e1 = expTerm4(f32x4.sub(v128.load(x + at, 16), maximum));
+      const e0 = exp4(f32x4.sub(v128.load(x + at), maximum));
+      const e1 = exp4(f32x4.sub(v128.load(x + at, 16), maximum));
       if (STORE) {
         v128.store(y + at, e1, 16);
         v128.store(y + at, e0);
@@ -72,7 +72,7 @@ function rowExpSum(STORE: bool, x: usize, y: usize, n: i32, m: f32): f64 {
     sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
   }
   for (; i < n; i += 4) {
-    let e = expTerm4(f32x4.sub(load4(x, i), maximum));
+    let e = exp4(f32x4.sub(load4(x, i), maximum));
     if (i + 4 <= n) {
       if (STORE) v128.store(y + (<usize>i << 2), e);
     } else {
@@ -138,7 +138,7 @@ function columnsExpSum(x: usize, y: usize, n: i32, stride: usize, m: v128, count
   let high = f64x2.splat(0);
   let r = 0;
   do {
-    const e = expTerm4(f32x4.sub(v128.load(x + <usize>r * stride), m));
+    const e = exp4(f32x4.sub(v128.load(x + <usize>r * stride), m));
     if (y) storeUpTo(y + <usize>r * stride, 0, count, e);
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
     high = f64x2.add(high, promoteHigh(e));

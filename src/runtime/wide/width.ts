@@ -17,7 +17,7 @@ export function canBeWide(): boolean {
   return engine !== undefined;
 }
 
-/** Compiles a module for 256 bits, where `canBeWide()`. */
+/** @internal Compiles a module for 256 bits, where `canBeWide()`. */
 export function compileWide(bytes: Uint8Array): WebAssembly.Module {
   const wide = new Uint8Array(bytes.length + WIDE_SECTION.length);
   wide.set(bytes);
