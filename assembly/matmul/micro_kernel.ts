@@ -28,7 +28,7 @@ const NEVER = 1 << 30;
 /** Bytes from the bias of a tile to the bias of the tile below it. */
 // @ts-ignore: decorator
 @inline
-function biasStep(start: i32): usize {
+export function biasStep(start: i32): usize {
   return start == Start.RowBias ? 16 : start == Start.TileBias ? 4 : 0;
 }
 

@@ -6,14 +6,7 @@
 // 128 bits, 16 sums do not fit in the 15 registers of x64; they do fit in the 32 of ARM. So the choice is
 // measured, see src/ops/matmul/tile.ts. All tiles give the same bits, because each sum runs in order of k.
 
-import { mulAdd, Start } from "./micro_kernel";
-
-/** Bytes from the bias of a tile to that of the tile below. */
-// @ts-ignore: decorator
-@inline
-function biasStep(start: i32): usize {
-  return start == Start.RowBias ? 16 : start == Start.TileBias ? 4 : 0;
-}
+import { biasStep, mulAdd, Start } from "./micro_kernel";
 
 /**
  * The same as microKernel4x8 (micro_kernel.ts) for 16 columns. The second panel of B is at b + bStep. The two

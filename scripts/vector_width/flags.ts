@@ -1,7 +1,4 @@
-/** V8's flags that make it pack two 128-bit operations into one of 256 bits, in all of a module at once. */
-export const WIDE_FLAGS: readonly string[] = [
-  "--experimental-wasm-revectorize",
-  "--no-liftoff", // the pass is part of the optimizing compiler
-  "--no-wasm-lazy-compilation",
-  "--no-wasm-inlining", // Node 26 aborts otherwise
-];
+import { flagArgument, WIDE_FLAGS as FLAGS } from "../../src/runtime/wide/flags.ts";
+
+/** The flags under which V8 packs two 128-bit operations into one of 256 bits, as arguments of Node. */
+export const WIDE_FLAGS: readonly string[] = FLAGS.map(([name, on]) => flagArgument(name, on));

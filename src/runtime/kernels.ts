@@ -83,7 +83,8 @@ function currentBuild(): Build {
 function hasBuild(of: Precision, bits: VectorWidth): boolean {
   if (!builds[of][bits] && of === "fast" && !isValid(kernelBytes("fast"))) return false;
   try {
-    return buildOf(of, bits) !== undefined;
+    buildOf(of, bits);
+    return true;
   } catch (error) {
     if (error instanceof KernelsError) return false;
     throw error;

@@ -59,18 +59,21 @@ function followBuild(): void {
   columns = NR;
 }
 
+function forcedTile(): Tile | "auto" {
+  return (forced ??= tileFromEnvironment());
+}
+
 /** The columns of the tile to use now. */
 export function tileColumns(): number {
-  forced ??= tileFromEnvironment();
-  if (forced !== "auto") return TILES[forced];
+  const tile = forcedTile();
+  if (tile !== "auto") return TILES[tile];
   followBuild();
   return columns;
 }
 
 /** Counts a large product. Returns whether it takes part in the race. */
 export function isRacing(): boolean {
-  forced ??= tileFromEnvironment();
-  if (forced !== "auto") return false;
+  if (forcedTile() !== "auto") return false;
   followBuild();
   if (products >= 2 ** (ROUNDS - 1)) return false;
   products++;

@@ -5,15 +5,20 @@ import type { FlagSwitch } from "./engine.ts";
  * part of the optimizing compiler, so that one must compile the whole module at once, without Liftoff before
  * it. With inlining on, Node 26 then aborts: a check of V8 fails, because no feedback was collected.
  */
-const WIDE_FLAGS = [
+export const WIDE_FLAGS = [
   ["experimental-wasm-revectorize", true],
   ["liftoff", false],
   ["wasm-lazy-compilation", false],
   ["wasm-inlining", false],
 ] as const;
 
+/** A flag as an argument of Node. */
+export function flagArgument(name: string, on: boolean): string {
+  return on ? `--${name}` : `--no-${name}`;
+}
+
 function set(v8: FlagSwitch, name: string, on: boolean): void {
-  v8.setFlagsFromString(on ? `--${name}` : `--no-${name}`);
+  v8.setFlagsFromString(flagArgument(name, on));
 }
 
 /** Whether a flag is on. V8 does not tell, but its version tag is a hash of all flags. */
