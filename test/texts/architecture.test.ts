@@ -193,7 +193,7 @@ describe("length of files", () => {
   });
 
   test("a long file is noticed", () => {
-    const file = (lines: number, head = "//") => tooLong({ path: "a.ts", text: head + "\n".repeat(lines - 1) + ";" });
+    const file = (lines: number, head = "//") => tooLong({ path: "a.ts", text: `${head}${"\n".repeat(lines - 1)};` });
     expect(file(300)).toEqual([]);
     expect(file(301)).toHaveLength(1);
     expect(file(400, "// Long because it is a table.")).toEqual([]);
