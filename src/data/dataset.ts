@@ -45,7 +45,7 @@ function nameOf(dataset: object): string {
 }
 
 /** Returns sample `index`. If `get` returns something else, the error shows it. */
-export function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
+function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
   const sample = dataset.get(index);
   if (sample === undefined || isPromise(sample)) refuse(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
   return sample;

@@ -36,7 +36,7 @@ export interface Header {
   dataStart: number;
 }
 
-export function malformed(what: string): DataError {
+function malformed(what: string): DataError {
   return new DataError(`readSafetensors: ${what}`);
 }
 

@@ -6,7 +6,7 @@ import { ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyph, textWidth } from "./font.ts"
 export type Color = readonly [number, number, number];
 
 export const WHITE: Color = [255, 255, 255];
-export const INK: Color = [34, 38, 46];
+const INK: Color = [34, 38, 46];
 
 /** Alignment of a text relative to its x coordinate. */
 export type Align = "left" | "center" | "right";

@@ -16,7 +16,7 @@ function dtypeOf(x: ArrayOrNumber): DType {
 }
 
 /** PyTorch's type promotion: bool < int32 < float32. */
-export function commonDType(a: ArrayOrNumber, b: ArrayOrNumber): DType {
+function commonDType(a: ArrayOrNumber, b: ArrayOrNumber): DType {
   const [x, y] = [dtypeOf(a), dtypeOf(b)];
   return RANK[x] > RANK[y] ? x : y;
 }

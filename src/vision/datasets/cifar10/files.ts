@@ -73,7 +73,7 @@ async function readBinaryFolder(root: string, train: boolean, { imagesPerBatch }
 }
 
 /** The MD5 of a file, in hexadecimal. */
-export async function md5Of(path: string): Promise<string> {
+async function md5Of(path: string): Promise<string> {
   const hash = createHash("md5");
   try {
     await pipeline(createReadStream(path), hash);
