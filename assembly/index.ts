@@ -43,6 +43,7 @@ export * from "./reduce/moments";
 export * from "./norm/batch_group";
 export * from "./norm/unit_vectors";
 export * from "./optim/steps";
+export * from "./optim/adaptive_steps";
 export * from "./loss/pairwise";
 export * from "./pool/avg_pool2d";
 export * from "./pool/max_pool2d";

@@ -17,7 +17,7 @@ const pair = "result `{ values, indices }`; no form with a second tensor";
 const wholeTree = "no arguments: always the whole tree, each once";
 const notInPlace = "no `inplace`";
 const listOnly = "the list is an array; no names";
-const noMaximize = "no `maximize`; `foreach`, `fused`, `capturable` and `differentiable` have no meaning here";
+const noForeach = "`foreach`, `fused`, `capturable` and `differentiable` have no meaning here";
 const sequentialOnly = "no `last_epoch`: `loadStateDict` continues a run";
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
@@ -140,15 +140,22 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.init.kaiming_normal_": { how: "no `generator`; `mode` is `fanIn` or `fanOut`" },
 
   "torch.optim.Optimizer": { how: "subclasses define `update` for a group" },
-  "torch.optim.SGD": { how: noMaximize },
-  "torch.optim.Adam": { how: `${noMaximize}; no \`decoupled_weight_decay\`` },
-  "torch.optim.AdamW": { how: noMaximize },
-  "torch.optim.RMSprop": { how: noMaximize },
+  "torch.optim.SGD": { how: noForeach },
+  "torch.optim.Adam": { how: `${noForeach}; no \`decoupled_weight_decay\`` },
+  "torch.optim.AdamW": { how: noForeach },
+  "torch.optim.RMSprop": { how: noForeach },
+  "torch.optim.Adagrad": { how: noForeach },
+  "torch.optim.Adadelta": { how: noForeach },
+  "torch.optim.Adamax": { how: noForeach },
+  "torch.optim.NAdam": { how: noForeach },
+  "torch.optim.RAdam": { how: noForeach },
+  "torch.optim.Rprop": { how: noForeach },
+  "torch.optim.ASGD": { how: noForeach },
+  "torch.optim.LBFGS": { how: "`state_dict` holds copies; the history is two matrices" },
   "torch.optim.Optimizer.state_dict": {
     how: "`paramGroups` and the options in camelCase; names inside `state` are PyTorch's",
   },
   "torch.optim.Optimizer.load_state_dict": { how: "copies into the tensors there are; refuses what does not fit" },
-  "torch.optim.Optimizer.step": { how: "no closure" },
   "torch.optim.Optimizer.zero_grad": { how: "always sets gradients to null" },
 
   "torch.optim.lr_scheduler.LRScheduler": { how: "subclasses define `nextLr` for a group" },
@@ -158,6 +165,12 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.optim.lr_scheduler.LinearLR": { how: sequentialOnly },
   "torch.optim.lr_scheduler.CosineAnnealingLR": { how: sequentialOnly },
   "torch.optim.lr_scheduler.OneCycleLR": { how: `${sequentialOnly}; one base and one maximal momentum for all groups` },
+  "torch.optim.lr_scheduler.MultiplicativeLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.ConstantLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.ExponentialLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.PolynomialLR": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts": { how: sequentialOnly },
+  "torch.optim.lr_scheduler.CyclicLR": { how: sequentialOnly },
   "torch.optim.lr_scheduler.SequentialLR": { how: `${sequentialOnly}; no ReduceLROnPlateau inside` },
 
   "torch.utils.data.Dataset": {

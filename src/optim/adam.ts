@@ -3,9 +3,9 @@ import { adamStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkBetas } from "./checks.ts";
 import { power } from "./exact_math.ts";
-import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+import { type Maximize, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 
-export interface AdamOptions {
+export interface AdamOptions extends Maximize {
   /** Learning rate. Default 1e-3. */
   lr: number;
   /** Coefficients of the running means of the gradient and of its square, in [0, 1). Default [0.9, 0.999]. */
@@ -20,7 +20,14 @@ export interface AdamOptions {
   amsgrad: boolean;
 }
 
-const DEFAULTS: AdamOptions = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
+const DEFAULTS: AdamOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  amsgrad: false,
+  maximize: false,
+};
 
 /** Base class of Adam and AdamW, which apply weight decay differently. */
 abstract class AdamBase extends Optimizer<AdamOptions> {
@@ -37,6 +44,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     checkNumber(this.name, "eps", o.eps, 0);
     checkNumber(this.name, "weightDecay", o.weightDecay, 0);
     checkBoolean(this.name, "amsgrad", o.amsgrad);
+    checkBoolean(this.name, "maximize", o.maximize);
   }
 
   /** The factor of the L2 penalty, and the factor by which a parameter is multiplied. */
@@ -58,7 +66,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
       }
       return {
         param: param.array,
-        grad: (param.grad as Tensor).array,
+        grad: this.gradientOf(param, group),
         expAvg: this.stateTensor(state, "exp_avg", param).array,
         expAvgSq: this.stateTensor(state, "exp_avg_sq", param).array,
         maxExpAvgSq: amsgrad ? this.stateTensor(state, "max_exp_avg_sq", param).array : null,

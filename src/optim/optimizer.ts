@@ -1,7 +1,10 @@
 import "../disposable.ts";
-import { checkNumber, describe, readOptions } from "../checks.ts";
+import { checkFunction, checkNumber, describe, readOptions, refusePromise } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, StateDictError } from "../errors.ts";
+import type { NDArray } from "../ops/core/array.ts";
 import { section } from "../ops/core/recorder.ts";
+import { negated } from "../ops/optim/negated.ts";
+import { withFrame } from "../runtime/frame.ts";
 import { zeros } from "../tensor/fill.ts";
 import { keep } from "../tensor/lifetime/scoped.ts";
 import { checkStateKind, describeState } from "../tensor/state_kind.ts";
@@ -19,6 +22,12 @@ import {
 export interface LearningRate {
   /** Learning rate. */
   lr: number;
+}
+
+/** The option of all optimizers of this library but LBFGS. */
+export interface Maximize {
+  /** Whether to ascend: the sign of the gradient is changed. Default false. */
+  maximize: boolean;
 }
 
 /** Parameters that share options. The options may be changed between steps. */
@@ -109,23 +118,33 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
   }
 
   /**
-   * Updates every parameter that has a gradient. Allocates no memory after the first step.
+   * Updates every parameter that has a gradient. Allocates no memory after the first step, except for the
+   * negated gradients with `maximize`, which are freed when it ends.
    *
+   * @param closure computes the loss and its gradients before the update. `step` returns its result.
    * @throws ReleasedError when a parameter or a gradient was released; then nothing is updated.
    */
-  step(): void {
+  step(): void;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    if (closure !== undefined) checkFunction(`${this.name}.step`, "closure", closure);
+    const loss = closure && refusePromise(`${this.name}.step`, closure());
+    this.expectLiveParams();
+    section(`${this.name}.step`, () => {
+      for (const group of this.paramGroups) {
+        const params = group.params.filter((param) => param.grad);
+        withFrame(() => this.update(params, group));
+      }
+    });
+    return loss;
+  }
+
+  /** Checks the options, and that no parameter or gradient was released. */
+  protected expectLiveParams(): void {
     for (const group of this.paramGroups) {
       this.checkOptions(group);
       for (const param of group.params) if (param.grad) this.#expectLive(param, param.grad);
     }
-    section(`${this.name}.step`, () => {
-      for (const group of this.paramGroups) {
-        this.update(
-          group.params.filter((param) => param.grad),
-          group,
-        );
-      }
-    });
   }
 
   #expectLive(param: Tensor, grad: Tensor): void {
@@ -133,6 +152,12 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     const name = `parameter of shape ${formatShape(param.shape)}`;
     param.handle.check(`${this.name}.step: a ${name}`);
     grad.handle.check(`${this.name}.step: the gradient of a ${name}`);
+  }
+
+  /** The gradient that `update` descends: that of `param`, or its negative with `maximize`. */
+  protected gradientOf(param: Tensor, { maximize }: Maximize): NDArray {
+    const { array } = param.grad as Tensor;
+    return maximize ? negated(array) : array;
   }
 
   /** The state of a parameter; initially empty. */
@@ -174,7 +199,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
    */
   loadStateDict(dict: OptimizerStateDict): void {
     checkStateKind(this.name, "optimizer", dict);
-    const { options, params } = this.#readGroups(dict);
+    const { options, params } = this.readGroups(dict);
     const loaded = copyStates(readStates(this.name, dict.state, params, this.stateKinds), this.#state);
     options.forEach((read, g) => {
       Object.assign(this.paramGroups[g], read);
@@ -189,7 +214,10 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
    * Checks the groups of a saved state. Returns the options of each group, and the parameters by their saved
    * numbers.
    */
-  #readGroups({ state, paramGroups }: OptimizerStateDict): { options: Options[]; params: Map<string, Tensor> } {
+  protected readGroups({ state, paramGroups }: OptimizerStateDict): {
+    options: Options[];
+    params: Map<string, Tensor>;
+  } {
     const fail = (message: string): never => {
       throw new StateDictError(`${this.name}.loadStateDict: ${message}`);
     };

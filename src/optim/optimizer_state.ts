@@ -18,10 +18,10 @@ export interface OptimizerStateDict {
 }
 
 /**
- * The entries of a parameter's state after its first step, by name: a count of steps, or a tensor of the
- * parameter's shape ("tensor?" if only some options need it).
+ * The entries of a parameter's state after its first step, by name: a count of steps, another number, or a
+ * tensor of the parameter's shape ("tensor?" if only some options need it).
  */
-export type StateKinds = Readonly<Record<string, "count" | "tensor" | "tensor?">>;
+export type StateKinds = Readonly<Record<string, "count" | "number" | "tensor" | "tensor?">>;
 
 /**
  * Checks the saved states of parameters, and returns them with their parameters.
@@ -68,6 +68,8 @@ function checkValue(
   if (kind === undefined) fail(`one of ${Object.keys(kinds).join(", ")}`, "this name");
   if (kind === "count") {
     if (!Number.isInteger(value) || (value as number) < 0) fail("an integer >= 0", value);
+  } else if (kind === "number") {
+    if (!Number.isFinite(value)) fail("a finite number", value);
   } else if (!(value instanceof Tensor)) fail(expected, value);
   else if (value.released) fail(expected, "a released tensor");
   else if (`${value.dtype} ${formatShape(value.shape)}` !== expected) {

@@ -1,10 +1,11 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
+import type { NDArray } from "../ops/core/array.ts";
 import { rmspropStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFraction } from "./checks.ts";
-import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+import { type Maximize, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 
-export interface RMSpropOptions {
+export interface RMSpropOptions extends Maximize {
   /** Learning rate. Default 1e-2. */
   lr: number;
   /** Coefficient of the running mean of squares, in [0, 1). Default 0.99. */
@@ -50,7 +51,15 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   } as const;
 
   constructor(params: Params<RMSpropOptions>, options?: Partial<RMSpropOptions>) {
-    const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false };
+    const defaults = {
+      lr: 1e-2,
+      alpha: 0.99,
+      eps: 1e-8,
+      weightDecay: 0,
+      momentum: 0,
+      centered: false,
+      maximize: false,
+    };
     super("RMSprop", params, options, defaults);
   }
 
@@ -61,18 +70,19 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     checkNumber(this.name, "weightDecay", o.weightDecay, 0);
     checkNumber(this.name, "momentum", o.momentum, 0);
     checkBoolean(this.name, "centered", o.centered);
+    checkBoolean(this.name, "maximize", o.maximize);
   }
 
   protected update(params: readonly Tensor[], group: ParamGroup<RMSpropOptions>): void {
-    for (const param of params) this.#update(param, param.grad as Tensor, group);
+    for (const param of params) this.#update(param, this.gradientOf(param, group), group);
   }
 
-  #update(param: Tensor, grad: Tensor, group: ParamGroup<RMSpropOptions>): void {
+  #update(param: Tensor, grad: NDArray, group: ParamGroup<RMSpropOptions>): void {
     const state = this.stateOf(param);
     const squareAvg = this.stateTensor(state, "square_avg", param).array;
     const gradAvg = group.centered ? this.stateTensor(state, "grad_avg", param).array : null;
     const momentumBuffer = group.momentum > 0 ? this.stateTensor(state, "momentum_buffer", param).array : null;
-    rmspropStep({ param: param.array, grad: grad.array, squareAvg, gradAvg, momentumBuffer }, group);
+    rmspropStep({ param: param.array, grad, squareAvg, gradAvg, momentumBuffer }, group);
     state.step = ((state.step as number | undefined) ?? 0) + 1;
   }
 }

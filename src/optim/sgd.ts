@@ -1,10 +1,11 @@
 import { checkBoolean, checkNumber } from "../checks.ts";
 import { OptionError } from "../errors.ts";
+import type { NDArray } from "../ops/core/array.ts";
 import { sgdStep } from "../ops/optim/steps.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
+import { type Maximize, Optimizer, type ParamGroup, type Params } from "./optimizer.ts";
 
-export interface SGDOptions {
+export interface SGDOptions extends Maximize {
   /** Learning rate. Default 1e-3. */
   lr: number;
   /** Momentum factor. Default 0. */
@@ -41,7 +42,14 @@ export class SGD extends Optimizer<SGDOptions> {
   protected readonly stateKinds = { momentum_buffer: "tensor?" } as const;
 
   constructor(params: Params<SGDOptions>, options?: Partial<SGDOptions>) {
-    super("SGD", params, options, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false });
+    super("SGD", params, options, {
+      lr: 1e-3,
+      momentum: 0,
+      dampening: 0,
+      weightDecay: 0,
+      nesterov: false,
+      maximize: false,
+    });
   }
 
   protected checkOptions(o: SGDOptions): void {
@@ -50,6 +58,7 @@ export class SGD extends Optimizer<SGDOptions> {
     checkNumber(this.name, "dampening", o.dampening);
     checkNumber(this.name, "weightDecay", o.weightDecay, 0);
     checkBoolean(this.name, "nesterov", o.nesterov);
+    checkBoolean(this.name, "maximize", o.maximize);
     if (o.nesterov && (o.momentum === 0 || o.dampening !== 0)) {
       throw new OptionError(
         `SGD: nesterov expected momentum > 0 and dampening 0, got momentum ${o.momentum}, dampening ${o.dampening}`,
@@ -58,10 +67,10 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected update(params: readonly Tensor[], group: ParamGroup<SGDOptions>): void {
-    for (const param of params) this.#update(param, param.grad as Tensor, group);
+    for (const param of params) this.#update(param, this.gradientOf(param, group), group);
   }
 
-  #update(param: Tensor, grad: Tensor, group: ParamGroup<SGDOptions>): void {
+  #update(param: Tensor, grad: NDArray, group: ParamGroup<SGDOptions>): void {
     const { lr, momentum, dampening, weightDecay, nesterov } = group;
     let momentumBuffer = null;
     let gradScale = 1;
@@ -71,7 +80,7 @@ export class SGD extends Optimizer<SGDOptions> {
       if (state.momentum_buffer) gradScale = 1 - dampening;
       momentumBuffer = this.stateTensor(state, "momentum_buffer", param).array;
     }
-    const update = { param: param.array, grad: grad.array, momentumBuffer };
+    const update = { param: param.array, grad, momentumBuffer };
     sgdStep(update, { lr, momentum, gradScale, nesterov, weightDecay });
   }
 }

@@ -1,4 +1,4 @@
-import { checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../checks.ts";
+import { checkChoice, checkFunction, checkNumber, describe, describeReturned, isObject, isPromise } from "../checks.ts";
 import { DataLoader } from "../data/data_loader.ts";
 import { formatShape, OptionError, ShapeError, WasmgradError } from "../errors.ts";
 import { checkModule } from "../nn/module.ts";
@@ -9,7 +9,19 @@ import type { TrainerOptions } from "./trainer_options.ts";
 
 /** Checks the options of a trainer, except numbers. */
 export function checkParts<B>(options: TrainerOptions<B>): void {
-  const { model, loader, optimizer, loss, scheduler, average, clipNorm, validate, callbacks, monitor } = options;
+  const {
+    model,
+    loader,
+    optimizer,
+    loss,
+    scheduler,
+    average,
+    clipNorm,
+    validate,
+    callbacks,
+    monitor,
+    schedulerInterval,
+  } = options;
   const refuse = (name: string, expected: string, actual: string): never => {
     throw new OptionError(`Trainer: ${name} expected ${expected}, got ${actual}`);
   };
@@ -27,6 +39,10 @@ export function checkParts<B>(options: TrainerOptions<B>): void {
     if (typeof scheduler?.step !== "function") refuse("scheduler", "a scheduler", describe(scheduler));
     const own = (scheduler as { optimizer?: unknown }).optimizer;
     if (own !== undefined && own !== optimizer) refuse("scheduler", "one of this optimizer", "one of another");
+  }
+  if (schedulerInterval !== undefined) {
+    checkChoice("Trainer", "schedulerInterval", schedulerInterval, ["step", "epoch"]);
+    if (scheduler === undefined) refuse("schedulerInterval", "a scheduler as well", "none");
   }
   if (monitor !== undefined) {
     if (typeof monitor !== "string") refuse("monitor", "the name of a number", describe(monitor));

@@ -1,11 +1,10 @@
 import { noGrad } from "../autograd/grad_mode.ts";
 import { checkInteger, readOptions } from "../checks.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
-import { OptionError, WasmgradError } from "../errors.ts";
+import { WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
 import { inMode } from "../nn/internal/mode.ts";
 import { clipGradNorm_ } from "../nn/utils.ts";
-import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import { Scope } from "../tensor/lifetime/scope.ts";
 import { asTask, scope } from "../tensor/lifetime/scoped.ts";
@@ -15,6 +14,7 @@ import { EpochStatistics } from "./epoch_statistics.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { nextTask } from "./next_task.ts";
 import { OwnGenerator } from "./own_generator.ts";
+import { stepAfterEpoch, stepAfterStep } from "./step_scheduler.ts";
 import { type Callback, NO_OPTIONS, type TrainerOptions, type TrainingProgress } from "./trainer_options.ts";
 import { checkTrainerState, statefulOptions, type TrainerState } from "./trainer_state.ts";
 
@@ -171,14 +171,14 @@ export class Trainer<B = any> {
    * for example with two optimizers.
    */
   protected trainStep(batch: B): Record<string, number> {
-    const { optimizer, scheduler, average, clipNorm, loss } = this.options;
+    const { optimizer, average, clipNorm, loss } = this.options;
     const numbers = readLoss(loss(batch, this.#place));
     optimizer.zeroGrad();
     numbers.loss.backward();
     const params = optimizer.paramGroups.flatMap((group) => group.params);
     if (clipNorm !== undefined) clipGradNorm_(params, clipNorm);
     optimizer.step();
-    if (scheduler && !(scheduler instanceof ReduceLROnPlateau)) scheduler.step();
+    stepAfterStep(this.options);
     average?.update();
     return readNumbers("loss", numbers);
   }
@@ -230,23 +230,10 @@ export class Trainer<B = any> {
     }
     this.#seconds += (performance.now() - started) / 1000;
     const numbers = { ...this.#statistics.means, ...valid };
-    this.#stepOnPlateau(numbers);
+    stepAfterEpoch(this.options, numbers);
     const entry = this.#write("epoch", numbers) as EpochEntry;
     this.#statistics.endEpoch();
     this.#callbacks.call("onEpoch", (callback) => callback.onEpoch?.(this, entry));
-  }
-
-  /** Calls `step` of a `ReduceLROnPlateau`, the only scheduler that needs a number of each epoch. */
-  #stepOnPlateau(numbers: Record<string, number>): void {
-    const { scheduler, validate, monitor = validate ? "validLoss" : "loss" } = this.options;
-    if (!(scheduler instanceof ReduceLROnPlateau)) return;
-    if (!Object.hasOwn(numbers, monitor)) {
-      throw new OptionError(
-        `Trainer: ReduceLROnPlateau takes the number "${monitor}" of each epoch, got ${Object.keys(numbers).join(", ")}; ` +
-          "name one of these with the option monitor, or let validate return it",
-      );
-    }
-    scheduler.step(numbers[monitor]);
   }
 
   #write(kind: LogEntry["kind"], numbers: Record<string, number>): LogEntry {

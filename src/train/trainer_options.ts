@@ -48,8 +48,10 @@ export interface TrainerOptions<B> {
   /** The loss of a batch. */
   loss: (batch: B, progress: TrainingProgress) => StepResult;
   epochs: number;
-  /** Its `step()` is called after every training step, or for a `ReduceLROnPlateau` after every epoch. */
+  /** Its `step()` is called as `schedulerInterval` says, for a `ReduceLROnPlateau` after every epoch. */
   scheduler?: (Stateful & { step(): void }) | ReduceLROnPlateau;
+  /** Whether `scheduler.step()` is called after every "step" (the default) or after every "epoch". */
+  schedulerInterval?: "step" | "epoch";
   /**
    * The number of an epoch that a `ReduceLROnPlateau` monitors. Default "validLoss" if there is a `validate`,
    * else "loss".
@@ -83,6 +85,7 @@ export const NO_OPTIONS = {
   loss: undefined,
   epochs: undefined,
   scheduler: undefined,
+  schedulerInterval: undefined,
   average: undefined,
   clipNorm: undefined,
   monitor: undefined,

@@ -2,6 +2,29 @@ import { describeReturned } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { type AnyOptimizer, LRScheduler } from "./scheduler.ts";
 
+/** Reads one function for all groups, or one per group. Returns the function of a group. */
+export function lambdasOf(
+  name: string,
+  lambda: ((step: number) => number) | readonly ((step: number) => number)[],
+  groups: number,
+): (group: number) => (step: number) => number {
+  if (typeof lambda === "function") return () => lambda;
+  const lambdas = Array.isArray(lambda) ? [...lambda] : [];
+  if (lambdas.length !== groups || lambdas.some((item) => typeof item !== "function")) {
+    throw new OptionError(`${name}: expected a function, or ${groups} (one per group)`);
+  }
+  return (group) => lambdas[group];
+}
+
+/** Checks what the function of a group returned. */
+export function returnedFactor(name: string, group: number, step: number, factor: unknown): number {
+  if (typeof factor === "number" && Number.isFinite(factor)) return factor;
+  throw new OptionError(
+    `${name}: the function of group ${group} expected to return a finite number at step ${step}, got ` +
+      describeReturned(factor),
+  );
+}
+
 /**
  * Sets the learning rate to its initial value times `lambda(step)`. Pass one function for all groups, or an
  * array with one per group. Matches `torch.optim.lr_scheduler.LambdaLR`. The state dict does not contain the
@@ -26,22 +49,11 @@ export class LambdaLR extends LRScheduler {
   constructor(optimizer: AnyOptimizer, lambda: ((step: number) => number) | readonly ((step: number) => number)[]) {
     super("LambdaLR", optimizer);
     this.takesNewGroups = typeof lambda === "function";
-    const lambdas = typeof lambda === "function" ? this.groups.map(() => lambda) : [...(lambda ?? [])];
-    if (lambdas.length !== this.groups.length || lambdas.some((item) => typeof item !== "function")) {
-      throw new OptionError(`LambdaLR: expected a function, or ${this.groups.length} (one per group)`);
-    }
-    this.#lambdaOf = typeof lambda === "function" ? () => lambda : (group) => lambdas[group];
+    this.#lambdaOf = lambdasOf(this.name, lambda, this.groups.length);
     this.step();
   }
 
   protected nextLr(_lr: number, i: number): number {
-    const factor: unknown = this.#lambdaOf(i)(this.lastEpoch);
-    if (typeof factor !== "number" || !Number.isFinite(factor)) {
-      throw new OptionError(
-        `${this.name}: the function of group ${i} expected to return a finite number at step ${this.lastEpoch}, got ` +
-          describeReturned(factor),
-      );
-    }
-    return this.baseLrs[i] * factor;
+    return this.baseLrs[i] * returnedFactor(this.name, i, this.lastEpoch, this.#lambdaOf(i)(this.lastEpoch));
   }
 }

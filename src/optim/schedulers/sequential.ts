@@ -4,6 +4,29 @@ import { checkMilestones, checkScheduler, savedCount } from "./checks.ts";
 import { ReduceLROnPlateau } from "./reduce_on_plateau.ts";
 import { type AnyOptimizer, LRScheduler, type SchedulerStateDict } from "./scheduler.ts";
 
+/** Loads the states of several schedulers. Changes nothing if it throws. */
+export function loadAll(
+  name: string,
+  schedulers: readonly { stateDict(): SchedulerStateDict; loadStateDict(state: SchedulerStateDict): void }[],
+  states: unknown,
+): void {
+  if (!Array.isArray(states) || states.length !== schedulers.length) {
+    const actual = Array.isArray(states) ? states.length : describe(states);
+    throw new StateDictError(`${name}.loadStateDict: expected ${schedulers.length} schedulers, got ${actual}`);
+  }
+  const load = (given: readonly SchedulerStateDict[]) =>
+    schedulers.forEach((scheduler, i) => {
+      scheduler.loadStateDict(given[i]);
+    });
+  const before = schedulers.map((scheduler) => scheduler.stateDict());
+  try {
+    load(states);
+  } catch (error) {
+    load(before);
+    throw error;
+  }
+}
+
 /**
  * Runs schedulers one after the other: at step `milestones[i]`, scheduler i + 1 takes over and starts at its
  * step 0. Matches `torch.optim.lr_scheduler.SequentialLR`. A scheduler may itself be a `SequentialLR`, but
@@ -94,24 +117,7 @@ export class SequentialLR {
   loadStateDict(state: SchedulerStateDict): void {
     checkScheduler(this.name, state, "schedulers");
     const lastEpoch = savedCount(this.name, state, "lastEpoch");
-    const { schedulers } = state;
-    if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
-      const actual = Array.isArray(schedulers) ? schedulers.length : describe(schedulers);
-      throw new StateDictError(
-        `${this.name}.loadStateDict: expected ${this.#schedulers.length} schedulers, got ${actual}`,
-      );
-    }
-    const load = (states: readonly SchedulerStateDict[]) =>
-      this.#schedulers.forEach((scheduler, i) => {
-        scheduler.loadStateDict(states[i]);
-      });
-    const before = this.#schedulers.map((scheduler) => scheduler.stateDict());
-    try {
-      load(schedulers);
-    } catch (error) {
-      load(before);
-      throw error;
-    }
+    loadAll(this.name, this.#schedulers, state.schedulers);
     this.lastEpoch = lastEpoch;
   }
 }

@@ -12,7 +12,10 @@ const OUTSIDE_OF_OPERATIONS: Record<string, string[]> = {
   "random numbers: test/unit/ops/random.test.ts": [
     ...["randomNormal", "randomBernoulli", "randomBernoulliEach", "findOutside", "bitsToPermutation", "philoxWord"],
   ],
-  "optimizers and averages: test/unit/optim, test/unit/train": ["sgdStep", "adamStep", "rmspropStep", "averageStep"],
+  "optimizers and averages: test/unit/optim, test/unit/train": [
+    ...["sgdStep", "adamStep", "rmspropStep", "averageStep", "adagradStep", "adadeltaStep", "adamaxStep"],
+    ...["nadamStep", "radamStep", "rpropStep", "asgdStep"],
+  ],
   "clipping: test/unit/nn/clip.test.ts": ["normPartials", "joinNormPartials", "scaleInPlace"],
   "images of bytes, hashes, noise: test/unit/vision": ["augmentNoise", "describeImages", "planeMoments", "meanAndStd"],
   "running statistics: test/unit/ops/norm.test.ts": ["updateRunning"],

@@ -222,7 +222,7 @@ describe("an optimizer", () => {
     const { state, paramGroups } = optimizer.stateDict();
     expect(Object.keys(state)).toEqual(["1"]);
     expect(Object.keys(state[1]).sort()).toEqual(["exp_avg", "exp_avg_sq", "step"]);
-    const options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false };
+    const options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false };
     expect(paramGroups).toEqual([
       { lr: 0.5, ...options, params: [0] },
       { lr: 0.001, ...options, params: [1] },

@@ -111,6 +111,33 @@ test("a cycle of learning rates as long as the run ends with it: the last epoch 
   expect([trainer.finished, finished]).toEqual([true, 1]);
 });
 
+test("a scheduler is stepped after every step, or with schedulerInterval after every epoch", async () => {
+  for (const [schedulerInterval, steps] of [
+    ["step", 6],
+    ["epoch", 2],
+    [undefined, 6],
+  ] as const) {
+    const model = new nn.Linear(4, 1);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+    const scheduler = new optim.ExponentialLR(optimizer, { gamma: 0.5 });
+    const trainer = new Trainer<Tensor[]>({
+      model,
+      loader: new DataLoader<Tensor[], Tensor[]>(dataset, { batchSize: 20 }),
+      optimizer,
+      scheduler,
+      schedulerInterval,
+      loss: ([images, targets]) => nn.functional.mseLoss(model.forward(images), targets),
+      epochs: 2,
+    });
+    await trainer.fit();
+    expect(optimizer.paramGroups[0].lr).toBeCloseTo(0.1 * 0.5 ** steps, 12);
+    expect(scheduler.lastEpoch).toBe(steps);
+  }
+  expect(() => makeTrainer({ schedulerInterval: "batch" as never })).toThrow(
+    "schedulerInterval expected one of step, epoch",
+  );
+});
+
 describe("Trainer", () => {
   test("the trainer gives the same result as a plain loop", async () => {
     const { trainer, model } = makeTrainer({ callbacks: [] });
