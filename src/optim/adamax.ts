@@ -8,7 +8,7 @@ import { type Maximize, Optimizer, type ParamGroup, type Params } from "./optimi
 export interface AdamaxOptions extends Maximize {
   /** Learning rate. Default 2e-3. */
   lr: number;
-  /** Coefficients of the running mean of the gradient and of its decayed maximum, in [0, 1). Default [0.9, 0.999]. */
+  /** Coefficients of the gradient's running mean and decayed maximum, in [0, 1). Default [0.9, 0.999]. */
   betas: readonly [number, number];
   /** Added to the gradient's magnitude. Default 1e-8. */
   eps: number;

@@ -16,7 +16,7 @@ export interface NAdamOptions extends Maximize {
   weightDecay: number;
   /** How fast the momentum approaches beta1. Default 4e-3. */
   momentumDecay: number;
-  /** Whether a step multiplies p by `1 − lr·weightDecay` (as AdamW) instead of adding to the gradient. Default false. */
+  /** Whether weight decay multiplies p by `1 − lr·weightDecay`, as in AdamW. Default false. */
   decoupledWeightDecay: boolean;
 }
 

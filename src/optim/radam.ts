@@ -14,7 +14,7 @@ export interface RAdamOptions extends Maximize {
   eps: number;
   /** Factor of the weight decay. Default 0. */
   weightDecay: number;
-  /** Whether a step multiplies p by `1 − lr·weightDecay` (as AdamW) instead of adding to the gradient. Default false. */
+  /** Whether weight decay multiplies p by `1 − lr·weightDecay`, as in AdamW. Default false. */
   decoupledWeightDecay: boolean;
 }
 

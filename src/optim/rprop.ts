@@ -9,7 +9,7 @@ import { type Maximize, Optimizer, type ParamGroup, type Params } from "./optimi
 export interface RpropOptions extends Maximize {
   /** The step size of each element at first. Default 1e-2. */
   lr: number;
-  /** Factors of the step size where the gradient's sign has changed (below 1) or not (above 1). Default [0.5, 1.2]. */
+  /** Factors of the step size where the gradient's sign has changed, and where not. Default [0.5, 1.2]. */
   etas: readonly [number, number];
   /** The smallest and the largest step size. Default [1e-6, 50]. */
   stepSizes: readonly [number, number];
@@ -19,8 +19,8 @@ export interface RpropOptions extends Maximize {
  * Resilient backpropagation, for gradients of the whole data set: only their signs matter. Matches
  * `torch.optim.Rprop`.
  *
- * Each element has a step size, which grows while the sign of its gradient stays and shrinks where it changes;
- * there the element is not changed. `p -= sign(g) · stepSize`.
+ * Each element has a step size, which grows while the sign of its gradient stays the same. Where the sign
+ * changes, the step size shrinks and the element stays. `p -= sign(g) · stepSize`.
  *
  * @throws OptionError for bad or unknown options, and for an empty or repeated parameter.
  * see: Riedmiller & Braun, A direct adaptive method for faster backpropagation learning, 1993

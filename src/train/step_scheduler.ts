@@ -2,7 +2,7 @@ import { OptionError } from "../errors.ts";
 import { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
 import type { TrainerOptions } from "./trainer_options.ts";
 
-/** Steps the scheduler of a trainer after a training step, unless it is one that is stepped after an epoch. */
+/** Steps the scheduler of a trainer after a training step, unless it is stepped after epochs. */
 export function stepAfterStep<B>({ scheduler, schedulerInterval = "step" }: TrainerOptions<B>): void {
   if (scheduler && !(scheduler instanceof ReduceLROnPlateau) && schedulerInterval === "step") scheduler.step();
 }

@@ -79,7 +79,7 @@ export function nadamStep(
   );
 }
 
-/** One step of RAdam. The state: running means of gradients and of their squares. A `scale` of 0: no variance. */
+/** One step of RAdam. The state is that of NAdam. A `scale` of 0: the variance is not used. */
 export function radamStep(update: AdaptiveUpdate, o: MomentOptions & { stepSize: number; scale: number }): void {
   changing(update);
   const { size } = update.param;

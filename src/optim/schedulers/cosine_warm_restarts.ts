@@ -38,7 +38,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     this.step();
   }
 
-  /** @param epoch the time, for steps within an epoch: `epoch + i / batches`. Default: one more than before. */
+  /** @param epoch the time, for example `epoch + i / batches`. Default: one more than before. */
   override step(epoch?: number): void {
     if (epoch !== undefined) checkNumber(`${this.name}.step`, "epoch", epoch, 0);
     this.#time = epoch ?? (this.lastEpoch < 0 ? 0 : this.#time + 1);
