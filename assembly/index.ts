@@ -22,7 +22,7 @@ export { allFinite, pooledChannelSums, unpool } from "./conv/relu_pool";
 export { convolvePooled, gradWeightPooled, sumPooledGradWeights } from "./conv/pooled_gemm";
 export { upsample2x2 } from "./conv/upsample";
 export { winogradShallowPool } from "./conv/winograd/shallow";
-export { winogradGradTiles, winogradPatchesByChannel, winogradPatchesByTile } from "./conv/winograd/images";
+export { winogradGradTiles, winogradPadGroups, winogradPatchesByChannel, winogradPatchesByTile } from "./conv/winograd/images";
 export { winogradGradKernels, winogradKernels } from "./conv/winograd/kernels";
 export { winogradOutput, winogradOutputPool } from "./conv/winograd/output";
 

@@ -50,12 +50,136 @@ export function poolCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v
   return v128.bitselect(i32x4.splat(NO_GRADIENT), corner, f32x4.le(best, f32x4.splat(0)));
 }
 
-/** Stores eight codes as bytes. */
+/** poolCorners without NaN. */
 // @ts-ignore: decorator
 @inline
-export function storeEightCodes(to: usize, code0123: v128, code4567: v128): void {
-  const halves = i16x8.narrow_i32x4_u(code0123, code4567);
-  v128.store64_lane(to, i8x16.narrow_i16x8_u(halves, halves), 0);
+function poolWindows(c0: v128, c1: v128, c2: v128, c3: v128): v128 {
+  return f32x4.pmax(f32x4.splat(0), f32x4.pmax(f32x4.pmax(c0, c1), f32x4.pmax(c2, c3)));
+}
+
+/** poolCodes without NaN, negated: 0 to -4. */
+// @ts-ignore: decorator
+@inline
+function negatedCodes(c0: v128, c1: v128, c2: v128, c3: v128, best: v128): v128 {
+  // a true comparison is -1
+  const isLower = f32x4.gt(f32x4.pmax(c2, c3), f32x4.pmax(c0, c1));
+  const isRight = v128.bitselect(f32x4.gt(c3, c2), f32x4.gt(c1, c0), isLower);
+  const isDead = f32x4.eq(best, f32x4.splat(0));
+  const corner = i32x4.add(i32x4.add(isLower, isLower), isRight);
+  return v128.or(v128.andnot(corner, isDead), i32x4.shl(isDead, 2)); // -4 is all bits but the last two
+}
+
+/**
+ * Pools two windows of eight tiles, in a row of four pairs of vectors and the row after it. Stores the
+ * largest elements and, 32 bytes further on, the negated codes. No element is NaN.
+ */
+// @ts-ignore: decorator
+@inline
+function poolWindowPair(row: usize, to: usize): void {
+  const c0 = v128.load(row);
+  const d0 = v128.load(row, 16);
+  const c1 = v128.load(row, 32);
+  const d1 = v128.load(row, 48);
+  const c2 = v128.load(row, 128);
+  const d2 = v128.load(row, 144);
+  const c3 = v128.load(row, 160);
+  const d3 = v128.load(row, 176);
+  const best = poolWindows(c0, c1, c2, c3);
+  const best4567 = poolWindows(d0, d1, d2, d3);
+  v128.store(to, best4567, 16);
+  v128.store(to, best);
+  const codes = negatedCodes(c0, c1, c2, c3, best);
+  v128.store(to, negatedCodes(d0, d1, d2, d3, best4567), 48);
+  v128.store(to, codes, 32);
+}
+
+/** The sum of the two vectors of a row of 128 bytes that begin at `row`. */
+// @ts-ignore: decorator
+@inline
+function sumRow(row: usize): v128 {
+  return f32x4.add(
+    f32x4.add(v128.load(row), v128.load(row, 32)), f32x4.add(v128.load(row, 64), v128.load(row, 96)),
+  );
+}
+
+/**
+ * ReLU and max pooling 2x2 of eight tiles of 4x4. tiles: four rows of four pairs of vectors, one lane per
+ * tile; pooled: two rows of 128 bytes, each [left and right window][largest elements and codes][8 tiles]. The
+ * codes are int32, 0 to 4 or 0 to -4.
+ */
+export function poolTiles(tiles: usize, pooled: usize): void {
+  poolWindowPair(tiles, pooled);
+  poolWindowPair(tiles + 64, pooled + 64);
+  poolWindowPair(tiles + 256, pooled + 128);
+  poolWindowPair(tiles + 320, pooled + 192);
+  // a sum is NaN if a term is. It may also be NaN if terms are infinite: then the same results are computed
+  // again
+  const lower = f32x4.add(
+    f32x4.add(sumRow(tiles), sumRow(tiles + 128)), f32x4.add(sumRow(tiles + 256), sumRow(tiles + 384)),
+  );
+  const upper = f32x4.add(
+    f32x4.add(sumRow(tiles + 16), sumRow(tiles + 144)), f32x4.add(sumRow(tiles + 272), sumRow(tiles + 400)),
+  );
+  const sum = f32x4.add(lower, upper);
+  if (v128.any_true(f32x4.ne(sum, sum))) poolTilesWithNaN(tiles, pooled);
+}
+
+/** poolTiles where some elements may be NaN. */
+function poolTilesWithNaN(tiles: usize, pooled: usize): void {
+  for (let i: usize = 0; i < 8; i++) {
+    // i: row of windows, then window in the row, then half of the tiles
+    const half = (i & 1) << 4;
+    const from = tiles + ((i >> 2) << 8) + ((i & 2) << 5) + half;
+    const to = pooled + ((i >> 1) << 6) + half;
+    const c0 = v128.load(from);
+    const c1 = v128.load(from, 32);
+    const c2 = v128.load(from, 128);
+    const c3 = v128.load(from, 160);
+    const best = poolCorners(c0, c1, c2, c3);
+    v128.store(to, best);
+    v128.store(to, poolCodes(c0, c1, c2, c3, best), 32);
+  }
+}
+
+/**
+ * Stores eight pooled tiles (poolTiles): of lanes 0 to 3 tiles 0, 2, 4 and 6, of lanes 4 to 7 tiles 1, 3, 5
+ * and 7. Tiles 2 k and 2 k + 1 are side by side, from element `at k` on. argmaxCodes may be 0.
+ */
+// @ts-ignore: decorator
+@inline
+export function storePooledPairs(
+  pooled: usize, at0: usize, at1: usize, at2: usize, at3: usize, pooledWidth: i32, out: usize, argmaxCodes: usize,
+): void {
+  let i = 2;
+  do {
+    const left = v128.load(pooled);
+    const leftOdd = v128.load(pooled, 16);
+    const right = v128.load(pooled, 64);
+    const rightOdd = v128.load(pooled, 80);
+    const even01 = v128.shuffle<f32>(left, right, 0, 4, 1, 5);
+    const odd01 = v128.shuffle<f32>(leftOdd, rightOdd, 0, 4, 1, 5);
+    const even23 = v128.shuffle<f32>(left, right, 2, 6, 3, 7);
+    const odd23 = v128.shuffle<f32>(leftOdd, rightOdd, 2, 6, 3, 7);
+    v128.store(out + (at0 << 2), v128.shuffle<f32>(even01, odd01, 0, 1, 4, 5));
+    v128.store(out + (at1 << 2), v128.shuffle<f32>(even01, odd01, 2, 3, 6, 7));
+    v128.store(out + (at2 << 2), v128.shuffle<f32>(even23, odd23, 0, 1, 4, 5));
+    v128.store(out + (at3 << 2), v128.shuffle<f32>(even23, odd23, 2, 3, 6, 7));
+    if (argmaxCodes) {
+      const even = i16x8.narrow_i32x4_s(v128.load(pooled, 32), v128.load(pooled, 96));
+      const odd = i16x8.narrow_i32x4_s(v128.load(pooled, 48), v128.load(pooled, 112));
+      const bytes = i8x16.abs(i8x16.narrow_i16x8_s(even, odd));
+      const codes = v128.shuffle<u8>(bytes, bytes, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      v128.store32_lane(argmaxCodes + at0, codes, 0);
+      v128.store32_lane(argmaxCodes + at1, codes, 1);
+      v128.store32_lane(argmaxCodes + at2, codes, 2);
+      v128.store32_lane(argmaxCodes + at3, codes, 3);
+    }
+    pooled += 128;
+    at0 += pooledWidth;
+    at1 += pooledWidth;
+    at2 += pooledWidth;
+    at3 += pooledWidth;
+  } while (--i > 0);
 }
 
 /** Loads four codes from bytes, as int32. */

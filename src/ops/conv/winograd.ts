@@ -2,7 +2,7 @@ import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { MR, NR, POSITIONS, Start } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
-import { empty, type NDArray, zeros } from "../core/array.ts";
+import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes, multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
@@ -33,7 +33,7 @@ export const winograd: ConvPasses = {
   },
 
   gradInput: (dOut, weight, g) => gradInput(imagesOf(dOut), weight, g),
-  gradWeight: (x, dOut, g) => gradWeight(imagesOf(x), imagesOf(dOut), g),
+  gradWeight: (x, dOut, g) => gradWeight(x, imagesOf(dOut), g),
 };
 
 /** The same passes, but with ReLU and 2x2 max pooling applied to each tile while it is in the cache. */
@@ -45,7 +45,7 @@ export const pooledWinograd: PooledConvPasses = {
   },
 
   gradInput: (dy, argmaxCodes, weight, g) => gradInput(new UnpooledImages(dy, argmaxCodes), weight, g),
-  gradWeight: (x, dy, argmaxCodes, g) => gradWeight(imagesOf(x), new UnpooledImages(dy, argmaxCodes), g),
+  gradWeight: (x, dy, argmaxCodes, g) => gradWeight(x, new UnpooledImages(dy, argmaxCodes), g),
 };
 
 /** dx [N, Ci, H, W]: the convolution of dOut with the kernel rotated by 180 degrees. */
@@ -77,36 +77,47 @@ function convolve(x: PaddedImages, weight: NDArray, plan: WinogradPlan, rotated:
     const kernelsOf = transformedKernels(weight, plan, rotated);
     plan.forChunks((firstImage, images) => {
       const tiles = plan.tilesOf(images);
-      const patches = transformImages("winogradPatchesByTile", x, plan, firstImage, images);
-      const products = allocateMatrices(plan.block * tiles * 4);
+      // the tiles of a panel are not in order, so all columns of the last panel are needed
+      const columns = NR * Math.ceil(tiles / NR);
+      const patches = transformByTile(x, plan, firstImage, images);
+      const products = allocateMatrices(plan.block * columns * 4);
       plan.forBlocks((firstFilter, filters) => {
         const kernels = kernelsOf(firstFilter, filters);
-        multiply(kernels, patches, products, [filters, tiles, channels], Start.Zero);
+        multiply(kernels, patches, products, [filters, columns, channels], Start.Zero);
         transformOutput(products, plan, { firstImage, images, firstFilter, filters }, finish);
       });
     });
   });
 }
 
-/**
- * The transformed 6x6 patches of a chunk of images, as right operands: one column per tile, or per channel.
- */
-function transformImages(
-  kernel: "winogradPatchesByTile" | "winogradPatchesByChannel",
-  x: PaddedImages,
-  plan: WinogradPlan,
-  first: number,
-  images: number,
-): Matrices {
+/** The transformed 6x6 patches of a chunk of images, as right operands: one column per tile. */
+function transformByTile(x: PaddedImages, plan: WinogradPlan, first: number, images: number): Matrices {
   const { tilesY, tilesX } = plan;
   const { channels, padding } = plan.sizes;
   const tiles = plan.tilesOf(images);
-  const [columns, depth] = kernel === "winogradPatchesByTile" ? [tiles, channels] : [channels, tiles];
   const padded = x.pad(first, images, padding, plan.paddedHeight, plan.paddedWidth);
-  const patches = allocateMatrices(columnPanelBytes(columns, depth));
-  const units = Math.ceil(columns / NR);
+  const patches = allocateMatrices(columnPanelBytes(tiles, channels));
+  const units = Math.ceil(tiles / NR);
   const shape = [images, channels, tilesY, tilesX, patches.address, patches.step] as const;
-  launch(kernel, units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
+  launch("winogradPatchesByTile", units, PANEL_GRAIN, padded, ...shape, workFor(units, PANEL_GRAIN), PANEL_GRAIN);
+  return patches;
+}
+
+/** The transformed 6x6 patches of a chunk of images, as right operands: one column per channel. */
+function transformByChannel(x: NDArray, plan: WinogradPlan, first: number, images: number): Matrices {
+  const { tilesY, tilesX } = plan;
+  const { channels, padding } = plan.sizes;
+  const [, , height, width] = x.shape;
+  const panels = Math.ceil(channels / NR);
+  const from = offset(x.address, 4 * first * channels * height * width);
+  const groups = scratch(4 * images * panels * plan.groupSize);
+  // biome-ignore format: the kernel's argument list
+  launch(
+    "winogradPadGroups", images * panels, PANEL_GRAIN, from, channels, height, width, ...padding, groups, tilesY, tilesX,
+  );
+  const patches = allocateMatrices(columnPanelBytes(channels, plan.tilesOf(images)));
+  const shape = [images, channels, tilesY, tilesX, patches.address, patches.step] as const;
+  launch("winogradPatchesByChannel", panels, PANEL_GRAIN, groups, ...shape, workFor(panels, PANEL_GRAIN), PANEL_GRAIN);
   return patches;
 }
 
@@ -207,7 +218,7 @@ function transformOutput(products: Matrices, plan: WinogradPlan, part: Part, { o
  * dWeight [Co, Ci, 3, 3]: for each position, a product over all tiles is transformed back. Chunks are added
  * in order.
  */
-function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDArray {
+function gradWeight(x: NDArray, dOut: PaddedImages, g: Conv2dGeometry): NDArray {
   const shape = [g.outChannels, g.inChannels, 3, 3];
   if (g.images === 0) return zeros(shape);
   const dWeight = empty(shape);
@@ -218,7 +229,7 @@ function gradWeight(x: PaddedImages, dOut: PaddedImages, g: Conv2dGeometry): NDA
   const sums = allocateMatrices((isOneChunk ? plan.block : filters) * channels * 4);
   plan.forChunks((first, count) => {
     const tiles = plan.tilesOf(count);
-    const patches = transformImages("winogradPatchesByChannel", x, plan, first, count);
+    const patches = transformByChannel(x, plan, first, count);
     const padded = dOut.pad(first, count, [0, 0], 4 * plan.tilesY, 4 * plan.tilesX);
     const grads = allocateMatrices(rowPanelBytes(plan.block, tiles));
     plan.forBlocks((filter, blockFilters) => {

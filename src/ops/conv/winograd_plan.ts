@@ -1,6 +1,6 @@
 import type { Address } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
-import { POSITIONS, WINOGRAD_WORK_BYTES } from "../../runtime/kernels.generated.ts";
+import { NR, POSITIONS, WINOGRAD_WORK_BYTES } from "../../runtime/kernels.generated.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { scratch } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
@@ -37,10 +37,7 @@ export function isUnitStride3x3(g: Conv2dGeometry): boolean {
   return unit && Math.max(...g.padding) <= 2 && g.outHeight > 0 && g.outWidth > 0;
 }
 
-/**
- * Scratch memory for a transform launched over `units`, large enough for the output transform, which needs
- * the most.
- */
+/** Scratch memory for a transform launched over `units`. */
 export function workFor(units: number, grain = GRAIN): Address {
   return scratch(Math.ceil(units / grain) * WINOGRAD_WORK_BYTES);
 }
@@ -124,6 +121,11 @@ export class WinogradPlan {
 
   get paddedWidth(): number {
     return 4 * this.tilesX + 2;
+  }
+
+  /** Number of elements of an image's group of NR channels in frames of zeros (see winogradPadGroups). */
+  get groupSize(): number {
+    return NR * this.paddedHeight * 4 * (this.tilesX + 1);
   }
 
   forChunks(body: (first: number, images: number) => void): void {

@@ -1,5 +1,5 @@
 import { NULL } from "../../runtime/address.ts";
-import { LANES, MR, POSITIONS, SHALLOW_CHANNELS, SHALLOW_WORK_BYTES } from "../../runtime/kernels.generated.ts";
+import { MR, NR, POSITIONS, SHALLOW_CHANNELS, SHALLOW_WORK_BYTES } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { scratch } from "../core/array.ts";
 import { rowPanelBytes } from "../matmul/gemm.ts";
@@ -40,7 +40,7 @@ export const pooledShallow: PooledConvPasses = {
       launch("winogradKernels", panels, GRAIN, weight.address, ...sizes, GRAIN);
     });
     const padded = imagesOf(x).pad(0, images, g.padding, paddedHeight, paddedWidth);
-    const units = Math.ceil((images * tilesY * tilesX) / LANES);
+    const units = Math.ceil((images * tilesY * tilesX) / NR);
     const work = scratch(Math.ceil(units / GRAIN) * SHALLOW_WORK_BYTES);
     // biome-ignore format: the kernel's argument list
     launch(
