@@ -81,6 +81,11 @@ export function checkInteger(op: string, name: string, value: unknown, min: numb
   return value;
 }
 
+/** Checks that a value is an integer or an array of integers in `[min, max]`; returns the array. */
+export function checkIntegers(op: string, name: string, value: unknown, min: number, max = 2 ** 31 - 1): number[] {
+  return (Array.isArray(value) ? value : [value]).map((item) => checkInteger(op, name, item, min, max));
+}
+
 /** `3` or `[3, 5]` (height, width). */
 export type Pair = number | readonly [number, number] | readonly number[];
 

@@ -28,6 +28,7 @@ export {
   type TensorOptions,
   tensor,
 } from "./tensor/creation.ts";
+export { einsum } from "./tensor/einsum.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
 export {
   add,
@@ -51,10 +52,13 @@ export {
   setRngState,
   withGenerator,
 } from "./tensor/generator.ts";
+export { cartesianProd, hstack, type MeshgridOptions, meshgrid, vstack } from "./tensor/joins.ts";
 export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
 export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
 export { Scope } from "./tensor/lifetime/scope.ts";
 export { keep, scope } from "./tensor/lifetime/scoped.ts";
+export type { CloseOptions } from "./tensor/methods/compare.ts";
+export type { AddProductOptions } from "./tensor/methods/matmul.ts";
 export type { Extrema } from "./tensor/methods/reduce.ts";
 export type { NestedArray, TensorJson } from "./tensor/methods/values.ts";
 export {
@@ -75,5 +79,5 @@ export {
   type TracedKernel,
   type TraceEntry,
   type TraceOptions,
-  trace,
+  traceOperations,
 } from "./tensor/trace.ts";

@@ -1,4 +1,4 @@
-import { type KernelTotal, scope, setNumThreads, trace } from "wasmgrad";
+import { type KernelTotal, scope, setNumThreads, traceOperations } from "wasmgrad";
 import { sample } from "../lib/measure.ts";
 import { median } from "../lib/statistics.ts";
 import type { Context, Suite } from "../lib/suite.ts";
@@ -22,7 +22,7 @@ const SHOWN_KERNELS = 8;
 function measure(definition: ModelDefinition, batch: number, { rounds, time }: Context): ModelRow {
   const { program, data } = checkedModel(definition, batch);
   const step = () => program.step(data.x, data.y);
-  const traced = () => trace(() => scope(() => void step()), { print: false }).kernels;
+  const traced = () => traceOperations(() => scope(() => void step()), { print: false }).kernels;
   sample(step, WARMUP_MS);
   const plain: number[] = [];
   const steps: KernelTotal[][] = [];

@@ -2,7 +2,7 @@
  * Measures one training step and its kernels, and prints a StepRow.
  * usage: tsx step_process.ts BATCH ROUNDS TIME
  */
-import { type KernelTotal, scope, setNumThreads, trace } from "wasmgrad";
+import { type KernelTotal, scope, setNumThreads, traceOperations } from "wasmgrad";
 import { sample } from "../lib/measure.ts";
 import { median, ratioOfRounds } from "../lib/statistics.ts";
 import { PHASES, trainStep } from "../train_step.ts";
@@ -31,7 +31,7 @@ function timePhases(step: () => void): number[] {
 /** Runs plain and traced steps alternately. */
 function measure(batch: number, rounds: number, time: number): StepRow {
   const step = trainStep(batch, () => void marks?.push(performance.now()));
-  const tracedStep = () => trace(() => scope(() => void step()), { print: false }).kernels;
+  const tracedStep = () => traceOperations(() => scope(() => void step()), { print: false }).kernels;
   sample(step, WARMUP_MS);
   const stepsOfTurn = Math.max(3, Math.round(time / sample(step, time)));
   const plain: number[] = [];

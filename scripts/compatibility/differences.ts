@@ -41,12 +41,15 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.clamp": { how: "bounds are numbers in an options object" },
   "torch.softmax": { how: dimRequired },
   "torch.log_softmax": { how: dimRequired },
-  "torch.isnan": { as: "Tensor.isNaN", how: "spelled as in JavaScript" },
-  "torch.isfinite": { as: "Tensor.isFinite", how: "spelled as in JavaScript" },
   "torch.max": { how: pair },
   "torch.min": { how: pair },
   "torch.argmax": { how: "int32; of equals the first" },
   "torch.argmin": { how: "int32; of equals the first" },
+  "torch.count_nonzero": { how: "int32" },
+  "torch.diff": { how: "no `prepend`, no `append`" },
+  "torch.cdist": { how: "no `compute_mode`: always from differences" },
+  "torch.cross": { how: "`dim` is -1 by default, as in `torch.linalg.cross`" },
+  "torch.nansum": { how: "no `dtype`" },
   "torch.sum": { how: "int32 sums end at the ends of int32" },
 
   "torch.no_grad": { how: function_ },
@@ -66,7 +69,6 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.Tensor.data": { how: "a method: a copy of the elements as a typed array" },
   "torch.Tensor.dtype": { how: 'a string: "float32", "int32" or "bool"' },
   "torch.Tensor.shape": { how: "an array of numbers" },
-  "torch.Tensor.size": { as: "Tensor.shape", how: "`x.shape`, `x.shape[i]`" },
   "torch.Tensor.ndim": { as: "Tensor.dim", how: "`x.dim()`" },
   "torch.Tensor.to": { how: "takes a dtype" },
   "torch.Tensor.item": { how: "a number, also of a bool tensor" },
@@ -183,27 +185,9 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.utils.data.random_split": { how: "`seed` or `generator`" },
 };
 
-/** Names that mean something else here, so that PyTorch's functions are missing. */
-export const HOMONYMS: readonly string[] = [
-  "torch.trace", // here: prints what ran; there: the sum of a matrix's diagonal
-];
-
 /** Functions that are missing but short to write: the members that the replacement uses, and its code. */
 export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: string }>> = {
-  "torch.mm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },
-  "torch.bmm": { uses: ["Tensor.matmul"], write: "`a.matmul(b)`" },
-  "torch.mv": { uses: ["Tensor.matmul"], write: "`a.matmul(v)`" },
-  "torch.dot": { uses: ["Tensor.mul", "Tensor.sum"], write: "`a.mul(b).sum()`" },
-  "torch.outer": { uses: ["Tensor.unsqueeze", "Tensor.mul"], write: "`a.unsqueeze(1).mul(b)`" },
-  "torch.norm": { uses: ["Tensor.square", "Tensor.sum", "Tensor.sqrt"], write: "`x.square().sum().sqrt()`" },
-  "torch.tile": { uses: ["Tensor.repeat"], write: "`x.repeat([…])`" },
-  "torch.unbind": { uses: ["Tensor.shape", "Tensor.select"], write: "`x.select(dim, i)` for each `i`" },
-  "torch.roll": { uses: ["Tensor.narrow", "wasmgrad.cat"], write: "`cat` of two `narrow`s" },
-  "torch.hstack": { uses: ["wasmgrad.cat"], write: "`cat([…], 1)`" },
-  "torch.vstack": { uses: ["wasmgrad.cat"], write: "`cat([…], 0)`" },
   "torch.concat": { uses: ["wasmgrad.cat"], write: "`cat`" },
-  "torch.movedim": { uses: ["Tensor.permute"], write: "`x.permute([…])`" },
-  "torch.swapaxes": { uses: ["Tensor.transpose"], write: "`x.transpose(i, j)`" },
   "torch.take_along_dim": { uses: ["Tensor.gather"], write: "`x.gather(dim, index)`" },
   "torch.masked_select": { uses: ["wasmgrad.where"], write: "`where(mask, x, 0)`, where zeros do" },
   "torch.as_tensor": { uses: ["wasmgrad.tensor"], write: "`tensor(values)`" },
@@ -215,8 +199,6 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
     uses: ["Tensor.argmax", "wasmgrad.rand"],
     write: "`argmax` of log-probabilities plus Gumbel noise",
   },
-  "torch.Tensor.mT": { uses: ["Tensor.transpose"], write: "`x.transpose(-2, -1)`" },
-  "torch.Tensor.T": { uses: ["Tensor.t"], write: "`x.t()`" },
   "torch.Tensor.zero_": {
     uses: ["Tensor.copy_", "wasmgrad.zerosLike"],
     write: "`noGrad(() => x.copy_(zerosLike(x)))`",

@@ -129,7 +129,8 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   return apply(new MatMul(), a, b);
 }
 
-function expectTensors(op: string, tensors: readonly Tensor[]): void {
+/** Checks a list of tensors. */
+export function expectTensors(op: string, tensors: readonly Tensor[]): void {
   if (!Array.isArray(tensors) || tensors.length === 0 || tensors.some((x) => !(x instanceof Tensor))) {
     throw new OptionError(`${op}: expected an array of at least one tensor`);
   }

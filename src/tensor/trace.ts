@@ -12,8 +12,8 @@ export interface KernelTotal {
 }
 
 /**
- * The result of `trace`: the operations and kernels that ran, in order. It keeps no tensors except in
- * `result`.
+ * The result of `traceOperations`: the operations and kernels that ran, in order. It keeps no tensors except
+ * in `result`.
  */
 export class Trace<T = unknown> {
   /** The operations, and the kernels that ran between them. */
@@ -23,7 +23,7 @@ export class Trace<T = unknown> {
   /** The return value of the traced function. */
   readonly result: T;
 
-  /** @internal Traces are made by `trace()`. */
+  /** @internal Traces are made by `traceOperations()`. */
   constructor(entries: readonly TraceEntry[], ms: number, result: T) {
     this.entries = entries;
     this.ms = ms;
@@ -77,19 +77,19 @@ export interface TraceOptions {
  * @throws whatever `body` throws; then nothing is printed.
  * @example
  * ```ts
- * import { ones, trace } from "wasmgrad";
+ * import { ones, traceOperations } from "wasmgrad";
  * const x = ones([64, 64]);
- * const { entries } = trace(() => x.matmul(x).relu(), { print: false });
+ * const { entries } = traceOperations(() => x.matmul(x).relu(), { print: false });
  * console.log(entries.map((entry) => entry.operation)); // ["matmul", "relu"]
  * console.log(entries[0].algorithms); // ["packed"]
  * ```
  */
-export function trace<T>(body: () => Promise<T>, options?: TraceOptions): Promise<Trace<T>>;
-export function trace<T>(body: () => T, options?: TraceOptions): Trace<T>;
-export function trace<T>(body: () => T | Promise<T>, options?: TraceOptions): Trace<T> | Promise<Trace<T>> {
-  checkFunction("trace", "body", body);
-  const { print } = readOptions("trace", options, { print: true });
-  checkBoolean("trace", "print", print);
+export function traceOperations<T>(body: () => Promise<T>, options?: TraceOptions): Promise<Trace<T>>;
+export function traceOperations<T>(body: () => T, options?: TraceOptions): Trace<T>;
+export function traceOperations<T>(body: () => T | Promise<T>, options?: TraceOptions): Trace<T> | Promise<Trace<T>> {
+  checkFunction("traceOperations", "body", body);
+  const { print } = readOptions("traceOperations", options, { print: true });
+  checkBoolean("traceOperations", "print", print);
   const end = record();
   const start = performance.now();
   const finish = (result: T): Trace<T> => {

@@ -19,6 +19,7 @@ import { linearCases, matmulCases } from "./matmul/matmul.ts";
 import { largeMatmulCases } from "./matmul/product.ts";
 import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./movement/indexing.ts";
 import { catCases, padCases, stackCases } from "./movement/join.ts";
+import { diagEmbedCases, diagonalCases, repeatInterleaveCases, rollCases, unfoldCases } from "./movement/rearrange.ts";
 import {
   expandCases,
   flipCases,
@@ -31,6 +32,7 @@ import {
 import { largeNormCases, normCases } from "./norm/norm.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, largePoolCases, maxPool2dCases } from "./pool/pool2d.ts";
 import { dropoutCases } from "./random/dropout.ts";
+import { extremumOverCases } from "./reduce/extremum_over.ts";
 import { extremumCases, largeSumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
 
 /** The cases of every op, by family and op. */
@@ -48,6 +50,8 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   matmul: { linear: linearCases, matmul: matmulCases },
   movement: {
     cat: catCases,
+    diagEmbed: diagEmbedCases,
+    diagonal: diagonalCases,
     embedding: embeddingCases,
     expand: expandCases,
     flip: flipCases,
@@ -57,15 +61,24 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     oneHot: oneHotCases,
     pad: padCases,
     permute: permuteCases,
+    repeatInterleave: repeatInterleaveCases,
     reshape: reshapeCases,
+    roll: rollCases,
     slice: sliceCases,
     stack: stackCases,
     triangle: triangleCases,
+    unfold: unfoldCases,
   },
   norm: { norm: normCases },
   pool: { adaptiveAvgPool2d: adaptiveAvgPool2dCases, avgPool2d: avgPool2dCases, maxPool2d: maxPool2dCases },
   random: { dropout: dropoutCases },
-  reduce: { extremum: extremumCases, mean: meanCases, sum: sumCases, variance: varianceCases },
+  reduce: {
+    extremum: extremumCases,
+    extremumOver: extremumOverCases,
+    mean: meanCases,
+    sum: sumCases,
+    variance: varianceCases,
+  },
 };
 
 /** Larger sizes of some ops, which the benchmarks time as well, and check at some positions only. */

@@ -1,7 +1,7 @@
 /** Which operations and kernels the cases reach, according to a trace of their runs. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { scope, type Trace, trace } from "wasmgrad";
+import { scope, type Trace, traceOperations } from "wasmgrad";
 import type { NDArray } from "../../src/ops/core/array.ts";
 import type { Op } from "../../src/ops/core/op.ts";
 import { recorder } from "../../src/ops/core/recorder.ts";
@@ -46,7 +46,7 @@ export function watchOperations(testCase: OpCase, see: (op: Op, inputs: readonly
       if (result.requiresGrad) result.backward(result.detach());
     });
   };
-  return trace(run, { print: false });
+  return traceOperations(run, { print: false });
 }
 
 /** Counts the operations and kernels that ran, by name. */

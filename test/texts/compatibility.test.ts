@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { DIFFERENCES, HOMONYMS, INSTEAD } from "../../scripts/compatibility/differences.ts";
+import { DIFFERENCES, INSTEAD } from "../../scripts/compatibility/differences.ts";
 import { compatibilityPage, exists, lookUp, NAMES } from "../../scripts/compatibility/page.ts";
 import { root } from "../support/source.ts";
 
@@ -24,12 +24,6 @@ test("each difference belongs to a name that the library has", () => {
 
 test("each replacement is for a missing name", () => {
   expect(Object.keys(INSTEAD).filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
-});
-
-test("the library has each homonym, which counts as missing", () => {
-  const members = HOMONYMS.map((full) => `wasmgrad.${full.replace("torch.", "")}`);
-  expect(members.filter((member) => !exists(member))).toEqual([]);
-  expect(HOMONYMS.filter((full) => statusOf.get(full) !== "missing")).toEqual([]);
 });
 
 test("the members that differences and replacements name exist", () => {

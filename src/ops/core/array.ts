@@ -112,6 +112,13 @@ export function intTable(values: readonly number[]): Address {
   return address;
 }
 
+/** An int32 vector. */
+export function intArray(values: readonly number[]): NDArray {
+  const out = empty([values.length], "int32");
+  writeNew(out.address, values, "int32");
+  return out;
+}
+
 /** Reads one element, for an error message. */
 export function elementAt(x: NDArray, index: number): number {
   return x.view()[index];

@@ -8,7 +8,7 @@ import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.t
 type Kind = "max" | "min";
 
 /** Runs the kernel along an axis; writes values or indices or both. */
-function findAlong(
+export function findAlong(
   op: string,
   kind: Kind,
   x: NDArray,

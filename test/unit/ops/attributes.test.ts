@@ -1,6 +1,6 @@
 /** The attributes of an operation: they contain all of its options, and JSON can represent them. */
 import { describe, expect, test } from "vitest";
-import { cat, nn, noGrad, ones, scope, tensor, trace, zeros } from "wasmgrad";
+import { cat, nn, noGrad, ones, scope, tensor, traceOperations, zeros } from "wasmgrad";
 import { transforms } from "wasmgrad/vision";
 import type { DType } from "../../../src/ops/core/array.ts";
 import type { Op } from "../../../src/ops/core/op.ts";
@@ -185,6 +185,17 @@ describe("names are those of the options", () => {
     ["narrow", () => matrix.narrow(0, 1, 1), { dim: 0, start: 1, length: 1 }],
     ["select", () => matrix.select(1, 2), { dim: 1, index: 2 }],
     ["triu", () => matrix.triu(), { diagonal: 0 }],
+    ["amax", () => image.amax([0, 1]), { dim: [0, 1], keepdim: false }],
+    ["amin", () => image.amin(2, { keepdim: true }), { dim: 2, keepdim: true }],
+    ["diagonal", () => matrix.diagonal(1), { offset: 1, dim1: 0, dim2: 1 }],
+    ["diagEmbed", () => matrix.diagEmbed(), { offset: 0, dim1: -2, dim2: -1 }],
+    ["unfold", () => tensor([1, 2, 3]).unfold(0, 3, 1), { dim: 0, size: 3, step: 1 }],
+    ["roll", () => matrix.roll(1, -1), { shifts: 1, dims: -1 }],
+    [
+      "repeatInterleave",
+      () => matrix.repeatInterleave(tensor([1, 2, 0], { dtype: "int32" }), 1),
+      { repeats: [1, 2, 0], dim: 1 },
+    ],
   ];
 
   test("every operation with options is in the list", () => {
@@ -194,7 +205,7 @@ describe("names are those of the options", () => {
   });
 
   test.each(options)("%s", (name, run, attributes) => {
-    const { entries } = trace(run, { print: false });
+    const { entries } = traceOperations(run, { print: false });
     const operations = entries.filter(({ pass }) => pass !== null);
     expect(operations.map(({ operation }) => operation)).toEqual([name]);
     expect(operations[0].attributes).toStrictEqual(attributes);

@@ -13,7 +13,7 @@ import {
   setNumThreads,
   type Tensor,
   type TraceEntry,
-  trace as traced,
+  traceOperations as traced,
   zeros,
 } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
