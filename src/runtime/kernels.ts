@@ -1,103 +1,99 @@
 import { KernelsError, OptionError } from "../errors.ts";
+import { addressSpaceLeft } from "./address_space.ts";
 import { kernelBytes, type Precision } from "./binary.ts";
+import { type Build, buildOf, existingBuild, hasBuild, keepBuild, numbersOf } from "./builds.ts";
 import { checkKernels } from "./given_kernels.ts";
 import type { Kernels } from "./kernels.generated.ts";
-import { expectMemory, isShared, linearMemory } from "./linear_memory.ts";
+import { expectMemory, isShared } from "./linear_memory.ts";
 import { type KernelObserver, observer } from "./observer.ts";
-import { CONTROL_START } from "./parallel/control.ts";
 import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
 import { beginParallel, restartWorkers } from "./parallel/pool.ts";
-import { isValid, kernelsRefused, needNoCompiler } from "./support.ts";
-import { canBeWide, checkWidth, compileWide, type VectorWidth, widthFromEnvironment } from "./wide/width.ts";
+import { needNoCompiler } from "./support.ts";
+import { type BackgroundCompile, compileInBackground } from "./wide/background.ts";
+import { LOOK_EVERY, Swap } from "./wide/swap.ts";
+import { checkWidth, flagSwitch, type VectorWidth, wideBytes, widthFromEnvironment } from "./wide/width.ts";
 
 export type { Kernels, Precision, VectorWidth };
 
-/** A build of the kernels: the instance, and the compiled module, which workers need. */
-interface Build {
-  kernels: Kernels;
-  module: WebAssembly.Module;
-  /** Number of each kernel among the exports. Set at the first parallel job. */
-  numbers?: Record<string, number>;
-}
-
-/** By precision, then by width. */
-const builds: Record<Precision, { [Width in VectorWidth]?: Build }> = { reproducible: {}, fast: {} };
 let precision: Precision = "reproducible";
 /** Undefined until the first use, when the environment variable is read. */
 let width: VectorWidth | undefined;
-/** Whether useKernels() gave the kernels, which are then those of 128 bits. */
+/** Whether the user or the environment variable has set the width. Otherwise it becomes 256 in time. */
+let isWidthSet = false;
+/** Whether useKernels() gave the kernels. The program then runs these, of 128 bits, and no others. */
 let isGiven = false;
 let build: Build | undefined;
-
-/** Reads a string of AssemblyScript: UTF-16, preceded by its length in bytes. */
-function readString(pointer: number): string {
-  const length = new Uint32Array(linearMemory.buffer, pointer - 4, 1)[0] / 2;
-  return String.fromCharCode(...new Uint16Array(linearMemory.buffer, pointer, length));
-}
-
-/** Called by debug builds when an assertion fails. */
-function abort(message: number, file: number, line: number, column: number): never {
-  throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
-}
-
-/** Compiles a build. */
-function compile(of: Precision, bits: VectorWidth): WebAssembly.Module {
-  expectMemory();
-  try {
-    return bits === 256 ? compileWide(kernelBytes(of)) : new WebAssembly.Module(kernelBytes(of));
-  } catch (error) {
-    throw kernelsRefused(error);
-  }
-}
-
-/** Instantiates kernels with the library's memory. */
-function instantiate(module: WebAssembly.Module): Build {
-  let exports: WebAssembly.Exports;
-  try {
-    ({ exports } = new WebAssembly.Instance(module, { env: { memory: linearMemory, abort } }));
-  } catch (error) {
-    throw kernelsRefused(error);
-  }
-  const kernels = exports as unknown as Kernels & { heapBase(): number };
-  if (kernels.heapBase() > CONTROL_START) {
-    throw new Error(`kernels: ${kernels.heapBase()} bytes of static data reach into the control block`);
-  }
-  return { kernels, module };
-}
-
-/** Numbers the kernels. This takes half a millisecond, so it is not done at the start of a program. */
-function numbersOf(of: Build): Record<string, number> {
-  return (of.numbers ??= Object.fromEntries(Object.keys(of.kernels).map((name, number) => [name, number])));
-}
-
-function buildOf(of: Precision, bits: VectorWidth): Build {
-  return (builds[of][bits] ??= instantiate(compile(of, bits)));
-}
+/** Decides when the wide build takes over, unless the user has set a width. */
+const swap = /* @__PURE__ */ new Swap(startWide);
+/** Launches until it is asked next; 0 if it is not asked any more. */
+let untilLook = LOOK_EVERY;
+/** Time for which setVectorWidth(256) waits for a build that is being compiled in the background. */
+const LONGEST_WAIT_MS = 20_000;
 
 function currentBuild(): Build {
   return (build ??= buildOf(precision, currentWidth()));
 }
 
-/** Whether there is a build, made now if need be. False where the engine refuses it. */
-function hasBuild(of: Precision, bits: VectorWidth): boolean {
-  if (!builds[of][bits] && of === "fast" && !isValid(kernelBytes("fast"))) return false;
-  try {
-    buildOf(of, bits);
-    return true;
-  } catch (error) {
-    if (error instanceof KernelsError) return false;
-    throw error;
-  }
+function currentWidth(): VectorWidth {
+  return (width ??= widthAtStart());
 }
 
-function currentWidth(): VectorWidth {
-  return (width ??= possibleWidth(widthFromEnvironment() ?? 128));
+function widthAtStart(): VectorWidth {
+  const asked = widthFromEnvironment();
+  return asked === undefined ? 128 : setWidth(asked);
 }
 
 /** The wanted width where the engine has it, with its build made; otherwise 128. */
 function possibleWidth(wanted: VectorWidth): VectorWidth {
-  return wanted === 256 && !isGiven && canBeWide() && hasBuild(precision, 256) ? 256 : 128;
+  if (wanted === 128 || isGiven || !flagSwitch()) return 128;
+  const module = existingBuild(precision, 256) ? undefined : swap.await(precision, LONGEST_WAIT_MS);
+  if (module) keepBuild(precision, 256, module);
+  return hasBuild(precision, 256) ? 256 : 128;
+}
+
+/** Starts to compile the wide build in the background, where the engine can. */
+function startWide(of: Precision): BackgroundCompile | undefined {
+  // a worker needs address space, and V8 ends the process if there is too little
+  const v8 = isGiven || !isShared || addressSpaceLeft() < Number.POSITIVE_INFINITY ? undefined : flagSwitch();
+  return v8 && compileInBackground(v8, wideBytes(kernelBytes(of)), buildOf(of, 128).module);
+}
+
+/** Lets the wide build take over once it is ready. */
+function lookAtSwap(): void {
+  const next = swap.look(precision);
+  untilLook = typeof next === "number" ? next : 0;
+  if (typeof next === "number") return;
+  try {
+    keepBuild(precision, 256, next);
+  } catch {
+    return; // no memory for it: the narrow build stays
+  }
+  useWidth(256);
+}
+
+/** Returns the width that is possible, which the program then keeps. */
+function setWidth(wanted: VectorWidth): VectorWidth {
+  isWidthSet = true;
+  untilLook = 0;
+  return possibleWidth(wanted);
+}
+
+function useWidth(next: VectorWidth): void {
+  width = next;
+  build = undefined;
+  restartWorkers(); // they run the other build
+}
+
+/**
+ * Begins to compile the wide build now, as a program does that has run for a while. For tests.
+ * Returns whether that is possible here.
+ */
+export function beginSwap(): boolean {
+  const current = currentBuild(); // the environment variable is read first
+  if (untilLook === 0 || current !== existingBuild(precision, 128) || !swap.begin(precision)) return false;
+  untilLook = 1;
+  return true;
 }
 
 /**
@@ -152,21 +148,24 @@ export function setPrecision(choice: Precision): Precision {
     throw new OptionError(`setPrecision: expected "reproducible" or "fast", got ${String(choice)}`);
   }
   if (choice === precision) return precision;
-  if (choice === "fast" && !hasBuild("fast", currentWidth())) return precision;
+  const set = currentWidth();
+  const next = isWidthSet ? set : existingBuild(choice, 256) ? 256 : 128;
+  if (choice === "fast" && !hasBuild("fast", next)) return precision;
   precision = choice;
-  build = undefined;
-  restartWorkers(); // the current workers run the other build
+  untilLook = isWidthSet || next === 256 ? 0 : LOOK_EVERY;
+  useWidth(next);
   return precision;
 }
 
 /**
  * Sets the width in bits of the vectors that the kernels work on, at any time. 256 compiles them so that two
  * neighbouring operations of 128 bits become one of 256. That takes some tenths of a second. Results are the
- * same, bit for bit.
+ * same, bit for bit. By default, a program starts with 128, and 256 takes over after a second of work, when
+ * the kernels have been compiled in the background.
  *
  * Returns the width in effect. It stays 128 where V8 cannot do this: outside Node 24, 25 and 26, on
- * processors other than x64 with AVX2, and in worker threads. The environment variable
- * `WASMGRAD_VECTOR_WIDTH`, 128 or 256, sets the width that a program starts with.
+ * processors other than x64 with AVX2, in worker threads, and after `useKernels`. The environment variable
+ * `WASMGRAD_VECTOR_WIDTH`, 128 or 256, sets the width of a whole program.
  *
  * @throws OptionError unless width is 128 or 256.
  * @example
@@ -178,13 +177,9 @@ export function setPrecision(choice: Precision): Precision {
  */
 export function setVectorWidth(choice: VectorWidth): VectorWidth {
   checkWidth(choice);
-  const possible = possibleWidth(choice);
-  if (possible !== width) {
-    width = possible;
-    build = undefined;
-    restartWorkers(); // they run the other build
-  }
-  return width;
+  const possible = setWidth(choice);
+  if (possible !== width) useWidth(possible);
+  return possible;
 }
 
 /** The width in bits of the vectors that the kernels work on: 128 or 256. */
@@ -218,8 +213,9 @@ export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: {
 export function useKernels(module: KernelsModule): void {
   const given = module as WebAssembly.Module;
   checkKernels(given);
-  if (isGiven && builds.reproducible[128]?.module === given) return;
-  if (builds.reproducible[128] || builds.reproducible[256]) {
+  const existing = existingBuild("reproducible", 128);
+  if (isGiven && existing?.module === given) return;
+  if (existing || existingBuild("reproducible", 256)) {
     throw new KernelsError(
       "useKernels: expected a call before the first operation, got one after it: the kernels are in use. Call it at the program's start",
     );
@@ -230,7 +226,7 @@ export function useKernels(module: KernelsModule): void {
       "useKernels: expected an engine that gives shared WebAssembly memory, which kernels.wasm imports, got one that refuses it",
     );
   }
-  builds.reproducible[128] = instantiate(given);
+  keepBuild("reproducible", 128, given);
   isGiven = true;
   needNoCompiler();
 }
@@ -265,6 +261,7 @@ export function launch<Name extends keyof RangeKernels>(
   ...args: RangeKernels[Name]
 ): void {
   if (total <= 0) return;
+  if (untilLook !== 0 && --untilLook === 0) lookAtSwap();
   const current = currentBuild();
   settle();
   const kernel = current.kernels[name] as (...all: Numbers) => void;

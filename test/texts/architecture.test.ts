@@ -343,7 +343,10 @@ const OWN_CHECKS = [
   "src/runtime/block.ts",
   "src/runtime/frame.ts",
   "src/runtime/parallel/worker.ts", // whose errors never reach a caller
-  "src/runtime/kernels.ts",
+  "src/runtime/builds.ts",
+  "src/runtime/wide/background.ts", // likewise, as in the next two
+  "src/runtime/wide/check.ts",
+  "src/runtime/wide/flag_lock.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",
   "src/optim/schedulers/one_cycle.ts",
@@ -390,7 +393,8 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/runtime/parallel/job.ts": "publishes jobs in the control block",
   "src/runtime/parallel/worker.ts": "reads jobs from the control block",
   "src/runtime/parallel/worker_handle.ts": "defines the view of the control block",
-  "src/runtime/kernels.ts": "reads the message of an assert",
+  "src/runtime/builds.ts": "reads the message of an assert",
+  "src/runtime/wide/check.ts": "compares two builds in a memory of its own",
   "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/ops/image/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",

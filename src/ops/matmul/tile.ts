@@ -1,7 +1,6 @@
-import { OptionError } from "../../errors.ts";
+import { choiceFromEnvironment } from "../../runtime/environment.ts";
 import { NR } from "../../runtime/kernels.generated.ts";
 import { kernelsInUse } from "../../runtime/kernels.ts";
-import { isNode } from "../../runtime/node_module.ts";
 
 /**
  * The tile of C that the micro-kernel keeps in registers: 4x8 or 4x16 (assembly/matmul). Which one is faster
@@ -24,7 +23,10 @@ const ROUND_WORK = 1 << 22;
 /** 4x16 is chosen if it is faster than 4x8 by this factor: the difference must exceed the noise. */
 const MARGIN = 1.05;
 
-/** The tile that is used regardless of the race. Undefined until the environment variable is read. */
+/**
+ * The tile that is used regardless of the race. Undefined until the environment variable WASMGRAD_TILE is
+ * read.
+ */
 let forced: Tile | "auto" | undefined;
 /** The build of the kernels that the fields below describe. */
 let racing: unknown;
@@ -32,16 +34,6 @@ let products = 0;
 /** The shortest time of each tile so far. */
 let [time4x8, time4x16] = [Infinity, Infinity];
 let columns: number = NR;
-
-/** The tile that the environment variable WASMGRAD_TILE forces. */
-function tileFromEnvironment(): Tile | "auto" {
-  const given = isNode() ? process.env.WASMGRAD_TILE : undefined;
-  if (given === undefined || given === "") return "auto";
-  if (!Object.hasOwn(TILES, given)) {
-    throw new OptionError(`WASMGRAD_TILE: expected ${Object.keys(TILES).join(" or ")}, got ${given}`);
-  }
-  return given as Tile;
-}
 
 /** Forces a tile, for tests. "auto" starts a new race. */
 export function forceTile(tile: Tile | "auto"): void {
@@ -60,7 +52,7 @@ function followBuild(): void {
 }
 
 function forcedTile(): Tile | "auto" {
-  return (forced ??= tileFromEnvironment());
+  return (forced ??= choiceFromEnvironment("WASMGRAD_TILE", ["4x8", "4x16"]) ?? "auto");
 }
 
 /** The columns of the tile to use now. */

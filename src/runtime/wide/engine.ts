@@ -37,8 +37,8 @@ function hasAvx2(): boolean {
 
 /**
  * V8's flags, where this engine is on the list: Node 24, 25 or 26 on an x64 processor with AVX2. Only on the
- * main thread: flags belong to the whole process, so two threads must not change them at once, and a thread
- * that is ended meanwhile would not set them back. Undefined elsewhere; nothing is touched there.
+ * main thread, which no program can end alone: it sets the flags back if the worker that compiles does not.
+ * Undefined elsewhere; nothing is touched there.
  */
 export function wideEngine(): FlagSwitch | undefined {
   if (!isNode()) return undefined;

@@ -1,6 +1,7 @@
 import { OptionError } from "../../errors.ts";
-import { isNode } from "../node_module.ts";
+import { choiceFromEnvironment } from "../environment.ts";
 import { type FlagSwitch, wideEngine } from "./engine.ts";
+import { flagLock, MAIN_THREAD } from "./flag_lock.ts";
 import { withWideFlags } from "./flags.ts";
 
 /** Bits of the vectors that the kernels' machine code works on. */
@@ -11,29 +12,32 @@ const WIDE_SECTION = [0, 5, 4, 119, 105, 100, 101];
 
 let engine: FlagSwitch | undefined | null = null;
 
-/** Whether kernels can be compiled for 256 bits here. */
-export function canBeWide(): boolean {
+/** V8's flags, where kernels can be compiled for 256 bits. Looked for once. */
+export function flagSwitch(): FlagSwitch | undefined {
   if (engine === null) engine = wideEngine();
-  return engine !== undefined;
+  return engine;
 }
 
-/** @internal Compiles a module for 256 bits, where `canBeWide()`. */
-export function compileWide(bytes: Uint8Array): WebAssembly.Module {
+/** The bytes of the wide build. */
+export function wideBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const wide = new Uint8Array(bytes.length + WIDE_SECTION.length);
   wide.set(bytes);
   wide.set(WIDE_SECTION, bytes.length);
+  return wide;
+}
+
+/** @internal Compiles a module for 256 bits, where `flagSwitch()` gives V8's flags. */
+export function compileWide(bytes: Uint8Array): WebAssembly.Module {
+  const v8 = flagSwitch();
+  const wide = wideBytes(bytes);
   const compile = () => new WebAssembly.Module(wide);
-  return engine ? withWideFlags(engine, compile) : compile();
+  return v8 ? withWideFlags(v8, flagLock(v8), MAIN_THREAD, compile) : compile();
 }
 
 /** The width that the environment variable WASMGRAD_VECTOR_WIDTH asks for, in Node. */
 export function widthFromEnvironment(): VectorWidth | undefined {
-  const given = isNode() ? process.env.WASMGRAD_VECTOR_WIDTH : undefined;
-  if (given === undefined || given === "") return undefined;
-  if (given !== "128" && given !== "256") {
-    throw new OptionError(`WASMGRAD_VECTOR_WIDTH: expected 128 or 256, got ${given}`);
-  }
-  return given === "256" ? 256 : 128;
+  const given = choiceFromEnvironment("WASMGRAD_VECTOR_WIDTH", ["128", "256"]);
+  return given && (Number(given) as VectorWidth);
 }
 
 /** Throws unless a width that a user gave is one. */

@@ -1,0 +1,25 @@
+/**
+ * The program of the thread that compiles the wide build in the background and compares it with the narrow
+ * one. scripts/inline_worker.ts bundles it into a string, as it does for ../parallel/worker.ts. After an
+ * edit, run `npm run build:worker`.
+ */
+import { differingKernel } from "./check.ts";
+import { COMPILE_STATE, type CompileOrder } from "./compile_order.ts";
+import { withWideFlags } from "./flags.ts";
+
+const v8 = require("node:v8") as typeof import("node:v8");
+const { threadId, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
+const { bytes, narrow, state, lock, port } = workerData as CompileOrder;
+
+let result: WebAssembly.Module | string;
+try {
+  const compile = () => new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+  const wide = withWideFlags(v8, lock, threadId + 1, compile);
+  const different = differingKernel(narrow as WebAssembly.Module, wide);
+  result = different === undefined ? wide : `${different} gives other bits`;
+} catch (error) {
+  result = String(error);
+}
+port.postMessage(result);
+Atomics.store(state, 0, typeof result === "string" ? COMPILE_STATE.failed : COMPILE_STATE.ready);
+Atomics.notify(state, 0);
