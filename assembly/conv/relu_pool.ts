@@ -189,6 +189,11 @@ export function loadFourCodes(from: usize): v128 {
   return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from)));
 }
 
+// tables for unpool: of four windows, with a left and a right corner each
+const CODE_BYTES: usize = memory.data<u32>([0xff, 0xff, 0xff00, 0xff00, 0xff0000, 0xff0000, 0xff000000, 0xff000000]);
+const UPPER_CORNERS: usize = memory.data<u32>([0, 1, 0, 1 << 8, 0, 1 << 16, 0, 1 << 24]);
+const LOWER_CORNERS: usize = memory.data<u32>([2, 3, 2 << 8, 3 << 8, 2 << 16, 3 << 16, 2 << 24, 3 << 24]);
+
 /**
  * The gradient through ReLU and pooling:
  * out[plane][top + 2 py + corner row][left + 2 px + corner column] = dy[plane][py][px] for the corner given
@@ -205,6 +210,13 @@ export function unpool(
   const rowBytes = <usize>outWidth << 2;
   const planeBytes = <usize>outHeight * rowBytes;
   const covers = outHeight == 2 * pooledHeight && outWidth == 2 * pooledWidth;
+  // one byte of the four codes for each lane, and the codes of its corner in the upper and the lower row
+  const byte01 = v128.load(CODE_BYTES);
+  const byte23 = v128.load(CODE_BYTES, 16);
+  const upper01 = v128.load(UPPER_CORNERS);
+  const upper23 = v128.load(UPPER_CORNERS, 16);
+  const lower01 = v128.load(LOWER_CORNERS);
+  const lower23 = v128.load(LOWER_CORNERS, 16);
   for (let plane = begin; plane < end; plane++) {
     const to = out + <usize>plane * planeBytes;
     if (!covers) memory.fill(to, 0, planeBytes);
@@ -212,37 +224,45 @@ export function unpool(
       const from = <usize>(plane * pooledHeight + py) * <usize>pooledWidth;
       const upper = to + <usize>(top + 2 * py) * rowBytes + (<usize>left << 2);
       for (let px = 0; px < pooledWidth; px += 4) {
-        const gradient = v128.load(dy + ((from + <usize>px) << 2));
-        const code = loadFourCodes(argmaxCodes + from + <usize>px);
-        const corner0 = v128.and(gradient, i32x4.eq(code, i32x4.splat(0)));
-        const corner1 = v128.and(gradient, i32x4.eq(code, i32x4.splat(1)));
-        const corner2 = v128.and(gradient, i32x4.eq(code, i32x4.splat(2)));
-        const corner3 = v128.and(gradient, i32x4.eq(code, i32x4.splat(3)));
+        // each gradient twice: in the lanes of its left and its right corner
+        const gradient = dy + ((from + <usize>px) << 2);
+        const single01 = v128.load32x2_u(gradient);
+        const single23 = v128.load32x2_u(gradient, 8);
+        const gradient01 = v128.or(single01, i64x2.shl(single01, 32));
+        const gradient23 = v128.or(single23, i64x2.shl(single23, 32));
+        const codes = v128.load32_splat(argmaxCodes + from + <usize>px);
+        const code01 = v128.and(codes, byte01);
+        const code23 = v128.and(codes, byte23);
+        const above01 = v128.and(gradient01, i32x4.eq(code01, upper01));
+        const above23 = v128.and(gradient23, i32x4.eq(code23, upper23));
+        const below01 = v128.and(gradient01, i32x4.eq(code01, lower01));
+        const below23 = v128.and(gradient23, i32x4.eq(code23, lower23));
         const at = upper + (<usize>px << 3);
-        storeSpread(at, corner0, corner1, pooledWidth - px);
-        storeSpread(at + rowBytes, corner2, corner3, pooledWidth - px);
+        if (px + 4 <= pooledWidth) {
+          v128.store(at, above23, 16);
+          v128.store(at, above01);
+          const below = at + rowBytes;
+          v128.store(below, below23, 16);
+          v128.store(below, below01);
+        } else {
+          storeWindows(at, above01, above23, pooledWidth - px);
+          storeWindows(at + rowBytes, below01, below23, pooledWidth - px);
+        }
       }
     }
   }
 }
 
-/** Stores even[0] odd[0] even[1] odd[1] …: the first `windows` pairs, or four if there are more. */
+/** Stores a row of 1 to 3 windows. */
 // @ts-ignore: decorator
 @inline
-function storeSpread(to: usize, even: v128, odd: v128, windows: i32): void {
-  const first = v128.shuffle<f32>(even, odd, 0, 4, 1, 5);
-  const second = v128.shuffle<f32>(even, odd, 2, 6, 3, 7);
-  if (windows >= 4) {
-    v128.store(to, first);
-    v128.store(to, second, 16);
-    return;
-  }
+function storeWindows(to: usize, row01: v128, row23: v128, windows: i32): void {
   if (windows == 1) {
-    storePartial(to, first, 2);
+    storePartial(to, row01, 2);
     return;
   }
-  v128.store(to, first);
-  if (windows == 3) storePartial(to + 16, second, 2);
+  v128.store(to, row01);
+  if (windows == 3) storePartial(to + 16, row23, 2);
 }
 
 /**
@@ -258,10 +278,29 @@ export function pooledChannelSums(
     let high = f64x2.splat(0);
     for (let image = 0; image < images; image++) {
       const plane = <usize>(image * channels + c) * <usize>pixels;
-      for (let p = 0; p < pixels; p += 4) {
-        const dead = i32x4.eq(loadFourCodes(argmaxCodes + plane + <usize>p), i32x4.splat(NO_GRADIENT));
-        const alive = v128.andnot(lanesBelow(pixels - p), dead);
-        const gradient = v128.and(v128.load(dy + ((plane + <usize>p) << 2)), alive);
+      let from = dy + (plane << 2);
+      let codes = argmaxCodes + plane;
+      let left = pixels;
+      for (; left >= 16; left -= 16, from += 64, codes += 16) {
+        const dead = i8x16.eq(v128.load(codes), i8x16.splat(<i8>NO_GRADIENT));
+        const dead01 = i16x8.extend_low_i8x16_s(dead);
+        const dead23 = i16x8.extend_high_i8x16_s(dead);
+        const g0 = v128.andnot(v128.load(from), i32x4.extend_low_i16x8_s(dead01));
+        const g1 = v128.andnot(v128.load(from, 16), i32x4.extend_high_i16x8_s(dead01));
+        const g2 = v128.andnot(v128.load(from, 32), i32x4.extend_low_i16x8_s(dead23));
+        const g3 = v128.andnot(v128.load(from, 48), i32x4.extend_high_i16x8_s(dead23));
+        low = f64x2.add(low, f64x2.promote_low_f32x4(g0));
+        high = f64x2.add(high, promoteHigh(g0));
+        low = f64x2.add(low, f64x2.promote_low_f32x4(g1));
+        high = f64x2.add(high, promoteHigh(g1));
+        low = f64x2.add(low, f64x2.promote_low_f32x4(g2));
+        high = f64x2.add(high, promoteHigh(g2));
+        low = f64x2.add(low, f64x2.promote_low_f32x4(g3));
+        high = f64x2.add(high, promoteHigh(g3));
+      }
+      for (; left > 0; left -= 4, from += 16, codes += 4) {
+        const dead = i32x4.eq(loadFourCodes(codes), i32x4.splat(NO_GRADIENT));
+        const gradient = v128.and(v128.load(from), v128.andnot(lanesBelow(left), dead));
         low = f64x2.add(low, f64x2.promote_low_f32x4(gradient));
         high = f64x2.add(high, promoteHigh(gradient));
       }
