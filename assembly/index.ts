@@ -25,6 +25,9 @@ export { winogradShallowPool } from "./conv/winograd/shallow";
 export { winogradGradTiles, winogradPadGroups, winogradPatchesByChannel, winogradPatchesByTile } from "./conv/winograd/images";
 export { winogradGradKernels, winogradKernels } from "./conv/winograd/kernels";
 export { winogradOutput, winogradOutputPool } from "./conv/winograd/output";
+export { stridedGradTiles, stridedPatchesByChannel, stridedPatchesByTile } from "./conv/winograd/strided_images";
+export { stridedGradKernels, stridedKernels } from "./conv/winograd/strided_kernels";
+export { stridedGradInput, stridedOutput } from "./conv/winograd/strided_output";
 
 export * from "./image/augment";
 export * from "./optim/moving_average";

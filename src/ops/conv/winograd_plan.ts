@@ -22,7 +22,7 @@ const GRAD_CHUNK_TILES = 128;
  * Number of filters that a thread processes together. Their kernels, products and gradients stay in the
  * thread's L2 cache together with the patches of a chunk.
  */
-const FILTER_BLOCK = 32;
+export const FILTER_BLOCK = 32;
 /**
  * Extra bytes between the matrices of successive positions, so that they do not map to the same cache sets.
  */
@@ -141,6 +141,6 @@ export class WinogradPlan {
  * Divides `total` into parts of at most `most` and calls `body` for each part. Each part reuses the scratch
  * of the previous one, which is still in the caches.
  */
-function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
+export function forParts(total: number, most: number, body: (first: number, count: number) => void): void {
   for (let first = 0; first < total; first += most) withFrame(() => body(first, Math.min(most, total - first)));
 }

@@ -67,6 +67,35 @@ const winograd: ConvCase[] = [
 ];
 
 /**
+ * Sizes for Winograd's tiles with stride 2: complete and partial tiles, a last row that no output reads, each
+ * padding, more than one chunk of images (of the result and of the weight's gradient) and block of filters.
+ */
+const strided: ConvCase[] = [
+  { x: [2, 3, 16, 16], filters: 5, kernel: [4, 4], padding: [1, 1], bias: true },
+  { x: [1, 9, 11, 7], filters: 6, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 2, 11, 13], filters: 9, kernel: [4, 4], bias: true },
+  { x: [2, 3, 8, 17], filters: 4, kernel: [3, 4], padding: [2, 3] },
+  { x: [1, 3, 6, 5], filters: 2, kernel: [4, 3], padding: [3, 0], bias: true },
+  { x: [1, 1, 3, 3], filters: 1, kernel: [3, 3] },
+  { x: [70, 2, 8, 8], filters: 3, kernel: [4, 4], padding: [1, 1], bias: true },
+  { x: [130, 1, 7, 8], filters: 2, kernel: [3, 3], padding: [1, 1] },
+  { x: [1, 3, 8, 9], filters: 70, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 70, 8, 8], filters: 3, kernel: [4, 4], padding: [1, 1] },
+  { x: [0, 3, 8, 8], filters: 4, kernel: [4, 4], bias: true },
+].map((c) => ({ ...c, stride: [2, 2] }) as ConvCase);
+
+const transposedStrided: ConvCase[] = [
+  { x: [2, 5, 4, 4], filters: 3, kernel: [4, 4], padding: [1, 1], bias: true },
+  { x: [1, 3, 5, 7], filters: 4, kernel: [3, 3], padding: [1, 1], outputPadding: [1, 1], bias: true },
+  { x: [2, 2, 3, 9], filters: 9, kernel: [4, 3], padding: [0, 2] },
+  { x: [1, 4, 6, 5], filters: 2, kernel: [3, 4], padding: [2, 3], bias: true },
+  { x: [1, 1, 1, 1], filters: 1, kernel: [4, 4] },
+  { x: [70, 2, 4, 4], filters: 3, kernel: [4, 4], padding: [1, 1], bias: true },
+  { x: [1, 70, 4, 5], filters: 3, kernel: [3, 3], padding: [1, 1], bias: true },
+  { x: [1, 3, 4, 4], filters: 70, kernel: [4, 4], padding: [1, 1], bias: true },
+].map((c) => ({ ...c, stride: [2, 2] }) as ConvCase);
+
+/**
  * One input channel per group: strides that sort columns by phase, rows and columns that do not fill a block,
  * padding larger than the kernel.
  */
@@ -193,7 +222,7 @@ function table(list: ConvCase[], op: "conv2d" | "convTranspose2d", algorithm?: C
       inputs: [{ shape: x }, { shape: weight, low: -1, high: 1 }, ...(bias ? [{ shape: [filters] }] : [])],
       run: (input, w, b) => forcing(algorithm, () => F[op](input, w, b ?? null, options)),
       reference: (...inputs) => reference(c, inputs[0], inputs[1], inputs[2]),
-      // F(4x4,3x3) multiplies by up to 8 and divides again, so its error is about ten times that of a direct
+      // Winograd multiplies by up to 8 and divides again, so its error is about ten times that of a direct
       // sum. The error grows with the terms, while sums of many terms can be small
       tolerance: algorithm === "winograd" || algorithm === "shallow" ? (x[1] > 32 ? 4e-4 : 1e-4) : 1e-5,
       gradTolerance: algorithm === "winograd" ? 2e-4 : 2e-5,
@@ -267,10 +296,15 @@ function runReluPool(c: ConvCase, x: Tensor, weight: Tensor, bias: Tensor | null
 }
 const reluMaxPool = (out: Ref) => maxPool2x2(relu(out));
 
+/** Of many pixels, some lie so close to 0 that rounding decides whether they pass a ReLU. */
+const ofFewImages = (list: ConvCase[]) => list.filter((c) => c.x[0] < 70);
+
 export const fusedConvCases = [
   ...fusedTable(cases, "conv2d", runRelu, relu),
   ...fusedTable(winograd, "conv2d", runRelu, relu, "winograd"),
+  ...fusedTable(ofFewImages(strided), "conv2d", runRelu, relu, "winograd"),
   ...fusedTable(transposed, "convTranspose2d", runTransposedRelu, relu),
+  ...fusedTable(ofFewImages(transposedStrided), "convTranspose2d", runTransposedRelu, relu, "winograd"),
   ...fusedTable(pooled, "conv2d", runReluPool, reluMaxPool, "gemm"),
   ...fusedTable(pooledWinograd, "conv2d", runReluPool, reluMaxPool, "winograd"),
   ...fusedTable(
@@ -295,17 +329,25 @@ function tableBy(list: ConvCase[], op: "conv2d" | "convTranspose2d", run: RunCon
   });
 }
 
-export const conv2dCasesBy = (run: RunConv) => tableBy([...cases, ...winograd, ...depthwise], "conv2d", run);
-export const convTranspose2dCasesBy = (run: RunConv) => tableBy(transposed, "convTranspose2d", run);
+export const conv2dCasesBy = (run: RunConv) =>
+  tableBy([...cases, ...winograd, ...strided, ...depthwise], "conv2d", run);
+export const convTranspose2dCasesBy = (run: RunConv) =>
+  tableBy([...transposed, ...transposedStrided], "convTranspose2d", run);
 
 export const conv2dCases = [
   ...table(cases, "conv2d"),
   ...table(winograd, "conv2d", "winograd"),
   ...table(winograd, "conv2d", "gemm"),
+  ...table(strided, "conv2d", "winograd"),
+  ...table(strided, "conv2d", "gemm"),
   ...table(depthwise, "conv2d", "depthwise"),
   ...table(depthwise, "conv2d", "gemm"),
 ];
-export const convTranspose2dCases = table(transposed, "convTranspose2d");
+export const convTranspose2dCases = [
+  ...table(transposed, "convTranspose2d"),
+  ...table(transposedStrided, "convTranspose2d", "winograd"),
+  ...table(transposedStrided, "convTranspose2d", "gemm"),
+];
 
 /** Large sizes, which are timed: each algorithm on realistic layers. */
 export const largeConvCases: OpCase[] = table(
@@ -314,6 +356,7 @@ export const largeConvCases: OpCase[] = table(
     { x: [4, 64, 16, 16], filters: 128, kernel: [3, 3], padding: [1, 1], bias: true },
     { x: [4, 64, 16, 16], filters: 64, kernel: [1, 1] },
     { x: [4, 64, 32, 32], filters: 64, kernel: [3, 3], padding: [1, 1], groups: 64 },
+    { x: [4, 64, 16, 16], filters: 64, kernel: [4, 4], stride: [2, 2], padding: [1, 1], bias: true },
   ],
   "conv2d",
 ).map((testCase) => ({ ...testCase, tolerance: 4e-4, batched: [0] }));

@@ -148,27 +148,30 @@ test('padding "same" keeps the size, and an odd zero comes last', () => {
   expect(y.toArray()).toEqual([[[[21, 32, 3]]]]);
 });
 
-describe("Winograd F(4x4,3x3)", () => {
+describe("Winograd", () => {
   afterEach(() => forceConvAlgorithm(undefined));
 
   /** Relative root mean square difference from the same sums in float64. */
-  function error(algorithm: ConvAlgorithmName, channels: number, size: number): number {
+  function error(algorithm: ConvAlgorithmName, channels: number, size: number, kernel: number, stride: number): number {
     const random = testRandom(3);
+    const taps = kernel * kernel;
     const x = Float32Array.from({ length: channels * size * size }, () => random() * 2 - 1);
-    const weight = Float32Array.from({ length: 4 * channels * 9 }, () => random() * 2 - 1);
+    const weight = Float32Array.from({ length: 4 * channels * taps }, () => random() * 2 - 1);
     forceConvAlgorithm(algorithm);
-    const shape = [4, channels, 3, 3];
-    const y = noGrad(() => conv2d(tensor(x, { shape: [1, channels, size, size] }), tensor(weight, { shape }))).data();
-    const out = size - 2;
+    const images = tensor(x, { shape: [1, channels, size, size] });
+    const kernels = tensor(weight, { shape: [4, channels, kernel, kernel] });
+    const y = noGrad(() => conv2d(images, kernels, null, { stride })).data();
+    const out = Math.floor((size - kernel) / stride) + 1;
+    expect(y.length).toBe(4 * out * out);
     let squares = 0;
     let differences = 0;
     for (let i = 0; i < y.length; i++) {
       const [co, oy, ox] = [Math.floor(i / (out * out)), Math.floor(i / out) % out, i % out];
       let sum = 0;
       for (let ci = 0; ci < channels; ci++)
-        for (let tap = 0; tap < 9; tap++) {
-          const [ky, kx] = [Math.floor(tap / 3), tap % 3];
-          sum += x[(ci * size + oy + ky) * size + ox + kx] * weight[(co * channels + ci) * 9 + tap];
+        for (let tap = 0; tap < taps; tap++) {
+          const [iy, ix] = [oy * stride + Math.floor(tap / kernel), ox * stride + (tap % kernel)];
+          sum += x[(ci * size + iy) * size + ix] * weight[(co * channels + ci) * taps + tap];
         }
       squares += sum * sum;
       differences += (y[i] - sum) ** 2;
@@ -176,10 +179,17 @@ describe("Winograd F(4x4,3x3)", () => {
     return Math.sqrt(differences / squares);
   }
 
-  test("its error is within 2e-6, the error of the direct product within 1e-6", () => {
-    expect(error("winograd", 64, 18)).toBeLessThan(2e-6);
-    expect(error("gemm", 64, 18)).toBeLessThan(1e-6);
-  });
+  test.each([
+    [3, 1, 18],
+    [3, 2, 33],
+    [4, 2, 34],
+  ])(
+    "kernel %i, stride %i: its error is within 2e-6, the error of the direct product within 1e-6",
+    (kernel, stride, size) => {
+      expect(error("winograd", 64, size, kernel, stride)).toBeLessThan(2e-6);
+      expect(error("gemm", 64, size, kernel, stride)).toBeLessThan(1e-6);
+    },
+  );
 });
 
 describe("setConvAlgorithm", () => {
@@ -250,6 +260,7 @@ describe("panels of weights are kept until the weight changes", () => {
     );
   const runs: [string, (x: Tensor, weight: Tensor) => Tensor, number[], number[]][] = [
     ["Winograd", (x, w) => conv2d(x, w, null, { padding: 1 }), [1, 32, 8, 8], [32, 32, 3, 3]],
+    ["Winograd, stride 2", (x, w) => conv2d(x, w, null, { stride: 2 }), [4, 16, 16, 16], [16, 16, 4, 4]],
     ["product", (x, w) => conv2d(x, w, null, { stride: 2 }), [1, 4, 8, 8], [6, 4, 3, 3]],
     ["transposed", (x, w) => convTranspose2d(x, w, null, { stride: 2 }), [1, 4, 8, 8], [4, 3, 2, 2]],
   ];

@@ -59,6 +59,7 @@ describe("entries", () => {
 
   test.each([
     ["winograd", [1, 32, 8, 8], [32, 32, 3, 3], {}, "winogradOutput"],
+    ["winograd", [4, 16, 16, 16], [16, 16, 4, 4], { stride: 2 }, "stridedOutput"],
     ["gemm", [1, 3, 8, 8], [4, 3, 3, 3], {}, "packPixelPanels"],
     ["depthwise", [1, 8, 8, 8], [8, 1, 3, 3], { groups: 8 }, "depthwiseForward"],
   ])("conv2d by %s, forward and backward", (algorithm, input, filters, options, kernel) => {
