@@ -94,6 +94,22 @@ export function signOf(x: v128): v128 {
   return v128.and(x, constant(SIGN_BIT));
 }
 
+const MAGNITUDE_BITS: usize = memory.data<u32>([0x7fffffff]);
+
+/** |x|: V8 puts the mask of f32x4.abs together again for each. */
+// @ts-ignore: decorator
+@inline
+export function magnitude(x: v128): v128 {
+  return v128.and(x, constant(MAGNITUDE_BITS));
+}
+
+/** x, where lanes with a magnitude below `least` are 0. NaN and infinities stay. */
+// @ts-ignore: decorator
+@inline
+export function flushBelow(x: v128, least: v128): v128 {
+  return v128.andnot(x, f32x4.lt(magnitude(x), least));
+}
+
 /** x - n ln 2 */
 // @ts-ignore: decorator
 @inline
@@ -211,7 +227,7 @@ const TWO_23: usize = memory.data<f32>([8388608]);
 const TWENTY_THREE: usize = memory.data<f32>([23]);
 /** The bits of sqrt(1/2). */
 const SQRT_HALF_BITS: usize = memory.data<u32>([0x3f3504f3]);
-const INFINITE: usize = memory.data<f32>([Infinity]);
+export const INFINITE: usize = memory.data<f32>([Infinity]);
 const LOG: usize = memory.data<f32>([
   7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,

@@ -38,13 +38,6 @@ export function load4(base: usize, i: i32): v128 {
   return v128.load(base + (<usize>i << 2));
 }
 
-/** v, where lanes with a magnitude below `least` are 0. NaN and infinities stay. */
-// @ts-ignore: decorator
-@inline
-export function flushBelow(v: v128, least: f32): v128 {
-  return v128.andnot(v, f32x4.lt(f32x4.abs(v), f32x4.splat(least)));
-}
-
 /** A mask that selects the first `count` lanes. */
 // @ts-ignore: decorator
 @inline
@@ -64,6 +57,13 @@ export function highLanes(v: v128): v128 {
 @inline
 export function promoteHigh(v: v128): v128 {
   return f64x2.promote_low_f32x4(highLanes(v));
+}
+
+/** Lanes 0 and 1 plus lanes 2 and 3, as float64. */
+// @ts-ignore: decorator
+@inline
+export function widened(v: v128): v128 {
+  return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
 }
 
 /** The vector (low[0], low[1], high[0], high[1]). */

@@ -8,7 +8,7 @@
 // range is outer * ceil(inner / 4).
 
 import { exp4, expTerm4, log4 } from "../lib/math";
-import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes } from "../lib/simd";
+import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes, widened } from "../lib/simd";
 
 // The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
 // f32x4.max several.)
@@ -37,13 +37,6 @@ function rowMax(x: usize, n: i32): f32 {
  * than the terms are; blocks are added in float64.
  */
 const BLOCK = 64;
-
-/** Lanes 0 and 1 plus 2 and 3, as float64. */
-// @ts-ignore: decorator
-@inline
-function widened(v: v128): v128 {
-  return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
-}
 
 /** Sum of e^(x - m) of a row; where STORE, the terms are stored in y. */
 // @ts-ignore: decorator

@@ -59,5 +59,14 @@ export function joinNormPartials(partials: usize, count: i32, order: i32): f64 {
  * @inPlace
  */
 export function scaleInPlace(begin: i32, end: i32, x: usize, factor: f32): void {
-  for (let i = begin; i < end; i += 4) storeUpTo(x, i, end, f32x4.mul(load4(x, i), f32x4.splat(factor)));
+  const factors = f32x4.splat(factor);
+  let i = begin;
+  for (; i + 8 <= end; i += 8) { // two vectors per iteration: see elementwise/unary.ts
+    const at = x + (<usize>i << 2);
+    const v0 = f32x4.mul(v128.load(at), factors);
+    const v1 = f32x4.mul(v128.load(at, 16), factors);
+    v128.store(at, v1, 16);
+    v128.store(at, v0);
+  }
+  for (; i < end; i += 4) storeUpTo(x, i, end, f32x4.mul(load4(x, i), factors));
 }
