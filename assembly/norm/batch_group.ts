@@ -6,7 +6,7 @@
 // and the rest becomes part of the shift. Coefficients are computed in float64, one set per row, so that a
 // pass over x takes one or two multiply-adds per element.
 
-import { lanesBelow, load4, loadDouble, promoteHigh, storeUpTo, sumLanes } from "../lib/simd";
+import { lanesBelow, load4, loadDouble, storeUpTo, sumLanes, widened } from "../lib/simd";
 
 // @ts-ignore: decorator
 @inline
@@ -70,11 +70,24 @@ export function normApply(
     const m = v128.load32_splat(center + (<usize>row << 2));
     const a = v128.load32_splat(scale + (<usize>row << 2));
     const b = v128.load32_splat(shift + (<usize>row << 2));
-    for (let i = 0; i < length; i += 4) {
-      storeUpTo(y + offset, i, length, f32x4.add(f32x4.mul(f32x4.sub(load4(x + offset, i), m), a), b));
+    const from = x + offset;
+    const to = y + offset;
+    let i = 0;
+    for (; i + 8 <= length; i += 8) { // two vectors per iteration: see elementwise/unary.ts
+      const place = <usize>i << 2;
+      const v0 = f32x4.add(f32x4.mul(f32x4.sub(v128.load(from + place), m), a), b);
+      const v1 = f32x4.add(f32x4.mul(f32x4.sub(v128.load(from + place, 16), m), a), b);
+      v128.store(to + place, v1, 16);
+      v128.store(to + place, v0);
+    }
+    for (; i < length; i += 4) {
+      storeUpTo(to, i, length, f32x4.add(f32x4.mul(f32x4.sub(load4(from, i), m), a), b));
     }
   }
 }
+
+/** Elements that are added in float32: see reduce/moments.ts. */
+const BLOCK = 64;
 
 /** float64 sums[row] = sum of dy, dots[row] = sum of dy * (x - center[row]); range: rows. */
 export function normGradSums(
@@ -83,21 +96,38 @@ export function normGradSums(
   for (let row = begin; row < end; row++) {
     const offset = <usize>row * length << 2;
     const m = v128.load32_splat(center + (<usize>row << 2));
-    let sumLow = f64x2.splat(0);
-    let sumHigh = f64x2.splat(0);
-    let dotLow = f64x2.splat(0);
-    let dotHigh = f64x2.splat(0);
-    for (let i = 0; i < length; i += 4) {
-      const mask = lanesBelow(length - i);
-      const g = v128.and(load4(dy + offset, i), mask);
-      const d = v128.and(f32x4.mul(g, f32x4.sub(load4(x + offset, i), m)), mask);
-      sumLow = f64x2.add(sumLow, f64x2.promote_low_f32x4(g));
-      sumHigh = f64x2.add(sumHigh, promoteHigh(g));
-      dotLow = f64x2.add(dotLow, f64x2.promote_low_f32x4(d));
-      dotHigh = f64x2.add(dotHigh, promoteHigh(d));
+    const xRow = x + offset;
+    const dyRow = dy + offset;
+    const whole = length & ~7;
+    let sum = f64x2.splat(0);
+    let dot = f64x2.splat(0);
+    let i = 0;
+    while (i < whole) {
+      const stop = min(i + BLOCK, whole);
+      let sum0 = f32x4.splat(0);
+      let sum1 = sum0;
+      let dot0 = sum0;
+      let dot1 = sum0;
+      do {
+        const at = <usize>i << 2;
+        const g0 = v128.load(dyRow + at);
+        const g1 = v128.load(dyRow + at, 16);
+        sum0 = f32x4.add(sum0, g0);
+        sum1 = f32x4.add(sum1, g1);
+        dot0 = f32x4.add(dot0, f32x4.mul(g0, f32x4.sub(v128.load(xRow + at), m)));
+        dot1 = f32x4.add(dot1, f32x4.mul(g1, f32x4.sub(v128.load(xRow + at, 16), m)));
+        i += 8;
+      } while (i < stop);
+      sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
+      dot = f64x2.add(dot, widened(f32x4.add(dot0, dot1)));
     }
-    const sum = f64x2.add(sumLow, sumHigh);
-    const dot = f64x2.add(dotLow, dotHigh);
+    for (; i < length; i += 4) {
+      const mask = lanesBelow(length - i);
+      const g = v128.and(load4(dyRow, i), mask);
+      const d = v128.and(f32x4.mul(g, f32x4.sub(load4(xRow, i), m)), mask);
+      sum = f64x2.add(sum, widened(g));
+      dot = f64x2.add(dot, widened(d));
+    }
     store<f64>(sums + (<usize>row << 3), sumLanes(sum));
     store<f64>(dots + (<usize>row << 3), sumLanes(dot));
   }
@@ -186,21 +216,34 @@ export function normGradApply(
     const bs = v128.load32_splat(b + at);
     const cs = v128.load32_splat(c + at);
     const flat = f32x4.eq(bs, f32x4.splat(0));
+    const xRow = x + offset;
+    const dyRow = dy + offset;
+    const to = dx + offset;
+    const units = v128.load32_splat(unit + at);
+    let i = 0;
     if (load<f32>(unit + at) == 1) {
-      for (let i = 0; i < length; i += 4) {
-        const d = f32x4.sub(load4(x + offset, i), m);
-        const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
-        storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
-      }
-    } else {
-      const units = v128.load32_splat(unit + at);
-      for (let i = 0; i < length; i += 4) {
-        const d = f32x4.mul(f32x4.sub(load4(x + offset, i), m), units);
-        const v = f32x4.add(f32x4.mul(load4(dy + offset, i), as), v128.andnot(f32x4.mul(d, bs), flat));
-        storeUpTo(dx + offset, i, length, f32x4.add(v, cs));
+      for (; i + 8 <= length; i += 8) {
+        const place = <usize>i << 2;
+        const d0 = f32x4.sub(v128.load(xRow + place), m);
+        const d1 = f32x4.sub(v128.load(xRow + place, 16), m);
+        const v0 = gradOf(v128.load(dyRow + place), as, d0, bs, flat, cs);
+        const v1 = gradOf(v128.load(dyRow + place, 16), as, d1, bs, flat, cs);
+        v128.store(to + place, v1, 16);
+        v128.store(to + place, v0);
       }
     }
+    for (; i < length; i += 4) {
+      const d = f32x4.mul(f32x4.sub(load4(xRow, i), m), units);
+      storeUpTo(to, i, length, gradOf(load4(dyRow, i), as, d, bs, flat, cs));
+    }
   }
+}
+
+/** dy a + d b + c; d is not used in the lanes where `flat`. */
+// @ts-ignore: decorator
+@inline
+function gradOf(dy: v128, a: v128, d: v128, b: v128, flat: v128, c: v128): v128 {
+  return f32x4.add(f32x4.add(f32x4.mul(dy, a), v128.andnot(f32x4.mul(d, b), flat)), c);
 }
 
 /** dWeight[c] = sum over images of dy * xhat, dBias[c] = sum of dy; either may be null. Range: channels. */

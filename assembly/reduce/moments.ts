@@ -1,8 +1,8 @@
 // Means and sums of squared deviations of x[outer, reduce, inner] over its middle, both float64, in one pass
-// over x. The first value of each slice is subtracted from the others, so that the variance does not cancel
-// if the mean is large.
+// over x. A pivot, some value in or near the slice, is subtracted from all values, so that the variance does
+// not cancel if the mean is large.
 
-import { LANES, load4, promoteHigh, sumLanes } from "../lib/simd";
+import { LANES, lanesBelow, load4, promoteHigh, sumFloats, sumLanes, widened } from "../lib/simd";
 
 /**
  * Writes the mean of n values and the sum of their squared deviations. `sum` and `sumOfSquares` are computed
@@ -27,36 +27,128 @@ function second(v: v128): f64 {
   return f64x2.extract_lane(v, 1);
 }
 
-/** mean[row] and squares[row] of rows of `length` > 0; range: rows. */
+/** The moments of one row, in float64 throughout. */
+function momentsOfRow(from: usize, mean: usize, squares: usize, length: i32): void {
+  const pivot = <f64>load<f32>(from);
+  const pivots = f64x2.splat(pivot);
+  let sumLow = f64x2.splat(0);
+  let sumHigh = f64x2.splat(0);
+  let squaresLow = f64x2.splat(0);
+  let squaresHigh = f64x2.splat(0);
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const v = load4(from, i);
+    const low = f64x2.sub(f64x2.promote_low_f32x4(v), pivots);
+    const high = f64x2.sub(promoteHigh(v), pivots);
+    sumLow = f64x2.add(sumLow, low);
+    sumHigh = f64x2.add(sumHigh, high);
+    squaresLow = f64x2.add(squaresLow, f64x2.mul(low, low));
+    squaresHigh = f64x2.add(squaresHigh, f64x2.mul(high, high));
+  }
+  let sum = sumLanes(f64x2.add(sumLow, sumHigh));
+  let sumOfSquares = sumLanes(f64x2.add(squaresLow, squaresHigh));
+  for (; i < length; i++) {
+    const d = <f64>load<f32>(from + (<usize>i << 2)) - pivot;
+    sum += d;
+    sumOfSquares += d * d;
+  }
+  storeMoments(mean, squares, length, pivot, sum, sumOfSquares);
+}
+
+/**
+ * Elements of a block: each of 16 lanes adds 8 of them in float32, which rounds their sum hardly more than
+ * the terms are; blocks are added in float64.
+ */
+const BLOCK = 128;
+
+/** Elements of which the first pivot is the mean. */
+const SAMPLE = 16;
+
+/** About the mean of a row: that of its first elements. Overflows if they are very large. */
+// @ts-ignore: decorator
+@inline
+function samplePivot(from: usize, length: i32): f32 {
+  if (length < SAMPLE) return load<f32>(from);
+  const sum01 = f32x4.add(v128.load(from), v128.load(from, 16));
+  const sum23 = f32x4.add(v128.load(from, 32), v128.load(from, 48));
+  return sumFloats(f32x4.add(sum01, sum23)) / <f32>SAMPLE;
+}
+
+/**
+ * mean[row] and squares[row] of rows of `length` > 0; range: rows.
+ *
+ * The deviations from a pivot are summed in blocks, in float32. That is accurate if the pivot is closer to
+ * the mean than most values are. If it is not, the sums are computed again with the mean for a pivot; if they
+ * leave the range of float32 or are 0, in float64.
+ */
 export function momentsRows(begin: i32, end: i32, x: usize, mean: usize, squares: usize, length: i32): void {
+  const whole = length & ~15;
   for (let row = begin; row < end; row++) {
     const from = x + (<usize>row * length << 2);
-    const pivot = <f64>load<f32>(from);
-    const pivots = f64x2.splat(pivot);
-    let sumLow = f64x2.splat(0);
-    let sumHigh = f64x2.splat(0);
-    let squaresLow = f64x2.splat(0);
-    let squaresHigh = f64x2.splat(0);
-    let i = 0;
-    for (; i + 4 <= length; i += 4) {
-      const v = load4(from, i);
-      const low = f64x2.sub(f64x2.promote_low_f32x4(v), pivots);
-      const high = f64x2.sub(promoteHigh(v), pivots);
-      sumLow = f64x2.add(sumLow, low);
-      sumHigh = f64x2.add(sumHigh, high);
-      squaresLow = f64x2.add(squaresLow, f64x2.mul(low, low));
-      squaresHigh = f64x2.add(squaresHigh, f64x2.mul(high, high));
+    const toMean = mean + (<usize>row << 3);
+    const toSquares = squares + (<usize>row << 3);
+    let pivot = samplePivot(from, length);
+    for (let attempt = 0; ; attempt++) {
+      const pivots = f32x4.splat(pivot);
+      let sum = f64x2.splat(0);
+      let sumOfSquares = sum;
+      let i = 0;
+      while (i < whole) {
+        const stop = min(i + BLOCK, whole);
+        let sum0 = f32x4.splat(0);
+        let sum1 = sum0;
+        let sum2 = sum0;
+        let sum3 = sum0;
+        let squares0 = sum0;
+        let squares1 = sum0;
+        let squares2 = sum0;
+        let squares3 = sum0;
+        do {
+          const at = from + (<usize>i << 2);
+          const d0 = f32x4.sub(v128.load(at), pivots);
+          const d1 = f32x4.sub(v128.load(at, 16), pivots);
+          const d2 = f32x4.sub(v128.load(at, 32), pivots);
+          const d3 = f32x4.sub(v128.load(at, 48), pivots);
+          sum0 = f32x4.add(sum0, d0);
+          sum1 = f32x4.add(sum1, d1);
+          sum2 = f32x4.add(sum2, d2);
+          sum3 = f32x4.add(sum3, d3);
+          squares0 = f32x4.add(squares0, f32x4.mul(d0, d0));
+          squares1 = f32x4.add(squares1, f32x4.mul(d1, d1));
+          squares2 = f32x4.add(squares2, f32x4.mul(d2, d2));
+          squares3 = f32x4.add(squares3, f32x4.mul(d3, d3));
+          i += 16;
+        } while (i < stop);
+        const sum01 = f32x4.add(sum0, sum2);
+        const sum23 = f32x4.add(sum1, sum3);
+        const squares01 = f32x4.add(squares0, squares2);
+        const squares23 = f32x4.add(squares1, squares3);
+        sum = f64x2.add(sum, widened(f32x4.add(sum01, sum23)));
+        sumOfSquares = f64x2.add(sumOfSquares, widened(f32x4.add(squares01, squares23)));
+      }
+      for (; i < length; i += 4) {
+        const d = v128.and(f32x4.sub(load4(from, i), pivots), lanesBelow(length - i));
+        sum = f64x2.add(sum, widened(d));
+        sumOfSquares = f64x2.add(sumOfSquares, widened(f32x4.mul(d, d)));
+      }
+      const total = sumLanes(sum);
+      const totalOfSquares = sumLanes(sumOfSquares);
+      if (!(totalOfSquares >= LEAST_SQUARES * length) || totalOfSquares > <f64>f32.MAX_VALUE) {
+        momentsOfRow(from, toMean, toSquares, length);
+        break;
+      }
+      if (attempt == 0 && total * total > 0.5 * totalOfSquares * length) {
+        pivot = <f32>(<f64>pivot + total / length);
+        continue;
+      }
+      storeMoments(toMean, toSquares, length, <f64>pivot, total, totalOfSquares);
+      break;
     }
-    let sum = sumLanes(f64x2.add(sumLow, sumHigh));
-    let sumOfSquares = sumLanes(f64x2.add(squaresLow, squaresHigh));
-    for (; i < length; i++) {
-      const d = <f64>load<f32>(from + (<usize>i << 2)) - pivot;
-      sum += d;
-      sumOfSquares += d * d;
-    }
-    storeMoments(mean + (<usize>row << 3), squares + (<usize>row << 3), length, pivot, sum, sumOfSquares);
   }
 }
+
+/** A mean of squares below which float32 loses digits of the squares. */
+const LEAST_SQUARES: f64 = 1e-30;
 
 /** mean[o, i] and squares[o, i]; range: outer * ceil(inner / 4). Reads up to 12 bytes past x. */
 export function momentsColumns(

@@ -1,7 +1,8 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
+import { LAYER_NORM_ROWS } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
-import { emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
+import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";
 import { roundQuotient, sumToDouble } from "../reduce/sum.ts";
@@ -66,15 +67,19 @@ export class LayerNorm extends Op {
     const [x, weight, mean, inverse] = this.saved as [NDArray, NDArray | null, NDArray, NDArray];
     const { length, rows, grain } = this.#rows(x);
     const dx = this.needs[0] ? emptyLike(x) : null;
-    const products = this.needs[1] ? emptyLike(x) : null;
-    if (dx || products) {
-      const targets = [dx?.address ?? NULL, products?.address ?? NULL] as const;
+    const units = Math.ceil(rows / LAYER_NORM_ROWS);
+    const isAffine = this.needs[1] || this.needs[2];
+    // sums over the rows of each unit
+    const dWeight = isAffine ? empty([units, length]) : null;
+    const dBias = isAffine ? empty([units, length]) : null;
+    if (x.size > 0 && (dx || isAffine)) {
       const saved = [mean.address, inverse.address, weight?.address ?? NULL] as const;
-      launch("layerNormGrad", rows, grain, x.address, dy.address, ...saved, ...targets, length);
+      const targets = [dx?.address ?? NULL, dWeight?.address ?? NULL, dBias?.address ?? NULL] as const;
+      const unitGrain = Math.ceil(grain / LAYER_NORM_ROWS);
+      launch("layerNormGrad", units, unitGrain, x.address, dy.address, ...saved, ...targets, rows, length);
     }
-    const sumRows = (values: NDArray) =>
-      roundQuotient(sumToDouble(values.withShape([rows, length]), [true, false]), this.#shape);
-    return [dx, products && sumRows(products), this.needs[2] ? sumRows(dy) : null];
+    const sumUnits = (parts: NDArray | null) => parts && roundQuotient(sumToDouble(parts, [true, false]), this.#shape);
+    return [dx, this.needs[1] ? sumUnits(dWeight) : null, this.needs[2] ? sumUnits(dBias) : null];
   }
 
   #rows(x: NDArray): { length: number; rows: number; grain: number } {
