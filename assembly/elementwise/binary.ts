@@ -94,28 +94,44 @@ function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32
   return start << 2;
 }
 
-/** Computes n > 0 elements of one row. For `do … while` see unary.ts. */
+/** Four elements of an operand; `same` where it has step 0. */
 // @ts-ignore: decorator
 @inline
-function combineRow(f: F, a: usize, stepA: i32, b: usize, stepB: i32, out: usize, n: i32): void {
+function operand(STEP: i32, x: usize, at: usize, same: v128): v128 {
+  return STEP ? v128.load(x + at) : same;
+}
+
+/** The four elements after those. */
+// @ts-ignore: decorator
+@inline
+function operandAfter(STEP: i32, x: usize, at: usize, same: v128): v128 {
+  return STEP ? v128.load(x + at, 16) : same;
+}
+
+/**
+ * Computes n > 0 elements of one row. The common operations, those before Pow, work on pairs of vectors. For
+ * pairs and `do … while` see unary.ts.
+ */
+// @ts-ignore: decorator
+@inline
+function combineRow(f: F, STEP_A: i32, STEP_B: i32, a: usize, b: usize, out: usize, n: i32): void {
+  const sameA = v128.load32_splat(a);
+  const sameB = v128.load32_splat(b);
   let i = 0;
-  if (stepA == 0) {
-    const same = v128.load32_splat(a);
+  if (f < F.Pow && n >= 8) {
     do {
-      storeUpTo(out, i, n, combine(f, same, load4(b, i)));
-      i += 4;
-    } while (i < n);
-  } else if (stepB == 0) {
-    const same = v128.load32_splat(b);
-    do {
-      storeUpTo(out, i, n, combine(f, load4(a, i), same));
-      i += 4;
-    } while (i < n);
-  } else {
-    do {
-      storeUpTo(out, i, n, combine(f, load4(a, i), load4(b, i)));
-      i += 4;
-    } while (i < n);
+      const at = <usize>i << 2;
+      const v0 = combine(f, operand(STEP_A, a, at, sameA), operand(STEP_B, b, at, sameB));
+      const v1 = combine(f, operandAfter(STEP_A, a, at, sameA), operandAfter(STEP_B, b, at, sameB));
+      v128.store(out + at, v1, 16);
+      v128.store(out + at, v0);
+      i += 8;
+    } while (i + 8 <= n);
+  }
+  while (i < n) {
+    const at = <usize>i << 2;
+    storeUpTo(out, i, n, combine(f, operand(STEP_A, a, at, sameA), operand(STEP_B, b, at, sameB)));
+    i += 4;
   }
 }
 
@@ -132,7 +148,10 @@ function combineRows(
     const n = min(inner - column, end - i);
     const fromA = a + rowStart(row, rank, table, 0, 2) + (<usize>(column * stepA) << 2);
     const fromB = b + rowStart(row, rank, table, 1, 2) + (<usize>(column * stepB) << 2);
-    combineRow(f, fromA, stepA, fromB, stepB, out + (<usize>i << 2), n);
+    const to = out + (<usize>i << 2);
+    if (stepA == 0) combineRow(f, 0, 1, fromA, fromB, to, n);
+    else if (stepB == 0) combineRow(f, 1, 0, fromA, fromB, to, n);
+    else combineRow(f, 1, 1, fromA, fromB, to, n);
     i += n;
   }
 }
@@ -346,10 +365,16 @@ function combineThreeRows(
     const to = out + (<usize>i << 2);
     let j = 0;
     if (stepFirst && stepA && stepB) {
-      do {
+      for (; j + 8 <= n; j += 8) {
+        const at = <usize>j << 2;
+        const v0 = combineThree(f, v128.load(from + at), v128.load(fromA + at), v128.load(fromB + at));
+        const v1 = combineThree(f, v128.load(from + at, 16), v128.load(fromA + at, 16), v128.load(fromB + at, 16));
+        v128.store(to + at, v1, 16);
+        v128.store(to + at, v0);
+      }
+      for (; j < n; j += 4) {
         storeUpTo(to, j, n, combineThree(f, load4(from, j), load4(fromA, j), load4(fromB, j)));
-        j += 4;
-      } while (j < n);
+      }
     } else {
       do {
         const v = stepFirst ? load4(from, j) : v128.load32_splat(from);
