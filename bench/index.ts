@@ -14,10 +14,11 @@ import { size } from "./suites/size.ts";
 import { startup } from "./suites/startup.ts";
 import { step } from "./suites/step.ts";
 import { threads } from "./suites/threads.ts";
+import { vanished } from "./suites/vanished.ts";
 
-const suites: readonly Suite[] = [step, conv, ops, modelSteps, threads, batches, startup, size];
+const suites: readonly Suite[] = [step, conv, ops, vanished, modelSteps, threads, batches, startup, size];
 /** Without --only and --all. */
-const usual: readonly Suite[] = [step, conv, ops];
+const usual: readonly Suite[] = [step, conv, ops, vanished];
 
 /** The settings with which the results of the docs are measured. */
 const preset = { rounds: 12, time: 60 };

@@ -7,6 +7,7 @@ import type { OpRow } from "../suites/ops.ts";
 import type { StartupRow } from "../suites/startup.ts";
 import type { StepRow } from "../suites/step.ts";
 import type { ThreadRow } from "../suites/threads.ts";
+import type { VanishedRow } from "../suites/vanished.ts";
 import type { ContestRow } from "../versus/contest.ts";
 import type { Contest } from "../versus/peers.ts";
 
@@ -46,6 +47,15 @@ export function targets(read: ReadRows): Target[] {
     threads,
     variant,
   });
+  const operations = read<ContestRow>("versus_pytorch_operations");
+  const operation = (name: string): Target => ({
+    what: `${name} with backward vs PyTorch, 1 thread each`,
+    target: 0.6,
+    stretch: 1,
+    atLeast: true,
+    format: times,
+    measured: operations?.find(({ model }) => model === name)?.faster?.median,
+  });
   const forward = (batch: number): Contest => ({ kind: "forward", batch, threads: 1 });
   const products = read<OpRow>("ops")?.filter(({ shape }) => /^\[(512,512|1024,1024)\] \[\1\]$/.test(shape));
   const convolutions = read<ConvRow>("conv")?.filter(
@@ -65,6 +75,7 @@ export function targets(read: ReadRows): Target[] {
     faster("forward vs onnxruntime-web, batch 4", "onnxruntime-web", forward(4), 3, 4),
     faster("forward vs onnxruntime-web, batch 64", "onnxruntime-web", forward(64), 3, 4),
     faster("forward vs onnxruntime-node (native), batch 64", "onnxruntime-node", forward(64), 0.8, 1),
+    ...["gelu", "softmax", "layerNorm"].map(operation),
     {
       what: "matrix product 512³ and 1024³, share of the arithmetic ceiling (the lower one)",
       target: 0.85,
@@ -95,6 +106,17 @@ export function targets(read: ReadRows): Target[] {
       format: (value) => value.toFixed(3),
       measured: worst(
         read<StepRow>("step")?.map(({ overhead }) => overhead.median),
+        Math.max,
+      ),
+    },
+    {
+      what: "an optimizer's step after 3,000 steps of zero gradients over a fresh one (the slowest optimizer)",
+      target: 1.1,
+      stretch: 1.1,
+      atLeast: false,
+      format: (value) => value.toFixed(2),
+      measured: worst(
+        read<VanishedRow>("vanished")?.map(({ slower }) => slower.median),
         Math.max,
       ),
     },

@@ -11,7 +11,7 @@ import { largeMatmulCases } from "../../test/cases/matmul/product.ts";
 import { largeNormCases } from "../../test/cases/norm/norm.ts";
 import { largePoolCases } from "../../test/cases/pool/pool2d.ts";
 import { largeSumCases } from "../../test/cases/reduce/reduce.ts";
-import { checkSome, drawInputs } from "../../test/support/check_case.ts";
+import { checkCase, checkSome, drawInputs } from "../../test/support/check_case.ts";
 import { expectClose } from "../../test/support/compare.ts";
 import type { Work } from "../lib/rate.ts";
 
@@ -24,6 +24,9 @@ export interface TimedOp {
    */
   make(change?: (result: Tensor) => Tensor): { run: () => unknown; work: Work };
 }
+
+/** Elements of a gradient that are compared. */
+const CHECKED_GRADIENTS = 50;
 
 /** Bytes of arrays that are each read or written once. */
 const bytesOf = (arrays: readonly Tensor[]) => 4 * arrays.reduce((sum, x) => sum + x.numel(), 0);
@@ -40,6 +43,32 @@ function timedCase(testCase: OpCase): TimedOp {
       const constants = inputs.tensors.map((x) => x.detach());
       const work = flops ? { flops } : { bytes: bytesOf([...constants, run(...constants)]) };
       return { run: () => run(...constants), work };
+    },
+  };
+}
+
+/**
+ * A case with its gradients. They are checked on the first position of the first dimension, by central
+ * differences.
+ */
+function timedGradient(testCase: OpCase): TimedOp {
+  const { name, batched, inputs, run } = testCase;
+  const [op, shape] = name.split(/ (?=\[)(.*)/);
+  const isCut = (i: number) => batched?.includes(i) ?? true;
+  const first = inputs.map((spec, i) => (isCut(i) ? { ...spec, shape: [1, ...spec.shape.slice(1)] } : spec));
+  return {
+    op: `${op} with backward`,
+    shape,
+    make(change = (result) => result) {
+      checkCase({ ...testCase, inputs: first, run: (...tensors) => change(run(...tensors)) }, CHECKED_GRADIENTS);
+      const { tensors } = drawInputs(testCase);
+      const slopes = randn(run(...tensors).shape);
+      const step = () => {
+        for (const x of tensors) x.grad = null;
+        run(...tensors).backward(slopes);
+      };
+      // forward the inputs and the result, backward the slopes, the inputs again and their gradients
+      return { run: step, work: { bytes: 3 * bytesOf(tensors) + 2 * bytesOf([slopes]) } };
     },
   };
 }
@@ -65,11 +94,12 @@ function adam(count: number): TimedOp {
 }
 
 const { add } = largeBinaryCases;
-const { relu, sigmoid } = largeUnaryCases;
+const { relu, sigmoid, gelu, others } = largeUnaryCases;
 const { maxPool2d, avgPool2d } = largePoolCases;
 
 export const timedOps: readonly TimedOp[] = [
-  ...[largeMatmulCases, add, relu, sigmoid, largeSumCases].flat().map(timedCase),
+  ...[largeMatmulCases, add, relu, sigmoid, gelu, others, largeSumCases].flat().map(timedCase),
   ...[largeSoftmaxCases, largeNormCases, maxPool2d, avgPool2d].flat().map(timedCase),
+  ...[gelu, largeSoftmaxCases, largeNormCases].flat().map(timedGradient),
   adam(1_000_000),
 ];

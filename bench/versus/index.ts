@@ -13,7 +13,15 @@ import { type ContestRow, compete, fastest, waysOf } from "./contest.ts";
 import { writeInputs } from "./inputs.ts";
 import { installPeers } from "./install.ts";
 import { PeerProcess } from "./peer_process.ts";
-import { type Contest, ours, type PeerDefinition, peers, type WaitPolicy, waitPolicies } from "./peers.ts";
+import {
+  type Contest,
+  ours,
+  type PeerDefinition,
+  peers,
+  type WaitPolicy,
+  waitPolicies,
+  waysToCompute,
+} from "./peers.ts";
 
 const list = (text: string) => text.split(",");
 const numbers = (text: string) => list(text).map(Number);
@@ -23,8 +31,8 @@ const preset = { rounds: 10, time: 1000 };
 
 const program = new Command("npm run bench:versus --")
   .option("--peers <names>", `some of ${peers.map(({ name }) => name)}`, list)
-  .option("--only <parts>", "some of autoencoder, models", list, ["autoencoder", "models"])
-  .option("--models <names>", "only these networks", list)
+  .option("--only <parts>", "some of autoencoder, models, operations", list, ["autoencoder", "models", "operations"])
+  .option("--models <names>", "only these networks and operations", list)
   .option("--batch <sizes>", "only these batch sizes", numbers)
   .option("--threads <numbers>", "only these numbers of threads", numbers)
   .option("--rounds <count>", "rounds in which the sides alternate", Number, preset.rounds)
@@ -46,7 +54,8 @@ const unknown = options.peers?.filter((name) => !peers.some((peer) => peer.name 
 if (unknown.length > 0) program.error(`unknown peer: ${unknown}`);
 if (!(options.rounds >= 1 && options.time > 0)) program.error("--rounds and --time must be positive");
 
-const partOf = ({ kind }: Contest) => (kind === "model" ? "models" : "autoencoder");
+const PARTS = { train: "autoencoder", forward: "autoencoder", model: "models", operation: "operations" } as const;
+const partOf = ({ kind }: Contest) => PARTS[kind];
 const chosen = (contest: Contest) =>
   options.only.includes(partOf(contest)) &&
   (options.models?.includes(contest.model!) ?? true) &&
@@ -84,7 +93,7 @@ async function contend(peer: PeerDefinition, command: readonly string[], contest
   try {
     await start(ours, contest.precision ?? "", {});
     const ways = waitPolicies(peer, contest).flatMap((policy) =>
-      (peer.ways ?? [undefined]).map((way) => ({ way, policy })),
+      waysToCompute(peer, contest).map((way) => ({ way, policy })),
     );
     for (const { way, policy } of ways) await start(command, way ?? contest.variant ?? "", policy.variables);
     const [us, ...them] = started;

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { nodeCommand } from "../lib/child.ts";
 import { models } from "../models/index.ts";
+import { operations } from "./operations.ts";
 import type { Task } from "./protocol.ts";
 
 export interface Contest extends Task {
@@ -37,6 +38,12 @@ export interface PeerDefinition {
 export interface WaitPolicy {
   name?: string;
   variables: Record<string, string>;
+}
+
+/** The ways of a peer to compute a contest. An operation alone has one way. */
+export function waysToCompute({ ways }: PeerDefinition, { kind }: Contest): readonly (string | undefined)[] {
+  if (!ways) return [undefined];
+  return kind === "operation" ? ways.slice(0, 1) : ways;
 }
 
 /** The ways for the threads of a peer to wait in a contest. */
@@ -89,13 +96,24 @@ const modelContests: readonly Contest[] = models.flatMap(({ name, batches }) =>
   }),
 );
 
+const operationContests: readonly Contest[] = Object.keys(operations).map((model) => ({
+  kind: "operation",
+  model,
+  batch: 64,
+  threads: 1,
+}));
+
 export const peers: readonly PeerDefinition[] = [
   {
     name: "pytorch",
     label: "PyTorch (native)",
     command: pythonWithTorch,
     missing: "neither python3 nor /usr/bin/python3 has torch",
-    contests: [train(4, 1), train(4, 2), train(64, 1), train(64, 2), forward(4, 1), forward(64, 1), ...modelContests],
+    contests: [
+      ...[train(4, 1), train(4, 2), train(64, 1), train(64, 2), forward(4, 1), forward(64, 1)],
+      ...modelContests,
+      ...operationContests,
+    ],
     ways: ["eager", "channels_last", "torch.compile"],
     // OpenMP's threads spin where they wait for each other; where they have to share cores, that
     // can cost more than the work

@@ -7,9 +7,12 @@
 import type { ModelValues } from "../models/index.ts";
 
 export interface Task {
-  /** Of the autoencoder a training step or the forward pass; of another network a training step. */
-  kind: "train" | "forward" | "model";
-  /** Of the network, for the kind "model". */
+  /**
+   * Of the autoencoder a training step or the forward pass; of another network a training step; of an
+   * operation the forward and the backward pass.
+   */
+  kind: "train" | "forward" | "model" | "operation";
+  /** The network's name for the kind "model", the operation's for the kind "operation". */
   model?: string;
   batch: number;
 }
@@ -35,7 +38,10 @@ export interface Hello {
   version: string;
 }
 
-/** Losses of the first training steps, the output of the forward pass, or the values of a network. */
+/**
+ * Losses of the first training steps, the output of the forward pass, the values of a network, or the result
+ * and the gradient of an operation.
+ */
 export type Values = number[] | ModelValues;
 
 export interface Prepared {

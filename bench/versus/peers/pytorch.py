@@ -37,9 +37,33 @@ class InpaintingAutoencoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
+ROW = 512
+OPERATIONS = {
+    "gelu": nn.functional.gelu,
+    "softmax": lambda x: nn.functional.softmax(x, 1),
+    "layerNorm": lambda x: nn.functional.layer_norm(x, [ROW]),
+}
+
+
+def prepare_operation(name, batch):
+    x = (inputs["images"][:batch] * 8 - 4).reshape(-1, ROW).requires_grad_()
+    dy = inputs["mask"][:batch].reshape(-1, ROW)
+
+    def step():
+        x.grad = None
+        y = OPERATIONS[name](x)
+        y.backward(dy)
+        return y
+
+    y = step()
+    return torch.cat([y.detach().flatten(), x.grad.flatten()]).tolist(), step
+
+
 def prepare(kind, name, batch, steps):
     """Returns the values that are checked, and the function that is timed."""
     torch.manual_seed(4)
+    if kind == "operation":
+        return prepare_operation(name, batch)
     if kind == "model":
         program, x, y = models.prepare(name, inputs, variant)
         return models.values_of(program, x, y), lambda: program.step(x, y)

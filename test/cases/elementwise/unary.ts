@@ -24,6 +24,9 @@ const positive = { low: 0.3, high: 5 };
 
 const relu = (x: number) => Math.max(x, 0);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const silu = (x: number) => x * sigmoid(x);
+
+const gelu = (x: number) => (x * (1 + erf(x / Math.SQRT2))) / 2;
 
 /**
  * The error function, by the series 2/sqrt(pi) e^(-x^2) sum 2^n x^(2n+1) / (2n+1)!!, whose
@@ -75,17 +78,9 @@ export const unaryCases: Record<string, OpCase[]> = {
   relu: table("relu", (x) => x.relu(), relu),
   sigmoid: table("sigmoid", (x) => x.sigmoid(), sigmoid),
   tanh: table("tanh", (x) => x.tanh(), Math.tanh),
-  silu: table(
-    "silu",
-    (x) => F.silu(x),
-    (v) => v * sigmoid(v),
-  ),
+  silu: table("silu", (x) => F.silu(x), silu),
   gelu: [
-    ...table(
-      "gelu",
-      (x) => F.gelu(x),
-      (v) => (v * (1 + erf(v / Math.SQRT2))) / 2,
-    ),
+    ...table("gelu", (x) => F.gelu(x), gelu),
     ...table(
       "gelu tanh",
       (x) => F.gelu(x, { approximate: "tanh" }),
@@ -169,4 +164,10 @@ export const largeUnaryCases: Record<string, OpCase[]> = {
     ]),
   ),
   sigmoid: large(table("sigmoid", (x) => x.sigmoid(), sigmoid, {}, [[64, 3, 32, 32]])),
+  gelu: large(table("gelu", (x) => F.gelu(x), gelu, {}, [[64, 3, 32, 32]])),
+  others: large([
+    ...table("tanh", (x) => x.tanh(), Math.tanh, {}, [[64, 3, 32, 32]]),
+    ...table("silu", (x) => F.silu(x), silu, {}, [[64, 3, 32, 32]]),
+    ...table("exp", (x) => x.exp(), Math.exp, {}, [[64, 3, 32, 32]]),
+  ]),
 };
