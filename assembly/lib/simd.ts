@@ -66,6 +66,17 @@ export function widened(v: v128): v128 {
   return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
 }
 
+/**
+ * Whether a or b has a lane other than 0: at the end of a loop, only sums other than 0 have to be added to the
+ * rest. V8 packs two sums into one of 256 bits only if it starts from an operation such as this addition of
+ * their bits, which is 0 only if both are: see matmul/wide.md.
+ */
+// @ts-ignore: decorator
+@inline
+export function areNonZero(a: v128, b: v128): bool {
+  return v128.any_true(i32x4.add(f32x4.abs(a), f32x4.abs(b)));
+}
+
 /** The vector (low[0], low[1], high[0], high[1]). */
 // @ts-ignore: decorator
 @inline

@@ -8,7 +8,7 @@
 // range is outer * ceil(inner / 4).
 
 import { exp4, expTerm4, log4 } from "../lib/math";
-import { demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes, widened } from "../lib/simd";
+import { areNonZero, demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes, widened } from "../lib/simd";
 
 // The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
 // f32x4.max several.)
@@ -62,7 +62,7 @@ function rowExpSum(STORE: bool, x: usize, y: usize, n: i32, m: f32): f64 {
       sum1 = f32x4.add(sum1, e1);
       i += 8;
     } while (i < end);
-    sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
+    if (areNonZero(sum0, sum1)) sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
   }
   for (; i < n; i += 4) {
     let e = exp4(f32x4.sub(load4(x, i), maximum));
@@ -223,12 +223,13 @@ function softmaxGradRows(LOG: bool, begin: i32, end: i32, y: usize, dy: usize, d
       const stop = min(i + BLOCK, whole);
       let sum0 = f32x4.splat(0);
       let sum1 = sum0;
-      for (; i < stop; i += 8) {
+      do {
         const at = <usize>i << 2;
         sum0 = f32x4.add(sum0, correction(LOG, v128.load(yRow + at), v128.load(dyRow + at)));
         sum1 = f32x4.add(sum1, correction(LOG, v128.load(yRow + at, 16), v128.load(dyRow + at, 16)));
-      }
-      total = f64x2.add(total, widened(f32x4.add(sum0, sum1)));
+        i += 8;
+      } while (i < stop);
+      if (areNonZero(sum0, sum1)) total = f64x2.add(total, widened(f32x4.add(sum0, sum1)));
     }
     for (; i < n; i += 4) {
       total = f64x2.add(total, widened(v128.and(correction(LOG, load4(yRow, i), load4(dyRow, i)), lanesBelow(n - i))));
@@ -282,8 +283,14 @@ function softmaxGradColumns(
 export function softmaxGrad(
   begin: i32, end: i32, y: usize, dy: usize, dx: usize, n: i32, inner: i32, log: i32,
 ): void {
-  if (inner == 1) {
-    if (log) softmaxGradRows(true, begin, end, y, dy, dx, n);
-    else softmaxGradRows(false, begin, end, y, dy, dx, n);
-  } else softmaxGradColumns(begin, end, y, dy, dx, n, inner, log);
+  if (inner > 1) {
+    softmaxGradColumns(begin, end, y, dy, dx, n, inner, log);
+    return;
+  }
+  // `return` rather than `else`: the compiler makes one call of two that are branches of an `if`
+  if (log) {
+    softmaxGradRows(true, begin, end, y, dy, dx, n);
+    return;
+  }
+  softmaxGradRows(false, begin, end, y, dy, dx, n);
 }

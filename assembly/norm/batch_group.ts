@@ -6,7 +6,7 @@
 // and the rest becomes part of the shift. Coefficients are computed in float64, one set per row, so that a
 // pass over x takes one or two multiply-adds per element.
 
-import { lanesBelow, load4, loadDouble, storeUpTo, sumLanes, widened } from "../lib/simd";
+import { areNonZero, lanesBelow, load4, loadDouble, storeUpTo, sumLanes, widened } from "../lib/simd";
 
 // @ts-ignore: decorator
 @inline
@@ -118,8 +118,8 @@ export function normGradSums(
         dot1 = f32x4.add(dot1, f32x4.mul(g1, f32x4.sub(v128.load(xRow + at, 16), m)));
         i += 8;
       } while (i < stop);
-      sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
-      dot = f64x2.add(dot, widened(f32x4.add(dot0, dot1)));
+      if (areNonZero(sum0, sum1)) sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
+      if (areNonZero(dot0, dot1)) dot = f64x2.add(dot, widened(f32x4.add(dot0, dot1)));
     }
     for (; i < length; i += 4) {
       const mask = lanesBelow(length - i);

@@ -3,7 +3,7 @@
 
 import { momentsRows } from "../reduce/moments";
 import { inverseDeviation } from "./batch_group";
-import { lanesBelow, load4, loadDouble, storeUpTo, sumLanes, widened } from "../lib/simd";
+import { areNonZero, lanesBelow, load4, loadDouble, storeUpTo, sumLanes, widened } from "../lib/simd";
 
 /**
  * (x - mean) / deviation for 4 elements. center: the mean rounded to float32; rest: (mean - center) /
@@ -124,8 +124,8 @@ function gradRow(
       dot1 = f32x4.add(dot1, f32x4.mul(g1, xhat1));
       i += 8;
     } while (i < stop);
-    sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
-    dot = f64x2.add(dot, widened(f32x4.add(dot0, dot1)));
+    if (areNonZero(sum0, sum1)) sum = f64x2.add(sum, widened(f32x4.add(sum0, sum1)));
+    if (areNonZero(dot0, dot1)) dot = f64x2.add(dot, widened(f32x4.add(dot0, dot1)));
   }
   for (; i < length; i += 4) {
     const mask = lanesBelow(length - i);

@@ -117,9 +117,16 @@ function sgdOf(
   DECAY: bool, begin: i32, end: i32, p: usize, g: usize, b: usize,
   lr: f32, momentum: f32, gradScale: f32, nesterov: i32, weightDecay: f32,
 ): void {
-  if (!b) sgdElements(DECAY, false, false, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
-  else if (nesterov) sgdElements(DECAY, true, true, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
-  else sgdElements(DECAY, true, false, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
+  // `return` rather than `else`, here and below: the compiler makes one call of two that are branches of an `if`
+  if (!b) {
+    sgdElements(DECAY, false, false, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
+    return;
+  }
+  if (nesterov) {
+    sgdElements(DECAY, true, true, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
+    return;
+  }
+  sgdElements(DECAY, true, false, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
 }
 
 /**
@@ -131,8 +138,11 @@ export function sgdStep(
   begin: i32, end: i32, p: usize, g: usize, b: usize,
   lr: f32, momentum: f32, gradScale: f32, nesterov: i32, weightDecay: f32,
 ): void {
-  if (weightDecay == 0) sgdOf(false, begin, end, p, g, b, lr, momentum, gradScale, nesterov, weightDecay);
-  else sgdOf(true, begin, end, p, g, b, lr, momentum, gradScale, nesterov, weightDecay);
+  if (weightDecay == 0) {
+    sgdOf(false, begin, end, p, g, b, lr, momentum, gradScale, nesterov, weightDecay);
+    return;
+  }
+  sgdOf(true, begin, end, p, g, b, lr, momentum, gradScale, nesterov, weightDecay);
 }
 
 /** Elements of a parameter in a unit of adamStep's range. @shared */
@@ -197,12 +207,12 @@ function adamUnit(
       false, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
       beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
     );
-  } else {
-    adamOf(
-      true, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
-      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
-    );
+    return;
   }
+  adamOf(
+    true, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
+    beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+  );
 }
 
 // @ts-ignore: decorator
@@ -218,12 +228,12 @@ function adamOf(
       DECAY, true, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
       beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
     );
-  } else {
-    adamElements(
-      DECAY, false, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
-      beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
-    );
+    return;
   }
+  adamElements(
+    DECAY, false, begin, end, p, g, expAvg, expAvgSq, maxExpAvgSq,
+    beta1, oneMinusBeta1, beta2, oneMinusBeta2, weightDecay, shrink, stepSize, correction, eps,
+  );
 }
 
 // @ts-ignore: decorator
@@ -386,12 +396,12 @@ function rmspropOf(
       DECAY, CENTERED, true, begin, end, p, g, squareAvg, gradAvg, b,
       lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
     );
-  } else {
-    rmspropElements(
-      DECAY, CENTERED, false, begin, end, p, g, squareAvg, gradAvg, b,
-      lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
-    );
+    return;
   }
+  rmspropElements(
+    DECAY, CENTERED, false, begin, end, p, g, squareAvg, gradAvg, b,
+    lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
+  );
 }
 
 // @ts-ignore: decorator
@@ -406,12 +416,12 @@ function rmspropWith(
       DECAY, true, begin, end, p, g, squareAvg, gradAvg, b,
       lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
     );
-  } else {
-    rmspropOf(
-      DECAY, false, begin, end, p, g, squareAvg, gradAvg, b,
-      lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
-    );
+    return;
   }
+  rmspropOf(
+    DECAY, false, begin, end, p, g, squareAvg, gradAvg, b,
+    lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
+  );
 }
 
 /**
@@ -429,12 +439,12 @@ export function rmspropStep(
       false, begin, end, p, g, squareAvg, gradAvg, b,
       lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
     );
-  } else {
-    rmspropWith(
-      true, begin, end, p, g, squareAvg, gradAvg, b,
-      lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
-    );
+    return;
   }
+  rmspropWith(
+    true, begin, end, p, g, squareAvg, gradAvg, b,
+    lr, alpha, oneMinusAlpha, eps, momentum, weightDecay,
+  );
 }
 
 /** max(square - mean², 0), because rounding can take the difference below 0. */

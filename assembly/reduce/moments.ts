@@ -2,7 +2,7 @@
 // over x. A pivot, some value in or near the slice, is subtracted from all values, so that the variance does
 // not cancel if the mean is large.
 
-import { LANES, lanesBelow, load4, promoteHigh, sumFloats, sumLanes, widened } from "../lib/simd";
+import { areNonZero, LANES, lanesBelow, load4, promoteHigh, sumFloats, sumLanes, widened } from "../lib/simd";
 
 /**
  * Writes the mean of n values and the sum of their squared deviations. `sum` and `sumOfSquares` are computed
@@ -123,8 +123,10 @@ export function momentsRows(begin: i32, end: i32, x: usize, mean: usize, squares
         const sum23 = f32x4.add(sum1, sum3);
         const squares01 = f32x4.add(squares0, squares2);
         const squares23 = f32x4.add(squares1, squares3);
-        sum = f64x2.add(sum, widened(f32x4.add(sum01, sum23)));
-        sumOfSquares = f64x2.add(sumOfSquares, widened(f32x4.add(squares01, squares23)));
+        if (areNonZero(sum01, sum23)) sum = f64x2.add(sum, widened(f32x4.add(sum01, sum23)));
+        if (areNonZero(squares01, squares23)) {
+          sumOfSquares = f64x2.add(sumOfSquares, widened(f32x4.add(squares01, squares23)));
+        }
       }
       for (; i < length; i += 4) {
         const d = v128.and(f32x4.sub(load4(from, i), pivots), lanesBelow(length - i));
