@@ -8,7 +8,6 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { extract } from "tar";
-import { WIDE_FLAGS } from "./vector_width/flags.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -85,6 +84,8 @@ interface Weights {
   /** With 1, 2, 3 and 4 threads. */
   digests: string[];
   precision: string;
+  /** Bits of the vectors, with both builds. */
+  width: number;
   /** With fast kernels, where there are some. */
   fast: string;
 }
@@ -104,9 +105,10 @@ export async function runWeights(project: string, node: string, steps: number, w
     tsconfigRaw: {}, // so that "wasmgrad" is the installed package
   });
   const env = { ...process.env, WASMGRAD_VECTOR_WIDTH: String(width) };
-  const args = [...(width === 256 ? WIDE_FLAGS : []), "weights.mjs", String(steps)];
-  const printed = execFileSync(node, args, { cwd: project, encoding: "utf8", env });
-  return JSON.parse(printed) as Weights;
+  const printed = execFileSync(node, ["weights.mjs", String(steps)], { cwd: project, encoding: "utf8", env });
+  const weights = JSON.parse(printed) as Weights;
+  if (weights.width !== width) throw new Error(`${weights.node}: vectors of ${weights.width} bits, not ${width}`);
+  return weights;
 }
 
 /** Type libraries of a program: in a web page, in a web page with `using`, and in neither a page nor Node. */

@@ -3,7 +3,7 @@
  * run.
  * usage: STEPS
  */
-import { getNumThreads, setPrecision } from "wasmgrad";
+import { getNumThreads, getVectorWidth, setPrecision } from "wasmgrad";
 import { inpaintingWeights } from "./inpainting_weights.ts";
 
 const steps = Number(process.argv[2]);
@@ -11,4 +11,6 @@ const digests = [];
 for (const threads of [1, 2, 3, 4]) digests.push((await inpaintingWeights(steps, threads)).digest);
 const precision = setPrecision("fast");
 const fast = await inpaintingWeights(steps, 2);
-console.log(JSON.stringify({ node: process.version, digests, threads: getNumThreads(), precision, fast: fast.digest }));
+const { version } = process;
+const [threads, width] = [getNumThreads(), getVectorWidth()];
+console.log(JSON.stringify({ node: version, digests, threads, width, precision, fast: fast.digest }));
