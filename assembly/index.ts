@@ -18,7 +18,7 @@ export { padPlanes } from "./conv/pad_planes";
 export { packPixelPanels, packTapPanels } from "./conv/implicit_gemm";
 export { foldColumns } from "./conv/fold_columns";
 export { depthwiseForward, depthwiseGradInput, depthwiseGradWeight } from "./conv/depthwise";
-export { allFinite, pooledChannelSums, unpool } from "./conv/relu_pool";
+export { allFinite, pickMaxima, pooledChannelSums, unpool } from "./conv/relu_pool";
 export { convolvePooled, gradWeightPooled, sumPooledGradWeights } from "./conv/pooled_gemm";
 export { upsample2x2 } from "./conv/upsample";
 export { winogradShallowPool } from "./conv/winograd/shallow";

@@ -1,6 +1,10 @@
+import { backwardWithGraph } from "./gradients/pass.ts";
+import { setCreateGraphPass } from "./tensor/hooks.ts";
+
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";
 export * from "./errors.ts";
+export { type GradOptions, grad, type Tensors } from "./gradients/grad.ts";
 export * as nn from "./nn/index.ts";
 export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv/choose.ts";
 export type { DType, TypedArray } from "./ops/core/array.ts";
@@ -52,6 +56,7 @@ export {
   setRngState,
   withGenerator,
 } from "./tensor/generator.ts";
+export type { TensorHook } from "./tensor/hooks.ts";
 export { cartesianProd, hstack, type MeshgridOptions, meshgrid, vstack } from "./tensor/joins.ts";
 export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
 export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
@@ -81,3 +86,5 @@ export {
   type TraceOptions,
   traceOperations,
 } from "./tensor/trace.ts";
+
+setCreateGraphPass(backwardWithGraph);

@@ -253,6 +253,27 @@ export function unpool(
   }
 }
 
+/**
+ * The transpose of `unpool`: out[plane][py][px] = x[plane][2 py + corner row][2 px + corner column] for the
+ * corner given by the code, or 0 if there is none. x: [planes][height][width]. Unit: one plane.
+ */
+export function pickMaxima(
+  begin: i32, end: i32, x: usize, argmaxCodes: usize, height: i32, width: i32, out: usize,
+  pooledHeight: i32, pooledWidth: i32,
+): void {
+  for (let plane = begin; plane < end; plane++) {
+    for (let py = 0; py < pooledHeight; py++) {
+      const to = <usize>(plane * pooledHeight + py) * <usize>pooledWidth;
+      const upper = <usize>(plane * height + 2 * py) * <usize>width;
+      for (let px = 0; px < pooledWidth; px++) {
+        const code = <i32>load<u8>(argmaxCodes + to + <usize>px);
+        const at = upper + <usize>((code >> 1) * width + 2 * px + (code & 1));
+        store<f32>(out + ((to + <usize>px) << 2), code == NO_GRADIENT ? 0 : load<f32>(x + (at << 2)));
+      }
+    }
+  }
+}
+
 /** Stores a row of 1 to 3 windows. */
 // @ts-ignore: decorator
 @inline

@@ -5,14 +5,45 @@ import { recorder } from "../ops/core/recorder.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
 
+/** A function that sees a gradient and may return another one in its place: see `Tensor.registerHook`. */
+export interface GradientHook {
+  onArray(grad: NDArray): NDArray;
+}
+
 /** A tensor that accumulates its gradient: one that the user created with `requiresGrad`. */
 export interface Leaf {
+  readonly gradientHooks: readonly GradientHook[] | null;
   accumulateGrad(grad: NDArray): void;
 }
 
 /** The part of a tensor that the graph uses. */
 export interface Differentiable extends Leaf {
   readonly handle: { readonly node: GraphNode | null };
+}
+
+/**
+ * What a function passed to `checkpoint()` computes. Its nodes keep no saved arrays; `restore` runs the
+ * function again and gives them back.
+ */
+export interface Recomputation {
+  /** Called for each node that is recorded while the function runs. Returns false if it drops its arrays. */
+  add(node: GraphNode): boolean;
+  restore(): void;
+  /** Called when the last owner releases a node that dropped its arrays. */
+  drop(): void;
+}
+
+let recomputation: Recomputation | null = null;
+
+/** Runs `body`; nodes that it records belong to `owner`. */
+export function recordFor<T>(owner: Recomputation | null, body: () => T): T {
+  const outer = recomputation;
+  recomputation = owner;
+  try {
+    return body();
+  } finally {
+    recomputation = outer;
+  }
 }
 
 /** An input of an op: the node that produced it, a leaf, or null if it needs no gradient. */
@@ -35,13 +66,21 @@ export class GraphNode {
   #owners = 0;
   #versions: number[];
   #released = false;
+  /** Set while the arrays that the op saved must be computed again. */
+  #recomputation: Recomputation | null = null;
   /** The gradient accumulated so far in a backward pass. */
   grad: NDArray | null = null;
+  /** Called with the gradient of the op's result, in order. */
+  gradientHooks: GradientHook[] | null = null;
 
   constructor(op: Op, edges: readonly Edge[]) {
     this.op = op;
     this.edges = edges;
     for (const edge of edges) if (edge instanceof GraphNode) edge.retain();
+    if (recomputation?.add(this) === false) {
+      this.#recomputation = recomputation;
+      op.saved = [];
+    }
     for (const array of op.saved) array?.block.retain();
     this.#versions = op.saved.map((array) => array?.block.version ?? 0);
   }
@@ -58,6 +97,7 @@ export class GraphNode {
       node.releaseSaved();
       for (const edge of node.edges) if (edge instanceof GraphNode) pending.push(edge);
       node.edges = [];
+      node.#recomputation?.drop();
     }
   }
 
@@ -71,10 +111,20 @@ export class GraphNode {
     this.op.saved = [];
   }
 
-  /** Runs the op's backward and sends the resulting gradients along the edges. */
-  backward(): void {
+  /** Takes over the arrays that another application of the same op saved. */
+  restoreSaved(from: GraphNode): void {
+    this.releaseSaved();
+    this.#released = false;
+    this.op.saved = from.op.saved;
+    for (const array of this.op.saved) array?.block.retain();
+    this.#versions = [...from.#versions];
+  }
+
+  /** Checks that the saved arrays are there and unchanged, or computes them again inside `checkpoint()`. */
+  expectSaved(): void {
     const { op } = this;
-    if (this.#released) {
+    if (this.#recomputation && op.saved.length === 0) this.#recomputation.restore();
+    else if (this.#released) {
       throw new AutogradError(
         `backward: what ${op.name} saved was already released by an earlier backward(); pass { retainGraph: true } to that one`,
       );
@@ -86,6 +136,12 @@ export class GraphNode {
         );
       }
     });
+  }
+
+  /** Runs the op's backward and sends the resulting gradients along the edges. */
+  backward(send: (edge: GraphNode | Leaf, grad: NDArray) => void = accumulate): void {
+    const { op } = this;
+    this.expectSaved();
     const gradOutput = this.grad as NDArray;
     this.grad = null;
     try {
@@ -93,13 +149,32 @@ export class GraphNode {
         const gradients = recorder ? recorder.backward(op, gradOutput) : op.backward(gradOutput);
         this.edges.forEach((edge, i) => {
           const grad = gradients[i];
-          if (edge && grad) accumulate(edge, grad);
+          if (edge && grad) send(edge, grad);
         });
       });
     } finally {
       gradOutput.block.release();
     }
   }
+
+  /** Replaces `grad` by what the hooks return. */
+  runHooks(): void {
+    const before = this.grad;
+    if (!this.gradientHooks || !before) return;
+    const after = withFrame(() => {
+      const result = applyHooks(this.gradientHooks as GradientHook[], before);
+      result.block.retain();
+      return result;
+    });
+    before.block.release();
+    this.grad = after;
+  }
+}
+
+function applyHooks(hooks: readonly GradientHook[], grad: NDArray): NDArray {
+  let result = grad;
+  for (const hook of [...hooks]) result = hook.onArray(result);
+  return result;
 }
 
 /** Records the op in the graph if a gradient may flow through it. Inputs marked in `op.needs` are tensors. */
@@ -113,45 +188,74 @@ export function recordOp(op: Op, inputs: readonly (Differentiable | number | nul
   return new GraphNode(op, edges);
 }
 
-function accumulate(edge: GraphNode | Leaf, grad: NDArray): void {
-  if (!(edge instanceof GraphNode)) {
-    edge.accumulateGrad(grad);
-  } else if (edge.grad === null) {
-    grad.block.retain();
-    edge.grad = grad;
-  } else {
-    const sum = withFrame(() => {
-      const total = addInto(edge.grad as NDArray, grad);
-      total.block.retain();
-      return total;
-    });
-    edge.grad.block.release();
-    edge.grad = sum;
+/** Gradients of leaves with hooks, which run when the gradient is complete, at the end of a pass. */
+let hookedLeaves: Map<Leaf, NDArray> | null = null;
+
+function sumOf(a: NDArray | null | undefined, b: NDArray): NDArray {
+  if (!a) {
+    b.block.retain();
+    return b;
   }
+  const sum = withFrame(() => {
+    const total = addInto(a, b);
+    total.block.retain();
+    return total;
+  });
+  a.block.release();
+  return sum;
 }
 
-/** Runs the backward pass from `root`, whose gradient is `gradient`. */
-export function runBackward(root: GraphNode, gradient: NDArray, retainGraph: boolean): void {
-  const nodes = reachable(root);
-  gradient.block.retain();
-  root.grad = gradient;
+/** Adds a gradient to those that a node or a leaf has received. */
+export function accumulate(edge: GraphNode | Leaf, grad: NDArray): void {
+  if (edge instanceof GraphNode) edge.grad = sumOf(edge.grad, grad);
+  else if (edge.gradientHooks && hookedLeaves) hookedLeaves.set(edge, sumOf(hookedLeaves.get(edge), grad));
+  else edge.accumulateGrad(grad);
+}
+
+/** A tensor's place in the graph, and the gradient that a pass starts with there. */
+export interface Root {
+  edge: GraphNode | Leaf;
+  gradient: NDArray;
+}
+
+/**
+ * Runs the backward pass from `roots`. Gradients go to `send`: by default they accumulate in the graph's
+ * leaves. Another `send` may drop gradients; nodes that get none do not run and keep what they saved.
+ */
+export function runBackward(
+  roots: readonly Root[],
+  retainGraph: boolean,
+  send: (edge: GraphNode | Leaf, grad: NDArray) => void = accumulate,
+): void {
+  const nodes = reachable(roots.map(({ edge }) => edge));
+  const outer = hookedLeaves;
+  hookedLeaves = new Map();
   try {
+    for (const { edge, gradient } of roots) send(edge, gradient);
     for (const node of nodes) {
+      node.runHooks();
       // a node that received no gradient from any of its users has none to propagate
-      if (node.grad) node.backward();
-      if (!retainGraph) node.releaseSaved();
+      const runs = node.grad !== null && node.op.needsAny;
+      if (runs) node.backward(send);
+      if (!retainGraph && (runs || send === accumulate)) node.releaseSaved();
+    }
+    for (const [leaf, grad] of hookedLeaves) {
+      withFrame(() => leaf.accumulateGrad(applyHooks(leaf.gradientHooks ?? [], grad)));
     }
   } finally {
     for (const node of nodes) {
       node.grad?.block.release();
       node.grad = null;
     }
+    for (const grad of hookedLeaves.values()) grad.block.release();
+    hookedLeaves = outer;
   }
 }
 
-function reachable(root: GraphNode): GraphNode[] {
-  const seen = new Set<GraphNode>([root]);
-  const pending = [root];
+/** The nodes that lead to `edges`, these included: users before the nodes that made their inputs. */
+export function reachable(edges: readonly (GraphNode | Leaf)[]): GraphNode[] {
+  const pending = edges.filter((edge) => edge instanceof GraphNode);
+  const seen = new Set<GraphNode>(pending);
   for (let node = pending.pop(); node; node = pending.pop()) {
     for (const edge of node.edges) {
       if (edge instanceof GraphNode && !seen.has(edge)) {

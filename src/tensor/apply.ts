@@ -1,5 +1,5 @@
 import { gradEnabled } from "../autograd/grad_mode.ts";
-import { recordOp } from "../autograd/graph.ts";
+import { type GraphNode, recordOp } from "../autograd/graph.ts";
 import { describe } from "../checks.ts";
 import { DTypeError } from "../errors.ts";
 import type { NDArray } from "../ops/core/array.ts";
@@ -76,6 +76,11 @@ export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
       (array, i) => new TensorClass(array, { node: i === 0 ? node : null }),
     );
   });
+}
+
+/** A tensor of an array, without a graph or with the node that made it. */
+export function wrap(array: NDArray, node: GraphNode | null = null): Tensor {
+  return new TensorClass(array, { node });
 }
 
 /** Applies an op with one result. */

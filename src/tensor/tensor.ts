@@ -1,5 +1,5 @@
 import "../disposable.ts";
-import { type GraphNode, runBackward } from "../autograd/graph.ts";
+import { type GradientHook, type GraphNode, runBackward } from "../autograd/graph.ts";
 import { checkBoolean, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { type DType, expectFloat, expectSameShape, type NDArray } from "../ops/core/array.ts";
@@ -11,6 +11,7 @@ import { frameCount, withFrame } from "../runtime/frame.ts";
 import { setTensorClass } from "./apply.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
+import { addHook, backwardWithGraph, leafHooks, type TensorHook } from "./hooks.ts";
 import { Handle } from "./lifetime/handle.ts";
 import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
 import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
@@ -164,7 +165,7 @@ export class Tensor extends TensorMatmul implements Disposable {
       expectSameShape("grad", "a gradient", this.shape, given.shape);
       expectFloat("grad", given.array);
     }
-    const value = given?.handle.gradOf ? new Tensor(given.array, { owner: "tensor" }) : given;
+    const value = given?.handle.gradOf ? new Tensor(given.array, { owner: "tensor", node: given.handle.node }) : given;
     if (this.#grad) gradientOf.delete(this.#grad);
     const old = this.handle.disownGrad();
     if (old?.kept === false) old.release("zeroGrad() or a new gradient");
@@ -199,13 +200,39 @@ export class Tensor extends TensorMatmul implements Disposable {
     }
   }
 
+  /** @internal The hooks of a leaf. */
+  get gradientHooks(): readonly GradientHook[] | null {
+    return leafHooks.get(this) ?? null;
+  }
+
+  /**
+   * Calls `hook` in each backward pass with the complete gradient of this tensor. A tensor that it returns
+   * replaces the gradient; it must have the same shape. Returns a handle whose `remove()` ends this. Matches
+   * `Tensor.register_hook`.
+   *
+   * @throws AutogradError if this tensor needs no gradient.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([1, 2], { requiresGrad: true });
+   * const hook = x.registerHook((grad) => grad.clamp({ max: 3 }));
+   * x.square().sum().backward();
+   * console.log(x.grad?.toArray()); // [2, 3]
+   * hook.remove();
+   * ```
+   */
+  registerHook(hook: TensorHook): { remove(): void } {
+    return addHook(this, hook);
+  }
+
   /**
    * Computes the gradient of this tensor with respect to every leaf with `requiresGrad`, and adds it to the
-   * leaf's `grad`. First order only: gradients are not differentiable.
+   * leaf's `grad`.
    *
    * @param gradient dL/d(this), of the same shape. Optional if this tensor has one element (default 1).
-   * @param options `retainGraph` (default false): keep the arrays saved in the graph, for another
-   *   `backward()`.
+   * @param options `retainGraph` (default: `createGraph`): keep the arrays saved in the graph, for another
+   *   `backward()`. `createGraph` (default false): the gradients are differentiable themselves. The graph of
+   *   a leaf's `grad` then holds the leaf: set `grad` to null when it is no longer needed.
    * @throws AutogradError if there is no graph, or an earlier `backward()` released it.
    * @example
    * ```ts
@@ -215,10 +242,14 @@ export class Tensor extends TensorMatmul implements Disposable {
    * console.log(x.grad?.toArray()); // [2, 4, 6]
    * ```
    */
-  backward(gradient?: Tensor, options?: { retainGraph?: boolean }): void {
+  backward(gradient?: Tensor, options?: { retainGraph?: boolean; createGraph?: boolean }): void {
     const { array } = this;
-    const { retainGraph } = readOptions("backward", options, { retainGraph: false });
-    checkBoolean("backward", "retainGraph", retainGraph);
+    const { createGraph, ...rest } = readOptions("backward", options, {
+      retainGraph: undefined as boolean | undefined,
+      createGraph: false,
+    });
+    checkBoolean("backward", "createGraph", createGraph);
+    const retainGraph = checkBoolean("backward", "retainGraph", rest.retainGraph ?? createGraph);
     if (!this.requiresGrad) {
       throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
     }
@@ -234,8 +265,9 @@ export class Tensor extends TensorMatmul implements Disposable {
     section("backward", () =>
       withFrame(() => {
         const seed = gradient ? gradient.array : full(array.shape, 1, "float32");
-        if (this.handle.node) runBackward(this.handle.node, seed, retainGraph);
-        else this.accumulateGrad(gradient ? cloneArray(seed) : seed); // a leaf becomes the owner of the array
+        if (createGraph) backwardWithGraph(this, gradient ?? new Tensor(seed), retainGraph);
+        else if (this.handle.node) runBackward([{ edge: this.handle.node, gradient: seed }], retainGraph);
+        else runBackward([{ edge: this, gradient: gradient ? cloneArray(seed) : seed }], retainGraph);
       }),
     );
   }

@@ -44,6 +44,8 @@ export interface OpCase {
   tolerance?: number;
   /** The same for gradients. Default 2e-5. */
   gradTolerance?: number;
+  /** The same for gradients of gradients. Default 1e-4. */
+  secondTolerance?: number;
 }
 
 /** Builds a Ref by calling `value` for each position. */

@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from "wasmgrad";
+import { grad, type Tensor, tensor } from "wasmgrad";
 import type { InputSpec, OpCase, Ref } from "../cases/case.ts";
 import { expectClose } from "./compare.ts";
 import { testRandom } from "./random.ts";
@@ -84,6 +84,98 @@ export function checkCase(testCase: OpCase, most = Infinity): void {
       numericGradient(testCase, refs, k, weights, elements),
       testCase.gradTolerance ?? 2e-5,
     );
+  });
+}
+
+/** Inputs of a case, a direction for each of them, and weights of the results. */
+interface SecondOrder extends CaseInputs {
+  weights: Float64Array;
+  directions: Float64Array[];
+  /** For each input, the elements that are checked. */
+  elements: number[][];
+}
+
+/**
+ * By central differences of the reference: the derivative of the result along the directions, and the mixed
+ * second differences of the weighted sum of the results, along the directions and each checked element.
+ */
+function numericSecondOrder(testCase: OpCase, draw: SecondOrder, scale: number): number[][] {
+  const { refs, tensors, weights, directions, elements } = draw;
+  const along = (step: number, k = -1, i = 0, extra = 0) =>
+    testCase.reference(
+      ...refs.map((ref, j) => {
+        if (!tensors[j].requiresGrad) return ref;
+        const data = ref.data.map((value, at) => value + step * directions[j][at]);
+        if (j === k) data[i] += extra;
+        return { shape: ref.shape, data };
+      }),
+    ).data;
+  const near = 1e-5 * scale;
+  const behind = along(-near);
+  const slopes = Array.from(along(near), (value, i) => (value - behind[i]) / (2 * near));
+  const step = 1e-4 * scale;
+  const dot = (data: Float64Array) => data.reduce((sum, value, i) => sum + value * weights[i], 0);
+  const mixed = elements.map((list, k) =>
+    list.map((i) => {
+      const difference = (extra: number) => dot(along(step, k, i, extra)) - dot(along(-step, k, i, extra));
+      return (difference(step) - difference(-step)) / (4 * step * step);
+    }),
+  );
+  return [slopes, ...mixed];
+}
+
+/**
+ * Draws inputs and directions around which the reference is smooth: differences over steps of two sizes agree.
+ */
+function drawSmooth(testCase: OpCase): { draw: SecondOrder; expected: number[][] } {
+  for (let seed = 11; seed < 19; seed++) {
+    const random = testRandom(seed);
+    const inputs = drawInputs(testCase, random);
+    const draws = (size: number) => Float64Array.from({ length: size }, () => Math.fround(random() * 2 - 1));
+    const weights = draws(testCase.reference(...inputs.refs).data.length);
+    const directions = inputs.tensors.map((x) => (x.requiresGrad ? draws(x.numel()) : new Float64Array(x.numel())));
+    const elements = inputs.tensors.map((x) => {
+      const most = Math.max(1, Math.min(8, Math.floor(1e6 / Math.max(testCase.flops ?? 0, 200 * weights.length))));
+      return x.requiresGrad ? checkedElements(x.numel(), weights.length + x.numel(), most) : [];
+    });
+    const draw = { ...inputs, weights, directions, elements };
+    const [expected, again] = [1, 0.5].map((scale) => numericSecondOrder(testCase, draw, scale));
+    const agree = (value: number, other: number) => !(Math.abs(value - other) > 1e-3 * Math.max(1, Math.abs(value)));
+    if (expected.every((list, k) => list.every((value, i) => agree(value, again[k][i])))) return { draw, expected };
+  }
+  throw new Error("the reference has a kink near the values of each draw");
+}
+
+/**
+ * Compares gradients of gradients with the float64 reference. L is the sum of the results, weighted by `w`, and u
+ * a direction for each input. The sum of all dL/dx · u, computed with `createGraph`, is differentiated with
+ * respect to w, which gives the derivative of the result along u, and with respect to each input.
+ */
+export function checkSecondOrder(testCase: OpCase): void {
+  const { tensors: probe } = drawInputs(testCase);
+  const first = testCase.run(...probe);
+  if (!first.requiresGrad || first.numel() === 0) return;
+  const { draw, expected } = drawSmooth(testCase);
+  const { tensors, weights, directions, elements } = draw;
+  const result = testCase.run(...tensors);
+  const inputs = tensors.filter((x) => x.requiresGrad);
+  const w = tensor(Float32Array.from(weights), { shape: result.shape, requiresGrad: true });
+  const gradients = grad(result, inputs, { createGraph: true, gradOutputs: w, allowUnused: true });
+  const terms = inputs.flatMap((x, i) => {
+    const u = tensor(Float32Array.from(directions[tensors.indexOf(x)]), { shape: x.shape });
+    const gradient = gradients[i];
+    return gradient ? [gradient.mul(u).sum()] : [];
+  });
+  const total = terms.reduce((sum, term) => sum.add(term));
+  const [ofWeights, ...ofInputs] = grad(total, [w, ...inputs], { allowUnused: true });
+  const tolerance = testCase.secondTolerance ?? 1e-4;
+  const along = ofWeights?.data() ?? new Float32Array(weights.length);
+  expectClose("derivative along the directions", along, expected[0], tolerance);
+  tensors.forEach((x, k) => {
+    if (!x.requiresGrad) return;
+    const actual = ofInputs[inputs.indexOf(x)]?.data() ?? new Float32Array(x.numel());
+    const found = elements[k].map((i) => actual[i]);
+    expectClose(`second-order gradient of input ${k}`, found, expected[k + 1], tolerance);
   });
 }
 

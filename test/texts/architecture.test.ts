@@ -23,6 +23,7 @@ const LAYERS = [
   ["ops"],
   ["autograd"],
   ["tensor"],
+  ["gradients"],
   ["nn", "optim"],
   ["data", "io", "testing"],
   ["plot"],

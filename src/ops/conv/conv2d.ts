@@ -38,7 +38,7 @@ export class Conv2d extends Op {
   /** The sizes of the convolution and its algorithm; set by `forward`. */
   geometry!: Conv2dGeometry;
   algorithm!: ConvAlgorithmFor<"plain">;
-  #inputShape!: readonly number[];
+  inputShape!: readonly number[];
 
   constructor(window: ConvWindow, relu = false) {
     super();
@@ -59,7 +59,7 @@ export class Conv2d extends Op {
     const input = asBatch(this.name, x);
     expectRank(this.name, "weight", weight, 4, "[Co,Ci,KH,KW]");
     checkBias(this.name, bias, weight.shape[0]);
-    this.#inputShape = x.shape;
+    this.inputShape = x.shape;
     this.geometry = conv2dGeometry(this.name, input.shape, weight.shape, this.window);
     this.algorithm = chooseConvolution(this.geometry);
     noteAlgorithm(this.algorithm.name);
@@ -75,7 +75,7 @@ export class Conv2d extends Op {
     noteAlgorithm(this.algorithm.name);
     const { gradInput, gradWeight } = this.algorithm.plain;
     return [
-      this.needs[0] ? gradInput(dy, weight!, this.geometry).withShape(this.#inputShape) : null,
+      this.needs[0] ? gradInput(dy, weight!, this.geometry).withShape(this.inputShape) : null,
       this.needs[1] ? gradWeight(input!, dy, this.geometry) : null,
       this.needs[2] ? channelSums(dy) : null,
     ];

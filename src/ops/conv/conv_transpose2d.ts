@@ -22,7 +22,7 @@ export class ConvTranspose2d extends Op {
    */
   geometry!: Conv2dGeometry;
   algorithm!: ConvAlgorithmFor<"transposed">;
-  #inputShape!: readonly number[];
+  inputShape!: readonly number[];
 
   constructor(window: TransposedConvWindow, relu = false) {
     super();
@@ -43,7 +43,7 @@ export class ConvTranspose2d extends Op {
     const input = asBatch(this.name, x);
     expectRank(this.name, "weight", weight, 4, "[Ci,Co/groups,KH,KW]");
     checkBias(this.name, bias, weight.shape[1] * this.window.groups);
-    this.#inputShape = x.shape;
+    this.inputShape = x.shape;
     this.geometry = convTranspose2dGeometry(this.name, input.shape, weight.shape, this.window);
     this.algorithm = chooseTransposed(this.geometry);
     noteAlgorithm(this.algorithm.name);
@@ -59,7 +59,7 @@ export class ConvTranspose2d extends Op {
     noteAlgorithm(this.algorithm.name);
     const { gradInput, gradWeight } = this.algorithm.transposed;
     return [
-      this.needs[0] ? gradInput(dy, weight!, this.geometry).withShape(this.#inputShape) : null,
+      this.needs[0] ? gradInput(dy, weight!, this.geometry).withShape(this.inputShape) : null,
       this.needs[1] ? gradWeight(input!, dy, this.geometry) : null,
       this.needs[2] ? channelSums(dy) : null,
     ];

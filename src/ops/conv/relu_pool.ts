@@ -48,6 +48,18 @@ export function unpool(dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): ND
   return dOut;
 }
 
+/** The transpose of `unpool`: the elements of `x` [N, Co, OH, OW] at the maxima, [N, Co, OH >> 1, OW >> 1]. */
+export function pickMaxima(x: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): NDArray {
+  const [height, width] = [g.outHeight >> 1, g.outWidth >> 1];
+  const out = empty([g.images, g.outChannels, height, width]);
+  // biome-ignore format: the kernel's argument list
+  launch(
+    "pickMaxima", g.images * g.outChannels, GRAIN, x.address, argmaxCodes.address, g.outHeight, g.outWidth,
+    out.address, height, width,
+  );
+  return out;
+}
+
 /** The gradient of the bias, [Co]: the sum per channel of the gradient before ReLU and pooling. */
 export function pooledChannelSums(dy: NDArray, argmaxCodes: NDArray): NDArray {
   const [images, channels, height, width] = dy.shape;

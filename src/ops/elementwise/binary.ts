@@ -72,9 +72,10 @@ function negate(x: NDArray): NDArray {
 }
 
 /** An op on two operands that broadcast; either operand may be a number. */
-abstract class Binary extends Op {
+export abstract class Binary extends Op {
   override readonly takesNumbers = true;
-  #shapes: [readonly number[], readonly number[]] = [[], []];
+  /** The shapes of the operands; set by `forward`. */
+  shapes: readonly [readonly number[], readonly number[]] = [[], []];
 
   get attributes(): Attributes {
     return NO_ATTRIBUTES;
@@ -82,14 +83,14 @@ abstract class Binary extends Op {
 
   forward(a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     const [x, y] = this.prepare(a, b);
-    this.#shapes = [x.shape, y.shape];
+    this.shapes = [x.shape, y.shape];
     return this.compute(x, y);
   }
 
   override backward(dy: NDArray): Gradients {
     return [
-      this.needs[0] ? sumTo(this.gradA(dy), this.#shapes[0]) : null,
-      this.needs[1] ? sumTo(this.gradB(dy), this.#shapes[1]) : null,
+      this.needs[0] ? sumTo(this.gradA(dy), this.shapes[0]) : null,
+      this.needs[1] ? sumTo(this.gradB(dy), this.shapes[1]) : null,
     ];
   }
 

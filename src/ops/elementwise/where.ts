@@ -11,7 +11,8 @@ const select = (condition: NDArray, a: NDArray, b: NDArray) => combineThree("whe
 export class Where extends Op {
   override readonly takesNumbers = true;
   readonly name = "where";
-  #shapes: (readonly number[])[] = [];
+  /** The shapes of a and b; set by `forward`. */
+  shapes: readonly (readonly number[])[] = [];
 
   get attributes(): Attributes {
     return NO_ATTRIBUTES;
@@ -25,7 +26,7 @@ export class Where extends Op {
     }
     const numbers = typeof a === "number" && typeof b === "number";
     const [x, y] = promote(a, b, numbers ? "float32" : "bool");
-    this.#shapes = [x.shape, y.shape];
+    this.shapes = [x.shape, y.shape];
     this.save(condition);
     return select(condition, x, y);
   }
@@ -35,8 +36,8 @@ export class Where extends Op {
     const zero = toArray(0, "float32");
     return [
       null,
-      this.needs[1] ? sumTo(select(condition, dy, zero), this.#shapes[0]) : null,
-      this.needs[2] ? sumTo(select(condition, zero, dy), this.#shapes[1]) : null,
+      this.needs[1] ? sumTo(select(condition, dy, zero), this.shapes[0]) : null,
+      this.needs[2] ? sumTo(select(condition, zero, dy), this.shapes[1]) : null,
     ];
   }
 }

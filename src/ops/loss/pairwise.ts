@@ -49,7 +49,8 @@ export class PairLoss extends Op {
   readonly #kind: PairLossKind;
   readonly #reduction: PairLossOptions["reduction"];
   readonly #beta: number;
-  #divisor = 1;
+  /** What the sum of the terms is divided by; set by `forward`. */
+  divisor = 1;
 
   constructor(kind: keyof typeof KINDS, { reduction, beta = 1 }: PairLossOptions) {
     super();
@@ -86,15 +87,15 @@ export class PairLoss extends Op {
       this.save(x, target, weight, posWeight, null);
       return y;
     }
-    if (this.#reduction === "mean") this.#divisor = x.size;
+    if (this.#reduction === "mean") this.divisor = x.size;
     if (this.#reduction === "batchmean") {
       if (x.shape.length === 0) throw new ShapeError(`${this.name}: "batchmean" expected a batch dimension, got []`);
-      this.#divisor = x.shape[0];
+      this.divisor = x.shape[0];
     }
     const chunks = Math.ceil(x.size / CHUNK);
     const partials = scratch(chunks * 8);
     launch("pairLossSum", chunks, 1, ...inputs, partials, x.size, CHUNK);
-    const loss = roundQuotient(sumPartials(partials, 1, chunks, 1), [], this.#divisor);
+    const loss = roundQuotient(sumPartials(partials, 1, chunks, 1), [], this.divisor);
     this.save(x, target, weight, posWeight, loss);
     return loss;
   }
@@ -110,7 +111,7 @@ export class PairLoss extends Op {
     const dx = this.needs[0] ? emptyLike(x) : null;
     const dTarget = this.needs[1] ? emptyLike(target) : null;
     const inputs = this.#inputs(x, target, weight, posWeight);
-    const scale = [dy.address, loss ? 1 : 0, this.#divisor, loss?.address ?? NULL] as const;
+    const scale = [dy.address, loss ? 1 : 0, this.divisor, loss?.address ?? NULL] as const;
     launch("pairLossGrad", x.size, CHUNK, ...inputs, ...scale, dx?.address ?? NULL, dTarget?.address ?? NULL);
     return [dx, dTarget, null, null];
   }

@@ -3,7 +3,7 @@ import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/arra
 import { type AxisView, axisRange, axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 
-abstract class SoftmaxOp extends Op {
+export abstract class SoftmaxOp extends Op {
   readonly #dim: number;
   readonly #log: number;
   #axis: AxisView = { outer: 0, length: 0, inner: 0 };

@@ -8,9 +8,10 @@ import { narrowed } from "./view.ts";
 export class Cat extends Op {
   readonly name = "cat";
   readonly #dim: number;
-  #d = 0;
   #shape: readonly number[] = [];
-  #lengths: number[] = [];
+  /** The dimension, and the length of each array along it; set by `forward`. */
+  d = 0;
+  lengths: readonly number[] = [];
 
   constructor(dim: number) {
     super();
@@ -33,12 +34,12 @@ export class Cat extends Op {
       }
       if (x.dtype !== first.dtype) throw new DTypeError(`cat: expected one dtype, got ${first.dtype} and ${x.dtype}`);
     }
-    this.#d = d;
-    this.#lengths = arrays.map((x) => x.shape[d]);
+    this.d = d;
+    this.lengths = arrays.map((x) => x.shape[d]);
     this.#shape = replaceAt(
       first.shape,
       d,
-      this.#lengths.reduce((sum, length) => sum + length, 0),
+      this.lengths.reduce((sum, length) => sum + length, 0),
     );
     const out = empty(this.#shape, first.dtype);
     this.#parts().forEach((region, k) => {
@@ -53,9 +54,9 @@ export class Cat extends Op {
 
   #parts() {
     let start = 0;
-    return this.#lengths.map((length) => {
+    return this.lengths.map((length) => {
       start += length;
-      return narrowed(this.name, this.#shape, this.#d, start - length, length);
+      return narrowed(this.name, this.#shape, this.d, start - length, length);
     });
   }
 }

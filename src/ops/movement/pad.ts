@@ -80,7 +80,7 @@ export function makePad(padding: readonly number[], options?: PadOptions): Op {
   return mode === "constant" ? new PadConstant(padding, value) : new PadBorder(padding, mode);
 }
 
-class PadConstant extends Op {
+export class PadConstant extends Op {
   readonly name = "pad";
   readonly #padding: readonly number[];
   readonly #value: number;
@@ -122,7 +122,7 @@ class PadConstant extends Op {
   }
 }
 
-class PadBorder extends Op {
+export class PadBorder extends Op {
   readonly name = "pad";
   readonly #padding: readonly number[];
   readonly #mode: Exclude<PadOptions["mode"], "constant" | undefined>;

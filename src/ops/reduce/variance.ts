@@ -18,11 +18,12 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number;
 }
 
-abstract class VarianceOp extends Op {
+export abstract class VarianceOp extends Op {
   readonly #dims: Dims | undefined;
   readonly #options: VarianceOptions | undefined;
-  #reduced: boolean[] = [];
-  #divisor = 1;
+  /** Which dimensions are reduced, and what the sum of squares is divided by; set by `forward`. */
+  reduced: readonly boolean[] = [];
+  divisor = 1;
 
   constructor(dims?: Dims, options?: VarianceOptions) {
     super();
@@ -46,16 +47,16 @@ abstract class VarianceOp extends Op {
     });
     checkBoolean(this.name, "keepdim", keepdim);
     const removed = checkBoolean(this.name, "unbiased", unbiased) ? 1 : 0;
-    this.#reduced = checkDims(this.name, this.#dims, x.shape.length);
-    const { mean, squares, count } = moments(x, this.#reduced);
-    this.#divisor = Math.max(0, count - checkNumber(this.name, "correction", correction ?? removed));
-    const shape = reducedShape(x.shape, this.#reduced, keepdim);
+    this.reduced = checkDims(this.name, this.#dims, x.shape.length);
+    const { mean, squares, count } = moments(x, this.reduced);
+    this.divisor = Math.max(0, count - checkNumber(this.name, "correction", correction ?? removed));
+    const shape = reducedShape(x.shape, this.reduced, keepdim);
     if (!this.root) {
       this.save(x, this.#kept(x, roundQuotient(mean.address, shape)), null);
-      return roundQuotient(squares.address, shape, this.#divisor);
+      return roundQuotient(squares.address, shape, this.divisor);
     }
     const y = empty(shape);
-    launch("deviation", y.size, CHUNK, squares.address, y.address, this.#divisor);
+    launch("deviation", y.size, CHUNK, squares.address, y.address, this.divisor);
     this.save(x, this.#kept(x, roundQuotient(mean.address, shape)), y);
     return y;
   }
@@ -63,14 +64,14 @@ abstract class VarianceOp extends Op {
   override backward(dy: NDArray): Gradients {
     const [x, mean, std] = this.saved as [NDArray, NDArray, NDArray | null];
     const scale = empty(dy.shape);
-    launch("varianceScale", dy.size, CHUNK, dy.address, std?.address ?? NULL, scale.address, this.#divisor);
+    launch("varianceScale", dy.size, CHUNK, dy.address, std?.address ?? NULL, scale.address, this.divisor);
     const deviations = combine(this.name, "subFloat", x, mean, "float32");
     return [combine(this.name, "mulFloat", deviations, this.#kept(x, scale), "float32")];
   }
 
   /** `y` with the reduced dimensions kept with length 1, so that it broadcasts against x. */
   #kept(x: NDArray, y: NDArray): NDArray {
-    return y.withShape(reducedShape(x.shape, this.#reduced, true));
+    return y.withShape(reducedShape(x.shape, this.reduced, true));
   }
 }
 

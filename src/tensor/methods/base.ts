@@ -1,3 +1,4 @@
+import type { GradientHook } from "../../autograd/graph.ts";
 import { formatShape } from "../../errors.ts";
 import type { DType, NDArray } from "../../ops/core/array.ts";
 import type { Handle } from "../lifetime/handle.ts";
@@ -19,6 +20,8 @@ export abstract class TensorBase {
   abstract readonly array: NDArray;
   abstract dim(): number;
   abstract numel(): number;
+  /** @internal */
+  abstract readonly gradientHooks: readonly GradientHook[] | null;
   /** @internal */
   abstract accumulateGrad(grad: NDArray): void;
 }

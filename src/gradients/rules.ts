@@ -1,0 +1,43 @@
+import { AutogradError } from "../errors.ts";
+import { LinearMap } from "../ops/core/linear_map.ts";
+import type { Op } from "../ops/core/op.ts";
+import { type GradientRule, linear, type RuleEntry } from "./rule.ts";
+import { convRules } from "./rules/conv.ts";
+import { elementwiseRules } from "./rules/elementwise.ts";
+import { lossRules } from "./rules/loss.ts";
+import { matmulRules } from "./rules/matmul.ts";
+import { movementRules } from "./rules/movement.ts";
+import { normRules } from "./rules/norm.ts";
+import { poolRules } from "./rules/pool.ts";
+import { reduceRules } from "./rules/reduce.ts";
+
+const linearMap: GradientRule<LinearMap> = (op, dy) => [linear(op, dy, op.transpose, op.map, op.constants)];
+
+const rules = new Map<unknown, GradientRule>([
+  [LinearMap, linearMap] satisfies RuleEntry,
+  ...elementwiseRules,
+  ...movementRules,
+  ...reduceRules,
+  ...matmulRules,
+  ...convRules,
+  ...poolRules,
+  ...normRules,
+  ...lossRules,
+]);
+
+/** The rule of an op's class, or of the class that it extends. */
+export function findRule(op: Op): GradientRule | undefined {
+  for (let type = op.constructor; type; type = Object.getPrototypeOf(type)) {
+    const rule = rules.get(type);
+    if (rule) return rule;
+  }
+  return undefined;
+}
+
+export function ruleOf(op: Op): GradientRule {
+  const rule = findRule(op);
+  if (rule) return rule;
+  throw new AutogradError(
+    `${op.name}: its gradient cannot be differentiated; leave out createGraph, or compose ${op.name} from other functions`,
+  );
+}

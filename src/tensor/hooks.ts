@@ -1,0 +1,67 @@
+import type { GradientHook } from "../autograd/graph.ts";
+import { checkFunction } from "../checks.ts";
+import { AutogradError, OptionError } from "../errors.ts";
+import { expectSameShape, type NDArray } from "../ops/core/array.ts";
+import { expectTensor, wrap } from "./apply.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Sees the gradient of a tensor, and may return another one. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is the usual one
+export type TensorHook = (grad: Tensor) => Tensor | void;
+
+/** The hooks of leaves; those of other tensors are in their nodes. */
+export const leafHooks = new WeakMap<object, GradientHook[]>();
+
+/** A function registered with `registerHook`. */
+export class Hook implements GradientHook {
+  readonly #hook: TensorHook;
+
+  constructor(hook: TensorHook) {
+    this.#hook = hook;
+  }
+
+  onArray(grad: NDArray): NDArray {
+    return this.onTensor(wrap(grad)).array;
+  }
+
+  onTensor(grad: Tensor): Tensor {
+    const result = this.#hook(grad);
+    if (result === undefined || result === null) return grad;
+    expectTensor("registerHook", "the hook's result", result);
+    expectSameShape("registerHook", "the hook's result", grad.shape, result.shape);
+    return result;
+  }
+}
+
+/** Registers a hook with a leaf or with the node of another tensor. */
+export function addHook(tensor: Tensor, hook: TensorHook): { remove(): void } {
+  checkFunction("registerHook", "hook", hook);
+  if (!tensor.requiresGrad) {
+    throw new AutogradError("registerHook: this tensor needs no gradient: set requiresGrad first");
+  }
+  const { node } = tensor.handle;
+  const hooks = (node ? node.gradientHooks : leafHooks.get(tensor)) ?? [];
+  if (node) node.gradientHooks = hooks;
+  else leafHooks.set(tensor, hooks);
+  const own = new Hook(hook);
+  hooks.push(own);
+  return {
+    remove() {
+      const index = hooks.indexOf(own);
+      if (index >= 0) hooks.splice(index, 1);
+    },
+  };
+}
+
+/** `backward({ createGraph: true })`, which composes tensor functions and is therefore in a higher layer. */
+let createGraphPass: (output: Tensor, gradient: Tensor, retainGraph: boolean) => void = () => {
+  throw new OptionError('backward: createGraph expects the entry "wasmgrad" to be imported; import grad from it');
+};
+
+export function setCreateGraphPass(pass: typeof createGraphPass): void {
+  createGraphPass = pass;
+}
+
+export function backwardWithGraph(output: Tensor, gradient: Tensor, retainGraph: boolean): void {
+  createGraphPass(output, gradient, retainGraph);
+}
