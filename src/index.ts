@@ -10,7 +10,10 @@ export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./
 export type { DType, TypedArray } from "./ops/core/array.ts";
 export type { Dims, ReduceOptions } from "./ops/core/axis.ts";
 export type { Attributes, AttributeValue } from "./ops/core/op.ts";
+export type { NanToNumOptions } from "./ops/elementwise/functions.ts";
 export type { ClampOptions } from "./ops/elementwise/unary.ts";
+export type { HistcOptions, SearchOptions } from "./ops/order/bins.ts";
+export type { SortOptions, TopkOptions } from "./ops/order/sort.ts";
 export type { VarianceOptions } from "./ops/reduce/variance.ts";
 export * as optim from "./optim/index.ts";
 export {
@@ -32,6 +35,7 @@ export {
   type TensorOptions,
   tensor,
 } from "./tensor/creation.ts";
+export { multinomial, normal, poisson } from "./tensor/distributions.ts";
 export { einsum } from "./tensor/einsum.ts";
 export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
 export {
@@ -57,6 +61,7 @@ export {
   withGenerator,
 } from "./tensor/generator.ts";
 export type { TensorHook } from "./tensor/hooks.ts";
+export type { IndexItem, SliceText } from "./tensor/index_expression.ts";
 export { cartesianProd, hstack, type MeshgridOptions, meshgrid, vstack } from "./tensor/joins.ts";
 export { type MemoryStatistics, memory } from "./tensor/lifetime/memory_statistics.ts";
 export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
@@ -64,6 +69,7 @@ export { Scope } from "./tensor/lifetime/scope.ts";
 export { keep, scope } from "./tensor/lifetime/scoped.ts";
 export type { CloseOptions } from "./tensor/methods/compare.ts";
 export type { AddProductOptions } from "./tensor/methods/matmul.ts";
+export type { QuantileOptions, UniqueValues } from "./tensor/methods/order.ts";
 export type { Extrema } from "./tensor/methods/reduce.ts";
 export type { NestedArray, TensorJson } from "./tensor/methods/values.ts";
 export {

@@ -82,7 +82,7 @@ function powInt4(a: v128, b: v128): v128 {
 }
 
 /** The byte offset of row number `row` of an operand. */
-function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32): usize {
+export function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32): usize {
   let start: usize = 0;
   for (let d = rank - 1; d >= 0; d--) {
     const entry = table + ((<usize>d * (operands + 1)) << 2);

@@ -482,7 +482,7 @@ export function cos4(x: v128): v128 {
  */
 // @ts-ignore: decorator
 @inline
-function log2OfTwo(x: v128): v128 {
+export function log2OfTwo(x: v128): v128 {
   // the upper halves of the lanes hold the exponent; 0x3fe6a09e is the upper half of sqrt(1/2)
   const upper = v128.shuffle<i32>(x, x, 1, 3, 1, 3);
   const exponent = i32x4.shr_s(i32x4.sub(upper, i32x4.splat(0x3fe6a09e)), 20);
@@ -505,7 +505,7 @@ function log2OfTwo(x: v128): v128 {
 /** 2^x for two lanes, to 2^-36. x is clamped to [-limit, limit], where limit is at most 1022. */
 // @ts-ignore: decorator
 @inline
-function exp2OfTwo(x: v128, limit: f64): v128 {
+export function exp2OfTwo(x: v128, limit: f64): v128 {
   const bounded = f64x2.pmax(f64x2.pmin(x, f64x2.splat(limit)), f64x2.splat(-limit));
   const n = f64x2.nearest(bounded);
   const f = f64x2.sub(bounded, n);

@@ -26,6 +26,11 @@ export const NAMES: { pytorch: string; groups: Group[] } = JSON.parse(
   readFileSync(join(root, "scripts/compatibility/names.json"), "utf8"),
 );
 
+/** The names that everyday programs use, by kind. */
+const EVERYDAY: Record<string, { prefixes: string[]; names: string[] }> = JSON.parse(
+  readFileSync(join(root, "scripts/compatibility/everyday.json"), "utf8"),
+);
+
 const { nn, optim } = wasmgrad;
 
 const PLACES: Readonly<Record<string, object>> = {
@@ -149,6 +154,25 @@ function summary(): string {
   ].join("\n");
 }
 
+/** How many of the everyday names there are, and which ones are missing. */
+function everyday(): string {
+  const available = new Set(
+    NAMES.groups.flatMap(lookUp).flatMap(({ full, status }) => (status === "missing" ? [] : full)),
+  );
+  const lines = Object.entries(EVERYDAY).map(([kind, { prefixes, names }]) => {
+    const missing = names.filter((name) => !prefixes.some((prefix) => available.has(prefix + name)));
+    const shown = missing.map((name) => `\`${name}\``).join(" ") || "none";
+    return `| ${kind} | ${names.length - missing.length} of ${names.length} | ${shown} |`;
+  });
+  return [
+    "Of the names that 55 everyday programs and their kind use:",
+    "",
+    "| kind | available | missing |",
+    "|---|---:|---|",
+    ...lines,
+  ].join("\n");
+}
+
 const INTRODUCTION = `# Compatibility with PyTorch
 
 Every name of PyTorch ${NAMES.pytorch}'s documentation in the groups below: whether it is here, and how it differs. \`npm run compatibility\`
@@ -168,5 +192,5 @@ devices, distributed training and compilation are left out: the library has none
 - \`state_dict\` keys are PyTorch's to the letter: safetensors files load in both.`;
 
 export function compatibilityPage(): string {
-  return `${[INTRODUCTION, summary(), ...NAMES.groups.map(section)].join("\n\n")}\n`;
+  return `${[INTRODUCTION, summary(), everyday(), ...NAMES.groups.map(section)].join("\n\n")}\n`;
 }

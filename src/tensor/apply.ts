@@ -57,6 +57,11 @@ function describeOther(value: unknown): string {
   return data ? `${data}; write tensor(...) around it` : describe(value);
 }
 
+/** Whether a value is a tensor. */
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof TensorClass;
+}
+
 /** Checks that a user's value is a tensor. Used for values that no op checks. */
 export function expectTensor(op: string, name: string, value: unknown): void {
   if (!(value instanceof TensorClass)) {

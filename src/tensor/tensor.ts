@@ -190,6 +190,20 @@ export class Tensor extends TensorMatmul implements Disposable {
     });
   }
 
+  /**
+   * @internal Takes the memory and the graph of the result of an operation: for methods that work in place.
+   */
+  become(result: Tensor): void {
+    const { node } = result.handle;
+    this.#become(result.array);
+    if (node) {
+      node.retain(); // it may own the node before it
+      this.handle.dropNode();
+      this.handle.setNode(node);
+      node.release();
+    }
+  }
+
   /** Replaces the values. The tensor gets new memory if its current block is shared. */
   #become(array: NDArray): void {
     if (array.block === this.#array.block) array.block.version++;

@@ -8,6 +8,13 @@ import {
 } from "./conv/conv2d.ts";
 import { binaryCases, largeBinaryCases } from "./elementwise/binary.ts";
 import { castCases } from "./elementwise/cast.ts";
+import {
+  atan2Cases,
+  floorDivideCases,
+  mathFunctionCases,
+  remainderCases,
+  ternaryCases,
+} from "./elementwise/functions.ts";
 import { largeUnaryCases, unaryCases } from "./elementwise/unary.ts";
 import { augmentCases } from "./image/augment.ts";
 import { gatherImagesCases, maskCases, normalizeCases } from "./image/images.ts";
@@ -20,6 +27,7 @@ import { largeMatmulCases } from "./matmul/product.ts";
 import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./movement/indexing.ts";
 import { catCases, padCases, stackCases } from "./movement/join.ts";
 import { diagEmbedCases, diagonalCases, repeatInterleaveCases, rollCases, unfoldCases } from "./movement/rearrange.ts";
+import { atCases, maskedCases, scatterCases } from "./movement/scatter.ts";
 import {
   expandCases,
   flipCases,
@@ -30,15 +38,26 @@ import {
   triangleCases,
 } from "./movement/view.ts";
 import { largeNormCases, normCases } from "./norm/norm.ts";
+import { binsCases, selectionCases, sortCases, topkCases, uniqueCases } from "./order/sort.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, largePoolCases, maxPool2dCases } from "./pool/pool2d.ts";
 import { dropoutCases } from "./random/dropout.ts";
 import { extremumOverCases } from "./reduce/extremum_over.ts";
 import { extremumCases, largeSumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
+import { cumulativeCases, productCases, scanCases } from "./reduce/scan.ts";
 
 /** The cases of every op, by family and op. */
 export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   conv: { conv2d: conv2dCases, fusedConv: fusedConvCases, convTranspose2d: convTranspose2dCases },
-  elementwise: { ...binaryCases, ...unaryCases, cast: castCases },
+  elementwise: {
+    ...binaryCases,
+    ...unaryCases,
+    atan2: atan2Cases,
+    cast: castCases,
+    floorDivide: floorDivideCases,
+    mathFunctions: mathFunctionCases,
+    remainder: remainderCases,
+    ternary: ternaryCases,
+  },
   image: {
     augment: augmentCases,
     gatherImages: gatherImagesCases,
@@ -49,6 +68,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   loss: { crossEntropy: crossEntropyCases, pairLoss: pairLossCases, softmax: softmaxCases },
   matmul: { linear: linearCases, matmul: matmulCases },
   movement: {
+    at: atCases,
     cat: catCases,
     diagEmbed: diagEmbedCases,
     diagonal: diagonalCases,
@@ -57,6 +77,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     flip: flipCases,
     gather: gatherCases,
     indexSelect: indexSelectCases,
+    masked: maskedCases,
     maskedFill: maskedFillCases,
     oneHot: oneHotCases,
     pad: padCases,
@@ -64,6 +85,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     repeatInterleave: repeatInterleaveCases,
     reshape: reshapeCases,
     roll: rollCases,
+    scatter: scatterCases,
     slice: sliceCases,
     stack: stackCases,
     triangle: triangleCases,
@@ -71,11 +93,21 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   },
   norm: { norm: normCases },
   pool: { adaptiveAvgPool2d: adaptiveAvgPool2dCases, avgPool2d: avgPool2dCases, maxPool2d: maxPool2dCases },
+  order: {
+    bins: binsCases,
+    selection: selectionCases,
+    sort: sortCases,
+    topk: topkCases,
+    unique: uniqueCases,
+  },
   random: { dropout: dropoutCases },
   reduce: {
+    cumulative: cumulativeCases,
     extremum: extremumCases,
     extremumOver: extremumOverCases,
     mean: meanCases,
+    product: productCases,
+    scan: scanCases,
     sum: sumCases,
     variance: varianceCases,
   },

@@ -125,6 +125,7 @@ const FAMILIES = [
   "movement",
   "norm",
   "optim",
+  "order",
   "pool",
   "random",
   "reduce",

@@ -24,11 +24,15 @@ export function checkElement(op: string, name: string, value: unknown, dtype: DT
   throw new OptionError(`${op}: ${name} expected ${takes[dtype]}, got ${String(value)}`);
 }
 
+/** Sets all elements to `value`, which must fit the dtype. */
+export function fillWith(x: NDArray, value: number): NDArray {
+  launch(x.dtype === "float32" ? "fillFloat" : "fillInt", x.size, ELEMENTWISE_GRAIN, x.address, value);
+  return x;
+}
+
 /** An array filled with `value`, which must fit the dtype. */
 export function full(shape: readonly number[], value: number, dtype: DType): NDArray {
-  const out = empty(shape, dtype);
-  launch(dtype === "float32" ? "fillFloat" : "fillInt", out.size, ELEMENTWISE_GRAIN, out.address, value);
-  return out;
+  return fillWith(empty(shape, dtype), value);
 }
 
 /** `start + i * step` for i < length. */

@@ -28,11 +28,15 @@ export function fillNormal(out: NDArray, { seed, offset }: Draw, mean: number, s
   return out;
 }
 
-/** 1 with probability p, else 0. */
-export function bernoulli(shape: readonly number[], p: number, { seed, offset }: Draw): NDArray {
-  const out = empty(shape);
+/** Fills `out` with 1 with probability p, else 0. */
+export function fillBernoulli(out: NDArray, { seed, offset }: Draw, p: number): NDArray {
   launch("randomBernoulli", out.size, RANDOM_GRAIN, out.address, seed, offset, p);
   return out;
+}
+
+/** 1 with probability p, else 0. */
+export function bernoulli(shape: readonly number[], p: number, draw: Draw): NDArray {
+  return fillBernoulli(empty(shape), draw, p);
 }
 
 /** For each element of `p`: 1 with that probability, else 0. */
@@ -62,5 +66,20 @@ export function integers(shape: readonly number[], low: number, range: number, d
 export function permutation(n: number, draw: Draw): NDArray {
   const out = bits([n], draw);
   kernels().bitsToPermutation(n, out.address, draw.seed, draw.offset);
+  return out;
+}
+
+/** Checks that `x` is float32 with finite elements >= 0. */
+export function expectRates(op: string, name: string, x: NDArray): void {
+  expectFloat(op, x);
+  const bad = kernels().findOutside(x.size, x.address, 0, 3.4028234663852886e38);
+  if (bad >= 0) throw new OptionError(`${op}: ${name} expected finite numbers >= 0, element ${bad} is not`);
+}
+
+/** A number of the Poisson distribution for each rate. */
+export function poisson(rates: NDArray, { seed, offset }: Draw): NDArray {
+  expectRates("poisson", "rates", rates);
+  const out = empty(rates.shape);
+  launch("randomPoisson", out.size, RANDOM_GRAIN, out.address, seed, offset, rates.address);
   return out;
 }

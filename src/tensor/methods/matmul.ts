@@ -5,7 +5,7 @@ import { MatMul } from "../../ops/matmul/matmul.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
-import { TensorRearrange } from "./rearrange.ts";
+import { TensorIndexing } from "./indexing.ts";
 
 /** Factors of `addmm` and `baddbmm`. */
 export interface AddProductOptions {
@@ -16,7 +16,7 @@ export interface AddProductOptions {
 }
 
 /** Checks the dimensions of the operands of a product: `ranks` of the tensor and of `other`. */
-function expectRanks(op: string, x: TensorRearrange, other: Tensor, ranks: readonly [number, number]): void {
+function expectRanks(op: string, x: TensorIndexing, other: Tensor, ranks: readonly [number, number]): void {
   expectTensor(op, "other", other);
   if (x.dim() !== ranks[0] || other.dim() !== ranks[1]) {
     throw new ShapeError(
@@ -34,7 +34,7 @@ function plus(op: string, x: Tensor, product: Tensor, options: AddProductOptions
 }
 
 /** Matrix products. */
-export abstract class TensorMatmul extends TensorRearrange {
+export abstract class TensorMatmul extends TensorIndexing {
   /** Matrix product, see `matmul()`. */
   matmul(other: Tensor): Tensor {
     return apply(new MatMul(), this, other);

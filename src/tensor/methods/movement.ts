@@ -22,9 +22,9 @@ import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
-import { TensorSummary } from "./summary.ts";
+import { TensorOrder } from "./order.ts";
 
-function expectDimension(op: string, x: TensorSummary): void {
+function expectDimension(op: string, x: TensorOrder): void {
   if (x.dim() === 0) throw new ShapeError(`${op}: expected one dimension or more, got a scalar`);
 }
 
@@ -33,7 +33,7 @@ function expectDimension(op: string, x: TensorSummary): void {
  *
  * All of them copy the elements, except those that only reshape. Negative dimensions count from the end.
  */
-export abstract class TensorMovement extends TensorSummary {
+export abstract class TensorMovement extends TensorOrder {
   /**
    * The same elements in another shape; one size may be -1 and is then inferred. Shares memory. Matches
    * `torch.reshape`.

@@ -5,7 +5,7 @@ import { Mean, Sum } from "../../ops/reduce/sum.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../../ops/reduce/variance.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { TensorCompare } from "./compare.ts";
+import { TensorMath } from "./math.ts";
 
 /** Result of `max(dim)` and `min(dim)`. */
 export interface Extrema {
@@ -14,14 +14,14 @@ export interface Extrema {
   indices: Tensor;
 }
 
-function extremum(x: TensorCompare, name: "max" | "min", dim?: number, options?: ReduceOptions): Tensor | Extrema {
+function extremum(x: TensorMath, name: "max" | "min", dim?: number, options?: ReduceOptions): Tensor | Extrema {
   if (dim === undefined) return apply(new ExtremumOfAll(name), x);
   const [values, indices] = applyMany(new Extremum(name, dim, options), x);
   return { values, indices };
 }
 
 /** Sums, extrema and softmax, over all elements or along dimensions. */
-export abstract class TensorReduce extends TensorCompare {
+export abstract class TensorReduce extends TensorMath {
   /**
    * The sum over all elements, or over `dim` (a number or several). Accumulated in float64 in a fixed order.
    * The sum of int32 or bool is int32 (in PyTorch int64). A sum outside the range of int32 becomes the

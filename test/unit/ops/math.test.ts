@@ -104,6 +104,16 @@ const functions: Line[] = [
   ["sigmoid", 2.5, (x) => x.sigmoid(), (x) => 1 / (1 + Math.exp(-x)), -104, 20],
   ["tanh", 2.5, (x) => x.tanh(), Math.tanh, -10, 10],
   ["erf", 1.2, (x) => x.erf(), erf, -4.5, 4.5],
+  ["log2", 0.51, (x) => x.log2(), Math.log2, 0, 4],
+  ["log10", 0.51, (x) => x.log10(), Math.log10, 0, 4],
+  ["exp2", 0.51, (x) => x.exp2(), (x) => 2 ** x, -150, 129],
+  ["tan", 4, (x) => x.tan(), Math.tan, -20, 20],
+  ["asin", 2, (x) => x.asin(), Math.asin, -1, 1],
+  ["acos", 2, (x) => x.acos(), Math.acos, -1, 1],
+  ["atan", 2, (x) => x.atan(), Math.atan, -9, 9],
+  ["sinh", 1.5, (x) => x.sinh(), Math.sinh, -4, 4],
+  ["cosh", 0.51, (x) => x.cosh(), Math.cosh, -4, 4],
+  ["trunc", 0, (x) => x.trunc(), Math.trunc, -4, 4],
   ["sqrt", 0.5, (x) => x.sqrt(), Math.sqrt, 0, 4],
   ["rsqrt", 1.5, (x) => x.rsqrt(), (x) => 1 / Math.sqrt(x), 0, 4],
   ["reciprocal", 0.5, (x) => x.reciprocal(), (x) => 1 / x, -4, 4],
@@ -111,6 +121,24 @@ const functions: Line[] = [
   ["floor", 0, (x) => x.floor(), Math.floor, -4, 4],
   ["ceil", 0, (x) => x.ceil(), Math.ceil, -4, 4],
 ];
+
+const pairs: [string, number, (x: Tensor, y: Tensor) => Tensor, (x: number, y: number) => number][] = [
+  ["fmod", 0, (x, y) => x.fmod(y), (x, y) => x % y],
+  ["remainder", 0.5, (x, y) => x.remainder(y), remainderOf],
+  ["atan2", 3, (x, y) => x.atan2(y), Math.atan2],
+];
+
+/** As Python's %, of which the sum is rounded. */
+function remainderOf(x: number, y: number): number {
+  const rest = x % y;
+  return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+}
+
+test.each(pairs)("%s is off by at most %d ulp, for any two numbers", (_name, bound, run, f) => {
+  const other = everywhere.map((_, i) => everywhere[(i * 7919 + 5) % everywhere.length]);
+  expectWithin(bound, [everywhere, other], run, f);
+  expectWithin(bound, [dense(-9, 9, 20_001), dense(3, -4, 20_001)], run, f);
+});
 
 /** The bounds of gradients, with the derivatives. A derivative smaller than any float32 counts as 0. */
 const derivatives: [string, number, (x: Tensor) => Tensor, (x: number) => number][] = [
