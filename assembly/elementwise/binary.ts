@@ -11,6 +11,7 @@
 // be read. Comparisons return int32 0 or 1.
 
 import { pow4, powGradBase4, powGradExponent4 } from "../lib/math";
+import { rowStart } from "../lib/rows";
 import { demote, load4, promoteHigh, storeUpTo } from "../lib/simd";
 
 const enum F {
@@ -79,19 +80,6 @@ function powInt4(a: v128, b: v128): v128 {
   let inverse = v128.and(i32x4.eq(a, one), one);
   inverse = v128.bitselect(sign, inverse, i32x4.eq(a, i32x4.splat(-1)));
   return v128.bitselect(inverse, result, i32x4.lt_s(b, i32x4.splat(0)));
-}
-
-/** The byte offset of row number `row` of an operand. */
-export function rowStart(row: i32, rank: i32, table: usize, operand: i32, operands: i32): usize {
-  let start: usize = 0;
-  for (let d = rank - 1; d >= 0; d--) {
-    const entry = table + ((<usize>d * (operands + 1)) << 2);
-    const size = load<i32>(entry);
-    const outer = d > 0 ? row / size : 0;
-    start += <usize>(row - outer * size) * load<i32>(entry + ((<usize>operand + 1) << 2));
-    row = outer;
-  }
-  return start << 2;
 }
 
 /** Four elements of an operand; `same` where it has step 0. */

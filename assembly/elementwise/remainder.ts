@@ -1,9 +1,9 @@
 // Division with a whole quotient, and angles: operations on two arrays whose shapes broadcast. The layout of
 // rows and tables is that of binary.ts. Up to 12 bytes past each operand may be read.
 
-import { load4, promoteHigh, demote, storeUpTo } from "../lib/simd";
+import { rowStart } from "../lib/rows";
+import { demote, load4, promoteHigh, storeUpTo } from "../lib/simd";
 import { atan2Of4 } from "../lib/trigonometry";
-import { rowStart } from "./binary";
 
 const enum F { Fmod, Remainder, FloorDivide, Atan2, FmodInt, RemainderInt, FloorDivideInt }
 
@@ -56,7 +56,7 @@ function otherSign(r: v128, b: v128): v128 {
 /** Rest of a / b with the sign of b. */
 function remainder4(a: v128, b: v128): v128 {
   const r = fmod4(a, b);
-  return f32x4.add(r, v128.and(b, otherSign(r, b)));
+  return v128.bitselect(f32x4.add(r, b), r, otherSign(r, b));
 }
 
 /** The largest whole number up to a / b; a / b where b = 0. As Python's //. */

@@ -1,8 +1,8 @@
-// Operations on three arrays whose shapes broadcast. The layout of rows and tables is that of binary.ts. Up to
-// 12 bytes past each operand may be read.
+// Operations on three arrays whose shapes broadcast. The layout of rows and tables is that of binary.ts. Up
+// to 12 bytes past each operand may be read.
 
+import { rowStart } from "../lib/rows";
 import { load4, storeUpTo } from "../lib/simd";
-import { rowStart } from "./binary";
 
 const enum F { Lerp, Addcmul, Addcdiv }
 

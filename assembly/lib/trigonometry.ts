@@ -76,7 +76,7 @@ function asinReduced(x: v128, far: v128): v128 {
   return f32x4.add(f32x4.mul(f32x4.mul(polynomial4(ASIN, z), z), s), s);
 }
 
-/** Arcsine, to 2 ulp; NaN where |x| > 1. */
+/** Arcsine, to 2.5 ulp; NaN where |x| > 1. */
 // @ts-ignore: decorator
 @inline
 export function asin4(x: v128): v128 {
@@ -112,7 +112,7 @@ function atanOfUnit(t: v128): v128 {
   return v128.bitselect(f32x4.add(r, constant(QUARTER_PI)), r, far);
 }
 
-/** Arctangent, to 2 ulp. */
+/** Arctangent, to 3 ulp. */
 // @ts-ignore: decorator
 @inline
 export function atan4(x: v128): v128 {

@@ -1,5 +1,5 @@
-// Kernels that write or add to the positions that an int32 tensor lists, and that move the elements of a mask.
-// The caller has checked the positions.
+// Kernels that write or add to the positions that an int32 tensor lists, and that move the elements of a
+// mask. The caller has checked the positions.
 //
 // out [outer, length, inner] is indexed in its middle dimension. Of several writes to one place, the last one
 // stays; one call computes whole columns (o, i), so the result is the same for any partition.
@@ -123,7 +123,10 @@ export function unpackMasked(n: i32, x: usize, mask: usize, out: usize): void {
   }
 }
 
-/** out[k] = the position of the k-th mask[i] that is 1: for each of the `rank` dimensions of `shape`, its index. */
+/**
+ * out[k] = the position of the k-th mask[i] that is 1: for each of the `rank` dimensions of `shape`, its
+ * index.
+ */
 export function positionsOfMask(n: i32, mask: usize, out: usize, rank: i32, shape: usize): void {
   let to = out;
   for (let i = 0; i < n; i++) {

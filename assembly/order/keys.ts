@@ -1,6 +1,6 @@
 // Keys for sorting: the order of unsigned keys is the order of elements, where NaN is the largest and -0 is
-// equal to 0. A pair is 64 bits: a key above the position of its element. So pairs of equal elements are in the
-// order of their positions, and no two pairs are equal.
+// equal to 0. A pair is 64 bits: a key above the position of its element. So pairs of equal elements are in
+// the order of their positions, and no two pairs are equal.
 
 /** The key of an element with these bits; ~key for descending order. */
 // @ts-ignore: decorator
@@ -48,8 +48,9 @@ function insertionSort(pairs: usize, n: i32): void {
 }
 
 /**
- * Sorts n pairs, whose positions ascend, by their keys: a radix sort from the lowest digit. `other` has room for
- * as many pairs, and `counters` has SORT_COUNTERS_BYTES. Returns the address of the result: `pairs` or `other`.
+ * Sorts n pairs, whose positions ascend, by their keys: a radix sort from the lowest digit. `other` has room
+ * for as many pairs, and `counters` has SORT_COUNTERS_BYTES. Returns the address of the result: `pairs` or
+ * `other`.
  */
 export function sortPairs(pairs: usize, other: usize, counters: usize, n: i32): usize {
   if (n <= FEW) {

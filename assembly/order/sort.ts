@@ -25,8 +25,8 @@ function writePairs(pairs: usize, count: i32, from: usize, values: usize, indice
 }
 
 /**
- * values[o, :, i] = x[o, :, i] in ascending or descending order; equal elements keep their order. indices holds
- * their positions. work: 16 n + SORT_COUNTERS_BYTES.
+ * values[o, :, i] = x[o, :, i] in ascending or descending order; equal elements keep their order. indices
+ * holds their positions. work: 16 n + SORT_COUNTERS_BYTES.
  */
 export function sort(
   begin: i32, end: i32, x: usize, values: usize, indices: usize, work: usize, workBytes: i32, grain: i32,
@@ -58,8 +58,8 @@ function offer(pairs: usize, count: i32, bits: u32, k: i32, isInt: i32, descendi
 
 /**
  * The k first elements of x[o, :, i] in ascending or descending order, sorted; of equal elements those with
- * smaller positions. Candidates are collected until `capacity` of them are there, and then sorted; from then on,
- * only elements before the k-th candidate are taken. work: 16 (capacity + 4) + SORT_COUNTERS_BYTES, where
+ * smaller positions. Candidates are collected until `capacity` of them are there, and then sorted; from then
+ * on, only elements before the k-th candidate are taken. work: 16 (capacity + 4) + SORT_COUNTERS_BYTES, where
  * capacity > k.
  */
 export function topk(
@@ -159,8 +159,9 @@ export function uniqueOfSorted(
 }
 
 /**
- * out[e] = the number of elements of a sorted row that are below values[e], or, if `right` is 1, not above it.
- * Row e / count of `sequence` has `length` elements; if `count` is 0, there is one row. Range: elements of out.
+ * out[e] = the number of elements of a sorted row that are below values[e], or, if `right` is 1, not above
+ * it. Row e / count of `sequence` has `length` elements; if `count` is 0, there is one row. Range: elements
+ * of out.
  */
 export function searchSorted(
   begin: i32, end: i32, sequence: usize, values: usize, out: usize, length: i32, count: i32, right: i32,
@@ -191,8 +192,8 @@ export function countBins(n: i32, x: usize, weights: usize, counts: usize): void
 }
 
 /**
- * counts[b] += 1 for each x[i] in bin b of `bins` equal ones from `low` to `high`; the last one includes `high`.
- * Others and NaN do not count. counts is float32, and 0 before.
+ * counts[b] += 1 for each x[i] in bin b of `bins` equal ones from `low` to `high`; the last one includes
+ * `high`. Others and NaN do not count. counts is float32, and 0 before.
  */
 export function histogram(n: i32, x: usize, counts: usize, bins: i32, low: f32, high: f32): void {
   for (let i = 0; i < n; i++) {

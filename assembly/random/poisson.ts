@@ -1,5 +1,5 @@
-// Numbers of the Poisson distribution. Element i of a draw takes word after word of its own sequence: that of
-// draw.ts with c2 = 0, 1, 2 ...; so the length of a draw stays fixed.
+// Numbers of the Poisson distribution. Element i of a draw takes words of the generator of draw.ts with its
+// counter and c2 = 0, 1, 2 ..., as many as it needs; so the length of a draw stays fixed.
 
 import { exp2OfTwo, log2OfTwo } from "../lib/math";
 import { philoxWord } from "./draw";

@@ -53,8 +53,8 @@ function sumsOfColumns(x: usize, y: usize, n: i32, step: isize, count: i32): voi
 }
 
 /**
- * y[o, k, i] = the sum of x[o, j, i] over j <= k or, if `reverse` is 1, over j >= k. Range: rows if inner = 1,
- * else tiles of SCAN_TILE columns, ceil(inner / SCAN_TILE) for each o.
+ * y[o, k, i] = the sum of x[o, j, i] over j <= k or, if `reverse` is 1, over j >= k. Range: rows if inner =
+ * 1, else tiles of SCAN_TILE columns, ceil(inner / SCAN_TILE) for each o.
  */
 export function cumsum(begin: i32, end: i32, x: usize, y: usize, n: i32, inner: i32, reverse: i32): void {
   const last = reverse ? <usize>(n - 1) * <usize>inner << 2 : 0;
@@ -121,8 +121,8 @@ export function cumprod(begin: i32, end: i32, x: usize, y: usize, n: i32, inner:
 }
 
 /**
- * The gradient of cumprod. dx[k] is the product of x before k, times s[k] = dy[k] + x[k + 1] s[k + 1], which is
- * computed from the end; no division, so zeros in x do no harm. Range: columns (o, i).
+ * The gradient of cumprod. dx[k] is the product of x before k, times s[k] = dy[k] + x[k + 1] s[k + 1], which
+ * is computed from the end; no division, so zeros in x do no harm. Range: columns (o, i).
  */
 export function cumprodGrad(begin: i32, end: i32, dy: usize, x: usize, dx: usize, n: i32, inner: i32): void {
   const step = <usize>inner << 2;

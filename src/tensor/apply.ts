@@ -57,6 +57,11 @@ function describeOther(value: unknown): string {
   return data ? `${data}; write tensor(...) around it` : describe(value);
 }
 
+/** A tensor of the array that `build` returns, which runs inside a frame. */
+export function constant(build: () => NDArray): Tensor {
+  return withFrame(() => new TensorClass(build()));
+}
+
 /** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof TensorClass;

@@ -1,12 +1,12 @@
 import { describe } from "../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
-import { sizeOf, stridesOf } from "../ops/core/array.ts";
+import { intArray, sizeOf, stridesOf } from "../ops/core/array.ts";
 import { broadcastShapes } from "../ops/core/broadcast.ts";
-import { Integers } from "../ops/movement/fixed.ts";
+import { arange } from "../ops/elementwise/fill.ts";
 import { Nonzero } from "../ops/movement/masked.ts";
 import type { Region } from "../ops/movement/strided.ts";
 import { View } from "../ops/movement/view.ts";
-import { apply, isTensor } from "./apply.ts";
+import { apply, constant, isTensor } from "./apply.ts";
 import type { Tensor } from "./tensor.ts";
 
 type Bound = number | "";
@@ -109,7 +109,7 @@ function makePlan(op: string, shape: readonly number[], given: readonly IndexIte
           throw new OptionError(`${op}: a list expected integers, got ${describe(item)}`);
       }
       places.push(i - numbers);
-      list(apply(new Integers(item)));
+      list(constant(() => intArray(item)));
     } else if (isTensor(item)) {
       places.push(i - numbers);
       if (item.dtype === "float32") {
@@ -141,7 +141,7 @@ function maskLists(op: string, shape: readonly number[], d: number, mask: Tensor
 export function readIndex(op: string, x: Tensor, items: readonly IndexItem[]): Tensor {
   const { region, advanced, adjacent } = makePlan(op, x.shape, items);
   const text = items.map((item) => (isTensor(item) ? describe(item) : item));
-  const y = apply(new View(op, { index: text }, () => region), x);
+  const y = apply(new View("at", { index: text }, () => region), x);
   if (advanced.length === 0) return y;
   const shape = broadcastShapes(op, ...advanced.map(({ index }) => index.shape));
   const listed = advanced.map(({ dim }) => dim);
@@ -189,7 +189,7 @@ export function writeIndex(
   accumulate: boolean,
 ): Tensor {
   // the positions of the chosen elements in the flattened tensor
-  const chosen = readIndex(op, apply(new Integers(x.numel())).reshape(x.shape), items);
+  const chosen = readIndex(op, constant(() => arange(0, 1, x.numel(), "int32")).reshape(x.shape), items);
   const index = chosen.flatten();
   const flat = x.flatten();
   const values =

@@ -29,7 +29,16 @@ const members = membersOf(Tensor.prototype);
 const exported = new Set([...[...entries, ...namespaces].flatMap(Object.keys), ...members]);
 
 /** Members that users do not call. */
-const INTERNAL = ["accumulateGrad", "array", "constructor", "gradientHooks", "handle", "splitTransform", "valueOf"];
+const INTERNAL = [
+  "accumulateGrad",
+  "array",
+  "become",
+  "constructor",
+  "gradientHooks",
+  "handle",
+  "splitTransform",
+  "valueOf",
+];
 
 const pages = readdirSync(join(root, "docs"))
   .filter((name) => name.endsWith(".md") && name !== "compatibility.md")
