@@ -64,3 +64,5 @@ export * from "./reduce/scan";
 export * from "./order/sort";
 export * from "./movement/scatter";
 export * from "./random/poisson";
+export * from "./elementwise/activations";
+export * from "./recurrent/gates";

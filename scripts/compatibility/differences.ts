@@ -16,6 +16,7 @@ const function_ = "takes a function that it runs: no context manager, no decorat
 const pair = "result `{ values, indices }`; no form with a second tensor";
 const wholeTree = "no arguments: always the whole tree, each once";
 const notInPlace = "no `inplace`";
+const lengthsOption = "an option `lengths` of `forward` replaces packed sequences";
 const listOnly = "the list is an array; no names";
 const noForeach = "`foreach`, `fused`, `capturable` and `differentiable` have no meaning here";
 const sequentialOnly = "no `last_epoch`: `loadStateDict` continues a run";
@@ -114,6 +115,17 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.Softmax": { how: dimRequired },
   "torch.nn.LogSoftmax": { how: dimRequired },
 
+  "torch.nn.ReLU6": { how: notInPlace },
+  "torch.nn.Hardtanh": { how: notInPlace },
+  "torch.nn.Hardswish": { how: notInPlace },
+  "torch.nn.Hardsigmoid": { how: notInPlace },
+  "torch.nn.Mish": { how: notInPlace },
+  "torch.nn.SELU": { how: notInPlace },
+  "torch.nn.CELU": { how: notInPlace },
+  "torch.nn.LSTM": { how: `${lengthsOption}; no \`proj_size\`` },
+  "torch.nn.GRU": { how: lengthsOption },
+  "torch.nn.RNN": { how: lengthsOption },
+
   "torch.nn.BatchNorm1d": { how: "no `bias` option: `affine` decides on both" },
   "torch.nn.BatchNorm2d": { how: "no `bias` option: `affine` decides on both" },
   "torch.nn.GroupNorm": { how: "no `bias` option: `affine` decides on both" },
@@ -133,6 +145,13 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.Module.register_buffer": { how: "returns the tensor, for a class field" },
   "torch.nn.Module.load_state_dict": { how: "options in an object; changes nothing where something does not fit" },
 
+  "torch.nn.CTCLoss": { how: "targets `[N,S]`, not concatenated" },
+  "torch.nn.functional.ctc_loss": { how: "targets `[N,S]`, not concatenated" },
+  "torch.nn.functional.huber_loss": { how: "equal shapes; no `weight`" },
+  "torch.nn.functional.multilabel_soft_margin_loss": {
+    as: "functional.multiLabelSoftMarginLoss",
+    how: "spelled as the class",
+  },
   "torch.nn.functional.mse_loss": { how: "no `weight`" },
   "torch.nn.functional.l1_loss": { how: "no `weight`" },
   "torch.nn.functional.interpolate": { how: "images only; nearest and bilinear; no `antialias`" },
@@ -207,7 +226,6 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
   "torch.nn.Conv1d": { uses: ["nn.Conv2d"], write: "`Conv2d` on `[N,C,1,L]`" },
   "torch.nn.InstanceNorm2d": { uses: ["nn.GroupNorm"], write: "`GroupNorm(C, C)`: the same parameter names" },
-  "torch.nn.ReLU6": { uses: ["Tensor.clamp"], write: "`x.clamp({ min: 0, max: 6 })`" },
   "torch.nn.ReflectionPad2d": { uses: ["functional.pad"], write: '`functional.pad(x, […], { mode: "reflect" })`' },
   "torch.nn.ZeroPad2d": { uses: ["functional.pad"], write: "`functional.pad(x, […])`" },
   "torch.nn.PixelShuffle": { uses: ["Tensor.reshape", "Tensor.permute"], write: "`reshape`, `permute`, `reshape`" },

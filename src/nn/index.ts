@@ -36,6 +36,33 @@ export {
   type SmoothL1LossOptions,
 } from "./layers/loss.ts";
 export {
+  CELU,
+  GLU,
+  Hardsigmoid,
+  Hardswish,
+  Hardtanh,
+  LogSigmoid,
+  Mish,
+  PReLU,
+  ReLU6,
+  SELU,
+  Softmax2d,
+  Softsign,
+} from "./layers/more_activation.ts";
+export {
+  CosineEmbeddingLoss,
+  CTCLoss,
+  GaussianNLLLoss,
+  HingeEmbeddingLoss,
+  HuberLoss,
+  MarginRankingLoss,
+  MultiLabelSoftMarginLoss,
+  MultiMarginLoss,
+  PoissonNLLLoss,
+  SoftMarginLoss,
+  TripletMarginLoss,
+} from "./layers/more_loss.ts";
+export {
   BatchNorm1d,
   BatchNorm2d,
   type BatchNormOptions,
@@ -44,6 +71,15 @@ export {
   type LayerNormOptions,
 } from "./layers/norm.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./layers/pooling.ts";
+export {
+  GRU,
+  LSTM,
+  type RecurrentOptions,
+  RNN,
+  type RNNOptions,
+  type SequenceOptions,
+} from "./layers/recurrent.ts";
+export { GRUCell, LSTMCell, RNNCell } from "./layers/recurrent_cells.ts";
 export { Upsample } from "./layers/upsample.ts";
 export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";

@@ -42,6 +42,7 @@ import { binsCases, selectionCases, sortCases, topkCases, uniqueCases } from "./
 import { adaptiveAvgPool2dCases, avgPool2dCases, largePoolCases, maxPool2dCases } from "./pool/pool2d.ts";
 import { dropoutCases } from "./random/dropout.ts";
 import { extremumOverCases } from "./reduce/extremum_over.ts";
+import { recurrentCases } from "./recurrent/recurrent.ts";
 import { extremumCases, largeSumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
 import { cumulativeCases, productCases, scanCases } from "./reduce/scan.ts";
 
@@ -100,6 +101,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     topk: topkCases,
     unique: uniqueCases,
   },
+  recurrent: { recurrent: recurrentCases },
   random: { dropout: dropoutCases },
   reduce: {
     cumulative: cumulativeCases,

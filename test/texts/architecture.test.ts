@@ -128,6 +128,7 @@ const FAMILIES = [
   "order",
   "pool",
   "random",
+  "recurrent",
   "reduce",
 ];
 

@@ -16,9 +16,12 @@ export {
 } from "./activation.ts";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
+export { type CTCLossOptions, ctcLoss } from "./ctc_loss.ts";
+export { cosineSimilarity, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { type EmbeddingOptions, embedding, oneHot } from "./embedding.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
+export { gaussianNllLoss, huberLoss, poissonNllLoss } from "./likelihood_loss.ts";
 export { linear } from "./linear.ts";
 export {
   binaryCrossEntropy,
@@ -32,6 +35,39 @@ export {
   nllLoss,
   smoothL1Loss,
 } from "./loss.ts";
+export type {
+  GaussianNLLLossOptions,
+  HuberLossOptions,
+  MarginLossOptions,
+  MultiLabelSoftMarginLossOptions,
+  MultiMarginLossOptions,
+  PoissonNLLLossOptions,
+  TripletMarginLossOptions,
+} from "./loss_options.ts";
+export {
+  cosineEmbeddingLoss,
+  hingeEmbeddingLoss,
+  marginRankingLoss,
+  multiLabelSoftMarginLoss,
+  multiMarginLoss,
+  softMarginLoss,
+  tripletMarginLoss,
+} from "./margin_loss.ts";
+export {
+  celu,
+  glu,
+  gumbelSoftmax,
+  type HardtanhOptions,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  logsigmoid,
+  mish,
+  prelu,
+  relu6,
+  selu,
+  softsign,
+} from "./more_activation.ts";
 export { batchNorm, groupNorm, layerNorm, type NormOptions, normalize } from "./norm.ts";
 export { type PadOptions, pad } from "./pad.ts";
 export {

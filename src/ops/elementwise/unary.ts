@@ -33,6 +33,10 @@ const SAVES = {
   cos: "x",
   erf: "x",
   abs: "x",
+  mish: "x",
+  hardswish: "x",
+  hardsigmoid: "x",
+  softsign: "x",
 } as const;
 
 export type UnaryName = keyof typeof SAVES;

@@ -43,7 +43,27 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+const hardGate = (x: number) => Math.min(Math.max(x + 3, 0), 6) / 6;
+
 export const unaryCases: Record<string, OpCase[]> = {
+  mish: table(
+    "mish",
+    (x) => F.mish(x),
+    (v) => v * Math.tanh(Math.log1p(Math.exp(v))),
+    { low: -30, high: 30 },
+  ),
+  hardswish: table(
+    "hardswish",
+    (x) => F.hardswish(x),
+    (v) => v * hardGate(v),
+    { low: -5, high: 5 },
+  ),
+  hardsigmoid: table("hardsigmoid", (x) => F.hardsigmoid(x), hardGate, { low: -5, high: 5 }),
+  softsign: table(
+    "softsign",
+    (x) => F.softsign(x),
+    (v) => v / (1 + Math.abs(v)),
+  ),
   neg: table(
     "neg",
     (x) => x.neg(),
