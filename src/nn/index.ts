@@ -19,6 +19,15 @@ export { Conv2d, type Conv2dOptions, ConvTranspose2d, type ConvTranspose2dOption
 export { Dropout, Dropout2d } from "./layers/dropout.ts";
 export { Embedding } from "./layers/embedding.ts";
 export { Flatten, Unflatten } from "./layers/flatten.ts";
+export {
+  BatchNorm3d,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  LocalResponseNorm,
+  RMSNorm,
+} from "./layers/instance_norm.ts";
+export { KeyValueCache } from "./layers/key_value_cache.ts";
 export { Identity, Linear, type LinearOptions } from "./layers/linear.ts";
 export {
   BCELoss,
@@ -70,7 +79,25 @@ export {
   LayerNorm,
   type LayerNormOptions,
 } from "./layers/norm.ts";
+export {
+  CircularPad1d,
+  CircularPad2d,
+  CircularPad3d,
+  ConstantPad1d,
+  ConstantPad2d,
+  ConstantPad3d,
+  ReflectionPad1d,
+  ReflectionPad2d,
+  ReflectionPad3d,
+  ReplicationPad1d,
+  ReplicationPad2d,
+  ReplicationPad3d,
+  ZeroPad1d,
+  ZeroPad2d,
+  ZeroPad3d,
+} from "./layers/padding.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./layers/pooling.ts";
+export { ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold } from "./layers/rearrange.ts";
 export {
   GRU,
   LSTM,
@@ -80,6 +107,22 @@ export {
   type SequenceOptions,
 } from "./layers/recurrent.ts";
 export { GRUCell, LSTMCell, RNNCell } from "./layers/recurrent_cells.ts";
+export {
+  type DecoderStackMasks,
+  type EncoderStackMasks,
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerMasks,
+  type TransformerOptions,
+} from "./layers/transformer.ts";
+export {
+  type DecoderMasks,
+  type EncoderMasks,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./layers/transformer_layers.ts";
 export { Upsample } from "./layers/upsample.ts";
 export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";

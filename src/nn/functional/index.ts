@@ -20,6 +20,7 @@ export { type CTCLossOptions, ctcLoss } from "./ctc_loss.ts";
 export { cosineSimilarity, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { type EmbeddingOptions, embedding, oneHot } from "./embedding.ts";
+export { instanceNorm, type LocalResponseNormOptions, localResponseNorm, rmsNorm } from "./instance_norm.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { gaussianNllLoss, huberLoss, poissonNllLoss } from "./likelihood_loss.ts";
 export { linear } from "./linear.ts";
@@ -78,4 +79,12 @@ export {
   type MaxPool2dOptions,
   maxPool2d,
 } from "./pooling.ts";
+export {
+  channelShuffle,
+  fold,
+  pixelShuffle,
+  pixelUnshuffle,
+  type UnfoldOptions,
+  unfold,
+} from "./rearrange.ts";
 export { logSoftmax, softmax } from "./softmax.ts";

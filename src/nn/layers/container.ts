@@ -7,10 +7,10 @@ import { checkOutput, Module } from "../module.ts";
 /**
  * Modules in order, named "0", "1", …. Other fields of a subclass are not part of the sequence.
  */
-abstract class ModuleSequence extends Module implements Iterable<Module> {
-  [index: number]: Module;
+abstract class ModuleSequence<M extends Module = Module> extends Module implements Iterable<M> {
+  [index: number]: M;
 
-  constructor(modules: readonly Module[]) {
+  constructor(modules: readonly M[]) {
     super();
     for (const module of modules) this.append(module);
   }
@@ -22,7 +22,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   }
 
   /** The module at an index; negative indices count from the end. */
-  at(index: number): Module {
+  at(index: number): M {
     const { length } = this;
     const module = this[index < 0 ? index + length : index];
     if (!module || !Number.isInteger(index)) {
@@ -34,7 +34,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
   }
 
   /** Appends a module. Returns this. */
-  append(module: Module): this {
+  append(module: M): this {
     if (!(module instanceof Module)) {
       const actual = Array.isArray(module) ? "an array; pass its elements one by one" : describe(module);
       throw new OptionError(`${this.constructor.name}: expected modules, got ${actual}`);
@@ -43,7 +43,7 @@ abstract class ModuleSequence extends Module implements Iterable<Module> {
     return this;
   }
 
-  *[Symbol.iterator](): Iterator<Module> {
+  *[Symbol.iterator](): Iterator<M> {
     for (let i = 0; this[i] !== undefined; i++) yield this[i];
   }
 }
@@ -81,13 +81,14 @@ export class Sequential extends ModuleSequence {
   }
 }
 
-function listOf(modules: Iterable<Module>): Module[] {
+function listOf<M extends Module>(modules: Iterable<M>): M[] {
   if (typeof modules?.[Symbol.iterator] === "function" && typeof modules !== "string") return [...modules];
   throw new OptionError(`ModuleList: expected an array of modules, got ${describe(modules)}`);
 }
 
 /**
- * A list of modules whose parameters belong to the model. It has no `forward`. Matches `torch.nn.ModuleList`.
+ * A list of modules whose parameters belong to the model. It has no `forward`. Its elements keep their type: those
+ * of `new ModuleList([new Linear(4, 4)])` are `Linear`. Matches `torch.nn.ModuleList`.
  *
  * @example
  * ```ts
@@ -96,8 +97,8 @@ function listOf(modules: Iterable<Module>): Module[] {
  * console.log(layers.length, Object.keys(layers.stateDict())); // 2 ["0.weight", "0.bias", "1.weight", "1.bias"]
  * ```
  */
-export class ModuleList extends ModuleSequence {
-  constructor(modules: Iterable<Module> = []) {
+export class ModuleList<M extends Module = Module> extends ModuleSequence<M> {
+  constructor(modules: Iterable<M> = []) {
     super(listOf(modules));
   }
 

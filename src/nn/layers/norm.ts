@@ -27,7 +27,8 @@ export interface BatchNormOptions {
   trackRunningStats?: boolean;
 }
 
-abstract class BatchNorm extends Module {
+/** Base of the batch norms and the instance norms. */
+export abstract class BatchNorm extends Module {
   static override readonly stateNames = {
     runningMean: "running_mean",
     runningVar: "running_var",
