@@ -126,6 +126,16 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.GRU": { how: lengthsOption },
   "torch.nn.RNN": { how: lengthsOption },
 
+  "torch.nn.InstanceNorm1d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.InstanceNorm2d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.InstanceNorm3d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.BatchNorm3d": { how: "no `bias` option: `affine` decides on both" },
+  "torch.nn.Transformer": { how: "no custom encoder or decoder; `activation` of the layers" },
+  "torch.nn.TransformerEncoder": { how: "a layer to copy, or a function that makes one; `caches` for generation" },
+  "torch.nn.TransformerDecoder": { how: "a layer to copy, or a function that makes one; `caches` for generation" },
+  "torch.nn.TransformerEncoderLayer": { how: "masks in one options object; `cache` for generation" },
+  "torch.nn.TransformerDecoderLayer": { how: "masks in one options object; `cache` for generation" },
+
   "torch.nn.BatchNorm1d": { how: "no `bias` option: `affine` decides on both" },
   "torch.nn.BatchNorm2d": { how: "no `bias` option: `affine` decides on both" },
   "torch.nn.GroupNorm": { how: "no `bias` option: `affine` decides on both" },
@@ -225,10 +235,5 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
   "torch.nn.Conv1d": { uses: ["nn.Conv2d"], write: "`Conv2d` on `[N,C,1,L]`" },
-  "torch.nn.InstanceNorm2d": { uses: ["nn.GroupNorm"], write: "`GroupNorm(C, C)`: the same parameter names" },
-  "torch.nn.ReflectionPad2d": { uses: ["functional.pad"], write: '`functional.pad(x, […], { mode: "reflect" })`' },
-  "torch.nn.ZeroPad2d": { uses: ["functional.pad"], write: "`functional.pad(x, […])`" },
-  "torch.nn.PixelShuffle": { uses: ["Tensor.reshape", "Tensor.permute"], write: "`reshape`, `permute`, `reshape`" },
-  "torch.nn.functional.instance_norm": { uses: ["functional.groupNorm"], write: "`groupNorm(x, C)`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

@@ -41,8 +41,8 @@ import { largeNormCases, normCases } from "./norm/norm.ts";
 import { binsCases, selectionCases, sortCases, topkCases, uniqueCases } from "./order/sort.ts";
 import { adaptiveAvgPool2dCases, avgPool2dCases, largePoolCases, maxPool2dCases } from "./pool/pool2d.ts";
 import { dropoutCases } from "./random/dropout.ts";
-import { extremumOverCases } from "./reduce/extremum_over.ts";
 import { recurrentCases } from "./recurrent/recurrent.ts";
+import { extremumOverCases } from "./reduce/extremum_over.ts";
 import { extremumCases, largeSumCases, meanCases, sumCases, varianceCases } from "./reduce/reduce.ts";
 import { cumulativeCases, productCases, scanCases } from "./reduce/scan.ts";
 

@@ -294,6 +294,7 @@ function readGlobals(): { types: Set<string>; values: Set<string> } {
 
 /** Names of globals that src may use for something else, and why. */
 const NAMED_AS_GLOBALS: Record<string, string> = {
+  "src/nn/layers/transformer.ts: Transformer": "PyTorch's name for an encoder with a decoder",
   "src/tensor/generator.ts: Generator": "PyTorch's name for a source of random numbers",
 };
 

@@ -9,12 +9,12 @@ import { pad } from "./pad.ts";
 
 /**
  * `(x - mean) / √(var + eps) * weight + bias` for each channel of each image. Matches
- * `torch.nn.functional.instance_norm`. With `useInputStats: false`, the running statistics are used; otherwise
- * they are updated, if given, with the mean of the images' statistics.
+ * `torch.nn.functional.instance_norm`. With `useInputStats: false`, the running statistics are used;
+ * otherwise they are updated, if given, with the mean of the images' statistics.
  *
  * @param x [N,C,...]
- * @param options `weight` and `bias` [C]; `useInputStats` (default true); `momentum` (default 0.1); `eps` (default
- *   1e-5).
+ * @param options `weight` and `bias` [C]; `useInputStats` (default true); `momentum` (default 0.1); `eps`
+ *   (default 1e-5).
  * @throws ShapeError for less than two elements in a channel.
  * @example
  * ```ts
@@ -115,8 +115,8 @@ export function readLocalResponse(op: string, size: number, options: LocalRespon
 }
 
 /**
- * `x / (k + alpha * mean)^beta`, with the mean of the squares of `size` channels around each one (those outside
- * count as 0). Matches `torch.nn.functional.local_response_norm`.
+ * `x / (k + alpha * mean)^beta`, with the mean of the squares of `size` channels around each one (those
+ * outside count as 0). Matches `torch.nn.functional.local_response_norm`.
  *
  * @param x [N,C,...]
  * @param options `alpha` (default 1e-4), `beta` (default 0.75), `k` (default 1)

@@ -87,8 +87,8 @@ function listOf<M extends Module>(modules: Iterable<M>): M[] {
 }
 
 /**
- * A list of modules whose parameters belong to the model. It has no `forward`. Its elements keep their type: those
- * of `new ModuleList([new Linear(4, 4)])` are `Linear`. Matches `torch.nn.ModuleList`.
+ * A list of modules whose parameters belong to the model. It has no `forward`. Its elements keep their type:
+ * those of `new ModuleList([new Linear(4, 4)])` are `Linear`. Matches `torch.nn.ModuleList`.
  *
  * @example
  * ```ts

@@ -16,7 +16,9 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { BatchNorm, type BatchNormOptions } from "./norm.ts";
 
-/** Base of the instance norms. Unlike batch norms, they have no parameters or running statistics by default. */
+/**
+ * Base of the instance norms. Unlike batch norms, they have no parameters or running statistics by default.
+ */
 abstract class InstanceNorm extends BatchNorm {
   constructor(op: string, numFeatures: number, options?: BatchNormOptions) {
     super(op, numFeatures, { affine: false, trackRunningStats: false, ...options });
@@ -134,7 +136,10 @@ export class RMSNorm extends Module {
   }
 }
 
-/** Divides by the squares of channels nearby. Matches `torch.nn.LocalResponseNorm`; see `functional.localResponseNorm`. */
+/**
+ * Divides by the squares of channels nearby. Matches `torch.nn.LocalResponseNorm`; see
+ * `functional.localResponseNorm`.
+ */
 export class LocalResponseNorm extends Module {
   readonly size: number;
   readonly options: Readonly<Required<LocalResponseNormOptions>>;

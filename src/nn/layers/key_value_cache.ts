@@ -8,8 +8,8 @@ import { linear } from "../functional/linear.ts";
 import type { MultiheadAttention } from "./attention.ts";
 
 /**
- * The keys and values of the positions that an attention layer has seen, [N, heads, L, d], so that generating the
- * next token computes one position only. The current scope does not release them.
+ * The keys and values of the positions that an attention layer has seen, [N, heads, L, d], so that generating
+ * the next token computes one position only. The current scope does not release them.
  */
 export class KeyValueCache {
   #keys: Tensor | null = null;
@@ -44,8 +44,8 @@ export class KeyValueCache {
 }
 
 /**
- * Causal self-attention of new positions x [N, L, E] after those in the cache, with the weights of an attention
- * layer and without dropout.
+ * Causal self-attention of new positions x [N, L, E] after those in the cache, with the weights of an
+ * attention layer and without dropout.
  */
 export function attendCached(attention: MultiheadAttention, x: Tensor, cache: KeyValueCache): Tensor {
   if (!(cache instanceof KeyValueCache)) throw new OptionError("expected a KeyValueCache as cache");

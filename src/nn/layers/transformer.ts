@@ -52,11 +52,11 @@ function checkCaches(op: string, caches: readonly KeyValueCache[] | null, layers
 export type EncoderStackMasks = Omit<EncoderMasks, "cache"> & { caches?: readonly KeyValueCache[] | null };
 
 /**
- * A stack of encoder layers. Matches `torch.nn.TransformerEncoder`: the layers are copies of the given one with the
- * same values. Pass a function that makes a layer for layers with different values.
+ * A stack of encoder layers. Matches `torch.nn.TransformerEncoder`: the layers are copies of the given one
+ * with the same values. Pass a function that makes a layer for layers with different values.
  *
- * `forward(src, { srcMask, srcKeyPaddingMask, isCausal, caches })`. To generate, make `caches()` once and pass only
- * the new positions each time.
+ * `forward(src, { srcMask, srcKeyPaddingMask, isCausal, caches })`. To generate, make `caches()` once and
+ * pass only the new positions each time.
  *
  * @param options `norm`: a module that is applied to the result. Default none.
  * @example
@@ -114,7 +114,8 @@ export type DecoderStackMasks = Omit<DecoderMasks, "cache"> & { caches?: readonl
 /**
  * A stack of decoder layers. Matches `torch.nn.TransformerDecoder`; see `TransformerEncoder`.
  *
- * `forward(tgt, memory, { tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, caches })`.
+ * `forward(tgt, memory, masks)`, with `tgtMask`, `memoryMask`, `tgtKeyPaddingMask`, `memoryKeyPaddingMask`,
+ * `tgtIsCausal` and `caches`.
  */
 export class TransformerDecoder extends Module {
   layers: ModuleList<TransformerDecoderLayer>;

@@ -55,15 +55,17 @@ function activationOf(activation: Required<TransformerLayerOptions>["activation"
 
 /** Masks of an encoder layer. */
 export interface EncoderMasks {
-  /** [L, L] or [N·heads, L, L]: bool (true where attention is not allowed) or float32 (added to the scores). */
+  /**
+   * [L, L] or [N·heads, L, L]: bool (true where attention is not allowed) or float32 (added to the scores).
+   */
   srcMask?: Tensor | null;
   /** [N, L], bool: true for positions that are ignored. */
   srcKeyPaddingMask?: Tensor | null;
   /** Whether position i sees positions 0 to i only; in place of `srcMask`. Default false. */
   isCausal?: boolean;
   /**
-   * For generation: x has new positions only, which see those in the cache and, causally, each other. Other masks
-   * are not allowed.
+   * For generation: x has new positions only, which see those in the cache and, causally, each other. Other
+   * masks are not allowed.
    */
   cache?: KeyValueCache | null;
 }
@@ -86,7 +88,8 @@ function maskOf(op: string, x: Tensor, mask: Tensor | null, isCausal: boolean, b
  * Self-attention and a feed-forward network, each with a residual connection and a layer norm. Matches
  * `torch.nn.TransformerEncoderLayer`.
  *
- * `forward(x, { srcMask, srcKeyPaddingMask, isCausal, cache })`, x [L,N,E] ([N,L,E] with `batchFirst`) or [L,E].
+ * `forward(x, { srcMask, srcKeyPaddingMask, isCausal, cache })`, x [L,N,E] ([N,L,E] with `batchFirst`) or
+ * [L,E].
  *
  * @param options `dimFeedforward` 2048, `dropout` 0.1, `activation` "relu", `layerNormEps` 1e-5, `batchFirst`
  *   false, `normFirst` false, `bias` true
@@ -191,10 +194,11 @@ export const NO_DECODER_MASKS: Required<DecoderMasks> = {
 };
 
 /**
- * Self-attention, attention to an encoder's output, and a feed-forward network, each with a residual connection
- * and a layer norm. Matches `torch.nn.TransformerDecoderLayer`.
+ * Self-attention, attention to an encoder's output, and a feed-forward network, each with a residual
+ * connection and a layer norm. Matches `torch.nn.TransformerDecoderLayer`.
  *
- * `forward(tgt, memory, { tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask, tgtIsCausal, cache })`.
+ * `forward(tgt, memory, masks)`, with `tgtMask`, `memoryMask`, `tgtKeyPaddingMask`, `memoryKeyPaddingMask`,
+ * `tgtIsCausal` and `cache`.
  *
  * @param options as in `TransformerEncoderLayer`
  * @example

@@ -1,4 +1,7 @@
-/** Norms, padding, rearranging layers and transformers against PyTorch: see test/fixtures/breadth/gen_layers.py. */
+/**
+ * Norms, padding, rearranging layers and transformers against PyTorch: see
+ * test/fixtures/breadth/gen_layers.py.
+ */
 import { describe, expect, test } from "vitest";
 import { memory, nn, noGrad, OptionError, rand, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
 import { expectClose } from "../../support/compare.ts";
