@@ -16,6 +16,16 @@ export {
 export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from "./layers/attention.ts";
 export { ModuleDict, ModuleList, Sequential } from "./layers/container.ts";
 export { Conv2d, type Conv2dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from "./layers/conv.ts";
+export {
+  Conv1d,
+  type Conv1dLayerOptions,
+  Conv3d,
+  type Conv3dLayerOptions,
+  ConvTranspose1d,
+  type ConvTranspose1dLayerOptions,
+  ConvTranspose3d,
+  type ConvTranspose3dLayerOptions,
+} from "./layers/conv_nd.ts";
 export { Dropout, Dropout2d } from "./layers/dropout.ts";
 export { Embedding } from "./layers/embedding.ts";
 export { Flatten, Unflatten } from "./layers/flatten.ts";
@@ -96,7 +106,18 @@ export {
   ZeroPad2d,
   ZeroPad3d,
 } from "./layers/padding.ts";
+export { ParameterDict, ParameterList } from "./layers/parameter_collections.ts";
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d, type MaxPool2dOptions } from "./layers/pooling.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AvgPool1d,
+  AvgPool3d,
+  LPPool2d,
+  MaxPool1d,
+  MaxPool3d,
+} from "./layers/pooling_nd.ts";
 export { ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold } from "./layers/rearrange.ts";
 export {
   GRU,
@@ -124,6 +145,15 @@ export {
   type TransformerLayerOptions,
 } from "./layers/transformer_layers.ts";
 export { Upsample } from "./layers/upsample.ts";
+export {
+  AlphaDropout,
+  Bilinear,
+  CosineSimilarity,
+  Dropout1d,
+  EmbeddingBag,
+  PairwiseDistance,
+  StochasticDepth,
+} from "./layers/various.ts";
 export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state.ts";

@@ -176,6 +176,8 @@ export function kaimingNormal_(tensor: Tensor, options?: KaimingOptions): Tensor
   return normal_(tensor, 0, kaimingStd("kaimingNormal_", tensor, options));
 }
 
+export { dirac_, orthogonal_, truncNormal_ } from "./init_more.ts";
+
 /** @deprecated Use `uniform_`. */
 export const uniform = uniform_;
 /** @deprecated Use `normal_`. */

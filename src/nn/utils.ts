@@ -80,6 +80,8 @@ export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue:
   for (const grad of gradients("clipGradValue_", parameters)) clampInPlace(grad.array, -clipValue, clipValue);
 }
 
+export { padSequence, parametersToVector, vectorToParameters } from "./parameter_vectors.ts";
+
 /** @deprecated Use `clipGradNorm_`. */
 export const clipGradNorm = clipGradNorm_;
 /** @deprecated Use `clipGradValue_`. */

@@ -40,7 +40,7 @@ test("a member that does not exist is noticed", () => {
 });
 
 test("a name in snake case is found in camel case, and a missing name is listed as missing", () => {
-  const group = { title: "", prefix: "torch.", places: ["functional"], names: ["conv_transpose2d", "conv3d"] };
+  const group = { title: "", prefix: "torch.", places: ["functional"], names: ["conv_transpose2d", "conv4d"] };
   expect(lookUp(group).map(({ status }) => status)).toEqual(["same", "missing"]);
   const inPlace = { title: "", prefix: "torch.", places: ["init"], names: ["kaiming_uniform_"] };
   expect(lookUp(inPlace)[0].here).toBe("init.kaimingUniform_");

@@ -16,6 +16,8 @@ export {
 } from "./activation.ts";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./conv.ts";
+export { type Conv1dOptions, type ConvTranspose1dOptions, conv1d, convTranspose1d } from "./conv1d.ts";
+export { type Conv3dOptions, type ConvTranspose3dOptions, conv3d, convTranspose3d, type Triple } from "./conv3d.ts";
 export { type CTCLossOptions, ctcLoss } from "./ctc_loss.ts";
 export { cosineSimilarity, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
@@ -79,6 +81,19 @@ export {
   type MaxPool2dOptions,
   maxPool2d,
 } from "./pooling.ts";
+export {
+  type AvgPool1dOptions,
+  adaptiveAvgPool1d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  avgPool1d,
+  avgPool3d,
+  lpPool2d,
+  type MaxPool1dOptions,
+  maxPool1d,
+  maxPool3d,
+  type Pool3dOptions,
+} from "./pooling_nd.ts";
 export {
   channelShuffle,
   fold,
