@@ -13,6 +13,7 @@ export function heapBase(): usize {
 // Products and convolutions, in reading order (README.md).
 export { packImageRows, packPanels4, packPanels8 } from "./matmul/pack";
 export { addGemm, gemm } from "./matmul/gemm";
+export { gemmRows, packPanels16 } from "./matmul/gemm_rows";
 export { multiplyDots, multiplyRows } from "./matmul/skinny";
 export { padPlanes } from "./conv/pad_planes";
 export { packPixelPanels, packTapPanels } from "./conv/implicit_gemm";

@@ -45,7 +45,7 @@ export function transpose4x4(row0: v128, row1: v128, row2: v128, row3: v128, to:
  */
 // @ts-ignore: decorator
 @inline
-function packFourLines(
+export function packFourLines(
   from: usize, lines: i32, lineStride: usize, kStride: usize, depth: i32, to: usize, width: usize,
 ): void {
   const step = width << 2;

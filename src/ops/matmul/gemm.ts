@@ -1,5 +1,13 @@
 import { type Address, NULL, offset } from "../../runtime/address.ts";
-import { GEMM_DEPTH_BLOCK, GEMM_ROW_BLOCK, MR, NR, Start, TILE_BYTES } from "../../runtime/kernels.generated.ts";
+import {
+  GEMM_DEPTH_BLOCK,
+  GEMM_ROW_BLOCK,
+  MR,
+  NR,
+  PANEL_COLUMNS,
+  Start,
+  TILE_BYTES,
+} from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { intTable, type NDArray, scratch } from "../core/array.ts";
@@ -21,9 +29,14 @@ const MANY_UNITS = 32;
  * Products with at least this many multiplications are shared among the threads, even if they have only one
  * block of WIDE_BLOCK columns.
  */
-const WORTH_SHARING = 1 << 18;
+export const WORTH_SHARING = 1 << 18;
 /** Products with at least this many multiplications take part in the race of tiles: see tile.ts. */
 const WORTH_RACING = 1 << 20;
+/** Whether a product of `work` multiplications takes part in the race of tiles. Called once per product. */
+export function isInRace(work: number): boolean {
+  return work >= WORTH_RACING && isRacing();
+}
+
 /** Number of panels that a thread packs at a time. */
 const PACK_GRAIN = 16;
 
@@ -64,6 +77,11 @@ export function packColumns(x: Lines, slice?: number): Address {
   return pack("packPanels8", NR, x, slice);
 }
 
+/** Packs the right operand's columns for multiplyRowsByPanels (gemm_rows.ts). */
+export function packWideColumns(x: Lines): Address {
+  return pack("packPanels16", PANEL_COLUMNS, x);
+}
+
 /**
  * Number of k-steps in a slice. The panels of a long sum are packed in slices, one per pass, so that the data
  * of a pass is contiguous. Only single matrices can be packed in slices.
@@ -84,7 +102,9 @@ export function packWeight(kernel: "packPanels4" | "packPanels8", weight: NDArra
   );
 }
 
-function pack(kernel: "packPanels4" | "packPanels8", width: number, x: Lines, slice = x.depth): Address {
+type PackKernel = "packPanels4" | "packPanels8" | "packPanels16";
+
+function pack(kernel: PackKernel, width: number, x: Lines, slice = x.depth): Address {
   const panels = scratch(panelBytes(width, x, x.depth));
   for (let k = 0; k < x.depth; k += slice) {
     const address = offset(x.address, 4 * k * x.kStride);
@@ -104,7 +124,7 @@ const panelBytes = (width: number, x: Layout, depth: number) =>
  * the object of lines would take microseconds.)
  */
 function packInto(
-  kernel: "packPanels4" | "packPanels8",
+  kernel: PackKernel,
   width: number,
   x: Layout,
   address: Address,
@@ -144,6 +164,8 @@ export interface Product {
   bias?: Address;
   /** Whether to apply max(., 0) to each element. Default false. */
   relu?: boolean;
+  /** The result of isInRace, if the caller has called it. */
+  inRace?: boolean;
 }
 
 /** C = start + A B for each product. */
@@ -166,7 +188,7 @@ export function multiplyPacked(p: Product): void {
     return;
   }
   const last = [start, bias, Number(relu), edge] as const;
-  if (p.count * m * n * depth >= WORTH_RACING && isRacing()) {
+  if (p.inRace ?? isInRace(p.count * m * n * depth)) {
     // computes the first unit repeatedly, always with the same result
     const { gemm } = kernels();
     const work = Math.min(m, GEMM_ROW_BLOCK) * Math.min(n, columnBlock) * depth;

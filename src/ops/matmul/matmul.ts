@@ -1,13 +1,15 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { type Address, NULL } from "../../runtime/address.ts";
-import { Start } from "../../runtime/kernels.generated.ts";
+import { NR, Start } from "../../runtime/kernels.generated.ts";
 import { empty, expectFloat, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { broadcastShapes } from "../core/broadcast.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 import { noteAlgorithm } from "../core/recorder.ts";
 import { sumTo } from "../reduce/sum.ts";
-import { multiplyPacked, packColumns, packRows, sliceOf } from "./gemm.ts";
+import { isInRace, multiplyPacked, packColumns, packRows, packWideColumns, sliceOf } from "./gemm.ts";
+import { multiplyRowsByPanels } from "./gemm_rows.ts";
 import { multiplySkinny, skinnyKernel } from "./skinny.ts";
+import { tileColumns } from "./tile.ts";
 
 /**
  * A batch of matrices, which may be read as transposed: element (row, column) is at row rowStride + column
@@ -72,6 +74,36 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     });
     return out;
   }
+  const right = {
+    address: b.address,
+    batches: sizeOf(b.batch),
+    lines: n,
+    depth,
+    batchStride: n * depth,
+    lineStride: b.columnStride,
+    kStride: b.rowStride,
+  };
+  const sides = {
+    count: products,
+    aIndex: broadcastIndex(a.batch, batch),
+    bIndex: broadcastIndex(b.batch, batch),
+    c: out.address,
+    m,
+    n,
+    depth,
+  };
+  const inRace = isInRace(products * m * n * depth);
+  if (tileColumns() > NR && !inRace) {
+    multiplyRowsByPanels({
+      ...sides,
+      a: a.address,
+      aRow: a.rowStride,
+      aStep: a.columnStride,
+      bPanels: packWideColumns(right),
+      bias: columnBias?.address ?? NULL,
+    });
+    return out;
+  }
   const slice = sizeOf(a.batch) === 1 && sizeOf(b.batch) === 1 ? sliceOf(depth) : depth;
   const left = {
     address: a.address,
@@ -82,28 +114,14 @@ function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArra
     lineStride: a.rowStride,
     kStride: a.columnStride,
   };
-  const right = {
-    address: b.address,
-    batches: sizeOf(b.batch),
-    lines: n,
-    depth,
-    batchStride: n * depth,
-    lineStride: b.columnStride,
-    kStride: b.rowStride,
-  };
   multiplyPacked({
+    ...sides,
     aPanels: packRows(left, slice),
     bPanels: packColumns(right, slice),
     slice,
-    count: sizeOf(batch),
-    aIndex: broadcastIndex(a.batch, batch),
-    bIndex: broadcastIndex(b.batch, batch),
-    c: out.address,
-    m,
-    n,
-    depth,
     start: columnBias ? Start.ColumnBias : Start.Zero,
     bias: columnBias?.address,
+    inRace,
   });
   return out;
 }

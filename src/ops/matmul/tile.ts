@@ -35,10 +35,12 @@ let products = 0;
 let [time4x8, time4x16] = [Infinity, Infinity];
 let columns: number = NR;
 
-/** Forces a tile, for tests. "auto" starts a new race. */
-export function forceTile(tile: Tile | "auto"): void {
+/** Forces a tile, for tests. "auto" starts a new race. Returns what was forced before. */
+export function forceTile(tile: Tile | "auto"): Tile | "auto" {
+  const before = forcedTile();
   forced = tile;
   racing = undefined;
+  return before;
 }
 
 /** Starts a new race after the build of the kernels has changed. */

@@ -1,5 +1,6 @@
 import { nn } from "wasmgrad";
 import { forcePacking } from "../../../src/ops/matmul/skinny.ts";
+import { forceTile } from "../../../src/ops/matmul/tile.ts";
 import { at, build, type OpCase } from "../case.ts";
 import { matmulCase } from "./product.ts";
 
@@ -111,13 +112,21 @@ const pairs: [number[], number[]][] = [
   ],
 ];
 
-/** "packed": packs even the operands that would be read in place. */
-function forcing<T>(packed: boolean, run: () => T): T {
-  forcePacking(packed);
+/**
+ * The ways to multiply: by default; with packed operands, even those that would be read in place; and as
+ * with vectors of 256 bits, where only the right operand is packed.
+ */
+const WAYS = ["", " packed", " by rows"] as const;
+type Way = (typeof WAYS)[number];
+
+function forcing<T>(way: Way, run: () => T): T {
+  forcePacking(way !== "");
+  const before = way === " by rows" && forceTile("4x16");
   try {
     return run();
   } finally {
     forcePacking(false);
+    if (before) forceTile(before);
   }
 }
 
@@ -126,8 +135,8 @@ export function matmulCasesBy(run: OpCase["run"], by = ""): OpCase[] {
   return pairs.map(([a, b]) => matmulCase(a, b, run, by));
 }
 
-export const matmulCases: OpCase[] = [false, true].flatMap((packed) =>
-  matmulCasesBy((x, y) => forcing(packed, () => x.matmul(y)), packed ? " packed" : ""),
+export const matmulCases: OpCase[] = WAYS.flatMap((way) =>
+  matmulCasesBy((x, y) => forcing(way, () => x.matmul(y)), way),
 );
 
 const linears = [
@@ -142,14 +151,14 @@ const linears = [
   [[3, 70], 37, true],
 ] as const;
 
-export const linearCases: OpCase[] = [false, true].flatMap((packed) =>
+export const linearCases: OpCase[] = WAYS.flatMap((way) =>
   linears
     // an empty sum has no panels
-    .filter(([x]) => !packed || x.at(-1) !== 0)
+    .filter(([x]) => !way || x.at(-1) !== 0)
     .map(([x, out, bias]) => ({
-      name: `linear [${x}] to ${out}${bias ? " with bias" : ""}${packed ? " packed" : ""}`,
+      name: `linear [${x}] to ${out}${bias ? " with bias" : ""}${way}`,
       inputs: [{ shape: [...x] }, { shape: [out, x.at(-1)!] }, ...(bias ? [{ shape: [out] }] : [])],
-      run: (input, weight, b) => forcing(packed, () => F.linear(input, weight, b ?? null)),
+      run: (input, weight, b) => forcing(way, () => F.linear(input, weight, b ?? null)),
       reference: (input, weight, b) =>
         build([...input.shape.slice(0, -1), out], (...index) => {
           const row = index.slice(0, -1);
