@@ -2,10 +2,11 @@
 // ASGD. As in steps.ts, each kernel reads a parameter p and its gradient g once and writes p and the state in
 // place; the range is elements, begin is a multiple of 4, and means that decay are flushed to 0.
 
-import { flushBelow, load4, storeUpTo } from "../lib/simd";
+import { constant, flushBelow } from "../lib/math";
+import { load4, storeUpTo } from "../lib/simd";
 
-const SMALLEST_MEAN: f32 = 1e-30;
-const SMALLEST_SQUARE: f32 = 1e-36;
+const LEAST_MEAN: usize = memory.data<f32>([1e-30]);
+const LEAST_SQUARE: usize = memory.data<f32>([1e-36]);
 
 /** g + weightDecay p; g where weightDecay is 0, even if p is infinite. */
 // @ts-ignore: decorator
@@ -54,11 +55,11 @@ export function adadeltaStep(
   for (let i = begin; i < end; i += 4) {
     const param = load4(p, i);
     const grad = penalized(g, i, weightDecay, param);
-    const square = flushBelow(mixed(squareAvg, i, rho, oneMinusRho, f32x4.mul(grad, grad)), SMALLEST_SQUARE);
+    const square = flushBelow(mixed(squareAvg, i, rho, oneMinusRho, f32x4.mul(grad, grad)), constant(LEAST_SQUARE));
     storeUpTo(squareAvg, i, end, square);
     const before = f32x4.sqrt(f32x4.add(load4(accDelta, i), epsilon));
     const update = f32x4.mul(f32x4.div(before, f32x4.sqrt(f32x4.add(square, epsilon))), grad);
-    const moved = flushBelow(mixed(accDelta, i, rho, oneMinusRho, f32x4.mul(update, update)), SMALLEST_SQUARE);
+    const moved = flushBelow(mixed(accDelta, i, rho, oneMinusRho, f32x4.mul(update, update)), constant(LEAST_SQUARE));
     storeUpTo(accDelta, i, end, moved);
     storeUpTo(p, i, end, f32x4.sub(param, f32x4.mul(f32x4.splat(lr), update)));
   }
@@ -77,7 +78,7 @@ export function adamaxStep(
   for (let i = begin; i < end; i += 4) {
     const param = load4(p, i);
     const grad = penalized(g, i, weightDecay, param);
-    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), SMALLEST_MEAN);
+    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), constant(LEAST_MEAN));
     storeUpTo(expAvg, i, end, mean);
     const present = f32x4.add(f32x4.abs(grad), f32x4.splat(eps));
     const largest = f32x4.max(f32x4.mul(f32x4.splat(beta2), load4(expInf, i)), present);
@@ -101,9 +102,9 @@ export function nadamStep(
   for (let i = begin; i < end; i += 4) {
     const param = f32x4.mul(f32x4.splat(shrink), load4(p, i));
     const grad = penalized(g, i, weightDecay, param);
-    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), SMALLEST_MEAN);
+    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), constant(LEAST_MEAN));
     storeUpTo(expAvg, i, end, mean);
-    const square = flushBelow(mixed(expAvgSq, i, beta2, oneMinusBeta2, f32x4.mul(grad, grad)), SMALLEST_SQUARE);
+    const square = flushBelow(mixed(expAvgSq, i, beta2, oneMinusBeta2, f32x4.mul(grad, grad)), constant(LEAST_SQUARE));
     storeUpTo(expAvgSq, i, end, square);
     const step = f32x4.add(f32x4.mul(f32x4.splat(gradStep), grad), f32x4.mul(f32x4.splat(meanStep), mean));
     const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), f32x4.splat(correction)), f32x4.splat(eps));
@@ -125,9 +126,9 @@ export function radamStep(
   for (let i = begin; i < end; i += 4) {
     const param = f32x4.mul(f32x4.splat(shrink), load4(p, i));
     const grad = penalized(g, i, weightDecay, param);
-    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), SMALLEST_MEAN);
+    const mean = flushBelow(mixed(expAvg, i, beta1, oneMinusBeta1, grad), constant(LEAST_MEAN));
     storeUpTo(expAvg, i, end, mean);
-    const square = flushBelow(mixed(expAvgSq, i, beta2, oneMinusBeta2, f32x4.mul(grad, grad)), SMALLEST_SQUARE);
+    const square = flushBelow(mixed(expAvgSq, i, beta2, oneMinusBeta2, f32x4.mul(grad, grad)), constant(LEAST_SQUARE));
     storeUpTo(expAvgSq, i, end, square);
     let step = f32x4.mul(f32x4.splat(stepSize), mean);
     if (scale != 0) {

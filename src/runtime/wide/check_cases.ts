@@ -106,7 +106,7 @@ const rows: readonly Case[] = [
   call("logSumExp", 0, ROWS, X, OUT, OUT_2, LENGTH, 1),
   call("crossEntropyGrad", 0, 6, X, Y, POSITIVE, TARGET, NULL, Z, 1, POSITIVE, OUT, 10, 1, -100, 0),
   call("layerNorm", 0, ROWS, X, Y, BIAS, OUT, OUT_2, OUT_3, LENGTH, 1e-5),
-  call("layerNormGrad", 0, ROWS, X, Y, Z, POSITIVE, BIAS, OUT, OUT_2, LENGTH),
+  call("layerNormGrad", 0, 1, X, Y, Z, POSITIVE, BIAS, OUT, OUT_2, OUT_3, ROWS, LENGTH),
   call("momentsRows", 0, 18, X, OUT, OUT_2, 16),
   call("momentsColumns", 0, LENGTH, X, OUT, OUT_2, 50, LENGTH),
   call("normApply", 0, 18, X, Y, Z, BIAS, OUT, 16),
