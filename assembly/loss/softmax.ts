@@ -294,3 +294,35 @@ export function softmaxGrad(
   }
   softmaxGradRows(false, begin, end, y, dy, dx, n);
 }
+
+/** Elements of a row that causal attention sees: row i of each matrix [rows][n] sees the first i + 1. */
+// @ts-ignore: decorator
+@inline
+function visible(row: i32, rows: i32, n: i32): i32 {
+  return min(n, (row % rows) + 1);
+}
+
+/**
+ * Softmax over the part of each row that causal attention sees; the rest of y is 0, and the rest of x is not
+ * read. x, y: matrices [rows][n]. Unit: one row.
+ */
+export function causalSoftmax(begin: i32, end: i32, x: usize, y: usize, rows: i32, n: i32): void {
+  for (let row = begin; row < end; row++) {
+    const count = visible(row, rows, n);
+    const offset = <usize>row * n << 2;
+    softmaxRows(0, 1, x + offset, y + offset, count, 0);
+    memory.fill(y + offset + (<usize>count << 2), 0, <usize>(n - count) << 2);
+  }
+}
+
+/** The gradient of causalSoftmax. */
+export function causalSoftmaxGrad(
+  begin: i32, end: i32, y: usize, dy: usize, dx: usize, rows: i32, n: i32,
+): void {
+  for (let row = begin; row < end; row++) {
+    const count = visible(row, rows, n);
+    const offset = <usize>row * n << 2;
+    softmaxGradRows(false, 0, 1, y + offset, dy + offset, dx + offset, count);
+    memory.fill(dx + offset + (<usize>count << 2), 0, <usize>(n - count) << 2);
+  }
+}

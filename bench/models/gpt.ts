@@ -1,6 +1,7 @@
 /** A small GPT with the names of karpathy/nanoGPT: 65 characters, 128 of them in a row. */
 import { arange, nn, optim, type Tensor } from "wasmgrad";
 import type { Program } from "./program.ts";
+import { Block, Mlp } from "./transformer.ts";
 
 class CausalSelfAttention extends nn.Module {
   static override readonly stateNames = { qkv: "c_attn", proj: "c_proj" };
@@ -25,41 +26,16 @@ class CausalSelfAttention extends nn.Module {
   }
 }
 
-class Mlp extends nn.Module {
-  static override readonly stateNames = { fc: "c_fc", proj: "c_proj" };
-  fc: nn.Linear;
-  proj: nn.Linear;
-
-  constructor(width: number) {
-    super();
-    this.fc = new nn.Linear(width, 4 * width);
-    this.proj = new nn.Linear(4 * width, width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.proj.forward(nn.functional.gelu(this.fc.forward(x)));
-  }
+class NamedMlp extends Mlp {
+  static override readonly stateNames = { fc1: "c_fc", fc2: "c_proj" };
 }
 
-class Block extends nn.Module {
+class NamedBlock extends Block {
   static override readonly stateNames = { norm1: "ln_1", norm2: "ln_2" };
-  norm1: nn.LayerNorm;
-  attn: CausalSelfAttention;
-  norm2: nn.LayerNorm;
-  mlp: Mlp;
+}
 
-  constructor(width: number, heads: number) {
-    super();
-    this.norm1 = new nn.LayerNorm(width);
-    this.attn = new CausalSelfAttention(width, heads);
-    this.norm2 = new nn.LayerNorm(width);
-    this.mlp = new Mlp(width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const attended = x.add(this.attn.forward(this.norm1.forward(x)));
-    return attended.add(this.mlp.forward(this.norm2.forward(attended)));
-  }
+function block(width: number, heads: number): Block {
+  return new NamedBlock(width, new CausalSelfAttention(width, heads), new NamedMlp(width));
 }
 
 class Transformer extends nn.Module {
@@ -73,7 +49,7 @@ class Transformer extends nn.Module {
     super();
     this.tokens = new nn.Embedding(characters, width);
     this.positions = new nn.Embedding(length, width);
-    this.blocks = new nn.Sequential(...Array.from({ length: layers }, () => new Block(width, heads)));
+    this.blocks = new nn.Sequential(...Array.from({ length: layers }, () => block(width, heads)));
     this.norm = new nn.LayerNorm(width);
   }
 

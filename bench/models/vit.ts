@@ -3,6 +3,7 @@
  */
 import { cat, nn, optim, randn, type Tensor, zeros } from "wasmgrad";
 import { type Program, supervised } from "./program.ts";
+import { Block, Mlp } from "./transformer.ts";
 
 class Attention extends nn.Module {
   qkv: nn.Linear;
@@ -23,41 +24,6 @@ class Attention extends nn.Module {
     const [q, k, v] = [0, 1, 2].map((part) => qkv.select(0, part));
     const attended = nn.functional.scaledDotProductAttention(q, k, v);
     return this.proj.forward(attended.transpose(1, 2).reshape([batch, tokens, width]));
-  }
-}
-
-class Mlp extends nn.Module {
-  fc1: nn.Linear;
-  fc2: nn.Linear;
-
-  constructor(width: number) {
-    super();
-    this.fc1 = new nn.Linear(width, 4 * width);
-    this.fc2 = new nn.Linear(4 * width, width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.fc2.forward(nn.functional.gelu(this.fc1.forward(x)));
-  }
-}
-
-class Block extends nn.Module {
-  norm1: nn.LayerNorm;
-  attn: Attention;
-  norm2: nn.LayerNorm;
-  mlp: Mlp;
-
-  constructor(width: number, heads: number) {
-    super();
-    this.norm1 = new nn.LayerNorm(width);
-    this.attn = new Attention(width, heads);
-    this.norm2 = new nn.LayerNorm(width);
-    this.mlp = new Mlp(width);
-  }
-
-  override forward(x: Tensor): Tensor {
-    const attended = x.add(this.attn.forward(this.norm1.forward(x)));
-    return attended.add(this.mlp.forward(this.norm2.forward(attended)));
   }
 }
 
@@ -92,7 +58,8 @@ class ViT extends nn.Module {
     this.patchEmbed = new PatchEmbed(patch, width);
     this.classToken = new nn.Parameter(zeros([1, 1, width]));
     this.positions = new nn.Parameter(randn([1, (side / patch) ** 2 + 1, width]).mul(0.02));
-    this.blocks = new nn.Sequential(...Array.from({ length: depth }, () => new Block(width, heads)));
+    const block = () => new Block(width, new Attention(width, heads), new Mlp(width));
+    this.blocks = new nn.Sequential(...Array.from({ length: depth }, block));
     this.norm = new nn.LayerNorm(width);
     this.head = new nn.Linear(width, classes);
   }

@@ -22,6 +22,7 @@ import { interpolateCases } from "./image/interpolate.ts";
 import { crossEntropyCases } from "./loss/cross_entropy.ts";
 import { pairLossCases } from "./loss/pairwise.ts";
 import { largeSoftmaxCases, softmaxCases } from "./loss/softmax.ts";
+import { causalAttentionCases } from "./matmul/attention.ts";
 import { linearCases, matmulCases } from "./matmul/matmul.ts";
 import { largeMatmulCases } from "./matmul/product.ts";
 import { embeddingCases, gatherCases, indexSelectCases, oneHotCases } from "./movement/indexing.ts";
@@ -67,7 +68,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     normalize: normalizeCases,
   },
   loss: { crossEntropy: crossEntropyCases, pairLoss: pairLossCases, softmax: softmaxCases },
-  matmul: { linear: linearCases, matmul: matmulCases },
+  matmul: { causalAttention: causalAttentionCases, linear: linearCases, matmul: matmulCases },
   movement: {
     at: atCases,
     cat: catCases,

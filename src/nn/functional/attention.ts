@@ -1,7 +1,7 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { expectTensor } from "../../tensor/apply.ts";
-import { ones } from "../../tensor/fill.ts";
+import { CausalSoftmax } from "../../ops/loss/softmax.ts";
+import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
 
@@ -52,8 +52,8 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   if (isCausal && attnMask) throw new OptionError(`${op}: expected attnMask or isCausal, got both`);
   for (const [name, x] of Object.entries({ q, k, v })) expectTensor(op, name, x);
   if (attnMask !== null) expectTensor(op, "attnMask", attnMask);
-  const [queries, features] = q.shape.slice(-2);
-  const [keys] = k.shape.slice(-2);
+  const features = q.shape.at(-1)!;
+  const keys = k.shape.at(-2);
   if ([q, k, v].some((x) => x.dim() < 2) || k.shape.at(-1) !== features || v.shape.at(-2) !== keys) {
     throw new ShapeError(
       `${op}: expected q [...,L,E], k [...,S,E], v [...,S,Ev], got ${[q, k, v].map((x) => formatShape(x.shape)).join(", ")}`,
@@ -61,8 +61,11 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   }
   const factor = scale === null ? 1 / Math.sqrt(features) : checkNumber(op, "scale", scale);
   const scores = q.mul(factor).matmul(k.transpose(-2, -1));
-  const mask = isCausal ? ones([queries, keys]).tril().bool() : attnMask;
-  const weights = mask ? maskedWeights(op, scores, mask) : scores.softmax(-1);
+  const weights = isCausal
+    ? apply(new CausalSoftmax(), scores)
+    : attnMask
+      ? maskedWeights(op, scores, attnMask)
+      : scores.softmax(-1);
   return (dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights).matmul(v);
 }
 

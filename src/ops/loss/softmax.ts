@@ -1,7 +1,7 @@
 import { launch } from "../../runtime/kernels.ts";
-import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
+import { ELEMENTWISE_GRAIN, emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
 import { type AxisView, axisRange, axisView } from "../core/axis.ts";
-import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
 
 export abstract class SoftmaxOp extends Op {
   readonly #dim: number;
@@ -61,4 +61,37 @@ export class LogSoftmax extends SoftmaxOp {
   constructor(dim: number) {
     super(dim, true);
   }
+}
+
+/**
+ * Softmax along the last dimension of matrices `[..., rows, n]`, where row i sees elements 0 to i only:
+ * `y[i, j] = e^x[i, j] / Σₖ e^x[i, k]` over k ≤ i, and 0 for j > i. `dx = y (dy - Σ dy y)`.
+ */
+export class CausalSoftmax extends Op {
+  readonly name = "causalSoftmax";
+
+  get attributes(): Attributes {
+    return NO_ATTRIBUTES;
+  }
+
+  forward(x: NDArray): NDArray {
+    const y = emptyLike(x);
+    const { total, grain, rows, n } = rowsOf(x);
+    launch("causalSoftmax", total, grain, x.address, y.address, rows, n);
+    this.save(y);
+    return y;
+  }
+
+  override backward(dy: NDArray): Gradients {
+    const [y] = this.saved as [NDArray];
+    const dx = emptyLike(y);
+    const { total, grain, rows, n } = rowsOf(y);
+    launch("causalSoftmaxGrad", total, grain, y.address, dy.address, dx.address, rows, n);
+    return [dx];
+  }
+}
+
+function rowsOf({ shape, size }: NDArray) {
+  const [rows, n] = shape.slice(-2);
+  return { total: size === 0 ? 0 : size / n, grain: Math.ceil(ELEMENTWISE_GRAIN / Math.max(n, 1)), rows, n };
 }

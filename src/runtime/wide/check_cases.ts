@@ -36,12 +36,18 @@ const TARGET = offset(TABLES, 256);
 /** A parameter of 77 elements: see AdamRow. */
 const ADAM_ROW = offset(TABLES, 512);
 
+/** A product of 20 x 24 by 24 x 40, whose left operand is read in place, or transposed: see RowsLayout. */
+const ROWS_LAYOUT = offset(TABLES, 640);
+const TRANSPOSED_LAYOUT = offset(TABLES, 768);
+
 /** The int32 tables, by address. */
 export const TABLE_WORDS: readonly (readonly [Address, readonly number[]])[] = [
   [GEOMETRY, [8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8, 10, 10]],
   [GRID, [8, 8, 4, 4, 2, 2, 2, 2, 0, 0, 1, 0]],
   [TARGET, [1, 8, 3, 0, 5, 9]],
   [ADAM_ROW, [OUT, X, OUT_2, POSITIVE, NULL, 77, 1]],
+  [ROWS_LAYOUT, [20, 40, 24, 24, 1, 0, 24, 48, 1]],
+  [TRANSPOSED_LAYOUT, [20, 40, 24, 1, 20, 1, 24, 48, 1]],
 ];
 
 /** Bytes from one of the 36 positions of transformed patches to the next: 8 channels by 8 tiles. */
@@ -51,6 +57,9 @@ function products(): Case[] {
   const cases = [
     call("packPanels4", 0, 5, X, 20, 24, 480, 24, 1, OUT),
     call("packPanels8", 0, 5, X, 40, 24, 960, 1, 40, OUT),
+    call("packPanels16", 0, 3, X, 40, 24, 960, 1, 40, OUT),
+    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, ROWS_LAYOUT, BIAS, WORK),
+    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, TRANSPOSED_LAYOUT, NULL, WORK),
     call("packImageRows", 0, 8, X, 16, 16, 2, 1, OUT),
   ];
   for (const tile of [8, 16]) {
@@ -103,6 +112,8 @@ const rows: readonly Case[] = [
   call("softmax", 0, 2, X, OUT, LENGTH, 8, 0),
   call("softmaxGrad", 0, ROWS, X, Y, OUT, LENGTH, 1, 0),
   call("softmaxGrad", 0, ROWS, X, Y, OUT, LENGTH, 1, 1),
+  call("causalSoftmax", 0, ROWS, X, OUT, ROWS, LENGTH),
+  call("causalSoftmaxGrad", 0, ROWS, X, Y, OUT, ROWS, LENGTH),
   call("logSumExp", 0, ROWS, X, OUT, OUT_2, LENGTH, 1),
   call("crossEntropyGrad", 0, 6, X, Y, POSITIVE, TARGET, NULL, Z, 1, POSITIVE, OUT, 10, 1, -100, 0),
   call("layerNorm", 0, ROWS, X, Y, BIAS, OUT, OUT_2, OUT_3, LENGTH, 1e-5),
