@@ -1,5 +1,6 @@
 /**
- * Writes the unrolled loops of the micro-kernels in assembly/matmul, between their two marks. AssemblyScript has no macros, and a program writes the same lines many times more reliably.
+ * Writes the unrolled loops of the micro-kernels in assembly/matmul, between their two marks. AssemblyScript
+ * has no macros, and a program writes the same lines many times more reliably.
  * usage: tsx scripts/unroll_micro_kernel.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
-// The matrix product whose left operand is not packed, for vectors of 256 bits (wide.md). If the elements of a row of A are contiguous, the
-// micro-kernel reads the rows where they are. Otherwise, a block of A at a time is copied to rows: the copy is
-// read from the L2 cache, and is never written to memory. (gemm.ts multiplies operands that are both packed,
-// as convolutions make them.)
+// The matrix product whose left operand is not packed, for vectors of 256 bits (wide.md). If the elements of
+// a row of A are contiguous, the micro-kernel reads the rows where they are. Otherwise, a block of A at a
+// time is copied to rows: the copy is read from the L2 cache, and is never written to memory. (gemm.ts
+// multiplies operands that are both packed, as convolutions make them.)
 
 import { storePartial } from "../lib/simd";
 import { Start } from "./micro_kernel";
@@ -45,9 +45,9 @@ class RowsLayout {
  * C[batch][i][j] = bias[j] + sum over k of A[batch][i][k] B[batch][k][j]. The terms are added in order of k,
  * as in gemm.
  *
- * bPanels: [.][ceil(n/16)][depth][16] (packPanels16). Batch p multiplies matrix aIndex[p] of A by matrix bIndex[p] of
- * B, or matrix p where a table is 0. Matrices are contiguous. c: [batch][m][n]. bias: n floats, or 0.
- * scratch: ROWS_SCRATCH_BYTES for each chunk. Unit: one block of C, row blocks fastest.
+ * bPanels: [.][ceil(n/16)][depth][16] (packPanels16). Batch p multiplies matrix aIndex[p] of A by matrix
+ * bIndex[p] of B, or matrix p where a table is 0. Matrices are contiguous. c: [batch][m][n]. bias: n floats,
+ * or 0. scratch: ROWS_SCRATCH_BYTES for each chunk. Unit: one block of C, row blocks fastest.
  */
 export function gemmRows(
   begin: i32, end: i32, a: usize, bPanels: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize, bias: usize,

@@ -1,7 +1,7 @@
 // The micro-kernel for rows of A that are read in place: one tile of C += A B, of 6 rows and 16 columns. Six
 // rows of four vectors are 24 sums: 12 registers where V8 packs two vectors into one (wide.md). With 12
-// independent sums, no addition has to wait for the one before it. Two vectors of B and a splat take the other
-// three registers. Where vectors have 128 bits, the packed operands of gemm.ts are faster.
+// independent sums, no addition has to wait for the one before it. Two vectors of B and a splat take the
+// other three registers. Where vectors have 128 bits, the packed operands of gemm.ts are faster.
 
 import { mulAdd, Start } from "./micro_kernel";
 
@@ -10,8 +10,9 @@ import { mulAdd, Start } from "./micro_kernel";
  * b[k][j], for the 6 rows i and 16 columns j of each tile. `start` is Start.Zero, Start.C or
  * Start.ColumnBias.
  *
- * a: rows `aRow` bytes apart, contiguous along k; b: panel [depth][16], for all tiles; c: row stride `rowBytes`
- * bytes; tiles, depth >= 1. The sum over k runs in order of k, as in micro_kernel.ts, so the bits are the same.
+ * a: rows `aRow` bytes apart, contiguous along k; b: panel [depth][16], for all tiles; c: row stride
+ * `rowBytes` bytes; tiles, depth >= 1. The sum over k runs in order of k, as in micro_kernel.ts, so the bits
+ * are the same.
  *
  * Each row has an address, and the steps of an iteration are constant offsets from it, so the rows need no
  * addition per step. V8 adds the offset to the start of the memory, once for all rows. The addresses of six
