@@ -72,7 +72,7 @@ const at = (pointer: string, offset: number) => (offset === 0 ? pointer : `${poi
 
 const rowsOf = ({ rows }: Tile) => Array.from({ length: rows }, (_, row) => row);
 
-/** Step `k` of an iteration: row by row of the tile, A's element in all lanes times b[k], added to the sums. */
+/** Step `k` of an iteration, by rows of the tile: A's element in all lanes times b[k], added to the sums. */
 function step(tile: Tile, k: number): string {
   const { a, steps, panels, panelColumns } = tile;
   const columns = panels.flatMap(([, all]) => all);
