@@ -95,7 +95,7 @@ describe("the same bits again", () => {
   });
 
   test("the inpainting autoencoder has the same weights after 200 steps on 1, 2, 3 and 4 threads", {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const digests: string[] = [];
     for (const threads of [1, 2, 3, 4]) digests.push((await inpaintingWeights(200, threads)).digest);
