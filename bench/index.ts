@@ -15,8 +15,9 @@ import { startup } from "./suites/startup.ts";
 import { step } from "./suites/step.ts";
 import { threads } from "./suites/threads.ts";
 import { vanished } from "./suites/vanished.ts";
+import { width } from "./suites/width.ts";
 
-const suites: readonly Suite[] = [step, conv, ops, vanished, modelSteps, threads, batches, startup, size];
+const suites: readonly Suite[] = [step, conv, ops, vanished, modelSteps, threads, batches, startup, size, width];
 /** Without --only and --all. */
 const usual: readonly Suite[] = [step, conv, ops, vanished];
 

@@ -16,7 +16,7 @@ export interface ConvRow extends Rate {
 export const CONV_BATCHES = [4, 16, 64];
 
 /** A single gradient, of operand `which`: the others do not require one. */
-function backwardOf(layer: ConvLayer, operands: readonly Tensor[], which: number): () => void {
+export function backwardOf(layer: ConvLayer, operands: readonly Tensor[], which: number): () => void {
   const leaves = operands.map((operand, i) => {
     const leaf = operand.detach();
     leaf.requiresGrad = i === which;
