@@ -18,7 +18,7 @@ export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as
  * `iy = oy·stride + kh·dilation − padding`, and `ix` likewise; x is 0 outside. Output height:
  * `⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1`, width likewise.
  *
- * 3x3 kernels of stride 1 with at least 32 channels are computed by Winograd's F(4x4, 3x3). In a Sequential,
+ * 3x3 kernels of stride 1 with at least 16 channels are computed by Winograd's F(4x4, 3x3). In a Sequential,
  * before ReLU and max pooling, this also holds for at most 3 channels. 3x3 and 4x4 kernels of stride 2 with
  * enough channels and pixels are computed by F(4x4, 2x2). The error is about 1e-6 of the largest
  * value in a tile of 6x6 pixels, not just in the 3x3 pixels that an output depends on. If a tile contains an

@@ -28,18 +28,19 @@ const ALGORITHMS: readonly ConvAlgorithm[] = [
   },
   {
     // This needs a quarter of the multiplications, but transforms images, kernels and results. Speed-up over
-    // the matrix product, all passes, 16x16 pixels: 2.9 from 32 to 32 channels, 2.4 from 16 to 16, 1.7 from 8
-    // to 8; from 3 to 64, on 32x32 pixels, 1.05. With fewer than 32 channels there is less to gain, and the
-    // matrix product's rounding error is half as large. On 2x2 pixels, which fill a quarter of a tile,
-    // Winograd is slower: 0.8.
+    // the matrix product (Node 20, Intel Xeon, model 85) on 32x32 pixels, as the mean of all passes: 2.9 from
+    // 24 to 24 channels, 2.6 from 16 to 16, 2.2 from 8 to 8, 1.6 from 4 to 4, 1.1 from 3 to 64. On 2x2 pixels,
+    // which fill a quarter of a tile, Winograd is slower: 0.8. The rounding error is up to three times that of
+    // the matrix product, with any number of channels. Below 16 channels, where there is less to gain, the
+    // smaller error is preferred.
     name: "winograd",
     plain: winograd,
     pooled: pooledWinograd,
-    pays: (g) => Math.min(g.inChannels, g.outChannels) >= 32 && g.outHeight * g.outWidth >= 16,
+    pays: (g) => Math.min(g.inChannels, g.outChannels) >= 16 && g.outHeight * g.outWidth >= 16,
   },
   {
     // This needs 39 % of the multiplications for 4x4 kernels, and 56 % for 3x3. Speed-up over the matrix
-    // product, on an Intel Xeon (model 85): with 4x4 kernels 2.0 from 64 to 128 channels, 1.7 from 16 to 16,
+    // product: with 4x4 kernels 2.0 from 64 to 128 channels, 1.7 from 16 to 16,
     // 1.5 from 8 to 16, 0.9 from 3 to 32; with 3x3 kernels 1.3. The transformed kernels are six times as
     // large, so they must be used for several tiles: 0.7 with 4 tiles, 2.0 with 16.
     name: "winograd",
@@ -94,7 +95,7 @@ const CHOICES: readonly ConvAlgorithmChoice[] = ["auto", "gemm", "winograd"];
  * Chooses the algorithm of future convolutions. A backward pass uses the algorithm of its forward pass.
  *
  * - "auto", the default: the fastest algorithm for the sizes of each convolution. It uses Winograd's
- *   F(4x4,3x3) for 3x3 kernels with stride 1 and at least 32 input and output channels (and, if ReLU and max
+ *   F(4x4,3x3) for 3x3 kernels with stride 1 and at least 16 input and output channels (and, if ReLU and max
  *   pooling follow, also for 1 to 3 input channels), and F(4x4,2x2) for 3x3 and 4x4 kernels with stride 2, also
  *   of transposed convolutions, with enough channels and pixels.
  * - "gemm": always a direct computation of the sums, as a matrix product. Its float32 error is at most 1e-6
