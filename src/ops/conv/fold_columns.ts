@@ -4,7 +4,7 @@ import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/fused_relu.ts";
 import { multiplyPacked, packColumns } from "../matmul/gemm.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
-import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, taps } from "./panels.ts";
+import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, readsEachPixelOnce, taps } from "./panels.ts";
 
 /**
  * dx [N, groups*Ci, H, W] from dOut [N, groups*Co, OH, OW]: computes the column gradients weightᵀ dOut, one
@@ -24,9 +24,12 @@ export function foldedGradInput(
   const table = geometryTable(g);
   const aPanels = packFilterTaps(weight, g);
   const dx = empty(shape);
+  const planes = g.groups * g.inChannels;
+  const isSum = bias !== null || !readsEachPixelOnce(g); // otherwise the columns are the planes of dx
   forChunks(g, (first, count) => {
     const products = count * g.groups;
-    const columns = scratch(4 * products * m * n);
+    const to = offset(dx.address, 4 * first * planes * g.height * g.width);
+    const columns = isSum ? scratch(4 * products * m * n) : to;
     multiplyPacked({
       aPanels,
       bPanels: packColumns({
@@ -45,9 +48,7 @@ export function foldedGradInput(
       n,
       depth,
     });
-    const planes = g.groups * g.inChannels;
-    const to = offset(dx.address, 4 * first * planes * g.height * g.width);
-    launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? NULL, planes, to);
+    if (isSum) launch("foldColumns", count * planes, GRAIN, columns, table, bias?.address ?? NULL, planes, to);
   });
   return relu ? reluInPlace(dx) : dx;
 }

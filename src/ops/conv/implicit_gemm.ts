@@ -1,12 +1,21 @@
-import { offset } from "../../runtime/address.ts";
+import { type Address, offset } from "../../runtime/address.ts";
 import { MR, NR, Start } from "../../runtime/kernels.generated.ts";
 import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
-import { columnPanelBytes, multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
+import { columnPanelBytes, multiplyPacked, packColumns, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import { foldedGradInput } from "./fold_columns.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
-import { forChunks, GRAIN, groupOfProduct, packFilters, padImages, pixels, taps } from "./panels.ts";
+import {
+  forChunks,
+  GRAIN,
+  groupOfProduct,
+  packFilters,
+  padImages,
+  pixels,
+  readsEachPixelOnce,
+  taps,
+} from "./panels.ts";
 
 /** out [N, groups*Co, OH, OW] = bias + weight * x; with `relu`, max(0, bias + weight * x). */
 function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeometry, relu: boolean): NDArray {
@@ -19,8 +28,14 @@ function forward(x: NDArray, weight: NDArray, bias: NDArray | null, g: Conv2dGeo
     const padded = padImages(x, g, first, count);
     const products = count * g.groups;
     const panels = Math.ceil(n / NR);
-    const bPanels = scratch(products * columnPanelBytes(n, depth));
-    launch("packPixelPanels", products * panels, GRAIN, padded, table, 0, panels, bPanels);
+    let bPanels: Address;
+    if (readsEachPixelOnce(g)) {
+      const sizes = { batches: products, lines: n, depth, batchStride: depth * n, lineStride: 1, kStride: n };
+      bPanels = packColumns({ address: padded, ...sizes });
+    } else {
+      bPanels = scratch(products * columnPanelBytes(n, depth));
+      launch("packPixelPanels", products * panels, GRAIN, padded, table, 0, panels, bPanels);
+    }
     multiplyPacked({
       aPanels,
       bPanels,

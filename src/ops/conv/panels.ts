@@ -21,6 +21,15 @@ export const taps = (g: Conv2dGeometry) => g.inChannels * g.kernel[0] * g.kernel
 export const pixels = (g: Conv2dGeometry) => g.outHeight * g.outWidth;
 
 /**
+ * Whether the columns are the planes themselves: a 1x1 kernel of stride 1, without padding. (A transposed
+ * convolution may still have more pixels, by its outputPadding.)
+ */
+export function readsEachPixelOnce(g: Conv2dGeometry): boolean {
+  const isUnit = Math.max(...g.kernel, ...g.stride) === 1 && Math.max(...g.padding) === 0;
+  return isUnit && g.height === g.outHeight && g.width === g.outWidth;
+}
+
+/**
  * Calls `body(first image, number of images)` for chunks whose columns fit in CHUNK_BYTES, so that a chunk's
  * panels stay in the cache. Each chunk runs in a frame that frees its panels, so the next chunk reuses their
  * memory.

@@ -155,6 +155,7 @@ const cases: ConvCase[] = [
   { x: [1, 1, 1, 1], filters: 2, kernel: [3, 3], padding: [1, 1] },
   { x: [1, 4, 9, 7], filters: 6, kernel: [3, 3], stride: [2, 2], padding: [1, 1], bias: true },
   { x: [3, 8, 6, 6], filters: 16, kernel: [1, 1] },
+  { x: [2, 6, 5, 7], filters: 10, kernel: [1, 1], groups: 2, bias: true },
   { x: [2, 6, 7, 7], filters: 4, kernel: [5, 5], padding: [2, 2], groups: 2, bias: true },
   { x: [2, 4, 9, 7], filters: 4, kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 4, bias: true },
   // depthwise, with two filters per channel
@@ -176,6 +177,8 @@ const transposed: ConvCase[] = [
   { x: [2, 4, 4, 3], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], outputPadding: [1, 1] },
   { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
   { x: [1, 1, 1, 1], filters: 2, kernel: [2, 3], stride: [2, 3] },
+  { x: [2, 4, 5, 3], filters: 6, kernel: [1, 1], groups: 2 },
+  { x: [1, 3, 4, 5], filters: 2, kernel: [1, 1], dilation: [2, 2], outputPadding: [1, 1] },
   { x: [3, 5, 3, 7], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
   { x: [2, 9, 3, 4], filters: 5, kernel: [2, 2], stride: [2, 2] },
   { x: [1, 2, 5, 12], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
