@@ -22,6 +22,7 @@ export { type CTCLossOptions, ctcLoss } from "./ctc_loss.ts";
 export { cosineSimilarity, type PairwiseDistanceOptions, pairwiseDistance } from "./distance.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { type EmbeddingOptions, embedding, oneHot } from "./embedding.ts";
+export { affineGrid, type GridSampleOptions, gridSample } from "./grid_sample.ts";
 export { instanceNorm, type LocalResponseNormOptions, localResponseNorm, rmsNorm } from "./instance_norm.ts";
 export { type InterpolateOptions, interpolate } from "./interpolate.ts";
 export { gaussianNllLoss, huberLoss, poissonNllLoss } from "./likelihood_loss.ts";

@@ -198,6 +198,59 @@ describe("various layers", () => {
   });
 });
 
+describe("sampling, and norms of weights", () => {
+  for (const alignCorners of [false, true]) {
+    const python = alignCorners ? "True" : "False";
+    for (const mode of ["bilinear", "nearest"] as const) {
+      for (const paddingMode of ["zeros", "border", "reflection"] as const) {
+        const options = { mode, paddingMode, alignCorners };
+        check(`grid ${mode} ${paddingMode} ${python}`, ({ x, grid }) => F.gridSample(x, grid, options));
+      }
+    }
+    check(`affine ${python}`, ({ theta }) => F.affineGrid(theta, [2, 3, 4, 5], { alignCorners }));
+  }
+  layer("weight norm", nn.utils.weightNorm(new nn.Linear(4, 3)));
+  layer("weight norm 1", nn.utils.weightNorm(new nn.ConvTranspose1d(4, 3, { kernelSize: 2 }), { dim: 1 }));
+  layer("spectral norm", nn.utils.spectralNorm(new nn.Conv2d(2, 3, { kernelSize: 2 })).eval());
+
+  test("spectralNorm makes the largest singular value 1, and trains", () => {
+    const linear = nn.utils.spectralNorm(new nn.Linear(6, 5, { bias: false }), { nPowerIterations: 3 });
+    for (let i = 0; i < 10; i++) linear.forward(ones([2, 6]));
+    const { weight_orig: weight, weight_u: u, weight_v: v } = linear.stateDict();
+    const sigma = u.matmul(weight.matmul(v)).item();
+    let x = ones([6]);
+    for (let i = 0; i < 200; i++) x = F.normalize(weight.t().matmul(weight.matmul(x)), { dim: 0 });
+    expect(sigma).toBeCloseTo(Math.sqrt(weight.matmul(x).square().sum().item()), 4);
+    linear
+      .forward(ones([2, 6]))
+      .sum()
+      .backward();
+    expect(linear.parameters().map(({ shape, grad }) => [[...shape], grad !== null])).toEqual([[[5, 6], true]]);
+  });
+
+  test("weightNorm keeps the weight as it was, and in a Sequential too", () => {
+    const plain = new nn.Conv2d(2, 3, { kernelSize: 3 });
+    const x = ones([1, 2, 5, 5]);
+    const before = plain.forward(x).relu().toArray();
+    const net = new nn.Sequential(nn.utils.weightNorm(plain), new nn.ReLU());
+    (net.forward(x).toArray() as number[][][][]).flat(3).forEach((value, i) => {
+      expect(value).toBeCloseTo((before as number[][][][]).flat(3)[i], 5);
+    });
+    expect(Object.keys(net.stateDict())).toEqual(["0.bias", "0.weight_g", "0.weight_v"]);
+    expect(() => nn.utils.weightNorm(plain)).toThrow(OptionError);
+    expect(() => nn.utils.spectralNorm(new nn.Linear(2, 2), { name: "bias" })).toThrow(ShapeError);
+  });
+
+  test("bad arguments", () => {
+    expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([2, 1, 1, 2]))).toThrow(ShapeError);
+    expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([1, 1, 1, 2]), { mode: "bicubic" as never })).toThrow(
+      OptionError,
+    );
+    expect(() => F.affineGrid(zeros([1, 2, 2]), [1, 1, 2, 2])).toThrow(ShapeError);
+    expect(() => F.affineGrid(zeros([1, 2, 3]), [1, 2, 2])).toThrow(OptionError);
+  });
+});
+
 describe("initialisation", () => {
   test("truncNormal_ has the distribution of a normal one between its bounds", () => {
     const x = zeros([200, 250]);
