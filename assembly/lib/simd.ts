@@ -67,9 +67,9 @@ export function widened(v: v128): v128 {
 }
 
 /**
- * Whether a or b has a lane other than 0: at the end of a loop, only sums other than 0 have to be added to the
- * rest. V8 packs two sums into one of 256 bits only if it starts from an operation such as this addition of
- * their bits, which is 0 only if both are: see matmul/wide.md.
+ * Whether a or b has a lane other than 0: at the end of a loop, only sums other than 0 have to be added to
+ * the rest. V8 packs two sums into one of 256 bits only if it starts from an operation such as this addition
+ * of their bits, which is 0 only if both are: see matmul/wide.md.
  */
 // @ts-ignore: decorator
 @inline

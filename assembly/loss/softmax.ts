@@ -8,7 +8,9 @@
 // range is outer * ceil(inner / 4).
 
 import { exp4, expTerm4, log4 } from "../lib/math";
-import { areNonZero, demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes, widened } from "../lib/simd";
+import {
+  areNonZero, demote, LANES, lanesBelow, load4, promoteHigh, storePartial, storeUpTo, sumLanes, widened,
+} from "../lib/simd";
 
 // The maxima here may skip NaN, because the sums carry it to the result. (f32x4.pmax is one instruction,
 // f32x4.max several.)

@@ -117,7 +117,8 @@ function sgdOf(
   DECAY: bool, begin: i32, end: i32, p: usize, g: usize, b: usize,
   lr: f32, momentum: f32, gradScale: f32, nesterov: i32, weightDecay: f32,
 ): void {
-  // `return` rather than `else`, here and below: the compiler makes one call of two that are branches of an `if`
+  // `return` rather than `else`, here and below: of two calls that are branches of an `if` the compiler makes
+  // one
   if (!b) {
     sgdElements(DECAY, false, false, begin, end, p, g, b, lr, momentum, gradScale, weightDecay);
     return;
