@@ -218,10 +218,10 @@ export function packPanels16(
 function copy16(from: usize, to: usize): void {
   const v0123 = v128.load(from);
   const v4567 = v128.load(from, 16);
-  const v89ab = v128.load(from, 32);
-  const vcdef = v128.load(from, 48);
-  v128.store(to, vcdef, 48);
-  v128.store(to, v89ab, 32);
+  const v89AB = v128.load(from, 32);
+  const vCDEF = v128.load(from, 48);
+  v128.store(to, vCDEF, 48);
+  v128.store(to, v89AB, 32);
   v128.store(to, v4567, 16);
   v128.store(to, v0123);
 }

@@ -131,7 +131,7 @@ export function gradientGraph(
   inputs: readonly Tensor[] | null,
   retainGraph: boolean,
 ): (Tensor | null)[] {
-  const route = new Route(outputs, inputs && inputs.map(placeOf));
+  const route = new Route(outputs, inputs?.map(placeOf) ?? null);
   const outer = openScope();
   const runHooks = (hooks: readonly GradientHook[] | null, grad: Tensor): Tensor => {
     if (!hooks || hooks.length === 0) return grad;
