@@ -4,6 +4,7 @@ import { depthwise } from "./depthwise.ts";
 import { foldedGradInput } from "./fold_columns.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { gemm } from "./implicit_gemm.ts";
+import { onePixel, onePixelGradInput } from "./one_pixel.ts";
 import { pooledGemm } from "./pooled_gemm.ts";
 import { transposed } from "./transposed.ts";
 import { interleavedGradInput, upsample } from "./upsample.ts";
@@ -54,6 +55,14 @@ const ALGORITHMS: readonly ConvAlgorithm[] = [
     // from 2 to 32, 0.9 from 1 to 32 (28x28).
     name: "shallow",
     pooled: pooledShallow,
+    pays: () => true,
+  },
+  {
+    // Kernels as large as the image. The products of "gemm", one for each image, have a single column.
+    name: "gemm",
+    plain: onePixel,
+    transposed: transposed(onePixel, onePixelGradInput),
+    isMatrixProduct: true,
     pays: () => true,
   },
   {

@@ -177,6 +177,8 @@ const transposed: ConvCase[] = [
   { x: [2, 4, 4, 3], filters: 3, kernel: [3, 3], stride: [2, 2], padding: [1, 1], outputPadding: [1, 1] },
   { x: [1, 1, 1, 1], filters: 1, kernel: [1, 1], bias: true },
   { x: [1, 1, 1, 1], filters: 2, kernel: [2, 3], stride: [2, 3] },
+  { x: [5, 9, 1, 1], filters: 3, kernel: [4, 3] }, // images from single pixels
+  { x: [2, 3, 1, 1], filters: 4, kernel: [3, 3], bias: true },
   { x: [2, 4, 5, 3], filters: 6, kernel: [1, 1], groups: 2 },
   { x: [1, 3, 4, 5], filters: 2, kernel: [1, 1], dilation: [2, 2], outputPadding: [1, 1] },
   { x: [3, 5, 3, 7], filters: 3, kernel: [2, 2], stride: [2, 2], bias: true },
