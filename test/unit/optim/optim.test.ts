@@ -275,6 +275,31 @@ describe("state that decays", () => {
   });
 });
 
+test("flushed state leaves the bits of Adam's weights as they are", () => {
+  // Adam in plain float32, without flushes: each operation rounds once
+  const f = Math.fround;
+  const plain = [1, -0.5, 2, 1e-3, 0.25].map((p) => ({ p: f(p), m: 0, v: 0 }));
+  const weights = parameter(plain.map(({ p }) => p));
+  const optimizer = new optim.Adam([weights], { lr: 0.01 });
+  const gradientAt = (step: number, i: number) => (step > 20 ? 0 : f((((i + 1) * step) % 7) / 10 - 0.3));
+  for (let step = 1; step <= 1200; step++) {
+    const stepSize = f(0.01 / (1 - 0.9 ** step));
+    const correction = f(1 / Math.sqrt(1 - 0.999 ** step));
+    for (const [i, state] of plain.entries()) {
+      const g = gradientAt(step, i);
+      state.m = f(f(f(0.9) * state.m) + f(f(1 - 0.9) * g));
+      state.v = f(f(f(0.999) * state.v) + f(f(f(1 - 0.999) * g) * g));
+      const root = f(f(f(Math.sqrt(state.v)) * correction) + f(1e-8));
+      state.p = f(state.p - f(f(stepSize * state.m) / root));
+    }
+    weights.grad = tensor(plain.map((_, i) => gradientAt(step, i)));
+    optimizer.step();
+  }
+  expect([...weights.data()]).toEqual(plain.map(({ p }) => p));
+  expect(plain.every(({ m }) => m !== 0 && Math.abs(m) < 1e-37)).toBe(true);
+  expect([...(optimizer.stateDict().state[0].exp_avg as Tensor).data()].every((m) => m === 0)).toBe(true);
+});
+
 test("running statistics and moving averages flush very small means", () => {
   const running = tensor([1e-28, -1e-30]);
   const variance = tensor([1, 1e-30]);
