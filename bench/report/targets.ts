@@ -41,6 +41,26 @@ export function targets(read: ReadRows): Target[] {
     );
     return { what, target, stretch, atLeast: true, format: times, measured: row?.faster?.median };
   };
+  const models = read<ContestRow>("versus_pytorch_models");
+  const network = (
+    what: string,
+    names: readonly string[],
+    target: number,
+    stretch: number,
+    precision?: "fast",
+  ): Target => ({
+    what: `training steps of ${what} vs PyTorch's fastest way, 1 thread each (the slowest)`,
+    target,
+    stretch,
+    atLeast: true,
+    format: times,
+    measured: worst(
+      models
+        ?.filter((row) => names.includes(row.model!) && row.precision === precision && row.faster)
+        .map((row) => row.faster!.median),
+      Math.min,
+    ),
+  });
   const train = (batch: number, threads: number, variant?: string): Contest => ({
     kind: "train",
     batch,
@@ -75,7 +95,11 @@ export function targets(read: ReadRows): Target[] {
     faster("forward vs onnxruntime-web, batch 4", "onnxruntime-web", forward(4), 3, 4),
     faster("forward vs onnxruntime-web, batch 64", "onnxruntime-web", forward(64), 3, 4),
     faster("forward vs onnxruntime-node (native), batch 64", "onnxruntime-node", forward(64), 0.8, 1),
-    ...["gelu", "softmax", "layerNorm"].map(operation),
+    network("ResNet-18, U-Net, MobileNetV2", ["resnet18", "unet", "mobilenetv2"], 1, 1.3),
+    network("DCGAN", ["dcgan"], 0.8, 1),
+    network("ViT and GPT", ["vit", "gpt"], 0.55, 0.65),
+    network("ViT and GPT, fast", ["vit", "gpt"], 0.7, 0.85, "fast"),
+    ...["causal attention", "gelu", "softmax", "layerNorm"].map(operation),
     {
       what: "matrix product 512³ and 1024³, share of the arithmetic ceiling (the lower one)",
       target: 0.85,

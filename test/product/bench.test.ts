@@ -132,7 +132,7 @@ describe("report", () => {
     const tables = tablesOf(join(folder, "nothing"));
     expect(tables.ops).toBe("_not measured yet_");
     expect(tables.headline).toBe("_not measured yet_");
-    expect(tables.targets.match(/not measured/g)).toHaveLength(18);
+    expect(tables.targets.match(/not measured/g)).toHaveLength(targets(() => undefined).length);
   });
 
   test("figures come from the results", () => {
