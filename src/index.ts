@@ -4,6 +4,17 @@ import { setCreateGraphPass } from "./tensor/hooks.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";
 export * from "./errors.ts";
+export { checkpoint } from "./gradients/checkpoint.ts";
+export { type CustomFunction, customFunction, type FunctionContext } from "./gradients/custom_function.ts";
+export {
+  type FunctionalOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type TensorFunction,
+  vjp,
+} from "./gradients/functional.ts";
 export { type GradOptions, grad, type Tensors } from "./gradients/grad.ts";
 export * as nn from "./nn/index.ts";
 export { type ConvAlgorithmChoice, getConvAlgorithm, setConvAlgorithm } from "./ops/conv/choose.ts";

@@ -51,6 +51,24 @@ export type Edge = GraphNode | Leaf | null;
 
 let nextId = 0;
 
+/** Whether a `checkpoint()` is running its function again. */
+export let recomputing = false;
+
+/** Runs the function of a `checkpoint()` again; `collect` gets the nodes, which keep their arrays. */
+export function recordAgain<T>(collect: (node: GraphNode) => void, body: () => T): T {
+  const outer = recomputing;
+  recomputing = true;
+  const add = (node: GraphNode) => {
+    collect(node);
+    return true;
+  };
+  try {
+    return recordFor({ add, restore() {}, drop() {} }, body);
+  } finally {
+    recomputing = outer;
+  }
+}
+
 /**
  * One application of an op, with edges to the nodes that produced its inputs. Reference-counted like a block:
  * tensors and later nodes own it; the last owner to release it frees its saved arrays and then its inputs.
@@ -113,6 +131,7 @@ export class GraphNode {
 
   /** Takes over the arrays that another application of the same op saved. */
   restoreSaved(from: GraphNode): void {
+    if (this.#owners === 0) return;
     this.releaseSaved();
     this.#released = false;
     this.op.saved = from.op.saved;

@@ -1,6 +1,7 @@
 import { AutogradError } from "../errors.ts";
 import { LinearMap } from "../ops/core/linear_map.ts";
 import type { Op } from "../ops/core/op.ts";
+import { customRules } from "./custom_function.ts";
 import { type GradientRule, linear, type RuleEntry } from "./rule.ts";
 import { convRules } from "./rules/conv.ts";
 import { elementwiseRules } from "./rules/elementwise.ts";
@@ -23,6 +24,7 @@ const rules = new Map<unknown, GradientRule>([
   ...poolRules,
   ...normRules,
   ...lossRules,
+  ...customRules,
 ]);
 
 /** The rule of an op's class, or of the class that it extends. */
@@ -38,6 +40,6 @@ export function ruleOf(op: Op): GradientRule {
   const rule = findRule(op);
   if (rule) return rule;
   throw new AutogradError(
-    `${op.name}: its gradient cannot be differentiated; leave out createGraph, or compose ${op.name} from other functions`,
+    `${op.name}: its gradient cannot be differentiated; leave out createGraph, or write it with customFunction`,
   );
 }

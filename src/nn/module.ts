@@ -11,6 +11,7 @@ import {
 import { OptionError } from "../errors.ts";
 import { keep } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { HookedModule } from "./hooks.ts";
 import { describeModule } from "./internal/describe.ts";
 import { Parameter } from "./parameter.ts";
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./state.ts";
@@ -34,7 +35,7 @@ import { type LoadOptions, type LoadResult, loadInto, type StateDict } from "./s
  * console.log(net.forward(zeros([1, 4])).shape, Object.keys(net.stateDict()));
  * ```
  */
-export abstract class Module {
+export abstract class Module extends HookedModule {
   /**
    * Maps fields to their names in `stateDict()` and in the other named lists, where the two differ. Layers
    * use this for PyTorch's spelling: `{ runningMean: "running_mean" }`.
@@ -188,7 +189,7 @@ export abstract class Module {
    * Returns the module itself. Otherwise comparisons by `toString()` would treat modules with different
    * weights as equal.
    */
-  valueOf(): this {
+  override valueOf(): this {
     return this;
   }
 
@@ -206,7 +207,7 @@ export abstract class Module {
   }
 
   /** The tree of layers in PyTorch's format, and the number of parameters. */
-  toString(): string {
+  override toString(): string {
     return describeModule(this);
   }
 

@@ -17,6 +17,13 @@ export function allocateBlock(bytes: number): Block {
   return block;
 }
 
+/** Makes the running frame an owner of a block, which then stays until the frame ends. */
+export function adoptBlock(block: Block): void {
+  if (!frame) throw new Error("adoptBlock: only inside withFrame()");
+  block.retain();
+  frame.push(block);
+}
+
 /**
  * Runs the body of an op. All blocks that it allocates are released at the end, even if it throws. Blocks
  * that `body` or its caller retains stay alive. Ops therefore free nothing explicitly, and an op that runs

@@ -1,3 +1,4 @@
+import { recomputing } from "../../autograd/graph.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { expectTensor } from "../../tensor/apply.ts";
@@ -94,12 +95,14 @@ export abstract class BatchNorm extends Module {
     }
     const training = this.training || runningMean === null;
     let rate = momentum ?? 0;
-    if (this.training && this.numBatchesTracked) {
+    if (this.training && this.numBatchesTracked && !recomputing) {
       const count = this.numBatchesTracked.item() + 1;
       this.#setBatchesTracked(count);
       rate = momentum ?? 1 / count;
     }
-    return batchNorm(x, runningMean, runningVar, { weight, bias, training, momentum: rate, eps });
+    // a checkpoint() runs forward twice, but counts the batch once
+    const [mean, variance] = training && recomputing ? [null, null] : [runningMean, runningVar];
+    return batchNorm(x, mean, variance, { weight, bias, training, momentum: rate, eps });
   }
 
   override extraRepr(): string {
