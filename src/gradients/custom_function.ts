@@ -117,7 +117,7 @@ class CustomOp extends Op {
       const saved = this.saved.map((array) => wrap(array as NDArray));
       arrays = noGrad(() => this.gradients(wrap(dy), saved)).map((tensor) => {
         if (tensor) adoptBlock(tensor.array.block);
-        return tensor && tensor.array;
+        return tensor?.array ?? null;
       });
     });
     return arrays;
