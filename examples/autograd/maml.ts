@@ -1,5 +1,5 @@
-// Model-agnostic meta-learning (Finn et al. 2017) on sine curves: weights from which one gradient step fits a new
-// curve. The outer gradient goes through the inner step, which is itself a gradient.
+// Model-agnostic meta-learning (Finn et al. 2017) on sine curves: weights from which one gradient step fits a
+// new curve. The outer gradient goes through the inner step, which is itself a gradient.
 // npx tsx examples/autograd/maml.ts
 import { grad, optim, scope, type Tensor } from "wasmgrad";
 import { network, run, wave } from "./network.ts";

@@ -1,4 +1,5 @@
-// Networks and data that are the same in PyTorch: test/fixtures/autograd/gen.py computes them by the same formula.
+// Networks and data that are the same in PyTorch: test/fixtures/autograd/gen.py computes them by the same
+// formula.
 import { nn, type Tensor, tensor } from "wasmgrad";
 
 /** `scale sin(phase + 1.7 i)` at element i. */

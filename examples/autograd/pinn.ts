@@ -1,5 +1,5 @@
-// A physics-informed network (Raissi et al. 2019) for u'' = -sin x with u(0) = u(π) = 0, whose solution is sin x.
-// The loss contains the second derivative of the network with respect to its input.
+// A physics-informed network (Raissi et al. 2019) for u'' = -sin x with u(0) = u(π) = 0, whose solution is
+// sin x. The loss contains the second derivative of the network with respect to its input.
 // npx tsx examples/autograd/pinn.ts
 import { grad, linspace, noGrad, optim, scope, type Tensor, tensor } from "wasmgrad";
 import { network, run } from "./network.ts";

@@ -1,5 +1,5 @@
-// A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017): the critic's slope between real and generated
-// points is held near 1, so its loss contains a gradient, which is differentiated again.
+// A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017): the critic's slope between real and
+// generated points is held near 1, so its loss contains a gradient, which is differentiated again.
 // npx tsx examples/autograd/wgan_gp.ts
 import { grad, nn, optim, scope, type Tensor } from "wasmgrad";
 import { network, run, wave } from "./network.ts";

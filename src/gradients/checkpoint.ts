@@ -88,21 +88,20 @@ function copyOf({ array, version, requiresGrad }: Input): Tensor {
 
 /**
  * Calls `fn(...inputs)` and drops what its operations save for the backward pass, which calls `fn` again to
- * compute it: less memory for one more forward pass. The gradients are the same, bit for bit: dropout draws the
- * same numbers again (from the default generator), and batch norm moves its running statistics once. Matches
- * `torch.utils.checkpoint.checkpoint` with `use_reentrant=False`.
+ * compute it: less memory for one more forward pass. The gradients are the same, bit for bit: dropout draws
+ * the same numbers again (from the default generator), and batch norm moves its running statistics once.
+ * Matches `torch.utils.checkpoint.checkpoint` with `use_reentrant=False`.
  *
- * `fn` must compute the same both times. What it uses besides the inputs, such as parameters, must not change in
- * between.
+ * `fn` must compute the same both times. What it uses besides the inputs, such as parameters, must not change
+ * in between.
  *
  * @throws AutogradError in the backward pass if `fn` computes something else, or an input was changed.
  * @example
  * ```ts
- * import { checkpoint, nn, randn } from "wasmgrad";
- * const block = new nn.Sequential(new nn.Linear(8, 64), new nn.GELU(), new nn.Dropout(0.1), new nn.Linear(64, 8));
- * const x = randn([4, 8]);
- * checkpoint((input) => x.add(block.forward(input)), x).square().mean().backward();
- * console.log(block.parameters().every(({ grad }) => grad !== null)); // true
+ * import { checkpoint, nn, randn } from "wasmgrad"; const block = new nn.Sequential(new nn.Linear(8, 64), new
+ * nn.GELU(), new nn.Dropout(0.1), new nn.Linear(64, 8)); const x = randn([4, 8]); checkpoint((input) =>
+ * x.add(block.forward(input)), x).square().mean().backward(); console.log(block.parameters().every(({ grad })
+ * => grad !== null)); // true
  * ```
  */
 export function checkpoint<Inputs extends unknown[], Result>(

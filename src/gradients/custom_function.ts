@@ -30,9 +30,9 @@ export interface CustomFunction<Inputs extends unknown[]> {
   /** Computes the result. No graph is recorded inside. */
   forward(context: FunctionContext, ...inputs: Inputs): Tensor;
   /**
-   * Computes a gradient for each input from the gradient of the result; null for inputs that have none, and the
-   * gradient alone if there is one input. If it is written in differentiable functions of its saved tensors,
-   * gradients of gradients are right as well.
+   * Computes a gradient for each input from the gradient of the result; null for inputs that have none, and
+   * the gradient alone if there is one input. If it is written in differentiable functions of its saved
+   * tensors, gradients of gradients are right as well.
    */
   backward(context: FunctionContext, gradOutput: Tensor): Tensor | null | readonly (Tensor | null)[];
 }
@@ -60,8 +60,9 @@ class CustomOp extends Op {
     return NO_ATTRIBUTES;
   }
 
-  forward(): NDArray {
-    throw new Error(`${this.name}: call run`);
+  /** Not called: `run` calls the user's forward with tensors. */
+  forward(x: NDArray): NDArray {
+    return x;
   }
 
   run(inputs: readonly unknown[]): Tensor {
@@ -138,7 +139,7 @@ const customRule: GradientRule<CustomOp> = (op, dy, node) =>
 export const customRules: RuleEntry[] = [[CustomOp, customRule]];
 
 /**
- * Makes a function of tensors with a gradient of its own. Matches `torch.autograd.Function`.
+ * Makes a function of tensors from its two directions, forward and backward. Matches `torch.autograd.Function`.
  *
  * @param definition `forward` and `backward`: see `CustomFunction`
  * @throws AutogradError in the backward pass if `backward` returns another number of gradients.

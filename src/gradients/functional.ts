@@ -16,7 +16,10 @@ export type TensorFunction = (...inputs: Tensor[]) => Tensor;
 type Like<Inputs extends Tensors, One, Many> = Inputs extends Tensor ? One : Many;
 
 export interface FunctionalOptions {
-  /** Whether the result has a graph, so that it can be differentiated with respect to the inputs. Default false. */
+  /**
+   * Whether the result has a graph, so that it can be differentiated with respect to the inputs. Default
+   * false.
+   */
   createGraph?: boolean;
 }
 
@@ -80,7 +83,7 @@ const shaped = <T>(inputs: Tensors, results: T[]) => (inputs instanceof Tensor ?
  * ```ts
  * import { tensor, vjp } from "wasmgrad";
  * const [y, product] = vjp((x) => x.square(), tensor([1, 2]), tensor([1, 10]));
- * console.log(y.toArray(), product.toArray()); // [1, 4], [2, 40]
+ * console.log(y.toArray(), product.toArray()); // [1, 4] [2, 40]
  * ```
  */
 export function vjp<Inputs extends Tensors>(
@@ -102,9 +105,9 @@ export function vjp<Inputs extends Tensors>(
 }
 
 /**
- * The result of `fn` and the product of its Jacobian matrix with a vector, `J v`: the derivative along v. It takes
- * two backward passes: `uᵀ J` is linear in u, and its gradient with respect to u, weighted by v, is `J v`. Matches
- * `torch.autograd.functional.jvp`.
+ * The result of `fn` and the product of its Jacobian matrix with a vector, `J v`: the derivative along v. It
+ * takes two backward passes: `uᵀ J` is linear in u, and its gradient with respect to u, weighted by v, is `J
+ * v`. Matches `torch.autograd.functional.jvp`.
  *
  * @param v one tensor for each input, of its shape; default 1 for inputs of one element
  * @example
@@ -136,8 +139,8 @@ export function jvp(
 }
 
 /**
- * The result of `fn`, which has one element, and the product of its Hessian matrix with a vector, `H v`, without
- * computing the matrix. Matches `torch.autograd.functional.hvp`.
+ * The result of `fn`, which has one element, and the product of its Hessian matrix with a vector, `H v`,
+ * without computing the matrix. Matches `torch.autograd.functional.hvp`.
  *
  * @param v one tensor for each input, of its shape; default 1 for inputs of one element
  * @example
@@ -187,8 +190,8 @@ function jacobianOf(output: Tensor, inputs: readonly Tensor[], createGraph: bool
 }
 
 /**
- * The Jacobian matrix of `fn`, of shape [...output, ...input] for each input: the derivative of each element of
- * the result, with one backward pass for each. Matches `torch.autograd.functional.jacobian`.
+ * The Jacobian matrix of `fn`, of shape [...output, ...input] for each input: the derivative of each element
+ * of the result, with one backward pass for each. Matches `torch.autograd.functional.jacobian`.
  *
  * @example
  * ```ts

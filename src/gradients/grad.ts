@@ -16,8 +16,8 @@ export interface GradOptions {
   /** Whether the arrays saved in the graph are kept for another pass. Default: `createGraph`. */
   retainGraph?: boolean;
   /**
-   * dL/d(output) for each output, of the same shape. Null for an output with one element means 1. Default: null
-   * for each.
+   * dL/d(output) for each output, of the same shape. Null for an output with one element means 1. Default:
+   * null for each.
    */
   gradOutputs?: Tensor | null | readonly (Tensor | null)[];
   /** Whether inputs that the outputs do not depend on are accepted. Their gradient is null. Default false. */
@@ -54,15 +54,15 @@ export function startingGradients(op: string, outputs: readonly Tensor[], given:
 }
 
 /**
- * The gradients of `outputs` (their sum, weighted by `gradOutputs`) with respect to `inputs`, which may be leaves
- * or results of operations. Returns them instead of adding them to `grad`, and computes nothing else. Matches
- * `torch.autograd.grad`.
+ * The gradients of `outputs` (their sum, weighted by `gradOutputs`) with respect to `inputs`, which may be
+ * leaves or results of operations. Returns them instead of adding them to `grad`, and computes nothing else.
+ * Matches `torch.autograd.grad`.
  *
  * @param outputs one tensor or several
  * @param inputs one tensor, which gives one gradient, or a list, which gives a list
  * @param options see `GradOptions`
- * @throws AutogradError if an input needs no gradient or was not used, or a graph was released; ShapeError for
- *   gradients of other shapes than the outputs.
+ * @throws AutogradError if an input needs no gradient or was not used, or a graph was released; ShapeError
+ *   for gradients of other shapes than the outputs.
  * @example
  * ```ts
  * import { grad, tensor } from "wasmgrad";

@@ -20,8 +20,8 @@ export type GradientRule<T extends Op = any> = (op: T, dy: Tensor, node: SavedTe
 export type RuleEntry = readonly [op: abstract new (...args: any[]) => Op, rule: GradientRule];
 
 /**
- * The arrays that an op saved, as tensors with their places in the graph. Gradients that flow to such a tensor
- * flow on to what the op was applied to.
+ * The arrays that an op saved, as tensors with their places in the graph. Gradients that flow to such a
+ * tensor flow on to what the op was applied to.
  */
 export class SavedTensors {
   readonly #node: GraphNode;
@@ -84,12 +84,18 @@ export function pullback(op: Op, i: number, saved: readonly (NDArray | null)[]):
   };
 }
 
-/** The rule of ops that are linear in their only input and save nothing: the op is its own transpose's transpose. */
+/**
+ * The rule of ops that are linear in their only input and save nothing: the op is its own transpose's
+ * transpose.
+ */
 export const linearOp: GradientRule = (op: Op, dy) => [
   linear(op, dy, pullback(op, 0, []), (g) => op.forward(g) as NDArray),
 ];
 
-/** Multiplies `dy` by a factor for each element that does not depend on `dy`; `dx` is the same function of `dy`. */
+/**
+ * Multiplies `dy` by a factor for each element that does not depend on `dy`; `dx` is the same function of
+ * `dy`.
+ */
 export function selfAdjoint(op: Op, dy: Tensor, map: (dy: NDArray) => NDArray, constants: (NDArray | null)[]): Tensor {
   return linear(op, dy, map, map, constants);
 }

@@ -12,8 +12,8 @@ export type ForwardPreHook = (module: Module, inputs: readonly unknown[]) => rea
 export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown;
 
 /**
- * Called in the backward pass with the gradients of the inputs and outputs (null where there is none); gradients
- * that it returns replace those of the inputs.
+ * Called in the backward pass with the gradients of the inputs and outputs (null where there is none);
+ * gradients that it returns replace those of the inputs.
  */
 export type BackwardHook = (
   module: Module,
@@ -169,8 +169,8 @@ function addHook<Kind extends "pre" | "post" | "backward">(
 /** The base class of `Module`, with the methods that register hooks. */
 export abstract class HookedModule {
   /**
-   * Calls `hook(module, inputs)` before each `forward`; an array that it returns replaces the inputs. Returns a
-   * handle whose `remove()` ends this. Matches `Module.register_forward_pre_hook`.
+   * Calls `hook(module, inputs)` before each `forward`; an array that it returns replaces the inputs. Returns
+   * a handle whose `remove()` ends this. Matches `Module.register_forward_pre_hook`.
    */
   registerForwardPreHook(hook: ForwardPreHook): HookHandle {
     return addHook("registerForwardPreHook", this as unknown as Module, "pre", hook);
@@ -186,8 +186,8 @@ export abstract class HookedModule {
   }
 
   /**
-   * Calls `hook(module, gradInputs, gradOutputs)` when a backward pass has gone through `forward`. Gradients that
-   * it returns replace those of the inputs. Matches `Module.register_full_backward_hook`.
+   * Calls `hook(module, gradInputs, gradOutputs)` when a backward pass has gone through `forward`. Gradients
+   * that it returns replace those of the inputs. Matches `Module.register_full_backward_hook`.
    */
   registerFullBackwardHook(hook: BackwardHook): HookHandle {
     return addHook("registerFullBackwardHook", this as unknown as Module, "backward", hook);

@@ -125,7 +125,8 @@ function numericSecondOrder(testCase: OpCase, draw: SecondOrder, scale: number):
 }
 
 /**
- * Draws inputs and directions around which the reference is smooth: differences over steps of two sizes agree.
+ * Draws inputs and directions around which the reference is smooth: differences over steps of two sizes
+ * agree.
  */
 function drawSmooth(testCase: OpCase): { draw: SecondOrder; expected: number[][] } {
   for (let seed = 11; seed < 19; seed++) {
@@ -147,9 +148,9 @@ function drawSmooth(testCase: OpCase): { draw: SecondOrder; expected: number[][]
 }
 
 /**
- * Compares gradients of gradients with the float64 reference. L is the sum of the results, weighted by `w`, and u
- * a direction for each input. The sum of all dL/dx · u, computed with `createGraph`, is differentiated with
- * respect to w, which gives the derivative of the result along u, and with respect to each input.
+ * Compares gradients of gradients with the float64 reference. L is the sum of the results, weighted by `w`,
+ * and u a direction for each input. The sum of all dL/dx · u, computed with `createGraph`, is differentiated
+ * with respect to w, which gives the derivative of the result along u, and with respect to each input.
  */
 export function checkSecondOrder(testCase: OpCase): void {
   const { tensors: probe } = drawInputs(testCase);

@@ -48,7 +48,9 @@ export function unpool(dy: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): ND
   return dOut;
 }
 
-/** The transpose of `unpool`: the elements of `x` [N, Co, OH, OW] at the maxima, [N, Co, OH >> 1, OW >> 1]. */
+/**
+ * The transpose of `unpool`: the elements of `x` [N, Co, OH, OW] at the maxima, [N, Co, OH >> 1, OW >> 1].
+ */
 export function pickMaxima(x: NDArray, argmaxCodes: NDArray, g: Conv2dGeometry): NDArray {
   const [height, width] = [g.outHeight >> 1, g.outWidth >> 1];
   const out = empty([g.images, g.outChannels, height, width]);

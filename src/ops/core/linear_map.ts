@@ -1,7 +1,7 @@
 import type { NDArray } from "./array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "./op.ts";
 
-type Map = (x: NDArray) => NDArray;
+type ArrayFunction = (x: NDArray) => NDArray;
 
 /**
  * A linear function `y = A x` of one array, given with its transpose: `dx = Aᵀ dy`. The gradient of a linear
@@ -10,12 +10,12 @@ type Map = (x: NDArray) => NDArray;
  */
 export class LinearMap extends Op {
   readonly name: string;
-  readonly map: Map;
-  readonly transpose: Map;
+  readonly map: ArrayFunction;
+  readonly transpose: ArrayFunction;
   readonly constants: readonly (NDArray | null)[];
 
   /** @param constants arrays that the two functions read: they stay as long as the gradient may need them */
-  constructor(name: string, map: Map, transpose: Map, constants: readonly (NDArray | null)[]) {
+  constructor(name: string, map: ArrayFunction, transpose: ArrayFunction, constants: readonly (NDArray | null)[]) {
     super();
     this.name = name;
     this.map = map;

@@ -1,4 +1,4 @@
-/** Products with Jacobian and Hessian matrices, checkpoints, and functions with a gradient of their own. */
+/** Products with Jacobian and Hessian matrices, checkpoints, and custom functions. */
 import { describe, expect, test } from "vitest";
 import {
   AutogradError,
@@ -109,7 +109,9 @@ describe("checkpoint", () => {
       new nn.Linear(16, 6),
     );
   };
-  /** Gradients of input and parameters, the running mean, and a draw after the pass, as one list of numbers. */
+  /**
+   * Gradients of input and parameters, the running mean, and a draw after the pass, as one list of numbers.
+   */
   const results = (wrapped: boolean, order: number) => {
     const model = block();
     const x = randn([5, 6], { requiresGrad: true });
