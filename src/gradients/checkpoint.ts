@@ -98,10 +98,11 @@ function copyOf({ array, version, requiresGrad }: Input): Tensor {
  * @throws AutogradError in the backward pass if `fn` computes something else, or an input was changed.
  * @example
  * ```ts
- * import { checkpoint, nn, randn } from "wasmgrad"; const block = new nn.Sequential(new nn.Linear(8, 64), new
- * nn.GELU(), new nn.Dropout(0.1), new nn.Linear(64, 8)); const x = randn([4, 8]); checkpoint((input) =>
- * x.add(block.forward(input)), x).square().mean().backward(); console.log(block.parameters().every(({ grad })
- * => grad !== null)); // true
+ * import { checkpoint, nn, randn } from "wasmgrad";
+ * const block = new nn.Sequential(new nn.Linear(8, 64), new nn.Dropout(0.1), new nn.Linear(64, 8));
+ * const x = randn([4, 8]);
+ * checkpoint((input) => x.add(block.forward(input)), x).square().mean().backward();
+ * console.log(block.parameters().every(({ grad }) => grad !== null)); // true
  * ```
  */
 export function checkpoint<Inputs extends unknown[], Result>(
