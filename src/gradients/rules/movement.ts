@@ -2,11 +2,13 @@ import type { NDArray } from "../../ops/core/array.ts";
 import { NormalizePlanes } from "../../ops/image/normalize_channels.ts";
 import { Cat } from "../../ops/movement/cat.ts";
 import { Clone, cloneArray } from "../../ops/movement/copy.ts";
+import { DiagEmbed } from "../../ops/movement/diagonal.ts";
 import { Expand } from "../../ops/movement/expand.ts";
 import { Embedding, Gather, IndexSelect } from "../../ops/movement/indexing.ts";
 import { PadBorder, PadConstant } from "../../ops/movement/pad.ts";
 import { Reshape } from "../../ops/movement/reshape.ts";
 import { Triangle } from "../../ops/movement/triangle.ts";
+import { Unfold } from "../../ops/movement/unfold.ts";
 import { View } from "../../ops/movement/view.ts";
 import { Dropout } from "../../ops/random/dropout.ts";
 import { offset } from "../../runtime/address.ts";
@@ -57,10 +59,12 @@ const scaled: GradientRule = (op, dy) => [selfAdjoint(op, dy, pullback(op, 0, []
 export const movementRules: RuleEntry[] = [
   [Cat, cat],
   [Clone, linearOp],
+  [DiagEmbed, linearOp],
   [Expand, linearOp],
   [Reshape, linearOp],
   [View, linearOp],
   [Triangle, linearOp],
+  [Unfold, linearOp],
   [PadBorder, linearOp],
   [PadConstant, padConstant],
   [IndexSelect, indexSelect],

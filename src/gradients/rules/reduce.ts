@@ -1,7 +1,8 @@
 import type { NDArray } from "../../ops/core/array.ts";
-import { reducedShape } from "../../ops/core/axis.ts";
+import { checkDims, type Dims, reducedShape } from "../../ops/core/axis.ts";
 import { Gather } from "../../ops/movement/indexing.ts";
 import { Extremum, ExtremumOfAll } from "../../ops/reduce/extremum.ts";
+import { ExtremumOver } from "../../ops/reduce/extremum_over.ts";
 import { Mean, Sum } from "../../ops/reduce/sum.ts";
 import { StandardDeviation, Variance, type VarianceOp } from "../../ops/reduce/variance.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -34,6 +35,16 @@ const extremumOfAll: GradientRule<ExtremumOfAll> = (_op, dy, node) => {
   return [dy.mul(equal.float().div(count))];
 };
 
+const extremumOver: GradientRule<ExtremumOver> = (op, dy, node) => {
+  const x = node.constant(0);
+  const reduced = checkDims(op.name, op.attributes.dim as Dims, x.dim());
+  const kept = reducedShape(x.shape, reduced, true);
+  const dims = reduced.flatMap((is, d) => (is ? [d] : []));
+  const equal = x.eq(node.constant(1).reshape(kept));
+  const count = dims.length === 0 ? 1 : equal.sum(dims, { keepdim: true });
+  return [dy.reshape(kept).div(count).mul(equal)];
+};
+
 const extremum: GradientRule<Extremum> = (op, dy, { arrays }) => {
   const [indices] = arrays as [NDArray];
   const dim = op.attributes.dim as number;
@@ -52,4 +63,5 @@ export const reduceRules: RuleEntry[] = [
   [StandardDeviation, standardDeviation],
   [ExtremumOfAll, extremumOfAll],
   [Extremum, extremum],
+  [ExtremumOver, extremumOver],
 ];
