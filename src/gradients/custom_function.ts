@@ -139,7 +139,8 @@ const customRule: GradientRule<CustomOp> = (op, dy, node) =>
 export const customRules: RuleEntry[] = [[CustomOp, customRule]];
 
 /**
- * Makes a function of tensors from its two directions, forward and backward. Matches `torch.autograd.Function`.
+ * Makes a function of tensors from its two directions, forward and backward. Matches
+ * `torch.autograd.Function`.
  *
  * @param definition `forward` and `backward`: see `CustomFunction`
  * @throws AutogradError in the backward pass if `backward` returns another number of gradients.
