@@ -6,6 +6,7 @@ import { DiagEmbed } from "../../ops/movement/diagonal.ts";
 import { Expand } from "../../ops/movement/expand.ts";
 import { Embedding, Gather, IndexSelect } from "../../ops/movement/indexing.ts";
 import { PadBorder, PadConstant } from "../../ops/movement/pad.ts";
+import { Positions } from "../../ops/movement/positions.ts";
 import { Reshape } from "../../ops/movement/reshape.ts";
 import { Triangle } from "../../ops/movement/triangle.ts";
 import { Unfold } from "../../ops/movement/unfold.ts";
@@ -36,6 +37,11 @@ const indexSelect: GradientRule<IndexSelect> = (op, dy, { arrays }) => {
 const gather: GradientRule<Gather> = (op, dy, { arrays }) => {
   const read = (g: NDArray) => new Gather(op.attributes.dim as number).forward(g, arrays[0] as NDArray);
   return [linear(op, dy, pullback(op, 0, arrays), read, arrays), null];
+};
+
+const positions: GradientRule<Positions> = (op, dy, { arrays }) => {
+  const read = (g: NDArray) => new Positions(op.name, op.attributes, op.listOf).forward(g);
+  return [linear(op, dy, pullback(op, 0, arrays), read, arrays)];
 };
 
 /** The row of the padding takes no part: it is 0 in what is read. */
@@ -69,6 +75,7 @@ export const movementRules: RuleEntry[] = [
   [PadConstant, padConstant],
   [IndexSelect, indexSelect],
   [Gather, gather],
+  [Positions, positions],
   [Embedding, embedding],
   [Dropout, scaled],
   [NormalizePlanes, scaled],

@@ -15,7 +15,7 @@ export interface PositionList {
 export class Positions extends Op {
   readonly name: string;
   readonly attributes: Attributes;
-  readonly #listOf: (shape: readonly number[]) => PositionList;
+  readonly listOf: (shape: readonly number[]) => PositionList;
   #dim = 0;
   #shape: readonly number[] = [];
 
@@ -23,11 +23,11 @@ export class Positions extends Op {
     super();
     this.name = name;
     this.attributes = attributes;
-    this.#listOf = listOf;
+    this.listOf = listOf;
   }
 
   forward(x: NDArray): NDArray {
-    const { dim, positions } = this.#listOf(x.shape);
+    const { dim, positions } = this.listOf(x.shape);
     const index = intArray(positions);
     this.#dim = dim;
     this.#shape = x.shape;
