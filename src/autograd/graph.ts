@@ -252,9 +252,9 @@ export function runBackward(
   try {
     for (const { edge, gradient } of roots) send(edge, gradient);
     for (const node of nodes) {
-      node.runHooks();
+      if (node.gradientHooks) node.runHooks();
       // a node that received no gradient from any of its users has none to propagate
-      const runs = node.grad !== null && node.op.needsAny;
+      const runs = node.grad !== null && (send === accumulate || node.op.needsAny);
       if (runs) node.backward(send);
       if (!retainGraph && (runs || send === accumulate)) node.releaseSaved();
     }

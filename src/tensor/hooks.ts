@@ -10,7 +10,13 @@ import type { Tensor } from "./tensor.ts";
 export type TensorHook = (grad: Tensor) => Tensor | void;
 
 /** The hooks of leaves; those of other tensors are in their nodes. */
-export const leafHooks = new WeakMap<object, GradientHook[]>();
+const leafHooks = new WeakMap<object, GradientHook[]>();
+/** Whether a leaf ever had a hook: until then no backward pass looks for them. */
+let leavesHaveHooks = false;
+
+export function hooksOfLeaf(leaf: object): readonly GradientHook[] | null {
+  return leavesHaveHooks ? (leafHooks.get(leaf) ?? null) : null;
+}
 
 /** A function registered with `registerHook`. */
 export class Hook implements GradientHook {
@@ -42,7 +48,10 @@ export function addHook(tensor: Tensor, hook: TensorHook): { remove(): void } {
   const { node } = tensor.handle;
   const hooks = (node ? node.gradientHooks : leafHooks.get(tensor)) ?? [];
   if (node) node.gradientHooks = hooks;
-  else leafHooks.set(tensor, hooks);
+  else {
+    leafHooks.set(tensor, hooks);
+    leavesHaveHooks = true;
+  }
   const own = new Hook(hook);
   hooks.push(own);
   return {

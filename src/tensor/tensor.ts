@@ -11,7 +11,7 @@ import { frameCount, withFrame } from "../runtime/frame.ts";
 import { setTensorClass } from "./apply.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
-import { addHook, backwardWithGraph, leafHooks, type TensorHook } from "./hooks.ts";
+import { addHook, backwardWithGraph, hooksOfLeaf, type TensorHook } from "./hooks.ts";
 import { Handle } from "./lifetime/handle.ts";
 import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
 import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
@@ -216,7 +216,7 @@ export class Tensor extends TensorMatmul implements Disposable {
 
   /** @internal The hooks of a leaf. */
   get gradientHooks(): readonly GradientHook[] | null {
-    return leafHooks.get(this) ?? null;
+    return hooksOfLeaf(this);
   }
 
   /**
