@@ -37,8 +37,6 @@ class RowsLayout {
   /** Rows of a unit, at most ROWS_BLOCK, and its columns, a multiple of 16. */
   rowBlock!: i32;
   columnBlock!: i32;
-  /** Units of a chunk. */
-  grain!: i32;
 }
 
 /**
@@ -47,11 +45,12 @@ class RowsLayout {
  *
  * bPanels: [.][ceil(n/16)][depth][16] (packPanels16). Batch p multiplies matrix aIndex[p] of A by matrix
  * bIndex[p] of B, or matrix p where a table is 0. Matrices are contiguous. c: [batch][m][n]. bias: n floats,
- * or 0. scratch: ROWS_SCRATCH_BYTES for each chunk. Unit: one block of C, row blocks fastest.
+ * or 0. scratch: ROWS_SCRATCH_BYTES for each chunk of `grain` units. Unit: one block of C, row blocks
+ * fastest.
  */
 export function gemmRows(
   begin: i32, end: i32, a: usize, bPanels: usize, aIndex: usize, bIndex: usize, c: usize, layout: usize, bias: usize,
-  scratch: usize,
+  scratch: usize, grain: i32,
 ): void {
   const s = changetype<RowsLayout>(layout);
   const m = s.m;
@@ -65,7 +64,7 @@ export function gemmRows(
   const passes = (depth + ROWS_DEPTH_BLOCK - 1) / ROWS_DEPTH_BLOCK;
   const stepsOfPass = (depth + passes - 1) / passes;
   const panelBytes = <usize>depth << 6;
-  const edge = scratch + <usize>(begin / s.grain) * ROWS_SCRATCH_BYTES;
+  const edge = scratch + <usize>(begin / grain) * ROWS_SCRATCH_BYTES;
   const copy = edge + TILE_BYTES;
   for (let unit = begin; unit < end; unit++) {
     const firstRow = (unit % rowBlocks) * s.rowBlock;

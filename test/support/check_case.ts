@@ -147,15 +147,19 @@ function drawSmooth(testCase: OpCase): { draw: SecondOrder; expected: number[][]
   throw new Error("the reference has a kink near the values of each draw");
 }
 
+/** Whether the result of a case has elements and a gradient. */
+export function hasGradient(testCase: OpCase): boolean {
+  const result = testCase.run(...drawInputs(testCase).tensors);
+  return result.requiresGrad && result.numel() > 0;
+}
+
 /**
  * Compares gradients of gradients with the float64 reference. L is the sum of the results, weighted by `w`,
  * and u a direction for each input. The sum of all dL/dx · u, computed with `createGraph`, is differentiated
  * with respect to w, which gives the derivative of the result along u, and with respect to each input.
  */
 export function checkSecondOrder(testCase: OpCase): void {
-  const { tensors: probe } = drawInputs(testCase);
-  const first = testCase.run(...probe);
-  if (!first.requiresGrad || first.numel() === 0) return;
+  if (!hasGradient(testCase)) return;
   const { draw, expected } = drawSmooth(testCase);
   const { tensors, weights, directions, elements } = draw;
   const result = testCase.run(...tensors);

@@ -1,7 +1,7 @@
 import type { NDArray } from "../../ops/core/array.ts";
 import type { Op } from "../../ops/core/op.ts";
 import { Add, type Binary, combineThree, Div, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
-import { StepFunction, Unary, type UnaryName } from "../../ops/elementwise/unary.ts";
+import { Softplus, StepFunction, Unary, type UnaryName } from "../../ops/elementwise/unary.ts";
 import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -107,6 +107,19 @@ const OF_X: Partial<Record<UnaryName, (x: Tensor, op: Op) => Tensor>> = {
       .add(1)
       .where(scaled.gt(option(op, "threshold")), scaled.sigmoid());
   },
+  // (2x + 3) / 6 between -3 and 3
+  hardswish: (x) =>
+    x
+      .mul(2)
+      .add(3)
+      .div(6)
+      .where(x.gt(-3).logicalAnd(x.lt(3)), x.ge(3).float()),
+  // t + x (1 - t²) σ(x) with t = tanh(softplus(x))
+  mish: (x) => {
+    const t = apply(new Softplus(), x).tanh();
+    return t.add(x.mul(t.square().neg().add(1)).mul(x.sigmoid()));
+  },
+  softsign: (x) => x.abs().add(1).square().reciprocal(),
   log: (x) => x.reciprocal(),
   log1p: (x) => x.add(1).reciprocal(),
   square: (x) => x.mul(2),

@@ -55,8 +55,8 @@ export function multiplyRowsByPanels(p: RowsProduct): void {
   const units = unitsOf(columnBlock);
   const grain = Math.ceil(units / (threads * UNITS_PER_THREAD));
   const copies = Number(aStep !== 1 || aRow % CONFLICTING_STRIDE === 0);
-  const layout = intTable(rowsLayoutWords({ m, n, depth, aRow, aStep, copies, rowBlock, columnBlock, grain }));
+  const layout = intTable(rowsLayoutWords({ m, n, depth, aRow, aStep, copies, rowBlock, columnBlock }));
   const own = scratch(Math.ceil(units / grain) * ROWS_SCRATCH_BYTES);
   const operands = [a, p.bPanels, intTable(p.aIndex), intTable(p.bIndex), p.c] as const;
-  launch("gemmRows", units, grain, ...operands, layout, p.bias, own);
+  launch("gemmRows", units, grain, ...operands, layout, p.bias, own, grain);
 }

@@ -46,8 +46,8 @@ export const TABLE_WORDS: readonly (readonly [Address, readonly number[]])[] = [
   [GRID, [8, 8, 4, 4, 2, 2, 2, 2, 0, 0, 1, 0]],
   [TARGET, [1, 8, 3, 0, 5, 9]],
   [ADAM_ROW, [OUT, X, OUT_2, POSITIVE, NULL, 77, 1]],
-  [ROWS_LAYOUT, [20, 40, 24, 24, 1, 0, 24, 48, 1]],
-  [TRANSPOSED_LAYOUT, [20, 40, 24, 1, 20, 1, 24, 48, 1]],
+  [ROWS_LAYOUT, [20, 40, 24, 24, 1, 0, 24, 48]],
+  [TRANSPOSED_LAYOUT, [20, 40, 24, 1, 20, 1, 24, 48]],
 ];
 
 /** Bytes from one of the 36 positions of transformed patches to the next: 8 channels by 8 tiles. */
@@ -58,8 +58,8 @@ function products(): Case[] {
     call("packPanels4", 0, 5, X, 20, 24, 480, 24, 1, OUT),
     call("packPanels8", 0, 5, X, 40, 24, 960, 1, 40, OUT),
     call("packPanels16", 0, 3, X, 40, 24, 960, 1, 40, OUT),
-    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, ROWS_LAYOUT, BIAS, WORK),
-    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, TRANSPOSED_LAYOUT, NULL, WORK),
+    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, ROWS_LAYOUT, BIAS, WORK, 1),
+    call("gemmRows", 0, 1, X, Y, NULL, NULL, OUT, TRANSPOSED_LAYOUT, NULL, WORK, 1),
     call("packImageRows", 0, 8, X, 16, 16, 2, 1, OUT),
   ];
   for (const tile of [8, 16]) {
