@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
-import { arange, bernoulli, eye, linspace, nn, optim, rand, randn, scope } from "wasmgrad";
+import { arange, bernoulli, eye, grad, linspace, nn, optim, poisson, rand, randn, scope } from "wasmgrad";
 import { describeImages, noiseImages } from "../../src/ops/image/augment.ts";
 import { ByteImages } from "../../src/ops/image/byte_images.ts";
 import { averageStep } from "../../src/ops/optim/moving_average.ts";
@@ -65,6 +65,13 @@ test("optimizers, running statistics, clipping", () => {
     new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 }),
     new optim.Adam(model.parameters(), { lr: 0.1 }),
     new optim.RMSprop(model.parameters(), { lr: 0.1 }),
+    new optim.Adagrad(model.parameters(), { lr: 0.1 }),
+    new optim.Adadelta(model.parameters(), { lr: 0.1 }),
+    new optim.Adamax(model.parameters(), { lr: 0.1 }),
+    new optim.NAdam(model.parameters(), { lr: 0.1 }),
+    new optim.RAdam(model.parameters(), { lr: 0.1 }),
+    new optim.Rprop(model.parameters(), { lr: 0.1 }),
+    new optim.ASGD(model.parameters(), { lr: 0.1 }),
   ]) {
     optimizer.zeroGrad();
     nn.functional.mseLoss(model.forward(randn([2, 2, 6, 6])), rand([2, 4, 4, 4])).backward();
@@ -90,6 +97,7 @@ test("creation, random numbers, images of bytes", () => {
   eye(3);
   bernoulli([5], { p: 0.5 });
   bernoulli(rand([5]).bool().float());
+  poisson(rand([5]));
   const images = new ByteImages(2, 3, 4, 4);
   images.write(0, new Uint8Array(96), "CHW");
   withFrame(() => images.statistics());
@@ -103,6 +111,17 @@ test("a product that is added to what is there", () => {
     .conv2d(rand([40, 32, 16, 16]), weight, null, { padding: 1 })
     .sum()
     .backward();
+});
+
+test("the gradient of a gradient, through a convolution with ReLU and pooling", () => {
+  const model = new nn.Sequential(
+    new nn.Conv2d(3, 4, { kernelSize: 3, padding: 1 }),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+  );
+  const x = rand([2, 3, 8, 8], { requiresGrad: true });
+  const [dx] = grad(model.forward(x).square().sum(), [x], { createGraph: true });
+  grad(dx.square().sum(), [x]);
 });
 
 test("only the marked kernels change their result when they run again, and all kernels ran", () => {
