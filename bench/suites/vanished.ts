@@ -13,7 +13,7 @@ export interface VanishedRow {
   slower: Ratio;
 }
 
-/** In which means that decay by 0.9 pass the subnormal numbers: those end at 1e-45, and 0.9^3000 is 5e-138. */
+/** Means that decay by 0.9 pass the subnormal numbers, which end at 1e-45: 0.9^3000 is 5e-138. */
 const STEPS = 3000;
 const SIZE = 65_536;
 

@@ -255,20 +255,5 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.from_numpy": { uses: ["wasmgrad.tensor"], write: "`tensor(typedArray, { shape })`" },
   "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
-  "torch.nn.Conv1d": { uses: ["nn.Conv2d"], write: "`Conv2d` on `[N,C,1,L]`" },
-  "torch.normal": { uses: ["wasmgrad.randn"], write: "`randn(shape).mul(std).add(mean)`" },
-  "torch.multinomial": {
-    uses: ["Tensor.argmax", "wasmgrad.rand"],
-    write: "`argmax` of log-probabilities plus Gumbel noise",
-  },
-  "torch.Tensor.zero_": {
-    uses: ["Tensor.copy_", "wasmgrad.zerosLike"],
-    write: "`noGrad(() => x.copy_(zerosLike(x)))`",
-  },
-  "torch.Tensor.fill_": {
-    uses: ["Tensor.copy_", "wasmgrad.fullLike"],
-    write: "`noGrad(() => x.copy_(fullLike(x, v)))`",
-  },
-  "torch.Tensor.add_": { uses: ["Tensor.copy_", "Tensor.add"], write: "`noGrad(() => x.copy_(x.add(y)))`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

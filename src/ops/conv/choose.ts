@@ -29,11 +29,10 @@ const ALGORITHMS: readonly ConvAlgorithm[] = [
   },
   {
     // This needs a quarter of the multiplications, but transforms images, kernels and results. Speed-up over
-    // the matrix product (Node 20, Intel Xeon, model 85) on 32x32 pixels, as the mean of all passes: 2.9 from
-    // 24 to 24 channels, 2.6 from 16 to 16, 2.2 from 8 to 8, 1.6 from 4 to 4, 1.1 from 3 to 64. On 2x2 pixels,
-    // which fill a quarter of a tile, Winograd is slower: 0.8. The rounding error is up to three times that of
-    // the matrix product, with any number of channels. Below 16 channels, where there is less to gain, the
-    // smaller error is preferred.
+    // the matrix product on 32x32 pixels, as the mean of all passes: 2.9 from 24 to 24 channels, 2.6 from 16
+    // to 16, 2.2 from 8 to 8, 1.6 from 4 to 4, 1.1 from 3 to 64. On 2x2 pixels, which fill a quarter of a
+    // tile, Winograd is slower: 0.8. The rounding error is up to three times that of the matrix product, with
+    // any number of channels. Below 16 channels, where there is less to gain, the smaller error is preferred.
     name: "winograd",
     plain: winograd,
     pooled: pooledWinograd,

@@ -12,7 +12,7 @@ const WIDE_SECTION = [0, 5, 4, 119, 105, 100, 101];
 
 let engine: FlagSwitch | undefined | null = null;
 
-/** V8's flags, where kernels can be compiled for 256 bits. Looked for once. */
+/** @internal V8's flags, where kernels can be compiled for 256 bits. Looked for once. */
 export function flagSwitch(): FlagSwitch | undefined {
   if (engine === null) engine = wideEngine();
   return engine;

@@ -22,6 +22,7 @@ export abstract class TensorBase {
   abstract numel(): number;
   /** @internal */
   abstract readonly gradientHooks: readonly GradientHook[] | null;
+  /** @internal */
   abstract become(result: TensorBase): void;
   /** @internal */
   abstract accumulateGrad(grad: NDArray): void;
