@@ -16,7 +16,7 @@ import { countTiles } from "./winograd_strided_plan.ts";
 /**
  * The algorithms for a convolution, a transposed convolution, and a convolution with ReLU and 2x2 max pooling
  * ("pooled"). The first algorithm that has the operation, supports the sizes and pays off is used. The
- * figures below are speed-ups on one thread of an Intel Xeon (model 207), from interleaved runs.
+ * figures below are speed-ups on one thread, from interleaved runs.
  */
 const ALGORITHMS: readonly ConvAlgorithm[] = [
   {
