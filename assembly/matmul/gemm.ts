@@ -130,12 +130,18 @@ function edgeTile(
   relu: i32, edge: usize,
 ): void {
   const rowBytes = <usize>n << 2;
-  if (start == Start.C) {
-    for (let i = 0; i < rows; i++) {
-      memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
-    }
-  }
+  if (start == Start.C) loadEdge(c, rowBytes, rows, columns, edge);
   microKernel4x8(1, steps, a, 0, b, edge, 32, start, bias, relu);
+  storeEdge(edge, rows, columns, c, rowBytes);
+}
+
+/** Copies `rows` x `columns` of C, at most 4x8, to `edge`, a tile of 4x8. */
+export function loadEdge(c: usize, rowBytes: usize, rows: i32, columns: i32, edge: usize): void {
+  for (let i = 0; i < rows; i++) memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
+}
+
+/** Copies `rows` x `columns` of `edge`, a tile of 4x8, to C. */
+export function storeEdge(edge: usize, rows: i32, columns: i32, c: usize, rowBytes: usize): void {
   for (let i = 0; i < rows; i++) {
     const from = edge + (<usize>i << 5);
     const to = c + <usize>i * rowBytes;

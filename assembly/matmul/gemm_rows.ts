@@ -3,7 +3,7 @@
 // time is copied to rows: the copy is read from the L2 cache, and is never written to memory. (gemm.ts
 // multiplies operands that are both packed, as convolutions make them.)
 
-import { storePartial } from "../lib/simd";
+import { loadEdge, storeEdge } from "./gemm";
 import { Start } from "./micro_kernel";
 import { NR, packFourLines, TILE_BYTES, transpose4x4 } from "./pack";
 import { rows4x8 } from "./rows_4x8";
@@ -135,24 +135,12 @@ function edgeTile(
   rows: i32, columns: i32, steps: i32, a: usize, aRow: usize, b: usize, c: usize, rowBytes: usize, start: i32,
   bias: usize, edge: usize,
 ): void {
-  if (start == Start.C) {
-    for (let i = 0; i < rows; i++) memory.copy(edge + (<usize>i << 5), c + <usize>i * rowBytes, <usize>columns << 2);
-  }
+  if (start == Start.C) loadEdge(c, rowBytes, rows, columns, edge);
   // rows past the last repeat the last
   const row1: usize = rows > 1 ? aRow : <usize>0;
   const row2: usize = rows > 2 ? 2 * aRow : row1;
   rows4x8(1, steps, a, row1, row2, rows > 3 ? 3 * aRow : row2, 0, b, edge, 32, start, bias);
-  for (let i = 0; i < rows; i++) {
-    const from = edge + (<usize>i << 5);
-    const to = c + <usize>i * rowBytes;
-    if (columns < 4) {
-      storePartial(to, v128.load(from), columns);
-      continue;
-    }
-    v128.store(to, v128.load(from));
-    if (columns == NR) v128.store(to, v128.load(from, 16), 16);
-    else if (columns > 4) storePartial(to + 16, v128.load(from, 16), columns - 4);
-  }
+  storeEdge(edge, rows, columns, c, rowBytes);
 }
 
 /** to[i][k] = from[i][k], for `rows` rows i and `steps` steps k: rows of COPY_STRIDE floats. */
