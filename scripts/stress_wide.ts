@@ -23,8 +23,7 @@ const ENTRY = `
   export { beginSwap } from "./src/runtime/kernels.ts";
   export { kernelBytes } from "./src/runtime/binary.ts";
   export { flagLock, MAIN_THREAD } from "./src/runtime/wide/flag_lock.ts";
-  export { withWideFlags } from "./src/runtime/wide/flags.ts";
-  export { flagSwitch } from "./src/runtime/wide/width.ts";`;
+  export { flagsTag, withWideFlags } from "./src/runtime/wide/flags.ts";`;
 
 /** What a process printed, or how it failed. */
 function run(node: string, name: string, round: number): Promise<string> {

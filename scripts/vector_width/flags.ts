@@ -1,4 +1,10 @@
-import { WIDE_FLAGS as FLAGS, flagArgument } from "../../src/runtime/wide/flags.ts";
-
-/** The flags under which V8 packs two 128-bit operations into one of 256 bits, as arguments of Node. */
-export const WIDE_FLAGS: readonly string[] = FLAGS.map(([name, on]) => flagArgument(name, on));
+/**
+ * Arguments with which Node compiles a whole module at once, in a process of its own, and packs two 128-bit
+ * operations into one of 256 bits. (Deopts need what Liftoff records.)
+ */
+export const WIDE_FLAGS: readonly string[] = [
+  "--no-wasm-deopt",
+  "--experimental-wasm-revectorize",
+  "--no-liftoff",
+  "--no-wasm-lazy-compilation",
+];

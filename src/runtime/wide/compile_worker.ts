@@ -4,17 +4,17 @@
  * edit, run `npm run build:worker`.
  */
 import { differingKernel } from "./check.ts";
+import { compileWith } from "./compile.ts";
 import { COMPILE_STATE, type CompileOrder } from "./compile_order.ts";
-import { withWideFlags } from "./flags.ts";
 
 const v8 = require("node:v8") as typeof import("node:v8");
+const vm = require("node:vm") as typeof import("node:vm");
 const { threadId, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { bytes, narrow, state, lock, port } = workerData as CompileOrder;
 
 let result: WebAssembly.Module | string;
 try {
-  const compile = () => new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
-  const wide = withWideFlags(v8, lock, threadId + 1, compile);
+  const wide = compileWith(v8, vm, lock, threadId + 1, bytes);
   const different = differingKernel(narrow as WebAssembly.Module, wide);
   result = different === undefined ? wide : `${different} gives other bits`;
 } catch (error) {

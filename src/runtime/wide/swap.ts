@@ -13,7 +13,7 @@ import type { BackgroundCompile } from "./background.ts";
  */
 export const LOOK_EVERY = 13;
 /**
- * Time in kernels after which the wide build is compiled. Compiling takes two cores for a few tenths of a
+ * Time in kernels after which the wide build is compiled. Compiling takes a core for a few tenths of a
  * second, and a process that ends meanwhile waits for it, so it must not happen in short programs.
  */
 const START_AFTER_MS = 1000;

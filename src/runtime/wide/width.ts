@@ -1,14 +1,13 @@
 import { OptionError } from "../../errors.ts";
 import { choiceFromEnvironment } from "../environment.ts";
+import { nodeModule } from "../node_module.ts";
+import { compileWith } from "./compile.ts";
 import { type FlagSwitch, wideEngine } from "./engine.ts";
+import { exportFunctions } from "./export_functions.ts";
 import { flagLock, MAIN_THREAD } from "./flag_lock.ts";
-import { withWideFlags } from "./flags.ts";
 
 /** Bits of the vectors that the kernels' machine code works on. */
 export type VectorWidth = 128 | 256;
-
-/** A custom section "wide". V8 caches machine code by the bytes of a module, so they must differ. */
-const WIDE_SECTION = [0, 5, 4, 119, 105, 100, 101];
 
 let engine: FlagSwitch | undefined | null = null;
 
@@ -18,20 +17,15 @@ export function flagSwitch(): FlagSwitch | undefined {
   return engine;
 }
 
-/** The bytes of the wide build. */
-export function wideBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const wide = new Uint8Array(bytes.length + WIDE_SECTION.length);
-  wide.set(bytes);
-  wide.set(WIDE_SECTION, bytes.length);
-  return wide;
-}
+/** The bytes of the wide build. V8 caches machine code by the bytes of a module, so they must differ. */
+export const wideBytes = exportFunctions;
 
 /** @internal Compiles a module for 256 bits, where `flagSwitch()` gives V8's flags. */
 export function compileWide(bytes: Uint8Array): WebAssembly.Module {
   const v8 = flagSwitch();
+  const vm = nodeModule("node:vm");
   const wide = wideBytes(bytes);
-  const compile = () => new WebAssembly.Module(wide);
-  return v8 ? withWideFlags(v8, flagLock(v8), MAIN_THREAD, compile) : compile();
+  return v8 && vm ? compileWith(v8, vm, flagLock(v8), MAIN_THREAD, wide) : new WebAssembly.Module(wide);
 }
 
 /** The width that the environment variable WASMGRAD_VECTOR_WIDTH asks for, in Node. */
