@@ -81,6 +81,7 @@ export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue:
 }
 
 export { padSequence, parametersToVector, vectorToParameters } from "./parameter_vectors.ts";
+export * as parametrizations from "./parametrizations.ts";
 export { spectralNorm, weightNorm } from "./weight_norm.ts";
 
 /** @deprecated Use `clipGradNorm_`. */

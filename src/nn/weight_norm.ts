@@ -10,6 +10,24 @@ import { Parameter } from "./parameter.ts";
 
 type Fields = Record<string, unknown>;
 
+export interface WeightNormOptions {
+  /** The parameter. Default: "weight". */
+  name?: string;
+  /** Each slice along this dimension has a length of its own; null: one length. Default: 0. */
+  dim?: number | null;
+}
+
+export interface SpectralNormOptions {
+  /** The parameter. Default: "weight". */
+  name?: string;
+  /** Steps of the power method in each `forward` in training. Default: 1. */
+  nPowerIterations?: number;
+  /** The least length of a vector that is normalized. Default: 1e-12. */
+  eps?: number;
+  /** The dimension that becomes the rows of the matrix. Default: 0. */
+  dim?: number;
+}
+
 /**
  * Makes a module's parameter a tensor that `compute` makes: once for each `forward`, and at each other
  * access.
@@ -62,17 +80,28 @@ function normExcept(v: Tensor, dim: number | null): Tensor {
  * console.log(Object.keys(layer.stateDict())); // ["bias", "weight_g", "weight_v"]
  * ```
  */
-export function weightNorm<M extends Module>(module: M, options?: { name?: string; dim?: number | null }): M {
-  const op = "weightNorm";
+export function weightNorm<M extends Module>(module: M, options?: WeightNormOptions): M {
+  const fields = module as unknown as Fields;
+  return splitParameter("weightNorm", module, options, (name, g, v) => {
+    fields[`${name}_g`] = g;
+    fields[`${name}_v`] = v;
+  });
+}
+
+/** Splits a parameter into a length and a direction, which `keep` puts where `stateDict()` finds them. */
+export function splitParameter<M extends Module>(
+  op: string,
+  module: M,
+  options: WeightNormOptions | undefined,
+  keep: (name: string, g: Parameter, v: Parameter) => void,
+): M {
   const { name, dim } = readOptions(op, options, { name: "weight", dim: 0 as number | null });
   checkModule(op, "module", module);
   const rank = ((module as unknown as Fields)[name] as Tensor | undefined)?.shape?.length ?? 0;
   const axis = dim === null ? null : normalizeDim(op, dim, rank);
   const v = takeParameter(op, module, name);
-  const fields = module as unknown as Fields;
   const g = new Parameter(noGrad(() => normExcept(v, axis)));
-  fields[`${name}_g`] = g;
-  fields[`${name}_v`] = v;
+  keep(name, g, v);
   computeField(module, name, () => v.mul(g.div(normExcept(v, axis))));
   return module;
 }
@@ -93,11 +122,23 @@ export function weightNorm<M extends Module>(module: M, options?: { name?: strin
  * console.log(layer.forward(zeros([2, 20])).shape); // [2, 40]
  * ```
  */
-export function spectralNorm<M extends Module>(
+export function spectralNorm<M extends Module>(module: M, options?: SpectralNormOptions): M {
+  return divideParameter("spectralNorm", module, options, (name, original, u, v) => {
+    (module as unknown as Fields)[`${name}_orig`] = original;
+    return [module.registerBuffer(`${name}_u`, u), module.registerBuffer(`${name}_v`, v)];
+  });
+}
+
+/**
+ * Divides a parameter by its largest singular value. `keep` puts the parameter and the two vectors where
+ * `stateDict()` finds them, and returns the buffers of the vectors.
+ */
+export function divideParameter<M extends Module>(
+  op: string,
   module: M,
-  options?: { name?: string; nPowerIterations?: number; eps?: number; dim?: number },
+  options: SpectralNormOptions | undefined,
+  keep: (name: string, original: Parameter, u: Tensor, v: Tensor) => [u: Tensor, v: Tensor],
 ): M {
-  const op = "spectralNorm";
   const defaults = { name: "weight", nPowerIterations: 1, eps: 1e-12, dim: 0 };
   const { name, nPowerIterations, eps, dim } = readOptions(op, options, defaults);
   checkInteger(op, "nPowerIterations", nPowerIterations, 1);
@@ -107,19 +148,11 @@ export function spectralNorm<M extends Module>(
   const axis = normalizeDim(op, dim, shape.length);
   const original = takeParameter(op, module, name);
   if (shape.length < 2) throw new ShapeError(`${op}: "${name}" expected two or more dimensions, got [${shape}]`);
-  const fields = module as unknown as Fields;
   const order = [axis, ...shape.map((_, d) => d).filter((d) => d !== axis)];
   const matrixOf = (weight: Tensor) => (axis === 0 ? weight : weight.permute(order)).reshape([shape[axis], -1]);
   const unit = (x: Tensor) => normalize(x, { dim: 0, eps });
-  fields[`${name}_orig`] = original;
-  const u = module.registerBuffer(
-    `${name}_u`,
-    noGrad(() => unit(randn([shape[axis]]))),
-  );
-  const v = module.registerBuffer(
-    `${name}_v`,
-    noGrad(() => unit(randn([original.numel() / shape[axis]]))),
-  );
+  const start = () => noGrad(() => [shape[axis], original.numel() / shape[axis]].map((n) => unit(randn([n]))));
+  const [u, v] = keep(name, original, ...(start() as [Tensor, Tensor]));
   const improve = (times: number) =>
     noGrad(() => {
       const matrix = matrixOf(original);

@@ -1,4 +1,4 @@
-import { checkBoolean, checkChoice, checkInteger, readOptions } from "../../checks.ts";
+import { checkBoolean, checkChoice, checkInteger, describe, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { expectTensor } from "../../tensor/apply.ts";
 import { arange, ones } from "../../tensor/fill.ts";
@@ -41,7 +41,8 @@ export function affineGrid(theta: Tensor, size: readonly number[], options?: { a
   const { alignCorners } = readOptions(op, options, { alignCorners: false });
   checkBoolean(op, "alignCorners", alignCorners);
   expectTensor(op, "theta", theta);
-  if (!Array.isArray(size) || size.length !== 4) throw new OptionError(`${op}: size expected [N,C,H,W], got ${size}`);
+  if (!Array.isArray(size) || size.length !== 4)
+    throw new OptionError(`${op}: size expected [N,C,H,W], got ${describe(size)}`);
   for (const length of size) checkInteger(op, "size", length, 1);
   const [batch, , height, width] = size;
   if (formatShape(theta.shape) !== formatShape([batch, 2, 3])) {

@@ -27,7 +27,7 @@ abstract class ModuleSequence<M extends Module = Module> extends Module implemen
     const module = this[index < 0 ? index + length : index];
     if (!module || !Number.isInteger(index)) {
       throw new OptionError(
-        `${this.constructor.name}.at: index expected an integer in [${-length}, ${length - 1}], got ${index}`,
+        `${this.constructor.name}.at: index expected an integer in [${-length}, ${length - 1}], got ${describe(index)}`,
       );
     }
     return module;

@@ -212,6 +212,10 @@ describe("sampling, and norms of weights", () => {
   layer("weight norm", nn.utils.weightNorm(new nn.Linear(4, 3)));
   layer("weight norm 1", nn.utils.weightNorm(new nn.ConvTranspose1d(4, 3, { kernelSize: 2 }), { dim: 1 }));
   layer("spectral norm", nn.utils.spectralNorm(new nn.Conv2d(2, 3, { kernelSize: 2 })).eval());
+  const { parametrizations } = nn.utils;
+  const grouped = new nn.Conv1d(4, 6, { kernelSize: 3, groups: 2 });
+  layer("weight norm parametrization", parametrizations.weightNorm(grouped, { dim: 2 }));
+  layer("spectral norm parametrization", parametrizations.spectralNorm(new nn.Linear(4, 3)).eval());
 
   test("spectralNorm makes the largest singular value 1, and trains", () => {
     const linear = nn.utils.spectralNorm(new nn.Linear(6, 5, { bias: false }), { nPowerIterations: 3 });
