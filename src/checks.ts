@@ -72,11 +72,16 @@ export function checkNumber(op: string, name: string, value: unknown, min = -Inf
   return value;
 }
 
+/** The bounds of an integer as words, unless they are those of all 32-bit integers. */
+function boundsText(min: number, max: number): string {
+  if (max !== 2 ** 31 - 1) return ` in [${min}, ${max}]`;
+  return min === -(2 ** 31) ? "" : ` >= ${min}`;
+}
+
 /** Checks that a value is an integer in `[min, max]`. */
 export function checkInteger(op: string, name: string, value: unknown, min: number, max = 2 ** 31 - 1): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    const bounds = max === 2 ** 31 - 1 ? `>= ${min}` : `in [${min}, ${max}]`;
-    throw new OptionError(`${op}: ${name} expected an integer ${bounds}, got ${describe(value)}`);
+    throw new OptionError(`${op}: ${name} expected an integer${boundsText(min, max)}, got ${describe(value)}`);
   }
   return value;
 }

@@ -1,4 +1,4 @@
-import { readOptions } from "../checks.ts";
+import { describe, readOptions } from "../checks.ts";
 import { formatShape, OptionError } from "../errors.ts";
 import type { DType } from "../ops/core/array.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -37,7 +37,7 @@ export function layOut(
   }
   for (const [name, value] of Object.entries(tensors)) {
     if (!(value instanceof Tensor)) {
-      throw new OptionError(`writeSafetensors: "${name}" expected a tensor, got ${value}`);
+      throw new OptionError(`writeSafetensors: "${name}" expected a tensor, got ${describe(value)}`);
     }
     value.handle.check(`writeSafetensors: "${name}" of shape ${formatShape(value.shape)}`);
   }

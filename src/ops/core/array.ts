@@ -1,3 +1,4 @@
+import { describe } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import type { Block } from "../../runtime/block.ts";
@@ -185,7 +186,7 @@ export function expectRank(op: string, what: string, x: NDArray, rank: number, a
 export function normalizeDim(op: string, dim: number, rank: number): number {
   const n = Math.max(rank, 1);
   if (!Number.isInteger(dim) || dim < -n || dim >= n) {
-    throw new OptionError(`${op}: dim expected an integer in [${-n}, ${n - 1}], got ${dim}`);
+    throw new OptionError(`${op}: dim expected an integer in [${-n}, ${n - 1}], got ${describe(dim)}`);
   }
   return dim < 0 ? dim + n : dim;
 }

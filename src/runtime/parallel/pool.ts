@@ -1,3 +1,4 @@
+import { describe } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { affordableWorkers } from "../address_space.ts";
 import { isShared, linearMemory } from "../linear_memory.ts";
@@ -101,7 +102,7 @@ function defaultThreads(): number {
  */
 export function setNumThreads(n: number): void {
   if (!Number.isInteger(n) || n < 1 || n > MAX_WORKERS + 1) {
-    throw new OptionError(`setNumThreads: expected an integer in [1, ${MAX_WORKERS + 1}], got ${n}`);
+    throw new OptionError(`setNumThreads: expected an integer in [1, ${MAX_WORKERS + 1}], got ${describe(n)}`);
   }
   restartWorkers();
   threads = n;
