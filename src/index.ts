@@ -52,6 +52,7 @@ export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike
 export {
   add,
   cat,
+  cdist,
   div,
   matmul,
   maximum,

@@ -35,11 +35,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.randperm": { how: "int32" },
   "torch.bernoulli": { how: "also `bernoulli(shape, { p })`" },
 
-  "torch.add": { how: "no `alpha`" },
-  "torch.sub": { how: "no `alpha`" },
-  "torch.div": { how: "no `rounding_mode`" },
-  "torch.round": { how: "no `decimals`" },
-  "torch.clamp": { how: "bounds are numbers in an options object" },
+  "torch.clamp": { how: "bounds are numbers; `min` and `max` in an options object, or in order" },
   "torch.softmax": { how: dimRequired },
   "torch.log_softmax": { how: dimRequired },
   "torch.max": { how: pair },
@@ -254,6 +250,6 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.as_tensor": { uses: ["wasmgrad.tensor"], write: "`tensor(values)`" },
   "torch.from_numpy": { uses: ["wasmgrad.tensor"], write: "`tensor(typedArray, { shape })`" },
   "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
-  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
+  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp(min, max)`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

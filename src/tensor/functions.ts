@@ -3,7 +3,7 @@ import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/bi
 import { Where } from "../ops/elementwise/where.ts";
 import { MatMul } from "../ops/matmul/matmul.ts";
 import { Cat } from "../ops/movement/cat.ts";
-import { apply } from "./apply.ts";
+import { apply, expectTensor } from "./apply.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that broadcasts to any shape. */
@@ -55,6 +55,19 @@ export function mul(a: Operand, b: Operand): Tensor {
  */
 export function div(a: Operand, b: Operand): Tensor {
   return apply(new Div(), a, b);
+}
+
+/**
+ * Distances between the rows of `a` and `b`. Matches `torch.cdist`; see `Tensor.cdist`.
+ * @example
+ * ```ts
+ * import { cdist, tensor } from "wasmgrad";
+ * console.log(cdist(tensor([[0, 0]]), tensor([[3, 4], [0, 1]])).toArray()); // [[5, 1]]
+ * ```
+ */
+export function cdist(a: Tensor, b: Tensor, options?: { p?: number }): Tensor {
+  expectTensor("cdist", "a", a);
+  return a.cdist(b, options);
 }
 
 /**

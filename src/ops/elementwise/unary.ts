@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, readOptions } from "../../checks.ts";
+import { checkChoice, checkNumber, describe, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { toJsonNumber } from "../../json_number.ts";
 import { launch } from "../../runtime/kernels.ts";
@@ -205,7 +205,7 @@ export class Clamp extends Unary {
     const { min, max } = readOptions("clamp", options as { min?: number | null }, { min: none, max: none });
     for (const bound of [min, max]) {
       if (bound === null || (typeof bound === "number" && !Number.isNaN(bound))) continue;
-      throw new OptionError(`clamp: min and max expected numbers, got min ${min} and max ${max}`);
+      throw new OptionError(`clamp: min and max expected numbers, got min ${describe(min)} and max ${describe(max)}`);
     }
     if (min === null && max === null) throw new OptionError("clamp: expected min, max or both");
     super("clamp", min ?? NaN, max ?? NaN); // for the kernels NaN means no bound

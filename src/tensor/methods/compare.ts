@@ -2,7 +2,7 @@ import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { isSameShape } from "../../ops/core/array.ts";
 import { expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorElementwise } from "./elementwise.ts";
 
 /** Tolerances of `isclose` and `allclose`. */
@@ -48,7 +48,8 @@ export abstract class TensorCompare extends TensorElementwise {
     checkBoolean("isclose", "equalNan", equalNan);
     const [a, b] = [this.float(), other.float()];
     const allowed = b.abs().mul(rtol).add(atol);
-    const close = a.sub(b).abs().le(allowed).logicalAnd(allowed.isFinite()).logicalOr(a.eq(b));
+    const difference = composed("isclose", () => a.sub(b));
+    const close = difference.abs().le(allowed).logicalAnd(allowed.isFinite()).logicalOr(a.eq(b));
     return equalNan ? close.logicalOr(a.isNaN().logicalAnd(b.isNaN())) : close;
   }
 
@@ -63,7 +64,11 @@ export abstract class TensorCompare extends TensorElementwise {
    */
   allclose(other: Tensor, options?: CloseOptions): boolean {
     expectTensor("allclose", "other", other);
-    return this.isclose(other, options).all().item() === 1;
+    return (
+      composed("allclose", () => this.isclose(other, options))
+        .all()
+        .item() === 1
+    );
   }
 
   /** Whether both have the same shape and equal elements. Matches `torch.equal`. */

@@ -1,4 +1,5 @@
-import { checkChoice } from "../../checks.ts";
+import { checkChoice, checkInteger, isObject, readOptions } from "../../checks.ts";
+import { OptionError } from "../../errors.ts";
 import type { DType } from "../../ops/core/array.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
 import { Cast } from "../../ops/elementwise/cast.ts";
@@ -7,7 +8,8 @@ import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
-import { TensorInPlace } from "./in_place.ts";
+import { type DivOptions, divRounded } from "./div.ts";
+import { scaled, TensorInPlace } from "./in_place.ts";
 
 /**
  * Arithmetic, comparisons, casts and elementwise functions.
@@ -16,14 +18,14 @@ import { TensorInPlace } from "./in_place.ts";
  * tensor and an integer give int32; an int32 tensor and any other number give float32.
  */
 export abstract class TensorElementwise extends TensorInPlace {
-  /** `x + other`. Matches `torch.add`. */
-  add(other: Tensor | number): Tensor {
-    return apply(new Add(), this, other);
+  /** `x + alpha other`; `alpha` is 1 by default. Matches `torch.add`. */
+  add(other: Tensor | number, options?: { alpha?: number }): Tensor {
+    return apply(new Add(), this, options ? scaled("add", other, options) : other);
   }
 
-  /** `x - other`. Matches `torch.sub`. */
-  sub(other: Tensor | number): Tensor {
-    return apply(new Sub(), this, other);
+  /** `x - alpha other`; `alpha` is 1 by default. Matches `torch.sub`. */
+  sub(other: Tensor | number, options?: { alpha?: number }): Tensor {
+    return apply(new Sub(), this, options ? scaled("sub", other, options) : other);
   }
 
   /**
@@ -39,9 +41,18 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new Mul(), this, other);
   }
 
-  /** `x / other`, always float32. Matches `torch.div`. */
-  div(other: Tensor | number): Tensor {
-    return apply(new Div(), this, other);
+  /**
+   * `x / other` in float32. With `roundingMode` "floor" or "trunc" it is rounded down or towards zero, and of
+   * integers it is int32. Matches `torch.div`.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([7, -7], { dtype: "int32" });
+   * console.log(x.div(2).toArray(), x.div(2, { roundingMode: "trunc" }).toArray()); // [3.5, -3.5] [3, -3]
+   * ```
+   */
+  div(other: Tensor | number, options?: DivOptions): Tensor {
+    return options ? divRounded(asTensor(this), other, options) : apply(new Div(), this, other);
   }
 
   /**
@@ -241,13 +252,21 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `min(max(x, options.min), options.max)`; NaN stays NaN. Either bound may be omitted. The gradient is 1
+   * `min(max(x, min), max)`, of `clamp(min, max)` or `clamp({ min, max })`; NaN stays NaN. Either bound may be omitted. The gradient is 1
    * strictly between the bounds, and 0 at the bounds, outside them and at NaN. Matches `torch.clamp` of
    * PyTorch 2.15 (in older versions, the gradient at the bounds is 1). The result of an int32 tensor is int32
    * if the bounds fit in int32, otherwise float32.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const x = tensor([-2, 0.5, 2]);
+   * console.log(x.clamp(0, 1).toArray(), x.clamp({ min: 0 }).toArray()); // [0, 0.5, 1] [0, 0.5, 2]
+   * ```
    */
-  clamp(options: ClampOptions): Tensor {
-    return apply(new Clamp(options), this);
+  clamp(min: number | null | ClampOptions, max?: number | null): Tensor {
+    const bounds = isObject(min) ? min : { min, max };
+    if (isObject(min) && max !== undefined) throw new OptionError("clamp: expected options or two bounds, got both");
+    return apply(new Clamp(bounds as ClampOptions), this);
   }
 
   /** -1, 0 or 1 according to the sign of `x`; 0 for NaN. The gradient is 0. */
@@ -265,8 +284,16 @@ export abstract class TensorElementwise extends TensorInPlace {
     return apply(new StepFunction("ceil"), this);
   }
 
-  /** The nearest integer; halves round to even. The gradient is 0. */
-  round(): Tensor {
-    return apply(new StepFunction("round"), this);
+  /**
+   * The nearest integer, or the nearest number with some decimals; halves round to even. The gradient is 0.
+   * Matches `torch.round`.
+   */
+  round(options?: { decimals?: number }): Tensor {
+    const rounded = (x: Tensor) => apply(new StepFunction("round"), x);
+    if (!options) return rounded(asTensor(this));
+    const { decimals } = readOptions("round", options, { decimals: 0 });
+    checkInteger("round", "decimals", decimals, -38, 38);
+    const scale = Number(`1e${Math.abs(decimals)}`);
+    return decimals < 0 ? rounded(this.div(scale)).mul(scale) : rounded(this.mul(scale)).div(scale);
   }
 }

@@ -9,7 +9,8 @@ import { fillBernoulli, fillNormal, fillUniform } from "../../ops/random/draw.ts
 import { expectTensor } from "../apply.ts";
 import { defaultGenerator, type Generator } from "../generator.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
+import type { DivOptions } from "./div.ts";
 import { overwrite } from "./overwrite.ts";
 import { TensorValues } from "./values.ts";
 
@@ -20,7 +21,7 @@ function expectOverwritable(op: string, { handle }: TensorValues): void {
 }
 
 /** `alpha other` */
-function scaled(op: string, other: Tensor | number, options: { alpha?: number } | undefined): Tensor | number {
+export function scaled(op: string, other: Tensor | number, options: { alpha?: number } | undefined): Tensor | number {
   const { alpha } = readOptions(op, options, { alpha: 1 });
   checkNumber(op, "alpha", alpha);
   if (alpha === 1) return other;
@@ -106,7 +107,7 @@ export abstract class TensorInPlace extends TensorValues {
   exponential_(lambda = 1, options?: { generator?: Generator }): this {
     checkNumber("exponential_", "lambda", lambda, Number.MIN_VALUE);
     // u in [2^-25, 1 - 2^-24], so that no result is 0 or infinite
-    this.uniform_(2 ** -25, 1 - 2 ** -23, options);
+    composed("exponential_", () => this.uniform_(2 ** -25, 1 - 2 ** -23, options));
     return overwrite("exponential_", this, () =>
       asTensor(this)
         .log()
@@ -141,13 +142,13 @@ export abstract class TensorInPlace extends TensorValues {
   }
 
   /** `x /= other`, in place: see `add_`. Matches `Tensor.div_`. */
-  div_(other: Tensor | number): this {
-    return overwrite("div_", this, () => asTensor(this).div(other));
+  div_(other: Tensor | number, options?: DivOptions): this {
+    return overwrite("div_", this, () => asTensor(this).div(other, options));
   }
 
   /** `clamp`, in place: see `add_`. Matches `Tensor.clamp_`. */
-  clamp_(options: ClampOptions): this {
-    return overwrite("clamp_", this, () => asTensor(this).clamp(options));
+  clamp_(min: number | null | ClampOptions, max?: number | null): this {
+    return overwrite("clamp_", this, () => asTensor(this).clamp(min, max));
   }
 
   /** `maskedFill`, in place: see `add_`. Matches `Tensor.masked_fill_`. */

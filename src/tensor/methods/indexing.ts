@@ -7,7 +7,7 @@ import { IndexRows, Scatter } from "../../ops/movement/scatter.ts";
 import { apply, expectTensor } from "../apply.ts";
 import { type IndexItem, readIndex, writeIndex } from "../index_expression.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { overwrite } from "./overwrite.ts";
 import { TensorRearrange } from "./rearrange.ts";
 
@@ -28,7 +28,7 @@ export abstract class TensorIndexing extends TensorRearrange {
    * ```
    */
   at(...index: IndexItem[]): Tensor {
-    return readIndex("at", asTensor(this), index);
+    return composed("at", () => readIndex("at", asTensor(this), index));
   }
 
   /**
@@ -110,7 +110,7 @@ export abstract class TensorIndexing extends TensorRearrange {
    */
   maskedScatter(mask: Tensor, source: Tensor): Tensor {
     expectTensor("maskedScatter", "mask", mask);
-    return apply(new MaskedScatter(), this, mask.expand(this.shape), source);
+    return composed("maskedScatter", () => apply(new MaskedScatter(), this, mask.expand(this.shape), source));
   }
 
   /** The positions of the elements that are not 0: `[count, rank]`, int32. Matches `torch.nonzero`. */
@@ -124,9 +124,9 @@ export abstract class TensorIndexing extends TensorRearrange {
    */
   takeAlongDim(index: Tensor, dim?: number): Tensor {
     expectTensor("takeAlongDim", "index", index);
-    if (dim === undefined) return this.flatten().gather(0, index.flatten());
     if (index.dtype !== "int32")
       throw new DTypeError(`takeAlongDim: index expected int32, got ${index.dtype}; use .int()`);
+    if (dim === undefined) return this.flatten().gather(0, index.flatten());
     const d = normalizeDim("takeAlongDim", dim, this.dim());
     const shape = broadcastShapes("takeAlongDim", replaceAt(this.shape, d, 1), replaceAt(index.shape, d, 1));
     return this.expand(replaceAt(shape, d, this.shape[d])).gather(d, index.expand(replaceAt(shape, d, index.shape[d])));

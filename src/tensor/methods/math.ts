@@ -4,7 +4,7 @@ import { Atan2, FloorDivide, Remainder } from "../../ops/elementwise/remainder.t
 import { AddProduct, Lerp } from "../../ops/elementwise/ternary.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorCompare } from "./compare.ts";
 
 const factor = (op: string, options: { value?: number } | undefined) => readOptions(op, options, { value: 1 }).value;
@@ -119,12 +119,12 @@ export abstract class TensorMath extends TensorCompare {
 
   /** `max(x, min)`. Matches `torch.clamp_min`. */
   clampMin(min: number): Tensor {
-    return this.clamp({ min });
+    return composed("clampMin", () => this.clamp({ min }));
   }
 
   /** `min(x, max)`. Matches `torch.clamp_max`. */
   clampMax(max: number): Tensor {
-    return this.clamp({ max });
+    return composed("clampMax", () => this.clamp({ max }));
   }
 
   /** `ln(x / (1 - x))`, with x clamped to [eps, 1 - eps] if `eps` is given. Matches `torch.logit`. */

@@ -4,7 +4,7 @@ import { normalizeDim, sizeOf } from "../../ops/core/array.ts";
 import { MatMul } from "../../ops/matmul/matmul.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorIndexing } from "./indexing.ts";
 
 /** Factors of `addmm` and `baddbmm`. */
@@ -43,7 +43,7 @@ export abstract class TensorMatmul extends TensorIndexing {
   /** The product of two matrices. Matches `torch.mm`. */
   mm(other: Tensor): Tensor {
     expectRanks("mm", this, other, [2, 2]);
-    return this.matmul(other);
+    return composed("mm", () => this.matmul(other));
   }
 
   /** The products of two stacks of as many matrices, `[B,N,K]` and `[B,K,M]`. Matches `torch.bmm`. */
@@ -78,13 +78,13 @@ export abstract class TensorMatmul extends TensorIndexing {
   /** `beta x + alpha (a b)` for matrices a and b; x broadcasts. Matches `torch.addmm`. */
   addmm(a: Tensor, b: Tensor, options?: AddProductOptions): Tensor {
     expectTensor("addmm", "a", a);
-    return plus("addmm", asTensor(this), a.mm(b), options);
+    return composed("addmm", () => plus("addmm", asTensor(this), a.mm(b), options));
   }
 
   /** `beta x + alpha (a b)` for stacks of matrices; x broadcasts. Matches `torch.baddbmm`. */
   baddbmm(a: Tensor, b: Tensor, options?: AddProductOptions): Tensor {
     expectTensor("baddbmm", "a", a);
-    return plus("baddbmm", asTensor(this), a.bmm(b), options);
+    return composed("baddbmm", () => plus("baddbmm", asTensor(this), a.bmm(b), options));
   }
 
   /**
@@ -164,6 +164,6 @@ export abstract class TensorMatmul extends TensorIndexing {
     if (this.dim() < 2 || other.dim() < 2) {
       throw new ShapeError(`cdist: expected rows, got ${formatShape(this.shape)} and ${formatShape(other.shape)}`);
     }
-    return this.unsqueeze(-2).sub(other.unsqueeze(-3)).norm(p, -1);
+    return composed("cdist", () => this.unsqueeze(-2).sub(other.unsqueeze(-3)).norm(p, -1));
   }
 }

@@ -21,7 +21,7 @@ import { Triangle } from "../../ops/movement/triangle.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorOrder } from "./order.ts";
 
 function expectDimension(op: string, x: TensorOrder): void {
@@ -50,13 +50,13 @@ export abstract class TensorMovement extends TensorOrder {
   /** `reshape` to the shape of `other`. */
   reshapeAs(other: Tensor): Tensor {
     expectTensor("reshapeAs", "other", other);
-    return this.reshape(other.shape);
+    return composed("reshapeAs", () => this.reshape(other.shape));
   }
 
   /** `view` with the shape of `other`. */
   viewAs(other: Tensor): Tensor {
     expectTensor("viewAs", "other", other);
-    return this.view(other.shape);
+    return composed("viewAs", () => this.view(other.shape));
   }
 
   /** Merges dimensions `startDim` to `endDim` into one. Matches `torch.flatten`. */
@@ -122,7 +122,7 @@ export abstract class TensorMovement extends TensorOrder {
   /** `expand` to the shape of `other`. */
   expandAs(other: Tensor): Tensor {
     expectTensor("expandAs", "other", other);
-    return this.expand(other.shape);
+    return composed("expandAs", () => this.expand(other.shape));
   }
 
   /**
@@ -168,7 +168,7 @@ export abstract class TensorMovement extends TensorOrder {
 
   /** Position i of the first dimension, like Python's `x[i]`. */
   index(i: number): Tensor {
-    return this.select(0, i);
+    return composed("index", () => this.select(0, i));
   }
 
   /**

@@ -9,7 +9,7 @@ import { Bincount, Histc, type HistcOptions, type SearchOptions, SearchSorted } 
 import { KthValue, Median, Sort, type SortOptions, Topk, type TopkOptions, Unique } from "../../ops/order/sort.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import type { Extrema } from "./reduce.ts";
 import { TensorScan } from "./scan.ts";
 
@@ -47,7 +47,7 @@ function median(name: "median" | "nanmedian", x: TensorScan, dim?: number, optio
 /** Sorting, selection, and counting of values. */
 export abstract class TensorOrder extends TensorScan {
   /**
-   * The elements in ascending order along `dim`, and their int32 positions. Equal elements keep their order,
+   * The elements in ascending order along `dim` (the last one by default), and their int32 positions. Equal elements keep their order,
    * and NaN counts as larger than every number. Matches `torch.sort`.
    * @example
    * ```ts
@@ -56,14 +56,15 @@ export abstract class TensorOrder extends TensorScan {
    * console.log(values.toArray(), indices.toArray()); // [3, 2, 1] [0, 2, 1]
    * ```
    */
-  sort(dim = -1, options?: SortOptions): Extrema {
-    const [values, indices] = applyMany(new Sort(dim, options), this);
+  sort(dim?: number | SortOptions, options?: SortOptions): Extrema {
+    const [axis, choice] = typeof dim === "object" && dim !== null ? [-1, dim] : [dim ?? -1, options];
+    const [values, indices] = applyMany(new Sort(axis, choice), this);
     return { values, indices };
   }
 
   /** The positions that sort `dim`; see `sort`. Matches `torch.argsort`. */
-  argsort(dim = -1, options?: SortOptions): Tensor {
-    return this.sort(dim, options).indices;
+  argsort(dim?: number | SortOptions, options?: SortOptions): Tensor {
+    return composed("argsort", () => this.sort(dim, options)).indices;
   }
 
   /**

@@ -3,7 +3,7 @@ import { AutogradError, DTypeError } from "../../errors.ts";
 import { expectSameShape } from "../../ops/core/array.ts";
 import { copyInto } from "../../ops/movement/copy.ts";
 import type { Tensor } from "../tensor.ts";
-import type { TensorBase } from "./base.ts";
+import { composed, type TensorBase } from "./base.ts";
 
 /**
  * Gives x the values of `compute()`, which is a function of x: for methods that work in place. Where no
@@ -21,7 +21,7 @@ export function overwrite<T extends TensorBase>(op: string, x: T, compute: () =>
     );
   }
   const isShared = x.array.block.owners > 1;
-  const result = compute();
+  const result = composed(op, compute);
   expectSameShape(op, "the result", x.shape, result.shape);
   if (result.dtype !== x.dtype) throw new DTypeError(`${op}: the result expected ${x.dtype}, got ${result.dtype}`);
   if (!result.requiresGrad) copyInto(x.array, result.array);

@@ -7,7 +7,7 @@ import { Unfold } from "../../ops/movement/unfold.ts";
 import { View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorMovement } from "./movement.ts";
 
 const LEAST = -(2 ** 31);
@@ -66,7 +66,7 @@ export abstract class TensorRearrange extends TensorMovement {
 
   /** The same as `transpose`. Matches `torch.swapaxes`. */
   swapaxes(axis0: number, axis1: number): Tensor {
-    return this.transpose(axis0, axis1);
+    return composed("swapaxes", () => this.transpose(axis0, axis1));
   }
 
   /** `repeat`, but missing repeats in front are 1. Matches `torch.tile`. */
@@ -189,8 +189,8 @@ export abstract class TensorRearrange extends TensorMovement {
 
   /** The diagonal of a matrix, or a matrix with a vector as its diagonal. Matches `torch.diag`. */
   diag(diagonal = 0): Tensor {
-    if (this.dim() === 1) return this.diagEmbed(diagonal);
-    if (this.dim() === 2) return this.diagonal(diagonal);
+    if (this.dim() === 1) return composed("diag", () => this.diagEmbed(diagonal));
+    if (this.dim() === 2) return composed("diag", () => this.diagonal(diagonal));
     throw new ShapeError(`diag: expected a vector or a matrix, got ${formatShape(this.shape)}`);
   }
 

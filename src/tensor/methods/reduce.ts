@@ -5,6 +5,7 @@ import { Mean, Sum } from "../../ops/reduce/sum.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../../ops/reduce/variance.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
+import { composed } from "./base.ts";
 import { TensorMath } from "./math.ts";
 
 /** Result of `max(dim)` and `min(dim)`. */
@@ -108,12 +109,12 @@ export abstract class TensorReduce extends TensorMath {
 
   /** Whether all elements, or all elements along `dim`, are nonzero. */
   all(dim?: Dims, options?: ReduceOptions): Tensor {
-    return this.eq(0).sum(dim, options).eq(0);
+    return composed("all", () => this.eq(0).sum(dim, options)).eq(0);
   }
 
   /** Whether any element, or any element along `dim`, is nonzero. */
   any(dim?: Dims, options?: ReduceOptions): Tensor {
-    return this.ne(0).sum(dim, options).ne(0);
+    return composed("any", () => this.ne(0).sum(dim, options)).ne(0);
   }
 
   /** `e^x / Σ e^x` along `dim`. */

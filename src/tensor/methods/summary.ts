@@ -5,13 +5,24 @@ import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../../op
 import { ExtremumOver } from "../../ops/reduce/extremum_over.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor } from "./base.ts";
+import { asTensor, composed } from "./base.ts";
 import { TensorReduce } from "./reduce.ts";
 
 /** The square root of `x`, with gradient 0 where x is 0. */
 function rootOrZero(x: Tensor, root: (x: Tensor) => Tensor): Tensor {
   const zero = x.eq(0);
   return root(x.maskedFill(zero, 1)).maskedFill(zero, 0);
+}
+
+function normOver(x: Tensor, p: number | "fro", dim?: Dims, options?: ReduceOptions): Tensor {
+  const magnitude = x.abs();
+  if (p === Infinity) return magnitude.amax(dim, options);
+  if (p === -Infinity) return magnitude.amin(dim, options);
+  if (p === 0) return x.ne(0).float().sum(dim, options);
+  if (p === 1) return magnitude.sum(dim, options);
+  if (p === 2 || p === "fro") return rootOrZero(x.square().sum(dim, options), (sum) => sum.sqrt());
+  checkNumber("norm", "p", p);
+  return rootOrZero(magnitude.pow(p).sum(dim, options), (sum) => sum.pow(1 / p));
 }
 
 /** Norms, counts and extrema over dimensions. */
@@ -44,11 +55,11 @@ export abstract class TensorSummary extends TensorReduce {
    * ```
    */
   logsumexp(dim: Dims, options?: ReduceOptions): Tensor {
+    const reduced = checkDims("logsumexp", dim, this.shape.length);
+    const { keepdim } = readOptions("logsumexp", options, { keepdim: false });
     const largest = asTensor(this.float()).detach().amax(dim, { keepdim: true });
     const shift = largest.where(largest.isFinite(), 0);
     const sum = this.sub(shift).exp().sum(dim, { keepdim: true }).log().add(shift);
-    const reduced = checkDims("logsumexp", dim, this.shape.length);
-    const { keepdim } = readOptions("logsumexp", options, { keepdim: false });
     return sum.reshape(reducedShape(this.shape, reduced, keepdim));
   }
 
@@ -67,24 +78,17 @@ export abstract class TensorSummary extends TensorReduce {
     if (p !== "fro" && (typeof p !== "number" || Number.isNaN(p))) {
       throw new OptionError(`norm: p expected a number or "fro", got ${String(p)}`);
     }
-    const magnitude = this.abs();
-    if (p === Infinity) return magnitude.amax(dim, options);
-    if (p === -Infinity) return magnitude.amin(dim, options);
-    if (p === 0) return this.ne(0).float().sum(dim, options);
-    if (p === 1) return magnitude.sum(dim, options);
-    if (p === 2 || p === "fro") return rootOrZero(this.square().sum(dim, options), (sum) => sum.sqrt());
-    checkNumber("norm", "p", p);
-    return rootOrZero(magnitude.pow(p).sum(dim, options), (sum) => sum.pow(1 / p));
+    return composed("norm", () => normOver(asTensor(this), p, dim, options));
   }
 
   /** The number of nonzero elements (int32), or of those along `dim`. Matches `torch.count_nonzero`. */
   countNonzero(dim?: Dims): Tensor {
-    return this.ne(0).sum(dim);
+    return composed("countNonzero", () => this.ne(0).sum(dim));
   }
 
   /** `sum`, with NaN as 0. Matches `torch.nansum`. */
   nansum(dim?: Dims, options?: ReduceOptions): Tensor {
-    return asTensor(this).maskedFill(this.isNaN(), 0).sum(dim, options);
+    return composed("nansum", () => asTensor(this).maskedFill(this.isNaN(), 0).sum(dim, options));
   }
 
   /** Differences of neighbours along `dim`, `n` times. Matches `torch.diff`. */
