@@ -1,6 +1,6 @@
 /**
- * Arguments with which Node compiles a whole module at once, in a process of its own, and packs two 128-bit
- * operations into one of 256 bits. (Deopts need what Liftoff records.)
+ * Arguments with which Node compiles a whole module at once and packs two 128-bit operations into one of 256
+ * bits. They are safe in a process that does nothing else. (Deopts need what Liftoff records.)
  */
 export const WIDE_FLAGS: readonly string[] = [
   "--no-wasm-deopt",

@@ -13,7 +13,7 @@ type Fields = Record<string, unknown>;
 export interface WeightNormOptions {
   /** The parameter. Default: "weight". */
   name?: string;
-  /** Each slice along this dimension has a length of its own; null: one length. Default: 0. */
+  /** Each slice along this dimension has a separate length; null: one length. Default: 0. */
   dim?: number | null;
 }
 

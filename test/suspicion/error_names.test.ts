@@ -1,6 +1,6 @@
 /**
- * Each method of a tensor names itself in its errors, also where it is composed of other operations, and throws
- * none of JavaScript's own errors.
+ * Each method of a tensor names itself in its errors, also where it is composed of other operations, and
+ * throws none of JavaScript's errors.
  */
 import { expect, test } from "vitest";
 import { ones, Tensor, tensor, WasmgradError } from "wasmgrad";

@@ -3,11 +3,12 @@ import { acquire, FLAG_WORDS, release } from "./flag_lock.ts";
 
 /**
  * The flags under which V8 packs two 128-bit operations into one of 256 bits: its pass, and the syntax of
- * `%WasmTierUpFunction`, which makes the optimizing compiler compile a function now. Both are harmless to what
- * other threads compile meanwhile: the pass gives the same results, and the syntax changes no valid program.
+ * `%WasmTierUpFunction`, which makes the optimizing compiler compile a function now. Both are harmless to
+ * what other threads compile meanwhile: the pass gives the same results, and the syntax changes no valid
+ * program.
  *
- * The flags that turn Liftoff off would do without that function. But a thread that has seen only some of them
- * compiles code that ends the process later: see assembly/matmul/wide.md.
+ * The flags that turn Liftoff off would do without that function. But a thread that has seen only some of
+ * them compiles code that ends the process later: see assembly/matmul/wide.md.
  */
 export const WIDE_FLAGS = ["allow-natives-syntax", "experimental-wasm-revectorize"] as const;
 
@@ -26,7 +27,7 @@ const IDLE_VALUE = 13;
 
 /**
  * V8's version tag, which has a hash of all flags. V8 keeps the hash until a flag changes, and a thread that
- * computes it meanwhile may store an outdated one. So the tag is computed anew until it comes twice.
+ * computes it meanwhile may store an outdated one. So the tag is computed until it comes twice.
  */
 export function flagsTag(v8: FlagSwitch): number {
   let tag: number | undefined;

@@ -252,10 +252,10 @@ export abstract class TensorElementwise extends TensorInPlace {
   }
 
   /**
-   * `min(max(x, min), max)`, of `clamp(min, max)` or `clamp({ min, max })`; NaN stays NaN. Either bound may be omitted. The gradient is 1
-   * strictly between the bounds, and 0 at the bounds, outside them and at NaN. Matches `torch.clamp` of
-   * PyTorch 2.15 (in older versions, the gradient at the bounds is 1). The result of an int32 tensor is int32
-   * if the bounds fit in int32, otherwise float32.
+   * `min(max(x, min), max)`, of `clamp(min, max)` or `clamp({ min, max })`; NaN stays NaN. Either bound may
+   * be omitted. The gradient is 1 strictly between the bounds, and 0 at the bounds, outside them and at
+   * NaN. Matches `torch.clamp` of PyTorch 2.15 (in older versions, the gradient at the bounds is 1). The
+   * result of an int32 tensor is int32 if the bounds fit in int32, otherwise float32.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";

@@ -47,8 +47,8 @@ function median(name: "median" | "nanmedian", x: TensorScan, dim?: number, optio
 /** Sorting, selection, and counting of values. */
 export abstract class TensorOrder extends TensorScan {
   /**
-   * The elements in ascending order along `dim` (the last one by default), and their int32 positions. Equal elements keep their order,
-   * and NaN counts as larger than every number. Matches `torch.sort`.
+   * The elements in ascending order along `dim` (the last one by default), and their int32 positions. Equal
+   * elements keep their order, and NaN counts as larger than every number. Matches `torch.sort`.
    * @example
    * ```ts
    * import { tensor } from "wasmgrad";
