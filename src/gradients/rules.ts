@@ -6,24 +6,34 @@ import { type GradientRule, linear, type RuleEntry } from "./rule.ts";
 import { convRules } from "./rules/conv.ts";
 import { elementwiseRules } from "./rules/elementwise.ts";
 import { lossRules } from "./rules/loss.ts";
+import { mathRules } from "./rules/math.ts";
 import { matmulRules } from "./rules/matmul.ts";
 import { movementRules } from "./rules/movement.ts";
 import { normRules } from "./rules/norm.ts";
+import { orderRules } from "./rules/order.ts";
 import { poolRules } from "./rules/pool.ts";
+import { recurrentRules } from "./rules/recurrent.ts";
 import { reduceRules } from "./rules/reduce.ts";
+import { scanRules } from "./rules/scan.ts";
+import { scatterRules } from "./rules/scatter.ts";
 
 const linearMap: GradientRule<LinearMap> = (op, dy) => [linear(op, dy, op.transpose, op.map, op.constants)];
 
 const rules = new Map<unknown, GradientRule>([
   [LinearMap, linearMap] satisfies RuleEntry,
   ...elementwiseRules,
+  ...mathRules,
   ...movementRules,
+  ...scatterRules,
+  ...orderRules,
   ...reduceRules,
+  ...scanRules,
   ...matmulRules,
   ...convRules,
   ...poolRules,
   ...normRules,
   ...lossRules,
+  ...recurrentRules,
   ...customRules,
 ]);
 

@@ -2,16 +2,16 @@ import type { NDArray } from "../../ops/core/array.ts";
 import { Softplus } from "../../ops/elementwise/unary.ts";
 import { CrossEntropy, type CrossEntropyOptions } from "../../ops/loss/cross_entropy.ts";
 import { PairLoss } from "../../ops/loss/pairwise.ts";
-import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
+import { CausalSoftmax, LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type GradientRule, linear, pullback, type RuleEntry } from "../rule.ts";
 
 /** dx = y (dy - Σ dy y) */
-const softmax: GradientRule<Softmax> = (op, dy, node) => {
+const softmax: GradientRule<Softmax | CausalSoftmax> = (op, dy, node) => {
   const y = node.output(0);
-  const sum = dy.mul(y).sum(op.attributes.dim as number, { keepdim: true });
+  const sum = dy.mul(y).sum((op.attributes.dim as number | undefined) ?? -1, { keepdim: true });
   return [y.mul(dy.sub(sum))];
 };
 
@@ -107,6 +107,7 @@ const pairLoss: GradientRule<PairLoss> = (op, dy, node) => {
 
 export const lossRules: RuleEntry[] = [
   [Softmax, softmax],
+  [CausalSoftmax, softmax],
   [LogSoftmax, logSoftmax],
   [CrossEntropy, crossEntropy],
   [PairLoss, pairLoss],

@@ -23,7 +23,8 @@ const INT = { fmod: "fmodInt", remainder: "remainderInt", floorDivide: "floorDiv
 export class Remainder extends Op {
   override readonly takesNumbers = true;
   readonly name: "fmod" | "remainder";
-  #shapes: [readonly number[], readonly number[]] = [[], []];
+  /** The shapes of the operands; set by `forward`. */
+  shapes: readonly [readonly number[], readonly number[]] = [[], []];
 
   constructor(name: "fmod" | "remainder") {
     super();
@@ -37,7 +38,7 @@ export class Remainder extends Op {
   forward(a: ArrayOrNumber, b: ArrayOrNumber): NDArray {
     const [x, y] = promote(a, b);
     refuseBool(this.name, x);
-    this.#shapes = [x.shape, y.shape];
+    this.shapes = [x.shape, y.shape];
     if (x.dtype === "int32") {
       refuseZero(this.name, y);
       return combine(this.name, INT[this.name], x, y, "int32");
@@ -48,12 +49,12 @@ export class Remainder extends Op {
   }
 
   override backward(dy: NDArray): Gradients {
-    const dA = this.needs[0] ? sumTo(dy, this.#shapes[0]) : null;
+    const dA = this.needs[0] ? sumTo(dy, this.shapes[0]) : null;
     if (!this.needs[1]) return [dA, null];
     const [a, b, r] = this.saved as NDArray[];
     // (r - a) / b is -q
     const quotient = combine(this.name, "divFloat", combine(this.name, "subFloat", r, a, "float32"), b, "float32");
-    return [dA, sumTo(combine(this.name, "mulFloat", dy, quotient, "float32"), this.#shapes[1])];
+    return [dA, sumTo(combine(this.name, "mulFloat", dy, quotient, "float32"), this.shapes[1])];
   }
 }
 

@@ -58,7 +58,8 @@ export class Lerp extends Op {
 export class AddProduct extends Op {
   readonly name: "addcmul" | "addcdiv";
   readonly #value: number;
-  #shape: readonly number[] = [];
+  /** The shape of x; set by `forward`. */
+  shape: readonly number[] = [];
 
   constructor(name: "addcmul" | "addcdiv", value: number) {
     super();
@@ -74,7 +75,7 @@ export class AddProduct extends Op {
     for (const { dtype } of [x, a, b]) {
       if (dtype !== "float32") throw new DTypeError(`${this.name}: expected float32, got ${dtype}; use .float()`);
     }
-    this.#shape = x.shape;
+    this.shape = x.shape;
     this.save(a, b);
     return combineWith(this.name, x, a, b, this.#value);
   }
@@ -91,7 +92,7 @@ export class AddProduct extends Op {
       return multiply(this.name, quotient, toArray(-1, "float32"));
     };
     return [
-      this.needs[0] ? sumTo(dy, this.#shape) : null,
+      this.needs[0] ? sumTo(dy, this.shape) : null,
       this.needs[1] ? sumTo(gradA(), a.shape) : null,
       this.needs[2] ? sumTo(gradB(), b.shape) : null,
     ];

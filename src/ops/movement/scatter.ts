@@ -41,7 +41,8 @@ function setAt(out: NDArray, { outer, length, inner }: AxisView, index: NDArray,
   launch("scatterElements", outer * inner, COLUMN_GRAIN, source.address, index.address, out.address, ...sizes);
 }
 
-function gatherAt(x: NDArray, { outer, length, inner }: AxisView, index: NDArray): NDArray {
+/** `out[o, j, i] = x[o, index[o, j, i], i]`. */
+export function gatherAt(x: NDArray, { outer, length, inner }: AxisView, index: NDArray): NDArray {
   const out = empty(index.shape, x.dtype);
   if (out.size === 0) return out;
   const count = out.size / outer / inner;

@@ -5,7 +5,7 @@ import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, type NDArray, normalizeDim, replaceAt, scratch, zeros } from "../core/array.ts";
 import { type AxisView, axisView, type ReduceOptions, readKeepdim } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
-import { addAt } from "../movement/scatter.ts";
+import { addAt, gatherAt } from "../movement/scatter.ts";
 import { readRegion } from "../movement/strided.ts";
 import { narrowed } from "../movement/view.ts";
 
@@ -46,7 +46,7 @@ function selectAlong(x: NDArray, d: number, k: number, descending: boolean): [va
  * An op that chooses elements along a dimension. It returns values and their int32 positions; the gradient of
  * a value belongs to the element at its position.
  */
-abstract class Choice extends Op {
+export abstract class Choice extends Op {
   protected axis: AxisView = { outer: 0, length: 0, inner: 0 };
   protected shape: readonly number[] = [];
 
@@ -62,6 +62,11 @@ abstract class Choice extends Op {
     const dx = zeros(this.shape);
     addAt(dx, this.axis, this.saved[0] as NDArray, dy);
     return [dx];
+  }
+
+  /** The elements of an array of the input's shape at the positions `indices`. */
+  read(x: NDArray, indices: NDArray): NDArray {
+    return gatherAt(x, this.axis, indices);
   }
 }
 

@@ -5,7 +5,7 @@ import { empty, emptyLike, type NDArray, normalizeDim, zeros } from "../core/arr
 import { type AxisView, axisView, type ReduceOptions, readKeepdim, reducedShape } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { castTo } from "../elementwise/cast.ts";
-import { addAt } from "../movement/scatter.ts";
+import { addAt, gatherAt } from "../movement/scatter.ts";
 
 /** Number of elements that a thread takes at a time. */
 const GRAIN = 16384;
@@ -152,5 +152,10 @@ export class CumulativeExtremum extends Op {
     const dx = zeros(dy.shape);
     addAt(dx, this.#axis, indices, dy);
     return [dx];
+  }
+
+  /** The elements of an array of the input's shape at the positions `indices`. */
+  read(x: NDArray, indices: NDArray): NDArray {
+    return gatherAt(x, this.#axis, indices);
   }
 }

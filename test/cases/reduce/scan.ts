@@ -3,7 +3,10 @@ import { at, build, type OpCase, type Ref } from "../case.ts";
 /** The indices before and after dimension `dim`, with k for it. */
 const along = (index: number[], dim: number, k: number) => index.map((i, d) => (d === dim ? k : i));
 
-function scan(name: "cumsum" | "cumprod", shape: number[], dim: number): OpCase {
+/** Values with zeros among them: one or several in a line. */
+const WITH_ZEROS = [1.5, 0, -1, 0.5, 0, 2, 0, -0.5, 1, 1.25, -1.5, 0.75];
+
+function scan(name: "cumsum" | "cumprod", shape: number[], dim: number, values?: number[]): OpCase {
   const reference = (x: Ref) =>
     build(shape, (...index) => {
       let y = name === "cumsum" ? 0 : 1;
@@ -14,8 +17,8 @@ function scan(name: "cumsum" | "cumprod", shape: number[], dim: number): OpCase 
       return y;
     });
   return {
-    name: `${name} [${shape}] dim ${dim}`,
-    inputs: [{ shape, low: -1.5, high: 1.5 }],
+    name: `${name} [${shape}] dim ${dim}${values ? " with zeros" : ""}`,
+    inputs: [{ shape, low: -1.5, high: 1.5, values }],
     run: (x) => x[name](dim),
     reference,
   };
@@ -29,6 +32,8 @@ export const scanCases: OpCase[] = [
   scan("cumsum", [3, 0], 1),
   scan("cumprod", [5, 6], 1),
   scan("cumprod", [2, 4, 3], 1),
+  scan("cumprod", [3, 4], 1, WITH_ZEROS),
+  scan("cumprod", [2, 3, 2], 1, WITH_ZEROS),
   {
     name: "cumsum int32 [3,4]",
     inputs: [{ shape: [3, 4], dtype: "int32", low: -9, high: 9 }],
@@ -38,7 +43,7 @@ export const scanCases: OpCase[] = [
   },
 ];
 
-function product(shape: number[], dim: number, dtype: "float32" | "int32"): OpCase {
+function product(shape: number[], dim: number, dtype: "float32" | "int32", values?: number[]): OpCase {
   const reduced = shape.filter((_, d) => d !== dim);
   const reference = (x: Ref) =>
     build(reduced, (...index) => {
@@ -47,8 +52,8 @@ function product(shape: number[], dim: number, dtype: "float32" | "int32"): OpCa
       return y;
     });
   return {
-    name: `prod ${dtype} [${shape}] dim ${dim}`,
-    inputs: [{ shape, dtype }],
+    name: `prod ${dtype} [${shape}] dim ${dim}${values ? " with zeros" : ""}`,
+    inputs: [{ shape, dtype, values }],
     run: (x) => x.prod(dim),
     reference,
   };
@@ -59,6 +64,8 @@ export const productCases: OpCase[] = [
   product([2, 4, 3], 1, "float32"),
   product([2, 0], 1, "float32"),
   product([3, 4], 0, "int32"),
+  product([3, 4], 1, "float32", WITH_ZEROS),
+  product([2, 3, 2], 1, "float32", WITH_ZEROS),
   {
     name: "prod [2,3]",
     inputs: [{ shape: [2, 3] }],
