@@ -67,3 +67,4 @@ export * from "./movement/scatter";
 export * from "./random/poisson";
 export * from "./elementwise/activations";
 export * from "./recurrent/gates";
+export * from "./image/resample";

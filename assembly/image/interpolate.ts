@@ -15,13 +15,15 @@ const SOURCE_BYTES: usize = 12;
 /**
  * table[o] = (source, source, 0), where source = floor(o * length / outLength), exactly. If `scale` is not 0,
  * source = min(floor(o * scale), length - 1) instead, with the product rounded to float32, as PyTorch
- * computes it for a scale factor.
+ * computes it for a scale factor. centred = 1: o + 1/2 instead of o, the centre of the output pixel.
  */
-export function nearestSources(begin: i32, end: i32, table: usize, length: i32, outLength: i32, scale: f32): void {
+export function nearestSources(
+  begin: i32, end: i32, table: usize, length: i32, outLength: i32, scale: f32, centred: i32,
+): void {
   for (let o = begin; o < end; o++) {
     const source = scale != 0
-      ? min(<i32>floor(<f32>o * scale), length - 1)
-      : <i32>(<i64>o * <i64>length / <i64>outLength);
+      ? min(<i32>floor((<f32>o + <f32>0.5 * <f32>centred) * scale), length - 1)
+      : <i32>((2 * <i64>o + <i64>centred) * <i64>length / (2 * <i64>outLength));
     const entry = table + <usize>o * SOURCE_BYTES;
     store<i32>(entry, source);
     store<i32>(entry, source, 4);

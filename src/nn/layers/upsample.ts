@@ -5,8 +5,8 @@ import { formatGiven } from "../internal/describe.ts";
 import { Module } from "../module.ts";
 
 /**
- * Resizes [N, C, H, W] to a `size` or by a `scaleFactor`, `mode` "nearest" (the default) or "bilinear".
- * Matches `torch.nn.Upsample`; see `functional.interpolate`.
+ * Resizes [N, C, H, W] to a `size` or by a `scaleFactor`, with the options of
+ * `functional.interpolate`. Matches `torch.nn.Upsample`.
  *
  * @example
  * ```ts

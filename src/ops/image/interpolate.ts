@@ -6,19 +6,39 @@ import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";
+import {
+  antialiasedTaps,
+  areaTaps,
+  cubic,
+  cubicTaps,
+  LINEAR,
+  type Resampling,
+  resample,
+  transposed,
+} from "./resample.ts";
+
+const MODES = ["nearest", "nearest-exact", "bilinear", "bicubic", "area"] as const;
+
+/** How `interpolate` computes pixels. */
+export type InterpolateMode = (typeof MODES)[number];
 
 export interface InterpolateOptions {
   /** Output [height, width], or one integer for both. Pass either this or `scaleFactor`. */
   size?: Pair | null;
   /** Output size over input size, [height, width] or one number for both. */
   scaleFactor?: number | readonly number[] | null;
-  /** "nearest" (the default) or "bilinear". */
-  mode?: "nearest" | "bilinear";
+  /** "nearest" (the default), "nearest-exact", "bilinear", "bicubic" or "area". */
+  mode?: InterpolateMode;
   /**
-   * For "bilinear": whether the centres of the corner pixels are aligned instead of their outer edges.
-   * Default false.
+   * For "bilinear" and "bicubic": whether the centres of the corner pixels are aligned instead of their outer
+   * edges. Default false.
    */
   alignCorners?: boolean;
+  /**
+   * For "bilinear" and "bicubic": whether a smaller image is computed from all pixels, with a filter that is
+   * as wide as the step between its pixels. Default false.
+   */
+  antialias?: boolean;
 }
 
 /**
@@ -27,16 +47,17 @@ export interface InterpolateOptions {
 const WORK_SLACK = 64;
 
 /**
- * Each output pixel is its nearest input pixel, or a weighted sum of the four nearest; backward adds `dy` to
- * the same pixels with the same weights. Tables of the source rows and columns are computed once for all
- * planes.
+ * Each output pixel is its nearest input pixel, or a weighted sum of the pixels around it; backward adds `dy`
+ * to the same pixels with the same weights. Tables of the source rows and columns are computed once for all
+ * planes. "nearest" and "bilinear" have special kernels; all others are resampled.
  */
 export class Interpolate extends Op {
   readonly name = "interpolate";
   readonly #size: [number, number] | null;
   readonly #scaleFactor: [number, number] | null;
-  readonly #mode: "nearest" | "bilinear";
+  readonly #mode: InterpolateMode;
   readonly #alignCorners: boolean;
+  readonly #antialias: boolean;
   #planes!: Planes;
 
   constructor(options?: InterpolateOptions) {
@@ -44,18 +65,23 @@ export class Interpolate extends Op {
     const o = readOptions(this.name, options, {
       size: null as Pair | null,
       scaleFactor: null as number | readonly number[] | null,
-      mode: "nearest" as "nearest" | "bilinear",
+      mode: "nearest" as InterpolateMode,
       alignCorners: false,
+      antialias: false,
     });
     if ((o.size === null) === (o.scaleFactor === null)) {
       throw new OptionError(`${this.name}: expected either size or scaleFactor`);
     }
     this.#size = o.size === null ? null : checkPair(this.name, "size", o.size, 1);
     this.#scaleFactor = o.scaleFactor === null ? null : checkScale(this.name, o.scaleFactor);
-    this.#mode = checkChoice(this.name, "mode", o.mode, ["nearest", "bilinear"]);
+    this.#mode = checkChoice(this.name, "mode", o.mode, MODES);
     this.#alignCorners = checkBoolean(this.name, "alignCorners", o.alignCorners);
-    if (this.#alignCorners && this.#mode === "nearest") {
-      throw new OptionError(`${this.name}: alignCorners is only for mode "bilinear"`);
+    this.#antialias = checkBoolean(this.name, "antialias", o.antialias);
+    if (this.#mode !== "bilinear" && this.#mode !== "bicubic") {
+      const given = this.#alignCorners ? "alignCorners" : this.#antialias ? "antialias" : null;
+      if (given) {
+        throw new OptionError(`${this.name}: ${given} is only for modes "bilinear" and "bicubic", got "${this.#mode}"`);
+      }
     }
   }
 
@@ -65,6 +91,7 @@ export class Interpolate extends Op {
       scaleFactor: this.#scaleFactor,
       mode: this.#mode,
       alignCorners: this.#alignCorners,
+      antialias: this.#antialias,
     };
   }
 
@@ -81,6 +108,8 @@ export class Interpolate extends Op {
       );
     }
     this.#planes = planesOf(x, outHeight, outWidth);
+    const taps = this.#weightedTaps();
+    if (taps) return resample(x, ...taps);
     const y = empty(this.#planes.outShape);
     const { planes, height, width } = this.#planes;
     const args = [x.address, y.address, ...this.#tables(), height, width, outHeight, outWidth] as const;
@@ -93,10 +122,12 @@ export class Interpolate extends Op {
 
   override backward(dy: NDArray): Gradients {
     const { planes, outShape, height, width, outHeight, outWidth } = this.#planes;
+    const taps = this.#weightedTaps();
+    if (taps) return [resample(dy, transposed(taps[0]), transposed(taps[1]))];
     const dx = empty([...outShape.slice(0, -2), height, width]);
     const { grain, work } = this.#scratch();
     const args = [dy.address, dx.address, ...this.#tables(), height, width, outHeight, outWidth] as const;
-    const doubled = this.#mode === "nearest" && outWidth === 2 * width;
+    const doubled = this.#mode !== "bilinear" && outWidth === 2 * width && this.#isByRatio(width, outWidth);
     launch("interpolate2dGrad", planes, grain, ...args, ...work, Number(doubled));
     return [dx];
   }
@@ -118,21 +149,48 @@ export class Interpolate extends Op {
   /** The table of the input positions for each output position of one dimension. */
   #sources(d: 0 | 1, length: number, outLength: number): Address {
     const table = scratch(outLength * SOURCE_BYTES);
-    // As in PyTorch, a given scale factor is used directly instead of the ratio of the (rounded) sizes,
-    // unless the sizes are equal.
-    const factor = this.#scaleFactor && outLength !== length ? this.#scaleFactor[d] : null;
-    if (this.#mode === "nearest") {
-      // "nearest" also uses the ratio of the sizes if the output is twice as long
-      const scale = factor && outLength !== 2 * length ? Math.fround(1 / factor) : 0;
-      launch("nearestSources", outLength, 4096, table, length, outLength, scale);
-    } else {
-      const aligned = outLength > 1 ? (length - 1) / (outLength - 1) : 0;
-      const scale = this.#alignCorners ? aligned : factor ? 1 / factor : length / outLength;
+    if (this.#mode === "bilinear") {
+      const scale = this.#scale(d, length, outLength);
       launch("linearSources", outLength, 4096, table, length, scale, Number(this.#alignCorners));
+    } else {
+      const scale = this.#isByRatio(length, outLength) ? 0 : Math.fround(1 / (this.#scaleFactor as Factors)[d]);
+      launch("nearestSources", outLength, 4096, table, length, outLength, scale, Number(this.#mode !== "nearest"));
     }
     return table;
   }
+
+  /**
+   * Whether the step between the sources of neighbouring outputs is the ratio of the sizes. As in PyTorch, a
+   * given scale factor is used directly instead of the ratio of the (rounded) sizes. "nearest", "bilinear"
+   * and antialiasing use the ratio if the sizes are equal, "nearest" also if the output is twice as long.
+   */
+  #isByRatio(length: number, outLength: number): boolean {
+    if (this.#scaleFactor === null) return true;
+    if (this.#mode === "nearest") return outLength === length || outLength === 2 * length;
+    return outLength === length && (this.#mode === "bilinear" || this.#antialias);
+  }
+
+  /** Step between the sources of neighbouring outputs, for weighted sums. */
+  #scale(d: 0 | 1, length: number, outLength: number): number {
+    if (this.#alignCorners) return outLength > 1 ? (length - 1) / (outLength - 1) : 0;
+    return this.#isByRatio(length, outLength) ? length / outLength : 1 / (this.#scaleFactor as Factors)[d];
+  }
+
+  /** How rows and columns are resampled. Undefined if other kernels compute this mode. */
+  #weightedTaps(): [Resampling, Resampling] | undefined {
+    const { height, width, outHeight, outWidth } = this.#planes;
+    const resampling = (d: 0 | 1, length: number, outLength: number) => {
+      if (this.#mode === "area") return areaTaps(length, outLength);
+      const scale = this.#scale(d, length, outLength);
+      if (!this.#antialias) return cubicTaps(length, outLength, scale, this.#alignCorners);
+      return antialiasedTaps(length, outLength, scale, this.#mode === "bilinear" ? LINEAR : cubic(-0.5));
+    };
+    const weighted = this.#mode === "area" || this.#mode === "bicubic" || this.#antialias;
+    return weighted ? [resampling(0, height, outHeight), resampling(1, width, outWidth)] : undefined;
+  }
 }
+
+type Factors = [number, number];
 
 function checkScale(op: string, value: number | readonly number[]): [number, number] {
   const pair = Array.isArray(value) ? value : [value, value];

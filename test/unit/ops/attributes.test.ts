@@ -130,7 +130,7 @@ describe("names are those of the options", () => {
     [
       "interpolate",
       () => F.interpolate(image, { scaleFactor: 2, mode: "bilinear" }),
-      { size: null, scaleFactor: [2, 2], mode: "bilinear", alignCorners: false },
+      { size: null, scaleFactor: [2, 2], mode: "bilinear", alignCorners: false, antialias: false },
     ],
     ["pad", () => F.pad(image, [1, 2], { value: Infinity }), { padding: [1, 2], mode: "constant", value: "Infinity" }],
     ["pad", () => F.pad(image, [1, 2], { mode: "reflect" }), { padding: [1, 2], mode: "reflect" }],

@@ -28,8 +28,10 @@ describe("bad input to interpolate", () => {
     ["NaN factor", { scaleFactor: Number.NaN }],
     ["a negative factor", { scaleFactor: [1, -1] }],
     ["three factors", { scaleFactor: [1, 1, 1] }],
-    ["an unknown mode", { size: 2, mode: "bicubic" }],
+    ["an unknown mode", { size: 2, mode: "trilinear" }],
     ["alignCorners with nearest", { size: 2, alignCorners: true }],
+    ["alignCorners with area", { size: 2, mode: "area", alignCorners: true }],
+    ["antialias with nearest-exact", { size: 2, mode: "nearest-exact", antialias: true }],
     ["an unknown option", { size: 2, align: true }],
   ])("%s is an OptionError", (_name, options) => {
     expect(() => interpolate(x, untyped(options))).toThrow(OptionError);
@@ -61,28 +63,51 @@ test.each([2, 3] as const)("nearest by size is floor(o * length / outLength), ex
 });
 
 interface TableRow {
-  mode: "nearest" | "bilinear";
+  mode: "nearest" | "nearest-exact" | "bilinear" | "bicubic" | "area";
   alignCorners: boolean;
+  antialias?: boolean;
   length: number;
   scaleFactor: number;
   y: number[];
-  dx: number[];
+  /** Null where PyTorch's gradient is not that of its result. */
+  dx: number[] | null;
 }
 
 describe("scale factors give PyTorch's numbers", () => {
   const path = new URL("../../fixtures/tables/interpolate.json", import.meta.url);
   const table = JSON.parse(readFileSync(path, "utf8")) as TableRow[];
   test.each([2, 3] as const)("dim %i", (dim) => {
-    for (const { mode, alignCorners, length, scaleFactor, ...expected } of table) {
+    for (const { mode, alignCorners, antialias = false, length, scaleFactor, ...expected } of table) {
       const row = Array.from({ length }, (_, i) => ((i * i) % 17) - 8);
       const dy = expected.y.map((_, i) => ((i * 5) % 7) - 3);
       const pair = dim === 3 ? [1, scaleFactor] : [scaleFactor, 1];
-      const { y, dx } = resized(row, dy, { mode, alignCorners, scaleFactor: pair }, dim);
-      const what = `${mode} ${alignCorners} ${length} by ${scaleFactor}`;
+      const { y, dx } = resized(row, dy, { mode, alignCorners, antialias, scaleFactor: pair }, dim);
+      const what = `${mode} ${alignCorners} ${antialias} ${length} by ${scaleFactor}`;
       expectClose(what, y, expected.y, 4e-6);
-      expectClose(`${what}, gradient`, dx, expected.dx, 4e-6);
+      if (expected.dx) expectClose(`${what}, gradient`, dx, expected.dx, 4e-6);
     }
   });
+});
+
+test("nearest-exact by size is the pixel of the output pixel's centre", () => {
+  for (let length = 1; length <= 40; length++) {
+    for (let out = 1; out <= 90; out++) {
+      const sources = Array.from({ length: out }, (_, o) => Math.floor(((2 * o + 1) * length) / (2 * out)));
+      const size = [1, out] as [number, number];
+      const { y, dx } = resized([...Array(length).keys()], null, { size, mode: "nearest-exact" }, 3);
+      expect(y, `${length} to ${out}`).toEqual(sources);
+      const counts = Array.from({ length }, (_, i) => i * sources.filter((s) => s === i).length);
+      expect(dx, `gradient, ${length} to ${out}`).toEqual(counts);
+    }
+  }
+});
+
+test("weighted sums leave out pixels of weight 0, even if they are infinite", () => {
+  const row = [1, Infinity, 2, Number.NaN, 3];
+  const cubic = resized(row, [1, 1, 1], { mode: "bicubic", alignCorners: true, size: [1, 3] }, 3);
+  expect(cubic.y).toEqual([1, 2, 3]);
+  const area = resized([1, 3, 5, 7, Infinity, Infinity], null, { mode: "area", size: [3, 1] }, 2);
+  expect(area.y).toEqual([2, 6, Infinity]);
 });
 
 test("bilinear: a pixel at the exact position is used alone, even beside a NaN", () => {
