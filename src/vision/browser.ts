@@ -4,6 +4,8 @@ export type { Augmentation, AugmentPlace } from "./augment.ts";
 export * as augment from "./augment.ts";
 export { checkImages, type ImageReport } from "./check_images.ts";
 export { type ChannelStatistics, ImageDataset } from "./datasets/image_dataset.ts";
+export type { Interpolation, PaddingMode, ResizeOptions } from "./geometry.ts";
+export type { ImageSize } from "./image_shape.ts";
 export * as masks from "./masks.ts";
 export { mse, psnr } from "./metrics.ts";
 export type { Transform } from "./transforms.ts";

@@ -131,3 +131,6 @@ export function splitTransform(
   // these values normalise nothing: x - 0 and x / 1 are exact
   return { gathered: { mean: new Array(channels).fill(0), std: new Array(channels).fill(1) }, rest };
 }
+
+export { centerCrop, grayscale, pad, resize } from "./geometry.ts";
+export { gaussianBlur, randomErasing, randomResizedCrop } from "./random_transforms.ts";
