@@ -1,3 +1,7 @@
 export { savePNG } from "../plot/png_file.ts";
 export * from "./browser.ts";
 export { CIFAR10, type CIFAR10Options } from "./datasets/cifar10/cifar10.ts";
+export { CIFAR100, type CIFAR100Options } from "./datasets/cifar100.ts";
+export { FashionMNIST, MNIST } from "./datasets/mnist.ts";
+export type { PublishedSetOptions } from "./datasets/options.ts";
+export { STL10 } from "./datasets/stl10.ts";

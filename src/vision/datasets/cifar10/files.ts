@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { DataError } from "../../../errors.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { readWholeFile } from "../../../io/files.ts";
+import { checkMd5, forEachEntry } from "../archive.ts";
 import type { LabelledImages } from "../image_dataset.ts";
 import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./format.ts";
 import { decodeSheet } from "./sheet.ts";
@@ -72,74 +70,17 @@ async function readBinaryFolder(root: string, train: boolean, { imagesPerBatch }
   });
 }
 
-/** The MD5 of a file, in hexadecimal. */
-async function md5Of(path: string): Promise<string> {
-  const hash = createHash("md5");
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (cause) {
-    throw new DataError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
-  return hash.digest("hex");
-}
-
 async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch, archive, md5 }: Cifar10Files) {
   const path = join(root, archive);
   if (!existsSync(path)) return null;
-  const actual = await md5Of(path);
-  if (actual !== md5) {
-    throw new DataError(
-      `${path}: expected MD5 ${md5}, got ${actual}: the file is truncated or not the expected one; delete it`,
-    );
-  }
+  await checkMd5(path, md5);
   const names = batchNames(train).map((name) => `${name}.bin`);
-  return fill(names.length * imagesPerBatch, async (set) => {
-    const missing = new Set(names);
-    await forEachEntry(path, names, imagesPerBatch * RECORD_BYTES, (name, bytes) => {
+  const sizes = new Map(names.map((name) => [name, imagesPerBatch * RECORD_BYTES]));
+  return fill(names.length * imagesPerBatch, (set) =>
+    forEachEntry(path, sizes, (name, bytes) => {
       putRecords(set, names.indexOf(name) * imagesPerBatch, imagesPerBatch, `${path}: ${name}`, bytes);
-      missing.delete(name);
-    });
-    if (missing.size > 0)
-      throw new DataError(`${path}: expected ${[...missing].join(", ")} in the archive, found none`);
-  });
-}
-
-/** Streams a tar archive and calls back with each complete file that has one of the given names. */
-async function forEachEntry(
-  path: string,
-  names: readonly string[],
-  size: number,
-  visit: (name: string, bytes: Uint8Array) => void,
-): Promise<void> {
-  const { list } = await import("tar");
-  let failure: unknown;
-  try {
-    await list({
-      file: path,
-      strict: true,
-      onReadEntry: (entry) => {
-        const name = basename(entry.path);
-        // other entries, and entries of an unexpected size, are skipped without being loaded into memory
-        if (entry.type !== "File" || !names.includes(name) || failure) return;
-        if (entry.size !== size) {
-          failure = new DataError(`${path}: ${name} expected ${size} bytes, got ${entry.size}`);
-          return;
-        }
-        const chunks: Uint8Array[] = [];
-        entry.on("data", (chunk) => chunks.push(chunk));
-        entry.on("end", () => {
-          try {
-            visit(name, Buffer.concat(chunks));
-          } catch (error) {
-            failure ??= error;
-          }
-        });
-      },
-    });
-  } catch (cause) {
-    throw new DataError(`${path}: not a complete tar archive: ${(cause as Error).message}`, { cause });
-  }
-  if (failure) throw failure;
+    }),
+  );
 }
 
 async function readPackageSheets(root: string, train: boolean, { imagesPerBatch }: Cifar10Files) {

