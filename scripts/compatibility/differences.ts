@@ -239,9 +239,14 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     how: "an interface: `length` and `get(index)`, optionally `batch(indices)`",
   },
   "torch.utils.data.DataLoader": {
-    how: "no workers, samplers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
+    how: "no workers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
   },
-  "torch.utils.data.random_split": { how: "`seed` or `generator`" },
+  "torch.utils.data.IterableDataset": { as: "type wasmgrad/data IterableDataset", how: "an interface: any iterable" },
+  "torch.utils.data.Sampler": {
+    as: "type wasmgrad/data Sampler",
+    how: "an interface: an iterable with a length, optionally `order(seed, epoch)`",
+  },
+  "torch.utils.data.random_split": { how: "`seed` or `generator`; `stratify`" },
 };
 
 /** Functions that are missing but short to write: the members that the replacement uses, and its code. */

@@ -5,16 +5,12 @@ import { Scope } from "../tensor/lifetime/scope.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { BATCH_ORDER_DEFAULTS, BatchOrder, type BatchOrderOptions } from "./batch_order.ts";
 import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
-import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
+import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
+import { drawSeed, MAX_SEED } from "./shuffle.ts";
 
-export interface DataLoaderOptions<S, B> {
-  /** Samples per batch. Default 1. */
-  batchSize?: number;
-  /** Whether the samples are shuffled in each epoch. Default false, which keeps the data set's order. */
-  shuffle?: boolean;
-  /** Whether to drop the last batch if it is smaller than the others. Default false. */
-  dropLast?: boolean;
+export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
   /**
    * Determines the order of every epoch. Default: drawn from the default generator, so `manualSeed`
    * determines it.
@@ -59,10 +55,10 @@ export interface DataLoaderState {
  */
 export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   readonly dataset: Dataset<S, B>;
-  readonly batchSize: number;
-  readonly shuffle: boolean;
-  readonly dropLast: boolean;
   readonly scoped: boolean;
+  readonly #order: BatchOrder;
+  /** The data set, if it is a stream. */
+  readonly #stream: IterableDataset<S> | null;
   readonly #collate: ((samples: S[]) => B) | undefined;
   #seed: number;
   #epoch = 0;
@@ -73,35 +69,59 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
    */
   #running: object | null = null;
 
-  constructor(dataset: Dataset<S, B>, options?: DataLoaderOptions<S, B>) {
+  constructor(dataset: Dataset<S, B> | IterableDataset<S>, options?: DataLoaderOptions<S, B>) {
     const op = "DataLoader";
-    checkDataset(op, dataset as Dataset<unknown, unknown>);
+    const stream = isStream(dataset);
+    if (!stream) checkDataset(op, dataset as Dataset<unknown, unknown>);
     const given = readOptions(op, options, {
-      batchSize: 1,
-      shuffle: false,
-      dropLast: false,
+      ...BATCH_ORDER_DEFAULTS,
       seed: undefined as number | undefined,
       collate: undefined as ((samples: S[]) => B) | undefined,
       scoped: true,
     });
     if (given.collate !== undefined) checkFunction(op, "collate", given.collate);
-    this.dataset = dataset;
-    this.batchSize = checkInteger(op, "batchSize", given.batchSize, 1);
-    this.shuffle = checkBoolean(op, "shuffle", given.shuffle);
-    this.dropLast = checkBoolean(op, "dropLast", given.dropLast);
+    if (stream) checkStreamOptions(op, given);
+    this.dataset = dataset as Dataset<S, B>;
+    this.#stream = stream ? (dataset as IterableDataset<S>) : null;
+    this.#order = new BatchOrder(op, this.dataset, given);
     this.scoped = checkBoolean(op, "scoped", given.scoped);
     this.#collate = given.collate;
-    this.#seed = checkInteger(op, "seed", given.seed ?? (this.shuffle ? drawSeed() : 0), 0, MAX_SEED);
+    this.#seed = checkInteger(op, "seed", given.seed ?? (this.#order.isRandom ? drawSeed() : 0), 0, MAX_SEED);
   }
 
-  /** Number of batches per epoch. */
+  get batchSize(): number {
+    return this.#order.batchSize;
+  }
+
+  get shuffle(): boolean {
+    return this.#order.shuffle;
+  }
+
+  get dropLast(): boolean {
+    return this.#order.dropLast;
+  }
+
+  /**
+   * Number of batches per epoch.
+   *
+   * @throws OptionError for a stream.
+   */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize;
-    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    if (this.#stream) throw streamHasNo("length", this.#stream);
+    return this.#order.length;
+  }
+
+  /**
+   * With `padLast`, the number of samples of the current batch that are not copies: they are the first ones.
+   * `arange(loader.batchSize).lt(loader.realSamples)` is their mask.
+   */
+  get realSamples(): number {
+    return this.#order.realSamples(Math.max(this.#position - 1, 0));
   }
 
   /** The loader's position. Inside the loop body, the current batch counts as done. */
   stateDict(): DataLoaderState {
+    if (this.#stream) throw streamHasNo("position that can be restored", this.#stream);
     return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
   }
 
@@ -127,20 +147,22 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   }
 
   *[Symbol.iterator](): Generator<B, void, undefined> {
+    if (this.#stream) {
+      const { batchSize, dropLast, scoped } = this;
+      yield* streamBatches<S, B>(this.#stream, { batchSize, dropLast, scoped, collate: this.#collate });
+      return;
+    }
     if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
     const self = {};
     this.#running = self;
     const { length } = this;
-    const samples = this.dataset.length;
-    const order = this.shuffle ? epochOrder(samples, this.#seed, this.#epoch) : null;
+    const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
     let awaited = false;
     for (let batch = this.#position; batch < length; batch++) {
-      const first = batch * this.batchSize;
-      const indices = Array.from({ length: Math.min(this.batchSize, samples - first) }, (_, i) => first + i);
       const body = this.scoped ? new Scope("a DataLoader iteration") : null;
       if (awaited) body?.claimTensors();
       try {
-        const loaded = scope(() => this.#load(order ? indices.map((i) => order[i]) : indices));
+        const loaded = scope(() => this.#load(indicesOf(batch)));
         if (this.#running === self) this.#position = batch + 1;
         yield loaded;
       } finally {
