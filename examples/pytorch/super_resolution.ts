@@ -6,6 +6,7 @@ import { manualSeed, nn, noGrad, optim, type Tensor, tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { CIFAR10, psnr, type Transform } from "wasmgrad/vision";
 import { readArguments } from "./lib/arguments.ts";
+import { mean } from "./lib/mean.ts";
 import { saveImages } from "./lib/pictures.ts";
 
 const SCALE = 2;
@@ -85,8 +86,7 @@ export async function main(args: readonly string[] = []): Promise<number[]> {
       losses.push(trainStep(model, optimizer, shrink(large), large));
       if (losses.length === options.steps) break;
     }
-    const ofEpoch = losses.slice(before);
-    const average = ofEpoch.reduce((sum, loss) => sum + loss, 0) / ofEpoch.length;
+    const average = mean(losses.slice(before));
     console.log(`epoch ${epoch}: average loss ${average.toFixed(5)}, test ${test((x) => model.forward(x))} dB`);
   }
   for (const [large] of new DataLoader(testData, { batchSize: 12 })) {

@@ -6,6 +6,7 @@ import { manualSeed, nn, noGrad, optim, randn, type Tensor } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { readArguments } from "./lib/arguments.ts";
 import { drawDigits } from "./lib/digits.ts";
+import { mean } from "./lib/mean.ts";
 import { saveImages } from "./lib/pictures.ts";
 
 export class VAE extends nn.Module {
@@ -84,9 +85,7 @@ export function main(args: readonly string[] = []): number[] {
       if (losses.length % options.log === 0) console.log(`epoch ${epoch}, step ${losses.length}: ${loss.toFixed(4)}`);
       losses.push(loss);
     }
-    const ofEpoch = losses.slice(before);
-    const average = ofEpoch.reduce((sum, loss) => sum + loss, 0) / ofEpoch.length;
-    console.log(`epoch ${epoch}: average loss ${average.toFixed(4)}`);
+    console.log(`epoch ${epoch}: average loss ${mean(losses.slice(before)).toFixed(4)}`);
   }
 
   noGrad(() => {
@@ -98,7 +97,7 @@ export function main(args: readonly string[] = []): number[] {
     const images = testData.tensors[0].narrow(0, 0, 16);
     const { recon } = model.forward(images, randn([16, latent]));
     saveImages(out, "vae_reconstruction.png", { digit: images, vae: recon.viewAs(images) }, 4);
-    saveImages(out, "vae_sample.png", { sample: model.decode(randn([64, latent])).reshape([64, 1, 28, 28]) });
+    saveImages(out, "vae_sample.png", { "": model.decode(randn([64, latent])).reshape([64, 1, 28, 28]) });
   });
   return losses;
 }
