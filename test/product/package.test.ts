@@ -52,6 +52,7 @@ const INTERNAL: Record<string, string[]> = {
   "nn/module.d.ts": ["ownParameters", "ownModules", "ownBuffers"],
   "nn/layers/conv.d.ts": ["window"],
   "vision/datasets/image_dataset.d.ts": ["constructor"],
+  "vision/datasets/image_folder.d.ts": ["constructor"],
 };
 
 /** The members that the classes in a declaration file show to users. */
