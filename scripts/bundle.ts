@@ -15,7 +15,8 @@ const { exports, dependencies } = JSON.parse(readFileSync("package.json", "utf8"
 const names = Object.values(exports)
   .flatMap((target) => (typeof target === "string" ? [] : Object.values(target)))
   .filter((path) => path.endsWith(".js"))
-  .map((path) => path.slice("./dist/".length, -".js".length));
+  .map((path) => path.slice("./dist/".length, -".js".length))
+  .concat("data/worker"); // which a DataLoader starts as a separate program
 
 const options: InputOptions = {
   external: [/^node:/, ...Object.keys(dependencies)],

@@ -236,10 +236,11 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
 
   "torch.utils.data.Dataset": {
     as: "type wasmgrad/data Dataset",
-    how: "an interface: `length` and `get(index)`, optionally `batch(indices)`",
+    how: "an interface: `length` and `get(index)`, optionally `batch(indices)`; both may return promises",
   },
   "torch.utils.data.DataLoader": {
     how: "no workers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
+    how: "`numWorkers` needs a `workerModule`; no samplers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
   },
   "torch.utils.data.IterableDataset": { as: "type wasmgrad/data IterableDataset", how: "an interface: any iterable" },
   "torch.utils.data.Sampler": {

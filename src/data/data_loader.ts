@@ -1,25 +1,43 @@
-import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
-import { StateDictError } from "../errors.ts";
-import { section } from "../ops/core/recorder.ts";
-import { Scope } from "../tensor/lifetime/scope.ts";
-import { scope } from "../tensor/lifetime/scoped.ts";
+import { checkBoolean, checkFunction, checkInteger, describe, readOptions } from "../checks.ts";
+import { OptionError, StateDictError } from "../errors.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BATCH_ORDER_DEFAULTS, BatchOrder, type BatchOrderOptions } from "./batch_order.ts";
 import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
 import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
 import { drawSeed, MAX_SEED } from "./shuffle.ts";
+import { Batches, iterateAsync } from "./batches.ts";
+import { type AsyncDataset, checkDataset, type Sample } from "./dataset.ts";
+import { type EpochPlan, OwnSource } from "./own_source.ts";
+import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
+import { WorkerSource } from "./worker_source.ts";
 
 export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
   /**
-   * Determines the order of every epoch. Default: drawn from the default generator, so `manualSeed`
-   * determines it.
+   * Determines the order of every epoch, and the random numbers that the data set draws. Default: drawn from
+   * the default generator if `shuffle` is true, so `manualSeed` determines it; else 0.
    */
   seed?: number;
   /** Makes a batch of samples. Default: tensors are stacked, integers become int32 tensors. */
   collate?: (samples: S[]) => B;
   /** Whether each iteration is a scope. Default true. */
   scoped?: boolean;
+  /**
+   * Number of worker threads that load batches ahead of the loop, for `for await` and the `Trainer` (Node,
+   * Deno and Bun). Needs `workerModule`. Default 0: the calling thread loads each batch.
+   */
+  numWorkers?: number;
+  /**
+   * The address of a module that each worker imports. Its default export is the data set, or a function that
+   * returns it or a promise of it: `new URL("./photos.js", import.meta.url)`. It must be the same data set as
+   * the loader's.
+   */
+  workerModule?: URL | string;
+  /**
+   * Number of batches that each worker has loaded, or is loading, ahead of the loop. Without workers, but
+   * with a data set that returns promises: number of batches that are under way ahead of the loop. Default 2.
+   */
+  prefetchFactor?: number;
 }
 
 /** The position of a loader: enough to continue in the middle of an epoch. */
@@ -39,8 +57,13 @@ export interface DataLoaderState {
  * optimizer state are not released. The body may `await`; see `Scope`. Pass `scoped: false` to call the
  * iterator's `next()` directly or to iterate over two loaders at once.
  *
- * The order of an epoch depends only on `seed` and the epoch's number. After `loadStateDict()` the loader
- * continues at the saved batch without reading the batches before it.
+ * A data set that returns promises, and a loader with `numWorkers`, are read with
+ * `for await (const batch of loader)`. All other loaders work with `for` and with `for await`.
+ *
+ * The order of an epoch depends only on `seed` and the epoch's number. Random numbers that the data set's
+ * `get` draws depend on these and the sample's index, those of `batch` on the batch's number; neither depends
+ * on `numWorkers`. (An asynchronous function draws such numbers before its first `await`.) After
+ * `loadStateDict()` the loader continues at the saved batch without reading the batches before it.
  *
  * @throws OptionError for invalid options.
  * @example
@@ -59,6 +82,14 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
   readonly #order: BatchOrder;
   /** The data set, if it is a stream. */
   readonly #stream: IterableDataset<S> | null;
+export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncIterable<B> {
+  readonly dataset: AsyncDataset<S, B>;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly numWorkers: number;
+  readonly prefetchFactor: number;
+  readonly #workerModule: string;
   readonly #collate: ((samples: S[]) => B) | undefined;
   #seed: number;
   #epoch = 0;
@@ -68,16 +99,22 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
    * continues from `#epoch` and `#position`.
    */
   #running: object | null = null;
+  #waitedMs = 0;
 
   constructor(dataset: Dataset<S, B> | IterableDataset<S>, options?: DataLoaderOptions<S, B>) {
     const op = "DataLoader";
     const stream = isStream(dataset);
     if (!stream) checkDataset(op, dataset as Dataset<unknown, unknown>);
+  constructor(dataset: AsyncDataset<S, B>, options?: DataLoaderOptions<S, B>) {
+    checkDataset(op, dataset as AsyncDataset<unknown, unknown>);
     const given = readOptions(op, options, {
       ...BATCH_ORDER_DEFAULTS,
       seed: undefined as number | undefined,
       collate: undefined as ((samples: S[]) => B) | undefined,
       scoped: true,
+      numWorkers: 0,
+      workerModule: undefined as URL | string | undefined,
+      prefetchFactor: 2,
     });
     if (given.collate !== undefined) checkFunction(op, "collate", given.collate);
     if (stream) checkStreamOptions(op, given);
@@ -85,6 +122,9 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
     this.#stream = stream ? (dataset as IterableDataset<S>) : null;
     this.#order = new BatchOrder(op, this.dataset, given);
     this.scoped = checkBoolean(op, "scoped", given.scoped);
+    this.numWorkers = checkInteger(op, "numWorkers", given.numWorkers, 0, 64);
+    this.prefetchFactor = checkInteger(op, "prefetchFactor", given.prefetchFactor, 1);
+    this.#workerModule = checkWorkerModule(given.workerModule, this.numWorkers);
     this.#collate = given.collate;
     this.#seed = checkInteger(op, "seed", given.seed ?? (this.#order.isRandom ? drawSeed() : 0), 0, MAX_SEED);
   }
@@ -117,6 +157,14 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
    */
   get realSamples(): number {
     return this.#order.realSamples(Math.max(this.#position - 1, 0));
+  }
+
+  /**
+   * Milliseconds that loops over this loader have waited for batches so far. The rest of a loop's time is
+   * that of its body.
+   */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** The loader's position. Inside the loop body, the current batch counts as done. */
@@ -163,25 +211,82 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
       if (awaited) body?.claimTensors();
       try {
         const loaded = scope(() => this.#load(indicesOf(batch)));
-        if (this.#running === self) this.#position = batch + 1;
-        yield loaded;
-      } finally {
-        awaited ||= body?.awaited ?? false;
-        body?.close();
+    if (this.numWorkers > 0) {
+      throw new OptionError(
+        `DataLoader: a loop over a loader with numWorkers ${this.numWorkers} must wait; write for await (const batch of loader)`,
+      );
+    const batches = this.batches({ mayWait: false });
+    try {
+      while (batches.begin()) {
+        batches.ready();
+        yield batches.take();
       }
-    }
-    if (this.#running === self) {
-      this.#beginEpoch(this.#epoch + 1);
-      this.#running = null;
-    }
+    } finally {
+      batches.end();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<B> {
+    return iterateAsync(() => this.batches());
+  }
+
+  /** @internal Begins a loop. */
+  batches({ mayWait = true } = {}): Batches<B> {
+    const first = this.#position;
+    const plan = this.#planEpoch();
+    const source =
+      this.numWorkers > 0
+        ? new WorkerSource(plan, first, this.numWorkers, this.#workerModule)
+        : new OwnSource(plan, mayWait);
+    return new Batches({
+      source,
+      first,
+      length: this.length,
+      scoped: this.scoped,
+      onTake: (batch) => {
+        if (this.#running === self) this.#position = batch + 1;
+      },
+      onFinish: () => {
+        if (this.#running !== self) return;
+        this.#beginEpoch(this.#epoch + 1);
+        this.#running = null;
+      },
+      onWait: (milliseconds) => {
+        this.#waitedMs += milliseconds;
+      },
+    });
+  }
+
+  #planEpoch(): EpochPlan<S, B> {
+    const { dataset, batchSize, length, prefetchFactor } = this;
+    const samples = dataset.length;
+    const order = this.shuffle ? epochOrder(samples, this.#seed, this.#epoch) : null;
+    const indicesOf = (batch: number) => {
+      const first = batch * batchSize;
+      const indices = Array.from({ length: Math.min(batchSize, samples - first) }, (_, i) => first + i);
+      return order ? indices.map((i) => order[i]) : indices;
+    };
+    const random = { seed: this.#seed, epoch: this.#epoch };
+    return { dataset, length, indicesOf, random, collate: this.#collate, prefetchFactor };
   }
 
   #beginEpoch(epoch: number): void {
     this.#epoch = epoch;
     this.#position = 0;
   }
+}
 
-  #load(indices: readonly number[]): B {
-    return section("DataLoader", () => batchOf(this.dataset, indices, this.#collate));
+function checkWorkerModule(given: URL | string | undefined, numWorkers: number): string {
+  const advice = 'new URL("./photos.js", import.meta.url), a module whose default export is the data set';
+  if (given === undefined) {
+    if (numWorkers === 0) return "";
+    throw new OptionError(
+      `DataLoader: numWorkers ${numWorkers} expected a workerModule as well, such as ${advice}: a data set and its ` +
+        "functions cannot be sent to a worker",
+    );
+  }
+  try {
+    return new URL(given).href;
+  } catch {
+    throw new OptionError(`DataLoader: workerModule expected a URL, such as ${advice}, got ${describe(given)}`);
   }
 }

@@ -22,8 +22,21 @@ export interface Dataset<S = Sample, B = Tensor[]> {
   batch?(indices: readonly number[]): B;
 }
 
+/**
+ * A data set whose `get` or `batch` may return a promise, for example because it reads files. A `DataLoader`
+ * loads it with `for await`.
+ */
+export interface AsyncDataset<S = Sample, B = Tensor[]> {
+  /** Number of samples. */
+  readonly length: number;
+  /** Returns sample `index`, or a promise of it. */
+  get(index: number): S | Promise<S>;
+  /** The samples at `indices` as a batch, or a promise of it. Optional. */
+  batch?(indices: readonly number[]): B | Promise<B>;
+}
+
 /** Checks a data set that the user passed. */
-export function checkDataset(op: string, dataset: Dataset<unknown, unknown>): void {
+export function checkDataset(op: string, dataset: AsyncDataset<unknown, unknown>): void {
   const length = dataset?.length;
   if (typeof dataset?.get === "function" && Number.isInteger(length) && length >= 0) return;
   const actual =
@@ -39,15 +52,16 @@ function adviceFor(value: unknown): string {
 }
 
 /** The name of a data set in errors. */
-function nameOf(dataset: object): string {
+export function nameOf(dataset: object): string {
   const name = dataset.constructor?.name;
   return !name || name === "Object" ? "the data set" : name;
 }
 
 /** Returns sample `index`. If `get` returns something else, the error shows it. */
-function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
+function sampleOf<S>(dataset: Dataset<S, unknown>, index: number, mayBePromise = false): S {
   const sample = dataset.get(index);
-  if (sample === undefined || isPromise(sample)) refuse(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
+  const wrong = sample === undefined || (isPromise(sample) && !mayBePromise);
+  if (wrong) refuseReturned(`${nameOf(dataset)}.get(${index})`, "a sample", sample);
   return sample;
 }
 
@@ -55,30 +69,42 @@ function sampleOf<S>(dataset: Dataset<S, unknown>, index: number): S {
 export function partsOf(op: string, dataset: Dataset<readonly unknown[], unknown>, index: number): readonly unknown[] {
   const sample = sampleOf(dataset, index);
   if (!Array.isArray(sample)) {
-    refuse(`${op}: ${nameOf(dataset)}.get(${index})`, "an array of tensors and integers", sample);
+    refuseReturned(`${op}: ${nameOf(dataset)}.get(${index})`, "an array of tensors and integers", sample);
   }
   return sample;
 }
 
-/** Returns a batch. If `batch` or `collate` returns something else, the error shows it. */
-export function batchOf<S, B>(dataset: Dataset<S, B>, indices: readonly number[], collate?: (samples: S[]) => B): B {
-  if (!collate && dataset.batch) return checkBatch(`${nameOf(dataset)}.batch`, dataset.batch(indices));
+/** Returns a batch. If `batch` returns something else, the error shows it. */
+export function batchOf<S, B>(dataset: Dataset<S, B>, indices: readonly number[]): B {
+  if (dataset.batch) return checkBatch(`${nameOf(dataset)}.batch`, dataset.batch(indices));
   const samples = indices.map((index) => sampleOf(dataset, index));
+  return collateSamples(dataset, indices, samples);
+}
+
+/** Makes a batch of samples: with `collate`, or as `defaultCollate` does. */
+export function collateSamples<S, B>(
+  dataset: AsyncDataset<S, B>,
+  indices: readonly number[],
+  samples: S[],
+  collate?: (samples: S[]) => B,
+): B {
   if (collate) return checkBatch("DataLoader: collate", collate(samples));
   const name = (i: number) => `sample ${i} (${nameOf(dataset)}.get(${indices[i]}))`;
   return defaultCollate(samples as readonly Sample[], name) as B;
 }
 
-function checkBatch<B>(maker: string, batch: B): B {
-  if (batch === undefined || batch === null || isPromise(batch)) refuse(maker, "a batch", batch);
+/** Checks what `batch` or `collate` returned. */
+export function checkBatch<B>(maker: string, batch: B): B {
+  if (batch === undefined || batch === null || isPromise(batch)) refuseReturned(maker, "a batch", batch);
   if (Array.isArray(batch)) {
     const wrong = batch.findIndex((part) => part === undefined || isPromise(part));
-    if (wrong >= 0) refuse(maker, `part ${wrong} of the batch`, batch[wrong]);
+    if (wrong >= 0) refuseReturned(maker, `part ${wrong} of the batch`, batch[wrong]);
   }
   return batch;
 }
 
-function refuse(maker: string, expected: string, actual: unknown): never {
+/** Throws the error of a function that returned something else. */
+export function refuseReturned(maker: string, expected: string, actual: unknown): never {
   throw new OptionError(`${maker} expected to return ${expected}, got ${describeReturned(actual)}`);
 }
 
@@ -103,11 +129,10 @@ export class Subset<S, B = Tensor[]> implements Dataset<S, B> {
     this.dataset = dataset;
     this.indices = Array.from(indices, (index) => checkInteger("Subset", "index", index, 0, dataset.length - 1));
     if (dataset.batch) {
-      this.batch = (indices) =>
-        batchOf(
-          dataset,
-          indices.map((index) => this.#at(index)),
-        );
+      this.batch = (indices) => {
+        const batch = dataset.batch!(indices.map((index) => this.#at(index)));
+        return isPromise(batch) ? batch : checkBatch(`${nameOf(dataset)}.batch`, batch);
+      };
     }
   }
 
@@ -116,7 +141,7 @@ export class Subset<S, B = Tensor[]> implements Dataset<S, B> {
   }
 
   get(index: number): S {
-    return sampleOf(this.dataset, this.#at(index));
+    return sampleOf(this.dataset, this.#at(index), true);
   }
 
   #at(index: number): number {

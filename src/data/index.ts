@@ -1,6 +1,6 @@
 export { ConcatDataset } from "./concat_dataset.ts";
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data_loader.ts";
-export { type Dataset, type Sample, Subset } from "./dataset.ts";
+export { type AsyncDataset, type Dataset, type Sample, Subset } from "./dataset.ts";
 export { fewLabels } from "./few_labels.ts";
 export { withIndices } from "./indexed.ts";
 export type { IterableDataset } from "./iterable_dataset.ts";

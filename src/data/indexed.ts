@@ -20,6 +20,6 @@ export function withIndices(dataset: Dataset<Sample, Tensor[]>): Dataset<Sample,
   return {
     length: dataset.length,
     get: (index) => [...partsOf("withIndices", dataset, index), index] as Sample,
-    batch: (indices) => [...batchOf(dataset, indices), tensor(Int32Array.from(indices))],
+    ...(dataset.batch && { batch: (indices) => [...batchOf(dataset, indices), tensor(Int32Array.from(indices))] }),
   };
 }

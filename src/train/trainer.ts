@@ -143,6 +143,7 @@ export class Trainer<B = any> {
         await wait();
       }
     } finally {
+      steps.return(); // after an error while it waited
       this.#running = false;
       giveBack();
     }
@@ -157,7 +158,6 @@ export class Trainer<B = any> {
       if (this.#stopped) return;
       model.train();
       const ended = yield* this.#runEpoch();
-      yield () => Promise.resolve();
       if (!ended) return;
       this.#endEpoch();
     }
@@ -194,27 +194,39 @@ export class Trainer<B = any> {
       since = now;
     };
     let pausedAt: DataLoaderState | null = null;
-    for (const batch of loader) {
-      this.#rate = optimizer.paramGroups[0].lr;
-      const numbers = this.trainStep(batch);
-      // a subclass returned these numbers, so they must be checked
-      if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers);
-      place.step++;
-      checkFinite(place.step, numbers);
-      this.#statistics.add(numbers);
-      countTime();
-      this.#callbacks.call("onStep", (callback) => callback.onStep?.(this, numbers));
-      if (place.step % this.#logEvery === 0) this.#write("step", this.#statistics.endEntry());
-      if (performance.now() - this.#lastYield > YIELD_MS) {
-        yield () => Scope.outside(nextTask);
-        since = this.#lastYield = performance.now();
+    const batches = loader.batches();
+    try {
+      while (batches.begin()) {
+        const wait = batches.ready();
+        if (wait) {
+          yield () => Scope.outside(() => wait);
+          this.#lastYield = performance.now();
+        }
+        const batch = batches.take();
+        this.#rate = optimizer.paramGroups[0].lr;
+        const numbers = this.trainStep(batch);
+        // a subclass returned these numbers, so they must be checked
+        if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers);
+        place.step++;
+        checkFinite(place.step, numbers);
+        this.#statistics.add(numbers);
+        countTime();
+        this.#callbacks.call("onStep", (callback) => callback.onStep?.(this, numbers));
+        if (place.step % this.#logEvery === 0) this.#write("step", this.#statistics.endEntry());
+        if (performance.now() - this.#lastYield > YIELD_MS) {
+          yield () => Scope.outside(nextTask);
+          since = this.#lastYield = performance.now();
+        }
+        const state = loader.stateDict();
+        if (this.#stopped && state.position < loader.length) {
+          pausedAt = state;
+          break;
+        }
       }
-      const state = loader.stateDict();
-      if (this.#stopped && state.position < loader.length) {
-        pausedAt = state;
-        break;
-      }
+    } finally {
+      batches.end();
     }
+    yield () => batches.end();
     if (pausedAt) loader.loadStateDict(pausedAt);
     return pausedAt === null;
   }

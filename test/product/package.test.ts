@@ -49,6 +49,7 @@ const INTERNAL: Record<string, string[]> = {
   "tensor/lifetime/scope.d.ts": ["handles", "awaited", "claimTensors", "handOver", "take", "moveToParent", "adopting"],
   "tensor/generator.d.ts": ["take"],
   "tensor/trace.d.ts": ["constructor"],
+  "data/data_loader.d.ts": ["batches"],
   "nn/module.d.ts": ["ownParameters", "ownModules", "ownBuffers"],
   "nn/layers/conv.d.ts": ["window"],
   "vision/datasets/image_dataset.d.ts": ["constructor"],

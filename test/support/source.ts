@@ -40,6 +40,7 @@ function collect(node: unknown, into: SyntaxNode[]): void {
 
 /** Files that import modules whose names only a run of the program gives. No browser entry may reach them. */
 const COMPUTED_IMPORTS: Record<string, string> = {
+  "src/data/worker.ts": "the user's module",
   "src/vision/images/codecs.ts": "optional packages, whose import would stop bundlers",
 };
 

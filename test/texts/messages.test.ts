@@ -287,10 +287,11 @@ describe("what a user's function returns: data", () => {
   };
   const later = ["a Promise", "asynchronous", "await"];
   const nothing = ["undefined", "does it return"];
+  const waits = ["returned a Promise", "write for await (const batch of loader)"];
 
   test.each<Row>([
     ["get without return", () => read(new Digits(() => {})), OptionError, "Digits.get(0)", "a sample", ...nothing],
-    ["an asynchronous get", () => read(new Digits(async () => [image()])), OptionError, "Digits.get(0)", ...later],
+    ["an asynchronous get", () => read(new Digits(async () => [image()])), OptionError, "Digits.get(0)", ...waits],
     [
       "of one index only",
       () => read(new Digits((i) => (i === 1 ? undefined : [image()]))),
@@ -347,7 +348,7 @@ describe("what a user's function returns: data", () => {
       ...later,
     ],
     ["a batch without return", () => read({ ...good, batch: () => {} }), OptionError, "the data set.batch", ...nothing],
-    ["an asynchronous batch", () => read({ ...good, batch: async () => [] }), OptionError, ".batch", ...later],
+    ["an asynchronous batch", () => read({ ...good, batch: async () => [] }), OptionError, ".batch", ...waits],
     [
       "a batch of promises",
       () => read({ ...good, batch: () => [Promise.resolve(1)] }),

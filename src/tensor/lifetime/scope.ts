@@ -268,11 +268,10 @@ export class Scope implements Disposable {
   }
 
   /**
-   * @internal Moves the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to the
-   * enclosing scope.
+   * @internal Moves the tensors found in `value` (a tensor, or arrays, objects, Maps and Sets of them) to
+   * another scope (default: the enclosing one).
    */
-  moveToParent(value: unknown): void {
-    const outer = Scope.adopting(this.#parent);
+  moveToParent(value: unknown, outer = Scope.adopting(this.#parent)): void {
     forEachTensor(value, (tensor) => {
       const { handle } = tensor;
       const tensorOf = handle.gradOf?.list === this.handles && !handle.kept ? handle.gradOf : null;
