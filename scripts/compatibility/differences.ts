@@ -239,8 +239,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     how: "an interface: `length` and `get(index)`, optionally `batch(indices)`; both may return promises",
   },
   "torch.utils.data.DataLoader": {
-    how: "no workers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
-    how: "`numWorkers` needs a `workerModule`; no samplers or pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
+    how: "`numWorkers` needs a `workerModule`; no pinned memory; an iteration is a memory scope; `seed`, `stateDict`",
   },
   "torch.utils.data.IterableDataset": { as: "type wasmgrad/data IterableDataset", how: "an interface: any iterable" },
   "torch.utils.data.Sampler": {

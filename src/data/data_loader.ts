@@ -3,13 +3,11 @@ import { OptionError, StateDictError } from "../errors.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BATCH_ORDER_DEFAULTS, BatchOrder, type BatchOrderOptions } from "./batch_order.ts";
-import { batchOf, checkDataset, type Dataset, type Sample } from "./dataset.ts";
-import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
-import { drawSeed, MAX_SEED } from "./shuffle.ts";
 import { Batches, iterateAsync } from "./batches.ts";
 import { type AsyncDataset, checkDataset, type Sample } from "./dataset.ts";
+import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
 import { type EpochPlan, OwnSource } from "./own_source.ts";
-import { drawSeed, epochOrder, MAX_SEED } from "./shuffle.ts";
+import { drawSeed, MAX_SEED } from "./shuffle.ts";
 import { WorkerSource } from "./worker_source.ts";
 
 export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
@@ -76,19 +74,14 @@ export interface DataLoaderState {
  * console.log(loader.length); // 2
  * ```
  */
-export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B> {
-  readonly dataset: Dataset<S, B>;
+export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncIterable<B> {
+  readonly dataset: AsyncDataset<S, B>;
   readonly scoped: boolean;
+  readonly numWorkers: number;
+  readonly prefetchFactor: number;
   readonly #order: BatchOrder;
   /** The data set, if it is a stream. */
   readonly #stream: IterableDataset<S> | null;
-export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncIterable<B> {
-  readonly dataset: AsyncDataset<S, B>;
-  readonly batchSize: number;
-  readonly shuffle: boolean;
-  readonly dropLast: boolean;
-  readonly numWorkers: number;
-  readonly prefetchFactor: number;
   readonly #workerModule: string;
   readonly #collate: ((samples: S[]) => B) | undefined;
   #seed: number;
@@ -101,12 +94,10 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   #running: object | null = null;
   #waitedMs = 0;
 
-  constructor(dataset: Dataset<S, B> | IterableDataset<S>, options?: DataLoaderOptions<S, B>) {
+  constructor(dataset: AsyncDataset<S, B> | IterableDataset<S>, options?: DataLoaderOptions<S, B>) {
     const op = "DataLoader";
     const stream = isStream(dataset);
-    if (!stream) checkDataset(op, dataset as Dataset<unknown, unknown>);
-  constructor(dataset: AsyncDataset<S, B>, options?: DataLoaderOptions<S, B>) {
-    checkDataset(op, dataset as AsyncDataset<unknown, unknown>);
+    if (!stream) checkDataset(op, dataset as AsyncDataset<unknown, unknown>);
     const given = readOptions(op, options, {
       ...BATCH_ORDER_DEFAULTS,
       seed: undefined as number | undefined,
@@ -118,7 +109,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
     });
     if (given.collate !== undefined) checkFunction(op, "collate", given.collate);
     if (stream) checkStreamOptions(op, given);
-    this.dataset = dataset as Dataset<S, B>;
+    this.dataset = dataset as AsyncDataset<S, B>;
     this.#stream = stream ? (dataset as IterableDataset<S>) : null;
     this.#order = new BatchOrder(op, this.dataset, given);
     this.scoped = checkBoolean(op, "scoped", given.scoped);
@@ -169,7 +160,6 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
 
   /** The loader's position. Inside the loop body, the current batch counts as done. */
   stateDict(): DataLoaderState {
-    if (this.#stream) throw streamHasNo("position that can be restored", this.#stream);
     return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
   }
 
@@ -179,6 +169,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
    * @throws StateDictError for a state that is not valid for this data set and batch size.
    */
   loadStateDict(state: DataLoaderState): void {
+    if (this.#stream) throw streamHasNo("position that can be restored", this.#stream);
     checkStateKind("DataLoader", "DataLoader", state);
     const { seed, epoch, position } = state;
     const valid = (value: unknown, max: number) =>
@@ -196,25 +187,14 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
 
   *[Symbol.iterator](): Generator<B, void, undefined> {
     if (this.#stream) {
-      const { batchSize, dropLast, scoped } = this;
-      yield* streamBatches<S, B>(this.#stream, { batchSize, dropLast, scoped, collate: this.#collate });
+      yield* this.#streamed(this.#stream);
       return;
     }
-    if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
-    const self = {};
-    this.#running = self;
-    const { length } = this;
-    const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
-    let awaited = false;
-    for (let batch = this.#position; batch < length; batch++) {
-      const body = this.scoped ? new Scope("a DataLoader iteration") : null;
-      if (awaited) body?.claimTensors();
-      try {
-        const loaded = scope(() => this.#load(indicesOf(batch)));
     if (this.numWorkers > 0) {
       throw new OptionError(
         `DataLoader: a loop over a loader with numWorkers ${this.numWorkers} must wait; write for await (const batch of loader)`,
       );
+    }
     const batches = this.batches({ mayWait: false });
     try {
       while (batches.begin()) {
@@ -223,14 +203,31 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
       }
     } finally {
       batches.end();
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<B> {
-    return iterateAsync(() => this.batches());
+    if (!this.#stream) return iterateAsync(() => this.batches());
+    const batches = this.#streamed(this.#stream);
+    return {
+      next: async () => batches.next(),
+      return: async () => batches.return(),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  #streamed(stream: IterableDataset<S>): Generator<B, void, undefined> {
+    const { batchSize, dropLast, scoped } = this;
+    return streamBatches<S, B>(stream, { batchSize, dropLast, scoped, collate: this.#collate });
   }
 
   /** @internal Begins a loop. */
   batches({ mayWait = true } = {}): Batches<B> {
+    if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
+    const self = {};
+    this.#running = self;
     const first = this.#position;
     const plan = this.#planEpoch();
     const source =
@@ -257,14 +254,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   }
 
   #planEpoch(): EpochPlan<S, B> {
-    const { dataset, batchSize, length, prefetchFactor } = this;
-    const samples = dataset.length;
-    const order = this.shuffle ? epochOrder(samples, this.#seed, this.#epoch) : null;
-    const indicesOf = (batch: number) => {
-      const first = batch * batchSize;
-      const indices = Array.from({ length: Math.min(batchSize, samples - first) }, (_, i) => first + i);
-      return order ? indices.map((i) => order[i]) : indices;
-    };
+    const { dataset, length, prefetchFactor } = this;
+    const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
     const random = { seed: this.#seed, epoch: this.#epoch };
     return { dataset, length, indicesOf, random, collate: this.#collate, prefetchFactor };
   }
