@@ -38,7 +38,7 @@ export interface ContestOptions {
 /** Steps whose losses are compared. A wrong gradient or optimizer has an effect from the second step. */
 const CHECKED_STEPS = 3;
 /** float32 sums in different orders. Losses: some libraries add up a batch's squares in one accumulator. */
-const TOLERANCE = { train: 1e-3, forward: 1e-4, model: 0, operation: 1e-4 };
+const TOLERANCE = { train: 1e-3, forward: 1e-4, model: 0, operation: 1e-4, "operation forward": 1e-4 };
 /** Most outputs are in [0, 1]: relative to nothing smaller than this. */
 const SMALLEST = 0.05;
 

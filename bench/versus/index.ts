@@ -54,7 +54,13 @@ const unknown = options.peers?.filter((name) => !peers.some((peer) => peer.name 
 if (unknown.length > 0) program.error(`unknown peer: ${unknown}`);
 if (!(options.rounds >= 1 && options.time > 0)) program.error("--rounds and --time must be positive");
 
-const PARTS = { train: "autoencoder", forward: "autoencoder", model: "models", operation: "operations" } as const;
+const PARTS = {
+  train: "autoencoder",
+  forward: "autoencoder",
+  model: "models",
+  operation: "operations",
+  "operation forward": "operations",
+} as const;
 const partOf = ({ kind }: Contest) => PARTS[kind];
 const chosen = (contest: Contest) =>
   options.only.includes(partOf(contest)) &&

@@ -43,7 +43,7 @@ export interface WaitPolicy {
 /** The ways of a peer to compute a contest. An operation alone has one way. */
 export function waysToCompute({ ways }: PeerDefinition, { kind }: Contest): readonly (string | undefined)[] {
   if (!ways) return [undefined];
-  return kind === "operation" ? ways.slice(0, 1) : ways;
+  return kind.startsWith("operation") ? ways.slice(0, 1) : ways;
 }
 
 /** The ways for the threads of a peer to wait in a contest. */
@@ -96,12 +96,13 @@ const modelContests: readonly Contest[] = models.flatMap(({ name, batches }) =>
   }),
 );
 
-const operationContests: readonly Contest[] = Object.keys(operations).map((model) => ({
-  kind: "operation",
-  model,
-  batch: 64,
-  threads: 1,
-}));
+/** Those that are limited by arithmetic are measured in fast precision as well. */
+const operationContests: readonly Contest[] = Object.keys(operations).flatMap((model) =>
+  (["operation", "operation forward"] as const).flatMap((kind) => {
+    const contest: Contest = { kind, model, batch: 64, threads: 1 };
+    return /^(LSTM|GRU)/.test(model) ? [contest, { ...contest, precision: "fast" as const }] : [contest];
+  }),
+);
 
 export const peers: readonly PeerDefinition[] = [
   {

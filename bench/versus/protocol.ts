@@ -9,10 +9,10 @@ import type { ModelValues } from "../models/index.ts";
 export interface Task {
   /**
    * Of the autoencoder a training step or the forward pass; of another network a training step; of an
-   * operation the forward and the backward pass.
+   * operation the forward and the backward pass, or the forward pass.
    */
-  kind: "train" | "forward" | "model" | "operation";
-  /** The network's name for the kind "model", the operation's for the kind "operation". */
+  kind: "train" | "forward" | "model" | "operation" | "operation forward";
+  /** The network's name for the kind "model", or that of the operation. */
   model?: string;
   batch: number;
 }
@@ -40,7 +40,7 @@ export interface Hello {
 
 /**
  * Losses of the first training steps, the output of the forward pass, the values of a network, or the result
- * and the gradient of an operation.
+ * and the gradients of an operation.
  */
 export type Values = number[] | ModelValues;
 

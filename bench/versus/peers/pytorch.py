@@ -11,6 +11,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models"))
 import models
+import operations
 import safetensors
 
 path, threads, variant = sys.argv[1:4]
@@ -37,41 +38,11 @@ class InpaintingAutoencoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-ROW = 512
-
-
-def causal_attention(x):
-    heads = (x * 0.25).reshape(-1, 4, 128, 32)
-    return nn.functional.scaled_dot_product_attention(heads, heads, heads, is_causal=True).reshape(-1, ROW)
-
-
-OPERATIONS = {
-    "gelu": nn.functional.gelu,
-    "softmax": lambda x: nn.functional.softmax(x, 1),
-    "layerNorm": lambda x: nn.functional.layer_norm(x, [ROW]),
-    "causal attention": causal_attention,
-}
-
-
-def prepare_operation(name, batch):
-    x = (inputs["images"][:batch] * 8 - 4).reshape(-1, ROW).requires_grad_()
-    dy = inputs["mask"][:batch].reshape(-1, ROW)
-
-    def step():
-        x.grad = None
-        y = OPERATIONS[name](x)
-        y.backward(dy)
-        return y
-
-    y = step()
-    return torch.cat([y.detach().flatten(), x.grad.flatten()]).tolist(), step
-
-
 def prepare(kind, name, batch, steps):
     """Returns the values that are checked, and the function that is timed."""
     torch.manual_seed(4)
-    if kind == "operation":
-        return prepare_operation(name, batch)
+    if kind in ("operation", "operation forward"):
+        return operations.prepare(name, kind == "operation", inputs["images"][:batch], inputs["mask"][:batch])
     if kind == "model":
         program, x, y = models.prepare(name, inputs, variant)
         return models.values_of(program, x, y), lambda: program.step(x, y)

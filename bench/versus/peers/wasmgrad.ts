@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { manualSeed, nn, noGrad, optim, rand, scope, setNumThreads, setPrecision, tensor } from "wasmgrad";
 import { InpaintingAutoencoder } from "../../../examples/inpainting/model.ts";
 import { findModel, prepareModel, valuesOf } from "../../models/index.ts";
-import { operationStep, ROW } from "../operations.ts";
+import { prepareOperation } from "../operations.ts";
 import { first, type Input, serve } from "./serve.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
@@ -26,18 +26,9 @@ await serve((inputs, threads, variant) => {
           step: () => void scope(() => void program.step(data.x, data.y)),
         };
       }
-      if (kind === "operation") {
-        // values around 0, and slopes of 0 or 1
-        const x = toTensor(first(batch, inputs.images)).mul(8).sub(4).reshape([-1, ROW]).detach();
-        x.requiresGrad = true;
-        const dy = toTensor(first(batch, inputs.mask)).reshape([-1, ROW]);
-        return {
-          check: () => {
-            const { y, dx } = operationStep(name!, x, dy);
-            return [...y.data(), ...dx.data()];
-          },
-          step: () => void scope(() => void operationStep(name!, x, dy)),
-        };
+      if (kind === "operation" || kind === "operation forward") {
+        const [images, mask] = [inputs.images, inputs.mask].map((input) => first(batch, input).data);
+        return prepareOperation(name!, kind === "operation", images, mask);
       }
       manualSeed(4);
       const model = new InpaintingAutoencoder();
