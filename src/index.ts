@@ -3,6 +3,7 @@ import { setCreateGraphPass } from "./tensor/hooks.ts";
 
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";
+export * as distributions from "./distributions/index.ts";
 export * from "./errors.ts";
 export { checkpoint } from "./gradients/checkpoint.ts";
 export { type CustomFunction, customFunction, type FunctionContext } from "./gradients/custom_function.ts";

@@ -24,7 +24,7 @@ const LAYERS = [
   ["autograd"],
   ["tensor"],
   ["gradients"],
-  ["nn", "optim"],
+  ["nn", "optim", "distributions"],
   ["data", "io", "testing"],
   ["plot"],
   ["vision"],
