@@ -160,6 +160,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
 
   /** The loader's position. Inside the loop body, the current batch counts as done. */
   stateDict(): DataLoaderState {
+    if (this.#stream) throw streamHasNo("position that can be restored", this.#stream);
     return { seed: this.#seed, epoch: this.#epoch, position: this.#position };
   }
 
