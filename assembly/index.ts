@@ -68,3 +68,5 @@ export * from "./random/poisson";
 export * from "./elementwise/activations";
 export * from "./recurrent/gates";
 export * from "./image/resample";
+export * from "./elementwise/special";
+export * from "./order/mode";

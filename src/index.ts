@@ -1,7 +1,7 @@
 import { backwardWithGraph } from "./gradients/pass.ts";
 import { setCreateGraphPass } from "./tensor/hooks.ts";
 
-export { enableGrad, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
+export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";
 export * as distributions from "./distributions/index.ts";
 export * from "./errors.ts";
@@ -49,7 +49,23 @@ export {
 } from "./tensor/creation.ts";
 export { multinomial, normal, poisson } from "./tensor/distributions.ts";
 export { einsum } from "./tensor/einsum.ts";
-export { arange, eye, full, fullLike, linspace, ones, onesLike, zeros, zerosLike } from "./tensor/fill.ts";
+export {
+  arange,
+  empty,
+  emptyLike,
+  eye,
+  full,
+  fullLike,
+  type LogspaceOptions,
+  linspace,
+  logspace,
+  ones,
+  onesLike,
+  trilIndices,
+  triuIndices,
+  zeros,
+  zerosLike,
+} from "./tensor/fill.ts";
 export {
   add,
   cat,

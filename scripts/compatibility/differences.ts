@@ -23,6 +23,15 @@ const sequentialOnly = "no `last_epoch`: `loadStateDict` continues a run";
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.linspace": { how: "float32 only" },
+  "torch.logspace": { how: "float32 only; `base` in the options" },
+  "torch.empty": { how: "the elements are 0" },
+  "torch.empty_like": { how: "the elements are 0" },
+  "torch.tril_indices": { how: "`offset` in the options; int32" },
+  "torch.triu_indices": { how: "`offset` in the options; int32" },
+  "torch.polygamma": { how: "`x.polygamma(n)`, n up to 33" },
+  "torch.inference_mode": { how: `${function_}; its results may be used in later graphs` },
+  "torch.autograd.grad": { as: "wasmgrad.grad", how: "gradients as an array, or alone for one input" },
+  "torch.autograd.Function": { as: "wasmgrad.customFunction", how: "a function that takes `forward` and `backward`" },
   "torch.where": { how: "no form with the condition alone" },
   "torch.index_select": { how: shapeOfIndices },
   "torch.tensor": { how: "an option `shape` for flat arrays; typed arrays are copied" },
@@ -75,13 +84,14 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     how: "reads safetensors: `loadCheckpoint`, `loadSafetensors`; no `.pt` files",
   },
 
-  "torch.Tensor.backward": { how: "no `create_graph`: gradients of the first order; no `inputs`" },
+  "torch.Tensor.backward": { how: "no `inputs`" },
   "torch.Tensor.data": { how: "a method: a copy of the elements as a typed array" },
   "torch.Tensor.dtype": { how: 'a string: "float32", "int32" or "bool"' },
   "torch.Tensor.shape": { how: "an array of numbers" },
   "torch.Tensor.ndim": { as: "Tensor.dim", how: "`x.dim()`" },
   "torch.Tensor.to": { how: "takes a dtype" },
   "torch.Tensor.item": { how: "a number, also of a bool tensor" },
+  "torch.Tensor.type": { as: "Tensor.to", how: "`x.to(dtype)`; the type's name is `x.dtype`" },
   "torch.Tensor.int": { how: "int32; refuses what int32 cannot hold" },
   "torch.Tensor.long": { as: "Tensor.int", how: "int32" },
   "torch.Tensor.numpy": { as: "Tensor.data", how: "a copy, as a typed array" },
@@ -249,6 +259,9 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.utils.data.random_split": { how: "`seed` or `generator`; `stratify`" },
 };
 
+/** Members that only throw an error, which says what to use. They count as missing. */
+export const REFUSED: ReadonlySet<string> = new Set(["torch.Tensor.half", "torch.Tensor.double"]);
+
 /** Functions that are missing but short to write: the members that the replacement uses, and its code. */
 export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: string }>> = {
   "torch.concat": { uses: ["wasmgrad.cat"], write: "`cat`" },
@@ -256,5 +269,8 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.from_numpy": { uses: ["wasmgrad.tensor"], write: "`tensor(typedArray, { shape })`" },
   "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp(min, max)`" },
+  "torch.Tensor.half": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },
+  "torch.Tensor.double": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },
+  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import * as wasmgrad from "wasmgrad";
 import * as data from "wasmgrad/data";
 import * as io from "wasmgrad/io";
-import { DIFFERENCES, INSTEAD } from "./differences.ts";
+import { DIFFERENCES, INSTEAD, REFUSED } from "./differences.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -81,7 +81,7 @@ export function lookUp(group: Group): Row[] {
     const difference = DIFFERENCES[full];
     const renamed = difference?.as;
     const member = renamed ?? group.places.map((place) => `${place}.${camelCase(name)}`).find(exists);
-    if (member === undefined) return { name, full, status: "missing" };
+    if (member === undefined || REFUSED.has(full)) return { name, full, status: "missing" };
     return { name, full, status: difference ? "differs" : "same", here: member };
   });
 }

@@ -27,6 +27,13 @@ export function enableGrad<T>(body: () => T): T {
   return withGradEnabled("enableGrad", true, body);
 }
 
+/**
+ * The same as `noGrad`. Matches `torch.inference_mode`, but its results can be used in later graphs.
+ */
+export function inferenceMode<T>(body: () => T): T {
+  return withGradEnabled("inferenceMode", false, body);
+}
+
 /** True unless inside `noGrad`. */
 export function isGradEnabled(): boolean {
   return gradEnabled;

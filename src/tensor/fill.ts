@@ -1,6 +1,7 @@
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../checks.ts";
 import { OptionError } from "../errors.ts";
-import { checkShape, type DType, type NDArray, zeros as zerosArray } from "../ops/core/array.ts";
+import { checkShape, type DType, intArray, type NDArray, zeros as zerosArray } from "../ops/core/array.ts";
+import { combine } from "../ops/elementwise/binary.ts";
 import {
   arange as arangeArray,
   checkElement,
@@ -112,6 +113,83 @@ export function linspace(start: number, end: number, steps: number, options?: { 
   checkInteger("linspace", "steps", steps, 0);
   checkBoolean("linspace", "requiresGrad", requiresGrad);
   return leaf(() => linspaceArray(start, end, steps), requiresGrad);
+}
+
+/**
+ * `steps` float32 values from `base^start` to `base^end`, whose logarithms are equally spaced. Matches
+ * `torch.logspace`.
+ *
+ * @example
+ * ```ts
+ * import { logspace } from "wasmgrad";
+ * console.log(logspace(0, 3, 4).toArray(), logspace(0, 2, 3, { base: 2 }).toArray()); // [1, 10, 100, 1000] [1, 2, 4]
+ * ```
+ */
+export function logspace(start: number, end: number, steps: number, options?: LogspaceOptions): Tensor {
+  const { base, requiresGrad } = readOptions("logspace", options, { base: 10, requiresGrad: false });
+  checkNumber("logspace", "start", start);
+  checkNumber("logspace", "end", end);
+  checkInteger("logspace", "steps", steps, 0);
+  checkNumber("logspace", "base", base, 0);
+  checkBoolean("logspace", "requiresGrad", requiresGrad);
+  const power = (exponents: NDArray) =>
+    combine("logspace", "powFloat", fullArray([], base, "float32"), exponents, "float32");
+  return leaf(() => power(linspaceArray(start, end, steps)), requiresGrad);
+}
+
+export interface LogspaceOptions {
+  /** Default 10. */
+  base?: number;
+  requiresGrad?: boolean;
+}
+
+/** A new tensor of the given shape, whose elements are 0 at first. Matches `torch.empty`. */
+export function empty(shape: readonly number[], options?: TensorOptions): Tensor {
+  checkShape("empty", shape);
+  return create("empty", options, "float32", (dtype) => zerosArray([...shape], dtype));
+}
+
+/** `empty` with the shape and dtype of `x`. Matches `torch.empty_like`. */
+export function emptyLike(x: Tensor, options?: TensorOptions): Tensor {
+  expectTensor("emptyLike", "x", x);
+  return empty(x.shape, { dtype: x.dtype, ...options });
+}
+
+function triangleIndices(
+  op: string,
+  rows: number,
+  columns: number,
+  options: { offset?: number } | undefined,
+  isIn: (diagonal: number, offset: number) => boolean,
+): Tensor {
+  checkInteger(op, "row", rows, 0);
+  checkInteger(op, "col", columns, 0);
+  const offset = checkInteger(op, "offset", readOptions(op, options, { offset: 0 }).offset, -(2 ** 31));
+  const found: [row: number, column: number][] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) if (isIn(column - row, offset)) found.push([row, column]);
+  }
+  const positions = [0, 1].flatMap((k) => found.map((pair) => pair[k]));
+  return leaf(() => intArray(positions).withShape([2, found.length]));
+}
+
+/**
+ * The positions of the lower triangle of a matrix, row by row, int32 `[2, n]`: rows, then columns. It
+ * includes the diagonal `offset` (default 0: the main one) and those below. Matches `torch.tril_indices`.
+ *
+ * @example
+ * ```ts
+ * import { trilIndices } from "wasmgrad";
+ * console.log(trilIndices(2, 2).toArray()); // [[0, 1, 1], [0, 0, 1]]
+ * ```
+ */
+export function trilIndices(row: number, col: number, options?: { offset?: number }): Tensor {
+  return triangleIndices("trilIndices", row, col, options, (diagonal, offset) => diagonal <= offset);
+}
+
+/** The same of the upper triangle: the diagonal `offset` and those above. Matches `torch.triu_indices`. */
+export function triuIndices(row: number, col: number, options?: { offset?: number }): Tensor {
+  return triangleIndices("triuIndices", row, col, options, (diagonal, offset) => diagonal >= offset);
 }
 
 /**

@@ -62,6 +62,21 @@ export function addHook(tensor: Tensor, hook: TensorHook): { remove(): void } {
   };
 }
 
+/** Tensors other than leaves whose `grad` is set. */
+const retaining = new WeakSet<Tensor>();
+
+/** Adds a hook that gives a tensor its gradient, as leaves have it. */
+export function retainGrad(tensor: Tensor): void {
+  if (!tensor.requiresGrad) throw new AutogradError("retainGrad: this tensor needs no gradient: it has no graph");
+  if (tensor.isLeaf || retaining.has(tensor)) return;
+  retaining.add(tensor);
+  addHook(tensor, (grad) => {
+    if (tensor.released) return;
+    if (!grad.requiresGrad) tensor.accumulateGrad(grad.array);
+    else tensor.grad = tensor.grad ? tensor.grad.add(grad) : grad;
+  });
+}
+
 /** `backward({ createGraph: true })`, which composes tensor functions and is therefore in a higher layer. */
 let createGraphPass: (output: Tensor, gradient: Tensor, retainGraph: boolean) => void = () => {
   throw new OptionError('backward: createGraph expects the entry "wasmgrad" to be imported; import grad from it');

@@ -11,7 +11,7 @@ import { frameCount, withFrame } from "../runtime/frame.ts";
 import { setTensorClass } from "./apply.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
-import { addHook, backwardWithGraph, hooksOfLeaf, type TensorHook } from "./hooks.ts";
+import { backwardWithGraph, hooksOfLeaf } from "./hooks.ts";
 import { Handle } from "./lifetime/handle.ts";
 import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
 import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
@@ -217,26 +217,6 @@ export class Tensor extends TensorMatmul implements Disposable {
   /** @internal The hooks of a leaf. */
   get gradientHooks(): readonly GradientHook[] | null {
     return hooksOfLeaf(this);
-  }
-
-  /**
-   * Calls `hook` in each backward pass with the complete gradient of this tensor. A tensor that it returns
-   * replaces the gradient; it must have the same shape. Returns a handle whose `remove()` ends this. Matches
-   * `Tensor.register_hook`.
-   *
-   * @throws AutogradError if this tensor needs no gradient.
-   * @example
-   * ```ts
-   * import { tensor } from "wasmgrad";
-   * const x = tensor([1, 2], { requiresGrad: true });
-   * const hook = x.registerHook((grad) => grad.clamp({ max: 3 }));
-   * x.square().sum().backward();
-   * console.log(x.grad?.toArray()); // [2, 3]
-   * hook.remove();
-   * ```
-   */
-  registerHook(hook: TensorHook): { remove(): void } {
-    return addHook(this, hook);
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   floorDivideCases,
   mathFunctionCases,
   remainderCases,
+  specialFunctionCases,
   ternaryCases,
 } from "./elementwise/functions.ts";
 import { largeUnaryCases, unaryCases } from "./elementwise/unary.ts";
@@ -57,6 +58,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
     cast: castCases,
     floorDivide: floorDivideCases,
     mathFunctions: mathFunctionCases,
+    specialFunctions: specialFunctionCases,
     remainder: remainderCases,
     ternary: ternaryCases,
   },

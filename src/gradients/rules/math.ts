@@ -1,6 +1,8 @@
 import { MathFunction, type MathName, NanToNum, WholeOrFraction } from "../../ops/elementwise/functions.ts";
 import { Atan2, Remainder } from "../../ops/elementwise/remainder.ts";
+import { InverseErf, LogGamma, Polygamma } from "../../ops/elementwise/special.ts";
 import { AddProduct, Lerp } from "../../ops/elementwise/ternary.ts";
+import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import {
   type GradientRule,
@@ -79,6 +81,8 @@ const addProduct: GradientRule<AddProduct> = (op, dy, node) => {
   );
 };
 
+const polygamma = (x: Tensor, n: number) => apply(new Polygamma("polygamma", n), x);
+
 export const mathRules: RuleEntry[] = [
   [MathFunction, math],
   [WholeOrFraction, wholeOrFraction],
@@ -87,4 +91,7 @@ export const mathRules: RuleEntry[] = [
   [Atan2, atan2],
   [Lerp, lerp],
   [AddProduct, addProduct],
+  [InverseErf, (_op, dy, node) => [dy.mul(node.output(0).square().exp()).mul(Math.sqrt(Math.PI) / 2)]],
+  [LogGamma, (_op, dy, node) => [dy.mul(polygamma(node.input(0), 0))]],
+  [Polygamma, (op, dy, node) => [dy.mul(polygamma(node.input(0), op.n + 1))]],
 ];

@@ -17,7 +17,7 @@ function chunksOf({ outer, length, inner }: AxisView): { total: number; grain: n
 }
 
 /** Sorts along an axis of at least one element; returns values and positions. */
-function sortAlong(x: NDArray, axis: AxisView, descending: boolean): [values: NDArray, indices: NDArray] {
+export function sortAlong(x: NDArray, axis: AxisView, descending: boolean): [values: NDArray, indices: NDArray] {
   const [values, indices] = [emptyLike(x), empty(x.shape, "int32")];
   const { total, grain, chunks } = chunksOf(axis);
   const bytes = 16 * axis.length + SORT_COUNTERS_BYTES;

@@ -1,5 +1,7 @@
 import { checkChoice, checkInteger, isObject, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
+import { checkChoice } from "../../checks.ts";
+import { DTypeError } from "../../errors.ts";
 import type { DType } from "../../ops/core/array.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
 import { Cast } from "../../ops/elementwise/cast.ts";
@@ -159,6 +161,22 @@ export abstract class TensorElementwise extends TensorInPlace {
   /** `to("float32")` */
   float(): Tensor {
     return this.to("float32");
+  }
+
+  /**
+   * Not available: float32 is the only floating-point type.
+   * @throws DTypeError always.
+   */
+  half(): never {
+    throw new DTypeError("half: expected float32, the only floating-point type here, got float16: use float()");
+  }
+
+  /**
+   * Not available: float32 is the only floating-point type.
+   * @throws DTypeError always.
+   */
+  double(): never {
+    throw new DTypeError("double: expected float32, the only floating-point type here, got float64: use float()");
   }
 
   /** `to("int32")` */

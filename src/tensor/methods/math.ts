@@ -1,6 +1,7 @@
 import { checkNumber, readOptions } from "../../checks.ts";
 import { MathFunction, NanToNum, type NanToNumOptions, WholeOrFraction } from "../../ops/elementwise/functions.ts";
 import { Atan2, FloorDivide, Remainder } from "../../ops/elementwise/remainder.ts";
+import { InverseErf, LogGamma, Polygamma } from "../../ops/elementwise/special.ts";
 import { AddProduct, Lerp } from "../../ops/elementwise/ternary.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
@@ -115,6 +116,36 @@ export abstract class TensorMath extends TensorCompare {
    */
   nanToNum(options?: NanToNumOptions): Tensor {
     return apply(new NanToNum(options), this);
+  }
+
+  /** The y with `erf y = x`: ±Infinity at ±1, NaN beyond. Matches `torch.erfinv`. */
+  erfinv(): Tensor {
+    return apply(new InverseErf(), this);
+  }
+
+  /**
+   * `ln |Γ(x)|`: Infinity at 0, -1, -2, …. `Γ(n + 1) = n!`. Matches `torch.lgamma`.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * console.log(tensor([5]).lgamma().exp().round().toArray()); // [24]
+   * ```
+   */
+  lgamma(): Tensor {
+    return apply(new LogGamma(), this);
+  }
+
+  /** `Γ'(x) / Γ(x)`, the derivative of `lgamma`: NaN at -1, -2, …. Matches `torch.digamma`. */
+  digamma(): Tensor {
+    return apply(new Polygamma("digamma", 0), this);
+  }
+
+  /**
+   * Derivative n of `digamma`, for n from 0 to 33. Matches `torch.polygamma(n, x)`.
+   * @throws OptionError for another n.
+   */
+  polygamma(n: number): Tensor {
+    return apply(new Polygamma("polygamma", n), this);
   }
 
   /** `max(x, min)`. Matches `torch.clamp_min`. */

@@ -6,6 +6,7 @@ import { Cat } from "../../ops/movement/cat.ts";
 import { Reshape } from "../../ops/movement/reshape.ts";
 import { narrowed, View } from "../../ops/movement/view.ts";
 import { Bincount, Histc, type HistcOptions, type SearchOptions, SearchSorted } from "../../ops/order/bins.ts";
+import { Mode } from "../../ops/order/mode.ts";
 import { KthValue, Median, Sort, type SortOptions, Topk, type TopkOptions, Unique } from "../../ops/order/sort.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
@@ -104,6 +105,21 @@ export abstract class TensorOrder extends TensorScan {
   nanmedian(dim: number, options?: ReduceOptions): Extrema;
   nanmedian(dim?: number, options?: ReduceOptions): Tensor | Extrema {
     return median("nanmedian", this, dim, options);
+  }
+
+  /**
+   * The most frequent element along `dim`, of several the smallest one, and the last position where it
+   * occurs. Matches `torch.mode`.
+   * @example
+   * ```ts
+   * import { tensor } from "wasmgrad";
+   * const { values, indices } = tensor([2, 1, 2, 3]).mode();
+   * console.log(values.item(), indices.item()); // 2 2
+   * ```
+   */
+  mode(dim = -1, options?: ReduceOptions): Extrema {
+    const [values, indices] = applyMany(new Mode(dim, options), this);
+    return { values, indices };
   }
 
   /**

@@ -1,7 +1,8 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { DType, TypedArray } from "../../ops/core/array.ts";
 import { formatTensor } from "../print.ts";
-import { describeTensor, TensorBase } from "./base.ts";
+import { describeTensor } from "./base.ts";
+import { TensorHooks } from "./hooks.ts";
 
 /** A number, or arrays of numbers nested in the tensor's shape. Booleans become 0 and 1. */
 export type NestedArray = number | NestedArray[];
@@ -16,7 +17,7 @@ export interface TensorJson {
 const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
 
 /** Methods that read the values: as typed arrays, numbers, JSON and text. */
-export abstract class TensorValues extends TensorBase {
+export abstract class TensorValues extends TensorHooks {
   /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
   data(): TypedArray {
     return this.array.view().slice();

@@ -7,6 +7,60 @@ function unary(name: string, low: number, high: number, f: (x: number) => number
   return { name: `${name} [37]`, inputs: [{ shape: [37], low, high }], run, reference };
 }
 
+/** The y with `erf y = x`, by Newton's method on the series of erf. */
+function inverseErf(x: number): number {
+  let y = 0;
+  for (let i = 0; i < 60; i++) {
+    let [term, sum] = [y, y];
+    for (let k = 1; k < 90; k++) {
+      term *= -(y * y) / k;
+      sum += term / (2 * k + 1);
+    }
+    y -= (sum - (x * Math.sqrt(Math.PI)) / 2) * Math.exp(y * y);
+  }
+  return y;
+}
+
+/** Derivative n of `ln Γ`, for x > 0: its recurrence, and the first terms of the series for large x. */
+function lnGammaDerivative(n: number, x: number): number {
+  const from = 60;
+  let steps = 0;
+  for (let k = 0; k < from; k++) {
+    const y = x + k;
+    steps += n === 0 ? Math.log(y) : n === 1 ? 1 / y : n === 2 ? -1 / y ** 2 : 2 / y ** 3;
+  }
+  const y = x + from;
+  if (n === 0) return (y - 0.5) * Math.log(y) - y + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * y) - y ** -3 / 360 - steps;
+  if (n === 1) return Math.log(y) - 0.5 / y - y ** -2 / 12 + y ** -4 / 120 - steps;
+  if (n === 2) return 1 / y + 0.5 / y ** 2 + y ** -3 / 6 - y ** -5 / 30 - steps;
+  return -(y ** -2) - y ** -3 - y ** -4 / 2 + y ** -6 / 6 - steps;
+}
+
+export const specialFunctionCases: OpCase[] = [
+  unary("erfinv", -0.95, 0.95, inverseErf, (x) => x.erfinv()),
+  unary(
+    "lgamma",
+    0.3,
+    6,
+    (x) => lnGammaDerivative(0, x),
+    (x) => x.lgamma(),
+  ),
+  unary(
+    "digamma",
+    0.5,
+    6,
+    (x) => lnGammaDerivative(1, x),
+    (x) => x.digamma(),
+  ),
+  unary(
+    "polygamma 2",
+    0.7,
+    6,
+    (x) => lnGammaDerivative(3, x),
+    (x) => x.polygamma(2),
+  ),
+];
+
 export const mathFunctionCases: OpCase[] = [
   unary("log2", 0.2, 9, Math.log2, (x) => x.log2()),
   unary("log10", 0.2, 9, Math.log10, (x) => x.log10()),

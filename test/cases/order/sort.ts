@@ -87,6 +87,8 @@ export const selectionCases: OpCase[] = [
     1,
     (values) => values[2],
   ),
+  // all values differ, so the smallest one is chosen
+  sorted("mode", [2, 5, 3], 1, (x) => x.mode(1, { keepdim: true }).values, 1, ascending),
 ];
 
 const values = [3, -1, 3, 0, 7, -1, 3];

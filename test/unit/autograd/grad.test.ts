@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import {
   AutogradError,
   grad,
+  inferenceMode,
+  isGradEnabled,
   keep,
   memory,
   nn,
@@ -181,4 +183,49 @@ describe("hooks of tensors", () => {
     expect(() => y.sum().backward()).toThrow(ShapeError);
     expect(() => tensor([1]).registerHook(() => undefined)).toThrow(AutogradError);
   });
+});
+
+describe("retainGrad", () => {
+  test.each([false, true])("keeps the gradient of a result and adds up; createGraph %s", (createGraph) => {
+    const x = leafOf([1, 2]);
+    const y = x.mul(3);
+    expect(y.grad).toBeNull();
+    y.retainGrad();
+    y.retainGrad();
+    y.square().sum().backward(undefined, { createGraph, retainGraph: true });
+    expect(y.grad?.toArray()).toEqual([6, 12]);
+    expect(y.grad?.requiresGrad).toBe(createGraph);
+    y.sum().backward(undefined, { createGraph });
+    expect(y.grad?.toArray()).toEqual([7, 13]);
+    expect(x.grad?.toArray()).toEqual([21, 39]);
+    x.grad = y.grad = null;
+  });
+
+  test("of a leaf changes nothing; without a graph it throws", () => {
+    const x = leafOf([1, 2]);
+    x.retainGrad();
+    x.sum().backward();
+    expect(x.grad?.toArray()).toEqual([1, 1]);
+    expect(() => tensor([1]).retainGrad()).toThrow(AutogradError);
+  });
+
+  test("takes part in no memory that stays", () => {
+    const x = leafOf([1, 2]);
+    const before = memory().liveBytes;
+    scope(() => {
+      const y = x.mul(3);
+      y.retainGrad();
+      y.sum().backward();
+    });
+    x.grad = null;
+    expect(memory().liveBytes).toBe(before);
+  });
+});
+
+test("inferenceMode records no graph", () => {
+  const x = leafOf([1, 2]);
+  const y = inferenceMode(() => x.mul(2));
+  expect(y.requiresGrad).toBe(false);
+  expect(isGradEnabled()).toBe(true);
+  expect(() => inferenceMode(3 as never)).toThrow(OptionError);
 });

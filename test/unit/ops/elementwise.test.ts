@@ -74,6 +74,7 @@ describe("type promotion is PyTorch's", () => {
     expect(tensor([true, false]).int().dtype).toBe("int32");
     const x = tensor([1]);
     expect(x.float()).toBe(x);
+    for (const other of ["half", "double"] as const) expect(() => x[other]()).toThrow(/use float\(\)/);
   });
 
   test("bools: add is or, mul is and", () => {

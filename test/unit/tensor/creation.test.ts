@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import {
   arange,
   DTypeError,
+  empty,
+  emptyLike,
   eye,
   full,
   fullLike,
@@ -143,6 +145,7 @@ describe("zeros, ones, full", () => {
   test("like another tensor", () => {
     const x = tensor([[1, 2]], { dtype: "int32" });
     expect([zerosLike(x).dtype, zerosLike(x).toArray()]).toEqual(["int32", [[0, 0]]]);
+    expect([emptyLike(x).dtype, emptyLike(x).shape, empty([2]).dtype]).toEqual(["int32", [1, 2], "float32"]);
     expect([onesLike(x).dtype, onesLike(x).toArray()]).toEqual(["int32", [[1, 1]]]);
     expect(fullLike(x, 0.5, { dtype: "float32" }).toArray()).toEqual([[0.5, 0.5]]);
   });
