@@ -270,6 +270,16 @@ export function launch<Name extends keyof RangeKernels>(
   else beginParallel(current.module, { name, kernel, number: numbersOf(current)[name], total, grain, args });
 }
 
+/** Runs a kernel of a user's module over `[0, job.total)`: see `launch`. */
+export function launchExtension(job: Job): void {
+  if (job.total <= 0) return;
+  const current = currentBuild();
+  settle();
+  if (observer) launchObserved(observer, current, job);
+  else if (job.total <= job.grain) job.kernel(0, job.total, ...job.args);
+  else beginParallel(current.module, job);
+}
+
 /**
  * Runs a kernel and waits until it has finished, so that it can be timed. This is not part of `launch`,
  * because a closure there would slow down every launch.
@@ -279,7 +289,7 @@ function launchObserved(by: KernelObserver, current: Build, job: Job): void {
   by.kernel(name, Math.ceil(total / grain), () => {
     if (total <= grain) kernel(0, total, ...args);
     else {
-      beginParallel(current.module, { ...job, number: numbersOf(current)[name] });
+      beginParallel(current.module, { ...job, number: numbersOf(current)[name] ?? job.number });
       settle();
     }
   });

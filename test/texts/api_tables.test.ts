@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as wasmgrad from "wasmgrad";
 import * as data from "wasmgrad/data";
+import * as extend from "wasmgrad/extend";
 import * as io from "wasmgrad/io";
 import * as plot from "wasmgrad/plot";
 import * as selfSupervised from "wasmgrad/self-supervised";
@@ -23,6 +24,8 @@ const namespaces: object[] = [
   vision.augment,
   vision.masks,
 ];
+const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, extend, testing];
+const namespaces: object[] = [nn.functional, nn.init, nn.utils, vision.transforms, vision.augment, vision.masks];
 
 /** Names of the methods and accessors of a class, inherited ones included. */
 function membersOf(prototype: object): string[] {

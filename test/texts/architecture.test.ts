@@ -25,6 +25,7 @@ const LAYERS = [
   ["tensor"],
   ["gradients"],
   ["nn", "optim", "distributions"],
+  ["nn", "optim", "extend"],
   ["data", "io", "testing"],
   ["plot"],
   ["vision"],

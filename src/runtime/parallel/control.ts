@@ -75,10 +75,15 @@ export const SLOT = {
 /** Length of an int32 view that covers the control block, from address 0. */
 export const CONTROL_END = CONTROL.slots + MAX_SLOTS * WORDS_PER_CACHE_LINE;
 
+/** The number of the first kernel of a user's modules: above those of the library. */
+export const FIRST_EXTENSION = 1 << 20;
+
 /** The message that the caller sends to a new worker. */
 export interface WorkerData {
   /** The compiled kernels. */
   module: object;
+  /** The user's modules, in the order in which they were loaded. */
+  extensions: readonly object[];
   memory: LinearMemory;
   /** Index of the first word of the worker's slot. */
   slot: number;

@@ -14,6 +14,8 @@ import { allocateSlot, hasStarted, retire, type WorkerHandle, type WorkerPool } 
 let threads: number | undefined;
 /** The workers. They are started at the first parallel job. */
 let pool: WorkerPool | undefined;
+/** The modules that users loaded, which each worker instantiates too. */
+const extensions: object[] = [];
 /** The reason why no worker could be started. No more are then started (in Node, until setNumThreads()). */
 let startFailure: string | undefined;
 /** Number of successive pools that broke soon after they were started. */
@@ -136,6 +138,12 @@ export function restartWorkers(): void {
   }
 }
 
+/** Adds a user's module. The next parallel job starts new workers, which have it. */
+export function addToWorkers(module: object): void {
+  restartWorkers();
+  extensions.push(module);
+}
+
 function startPool(module: object): WorkerPool {
   const workers: WorkerHandle[] = [];
   const startedAt = performance.now();
@@ -159,7 +167,7 @@ function startPool(module: object): WorkerPool {
     const start = workerStarter();
     while (workers.length < wanted) {
       const share = workers.length + 1;
-      workers.push(start({ module, memory: linearMemory, slot: allocateSlot(), share }, onFailure));
+      workers.push(start({ module, extensions, memory: linearMemory, slot: allocateSlot(), share }, onFailure));
     }
   } catch (error) {
     limitWorkers(workers.length, startRefused(error));

@@ -6,7 +6,7 @@
  */
 import { PAGE_BYTES } from "../address.ts";
 import { takeChunks } from "./chunks.ts";
-import { CONTROL, CONTROL_END, MAX_ARGUMENTS, SLOT, type WorkerData } from "./control.ts";
+import { CONTROL, CONTROL_END, FIRST_EXTENSION, MAX_ARGUMENTS, SLOT, type WorkerData } from "./control.ts";
 
 type Kernel = (...args: readonly number[]) => void;
 
@@ -27,14 +27,16 @@ const BRIEF_SPIN_MS = 0.02;
 const BRIEF_FOR_MS = 500;
 
 /** @param deathFile descriptor of a file that stays open as long as the worker lives, or -1 */
-function runWorker({ module, memory, slot, share }: WorkerData, deathFile: number): void {
+function runWorker({ module, extensions, memory, slot, share }: WorkerData, deathFile: number): void {
   const words = new Int32Array(memory.buffer, 0, CONTROL_END);
   const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
   const abort = () => {
     throw new Error("assert failed");
   };
-  const { exports } = new WebAssembly.Instance(module as WebAssembly.Module, { env: { memory, abort } });
-  const kernels = Object.values(exports) as Kernel[];
+  const kernelsOf = (compiled: object) =>
+    Object.values(new WebAssembly.Instance(compiled as WebAssembly.Module, { env: { memory, abort } }).exports);
+  const kernels = kernelsOf(module) as Kernel[];
+  const added = extensions.flatMap(kernelsOf) as Kernel[];
   Atomics.store(words, slot + SLOT.deathFile, deathFile + 1);
   Atomics.store(words, slot + SLOT.started, 1);
 
@@ -72,7 +74,7 @@ function runWorker({ module, memory, slot, share }: WorkerData, deathFile: numbe
     args.length = words[CONTROL.argumentCount];
     for (let i = 0; i < args.length; i++) args[i] = jobArguments[i];
     const job = {
-      kernel: kernels[words[CONTROL.kernel]],
+      kernel: kernels[words[CONTROL.kernel]] ?? added[words[CONTROL.kernel] - FIRST_EXTENSION],
       total: words[CONTROL.total],
       grain: words[CONTROL.grain],
       args,
