@@ -30,7 +30,7 @@ export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
    * returns it or a promise of it: `new URL("./photos.js", import.meta.url)`. It must be the same data set as
    * the loader's.
    */
-  workerModule?: URL | string;
+  workerModule?: string | { readonly href: string };
   /**
    * Number of batches that each worker has loaded, or is loading, ahead of the loop. Without workers, but
    * with a data set that returns promises: number of batches that are under way ahead of the loop. Default 2.
@@ -104,7 +104,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
       collate: undefined as ((samples: S[]) => B) | undefined,
       scoped: true,
       numWorkers: 0,
-      workerModule: undefined as URL | string | undefined,
+      workerModule: undefined as DataLoaderOptions<S, B>["workerModule"],
       prefetchFactor: 2,
     });
     if (given.collate !== undefined) checkFunction(op, "collate", given.collate);
@@ -267,7 +267,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   }
 }
 
-function checkWorkerModule(given: URL | string | undefined, numWorkers: number): string {
+function checkWorkerModule(given: DataLoaderOptions<unknown, unknown>["workerModule"], numWorkers: number): string {
   const advice = 'new URL("./photos.js", import.meta.url), a module whose default export is the data set';
   if (given === undefined) {
     if (numWorkers === 0) return "";
@@ -277,7 +277,7 @@ function checkWorkerModule(given: URL | string | undefined, numWorkers: number):
     );
   }
   try {
-    return new URL(given).href;
+    return new URL(typeof given === "string" ? given : given.href).href;
   } catch {
     throw new OptionError(`DataLoader: workerModule expected a URL, such as ${advice}, got ${describe(given)}`);
   }

@@ -34,10 +34,10 @@ export class DecodedImage {
 
   /** The image as float32 [C,H,W] in [0, 1]: `byte / 255`. */
   toTensor(): Tensor {
-    return tensor(
-      Float32Array.from(this.data, (byte) => BYTE_TO_UNIT[byte]),
-      { shape: this.shape },
-    );
+    const { data, shape } = this;
+    const values = new Float32Array(data.length); // Float32Array.from() takes a hundred times as long
+    for (let i = 0; i < data.length; i++) values[i] = BYTE_TO_UNIT[data[i]];
+    return tensor(values, { shape });
   }
 }
 
@@ -47,7 +47,13 @@ export function toPlanes({ width, height, data, stride, channels }: Pixels, mode
   const isGray = channels <= 2;
   const wanted = mode === "unchanged" ? channels : mode === "gray" ? 1 : 3;
   const planes = new Uint8Array(wanted * plane);
-  if (mode === "gray" && !isGray) {
+  if (wanted === 3 && !isGray) {
+    for (let i = 0, at = 0; i < plane; i++, at += stride) {
+      planes[i] = data[at];
+      planes[i + plane] = data[at + 1];
+      planes[i + 2 * plane] = data[at + 2];
+    }
+  } else if (mode === "gray" && !isGray) {
     for (let i = 0, at = 0; i < plane; i++, at += stride) planes[i] = brightness(data[at], data[at + 1], data[at + 2]);
   } else {
     for (let c = 0; c < wanted; c++) {

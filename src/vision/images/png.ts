@@ -26,13 +26,18 @@ export function decodePng(bytes: Uint8Array): Pixels {
 /** One byte per sample. Indices of a palette keep their value; other samples are scaled to 0 … 255. */
 function to8Bits({ data, depth, width, height, palette }: DecodedPng): Uint8Array {
   if (depth === 8) return data as Uint8Array;
-  if (depth === 16) return Uint8Array.from(data, (value) => value >> 8);
+  const bytes = new Uint8Array(depth === 16 ? data.length : width * height);
+  if (depth === 16) {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = data[i] >> 8;
+    return bytes;
+  }
   const rowBytes = Math.ceil((width * depth) / 8);
   const most = (1 << depth) - 1;
   const scale = palette ? 1 : 255 / most;
-  return Uint8Array.from({ length: width * height }, (_, i) => {
+  for (let i = 0; i < bytes.length; i++) {
     const bit = (i % width) * depth;
     const byte = data[Math.floor(i / width) * rowBytes + (bit >> 3)];
-    return ((byte >> (8 - depth - (bit & 7))) & most) * scale;
-  });
+    bytes[i] = ((byte >> (8 - depth - (bit & 7))) & most) * scale;
+  }
+  return bytes;
 }
