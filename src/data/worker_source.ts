@@ -51,10 +51,20 @@ export class WorkerSource<S, B> implements BatchSource<B> {
     const { dataset, random, collate } = plan;
     const workerData: WorkerStart = { module, length: dataset.length, random, samplesOnly: collate !== undefined };
     for (let i = 0; i < numWorkers; i++) {
-      const worker = { thread: new node.Worker(programUrl(), { workerData }), open: new Set<number>() };
+      const worker = { thread: this.#startThread(node, workerData), open: new Set<number>() };
       this.#watch(worker);
       this.#workers.push(worker);
       this.#alive.add(worker);
+    }
+  }
+
+  #startThread(node: typeof import("node:worker_threads"), workerData: WorkerStart): NodeWorker {
+    try {
+      return new node.Worker(programUrl(), { workerData });
+    } catch (cause) {
+      void this.end();
+      const reason = (cause as Error)?.message ?? cause;
+      throw new WasmgradError(`DataLoader: no worker thread could be started (${reason})`, { cause });
     }
   }
 

@@ -99,6 +99,8 @@ export function runCodec(format: CodecFormat, bytes: Uint8Array, applyOrientatio
     return { decoded, messages: [...entry.messages] };
   } catch (cause) {
     entry.running = undefined; // its memory still holds the file that it gave up on
-    return { decoded: null, messages: [...entry.messages, (cause as Error)?.message ?? String(cause)] };
+    // C++ throws a number, for example if there is no memory for the size in the header
+    const reason = (cause as Error)?.message ?? "the decoder failed, or has no memory for the image";
+    return { decoded: null, messages: [...entry.messages, reason] };
   }
 }

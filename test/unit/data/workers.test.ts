@@ -197,6 +197,21 @@ describe("errors", () => {
     await expect(loop("random")).rejects.toThrow("expected the length of the loader's, 3, got 23");
   });
 
+  test("a thread that cannot be started", async () => {
+    const { Worker: Working } = threads;
+    let starts = 0;
+    threads.Worker = class extends Working {
+      constructor(...args: ConstructorParameters<typeof NodeWorker>) {
+        if (++starts === 2) throw new Error("no permission");
+        super(...args);
+      }
+    };
+    const loader = await loaderOf("random", { numWorkers: 3 });
+    await expect(collect(loader)).rejects.toThrow("DataLoader: no worker thread could be started (no permission)");
+    threads.Worker = Working;
+    expect(starts).toBe(2);
+  });
+
   test("options, and a loop that does not wait", async () => {
     const { DataLoader, OptionError } = library;
     const set = { length: 3, get: (i: number) => [i] };

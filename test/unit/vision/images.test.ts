@@ -126,6 +126,14 @@ describe("damaged and foreign files", () => {
     }
   });
 
+  test("a JPEG header with a size for which there is no memory", async () => {
+    const jpeg = file("rgb.jpg");
+    const frame = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xc0);
+    jpeg.set([0xfd, 0xe8, 0xfd, 0xe8], frame + 5); // 65,000 rows and columns
+    await expect(decodeImage(jpeg)).rejects.toThrow("not a complete JPEG file: the decoder failed, or has no memory");
+    expect((await decodeImage(file("rgb.jpg"))).shape).toEqual([3, height, width]);
+  });
+
   test("a header that promises more than the data is not believed", async () => {
     const png = file("rgb.png");
     new DataView(png.buffer).setUint32(16, 60_000);
