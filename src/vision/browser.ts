@@ -8,5 +8,6 @@ export type { Interpolation, PaddingMode, ResizeOptions } from "./geometry.ts";
 export type { ImageSize } from "./image_shape.ts";
 export * as masks from "./masks.ts";
 export { mse, psnr } from "./metrics.ts";
+export { fromPixels, type PixelCanvas, type PixelData, toPixels } from "./pixels.ts";
 export type { Transform } from "./transforms.ts";
 export * as transforms from "./transforms.ts";

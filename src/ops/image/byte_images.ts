@@ -6,9 +6,10 @@ import { u8View } from "../../runtime/memory.ts";
 import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";
 
 /**
- * The layout of an image's bytes: one plane per channel, or the channels of each pixel next to each other.
+ * The layout of an image's bytes: one plane per channel, or the channels of each pixel next to each other;
+ * "RGBA": four bytes per pixel, of which the first three are kept.
  */
-export type ByteLayout = "CHW" | "HWC";
+export type ByteLayout = "CHW" | "HWC" | "RGBA";
 
 const finalizer = new FinalizationRegistry<Block>((block) => block.release());
 
@@ -66,6 +67,10 @@ export class ByteImages {
    * @param skip bytes to skip before each image (a label).
    */
   write(first: number, bytes: Uint8Array, layout: ByteLayout, skip = 0): void {
+    if (layout === "RGBA") {
+      this.write(first, withoutAlpha(bytes), "HWC");
+      return;
+    }
     const { imageBytes, channels, plane } = this;
     const count = bytes.length / (imageBytes + skip);
     if (!Number.isInteger(count) || first + count > this.count) {
@@ -121,3 +126,13 @@ export class ByteImages {
 
 /** Number of images that a thread takes at a time in `write`. */
 const IMAGE_GRAIN = 16;
+
+function withoutAlpha(pixels: Uint8Array): Uint8Array {
+  const out = new Uint8Array((pixels.length / 4) * 3);
+  for (let from = 0, to = 0; from < pixels.length; from += 4) {
+    out[to++] = pixels[from];
+    out[to++] = pixels[from + 1];
+    out[to++] = pixels[from + 2];
+  }
+  return out;
+}

@@ -62,10 +62,12 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
   /**
    * Creates a data set from your images.
    *
-   * @param pixels all pixels, image by image: a Uint8Array, an ArrayBuffer or a DataView.
+   * @param pixels all pixels, image by image: a Uint8Array, a Uint8ClampedArray, an ArrayBuffer or a
+   *   DataView.
    * @param options `shape` [N,C,H,W]; `labels`, one per image (default: all 0); `classes`, their names
-   *   (default: the labels as numbers); `layout` of an image's bytes: "CHW" (default) or "HWC" (interleaved
-   *   channels); `transform`, as for `CIFAR10`.
+   *   (default: the labels as numbers); `layout` of an image's bytes: "CHW" (default), "HWC" (interleaved
+   *   channels) or "RGBA" (four bytes per pixel, as in a canvas; C is 3, alpha is ignored); `transform`, as
+   *   for `CIFAR10`.
    * @throws DataError when the number of bytes or labels does not fit the shape.
    * @example
    * ```ts
@@ -93,7 +95,7 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
       layout: "CHW" as ByteLayout,
       transform: undefined as Transform | undefined,
     });
-    const layout = checkChoice("ImageDataset.fromBytes", "layout", given.layout, ["CHW", "HWC"]);
+    const layout = checkChoice("ImageDataset.fromBytes", "layout", given.layout, ["CHW", "HWC", "RGBA"]);
     const { shape } = given;
     if (!Array.isArray(shape) || shape.length !== 4) {
       throw new OptionError(`ImageDataset.fromBytes: shape expected [N,C,H,W], got ${JSON.stringify(shape)}`);
@@ -102,9 +104,14 @@ export class ImageDataset implements Dataset<[Tensor, number], [Tensor, Tensor]>
       checkInteger("ImageDataset.fromBytes", `shape[${d}]`, length, d === 0 ? 0 : 1),
     );
     const bytes = viewBytes("ImageDataset.fromBytes", pixels);
-    if (bytes.length !== n * c * h * w) {
+    const size = n * h * w * (layout === "RGBA" ? 4 : c);
+    if (layout === "RGBA" && c !== 3) {
+      throw new OptionError(`ImageDataset.fromBytes: layout "RGBA" expected 3 channels, got shape [${shape}]`);
+    }
+    if (bytes.length !== size) {
       throw new DataError(
-        `ImageDataset.fromBytes: expected ${n * c * h * w} bytes for [${shape}], got ${bytes.length} bytes`,
+        `ImageDataset.fromBytes: expected ${size} bytes for [${shape}]${layout === "RGBA" ? " as RGBA" : ""}, got ` +
+          `${bytes.length} bytes`,
       );
     }
     const labels = int32Labels(given.labels ?? new Int32Array(n));
