@@ -1,4 +1,5 @@
 export { ConcatDataset } from "./concat_dataset.ts";
+export { type CsvColumnType, type CsvOptions, type CsvTable, readCsv } from "./csv.ts";
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data_loader.ts";
 export { type AsyncDataset, type Dataset, type Sample, Subset } from "./dataset.ts";
 export { fewLabels } from "./few_labels.ts";
