@@ -2,20 +2,7 @@
 // images out of noise, in many small steps.
 // npx tsx examples/pytorch/ddpm.ts
 // see: Ho et al., "Denoising diffusion probabilistic models", 2020
-import {
-  arange,
-  cat,
-  full,
-  linspace,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  randint,
-  randn,
-  scope,
-  type Tensor,
-} from "wasmgrad";
+import { cat, full, linspace, manualSeed, nn, noGrad, optim, randint, randn, scope, sub, type Tensor } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { readArguments } from "./lib/arguments.ts";
 import { drawDigits } from "./lib/digits.ts";
@@ -49,9 +36,9 @@ class ResBlock extends nn.Module {
 
 /** sin and cos of t at `width` / 2 frequencies, [N, width]. */
 export function timeEmbedding(t: Tensor, width: number): Tensor {
-  const frequencies = arange(width / 2)
-    .mul(-Math.log(10000) / (width / 2))
-    .exp();
+  const frequencies = linspace(0, 2 / width - 1, width / 2)
+    .mul(4 * Math.LN10)
+    .exp(); // from 1 down to 1 / 10000
   const angles = t.float().unsqueeze(1).mul(frequencies);
   return cat([angles.sin(), angles.cos()], 1);
 }
@@ -92,14 +79,14 @@ export function schedule(steps: number): { betas: Tensor; alphaBars: Tensor } {
   const betas = linspace(1e-4, 0.02, steps)
     .mul(1000 / steps)
     .clampMax(0.999);
-  return { betas, alphaBars: betas.neg().add(1).cumprod(0) };
+  return { betas, alphaBars: sub(1, betas).cumprod(0) };
 }
 
 /** One step on images x0, made noisy by `noise` up to time t; returns the loss. */
 export function trainStep(model: UNet, optimizer: optim.Adam, alphaBars: Tensor, batch: readonly Tensor[]): number {
   const [x0, t, noise] = batch;
   const left = alphaBars.indexSelect(0, t).reshape([-1, 1, 1, 1]);
-  const noisy = left.sqrt().mul(x0).add(left.neg().add(1).sqrt().mul(noise));
+  const noisy = left.sqrt().mul(x0).add(sub(1, left).sqrt().mul(noise));
   const loss = nn.functional.mseLoss(model.forward(noisy, t), noise);
   optimizer.zeroGrad();
   loss.backward();

@@ -1,7 +1,7 @@
 // A masked autoencoder: a vision transformer sees a quarter of an image's patches and predicts the others.
 // npx tsx examples/pytorch/mae.ts
 // see: He et al., "Masked autoencoders are scalable vision learners", 2022
-import { arange, cat, manualSeed, nn, noGrad, optim, rand, type Tensor, zeros } from "wasmgrad";
+import { arange, cat, linspace, manualSeed, nn, noGrad, optim, rand, sub, type Tensor, zeros } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { CIFAR10 } from "wasmgrad/vision";
 import { readArguments } from "./lib/arguments.ts";
@@ -26,8 +26,8 @@ export function unpatchify(patches: Tensor): Tensor {
 
 /** Fixed embeddings of the positions in a square of patches, [1, side², width]: sines and cosines. */
 export function positions(side: number, width: number): Tensor {
-  const frequencies = arange(width / 4)
-    .mul((-Math.log(10000) * 4) / width)
+  const frequencies = linspace(0, 4 / width - 1, width / 4)
+    .mul(4 * Math.LN10)
     .exp();
   const along = arange(side).float().unsqueeze(1).mul(frequencies);
   const one = cat([along.sin(), along.cos()], 1);
@@ -138,7 +138,7 @@ export async function main(args: readonly string[] = []): Promise<number[]> {
     noGrad(() => {
       const { predicted, mask } = model.forward(images, rand([15, 64]));
       const { patches, mean, std } = normalised(images); // hidden patches keep their true mean and contrast
-      const seen = patches.mul(mask.neg().add(1).unsqueeze(2));
+      const seen = patches.mul(sub(1, mask).unsqueeze(2));
       const painted = seen.add(predicted.mul(std).add(mean).mul(mask.unsqueeze(2)));
       saveImages(options.out, "mae.png", { image: images, seen: unpatchify(seen), mae: unpatchify(painted) }, 5);
     });
