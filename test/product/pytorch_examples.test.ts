@@ -6,6 +6,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readArguments } from "../../examples/pytorch/lib/arguments.ts";
+import { drawDigits } from "../../examples/pytorch/lib/digits.ts";
 import type { ExampleCase } from "../support/pytorch_examples/case.ts";
 import { root } from "../support/source.ts";
 
@@ -52,6 +54,28 @@ describe.each(names)("%s", async (name) => {
     for (const picture of example.pictures ?? []) {
       expect(statSync(join(folder, name, picture)).size, picture).toBeGreaterThan(500);
     }
+  });
+});
+
+describe("what they share", () => {
+  test("options: numbers, texts and flags; unknown ones and words for numbers are refused", () => {
+    const defaults = { steps: 10, out: "here", fast: false };
+    expect(readArguments(["--steps", "1e2", "--fast"], defaults)).toEqual({ steps: 100, out: "here", fast: true });
+    expect(() => readArguments(["--stop", "3"], defaults)).toThrow(TypeError);
+    expect(() => readArguments(["--steps", "many"], defaults)).toThrow(RangeError);
+  });
+
+  test("drawn digits: all ten, in [0, 1], dark at the border, and equal for equal seeds", () => {
+    const [images, labels] = drawDigits(200, { seed: 3, size: 16 });
+    expect(labels.unique().toArray()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const pixels = [...images.data()];
+    expect(pixels.filter((pixel) => !(pixel >= 0 && pixel <= 1))).toEqual([]);
+    const ink = images.mean([1, 2, 3]);
+    expect(ink.min().item()).toBeGreaterThan(0.02);
+    expect(ink.max().item()).toBeLessThan(0.5);
+    expect(images.select(2, 0).mean().item()).toBeLessThan(0.02);
+    expect(drawDigits(200, { seed: 3, size: 16 })[0].equal(images)).toBe(true);
+    expect(drawDigits(200, { seed: 4, size: 16 })[0].equal(images)).toBe(false);
   });
 });
 
