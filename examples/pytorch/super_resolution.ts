@@ -87,8 +87,6 @@ export async function main(args: readonly string[] = []): Promise<number[]> {
       if (losses.length === options.steps) break;
     }
     const average = mean(losses.slice(before));
-    const ofEpoch = losses.slice(before);
-    const average = ofEpoch.reduce((sum, loss) => sum + loss, 0) / ofEpoch.length;
     console.log(`epoch ${epoch}: average loss ${average.toFixed(5)}, test ${test((x) => model.forward(x))} dB`);
   }
   for (const [large] of new DataLoader(testData, { batchSize: 12 })) {

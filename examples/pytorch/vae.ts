@@ -86,9 +86,6 @@ export function main(args: readonly string[] = []): number[] {
       losses.push(loss);
     }
     console.log(`epoch ${epoch}: average loss ${mean(losses.slice(before)).toFixed(4)}`);
-    const ofEpoch = losses.slice(before);
-    const average = ofEpoch.reduce((sum, loss) => sum + loss, 0) / ofEpoch.length;
-    console.log(`epoch ${epoch}: average loss ${average.toFixed(4)}`);
   }
 
   noGrad(() => {
@@ -101,7 +98,6 @@ export function main(args: readonly string[] = []): number[] {
     const { recon } = model.forward(images, randn([16, latent]));
     saveImages(out, "vae_reconstruction.png", { digit: images, vae: recon.viewAs(images) }, 4);
     saveImages(out, "vae_sample.png", { "": model.decode(randn([64, latent])).reshape([64, 1, 28, 28]) });
-    saveImages(out, "vae_sample.png", { sample: model.decode(randn([64, latent])).reshape([64, 1, 28, 28]) });
   });
   return losses;
 }

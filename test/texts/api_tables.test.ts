@@ -14,7 +14,6 @@ import * as vision from "wasmgrad/vision";
 import { root } from "../support/source.ts";
 
 const { nn, optim, Tensor } = wasmgrad;
-const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, testing];
 const namespaces: object[] = [
   wasmgrad.distributions,
   nn.functional,
@@ -25,7 +24,6 @@ const namespaces: object[] = [
   vision.masks,
 ];
 const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, extend, testing];
-const namespaces: object[] = [nn.functional, nn.init, nn.utils, vision.transforms, vision.augment, vision.masks];
 
 /** Names of the methods and accessors of a class, inherited ones included. */
 function membersOf(prototype: object): string[] {

@@ -1,7 +1,5 @@
 import { checkChoice, checkInteger, isObject, readOptions } from "../../checks.ts";
-import { OptionError } from "../../errors.ts";
-import { checkChoice } from "../../checks.ts";
-import { DTypeError } from "../../errors.ts";
+import { DTypeError, OptionError } from "../../errors.ts";
 import type { DType } from "../../ops/core/array.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
 import { Cast } from "../../ops/elementwise/cast.ts";
