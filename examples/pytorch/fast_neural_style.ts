@@ -127,7 +127,7 @@ export async function main(args: readonly string[] = []): Promise<number[]> {
   const model = new TransformerNet({ width: options.width });
   const optimizer = new optim.Adam(model.parameters(), { lr: options.lr });
   const losses: number[] = [];
-  for (let epoch = 1; epoch <= options.epochs; epoch++) {
+  for (let epoch = 1; epoch <= options.epochs && losses.length < options.steps; epoch++) {
     for (const [images] of loader) {
       const [content, ofStyle] = trainStep([model, features], optimizer, images, { style, weight: options.weight });
       const text = `content ${content.toFixed(4)}, style ${ofStyle.toFixed(4)}`;

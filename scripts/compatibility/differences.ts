@@ -267,7 +267,6 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.concat": { uses: ["wasmgrad.cat"], write: "`cat`" },
   "torch.as_tensor": { uses: ["wasmgrad.tensor"], write: "`tensor(values)`" },
   "torch.from_numpy": { uses: ["wasmgrad.tensor"], write: "`tensor(typedArray, { shape })`" },
-  "torch.empty": { uses: ["wasmgrad.zeros"], write: "`zeros(shape)`" },
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp(min, max)`" },
   "torch.Tensor.half": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },
   "torch.Tensor.double": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },

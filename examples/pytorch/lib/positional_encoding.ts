@@ -6,7 +6,7 @@ import { arange, stack, type Tensor } from "wasmgrad";
  */
 export function positionalEncoding(length: number, width: number): Tensor {
   const rates = arange(0, width, 2)
-    .mul(-Math.log(10_000) / width)
+    .mul((-4 * Math.LN10) / width)
     .exp();
   const angles = arange(length).unsqueeze(1).mul(rates);
   return stack([angles.sin(), angles.cos()], 2).reshape([length, width]);

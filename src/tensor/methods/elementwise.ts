@@ -1,9 +1,9 @@
-import { checkChoice, checkInteger, isObject, readOptions } from "../../checks.ts";
+import { checkChoice, isObject } from "../../checks.ts";
 import { DTypeError, OptionError } from "../../errors.ts";
 import type { DType } from "../../ops/core/array.ts";
 import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
 import { Cast } from "../../ops/elementwise/cast.ts";
-import { Clamp, type ClampOptions, StepFunction, Unary } from "../../ops/elementwise/unary.ts";
+import { Clamp, type ClampOptions, Unary } from "../../ops/elementwise/unary.ts";
 import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
@@ -283,33 +283,5 @@ export abstract class TensorElementwise extends TensorInPlace {
     const bounds = isObject(min) ? min : { min, max };
     if (isObject(min) && max !== undefined) throw new OptionError("clamp: expected options or two bounds, got both");
     return apply(new Clamp(bounds as ClampOptions), this);
-  }
-
-  /** -1, 0 or 1 according to the sign of `x`; 0 for NaN. The gradient is 0. */
-  sign(): Tensor {
-    return apply(new StepFunction("sign"), this);
-  }
-
-  /** The largest integer `<= x`. The gradient is 0. */
-  floor(): Tensor {
-    return apply(new StepFunction("floor"), this);
-  }
-
-  /** The smallest integer `>= x`. The gradient is 0. */
-  ceil(): Tensor {
-    return apply(new StepFunction("ceil"), this);
-  }
-
-  /**
-   * The nearest integer, or the nearest number with some decimals; halves round to even. The gradient is 0.
-   * Matches `torch.round`.
-   */
-  round(options?: { decimals?: number }): Tensor {
-    const rounded = (x: Tensor) => apply(new StepFunction("round"), x);
-    if (!options) return rounded(asTensor(this));
-    const { decimals } = readOptions("round", options, { decimals: 0 });
-    checkInteger("round", "decimals", decimals, -38, 38);
-    const scale = Number(`1e${Math.abs(decimals)}`);
-    return decimals < 0 ? rounded(this.div(scale)).mul(scale) : rounded(this.mul(scale)).div(scale);
   }
 }

@@ -1,8 +1,9 @@
-import { checkNumber, readOptions } from "../../checks.ts";
+import { checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { MathFunction, NanToNum, type NanToNumOptions, WholeOrFraction } from "../../ops/elementwise/functions.ts";
 import { Atan2, FloorDivide, Remainder } from "../../ops/elementwise/remainder.ts";
 import { InverseErf, LogGamma, Polygamma } from "../../ops/elementwise/special.ts";
 import { AddProduct, Lerp } from "../../ops/elementwise/ternary.ts";
+import { StepFunction } from "../../ops/elementwise/unary.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor, composed } from "./base.ts";
@@ -164,5 +165,33 @@ export abstract class TensorMath extends TensorCompare {
     checkNumber("logit", "eps", eps, -1, 0.5);
     const x = eps < 0 ? asTensor(this) : this.clamp({ min: eps, max: 1 - eps });
     return x.div(x.mul(-1).add(1)).log();
+  }
+
+  /** -1, 0 or 1 according to the sign of `x`; 0 for NaN. The gradient is 0. */
+  sign(): Tensor {
+    return apply(new StepFunction("sign"), this);
+  }
+
+  /** The largest integer `<= x`. The gradient is 0. */
+  floor(): Tensor {
+    return apply(new StepFunction("floor"), this);
+  }
+
+  /** The smallest integer `>= x`. The gradient is 0. */
+  ceil(): Tensor {
+    return apply(new StepFunction("ceil"), this);
+  }
+
+  /**
+   * The nearest integer, or the nearest number with some decimals; halves round to even. The gradient is 0.
+   * Matches `torch.round`.
+   */
+  round(options?: { decimals?: number }): Tensor {
+    const rounded = (x: Tensor) => apply(new StepFunction("round"), x);
+    if (!options) return rounded(asTensor(this));
+    const { decimals } = readOptions("round", options, { decimals: 0 });
+    checkInteger("round", "decimals", decimals, -38, 38);
+    const scale = Number(`1e${Math.abs(decimals)}`);
+    return decimals < 0 ? rounded(this.div(scale)).mul(scale) : rounded(this.mul(scale)).div(scale);
   }
 }
