@@ -69,18 +69,11 @@ const ordered =
     return { inputs: [x], run: () => run(x) };
   };
 
-/** A spatial transformer: an affine map of images [batch,channels,size,size]. */
-const spatialTransformer =
-  (batch: number, channels: number, size: number): Operation =>
-  (numbers) => {
-    const shape = [batch, channels, size, size];
-    const x = numbers.take(shape, -0.1, 0.1);
-    const theta = tensor([0.9, 0.2, 0.1, -0.1, 1.1, 0.05])
-      .reshape([2, 3])
-      .add(numbers.take([batch, 2, 3], 0, 0.1));
-    const inputs = [x, theta.detach()];
-    return { inputs, run: () => F.gridSample(x, F.affineGrid(inputs[1], shape)) };
-  };
+/** Affine maps near the identity. */
+function affineMaps(numbers: Numbers, batch: number): Tensor {
+  const base = tensor([0.9, 0.2, 0.1, -0.1, 1.1, 0.05]).reshape([2, 3]);
+  return base.add(numbers.take([batch, 2, 3], 0, 0.1)).detach();
+}
 
 /** So small that the gradients of weights, sums over a whole sequence, are about 1: they are compared. */
 const DY = 0.1;
@@ -116,8 +109,16 @@ export const operations: Readonly<Record<string, Operation>> = {
     const mask = numbers.take([100000]).gt(0.5);
     return { inputs: [x], run: () => x.maskedSelect(mask) };
   },
-  "spatial transformer of 8x3x32x32": spatialTransformer(8, 3, 32),
-  "spatial transformer of 8x16x64x64": spatialTransformer(8, 16, 64),
+  "spatial transformer of 8x3x32x32": (numbers) => {
+    const shape = [8, 3, 32, 32];
+    const inputs = [numbers.take(shape, -0.1, 0.1), affineMaps(numbers, 8)];
+    return { inputs, run: () => F.gridSample(inputs[0], F.affineGrid(inputs[1], shape)) };
+  },
+  "gridSample of 8x16x64x64": (numbers) => {
+    const shape = [8, 16, 64, 64];
+    const inputs = [numbers.take(shape, -0.1, 0.1), F.affineGrid(affineMaps(numbers, 8), shape)];
+    return { inputs, run: () => F.gridSample(inputs[0], inputs[1]) };
+  },
 };
 
 /**

@@ -146,8 +146,6 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.AlphaDropout": { how: notInPlace },
   "torch.nn.ParameterList": { how: "`at`, `append` and iteration only" },
   "torch.nn.ParameterDict": { how: "`get`, `set` and `keys` only" },
-  "torch.nn.functional.grid_sample": { how: 'images only; "bilinear" and "nearest"' },
-  "torch.nn.functional.affine_grid": { how: "images only" },
   "torch.nn.functional.conv3d": { how: 'no "same"' },
   "torch.nn.functional.max_pool3d": { how: "`stride` and `padding` only" },
   "torch.nn.functional.avg_pool3d": { how: "`stride` and `padding` only" },

@@ -118,7 +118,8 @@ function retained(array: NDArray): NDArray {
 /** Runs an op's backward in functions of tensors. */
 function differentiate(node: GraphNode, gradient: Tensor, needs: readonly boolean[]): TensorGradients {
   node.expectSaved();
-  return ruleOf(node.op)(node.op, gradient, new SavedTensors(node, needs));
+  const gradientsOf: SavedTensors["gradientsOf"] = (y, dy, inputs) => gradientGraph([y], [dy], inputs, true);
+  return ruleOf(node.op)(node.op, gradient, new SavedTensors(node, needs, gradientsOf));
 }
 
 /**

@@ -28,10 +28,13 @@ export class SavedTensors {
   /** The inputs whose gradients are needed. */
   readonly needs: readonly boolean[];
   readonly arrays: readonly (NDArray | null)[];
+  /** The gradients of `inputs`, given that of `y`, which was computed from them by functions of tensors. */
+  readonly gradientsOf: (y: Tensor, dy: Tensor, inputs: readonly Tensor[]) => TensorGradients;
 
-  constructor(node: GraphNode, needs: readonly boolean[]) {
+  constructor(node: GraphNode, needs: readonly boolean[], gradientsOf: SavedTensors["gradientsOf"]) {
     this.#node = node;
     this.needs = needs;
+    this.gradientsOf = gradientsOf;
     this.arrays = node.op.saved;
   }
 

@@ -5,6 +5,7 @@ import { customRules } from "./custom_function.ts";
 import { type GradientRule, linear, type RuleEntry } from "./rule.ts";
 import { convRules } from "./rules/conv.ts";
 import { elementwiseRules } from "./rules/elementwise.ts";
+import { gridSampleRules } from "./rules/grid_sample.ts";
 import { lossRules } from "./rules/loss.ts";
 import { mathRules } from "./rules/math.ts";
 import { matmulRules } from "./rules/matmul.ts";
@@ -31,6 +32,7 @@ const rules = new Map<unknown, GradientRule>([
   ...matmulRules,
   ...convRules,
   ...poolRules,
+  ...gridSampleRules,
   ...normRules,
   ...lossRules,
   ...recurrentRules,

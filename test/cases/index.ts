@@ -18,6 +18,7 @@ import {
 } from "./elementwise/functions.ts";
 import { largeUnaryCases, unaryCases } from "./elementwise/unary.ts";
 import { augmentCases } from "./image/augment.ts";
+import { gridSampleCases } from "./image/grid_sample.ts";
 import { gatherImagesCases, maskCases, normalizeCases } from "./image/images.ts";
 import { interpolateCases } from "./image/interpolate.ts";
 import { crossEntropyCases } from "./loss/cross_entropy.ts";
@@ -65,6 +66,7 @@ export const casesByFamily: Record<string, Record<string, OpCase[]>> = {
   image: {
     augment: augmentCases,
     gatherImages: gatherImagesCases,
+    gridSample: gridSampleCases,
     interpolate: interpolateCases,
     masks: maskCases,
     normalize: normalizeCases,

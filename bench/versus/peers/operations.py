@@ -59,15 +59,22 @@ def ordered(shape, run):
     return prepare
 
 
-def spatial_transformer(batch, channels, size):
-    def prepare(numbers):
-        x = numbers.take(batch, channels, size, size, low=-0.1, high=0.1)
-        theta = torch.tensor([0.9, 0.2, 0.1, -0.1, 1.1, 0.05]).reshape(2, 3) + numbers.take(batch, 2, 3, high=0.1)
-        return [x, theta], lambda: F.grid_sample(
-            x, F.affine_grid(theta, x.shape, align_corners=False), align_corners=False
-        )
+def affine_maps(numbers, batch):
+    return torch.tensor([0.9, 0.2, 0.1, -0.1, 1.1, 0.05]).reshape(2, 3) + numbers.take(batch, 2, 3, high=0.1)
 
-    return prepare
+
+def spatial_transformer(numbers):
+    x = numbers.take(8, 3, 32, 32, low=-0.1, high=0.1)
+    theta = affine_maps(numbers, 8)
+    return [x, theta], lambda: F.grid_sample(
+        x, F.affine_grid(theta, x.shape, align_corners=False), align_corners=False
+    )
+
+
+def grid_sample(numbers):
+    x = numbers.take(8, 16, 64, 64, low=-0.1, high=0.1)
+    grid = F.affine_grid(affine_maps(numbers, 8), x.shape, align_corners=False)
+    return [x, grid], lambda: F.grid_sample(x, grid, align_corners=False)
 
 
 def index_add(numbers):
@@ -107,8 +114,8 @@ OPERATIONS = {
     "sort of 100000": ordered((100000,), lambda x: x.sort()[0]),
     "indexAdd of 10000x64 to 2000x64": index_add,
     "maskedSelect of 100000": masked_select,
-    "spatial transformer of 8x3x32x32": spatial_transformer(8, 3, 32),
-    "spatial transformer of 8x16x64x64": spatial_transformer(8, 16, 64),
+    "spatial transformer of 8x3x32x32": spatial_transformer,
+    "gridSample of 8x16x64x64": grid_sample,
 }
 
 

@@ -1,6 +1,20 @@
 /** Sequences, volumes and various layers against PyTorch: see test/fixtures/breadth/gen_conv_pool.py. */
 import { describe, expect, test } from "vitest";
-import { DTypeError, nn, OptionError, ones, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import {
+  DTypeError,
+  getNumThreads,
+  manualSeed,
+  nn,
+  OptionError,
+  ones,
+  rand,
+  randn,
+  ShapeError,
+  setNumThreads,
+  type Tensor,
+  tensor,
+  zeros,
+} from "wasmgrad";
 import { checkCase, readCases } from "../../support/pytorch_case.ts";
 
 const F = nn.functional;
@@ -201,14 +215,41 @@ describe("various layers", () => {
 describe("sampling, and norms of weights", () => {
   for (const alignCorners of [false, true]) {
     const python = alignCorners ? "True" : "False";
-    for (const mode of ["bilinear", "nearest"] as const) {
+    for (const mode of ["bilinear", "nearest", "bicubic"] as const) {
       for (const paddingMode of ["zeros", "border", "reflection"] as const) {
         const options = { mode, paddingMode, alignCorners };
         check(`grid ${mode} ${paddingMode} ${python}`, ({ x, grid }) => F.gridSample(x, grid, options));
+        if (mode === "bicubic") continue;
+        check(`volume ${mode} ${paddingMode} ${python}`, ({ x, grid }) => F.gridSample(x, grid, options));
       }
     }
     check(`affine ${python}`, ({ theta }) => F.affineGrid(theta, [2, 3, 4, 5], { alignCorners }));
+    check(`affine volume ${python}`, ({ theta }) => F.affineGrid(theta, [2, 3, 2, 4, 5], { alignCorners }));
   }
+
+  test.each([{ mode: "bilinear" }, { mode: "bicubic" }, { mode: "bilinear", paddingMode: "reflection" }] as const)(
+    "%o: the bits do not depend on the number of threads",
+    (options) => {
+      manualSeed(1);
+      const x = randn([2, 5, 33, 31], { requiresGrad: true });
+      const grid = rand([2, 40, 45, 2]).mul(2.4).sub(1.2).detach();
+      grid.requiresGrad = true;
+      const before = getNumThreads();
+      const bits = (threads: number) => {
+        setNumThreads(threads);
+        try {
+          x.grad = grid.grad = null;
+          const y = F.gridSample(x, grid, options);
+          y.square().sum().backward();
+          return [y, x.grad!, grid.grad!].map((values: Tensor) => [...values.data()]);
+        } finally {
+          setNumThreads(before);
+        }
+      };
+      expect(bits(3)).toEqual(bits(1));
+    },
+  );
+
   layer("weight norm", nn.utils.weightNorm(new nn.Linear(4, 3)));
   layer("weight norm 1", nn.utils.weightNorm(new nn.ConvTranspose1d(4, 3, { kernelSize: 2 }), { dim: 1 }));
   layer("spectral norm", nn.utils.spectralNorm(new nn.Conv2d(2, 3, { kernelSize: 2 })).eval());
@@ -247,7 +288,11 @@ describe("sampling, and norms of weights", () => {
 
   test("bad arguments", () => {
     expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([2, 1, 1, 2]))).toThrow(ShapeError);
-    expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([1, 1, 1, 2]), { mode: "bicubic" as never })).toThrow(
+    expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([1, 1, 1, 1, 3]))).toThrow(ShapeError);
+    expect(() => F.gridSample(zeros([1, 1, 2, 2]), zeros([1, 1, 1, 2]), { mode: "cubic" as never })).toThrow(
+      OptionError,
+    );
+    expect(() => F.gridSample(zeros([1, 1, 2, 2, 2]), zeros([1, 1, 1, 1, 3]), { mode: "bicubic" })).toThrow(
       OptionError,
     );
     expect(() => F.affineGrid(zeros([1, 2, 2]), [1, 1, 2, 2])).toThrow(ShapeError);

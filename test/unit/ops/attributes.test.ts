@@ -132,6 +132,11 @@ describe("names are those of the options", () => {
       () => F.interpolate(image, { scaleFactor: 2, mode: "bilinear" }),
       { size: null, scaleFactor: [2, 2], mode: "bilinear", alignCorners: false, antialias: false },
     ],
+    [
+      "gridSample",
+      () => F.gridSample(image, zeros([image.shape[0], 1, 1, 2]), { mode: "bicubic", paddingMode: "border" }),
+      { mode: "bicubic", paddingMode: "border", alignCorners: false },
+    ],
     ["pad", () => F.pad(image, [1, 2], { value: Infinity }), { padding: [1, 2], mode: "constant", value: "Infinity" }],
     ["pad", () => F.pad(image, [1, 2], { mode: "reflect" }), { padding: [1, 2], mode: "reflect" }],
     ["reshape", () => image.reshape([-1, 4]), { shape: [-1, 4] }],
