@@ -70,5 +70,6 @@ export * from "./recurrent/gates";
 export * from "./image/resample";
 export * from "./elementwise/special";
 export * from "./order/mode";
+export * from "./recurrent/sequence";
 export { gridSample, gridSampleGradGrid, gridSampleGradInput } from "./image/grid_sample";
 export * from "./image/bilinear_sample";

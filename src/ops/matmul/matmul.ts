@@ -15,7 +15,7 @@ import { tileColumns } from "./tile.ts";
  * A batch of matrices, which may be read as transposed: element (row, column) is at row rowStride + column
  * columnStride.
  */
-interface Matrices {
+export interface Matrices {
   address: Address;
   /** Shape of the batch: the dimensions before the last two. */
   batch: readonly number[];
@@ -51,7 +51,7 @@ function broadcastIndex(batch: readonly number[], out: readonly number[]): numbe
 }
 
 /** `A B` for batches that broadcast, plus `columnBias` (one float per column) if given. */
-function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArray {
+export function multiply(a: Matrices, b: Matrices, columnBias?: NDArray | null): NDArray {
   const batch = broadcastShapes("matmul", a.batch, b.batch);
   const [m, n, depth] = [a.rows, b.columns, a.columns];
   const shape = [...batch, m, n];

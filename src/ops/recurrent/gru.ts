@@ -1,19 +1,16 @@
 import { NULL } from "../../runtime/address.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, expectSameShape, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
 import { checkLengths } from "./lstm.ts";
 import {
-  addThroughWeight,
-  multiplyState,
-  order,
-  productScratch,
+  packStateWeight,
+  prepareLaunch,
   readSizes,
   type Sizes,
-  StateRows,
-  sampleGrain,
-  stepOf,
+  stateRows,
+  statesBefore,
   weightGradient,
 } from "./steps.ts";
 
@@ -49,37 +46,28 @@ export class Gru extends Op {
     this.#sizes = sizes;
     const out = empty([steps + 1, batch, hidden]);
     const gates = empty([steps, batch, 4 * hidden]);
-    const h = StateRows.of(sizes, h0, this.#reverse);
-    const hg = productScratch(sizes);
-    const over = lengths?.address ?? NULL;
-    for (const t of order(steps, this.#reverse)) {
-      multiplyState(sizes, h.before(t), weight, bias, hg);
-      const rows = [stepOf(gx, t), hg, stepOf(gates, t), h.before(t), h.after(t), stepOf(out, t)] as const;
-      launch("gruStep", batch, sampleGrain(sizes), hidden, ...rows, over, t);
-    }
-    kernels().copyBytes(stepOf(out, steps), h.last, batch * hidden * 4);
-    this.save(weight, gates, h.array, lengths);
+    const h = stateRows(sizes, h0, this.#reverse);
+    const panels = packStateWeight(sizes, weight, "forward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "forward");
+    const arrays = [gx.address, panels, bias?.address ?? NULL, gates.address, h.address, out.address] as const;
+    launch("gruSequence", batch, grain, table, ...arrays, lengths?.address ?? NULL, work, grain);
+    this.save(weight, gates, h, lengths);
     return out;
   }
 
   override backward(dy: NDArray): Gradients {
-    const [weight, gates, hRows] = this.saved as NDArray[];
-    const over = this.saved[3]?.address ?? NULL;
+    const [weight, gates, h] = this.saved as NDArray[];
     const sizes = this.#sizes;
     const { steps, batch, hidden } = sizes;
-    const h = new StateRows(hRows, this.#reverse);
-    const dGx = empty([steps, batch, 3 * hidden]);
-    const dHg = empty([steps, batch, 3 * hidden]);
+    const [dGx, dHg] = [empty([steps, batch, 3 * hidden]), empty([steps, batch, 3 * hidden])];
     const dh = empty([batch, hidden]);
-    kernels().copyBytes(dh.address, stepOf(dy, steps), batch * hidden * 4);
-    for (const t of order(steps, !this.#reverse)) {
-      const rows = [stepOf(gates, t), h.before(t), stepOf(dy, t), dh.address, stepOf(dGx, t), stepOf(dHg, t)] as const;
-      launch("gruStepGrad", batch, sampleGrain(sizes), hidden, ...rows, over, t);
-      addThroughWeight(sizes, stepOf(dHg, t), weight, dh.address);
-    }
+    const panels = packStateWeight(sizes, weight, "backward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "backward");
+    const arrays = [panels, gates.address, h.address, dy.address, dGx.address, dHg.address, dh.address] as const;
+    launch("gruSequenceGrad", batch, grain, table, ...arrays, this.saved[3]?.address ?? NULL, work, grain);
     return [
       dGx,
-      this.needs[1] ? weightGradient(sizes, dHg, h.allBefore) : null,
+      this.needs[1] ? weightGradient(sizes, dHg, statesBefore(sizes, h, this.#reverse)) : null,
       dh,
       this.needs[3] ? sumTo(dHg, [3 * hidden]) : null,
       null,

@@ -1,17 +1,14 @@
 import { NULL } from "../../runtime/address.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import {
-  addThroughWeight,
-  multiplyState,
-  order,
-  productScratch,
+  packStateWeight,
+  prepareLaunch,
   readSizes,
   type Sizes,
-  StateRows,
-  sampleGrain,
-  stepOf,
+  stateRows,
+  statesBefore,
   weightGradient,
 } from "./steps.ts";
 
@@ -51,41 +48,28 @@ export class Lstm extends Op {
     this.#sizes = sizes;
     const { steps, batch, hidden } = sizes;
     const out = empty([steps + 2, batch, hidden]);
-    const gates = empty([steps, batch, 4 * hidden]);
-    const h = StateRows.of(sizes, h0, this.#reverse);
-    const c = StateRows.of(sizes, c0, this.#reverse);
-    const hg = productScratch(sizes);
-    const over = lengths?.address ?? NULL;
-    for (const t of order(steps, this.#reverse)) {
-      multiplyState(sizes, h.before(t), weight, null, hg);
-      const states = [h.before(t), c.before(t), h.after(t), c.after(t)] as const;
-      const rows = [stepOf(gx, t), hg, stepOf(gates, t), ...states, stepOf(out, t)] as const;
-      launch("lstmStep", batch, sampleGrain(sizes), hidden, ...rows, over, t);
-    }
-    kernels().copyBytes(stepOf(out, steps), h.last, batch * hidden * 4);
-    kernels().copyBytes(stepOf(out, steps + 1), c.last, batch * hidden * 4);
-    this.save(weight, gates, h.array, c.array, lengths);
+    const gates = empty([steps, batch, 5 * hidden]);
+    const h = stateRows(sizes, h0, this.#reverse);
+    const c = stateRows(sizes, c0, this.#reverse);
+    const panels = packStateWeight(sizes, weight, "forward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "forward");
+    const arrays = [gx.address, panels, gates.address, h.address, c.address, out.address] as const;
+    launch("lstmSequence", batch, grain, table, ...arrays, lengths?.address ?? NULL, work, grain);
+    this.save(weight, gates, h, c, lengths);
     return out;
   }
 
   override backward(dy: NDArray): Gradients {
-    const [weight, gates, hRows, cRows] = this.saved as NDArray[];
-    const over = this.saved[4]?.address ?? NULL;
+    const [weight, gates, h, c] = this.saved as NDArray[];
     const sizes = this.#sizes;
     const { steps, batch, hidden } = sizes;
-    const c = new StateRows(cRows, this.#reverse);
     const dGates = empty([steps, batch, 4 * hidden]);
-    const dh = empty([batch, hidden]);
-    const dc = empty([batch, hidden]);
-    kernels().copyBytes(dh.address, stepOf(dy, steps), batch * hidden * 4);
-    kernels().copyBytes(dc.address, stepOf(dy, steps + 1), batch * hidden * 4);
-    for (const t of order(steps, !this.#reverse)) {
-      const saved = [stepOf(gates, t), c.before(t), c.after(t)] as const;
-      const gradients = [stepOf(dy, t), dh.address, dc.address, stepOf(dGates, t)] as const;
-      launch("lstmStepGrad", batch, sampleGrain(sizes), hidden, ...saved, ...gradients, over, t);
-      addThroughWeight(sizes, stepOf(dGates, t), weight, dh.address);
-    }
-    const before = new StateRows(hRows, this.#reverse).allBefore;
+    const [dh, dc] = [empty([batch, hidden]), empty([batch, hidden])];
+    const panels = packStateWeight(sizes, weight, "backward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "backward");
+    const arrays = [panels, gates.address, c.address, dy.address, dGates.address, dh.address, dc.address] as const;
+    launch("lstmSequenceGrad", batch, grain, table, ...arrays, this.saved[4]?.address ?? NULL, work, grain);
+    const before = statesBefore(sizes, h, this.#reverse);
     return [dGates, this.needs[1] ? weightGradient(sizes, dGates, before) : null, dh, dc, null];
   }
 }

@@ -1,18 +1,15 @@
 import { NULL } from "../../runtime/address.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
+import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { checkLengths } from "./lstm.ts";
 import {
-  addThroughWeight,
-  multiplyState,
-  order,
-  productScratch,
+  packStateWeight,
+  prepareLaunch,
   readSizes,
   type Sizes,
-  StateRows,
-  sampleGrain,
-  stepOf,
+  stateRows,
+  statesBefore,
   weightGradient,
 } from "./steps.ts";
 
@@ -47,33 +44,26 @@ export class Rnn extends Op {
     this.#sizes = sizes;
     const { steps, batch, hidden } = sizes;
     const out = empty([steps + 1, batch, hidden]);
-    const h = StateRows.of(sizes, h0, this.#reverse);
-    const hg = productScratch(sizes);
-    const [relu, over] = [Number(this.#relu), lengths?.address ?? NULL];
-    for (const t of order(steps, this.#reverse)) {
-      multiplyState(sizes, h.before(t), weight, null, hg);
-      const rows = [stepOf(gx, t), hg, h.before(t), h.after(t), stepOf(out, t)] as const;
-      launch("rnnStep", batch, sampleGrain(sizes), hidden, ...rows, relu, over, t);
-    }
-    kernels().copyBytes(stepOf(out, steps), h.last, batch * hidden * 4);
-    this.save(weight, h.array, lengths);
+    const h = stateRows(sizes, h0, this.#reverse);
+    const panels = packStateWeight(sizes, weight, "forward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "forward");
+    const arrays = [gx.address, panels, h.address, out.address] as const;
+    launch("rnnSequence", batch, grain, table, ...arrays, Number(this.#relu), lengths?.address ?? NULL, work, grain);
+    this.save(weight, h, lengths);
     return out;
   }
 
   override backward(dy: NDArray): Gradients {
-    const [weight, hRows] = this.saved as NDArray[];
-    const [relu, over] = [Number(this.#relu), this.saved[2]?.address ?? NULL];
+    const [weight, h] = this.saved as NDArray[];
     const sizes = this.#sizes;
     const { steps, batch, hidden } = sizes;
-    const h = new StateRows(hRows, this.#reverse);
     const dGates = empty([steps, batch, hidden]);
     const dh = empty([batch, hidden]);
-    kernels().copyBytes(dh.address, stepOf(dy, steps), batch * hidden * 4);
-    for (const t of order(steps, !this.#reverse)) {
-      const rows = [h.after(t), stepOf(dy, t), dh.address, stepOf(dGates, t)] as const;
-      launch("rnnStepGrad", batch, sampleGrain(sizes), hidden, ...rows, relu, over, t);
-      addThroughWeight(sizes, stepOf(dGates, t), weight, dh.address);
-    }
-    return [dGates, this.needs[1] ? weightGradient(sizes, dGates, h.allBefore) : null, dh, null];
+    const panels = packStateWeight(sizes, weight, "backward");
+    const { grain, sizes: table, work } = prepareLaunch(sizes, this.#reverse, "backward");
+    const arrays = [panels, h.address, dy.address, dGates.address, dh.address, Number(this.#relu)] as const;
+    launch("rnnSequenceGrad", batch, grain, table, ...arrays, this.saved[2]?.address ?? NULL, work, grain);
+    const before = statesBefore(sizes, h, this.#reverse);
+    return [dGates, this.needs[1] ? weightGradient(sizes, dGates, before) : null, dh, null];
   }
 }

@@ -40,6 +40,10 @@ const ADAM_ROW = offset(TABLES, 512);
 const ROWS_LAYOUT = offset(TABLES, 640);
 const TRANSPOSED_LAYOUT = offset(TABLES, 768);
 
+/** Two steps of three samples with states of 12 elements: see SequenceSizes. */
+const LSTM_SIZES = offset(TABLES, 896);
+const GRU_SIZES = offset(TABLES, 960);
+
 /** The int32 tables, by address. */
 export const TABLE_WORDS: readonly (readonly [Address, readonly number[]])[] = [
   [GEOMETRY, [8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8, 10, 10]],
@@ -48,6 +52,8 @@ export const TABLE_WORDS: readonly (readonly [Address, readonly number[]])[] = [
   [ADAM_ROW, [OUT, X, OUT_2, POSITIVE, NULL, 77, 1]],
   [ROWS_LAYOUT, [20, 40, 24, 24, 1, 0, 24, 48]],
   [TRANSPOSED_LAYOUT, [20, 40, 24, 1, 20, 1, 24, 48]],
+  [LSTM_SIZES, [2, 3, 12, 4, 0, 8, 8192]],
+  [GRU_SIZES, [2, 3, 12, 3, 1, 8, 8192]],
 ];
 
 /** Bytes from one of the 36 positions of transformed patches to the next: 8 channels by 8 tiles. */
@@ -139,6 +145,12 @@ const optimizers: readonly Case[] = [
   call("dropout", 0, 77, OUT, 7, 5, X, 0.5, 2),
 ];
 
+const recurrent: readonly Case[] = [
+  call("lstmSequence", 0, 3, LSTM_SIZES, X, Y, OUT, OUT_2, OUT_3, Z, NULL, WORK, 4),
+  call("lstmSequenceGrad", 0, 3, LSTM_SIZES, Y, X, Z, POSITIVE, OUT, OUT_2, OUT_3, NULL, WORK, 4),
+  call("gruSequence", 0, 3, GRU_SIZES, X, Y, BIAS, OUT, OUT_2, OUT_3, NULL, WORK, 4),
+];
+
 function functions(): Case[] {
   const unary = "relu gelu geluTanh silu sigmoid tanh exp expm1 log log1p sqrt rsqrt reciprocal square sin cos erf abs";
   const named = unary.split(" ") as "relu"[];
@@ -165,6 +177,7 @@ export const CASES: readonly Case[] = [
   ...convolutions,
   ...rows,
   ...optimizers,
+  ...recurrent,
   ...functions(),
   ...pairs(),
 ];

@@ -1,6 +1,18 @@
 /** Recurrent layers against PyTorch: see test/fixtures/breadth/gen_recurrent.py. */
 import { describe, expect, test } from "vitest";
-import { DTypeError, nn, OptionError, ShapeError, type Tensor, tensor, zeros } from "wasmgrad";
+import {
+  DTypeError,
+  getNumThreads,
+  manualSeed,
+  nn,
+  OptionError,
+  randn,
+  ShapeError,
+  setNumThreads,
+  type Tensor,
+  tensor,
+  zeros,
+} from "wasmgrad";
 import { checkCase, readCases } from "../../support/pytorch_case.ts";
 
 const cases = readCases("recurrent");
@@ -50,6 +62,29 @@ describe.each(["LSTM", "GRU", "RNN"] as const)("%s", (kind) => {
       expect(most).toBeLessThanOrEqual(0.25);
       expect(most).toBeGreaterThan(0.2);
     }
+  });
+
+  test("the bits do not depend on the number of threads", () => {
+    manualSeed(1);
+    const layer = make(20, 70);
+    const x = randn([6, 11, 20], { requiresGrad: true });
+    const lengths = [6, 1, 6, 3, 6, 0, 2, 6, 5, 6, 4];
+    const before = getNumThreads();
+    const bits = (threads: number) => {
+      setNumThreads(threads);
+      try {
+        for (const tensor of [x, ...layer.parameters()]) tensor.grad = null;
+        const [output] = layer.forward(x, undefined, { lengths }) as [Tensor];
+        output.square().sum().backward();
+        return [output, ...[x, ...layer.parameters()].map(({ grad }) => grad!)].map((values) => [...values.data()]);
+      } finally {
+        setNumThreads(before);
+      }
+    };
+    const one = bits(1);
+    expect(one[1].some((value) => value !== 0)).toBe(true);
+    expect(bits(3)).toEqual(one);
+    expect(bits(2)).toEqual(one);
   });
 
   test("bad arguments", () => {
