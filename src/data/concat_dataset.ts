@@ -1,13 +1,14 @@
-import { checkInteger, describe } from "../checks.ts";
+import { checkInteger, describe, isPromise } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { tensor } from "../tensor/creation.ts";
 import { cat } from "../tensor/functions.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { batchOf, checkDataset, type Dataset } from "./dataset.ts";
+import { checkDataset, type Dataset } from "./dataset.ts";
 
 /**
- * Several data sets one after the other. Matches `torch.utils.data.ConcatDataset`. A batch is made of the
- * batches of its parts, so all data sets must return the same kind of batch.
+ * Several data sets one after the other, with the same kind of samples. Matches
+ * `torch.utils.data.ConcatDataset`.
  *
  * @throws OptionError for anything but an array of data sets, with at least one.
  * @example
@@ -15,12 +16,14 @@ import { batchOf, checkDataset, type Dataset } from "./dataset.ts";
  * import { tensor } from "wasmgrad";
  * import { ConcatDataset, TensorDataset } from "wasmgrad/data";
  * const both = new ConcatDataset([new TensorDataset(tensor([1, 2])), new TensorDataset(tensor([3, 4, 5]))]);
- * console.log(both.length, both.get(3)[0].item(), both.batch([4, 0])[0].toArray()); // 5 4 [5, 1]
+ * console.log(both.length, both.get(3)[0].item(), both.batch?.([4, 0])[0].toArray()); // 5 4 [5, 1]
  * ```
  */
 export class ConcatDataset<S, B = Tensor[]> implements Dataset<S, B> {
   readonly datasets: readonly Dataset<S, B>[];
   readonly length: number;
+  /** Missing if a data set has no `batch`: the loader then makes batches of samples. */
+  readonly batch?: (indices: readonly number[]) => B;
   /** The index of the first sample of each data set. */
   readonly #starts: readonly number[];
 
@@ -37,6 +40,7 @@ export class ConcatDataset<S, B = Tensor[]> implements Dataset<S, B> {
       return start;
     });
     this.length = length;
+    if (this.datasets.every(({ batch }) => batch)) this.batch = (indices) => this.#batch(indices);
   }
 
   get(index: number): S {
@@ -44,35 +48,40 @@ export class ConcatDataset<S, B = Tensor[]> implements Dataset<S, B> {
     return this.datasets[which].get(index - this.#starts[which]);
   }
 
-  batch(indices: readonly number[]): B {
+  #batch(indices: readonly number[]): B {
     const byDataset = new Map<number, number[]>();
     for (const [position, index] of indices.entries()) {
       const which = this.#datasetOf(index);
       byDataset.set(which, [...(byDataset.get(which) ?? []), position]);
     }
-    const groups = [...byDataset].map(([which, positions]) => ({
-      positions,
-      batch: batchOf(
-        this.datasets[which],
-        positions.map((position) => indices[position] - this.#starts[which]),
-      ),
-    }));
-    if (groups.length === 1) return groups[0].batch;
-    // row i of the joined batches belongs to position order[i]
-    const order = groups.flatMap(({ positions }) => positions);
-    const rows = new Int32Array(order.length);
-    for (const [row, position] of order.entries()) rows[position] = row;
-    const parts = groups.map(({ batch }) => tensorsOf(batch));
-    return parts[0].map((_, part) => {
-      const tensors = parts.map((batch) => batch[part]);
-      return cat(tensors, 0).indexSelect(0, tensor(rows));
-    }) as B;
+    const groups = [...byDataset].map(([which, positions]) =>
+      this.datasets[which].batch!(positions.map((position) => indices[position] - this.#starts[which])),
+    );
+    if (groups.length === 1) return groups[0];
+    const positions = [...byDataset.values()].flat();
+    if (groups.some(isPromise)) return Promise.all(groups).then((all) => joinBatches(all, positions)) as B;
+    return joinBatches(groups, positions) as B;
   }
 
   #datasetOf(index: number): number {
     checkInteger("ConcatDataset", "index", index, 0, this.length - 1);
     return this.#starts.filter((start) => start <= index).length - 1;
   }
+}
+
+/** Joins batches. Row i of all rows, one batch after the other, becomes row `positions[i]`. */
+function joinBatches(batches: readonly unknown[], positions: readonly number[]): Tensor[] {
+  const rows = new Int32Array(positions.length);
+  for (const [row, position] of positions.entries()) rows[position] = row;
+  const parts = batches.map(tensorsOf);
+  return scope(() =>
+    parts[0].map((_, part) =>
+      cat(
+        parts.map((batch) => batch[part]),
+        0,
+      ).indexSelect(0, tensor(rows)),
+    ),
+  );
 }
 
 function tensorsOf(batch: unknown): Tensor[] {

@@ -1,6 +1,6 @@
 /** Samplers, the loader's options that use them, streams, ConcatDataset, stratified splits, transforms. */
 import { describe, expect, test } from "vitest";
-import { arange, manualSeed, memory, OptionError, ShapeError, scope, tensor, zeros } from "wasmgrad";
+import { arange, manualSeed, memory, OptionError, ShapeError, scope, type Tensor, tensor, zeros } from "wasmgrad";
 import {
   BatchSampler,
   ConcatDataset,
@@ -338,11 +338,11 @@ describe("ConcatDataset", () => {
     const random = testRandom(3);
     for (let run = 0; run < 20; run++) {
       const indices = range(6).map(() => Math.floor(random() * 8));
-      const [x, y] = all.batch(indices);
+      const [x, y] = all.batch!(indices);
       expect(x.toArray()).toEqual(indices.map((i) => values[i]));
       expect(y.toArray()).toEqual(indices.map((i) => [0, -1, -2, 0, -1, -2, -3, 0][i] + 0));
     }
-    expect(all.batch([4, 3])[0].toArray()).toEqual([21, 20]);
+    expect(all.batch!([4, 3])[0].toArray()).toEqual([21, 20]);
     expect(read(new DataLoader(all, { batchSize: 5 }))).toEqual([values.slice(0, 5), values.slice(5)]);
   });
 
@@ -350,19 +350,35 @@ describe("ConcatDataset", () => {
     const images = (first: number, labels: number[]) =>
       ImageDataset.fromBytes(Uint8Array.of(first, first + 1), { shape: [2, 1, 1, 1], labels, classes: ["a", "b"] });
     const both = new ConcatDataset([images(10, [0, 1]), images(20, [1, 1])]);
-    const [x, y] = both.batch([3, 0]);
+    const [x, y] = both.batch!([3, 0]);
     expect([...x.data()].map((v) => Math.round(v * 255))).toEqual([21, 10]);
     expect(y.toArray()).toEqual([1, 0]);
     const plain = { length: 2, get: (i: number) => [tensor([i]), i] as const };
-    const [z] = new ConcatDataset([plain, plain]).batch([3, 0]);
-    expect(z.toArray()).toEqual([[1], [0]]);
+    const mixed = new ConcatDataset<readonly unknown[], unknown>([plain, plain]);
+    expect(mixed.batch).toBeUndefined();
+    const loader = new DataLoader(new ConcatDataset([plain, plain]), { sampler: [3, 0], batchSize: 2 });
+    for (const [z, labels] of loader) {
+      expect(z.toArray()).toEqual([[1], [0]]);
+      expect(labels.toArray()).toEqual([1, 0]);
+    }
+  });
+
+  test("promises of batches are joined when all are there", async () => {
+    const later = (set: TensorDataset<[Tensor, Tensor]>) => ({
+      length: set.length,
+      get: (i: number) => set.get(i),
+      batch: (indices: readonly number[]) => Promise.resolve(set.batch(indices)),
+    });
+    const async = new ConcatDataset(parts.map(later) as never[]) as ConcatDataset<unknown, Promise<[Tensor, Tensor]>>;
+    const [x] = await async.batch!([7, 0, 4]);
+    expect(x.toArray()).toEqual([30, 0, 21]);
   });
 
   test("errors", () => {
     expect(() => new ConcatDataset([])).toThrow(OptionError);
     expect(() => new ConcatDataset([{} as never])).toThrow("length and get(index)");
     expect(() => all.get(8)).toThrow("ConcatDataset: index expected an integer in [0, 7], got 8");
-    expect(() => all.batch([0, -1])).toThrow(OptionError);
+    expect(() => all.batch!([0, -1])).toThrow(OptionError);
   });
 });
 
