@@ -268,5 +268,10 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
   "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp(min, max)`" },
   "torch.Tensor.half": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },
   "torch.Tensor.double": { uses: ["Tensor.float"], write: "`x.float()`: float32 is the only floating-point type" },
+  "torch.nn.LazyLinear": {
+    uses: ["nn.Linear"],
+    write: "`nn.Linear(inFeatures, outFeatures)`; the shape that the layers before it give has `inFeatures`",
+  },
+  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

@@ -145,6 +145,7 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from "./layers/transformer_layers.ts";
+export { MaxUnpool2d, type MaxUnpool2dOptions } from "./layers/unpool.ts";
 export { Upsample } from "./layers/upsample.ts";
 export {
   AlphaDropout,

@@ -104,3 +104,4 @@ export {
   unfold,
 } from "./rearrange.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
+export { type MaxUnpool2dOptions, maxUnpool2d } from "./unpool.ts";

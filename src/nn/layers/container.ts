@@ -108,17 +108,18 @@ export class ModuleList<M extends Module = Module> extends ModuleSequence<M> {
 }
 
 /**
- * Modules by name, whose parameters belong to the model. It has no `forward`. Matches `torch.nn.ModuleDict`.
+ * Modules by name, whose parameters belong to the model. It has no `forward`. Those given to the constructor
+ * keep their type. Matches `torch.nn.ModuleDict`.
  *
  * @example
  * ```ts
  * import { nn } from "wasmgrad";
  * const heads = new nn.ModuleDict({ digit: new nn.Linear(8, 10), parity: new nn.Linear(8, 2) });
- * console.log(heads.get("parity").stateDict().weight.shape); // [2, 8]
+ * console.log(heads.get("parity").weight.shape); // [2, 8]
  * ```
  */
-export class ModuleDict extends Module {
-  constructor(modules: Record<string, Module> = {}) {
+export class ModuleDict<M extends Record<string, Module> = Record<string, Module>> extends Module {
+  constructor(modules: M = {} as M) {
     super();
     if (typeof modules !== "object" || modules === null) {
       throw new OptionError(`ModuleDict: expected an object of modules by name, got ${describe(modules)}`);
@@ -130,10 +131,11 @@ export class ModuleDict extends Module {
     throw new WasmgradError("ModuleDict: has no forward(): call its modules");
   }
 
-  get(name: string): Module {
+  /** The module of a name, with its type if the name was given to the constructor. */
+  get<Name extends string>(name: Name): Name extends keyof M ? M[Name] : Module {
     const found = this.ownModules().find(([key]) => key === name);
     if (!found) throw new OptionError(`ModuleDict.get: no module "${name}" (known: ${this.keys().join(", ")})`);
-    return found[1];
+    return found[1] as Name extends keyof M ? M[Name] : Module;
   }
 
   set(name: string, module: Module): this {

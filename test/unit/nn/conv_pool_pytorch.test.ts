@@ -113,6 +113,29 @@ describe("pools", () => {
   check("adaptive_max_pool2d null", ({ x }) => F.adaptiveMaxPool2d(x, [null, 2]));
   check("lp_pool2d", ({ x }) => new nn.LPPool2d(3, [2, 3], { stride: 2 }).forward(x));
 
+  check("max_unpool2d", ({ x, indices }) => new nn.MaxUnpool2d(2).forward(x, indices));
+  check("max_unpool2d strides", ({ x, indices }) =>
+    new nn.MaxUnpool2d([3, 2], { stride: [2, 3], padding: [1, 0] }).forward(x, indices),
+  );
+  check("max_unpool2d size", ({ x, indices }) =>
+    new nn.MaxUnpool2d(2, { stride: 2 }).forward(x, indices, { outputSize: [2, 3, 7, 9] }),
+  );
+  check("max_unpool2d overlap", ({ x, indices }) => F.maxUnpool2d(x, indices, 3, { stride: 1 }));
+
+  test("maxUnpool2d refuses what does not fit", () => {
+    const x = zeros([1, 1, 2, 2]);
+    const index = zeros([1, 1, 2, 2], { dtype: "int32" });
+    expect(F.maxUnpool2d(x, index, 2, { outputSize: [5, 4] }).shape).toEqual([1, 1, 5, 4]);
+    for (const outputSize of [[6, 4], [4], [1, 1, 4, 4.5], 4]) {
+      expect(() => F.maxUnpool2d(x, index, 2, { outputSize: outputSize as number[] })).toThrow(OptionError);
+    }
+    expect(() => F.maxUnpool2d(x, index.add(16), 2)).toThrow(OptionError);
+    expect(() => F.maxUnpool2d(x, index.reshape([1, 1, 4, 1]), 2)).toThrow(ShapeError);
+    expect(() => F.maxUnpool2d(x.reshape([4]), index.reshape([4]), 2)).toThrow(ShapeError);
+    expect(() => F.maxUnpool2d(x, index, 2, { padding: 3 })).toThrow(ShapeError);
+    expect(() => new nn.MaxUnpool2d(0)).toThrow(OptionError);
+  });
+
   test("bad arguments", () => {
     expect(() => F.maxPool1d(zeros([4]), 2)).toThrow(ShapeError);
     expect(() => new nn.MaxPool1d(0)).toThrow(OptionError);

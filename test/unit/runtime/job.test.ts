@@ -245,7 +245,7 @@ test("a worker that missed the memory's growth is brought up to date before it c
   class Instance {
     exports = { kernel };
   }
-  const workerData = { module: {}, memory: stale, slot, share: 0 };
+  const workerData = { module: {}, extensions: [], memory: stale, slot, share: 0 };
   runInNewContext(workerSource, {
     require: (name: string) => (name === "node:worker_threads" ? { workerData } : process.getBuiltinModule(name)),
     WebAssembly: { Instance },
