@@ -1,5 +1,4 @@
-import { checkBoolean, checkChoice, checkInteger, describe, readOptions } from "../../checks.ts";
-import { checkBoolean, checkInteger, readOptions } from "../../checks.ts";
+import { checkBoolean, checkInteger, describe, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { GridSample, type GridSampleOptions } from "../../ops/image/grid_sample.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
@@ -35,14 +34,8 @@ export function affineGrid(theta: Tensor, size: readonly number[], options?: { a
   const { alignCorners } = readOptions(op, options, { alignCorners: false });
   checkBoolean(op, "alignCorners", alignCorners);
   expectTensor(op, "theta", theta);
-  if (!Array.isArray(size) || size.length !== 4)
-    throw new OptionError(`${op}: size expected [N,C,H,W], got ${describe(size)}`);
-  for (const length of size) checkInteger(op, "size", length, 1);
-  const [batch, , height, width] = size;
-  if (formatShape(theta.shape) !== formatShape([batch, 2, 3])) {
-    throw new ShapeError(`${op}: theta expected ${formatShape([batch, 2, 3])}, got ${formatShape(theta.shape)}`);
   if (!Array.isArray(size) || (size.length !== 4 && size.length !== 5)) {
-    throw new OptionError(`${op}: size expected [N,C,H,W] or [N,C,D,H,W], got ${size}`);
+    throw new OptionError(`${op}: size expected [N,C,H,W] or [N,C,D,H,W], got ${describe(size)}`);
   }
   for (const length of size) checkInteger(op, "size", length, 1);
   const [batch, , ...lengths] = size as number[];
