@@ -11,7 +11,7 @@ export type Abort = typeof globalThis extends { AbortSignal: { prototype: infer 
  */
 export async function withTemporaryFolder<T>(
   root: string,
-  body: (folder: string, signal: AbortSignal) => Promise<T>,
+  body: (folder: string, signal: Abort) => Promise<T>,
 ): Promise<T> {
   let folder: string;
   try {
