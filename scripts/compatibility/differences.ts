@@ -272,6 +272,5 @@ export const INSTEAD: Readonly<Record<string, { uses: readonly string[]; write: 
     uses: ["nn.Linear"],
     write: "`nn.Linear(inFeatures, outFeatures)`; the shape that the layers before it give has `inFeatures`",
   },
-  "torch.clip": { uses: ["Tensor.clamp"], write: "`x.clamp({ min, max })`" },
   "torch.utils.data.default_collate": { uses: ["data.DataLoader"], write: "what a `DataLoader` does by default" },
 };

@@ -5,7 +5,6 @@ import { Unary } from "../../ops/elementwise/unary.ts";
 import { Gru } from "../../ops/recurrent/gru.ts";
 import { Lstm } from "../../ops/recurrent/lstm.ts";
 import { Rnn } from "../../ops/recurrent/rnn.ts";
-import { order } from "../../ops/recurrent/steps.ts";
 import { wrap } from "../../tensor/apply.ts";
 import { zeros } from "../../tensor/fill.ts";
 import { cat, stack } from "../../tensor/functions.ts";
@@ -43,7 +42,8 @@ class Layer {
     const [weight] = node.arrays as [NDArray];
     this.steps = rows.shape[0] - 1;
     this.hidden = weight.shape[1];
-    this.order = order(this.steps, op.attributes.reverse as boolean);
+    const { reverse } = op.attributes;
+    this.order = Array.from({ length: this.steps }, (_, i) => (reverse ? this.steps - 1 - i : i));
     this.#first = op.attributes.reverse ? this.steps : 0;
     this.#lengths = lengths ? wrap(lengths) : null;
     // the values of gx were not saved; only `known` uses it
