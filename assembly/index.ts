@@ -66,7 +66,6 @@ export * from "./order/sort";
 export * from "./movement/scatter";
 export * from "./random/poisson";
 export * from "./elementwise/activations";
-export * from "./recurrent/gates";
 export * from "./image/resample";
 export * from "./elementwise/special";
 export * from "./order/mode";
