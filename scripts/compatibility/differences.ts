@@ -141,7 +141,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.nn.AvgPool3d": { how: "`stride` and `padding` only" },
   "torch.nn.AdaptiveMaxPool1d": { how: "no `return_indices`" },
   "torch.nn.AdaptiveMaxPool2d": { how: "no `return_indices`" },
-  "torch.nn.EmbeddingBag": { how: "bags of one length `[N,L]`: no `offsets`; no `max_norm`, `sparse`" },
+  "torch.nn.EmbeddingBag": { how: "no `max_norm`, `norm_type`, `scale_grad_by_freq`, `sparse`" },
   "torch.nn.Dropout1d": { how: notInPlace },
   "torch.nn.AlphaDropout": { how: notInPlace },
   "torch.nn.ParameterList": { how: "`at`, `append` and iteration only" },

@@ -29,6 +29,7 @@ export {
 } from "./layers/conv_nd.ts";
 export { Dropout, Dropout2d } from "./layers/dropout.ts";
 export { Embedding } from "./layers/embedding.ts";
+export { EmbeddingBag, type EmbeddingBagOptions } from "./layers/embedding_bag.ts";
 export { Flatten, Unflatten } from "./layers/flatten.ts";
 export {
   BatchNorm3d,
@@ -152,7 +153,6 @@ export {
   Bilinear,
   CosineSimilarity,
   Dropout1d,
-  EmbeddingBag,
   PairwiseDistance,
   StochasticDepth,
 } from "./layers/various.ts";

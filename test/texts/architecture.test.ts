@@ -403,6 +403,7 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/ops/core/array.ts": "defines NDArray.view(), and writes tables of shapes and strides",
   "src/ops/image/byte_images.ts": "the bytes of images come in",
   "src/tensor/creation.ts": "the user's values come in",
+  "src/nn/layers/embedding_bag.ts": "reads where the bags begin, as integers",
   "src/nn/layers/norm.ts": "reads the number of batches, one integer",
   "src/optim/lbfgs.ts": "losses and products of vectors, which decide how far to go",
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",

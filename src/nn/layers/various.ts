@@ -1,7 +1,5 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../checks.ts";
-import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { offset } from "../../runtime/address.ts";
-import { kernels } from "../../runtime/kernels.ts";
+import { formatShape, ShapeError } from "../../errors.ts";
 import { expectTensor } from "../../tensor/apply.ts";
 import { ones } from "../../tensor/fill.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -13,8 +11,7 @@ import {
   readDistance,
 } from "../functional/distance.ts";
 import { dropout } from "../functional/dropout.ts";
-import { embedding } from "../functional/embedding.ts";
-import { normal_, uniform_ } from "../init.ts";
+import { uniform_ } from "../init.ts";
 import { emptyParameter } from "../internal/default_init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
@@ -192,78 +189,5 @@ export class StochasticDepth extends Module {
 
   override extraRepr(): string {
     return `p=${this.p}, mode=${this.mode}`;
-  }
-}
-
-/**
- * Sums, means or maxima of the vectors of several indices: int32 [N, L] gives [N, embeddingDim]. Matches
- * `torch.nn.EmbeddingBag` for bags of one length.
- *
- * @param options `mode` "mean" ("sum", "max"), `paddingIdx`: an index that does not count. Default none.
- * @example
- * ```ts
- * import { nn, tensor } from "wasmgrad";
- * const bag = new nn.EmbeddingBag(10, 3, { mode: "sum" });
- * console.log(bag.forward(tensor([[1, 2, 4], [4, 3, 2]], { dtype: "int32" })).shape); // [2, 3]
- * ```
- */
-export class EmbeddingBag extends Module {
-  /** [numEmbeddings, embeddingDim] */
-  weight: Parameter;
-  readonly mode: "mean" | "sum" | "max";
-  readonly paddingIdx: number | null;
-
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    options?: { mode?: "mean" | "sum" | "max"; paddingIdx?: number | null },
-  ) {
-    super();
-    const op = "EmbeddingBag";
-    checkInteger(op, "numEmbeddings", numEmbeddings, 1);
-    checkInteger(op, "embeddingDim", embeddingDim, 1);
-    const defaults = { mode: "mean" as "mean" | "sum" | "max", paddingIdx: null as number | null };
-    const { mode, paddingIdx } = readOptions(op, options, defaults);
-    this.mode = checkChoice(op, "mode", mode, ["mean", "sum", "max"]);
-    if (paddingIdx !== null) checkInteger(op, "paddingIdx", paddingIdx, -numEmbeddings, numEmbeddings - 1);
-    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
-    this.weight = emptyParameter([numEmbeddings, embeddingDim]);
-    this.resetParameters();
-  }
-
-  /** Initialises the vectors with normal(0, 1); that of `paddingIdx` with zeros. */
-  resetParameters(): void {
-    normal_(this.weight);
-    const { paddingIdx } = this;
-    if (paddingIdx === null) return;
-    const { array } = this.weight;
-    const bytes = this.weight.shape[1] * 4;
-    kernels().fillZero(offset(array.address, paddingIdx * bytes), bytes);
-    array.block.version++;
-  }
-
-  /** @param perSampleWeights [N, L]: factors of the vectors, for "sum" only */
-  override forward(index: Tensor, perSampleWeights: Tensor | null = null): Tensor {
-    expectTensor("EmbeddingBag", "index", index);
-    if (index.dim() !== 2) throw new ShapeError(`EmbeddingBag: expected [N,L], got ${formatShape(index.shape)}`);
-    if (index.dtype !== "int32") throw new DTypeError(`EmbeddingBag: index expected int32, got ${index.dtype}`);
-    if (perSampleWeights !== null && this.mode !== "sum") {
-      throw new OptionError(`EmbeddingBag: perSampleWeights expected the mode "sum", got "${this.mode}"`);
-    }
-    let vectors = embedding(index, this.weight, { paddingIdx: this.paddingIdx });
-    const counts = this.paddingIdx === null ? null : index.ne(this.paddingIdx).unsqueeze(2);
-    if (this.mode === "max") {
-      if (!counts) return vectors.max(1).values;
-      // an empty bag gives 0
-      return vectors.where(counts, -Infinity).max(1).values.where(counts.any(1), 0);
-    }
-    if (perSampleWeights) vectors = vectors.mul(perSampleWeights.unsqueeze(2));
-    const sum = (counts ? vectors.where(counts, 0) : vectors).sum(1);
-    if (this.mode === "sum") return sum;
-    return counts ? sum.div(counts.float().sum(1).clamp({ min: 1 })) : sum.div(Math.max(index.shape[1], 1));
-  }
-
-  override extraRepr(): string {
-    return `${this.weight.shape.join(", ")}, mode=${this.mode}`;
   }
 }

@@ -156,7 +156,13 @@ describe("various layers", () => {
     check(`bag ${mode} padding`, ({ index }) => padded.forward(index), padded);
   }
   const weighted = new nn.EmbeddingBag(6, 3, { mode: "sum" });
-  check("bag weighted", ({ index, w }) => weighted.forward(index, w), weighted);
+  check("bag weighted", ({ index, w }) => weighted.forward(index, null, w), weighted);
+  for (const mode of ["mean", "sum", "max"] as const) {
+    const parts = new nn.EmbeddingBag(6, 3, { mode, paddingIdx: 2 });
+    check(`bag ${mode} offsets`, ({ index, offsets }) => parts.forward(index, offsets), parts);
+  }
+  const ends = new nn.EmbeddingBag(6, 3, { mode: "sum", includeLastOffset: true });
+  check("bag weighted offsets", ({ index, offsets, w }) => ends.forward(index, offsets, w), ends);
 
   test("a new EmbeddingBag has zeros at paddingIdx", () => {
     const sums = new nn.EmbeddingBag(4, 3, { paddingIdx: -2 }).weight.abs().sum(1).toArray() as number[];
@@ -231,7 +237,23 @@ describe("various layers", () => {
     expect(() => weighted.forward(zeros([2, 3]))).toThrow(DTypeError);
     expect(() => weighted.forward(zeros([2], { dtype: "int32" }))).toThrow(ShapeError);
     const mean = new nn.EmbeddingBag(6, 3);
-    expect(() => mean.forward(zeros([2, 2], { dtype: "int32" }), ones([2, 2]))).toThrow(OptionError);
+    const pairs = zeros([2, 2], { dtype: "int32" });
+    expect(() => mean.forward(pairs, null, ones([2, 2]))).toThrow(OptionError);
+    expect(() => weighted.forward(pairs, null, ones([2, 1]))).toThrow(ShapeError);
+    const ints = (...values: number[]) => tensor(values, { dtype: "int32" });
+    expect(() => mean.forward(pairs, ints(0))).toThrow(ShapeError);
+    expect(() => mean.forward(ints(1, 2), tensor([0]))).toThrow(DTypeError);
+    expect(() => mean.forward(ints(1, 2), ints(0).reshape([1, 1]))).toThrow(ShapeError);
+    for (const offsets of [ints(1), ints(0, 2, 1), ints(0, 3), ints(0, -1)]) {
+      expect(() => mean.forward(ints(1, 2), offsets)).toThrow(OptionError);
+    }
+    const closed = new nn.EmbeddingBag(6, 3, { includeLastOffset: true });
+    expect(() => closed.forward(ints(1, 2), ints(0, 1))).toThrow(OptionError);
+    expect(closed.forward(ints(1, 2), ints(0, 1, 2)).shape).toEqual([2, 3]);
+    expect(mean.forward(ints(1).narrow(0, 0, 0), ints(0, 0)).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
   });
 });
 
