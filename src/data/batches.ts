@@ -70,6 +70,7 @@ export class Batches<B> {
 
   /** The iteration's batch. */
   take(): B {
+    if (this.#ending) throw new WasmgradError("DataLoader: the loop was ended while it waited for a batch");
     const started = performance.now();
     const batch = this.#batch++;
     const loading = new Scope("the loading of a batch", { enter: false });

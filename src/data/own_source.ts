@@ -68,7 +68,12 @@ export class OwnSource<S, B> implements BatchSource<B> {
   }
 
   async end(): Promise<void> {
-    for (const { own } of this.#started.values()) own.close();
+    for (const { own, fetched } of this.#started.values()) {
+      const close = () => own.close();
+      // what is under way still uses its tensors
+      if (isPromise(fetched)) fetched.then(close, close);
+      else close();
+    }
     this.#started.clear();
   }
 

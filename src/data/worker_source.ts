@@ -98,6 +98,7 @@ export class WorkerSource<S, B> implements BatchSource<B> {
   async end(): Promise<void> {
     this.#ended = true;
     this.#answers.clear();
+    this.#wake?.();
     await Promise.all(this.#workers.map(({ thread }) => thread.terminate()));
   }
 

@@ -149,7 +149,9 @@ describe("errors and ends", () => {
     const first = iterator.next();
     await expect(iterator.next()).rejects.toThrow("next() must be awaited before the next call");
     await first;
+    const second = iterator.next().catch((error: unknown) => error);
     await iterator.return!();
+    expect(String(await second)).toContain("the loop was ended while it waited for a batch");
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
@@ -173,8 +175,11 @@ describe("errors and ends", () => {
       expect(seen.at(-2)?.released ?? true).toBe(true);
     }
     expect(memory().liveTensors).toBe(before);
-    for await (const _ of new DataLoader(new Slow(20), { batchSize: 2 })) break;
-    await later(20); // samples that were under way arrive, and are left to the garbage collector
+    const left = new Slow(20);
+    for await (const _ of new DataLoader(left, { batchSize: 2 })) break;
+    expect(left.open).toBeGreaterThan(0); // samples are under way, and released when they have arrived
+    await later(20);
+    expect([left.open, memory().liveTensors]).toEqual([0, before]);
     const passed: Tensor[] = [];
     const collate = (samples: [Tensor, number][]): Tensor[] => [samples[0][0], samples[0][0]];
     for await (const [x] of new DataLoader(new Slow(3), { collate })) {

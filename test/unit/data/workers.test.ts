@@ -242,6 +242,14 @@ describe("ends", () => {
     expect(running.size).toBe(0);
   });
 
+  test("a loop that is ended while it waits", async () => {
+    const iterator = (await loaderOf("random", { numWorkers: 1 }))[Symbol.asyncIterator]();
+    const first = iterator.next().catch((error: unknown) => error);
+    await iterator.return!();
+    expect(running.size).toBe(0);
+    expect(String(await first)).toContain("the loop was ended while it waited for a batch");
+  });
+
   test("the process ends by itself, also if a loop was left without its end", () => {
     const program = `
       import { DataLoader } from ${JSON.stringify(pathToFileURL(join(folder, "main/library.js")))};
