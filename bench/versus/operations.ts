@@ -116,7 +116,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   },
   "gridSample of 8x16x64x64": (numbers) => {
     const shape = [8, 16, 64, 64];
-    const inputs = [numbers.take(shape, -0.1, 0.1), F.affineGrid(affineMaps(numbers, 8), shape)];
+    const inputs = [numbers.take(shape, -0.02, 0.02), F.affineGrid(affineMaps(numbers, 8), shape)];
     return { inputs, run: () => F.gridSample(inputs[0], inputs[1]) };
   },
 };

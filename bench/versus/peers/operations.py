@@ -72,7 +72,7 @@ def spatial_transformer(numbers):
 
 
 def grid_sample(numbers):
-    x = numbers.take(8, 16, 64, 64, low=-0.1, high=0.1)
+    x = numbers.take(8, 16, 64, 64, low=-0.02, high=0.02)
     grid = F.affine_grid(affine_maps(numbers, 8), x.shape, align_corners=False)
     return [x, grid], lambda: F.grid_sample(x, grid, align_corners=False)
 
