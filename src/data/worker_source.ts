@@ -135,7 +135,12 @@ export class WorkerSource<S, B> implements BatchSource<B> {
       if (!this.#ended && this.#alive.has(worker)) answerWith(answer.batch, answer);
     });
     thread.on("messageerror", (cause) => fail("its answer could not be read", cause));
-    thread.on("error", (cause: Error) => fail(cause?.message ?? String(cause), cause));
+    thread.on("error", (cause: Error & { code?: string }) => {
+      // the program of the worker; what the user's module lacks is in an answer
+      const isMissing = /MODULE_NOT_FOUND/.test(cause?.code ?? "");
+      const advice = isMissing ? "; if this program is bundled, leave wasmgrad out of the bundle" : "";
+      fail(`${cause?.message ?? cause}${advice}`, cause);
+    });
     thread.on("exit", (code) => fail(`exit code ${code}`));
   }
 }

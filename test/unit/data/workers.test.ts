@@ -212,6 +212,18 @@ describe("errors", () => {
     expect(starts).toBe(2);
   });
 
+  test("a bundled program, which has no file for the workers", async () => {
+    const { Worker: Working } = threads;
+    threads.Worker = class extends Working {
+      constructor(_: unknown, options: object) {
+        super(new URL("./none.js", moduleUrl("random")), options);
+      }
+    };
+    const loader = await loaderOf("random", { numWorkers: 1 });
+    await expect(collect(loader)).rejects.toThrow(/Cannot find module .*none.js'; if this program is bundled, leave/);
+    threads.Worker = Working;
+  });
+
   test("options, and a loop that does not wait", async () => {
     const { DataLoader, OptionError } = library;
     const set = { length: 3, get: (i: number) => [i] };
