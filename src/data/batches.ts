@@ -136,3 +136,14 @@ export function iterateAsync<B>(start: () => Batches<B>): AsyncIterableIterator<
     },
   };
 }
+
+/** The iterator of `for await` over batches that need no waiting. */
+export function iterateLater<B>(batches: Generator<B, void, undefined>): AsyncIterableIterator<B> {
+  return {
+    next: async () => batches.next() as IteratorResult<B>,
+    return: async () => batches.return() as IteratorResult<B>,
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

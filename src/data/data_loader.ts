@@ -1,14 +1,14 @@
-import { checkBoolean, checkFunction, checkInteger, describe, readOptions } from "../checks.ts";
+import { checkBoolean, checkFunction, checkInteger, readOptions } from "../checks.ts";
 import { OptionError, StateDictError } from "../errors.ts";
 import { checkStateKind } from "../tensor/state_kind.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { BATCH_ORDER_DEFAULTS, BatchOrder, type BatchOrderOptions } from "./batch_order.ts";
-import { Batches, iterateAsync } from "./batches.ts";
+import { Batches, iterateAsync, iterateLater } from "./batches.ts";
 import { type AsyncDataset, checkDataset, type Sample } from "./dataset.ts";
 import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
 import { type EpochPlan, OwnSource } from "./own_source.ts";
 import { drawSeed, MAX_SEED } from "./shuffle.ts";
-import { WorkerSource } from "./worker_source.ts";
+import { checkWorkerModule, WorkerSource } from "./worker_source.ts";
 
 export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
   /**
@@ -79,10 +79,10 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   readonly scoped: boolean;
   readonly numWorkers: number;
   readonly prefetchFactor: number;
+  readonly #workerModule: string;
   readonly #order: BatchOrder;
   /** The data set, if it is a stream. */
   readonly #stream: IterableDataset<S> | null;
-  readonly #workerModule: string;
   readonly #collate: ((samples: S[]) => B) | undefined;
   #seed: number;
   #epoch = 0;
@@ -170,7 +170,6 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
    * @throws StateDictError for a state that is not valid for this data set and batch size.
    */
   loadStateDict(state: DataLoaderState): void {
-    if (this.#stream) throw streamHasNo("position that can be restored", this.#stream);
     checkStateKind("DataLoader", "DataLoader", state);
     const { seed, epoch, position } = state;
     const valid = (value: unknown, max: number) =>
@@ -187,14 +186,14 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   }
 
   *[Symbol.iterator](): Generator<B, void, undefined> {
-    if (this.#stream) {
-      yield* this.#streamed(this.#stream);
-      return;
-    }
     if (this.numWorkers > 0) {
       throw new OptionError(
         `DataLoader: a loop over a loader with numWorkers ${this.numWorkers} must wait; write for await (const batch of loader)`,
       );
+    }
+    if (this.#stream) {
+      yield* this.#streamBatches(this.#stream);
+      return;
     }
     const batches = this.batches({ mayWait: false });
     try {
@@ -208,18 +207,11 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<B> {
-    if (!this.#stream) return iterateAsync(() => this.batches());
-    const batches = this.#streamed(this.#stream);
-    return {
-      next: async () => batches.next(),
-      return: async () => batches.return(),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    const stream = this.#stream;
+    return stream ? iterateLater(this.#streamBatches(stream)) : iterateAsync(() => this.batches());
   }
 
-  #streamed(stream: IterableDataset<S>): Generator<B, void, undefined> {
+  #streamBatches(stream: IterableDataset<S>): Generator<B, void, undefined> {
     const { batchSize, dropLast, scoped } = this;
     return streamBatches<S, B>(stream, { batchSize, dropLast, scoped, collate: this.#collate });
   }
@@ -256,29 +248,13 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
 
   #planEpoch(): EpochPlan<S, B> {
     const { dataset, length, prefetchFactor } = this;
-    const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
     const random = { seed: this.#seed, epoch: this.#epoch };
+    const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
     return { dataset, length, indicesOf, random, collate: this.#collate, prefetchFactor };
   }
 
   #beginEpoch(epoch: number): void {
     this.#epoch = epoch;
     this.#position = 0;
-  }
-}
-
-function checkWorkerModule(given: DataLoaderOptions<unknown, unknown>["workerModule"], numWorkers: number): string {
-  const advice = 'new URL("./photos.js", import.meta.url), a module whose default export is the data set';
-  if (given === undefined) {
-    if (numWorkers === 0) return "";
-    throw new OptionError(
-      `DataLoader: numWorkers ${numWorkers} expected a workerModule as well, such as ${advice}: a data set and its ` +
-        "functions cannot be sent to a worker",
-    );
-  }
-  try {
-    return new URL(typeof given === "string" ? given : given.href).href;
-  } catch {
-    throw new OptionError(`DataLoader: workerModule expected a URL, such as ${advice}, got ${describe(given)}`);
   }
 }

@@ -33,8 +33,9 @@ export function isStream(dataset: unknown): dataset is IterableDataset<unknown> 
 }
 
 /** Refuses the options that need indices. */
-export function checkStreamOptions(op: string, given: BatchOrderOptions & { numWorkers: number }): void {
-  const wrong = (["shuffle", "sampler", "batchSampler", "padLast", "numWorkers"] as const).find((name) => given[name]);
+export function checkStreamOptions(op: string, given: BatchOrderOptions & { numWorkers?: number }): void {
+  const names = ["shuffle", "sampler", "batchSampler", "padLast", "numWorkers"] as const;
+  const wrong = names.find((name) => given[name]);
   if (wrong !== undefined) {
     throw new OptionError(
       `${op}: ${wrong} expected a data set with length and get(index); a stream is read in its own order`,

@@ -1,3 +1,4 @@
+import { describe } from "../checks.ts";
 import * as errors from "../errors.ts";
 import { nodeModule } from "../runtime/node_module.ts";
 import type { BatchSource } from "./batches.ts";
@@ -152,4 +153,21 @@ function errorOf({ name, message, stack, index }: WorkerError): Error {
   const where =
     index === undefined ? "in a worker of the DataLoader" : `sample ${index}, in a worker of the DataLoader`;
   return new Kind(`${known || name === "" ? "" : `${name}: `}${message} (${where})`, { cause: stack });
+}
+
+/** Checks the option `workerModule`. Returns the address, or "" if there are no workers. */
+export function checkWorkerModule(given: string | { readonly href: string } | undefined, numWorkers: number): string {
+  const advice = 'new URL("./photos.js", import.meta.url), a module whose default export is the data set';
+  if (given === undefined) {
+    if (numWorkers === 0) return "";
+    throw new OptionError(
+      `DataLoader: numWorkers ${numWorkers} expected a workerModule as well, such as ${advice}: a data set and its ` +
+        "functions cannot be sent to a worker",
+    );
+  }
+  try {
+    return new URL(typeof given === "string" ? given : given.href).href;
+  } catch {
+    throw new OptionError(`DataLoader: workerModule expected a URL, such as ${advice}, got ${describe(given)}`);
+  }
 }

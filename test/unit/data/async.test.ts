@@ -109,6 +109,29 @@ describe("for await", () => {
     expect(seen).toEqual([[3, 0], [2]]);
   });
 
+  test("streams, which end when their loop is left", async () => {
+    let ended = 0;
+    const stream = {
+      *[Symbol.iterator](): Generator<[Tensor, number]> {
+        try {
+          for (let i = 0; i < 5; i++) yield [tensor([i]), i];
+        } finally {
+          ended++;
+        }
+      },
+    };
+    const loader = new DataLoader(stream, { batchSize: 2 });
+    const seen: unknown[] = [];
+    for await (const [, y] of loader) seen.push(y.toArray());
+    expect([seen, ended]).toEqual([[[0, 1], [2, 3], [4]], 1]);
+    for await (const _ of loader) break;
+    expect(ended).toBe(2);
+    const workerModule = new URL("file:///photos.js");
+    expect(() => new DataLoader(stream, { numWorkers: 1, workerModule })).toThrow(
+      "numWorkers expected a data set with",
+    );
+  });
+
   test("a loop that does not wait says what to write", () => {
     const loader = new DataLoader(new Slow(6), { batchSize: 5 });
     expect(() => [...loader]).toThrow(OptionError);

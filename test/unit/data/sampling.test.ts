@@ -236,26 +236,6 @@ describe("streams", () => {
     },
   });
 
-  test("for await reads a stream too, and ends it", async () => {
-    let ended = 0;
-    const loader = new DataLoader(
-      stream(5, () => ended++),
-      { batchSize: 2 },
-    );
-    const labels: unknown[] = [];
-    for await (const [, y] of loader) {
-      labels.push(y.toArray());
-      if (labels.length === 2) break;
-    }
-    expect([labels, ended]).toEqual([
-      [
-        [0, 1],
-        [2, 3],
-      ],
-      1,
-    ]);
-  });
-
   test("batches, in order, in every loop", () => {
     const loader = new DataLoader(stream(5), { batchSize: 2 });
     for (const _ of [1, 2]) {
@@ -308,7 +288,6 @@ describe("streams", () => {
     const loader = new DataLoader(stream(3));
     expect(() => loader.length).toThrow("DataLoader: a stream has no length");
     expect(() => loader.stateDict()).toThrow(OptionError);
-    expect(() => new DataLoader(stream(3), { numWorkers: 1 })).toThrow("numWorkers expected a data set with length");
     expect(() => new DataLoader([1, 2] as never)).toThrow("length and get(index)");
     const uneven: IterableDataset = {
       *[Symbol.iterator]() {

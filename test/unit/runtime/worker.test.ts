@@ -16,7 +16,7 @@ test("the strings are made of the sources as they are", () => {
 
 test.each([
   ["computes", workerSource, ["node:fs", "node:os", "node:worker_threads"], 4000],
-  ["compiles", compileWorkerSource, ["node:v8", "node:worker_threads"], 8000],
+  ["compiles", compileWorkerSource, ["node:v8", "node:vm", "node:worker_threads"], 8000],
 ])("the one that %s is a small script that needs nothing but Node's modules", (_name, source, modules, length) => {
   expect(() => new Function(source)).not.toThrow(); // a module would be a SyntaxError
   const required = Array.from(source.matchAll(/(?:require|import)\("?([^)"]*)/g), ([, name]) => name);
