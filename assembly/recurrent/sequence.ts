@@ -6,7 +6,7 @@
 // Arrays are float32 and have the step first: [steps][batch][...]. States have one row more than there are
 // steps: the state before step t is row t and that after it row t + 1; in reverse it is the other way round.
 // `lengths` as in gates.ts. Range of all kernels: samples. work: `workBytes` for each chunk of `grain`
-// samples.
+// samples. All samples may also come as one chunk, which then uses all of it.
 
 import { gemm } from "../matmul/gemm";
 import { Start } from "../matmul/micro_kernel";
@@ -25,7 +25,7 @@ class SequenceSizes {
   reverse!: i32;
   /** Columns of a tile of the product: see gemm. */
   tileColumns!: i32;
-  /** A tile, the products of a step (forward only), and the packed states or gradients of gates. */
+  /** Of a chunk: a tile, the products of a step (forward only), packed states or gradients of gates. */
   workBytes!: i32;
 }
 
@@ -70,7 +70,7 @@ export function lstmSequence(
   const rows = end - begin;
   const edge = work + <usize>(begin / grain) * <usize>s.workBytes;
   const hg = edge + TILE_BYTES;
-  const aPanels = hg + (<usize>(grain * 4 * size) << 2);
+  const aPanels = hg + (<usize>(rows * 4 * size) << 2);
   const own = lengths ? lengths + (<usize>begin << 2) : 0;
   let last = stepAt(s, 0) + s.reverse;
   for (let i = 0; i < s.steps; i++) {
@@ -130,7 +130,7 @@ export function gruSequence(
   const rows = end - begin;
   const edge = work + <usize>(begin / grain) * <usize>s.workBytes;
   const hg = edge + TILE_BYTES;
-  const aPanels = hg + (<usize>(grain * 3 * size + 3 & -4) << 2);
+  const aPanels = hg + (<usize>((rows * 3 * size + 3) & -4) << 2);
   const own = lengths ? lengths + (<usize>begin << 2) : 0;
   const start = bias ? Start.ColumnBias : Start.Zero;
   let last = stepAt(s, 0) + s.reverse;
@@ -180,7 +180,7 @@ export function rnnSequence(
   const rows = end - begin;
   const edge = work + <usize>(begin / grain) * <usize>s.workBytes;
   const hg = edge + TILE_BYTES;
-  const aPanels = hg + (<usize>(grain * size + 3 & -4) << 2);
+  const aPanels = hg + (<usize>((rows * size + 3) & -4) << 2);
   const own = lengths ? lengths + (<usize>begin << 2) : 0;
   let last = stepAt(s, 0) + s.reverse;
   for (let i = 0; i < s.steps; i++) {
