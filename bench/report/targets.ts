@@ -76,6 +76,21 @@ export function targets(read: ReadRows): Target[] {
     format: times,
     measured: operations?.find(({ model }) => model === name)?.faster?.median,
   });
+  /** The slowest of the operations whose names begin with one of these words, with and without gradients. */
+  const slowest = (words: readonly string[], target: number, precision?: "fast"): Target => {
+    const rows = operations?.filter((row) => row.precision === precision && words.includes(row.model!.split(" ")[0]));
+    return {
+      what: `${words.join(", ")}${precision ? ", fast" : ""}: the slowest, vs PyTorch, 1 thread each`,
+      target,
+      stretch: 1,
+      atLeast: true,
+      format: times,
+      measured: worst(
+        rows?.flatMap(({ faster }) => (faster ? [faster.median] : [])),
+        Math.min,
+      ),
+    };
+  };
   const forward = (batch: number): Contest => ({ kind: "forward", batch, threads: 1 });
   const products = read<OpRow>("ops")?.filter(({ shape }) => /^\[(512,512|1024,1024)\] \[\1\]$/.test(shape));
   const convolutions = read<ConvRow>("conv")?.filter(
@@ -100,6 +115,9 @@ export function targets(read: ReadRows): Target[] {
     network("ViT and GPT", ["vit", "gpt"], 0.55, 0.65),
     network("ViT and GPT, fast", ["vit", "gpt"], 0.7, 0.85, "fast"),
     ...["causal attention", "gelu", "softmax", "layerNorm"].map(operation),
+    slowest(["LSTM", "GRU"], 0.6),
+    slowest(["LSTM", "GRU"], 0.6, "fast"),
+    slowest(["cumsum", "topk", "sort", "indexAdd", "maskedSelect", "gridSample"], 0.5),
     {
       what: "matrix product 512³ and 1024³, share of the arithmetic ceiling (the lower one)",
       target: 0.85,

@@ -109,7 +109,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     const mask = numbers.take([100000]).gt(0.5);
     return { inputs: [x], run: () => x.maskedSelect(mask) };
   },
-  "spatial transformer of 8x3x32x32": (numbers) => {
+  "gridSample and affineGrid of 8x3x32x32": (numbers) => {
     const shape = [8, 3, 32, 32];
     const inputs = [numbers.take(shape, -0.1, 0.1), affineMaps(numbers, 8)];
     return { inputs, run: () => F.gridSample(inputs[0], F.affineGrid(inputs[1], shape)) };

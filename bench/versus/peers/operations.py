@@ -114,7 +114,7 @@ OPERATIONS = {
     "sort of 100000": ordered((100000,), lambda x: x.sort()[0]),
     "indexAdd of 10000x64 to 2000x64": index_add,
     "maskedSelect of 100000": masked_select,
-    "spatial transformer of 8x3x32x32": spatial_transformer,
+    "gridSample and affineGrid of 8x3x32x32": spatial_transformer,
     "gridSample of 8x16x64x64": grid_sample,
 }
 
