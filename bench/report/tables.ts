@@ -1,4 +1,5 @@
 /** All tables of the docs, made from the files of results alone. */
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Results, readResults } from "../lib/results.ts";
 import { digits, percent } from "../lib/table.ts";
@@ -88,13 +89,11 @@ function convTable(results: Results<ConvRow> | undefined): string {
   return `${markdownTable(["layer", "batch", ...PASSES], rows)}\n\n${origin(results)}`;
 }
 
-/**
- * The results on this machine, and the results of an earlier version on another machine, which are kept in
- * `zen4`.
- */
+/** The results on this machine, and those on other machines, which are kept in folders in it. */
 function runsOf(folder: string) {
-  return [folder, join(folder, "zen4")].map((from) => ({
-    machine: readResults(from, "step")?.machine,
+  const others = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((e) => e.isDirectory()) : [];
+  return [folder, ...others.map(({ name }) => join(folder, name))].map((from) => ({
+    machine: (readResults(from, "step") ?? readResults(from, "versus_pytorch"))?.machine,
     pytorch: readResults<ContestRow>(from, "versus_pytorch"),
     targets: targets(rowsOf((suite) => readResults(from, suite))),
   }));

@@ -193,6 +193,7 @@ export function normalizeDim(op: string, dim: number, rank: number): number {
 
 /** Checks a shape given by the user. */
 export function checkShape(op: string, shape: readonly number[]): void {
+  if (typeof shape === "number") throw new ShapeError(`${op}: a shape is an array, as in ${op}([2, 3]), got ${shape}`);
   if (!Array.isArray(shape) || shape.some((length) => !Number.isSafeInteger(length) || length < 0)) {
     throw new ShapeError(`${op}: a shape is an array of integers >= 0 (below 2^53), got ${JSON.stringify(shape)}`);
   }

@@ -34,6 +34,9 @@ export class Reshape extends Op {
 export function resolveShape(op: string, before: readonly number[], wanted: readonly number[]): number[] {
   const size = sizeOf(before);
   if (!Array.isArray(wanted) || wanted.some((n) => !Number.isSafeInteger(n) || n < -1)) {
+    if (typeof wanted === "number") {
+      throw new ShapeError(`${op}: a shape is an array, as in ${op}([2, -1]), got ${wanted}`);
+    }
     throw new ShapeError(`${op}: a shape is an array of integers >= 0, or -1 once, got ${JSON.stringify(wanted)}`);
   }
   const free = wanted.indexOf(-1);

@@ -35,6 +35,8 @@ export class View extends Op {
 
 /** The region whose dimension d is dimension `dims[d]` of the array. */
 export function permuted(op: string, shape: readonly number[], dims: readonly number[]): Region {
+  if (typeof dims === "number")
+    throw new OptionError(`${op}: dims expected an array, as in ${op}([1, 0]), got ${dims}`);
   const order = Array.isArray(dims) ? dims.map((dim) => normalizeDim(op, dim, shape.length)) : [];
   if (order.length !== shape.length || new Set(order).size !== order.length) {
     const actual = JSON.stringify(dims);

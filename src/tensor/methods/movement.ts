@@ -193,8 +193,9 @@ export abstract class TensorMovement extends TensorOrder {
     return this.split(length === 0 ? new Array<number>(chunks).fill(0) : Math.ceil(length / chunks), dim);
   }
 
-  /** Reverses the order of elements along `dims`. Matches `torch.flip`. */
-  flip(dims: number | readonly number[]): Tensor {
+  /** Reverses the order along dimensions: `flip(0, 1)` or `flip([0, 1])`. Matches `torch.flip`. */
+  flip(dim: number | readonly number[], ...more: number[]): Tensor {
+    const dims = more.length > 0 ? [dim as number, ...more] : dim;
     return apply(new View("flip", { dims }, (shape) => flipped("flip", shape, dims)), this);
   }
 
