@@ -1,4 +1,4 @@
-import { formatShape, OptionError } from "./errors.ts";
+import { formatShape, OptionError, WasmgradError } from "./errors.ts";
 import { toJsonNumber } from "./json_number.ts";
 
 /**
@@ -50,6 +50,16 @@ function toText(value: unknown): string {
     return JSON.stringify(value, (_, item) => toJsonNumber(item));
   } catch {
     return Array.isArray(value) ? "an array" : "an object"; // JSON.stringify fails on cycles and bigints
+  }
+}
+
+/** Runs a composition of other operations. Their errors name `op`, which is what the user has called. */
+export function composed<T>(op: string, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof WasmgradError) error.message = error.message.replace(/^\w+:/, `${op}:`);
+    throw error;
   }
 }
 

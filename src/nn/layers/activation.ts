@@ -1,4 +1,4 @@
-import { checkInteger } from "../../checks.ts";
+import { checkInteger, composed } from "../../checks.ts";
 import { Elu, Gelu, LeakyRelu, Softplus as SoftplusOp } from "../../ops/elementwise/unary.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import {
@@ -35,7 +35,7 @@ export class LeakyReLU extends Module {
 
   constructor(options?: LeakyReluOptions) {
     super();
-    new LeakyRelu(options);
+    composed("LeakyReLU", () => new LeakyRelu(options));
     this.options = { negativeSlope: 0.01, ...options };
   }
 
@@ -54,7 +54,7 @@ export class ELU extends Module {
 
   constructor(options?: EluOptions) {
     super();
-    new Elu(options);
+    composed("ELU", () => new Elu(options));
     this.options = { alpha: 1, ...options };
   }
 
@@ -73,7 +73,7 @@ export class GELU extends Module {
 
   constructor(options?: GeluOptions) {
     super();
-    new Gelu(options);
+    composed("GELU", () => new Gelu(options));
     this.options = { approximate: "none", ...options };
   }
 
@@ -116,7 +116,7 @@ export class Softplus extends Module {
 
   constructor(options?: SoftplusOptions) {
     super();
-    new SoftplusOp(options);
+    composed("Softplus", () => new SoftplusOp(options));
     this.options = { beta: 1, threshold: 20, ...options };
   }
 

@@ -1,4 +1,4 @@
-import { type Pair, readOptions } from "../../checks.ts";
+import { composed, type Pair, readOptions } from "../../checks.ts";
 import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../../ops/pool/avg_pool2d.ts";
 import { MaxPool2d as MaxPool2dOp } from "../../ops/pool/max_pool2d.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -36,7 +36,8 @@ export class MaxPool2d extends Module {
 
   constructor(kernelSize: Pair, options?: MaxPool2dOptions) {
     super();
-    new MaxPool2dOp(kernelSize, readOptions("MaxPool2d", options, MAX_POOL_DEFAULTS));
+    const given = readOptions("MaxPool2d", options, MAX_POOL_DEFAULTS);
+    composed("MaxPool2d", () => new MaxPool2dOp(kernelSize, given));
     this.kernelSize = kernelSize;
     this.options = { ...options };
   }
@@ -57,7 +58,7 @@ export class AvgPool2d extends Module {
 
   constructor(kernelSize: Pair, options?: AvgPool2dOptions) {
     super();
-    new AvgPool2dOp(kernelSize, options);
+    composed("AvgPool2d", () => new AvgPool2dOp(kernelSize, options));
     this.kernelSize = kernelSize;
     this.options = { ...options };
   }
@@ -80,7 +81,7 @@ export class AdaptiveAvgPool2d extends Module {
 
   constructor(outputSize: AdaptiveSize) {
     super();
-    new AdaptiveAvgPool2dOp(outputSize);
+    composed("AdaptiveAvgPool2d", () => new AdaptiveAvgPool2dOp(outputSize));
     this.outputSize = outputSize;
   }
 

@@ -1,3 +1,4 @@
+import { composed } from "../../checks.ts";
 import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { interpolate } from "../functional/interpolate.ts";
@@ -19,7 +20,7 @@ export class Upsample extends Module {
 
   constructor(options: InterpolateOptions) {
     super();
-    new Interpolate(options);
+    composed("Upsample", () => new Interpolate(options));
     this.options = { ...options };
   }
 

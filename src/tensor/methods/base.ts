@@ -1,5 +1,5 @@
 import type { GradientHook } from "../../autograd/graph.ts";
-import { formatShape, WasmgradError } from "../../errors.ts";
+import { formatShape } from "../../errors.ts";
 import type { DType, NDArray } from "../../ops/core/array.ts";
 import type { Handle } from "../lifetime/handle.ts";
 import type { Tensor } from "../tensor.ts";
@@ -34,16 +34,6 @@ export abstract class TensorBase {
  */
 export function asTensor(tensor: TensorBase): Tensor {
   return tensor as Tensor;
-}
-
-/** Runs a composition of other operations. Their errors name `op`, which is what the user has called. */
-export function composed<T>(op: string, compute: () => T): T {
-  try {
-    return compute();
-  } catch (error) {
-    if (error instanceof WasmgradError) error.message = error.message.replace(/^\w+:/, `${op}:`);
-    throw error;
-  }
 }
 
 /** "float32 [2,3]", for messages. */

@@ -1,8 +1,8 @@
-import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
+import { checkBoolean, checkNumber, composed, readOptions } from "../../checks.ts";
 import { isSameShape } from "../../ops/core/array.ts";
 import { expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorElementwise } from "./elementwise.ts";
 
 /** Tolerances of `isclose` and `allclose`. */

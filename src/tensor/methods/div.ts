@@ -1,8 +1,7 @@
-import { checkChoice, readOptions } from "../../checks.ts";
+import { checkChoice, composed, readOptions } from "../../checks.ts";
 import { Div } from "../../ops/elementwise/binary.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { composed } from "./base.ts";
 
 export interface DivOptions {
   /** "floor": the largest integer that is not larger; "trunc": towards zero; null (default): the quotient. */

@@ -1,5 +1,5 @@
 import { gradEnabled } from "../../autograd/grad_mode.ts";
-import { checkNumber, readOptions } from "../../checks.ts";
+import { checkNumber, composed, readOptions } from "../../checks.ts";
 import { AutogradError, DTypeError } from "../../errors.ts";
 import { expectFloat, expectSameShape } from "../../ops/core/array.ts";
 import { checkElement, fillWith } from "../../ops/elementwise/fill.ts";
@@ -9,7 +9,7 @@ import { fillBernoulli, fillNormal, fillUniform } from "../../ops/random/draw.ts
 import { expectTensor } from "../apply.ts";
 import { defaultGenerator, type Generator } from "../generator.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import type { DivOptions } from "./div.ts";
 import { overwrite } from "./overwrite.ts";
 import { TensorValues } from "./values.ts";

@@ -1,4 +1,4 @@
-import { checkBoolean, describe, readOptions } from "../../checks.ts";
+import { checkBoolean, composed, describe, readOptions } from "../../checks.ts";
 import { DTypeError, OptionError } from "../../errors.ts";
 import { normalizeDim, replaceAt } from "../../ops/core/array.ts";
 import { broadcastShapes } from "../../ops/core/broadcast.ts";
@@ -7,7 +7,7 @@ import { IndexRows, Scatter } from "../../ops/movement/scatter.ts";
 import { apply, expectTensor } from "../apply.ts";
 import { type IndexItem, readIndex, writeIndex } from "../index_expression.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { overwrite } from "./overwrite.ts";
 import { TensorRearrange } from "./rearrange.ts";
 

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, readOptions } from "../../checks.ts";
+import { checkInteger, checkNumber, composed, readOptions } from "../../checks.ts";
 import { MathFunction, NanToNum, type NanToNumOptions, WholeOrFraction } from "../../ops/elementwise/functions.ts";
 import { Atan2, FloorDivide, Remainder } from "../../ops/elementwise/remainder.ts";
 import { InverseErf, LogGamma, Polygamma } from "../../ops/elementwise/special.ts";
@@ -6,7 +6,7 @@ import { AddProduct, Lerp } from "../../ops/elementwise/ternary.ts";
 import { StepFunction } from "../../ops/elementwise/unary.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorCompare } from "./compare.ts";
 
 const factor = (op: string, options: { value?: number } | undefined) => readOptions(op, options, { value: 1 }).value;

@@ -1,10 +1,10 @@
-import { checkInteger, checkIntegers, checkNumber, readOptions } from "../../checks.ts";
+import { checkInteger, checkIntegers, checkNumber, composed, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { normalizeDim, sizeOf } from "../../ops/core/array.ts";
 import { MatMul } from "../../ops/matmul/matmul.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorIndexing } from "./indexing.ts";
 
 /** Factors of `addmm` and `baddbmm`. */

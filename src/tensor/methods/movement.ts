@@ -1,4 +1,4 @@
-import { checkInteger } from "../../checks.ts";
+import { checkInteger, composed } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
 import { toJsonNumber } from "../../json_number.ts";
 import { checkShape, normalizeDim } from "../../ops/core/array.ts";
@@ -21,7 +21,7 @@ import { Triangle } from "../../ops/movement/triangle.ts";
 import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorOrder } from "./order.ts";
 
 function expectDimension(op: string, x: TensorOrder): void {

@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, readOptions } from "../../checks.ts";
+import { checkChoice, checkNumber, composed, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { normalizeDim, replaceAt } from "../../ops/core/array.ts";
 import type { ReduceOptions } from "../../ops/core/axis.ts";
@@ -10,7 +10,7 @@ import { Mode } from "../../ops/order/mode.ts";
 import { KthValue, Median, Sort, type SortOptions, Topk, type TopkOptions, Unique } from "../../ops/order/sort.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import type { Extrema } from "./reduce.ts";
 import { TensorScan } from "./scan.ts";
 

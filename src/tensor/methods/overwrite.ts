@@ -1,9 +1,10 @@
 import { gradEnabled } from "../../autograd/grad_mode.ts";
+import { composed } from "../../checks.ts";
 import { AutogradError, DTypeError } from "../../errors.ts";
 import { expectSameShape } from "../../ops/core/array.ts";
 import { copyInto } from "../../ops/movement/copy.ts";
 import type { Tensor } from "../tensor.ts";
-import { composed, type TensorBase } from "./base.ts";
+import type { TensorBase } from "./base.ts";
 
 /**
  * Gives x the values of `compute()`, which is a function of x: for methods that work in place. Where no

@@ -1,4 +1,4 @@
-import { checkInteger, checkIntegers } from "../../checks.ts";
+import { checkInteger, checkIntegers, composed } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { checkShape, expectInt32, normalizeDim } from "../../ops/core/array.ts";
 import { DiagEmbed, diagonalRegion } from "../../ops/movement/diagonal.ts";
@@ -7,7 +7,7 @@ import { Unfold } from "../../ops/movement/unfold.ts";
 import { View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorMovement } from "./movement.ts";
 
 const LEAST = -(2 ** 31);

@@ -1,3 +1,4 @@
+import { composed } from "../../checks.ts";
 import type { Dims, ReduceOptions } from "../../ops/core/axis.ts";
 import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
 import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../../ops/reduce/extremum.ts";
@@ -5,7 +6,6 @@ import { Mean, Sum } from "../../ops/reduce/sum.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../../ops/reduce/variance.ts";
 import { apply, applyMany } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { composed } from "./base.ts";
 import { TensorMath } from "./math.ts";
 
 /** Result of `max(dim)` and `min(dim)`. */

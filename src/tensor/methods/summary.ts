@@ -1,11 +1,11 @@
-import { checkNumber, readOptions } from "../../checks.ts";
+import { checkNumber, composed, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import { normalizeDim } from "../../ops/core/array.ts";
 import { checkDims, type Dims, type ReduceOptions, reducedShape } from "../../ops/core/axis.ts";
 import { ExtremumOver } from "../../ops/reduce/extremum_over.ts";
 import { apply } from "../apply.ts";
 import type { Tensor } from "../tensor.ts";
-import { asTensor, composed } from "./base.ts";
+import { asTensor } from "./base.ts";
 import { TensorReduce } from "./reduce.ts";
 
 /** The square root of `x`, with gradient 0 where x is 0. */
