@@ -28,11 +28,13 @@ function abort(message: number, file: number, line: number, column: number): nev
   throw new Error(`abort: ${readString(message)} at ${readString(file)}:${line}:${column}`);
 }
 
+const imports = () => ({ env: { memory: linearMemory, abort } });
+
 /** Compiles a build. */
 function compile(of: Precision, bits: VectorWidth): WebAssembly.Module {
   expectMemory();
   try {
-    return bits === 256 ? compileWide(kernelBytes(of)) : new WebAssembly.Module(kernelBytes(of));
+    return bits === 256 ? compileWide(kernelBytes(of), imports()) : new WebAssembly.Module(kernelBytes(of));
   } catch (error) {
     throw kernelsRefused(error);
   }
@@ -42,7 +44,7 @@ function compile(of: Precision, bits: VectorWidth): WebAssembly.Module {
 function instantiate(module: WebAssembly.Module): Build {
   let exports: WebAssembly.Exports;
   try {
-    ({ exports } = new WebAssembly.Instance(module, { env: { memory: linearMemory, abort } }));
+    ({ exports } = new WebAssembly.Instance(module, imports()));
   } catch (error) {
     throw kernelsRefused(error);
   }

@@ -348,9 +348,8 @@ const OWN_CHECKS = [
   "src/runtime/frame.ts",
   "src/runtime/parallel/worker.ts", // whose errors never reach a caller
   "src/runtime/builds.ts",
-  "src/runtime/wide/background.ts", // likewise, as in the next three
+  "src/runtime/wide/background.ts", // likewise, as in the next two
   "src/runtime/wide/check.ts",
-  "src/runtime/wide/export_functions.ts",
   "src/runtime/wide/flag_lock.ts",
   "src/ops/core/op.ts",
   "src/ops/image/byte_images.ts",

@@ -4,12 +4,9 @@ import { withWideFlags } from "./flags.ts";
 /** What `node:vm` gives to compile a script with V8's own functions. */
 export type ScriptCompiler = Pick<typeof import("node:vm"), "runInThisContext">;
 
-/** Pages of memory with which the kernels can be instantiated. */
-const PAGES = 16;
-
 /**
- * Compiles the wide build: the optimizing compiler compiles each of its functions now, with the pass. `words`
- * and `thread` are as in withWideFlags().
+ * Compiles the wide build: the optimizing compiler compiles each of its functions now, with the pass. Its
+ * functions come from an instance with `imports`. `words` and `thread` are as in withWideFlags().
  *
  * @throws Error if the engine refuses, or if another thread keeps the lock.
  */
@@ -19,10 +16,10 @@ export function compileWith(
   words: Int32Array,
   thread: number,
   bytes: Uint8Array,
+  imports: WebAssembly.Imports,
 ): WebAssembly.Module {
   const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
-  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(module, imports);
   withWideFlags(v8, words, thread, () => {
     const optimize = vm.runInThisContext("(kernel) => %WasmTierUpFunction(kernel)");
     for (const kernel of Object.values(exports)) if (typeof kernel === "function") optimize(kernel);

@@ -12,9 +12,13 @@ const vm = require("node:vm") as typeof import("node:vm");
 const { threadId, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { bytes, narrow, state, lock, port } = workerData as CompileOrder;
 
+/** Pages of memory with which the kernels can be instantiated. */
+const PAGES = 16;
+
 let result: WebAssembly.Module | string;
 try {
-  const wide = compileWith(v8, vm, lock, threadId + 1, bytes);
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true });
+  const wide = compileWith(v8, vm, lock, threadId + 1, bytes, { env: { memory, abort() {} } });
   const different = differingKernel(narrow as WebAssembly.Module, wide);
   result = different === undefined ? wide : `${different} gives other bits`;
 } catch (error) {

@@ -21,11 +21,11 @@ export function flagSwitch(): FlagSwitch | undefined {
 export const wideBytes = exportFunctions;
 
 /** @internal Compiles a module for 256 bits, where `flagSwitch()` gives V8's flags. */
-export function compileWide(bytes: Uint8Array): WebAssembly.Module {
+export function compileWide(bytes: Uint8Array, imports: WebAssembly.Imports): WebAssembly.Module {
   const v8 = flagSwitch();
   const vm = nodeModule("node:vm");
   const wide = wideBytes(bytes);
-  return v8 && vm ? compileWith(v8, vm, flagLock(v8), MAIN_THREAD, wide) : new WebAssembly.Module(wide);
+  return v8 && vm ? compileWith(v8, vm, flagLock(v8), MAIN_THREAD, wide, imports) : new WebAssembly.Module(wide);
 }
 
 /** The width that the environment variable WASMGRAD_VECTOR_WIDTH asks for, in Node. */

@@ -288,7 +288,7 @@ describe("ends", () => {
       batches.push(x);
       if (batches.length > 1) x.add(1); // of the second iteration on: see docs/memory.md
     }
-    expect(library.memory().liveTensors).toBe(before);
+    expect(library.memory().liveTensors).toBeLessThanOrEqual(before);
     expect(loader.waitedMs).toBeGreaterThan(0);
   });
 });

@@ -79,6 +79,20 @@ test("all functions of the wide build are exported, and the kernels keep their n
   const added = wide.slice(narrow.length);
   expect(added.length).toBeGreaterThan(0);
   for (const { name, kind } of added) expect([name, kind]).toEqual([expect.stringMatching(/^#\d+$/), "function"]);
+  // a module that imports a function and has two, of which number 2 is exported twice
+  const importing = Uint8Array.of(
+    ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 2, 23, 2],
+    ...[3, 101, 110, 118, 1, 109, 2, 3, 1, 2, 3, 101, 110, 118, 5, 97, 98, 111, 114, 116, 0, 0],
+    ...[3, 3, 2, 0, 0, 7, 9, 2, 1, 102, 0, 2, 1, 103, 0, 2, 10, 11, 2, 4, 0, 65, 3, 11, 4, 0, 65, 4, 11],
+  );
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
+  const imports = { env: { m: memory, abort: () => 0 } };
+  const all = new WebAssembly.Instance(new WebAssembly.Module(wideBytes(importing)), imports).exports;
+  expect(Object.entries(all).map(([name, f]) => [name, (f as () => number)()])).toEqual([
+    ["f", 4],
+    ["g", 4],
+    ["#1", 3],
+  ]);
   // a module of two functions, of which number 1 is exported as "f"
   const bytes = Uint8Array.of(
     ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 3, 2, 0, 0, 7, 5, 1, 1, 102, 0, 1],
