@@ -119,9 +119,9 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
 
   /**
    * Updates every parameter that has a gradient. Allocates no memory after the first step, except for the
-   * negated gradients with `maximize`, which are freed when it ends.
+   * negated gradients with `maximize`, which are freed when it ends. With a closure, which computes the loss
+   * and its gradients before the update, `step` returns the loss.
    *
-   * @param closure computes the loss and its gradients before the update. `step` returns its result.
    * @throws ReleasedError when a parameter or a gradient was released; then nothing is updated.
    */
   step(): void;
