@@ -47,7 +47,7 @@ export {
   type TensorOptions,
   tensor,
 } from "./tensor/creation.ts";
-export { multinomial, normal, poisson } from "./tensor/distributions.ts";
+export { type GeneratorOption, multinomial, normal, poisson } from "./tensor/distributions.ts";
 export { einsum } from "./tensor/einsum.ts";
 export {
   arange,
@@ -97,6 +97,7 @@ export { setMemoryDebug } from "./tensor/lifetime/reclaim.ts";
 export { Scope } from "./tensor/lifetime/scope.ts";
 export { keep, scope } from "./tensor/lifetime/scoped.ts";
 export type { CloseOptions } from "./tensor/methods/compare.ts";
+export type { DivOptions } from "./tensor/methods/div.ts";
 export type { AddProductOptions } from "./tensor/methods/matmul.ts";
 export type { QuantileOptions, UniqueValues } from "./tensor/methods/order.ts";
 export type { Extrema } from "./tensor/methods/reduce.ts";

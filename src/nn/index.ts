@@ -1,5 +1,6 @@
 export type { LossReduction } from "../ops/loss/pairwise.ts";
 export * as functional from "./functional/index.ts";
+export type { GateWeights } from "./functional/recurrent.ts";
 export type { BackwardHook, ForwardHook, ForwardPreHook, HookHandle } from "./hooks.ts";
 export * as init from "./init.ts";
 export {

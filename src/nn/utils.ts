@@ -82,7 +82,7 @@ export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue:
 
 export { padSequence, parametersToVector, vectorToParameters } from "./parameter_vectors.ts";
 export * as parametrizations from "./parametrizations.ts";
-export { spectralNorm, weightNorm } from "./weight_norm.ts";
+export { type SpectralNormOptions, spectralNorm, type WeightNormOptions, weightNorm } from "./weight_norm.ts";
 
 /** @deprecated Use `clipGradNorm_`. */
 export const clipGradNorm = clipGradNorm_;

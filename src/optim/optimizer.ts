@@ -154,7 +154,7 @@ export abstract class Optimizer<Options extends LearningRate = LearningRate> {
     grad.handle.check(`${this.name}.step: the gradient of a ${name}`);
   }
 
-  /** The gradient that `update` descends: that of `param`, or its negative with `maximize`. */
+  /** @internal The gradient that `update` descends: that of `param`, or its negative with `maximize`. */
   protected gradientOf(param: Tensor, { maximize }: Maximize): NDArray {
     const { array } = param.grad as Tensor;
     return maximize ? negated(array) : array;

@@ -13,7 +13,7 @@ import { asBatch, checkImageSize, cropImages, type ImageSize, roundHalfEven, siz
 import type { Transform } from "./transforms.ts";
 
 /** Options of the transforms that draw random numbers. */
-interface RandomOptions {
+export interface RandomOptions {
   /** Default: the default generator, so `manualSeed` determines the results. */
   generator?: Generator;
 }

@@ -133,4 +133,4 @@ export function splitTransform(
 }
 
 export { centerCrop, grayscale, pad, resize } from "./geometry.ts";
-export { gaussianBlur, randomErasing, randomResizedCrop } from "./random_transforms.ts";
+export { gaussianBlur, type RandomOptions, randomErasing, randomResizedCrop } from "./random_transforms.ts";
