@@ -1,64 +1,16 @@
-/**
- * The part of the WebAssembly binary format that inline_wasm.ts needs. see: WebAssembly core specification,
- * 5.5 (modules).
- */
-
-const CUSTOM_SECTION = 0;
-const IMPORT_SECTION = 2;
-const CODE_SECTION = 10;
-/** Kinds of imports. */
-const FUNCTION = 0;
-const MEMORY = 2;
-
-class Reader {
-  readonly bytes: Uint8Array;
-  at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.bytes = bytes;
-    this.at = at;
-  }
-
-  /** An unsigned LEB128 number. */
-  number(): number {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.bytes[this.at++];
-      value += (byte & 127) * 2 ** shift;
-      if (byte < 128) return value;
-    }
-  }
-
-  /** A block, which is a length followed by that many bytes; returns where the bytes begin and end. */
-  block(): readonly [number, number] {
-    const length = this.number();
-    this.at += length;
-    return [this.at - length, this.at];
-  }
-}
-
-/** The sections: their numbers, and where their contents begin and end. */
-function sections(bytes: Uint8Array): { id: number; begin: number; end: number }[] {
-  const reader = new Reader(bytes, 8); // after the magic number and the version
-  const found = [];
-  while (reader.at < bytes.length) {
-    const id = bytes[reader.at++];
-    const [begin, end] = reader.block();
-    found.push({ id, begin, end });
-  }
-  return found;
-}
+/** The parts of a WebAssembly file that inline_wasm.ts needs. */
+import { KIND, SECTION, sectionOf, sectionsOf, WasmReader } from "../src/runtime/wasm_binary.ts";
 
 /** The position of the flags of the imported memory: 3 is "has a maximum, shared", 1 is "has a maximum". */
 export function memoryFlagsAt(bytes: Uint8Array): number {
-  const section = sections(bytes).find(({ id }) => id === IMPORT_SECTION);
-  const reader = new Reader(bytes, section?.begin ?? bytes.length);
+  const section = sectionOf(bytes, SECTION.import);
+  const reader = new WasmReader(bytes, section?.begin ?? bytes.length);
   for (let count = reader.number(); count > 0; count--) {
     reader.block(); // the name of the module
     reader.block(); // the name of the field
-    const kind = bytes[reader.at++];
-    if (kind === MEMORY && bytes[reader.at] === 3) return reader.at;
-    if (kind !== FUNCTION) break;
+    const kind = reader.byte();
+    if (kind === KIND.memory && bytes[reader.at] === 3) return reader.at;
+    if (kind !== KIND.function) break;
     reader.number();
   }
   throw new Error("no shared memory among the imports");
@@ -70,16 +22,16 @@ export function memoryFlagsAt(bytes: Uint8Array): number {
  */
 export function withSection(bytes: Uint8Array, name: string, contents: string): Uint8Array<ArrayBuffer> {
   const text = Buffer.from(name + contents, "latin1");
-  return Uint8Array.from([...bytes, CUSTOM_SECTION, text.length + 1, name.length, ...text]);
+  return Uint8Array.from([...bytes, SECTION.custom, text.length + 1, name.length, ...text]);
 }
 
 /** Positions at which a file may be cut: its sections and its functions. */
 function cuts(bytes: Uint8Array): number[] {
   const found = [0];
-  for (const { id, begin, end } of sections(bytes)) {
+  for (const { id, begin, end } of sectionsOf(bytes)) {
     found.push(begin, end);
-    if (id !== CODE_SECTION) continue;
-    const reader = new Reader(bytes, begin);
+    if (id !== SECTION.code) continue;
+    const reader = new WasmReader(bytes, begin);
     for (let count = reader.number(); count > 0; count--) found.push(reader.at, reader.block()[1]);
   }
   return [...new Set(found)].sort((a, b) => a - b);

@@ -3,6 +3,7 @@ import { isShared, linearMemory } from "./linear_memory.ts";
 import { FIRST_EXTENSION } from "./parallel/control.ts";
 import { addToWorkers } from "./parallel/pool.ts";
 import { wordsOf } from "./support.ts";
+import { SECTION, sectionsOf, WasmReader } from "./wasm_binary.ts";
 
 // Modules of users, whose kernels run on the library's memory and on its threads.
 
@@ -18,59 +19,37 @@ let exportsSoFar = 0;
 
 /** The sections of a WebAssembly module that give it state, and why they are refused. */
 const REFUSED_SECTIONS: Readonly<Record<number, string>> = {
-  8: "a start function, which would run once on each thread",
-  11: "data, which would overwrite the library's: keep constants in the code (no strings, static arrays or assertions)",
+  [SECTION.start]: "a start function, which would run once on each thread",
+  [SECTION.data]:
+    "data, which would overwrite the library's: keep constants in the code (no strings, static arrays or assertions)",
 };
-const GLOBAL_SECTION = 6;
 
-/** Reads the sections of a module, as far as its state shows in them. */
-class Sections {
-  readonly #bytes: Uint8Array;
-  #at = 8;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  /** An unsigned LEB128 number. */
-  #number(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.#bytes[this.#at++];
-      value += (byte & 127) * scale;
-      if (byte < 128 || scale > 2 ** 28) return value;
+/** What the module has that it must not have, as far as its sections show it. */
+function refusedPart(bytes: Uint8Array): string | undefined {
+  for (const { id, begin } of sectionsOf(bytes)) {
+    const reader = new WasmReader(bytes, begin);
+    const count = reader.number();
+    if (id in REFUSED_SECTIONS && (id === SECTION.start || count > 0)) return REFUSED_SECTIONS[id];
+    if (id === SECTION.global && hasVariable(reader, count)) {
+      return "a global variable, such as the pointer of a stack or a heap in memory: each thread would have its own";
     }
   }
+  return undefined;
+}
 
-  /** What the module has that it must not have. */
-  refused(): string | undefined {
-    while (this.#at < this.#bytes.length) {
-      const id = this.#bytes[this.#at++];
-      const end = this.#number() + this.#at;
-      const count = this.#number();
-      if (id in REFUSED_SECTIONS && (id === 8 || count > 0)) return REFUSED_SECTIONS[id];
-      if (id === GLOBAL_SECTION && this.#hasVariable(count)) {
-        return "a global variable, such as the pointer of a stack or a heap in memory: each thread would have its own";
-      }
-      this.#at = end;
-    }
-    return undefined;
+function hasVariable(reader: WasmReader, globals: number): boolean {
+  for (let i = 0; i < globals; i++) {
+    reader.at++; // the type
+    if (reader.byte() === 1) return true;
+    // a constant expression: an instruction with its operand, and the byte `end`
+    const opcode = reader.byte();
+    if (opcode === 0x43) reader.at += 4;
+    else if (opcode === 0x44) reader.at += 8;
+    else if (opcode === 0xfd) reader.at += 17;
+    else reader.number();
+    reader.at++;
   }
-
-  #hasVariable(globals: number): boolean {
-    for (let i = 0; i < globals; i++) {
-      this.#at++; // the type
-      if (this.#bytes[this.#at++] === 1) return true;
-      // a constant expression: an instruction with its operand, and the byte `end`
-      const opcode = this.#bytes[this.#at++];
-      if (opcode === 0x43) this.#at += 4;
-      else if (opcode === 0x44) this.#at += 8;
-      else if (opcode === 0xfd) this.#at += 17;
-      else while (this.#bytes[this.#at++] >= 128); // a LEB128 number
-      this.#at++;
-    }
-    return false;
-  }
+  return false;
 }
 
 function compile(op: string, bytes: Uint8Array): WebAssembly.Module {
@@ -82,7 +61,7 @@ function compile(op: string, bytes: Uint8Array): WebAssembly.Module {
       `${op}: expected a WebAssembly module, got ${bytes.length} bytes that do not compile: ${wordsOf(error)}`,
     );
   }
-  const refused = new Sections(bytes).refused();
+  const refused = refusedPart(bytes);
   if (refused) throw new KernelsError(`${op}: expected a module without state, got one with ${refused}`);
   return module;
 }

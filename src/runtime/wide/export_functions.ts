@@ -1,59 +1,23 @@
-/**
- * The part of the WebAssembly binary format that a list of exports takes. see: WebAssembly core
- * specification, 5.5 (modules).
- */
+import { KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
 
-const IMPORT_SECTION = 2;
-const FUNCTION_SECTION = 3;
-const EXPORT_SECTION = 7;
-/** After the magic number and the version. */
-const FIRST_SECTION = 8;
-
-/** An unsigned LEB128 number: its value, and where the next byte is. */
-function numberAt(bytes: Uint8Array, at: number): [value: number, end: number] {
-  let value = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = bytes[at++];
-    value += (byte & 127) * 2 ** shift;
-    if (byte < 128) return [value, at];
-  }
-}
-
+/** An unsigned LEB128 number. */
 function encoded(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...encoded(value >>> 7)];
 }
 
-/** Where a section and its contents begin, and where they end. Undefined if there is none. */
-function section(bytes: Uint8Array, id: number): { begin: number; contents: number; end: number } | undefined {
-  for (let begin = FIRST_SECTION; begin < bytes.length; ) {
-    const [length, contents] = numberAt(bytes, begin + 1);
-    const end = contents + length;
-    if (bytes[begin] === id) return { begin, contents, end };
-    begin = end;
-  }
-  return undefined;
-}
-
 /** The number of functions that a module imports. It may import functions and memories. */
 function importedFunctions(bytes: Uint8Array): number {
-  const imports = section(bytes, IMPORT_SECTION);
+  const imports = sectionOf(bytes, SECTION.import);
   if (!imports) return 0;
+  const reader = new WasmReader(bytes, imports.begin);
   let functions = 0;
-  let [count, at] = numberAt(bytes, imports.contents);
-  const skip = () => {
-    const [value, end] = numberAt(bytes, at);
-    at = end;
-    return value;
-  };
-  for (; count > 0; count--) {
-    for (const _ of ["module", "field"]) {
-      const length = skip();
-      at += length;
-    }
-    const isFunction = bytes[at++] === 0;
-    const flags = skip(); // of a memory; of a function, its type
+  for (let count = reader.number(); count > 0; count--) {
+    reader.block(); // the name of the module
+    reader.block(); // the name of the field
+    const isFunction = reader.byte() === KIND.function;
+    const flags = reader.number(); // of a memory; of a function, its type
     if (isFunction) functions++;
-    else for (let limits = 1 + (flags & 1); limits > 0; limits--) skip();
+    else for (let limits = 1 + (flags & 1); limits > 0; limits--) reader.number();
   }
   return functions;
 }
@@ -63,18 +27,19 @@ function importedFunctions(bytes: Uint8Array): number {
  * be asked for a function only by its export.
  */
 export function exportFunctions(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const declared = section(bytes, FUNCTION_SECTION);
-  const old = section(bytes, EXPORT_SECTION);
+  const declared = sectionOf(bytes, SECTION.function);
+  const old = sectionOf(bytes, SECTION.export);
   if (!declared || !old) return bytes.slice();
-  const [functions] = numberAt(bytes, declared.contents);
+  const functions = new WasmReader(bytes, declared.begin).number();
+  const reader = new WasmReader(bytes, old.begin);
+  const count = reader.number();
+  const first = reader.at;
   const exported = new Set<number>();
-  const [count, first] = numberAt(bytes, old.contents);
-  for (let at = first; at < old.end; ) {
-    const [nameLength, name] = numberAt(bytes, at);
-    const kind = name + nameLength;
-    const [index, next] = numberAt(bytes, kind + 1);
-    if (bytes[kind] === 0) exported.add(index);
-    at = next;
+  while (reader.at < old.end) {
+    reader.block(); // the name
+    const isFunction = reader.byte() === KIND.function;
+    const index = reader.number();
+    if (isFunction) exported.add(index);
   }
   const added: number[] = [];
   let total = count;
@@ -88,8 +53,8 @@ export function exportFunctions(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const head = encoded(total);
   const length = encoded(head.length + old.end - first + added.length);
   const parts = [
-    bytes.subarray(0, old.begin),
-    [EXPORT_SECTION, ...length, ...head],
+    bytes.subarray(0, old.start),
+    [SECTION.export, ...length, ...head],
     bytes.subarray(first, old.end),
     added,
     bytes.subarray(old.end),
