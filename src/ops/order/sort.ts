@@ -1,5 +1,6 @@
 import { checkBoolean, checkInteger, readOptions } from "../../checks.ts";
 import { formatShape, ShapeError } from "../../errors.ts";
+import type { Address } from "../../runtime/address.ts";
 import { SORT_COUNTERS_BYTES } from "../../runtime/kernels.generated.ts";
 import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, type NDArray, normalizeDim, replaceAt, scratch, zeros } from "../core/array.ts";
@@ -17,7 +18,7 @@ function chunksOf({ outer, length, inner }: AxisView): { total: number; grain: n
 }
 
 /** Sorts along an axis of at least one element; returns values and positions. */
-export function sortAlong(x: NDArray, axis: AxisView, descending: boolean): [values: NDArray, indices: NDArray] {
+function sortAlong(x: NDArray, axis: AxisView, descending: boolean): [values: NDArray, indices: NDArray] {
   const [values, indices] = [emptyLike(x), empty(x.shape, "int32")];
   const { total, grain, chunks } = chunksOf(axis);
   const bytes = 16 * axis.length + SORT_COUNTERS_BYTES;
@@ -174,21 +175,19 @@ export class KthValue extends Choice {
   }
 }
 
-/**
- * The median along a dimension, the lower one of two: NaN if there is a NaN (median), or that of the other
- * elements (nanmedian).
- */
-export class Median extends Choice {
-  readonly name: "median" | "nanmedian";
+/** Chooses one of the sorted elements along a dimension. */
+export abstract class OneOfSorted extends Choice {
   readonly #dim: number;
   readonly #options: ReduceOptions | undefined;
 
-  constructor(name: "median" | "nanmedian", dim: number, options?: ReduceOptions) {
+  constructor(dim: number, options?: ReduceOptions) {
     super();
-    this.name = name;
     this.#dim = dim;
     this.#options = options;
   }
+
+  /** Runs the kernel on sorted elements, their positions, and the results, with length, inner and isInt. */
+  protected abstract choose(total: number, addresses: SortedAddresses, ...sizes: [number, number, number]): void;
 
   get attributes(): Attributes {
     return { dim: this.#dim, keepdim: this.#options?.keepdim ?? false };
@@ -203,10 +202,29 @@ export class Median extends Choice {
     const [values, indices] = [empty(shape, x.dtype), empty(shape, "int32")];
     const [sorted, positions] = sortAlong(x, this.axis, false);
     const addresses = [sorted.address, positions.address, values.address, indices.address] as const;
-    const flags = [Number(x.dtype !== "float32"), Number(this.name === "nanmedian")] as const;
-    launch("middleOfSorted", values.size, 4096, ...addresses, length, inner, ...flags);
+    this.choose(values.size, addresses, length, inner, Number(x.dtype !== "float32"));
     this.save(indices);
     return [values, indices];
+  }
+}
+
+/** Of the sorted elements, their positions, the chosen values and their positions. */
+export type SortedAddresses = readonly [Address, Address, Address, Address];
+
+/**
+ * The median along a dimension, the lower one of two: NaN if there is a NaN (median), or that of the other
+ * elements (nanmedian).
+ */
+export class Median extends OneOfSorted {
+  readonly name: "median" | "nanmedian";
+
+  constructor(name: "median" | "nanmedian", dim: number, options?: ReduceOptions) {
+    super(dim, options);
+    this.name = name;
+  }
+
+  protected choose(total: number, addresses: SortedAddresses, ...sizes: [number, number, number]): void {
+    launch("middleOfSorted", total, 4096, ...addresses, ...sizes, Number(this.name === "nanmedian"));
   }
 }
 
