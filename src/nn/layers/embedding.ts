@@ -1,10 +1,8 @@
 import { checkInteger, readOptions } from "../../checks.ts";
-import { offset } from "../../runtime/address.ts";
-import { kernels } from "../../runtime/kernels.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { embedding } from "../functional/embedding.ts";
-import { normal_ } from "../init.ts";
 import { emptyParameter } from "../internal/default_init.ts";
+import { initVectors, readPaddingIdx } from "../internal/padded_vectors.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
@@ -34,20 +32,14 @@ export class Embedding extends Module {
     this.numEmbeddings = checkInteger(op, "numEmbeddings", numEmbeddings, 1);
     this.embeddingDim = checkInteger(op, "embeddingDim", embeddingDim, 1);
     const { paddingIdx } = readOptions(op, options, { paddingIdx: null as number | null });
-    if (paddingIdx !== null) checkInteger(op, "paddingIdx", paddingIdx, -numEmbeddings, numEmbeddings - 1);
-    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.paddingIdx = readPaddingIdx(op, paddingIdx, numEmbeddings);
     this.weight = emptyParameter([numEmbeddings, embeddingDim]);
     this.resetParameters();
   }
 
   /** Initialises the vectors again. */
   resetParameters(): void {
-    normal_(this.weight);
-    const { paddingIdx } = this;
-    if (paddingIdx === null) return;
-    const { array } = this.weight;
-    kernels().fillZero(offset(array.address, paddingIdx * this.embeddingDim * 4), this.embeddingDim * 4);
-    array.block.version++;
+    initVectors(this.weight, this.paddingIdx);
   }
 
   override forward(index: Tensor): Tensor {

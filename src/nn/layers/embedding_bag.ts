@@ -1,15 +1,13 @@
 import { checkBoolean, checkChoice, checkInteger, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { expectSameShape } from "../../ops/core/array.ts";
-import { offset } from "../../runtime/address.ts";
-import { kernels } from "../../runtime/kernels.ts";
 import { expectTensor } from "../../tensor/apply.ts";
 import { tensor } from "../../tensor/creation.ts";
 import { zeros } from "../../tensor/fill.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { embedding } from "../functional/embedding.ts";
-import { normal_ } from "../init.ts";
 import { emptyParameter } from "../internal/default_init.ts";
+import { initVectors, readPaddingIdx } from "../internal/padded_vectors.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 
@@ -83,21 +81,14 @@ export class EmbeddingBag extends Module {
     });
     this.mode = checkChoice(op, "mode", mode, ["mean", "sum", "max"]);
     this.includeLastOffset = checkBoolean(op, "includeLastOffset", includeLastOffset);
-    if (paddingIdx !== null) checkInteger(op, "paddingIdx", paddingIdx, -numEmbeddings, numEmbeddings - 1);
-    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    this.paddingIdx = readPaddingIdx(op, paddingIdx, numEmbeddings);
     this.weight = emptyParameter([numEmbeddings, embeddingDim]);
     this.resetParameters();
   }
 
   /** Initialises the vectors with normal(0, 1); that of `paddingIdx` with zeros. */
   resetParameters(): void {
-    normal_(this.weight);
-    const { paddingIdx } = this;
-    if (paddingIdx === null) return;
-    const { array } = this.weight;
-    const bytes = this.weight.shape[1] * 4;
-    kernels().fillZero(offset(array.address, paddingIdx * bytes), bytes);
-    array.block.version++;
+    initVectors(this.weight, this.paddingIdx);
   }
 
   /**
