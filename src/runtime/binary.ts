@@ -1,6 +1,7 @@
 import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
 import { identityOf } from "./identity.ts";
 import { isShared } from "./linear_memory.ts";
+import { joined } from "./wasm_binary.ts";
 
 /** "fast" uses relaxed SIMD, with fused multiply-add if the processor has it. */
 export type Precision = "reproducible" | "fast";
@@ -27,13 +28,7 @@ export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstruc
   const pieces = relaxedPieces.map((piece) =>
     typeof piece === "string" ? decodeBase64(piece) : bytes.subarray(...piece),
   );
-  const relaxed = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    relaxed.set(piece, at);
-    at += piece.length;
-  }
-  return relaxed;
+  return joined(pieces);
 }
 
 /** The name of this version's build, which is also in a custom section of kernels.wasm. */

@@ -73,3 +73,14 @@ export function sectionsOf(bytes: Uint8Array): Section[] {
 export function sectionOf(bytes: Uint8Array, id: number): Section | undefined {
   return sectionsOf(bytes).find((section) => section.id === id);
 }
+
+/** The bytes of several parts, one after the other. */
+export function joined(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}

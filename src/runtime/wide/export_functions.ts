@@ -1,4 +1,4 @@
-import { KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
+import { joined, KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
 
 /** An unsigned LEB128 number. */
 function encoded(value: number): number[] {
@@ -52,18 +52,11 @@ export function exportFunctions(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   const head = encoded(total);
   const length = encoded(head.length + old.end - first + added.length);
-  const parts = [
+  return joined([
     bytes.subarray(0, old.start),
     [SECTION.export, ...length, ...head],
     bytes.subarray(first, old.end),
     added,
     bytes.subarray(old.end),
-  ];
-  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
+  ]);
 }
