@@ -1,0 +1,166 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { slug } from "github-slugger";
+import { type DefaultTheme, defineConfig } from "vitepress";
+import { repositoryMarkdown } from "./markdown.ts";
+import { files, isPage, root, sitePath } from "./pages.ts";
+
+const { exports, description } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  description: string;
+  exports: Record<string, string | Record<string, string>>;
+};
+
+/** What a bundler for browsers finds for `wasmgrad` and its entries: the built files. */
+const entries = Object.entries(exports).flatMap(([entry, target]) => {
+  const file = typeof target === "string" ? target : (target.browser ?? target.default);
+  const find = new RegExp(`^wasmgrad${entry.slice(1).replaceAll(/[/.]/g, "\\$&")}$`);
+  return [{ find, replacement: join(root, file) }];
+});
+
+/** The entries that TypeDoc has described. Their names are not listed one by one: every page would contain the list. */
+function referenceEntries(): DefaultTheme.SidebarItem[] {
+  const sidebar = join(root, "docs/reference/typedoc-sidebar.json");
+  if (!existsSync(sidebar)) return [];
+  const modules = JSON.parse(readFileSync(sidebar, "utf8")) as { text: string; link: string }[];
+  return modules.map(({ text, link }) => ({ text: text === "index" ? "wasmgrad" : `wasmgrad/${text}`, link }));
+}
+
+/** Pages above this folder do not find its packages; what renders them to files does. */
+const vueForAllPages = {
+  name: "vue-for-all-pages",
+  enforce: "pre" as const,
+  resolveId: (id: string, _importer: string | undefined, { ssr }: { ssr?: boolean }) =>
+    ssr && /^vue(\/server-renderer)?$/.test(id) ? { id, external: true } : undefined,
+};
+
+const page = (text: string, link: string): DefaultTheme.SidebarItem => ({ text, link });
+
+const guide: DefaultTheme.SidebarItem[] = [
+  { text: "Start", items: [page("Overview", "/overview"), page("All guides", "/docs/")] },
+  {
+    text: "Guides",
+    items: [
+      page("Tensors", "/docs/tensors"),
+      page("Autograd", "/docs/autograd"),
+      page("Neural networks", "/docs/nn"),
+      page("Training", "/docs/training"),
+      page("Your own images", "/docs/images"),
+      page("Self-supervised learning", "/docs/self_supervised"),
+      page("The inpainting program", "/docs/inpainting"),
+      page("Memory", "/docs/memory"),
+      page("Threads and precision", "/docs/threads_and_precision"),
+      page("See inside", "/docs/see_inside"),
+      page("Platforms", "/docs/platforms"),
+      page("Kernels of your own", "/docs/extend"),
+    ],
+  },
+  {
+    text: "Lessons and examples",
+    items: [
+      page("Lessons", "/examples/"),
+      page("Programs from PyTorch", "/examples/pytorch/"),
+      page("Pretext tasks", "/examples/self-supervised/"),
+    ],
+  },
+  {
+    text: "Work on the library",
+    items: [
+      page("Architecture", "/docs/architecture"),
+      page("How to add an op", "/docs/adding_an_op"),
+      page("Contributing", "/CONTRIBUTING"),
+      page("Changes", "/CHANGELOG"),
+    ],
+  },
+];
+
+const chapters: DefaultTheme.SidebarItem[] = [
+  {
+    text: "How a convolution becomes fast",
+    items: [
+      page("Start here", "/assembly/"),
+      page("Matrix products", "/assembly/matmul/"),
+      page("Convolutions", "/assembly/conv/"),
+      page("Transposed convolutions", "/assembly/conv/transposed"),
+      page("Pooling", "/assembly/pool/"),
+      page("Softmax", "/assembly/loss/"),
+      page("Sums", "/assembly/reduce/"),
+    ],
+  },
+  {
+    text: "Methods",
+    items: [
+      page("Winograd by hand", "/assembly/conv/winograd"),
+      page("Why a gradient is a convolution", "/assembly/conv/backward"),
+      page("Reading machine code", "/assembly/matmul/machine_code"),
+      page("Vectors of 256 bits", "/assembly/matmul/wide"),
+      page("Recurrent layers", "/assembly/recurrent/"),
+    ],
+  },
+];
+
+const lookUp: DefaultTheme.SidebarItem[] = [
+  {
+    text: "Reference",
+    items: [
+      page("API", "/docs/reference/"),
+      page("Names of PyTorch", "/docs/compatibility"),
+      page("Benchmarks", "/docs/benchmarks"),
+      page("All measurements", "/bench/"),
+    ],
+  },
+  { text: "API by entry", items: referenceEntries() },
+];
+
+export default defineConfig({
+  title: "wasmgrad",
+  description,
+  base: process.env.SITE_BASE ?? "/",
+  srcDir: "..",
+  outDir: join(root, "build/site"),
+  cacheDir: join(root, "build/site-cache"),
+  srcExclude: [
+    "build/**",
+    "dist/**",
+    "runs/**",
+    "data/**",
+    ...[...files].filter((file) => file.endsWith(".md") && !isPage(file)),
+  ],
+  rewrites: (id) => sitePath(id).replace(/^docs\/source\//, "source/"),
+  cleanUrls: false,
+  lastUpdated: false,
+  markdown: {
+    anchor: { slugify: (text) => slug(text) },
+    config: repositoryMarkdown,
+    languageAlias: { mts: "ts", mjs: "js" },
+  },
+  vite: {
+    publicDir: join(root, "docs/public"),
+    resolve: { alias: entries },
+    worker: { format: "es" },
+    plugins: [vueForAllPages],
+    build: { target: "es2022", chunkSizeWarningLimit: 2000 },
+    esbuild: { target: "es2022", tsconfigRaw: { compilerOptions: { target: "es2022", verbatimModuleSyntax: true } } },
+    server: {
+      fs: { allow: [root] },
+      headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+    },
+  },
+  themeConfig: {
+    search: { provider: "local" },
+    nav: [
+      page("Guide", "/docs/"),
+      { text: "Demos", items: [] },
+      page("Chapters", "/assembly/"),
+      page("Reference", "/docs/reference/"),
+    ] as DefaultTheme.NavItem[],
+    sidebar: {
+      "/docs/reference/": lookUp,
+      "/docs/compatibility": lookUp,
+      "/docs/benchmarks": lookUp,
+      "/bench/": lookUp,
+      "/assembly/": chapters,
+      "/": guide,
+    },
+    outline: [2, 3],
+  },
+});

@@ -1,0 +1,11 @@
+import type { Theme } from "vitepress";
+import DefaultTheme from "vitepress/theme";
+import { Widget } from "./widget.ts";
+import "./site.css";
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.component("Widget", Widget);
+  },
+} satisfies Theme;

@@ -1,0 +1,79 @@
+/** Serves the built site (`npm run site:build`) and opens its pages in real browsers. */
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Browser, launch, type Page } from "puppeteer-core";
+import sirv from "sirv";
+
+const COMMANDS = {
+  chrome: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  firefox: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+};
+
+export type BrowserKind = keyof typeof COMMANDS;
+
+/** The browsers that this machine has. */
+export const browsers = (Object.keys(COMMANDS) as BrowserKind[]).filter((kind) => existsSync(COMMANDS[kind]));
+
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export interface SiteServer extends AsyncDisposable {
+  /** The address of the site's root, with a slash at the end. */
+  readonly address: string;
+  /** Bytes sent for each path so far, as they went over the network. */
+  readonly sent: Map<string, number>;
+}
+
+/** Serves a folder. `isolated`: with the headers of a cross-origin isolated page. */
+export async function serveSite({ folder = "build/site", isolated = false } = {}): Promise<SiteServer> {
+  if (!existsSync(folder)) throw new Error(`${folder} is missing: run npm run site:build first`);
+  const files = sirv(folder, { dev: true, setHeaders: (response) => isolated && setHeaders(response) });
+  const setHeaders = (response: { setHeader(name: string, value: string): unknown }) => {
+    for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
+  };
+  const sent = new Map<string, number>();
+  const server = createServer((request, response) => {
+    response.on("close", () => {
+      const path = (request.url ?? "/").replace(/\?.*/, "");
+      sent.set(path, Number(response.getHeader("content-length") ?? 0));
+    });
+    files(request, response, () => {
+      response.writeHead(404).end("not found");
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://127.0.0.1:${port}/`,
+    sent,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Starts a browser without a window. */
+export function openBrowser(kind: BrowserKind, flags: string[] = []): Promise<Browser> {
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"];
+  return launch({
+    browser: kind,
+    executablePath: COMMANDS[kind],
+    headless: true,
+    protocolTimeout: 280_000,
+    args: kind === "chrome" ? [...args, "--no-first-run", ...flags] : flags,
+  });
+}
+
+/** Opens a page; `errors` collects what it writes to the console as errors, and what it throws. */
+export async function openPage(browser: Browser, address: string): Promise<{ page: Page; errors: string[] }> {
+  const page = await browser.newPage();
+  const errors: string[] = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(address, { waitUntil: "load" });
+  return { page, errors };
+}
