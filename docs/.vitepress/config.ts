@@ -19,10 +19,13 @@ const entries = Object.entries(exports).flatMap(([entry, target]) => {
 
 /** The entries that TypeDoc has described. Their names are not listed one by one: every page would contain the list. */
 function referenceEntries(): DefaultTheme.SidebarItem[] {
-  const sidebar = join(root, "docs/reference/typedoc-sidebar.json");
+  const sidebar = join(root, "build/reference/typedoc-sidebar.json");
   if (!existsSync(sidebar)) return [];
   const modules = JSON.parse(readFileSync(sidebar, "utf8")) as { text: string; link: string }[];
-  return modules.map(({ text, link }) => ({ text: text === "index" ? "wasmgrad" : `wasmgrad/${text}`, link }));
+  return modules.map(({ text, link }) => ({
+    text: text === "index" ? "wasmgrad" : `wasmgrad/${text}`,
+    link: link.replace("/build/", "/"),
+  }));
 }
 
 /** Pages above this folder do not find its packages; what renders them to files does. */
@@ -102,7 +105,7 @@ const lookUp: DefaultTheme.SidebarItem[] = [
   {
     text: "Reference",
     items: [
-      page("API", "/docs/reference/"),
+      page("API", "/reference/"),
       page("Names of PyTorch", "/docs/compatibility"),
       page("Benchmarks", "/docs/benchmarks"),
       page("All measurements", "/bench/"),
@@ -119,13 +122,13 @@ export default defineConfig({
   outDir: join(root, "build/site"),
   cacheDir: join(root, "build/site-cache"),
   srcExclude: [
-    "build/**",
+    "build/!(reference)/**",
     "dist/**",
     "runs/**",
     "data/**",
     ...[...files].filter((file) => file.endsWith(".md") && !isPage(file)),
   ],
-  rewrites: (id) => sitePath(id).replace(/^docs\/source\//, "source/"),
+  rewrites: (id) => sitePath(id).replace(/^(docs(?=\/source\/)|build(?=\/reference\/))\//, ""),
   cleanUrls: false,
   lastUpdated: false,
   markdown: {
@@ -151,10 +154,10 @@ export default defineConfig({
       page("Guide", "/docs/"),
       { text: "Demos", items: [] },
       page("Chapters", "/assembly/"),
-      page("Reference", "/docs/reference/"),
+      page("Reference", "/reference/"),
     ] as DefaultTheme.NavItem[],
     sidebar: {
-      "/docs/reference/": lookUp,
+      "/reference/": lookUp,
       "/docs/compatibility": lookUp,
       "/docs/benchmarks": lookUp,
       "/bench/": lookUp,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BrowserKind, browsers, openBrowser, openPage, type SiteServer, serveSite } from "./site.ts";
 
 const PAGES = readdirSync("build/site", { recursive: true, encoding: "utf8" }).filter(
-  (file) => file.endsWith(".html") && !/^(source|docs\/reference)\/.+\/|404/.test(file),
+  (file) => file.endsWith(".html") && !/^(source|reference)\/.+\/|404/.test(file),
 );
 
 let server: SiteServer;
