@@ -114,10 +114,14 @@ const lookUp: DefaultTheme.SidebarItem[] = [
   { text: "API by entry", items: referenceEntries() },
 ];
 
+/** The path below which the site is served. */
+const base = process.env.SITE_BASE ?? "/";
+
 export default defineConfig({
   title: "wasmgrad",
   description,
-  base: process.env.SITE_BASE ?? "/",
+  base,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}icon.svg` }]],
   srcDir: "..",
   outDir: join(root, "build/site"),
   cacheDir: join(root, "build/site-cache"),

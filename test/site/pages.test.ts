@@ -17,13 +17,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
     const browser = await openBrowser(kind);
     try {
       for (const file of PAGES) {
-        const elsewhere: string[] = [];
-        const { page, errors } = await openPage(browser, server.address);
-        page.on("request", (request) => {
-          const { protocol, href } = new URL(request.url());
-          if (/^https?:$/.test(protocol) && !href.startsWith(server.address)) elsewhere.push(href);
-        });
-        await page.goto(server.address + file, { waitUntil: "load" });
+        const { page, errors, elsewhere } = await openPage(browser, server.address + file);
         expect(errors, file).toEqual([]);
         expect(elsewhere, file).toEqual([]);
         await page.waitForSelector(".VPSwitchAppearance[title]:not([title=''])"); // the page's script has run

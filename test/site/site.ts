@@ -1,4 +1,4 @@
-/** Serves the built site (`npm run site:build`) and opens its pages in real browsers. */
+/** A server of the built site (`npm run site:build`), and its pages in real browsers. */
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,7 +27,7 @@ export interface SiteServer extends AsyncDisposable {
   readonly sent: Map<string, number>;
 }
 
-/** Serves a folder. `isolated`: with the headers of a cross-origin isolated page. */
+/** A server of a folder. `isolated`: with the headers of a cross-origin isolated page. */
 export async function serveSite({ folder = "build/site", isolated = false } = {}): Promise<SiteServer> {
   if (!existsSync(folder)) throw new Error(`${folder} is missing: run npm run site:build first`);
   const files = sirv(folder, { dev: true, setHeaders: (response) => isolated && setHeaders(response) });
@@ -68,12 +68,25 @@ export function openBrowser(kind: BrowserKind, flags: string[] = []): Promise<Br
   });
 }
 
-/** Opens a page; `errors` collects what it writes to the console as errors, and what it throws. */
-export async function openPage(browser: Browser, address: string): Promise<{ page: Page; errors: string[] }> {
+export interface OpenPage {
+  page: Page;
+  /** What the page has written to the console as errors, and what it has thrown. */
+  errors: string[];
+  /** Requests to other hosts. */
+  elsewhere: string[];
+}
+
+/** Opens a page. */
+export async function openPage(browser: Browser, address: string): Promise<OpenPage> {
   const page = await browser.newPage();
   const errors: string[] = [];
+  const elsewhere: string[] = [];
+  page.on("request", (request) => {
+    const { protocol, origin, href } = new URL(request.url());
+    if (/^https?:$/.test(protocol) && origin !== new URL(address).origin) elsewhere.push(href);
+  });
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(address, { waitUntil: "load" });
-  return { page, errors };
+  return { page, errors, elsewhere };
 }
