@@ -2,7 +2,6 @@ import { AutogradError } from "../errors.ts";
 import type { NDArray } from "../ops/core/array.ts";
 import type { Op } from "../ops/core/op.ts";
 import { recorder } from "../ops/core/recorder.ts";
-import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
 
 /** A function that sees a gradient and may return another one in its place: see `Tensor.registerHook`. */
@@ -158,7 +157,7 @@ export class GraphNode {
   }
 
   /** Runs the op's backward and sends the resulting gradients along the edges. */
-  backward(send: (edge: GraphNode | Leaf, grad: NDArray) => void = accumulate): void {
+  backward(send: (edge: GraphNode | Leaf, grad: NDArray) => void): void {
     const { op } = this;
     this.expectSaved();
     const gradOutput = this.grad as NDArray;
@@ -190,7 +189,8 @@ export class GraphNode {
   }
 }
 
-function applyHooks(hooks: readonly GradientHook[], grad: NDArray): NDArray {
+/** What the hooks make of a gradient. */
+export function applyHooks(hooks: readonly GradientHook[], grad: NDArray): NDArray {
   let result = grad;
   for (const hook of [...hooks]) result = hook.onArray(result);
   return result;
@@ -205,83 +205,4 @@ export function recordOp(op: Op, inputs: readonly (Differentiable | number | nul
     return tensor.handle.node ?? tensor;
   });
   return new GraphNode(op, edges);
-}
-
-/** Gradients of leaves with hooks, which run when the gradient is complete, at the end of a pass. */
-let hookedLeaves: Map<Leaf, NDArray> | null = null;
-
-function sumOf(a: NDArray | null | undefined, b: NDArray): NDArray {
-  if (!a) {
-    b.block.retain();
-    return b;
-  }
-  const sum = withFrame(() => {
-    const total = addInto(a, b);
-    total.block.retain();
-    return total;
-  });
-  a.block.release();
-  return sum;
-}
-
-/** Adds a gradient to those that a node or a leaf has received. */
-export function accumulate(edge: GraphNode | Leaf, grad: NDArray): void {
-  if (edge instanceof GraphNode) edge.grad = sumOf(edge.grad, grad);
-  else if (edge.gradientHooks && hookedLeaves) hookedLeaves.set(edge, sumOf(hookedLeaves.get(edge), grad));
-  else edge.accumulateGrad(grad);
-}
-
-/** A tensor's place in the graph, and the gradient that a pass starts with there. */
-export interface Root {
-  edge: GraphNode | Leaf;
-  gradient: NDArray;
-}
-
-/**
- * Runs the backward pass from `roots`. Gradients go to `send`: by default they accumulate in the graph's
- * leaves. Another `send` may drop gradients; nodes that get none do not run and keep what they saved.
- */
-export function runBackward(
-  roots: readonly Root[],
-  retainGraph: boolean,
-  send: (edge: GraphNode | Leaf, grad: NDArray) => void = accumulate,
-): void {
-  const nodes = reachable(roots.map(({ edge }) => edge));
-  const outer = hookedLeaves;
-  hookedLeaves = new Map();
-  try {
-    for (const { edge, gradient } of roots) send(edge, gradient);
-    for (const node of nodes) {
-      if (node.gradientHooks) node.runHooks();
-      // a node that received no gradient from any of its users has none to propagate
-      const runs = node.grad !== null && (send === accumulate || node.op.needsAny);
-      if (runs) node.backward(send);
-      if (!retainGraph && (runs || send === accumulate)) node.releaseSaved();
-    }
-    for (const [leaf, grad] of hookedLeaves) {
-      withFrame(() => leaf.accumulateGrad(applyHooks(leaf.gradientHooks ?? [], grad)));
-    }
-  } finally {
-    for (const node of nodes) {
-      node.grad?.block.release();
-      node.grad = null;
-    }
-    for (const grad of hookedLeaves.values()) grad.block.release();
-    hookedLeaves = outer;
-  }
-}
-
-/** The nodes that lead to `edges`, these included: users before the nodes that made their inputs. */
-export function reachable(edges: readonly (GraphNode | Leaf)[]): GraphNode[] {
-  const pending = edges.filter((edge) => edge instanceof GraphNode);
-  const seen = new Set<GraphNode>(pending);
-  for (let node = pending.pop(); node; node = pending.pop()) {
-    for (const edge of node.edges) {
-      if (edge instanceof GraphNode && !seen.has(edge)) {
-        seen.add(edge);
-        pending.push(edge);
-      }
-    }
-  }
-  return [...seen].sort((a, b) => b.id - a.id);
 }

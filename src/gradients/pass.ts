@@ -1,5 +1,6 @@
+import { accumulate, reachable, runBackward } from "../autograd/backward_pass.ts";
 import { enableGrad } from "../autograd/grad_mode.ts";
-import { accumulate, type GradientHook, GraphNode, type Leaf, reachable, runBackward } from "../autograd/graph.ts";
+import { type GradientHook, GraphNode, type Leaf } from "../autograd/graph.ts";
 import type { NDArray } from "../ops/core/array.ts";
 import { addInto } from "../ops/elementwise/accumulate.ts";
 import { withFrame } from "../runtime/frame.ts";
