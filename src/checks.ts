@@ -73,6 +73,11 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
 
+/** Whether a value is a function that is declared `async`. */
+export function isAsyncFunction(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === "[object AsyncFunction]";
+}
+
 /** Checks that a value is a finite number in `[min, max]`. By default there are no bounds. */
 export function checkNumber(op: string, name: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value !== "number" || !Number.isFinite(value) || value < min || value > max) {

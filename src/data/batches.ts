@@ -19,6 +19,8 @@ export interface BatchesOptions<B> {
   length: number;
   /** Whether each iteration is a scope. */
   scoped: boolean;
+  /** Whether an iteration's scope is open from its `begin` on. Otherwise only inside the scope's `run`. */
+  entered: boolean;
   /** Called when a batch has been taken. */
   onTake(batch: number): void;
   /** Called once, when the last iteration has ended. */
@@ -53,9 +55,15 @@ export class Batches<B> {
       this.#options.onFinish();
       return false;
     }
-    if (this.#options.scoped) this.#body = new Scope("a DataLoader iteration");
+    const { scoped, entered } = this.#options;
+    if (scoped) this.#body = new Scope("a DataLoader iteration", { enter: entered });
     if (this.#awaited) this.#body?.claimTensors();
     return true;
+  }
+
+  /** The scope of the running iteration, if iterations are scopes. */
+  get scope(): Scope | null {
+    return this.#body;
   }
 
   /** Resolves when the iteration's batch can be taken; null if that is now. */

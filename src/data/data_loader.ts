@@ -216,8 +216,8 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
     return streamBatches<S, B>(stream, { batchSize, dropLast, scoped, collate: this.#collate });
   }
 
-  /** @internal Begins a loop. */
-  batches({ mayWait = true } = {}): Batches<B> {
+  /** @internal Begins a loop. `entered`: whether an iteration's scope is open for the caller. */
+  batches({ mayWait = true, entered = true } = {}): Batches<B> {
     if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
     const self = {};
     this.#running = self;
@@ -232,6 +232,7 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
       first,
       length: this.length,
       scoped: this.scoped,
+      entered,
       onTake: (batch) => {
         if (this.#running === self) this.#position = batch + 1;
       },

@@ -14,7 +14,7 @@ export interface GeneratorState {
  */
 export const DEFAULT_SEED = 0;
 
-/** These functions read and set the stream of a generator. Used by `withGenerator`. */
+/** These functions read and set the stream of a generator. Used by `useGenerator`. */
 let streamOf: (generator: Generator) => GeneratorState;
 let setStream: (generator: Generator, stream: GeneratorState) => void;
 
@@ -108,13 +108,19 @@ export function withGenerator<T>(generator: Generator, body: () => T): T {
   if (!(generator instanceof Generator))
     throw new OptionError(`${op}: expected a Generator, got ${describe(generator)}`);
   checkFunction(op, "body", body);
-  const before = streamOf(defaultGenerator);
-  setStream(defaultGenerator, streamOf(generator));
+  const giveBack = useGenerator(generator);
   try {
     return refusePromise(op, body(), "; call withGenerator again after each await");
   } finally {
-    setStream(defaultGenerator, before);
+    giveBack();
   }
+}
+
+/** Makes `generator` the default generator until the returned function is called. */
+export function useGenerator(generator: Generator): () => void {
+  const before = streamOf(defaultGenerator);
+  setStream(defaultGenerator, streamOf(generator));
+  return () => setStream(defaultGenerator, before);
 }
 
 /** The default generator's state. Matches `torch.get_rng_state`. */

@@ -1,3 +1,4 @@
+export { nextTurn } from "./async_loss.ts";
 export { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 export type { EpochSums, Sums } from "./epoch_statistics.ts";
 export { curves, type EpochEntry, formatSeconds, type LogEntry, logSeries } from "./log.ts";

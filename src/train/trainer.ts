@@ -1,25 +1,25 @@
 import { noGrad } from "../autograd/grad_mode.ts";
-import { checkInteger, readOptions } from "../checks.ts";
+import { checkInteger, isAsyncFunction, readOptions } from "../checks.ts";
+import type { Batches } from "../data/batches.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
 import { inMode } from "../nn/internal/mode.ts";
-import { clipGradNorm_ } from "../nn/utils.ts";
-import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
-import { Scope } from "../tensor/lifetime/scope.ts";
+import type { Generator as RandomGenerator } from "../tensor/generator.ts";
+import type { Scope } from "../tensor/lifetime/scope.ts";
 import { asTask, scope } from "../tensor/lifetime/scoped.ts";
+import { AsyncLoss } from "./async_loss.ts";
 import { CallbackList } from "./callback_list.ts";
-import { checkFinite, checkParts, readLoss, readNumbers } from "./checks.ts";
+import { checkFinite, checkParts, readNumbers } from "./checks.ts";
 import { EpochStatistics } from "./epoch_statistics.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
-import { nextTask } from "./next_task.ts";
 import { OwnGenerator } from "./own_generator.ts";
-import { stepAfterEpoch, stepAfterStep } from "./step_scheduler.ts";
+import { stepAfterEpoch } from "./step_scheduler.ts";
 import { type Callback, NO_OPTIONS, type TrainerOptions, type TrainingProgress } from "./trainer_options.ts";
 import { checkTrainerState, statefulOptions, type TrainerState } from "./trainer_state.ts";
-
-/** Time after which `fit` yields to the event loop (signals, timers, drawing). */
-const YIELD_MS = 50;
+import { type InTurns, inOneTurn, inScope, trainingStep } from "./training_step.ts";
+import { TurnRunner } from "./turn_runner.ts";
+import { beginTurn, nextTask } from "./turns.ts";
 
 /**
  * The training loop: batches, steps, validation, a log. It can be stopped after any step and resumed with the
@@ -60,9 +60,8 @@ export class Trainer<B = any> {
   #seconds = 0;
   /** Learning rate of the last step. */
   #rate = 0;
-  /** The time when `fit` last yielded to the event loop. It is kept across epochs and includes callbacks. */
-  #lastYield = 0;
-  #running = false;
+  readonly #turns: TurnRunner;
+  #isLossAsync: boolean;
   #stopped = false;
   #finishing = false;
   #finished = false;
@@ -73,8 +72,10 @@ export class Trainer<B = any> {
     const { loader, epochs, logEvery, generator } = given;
     checkInteger("Trainer", "epochs", epochs, 0);
     this.options = options;
+    this.#isLossAsync = isAsyncFunction(given.loss);
     this.#callbacks = new CallbackList(options);
     this.#random = new OwnGenerator(generator);
+    this.#turns = new TurnRunner(this.generator);
     this.#logEvery = checkInteger("Trainer", "logEvery", logEvery ?? Math.ceil(loader.length / 20), 1);
   }
 
@@ -122,35 +123,27 @@ export class Trainer<B = any> {
   }
 
   /**
-   * Trains until the last epoch is done, or until `stop()`. It yields to the event loop about every 50 ms, so
-   * the process can handle signals and draw.
+   * Trains until the last epoch is done, or until `stop()`. It lets the event loop run other tasks about every
+   * 50 ms, so the process can handle signals. On a page it does so after 10 ms, also within a step, between two
+   * operations.
+   *
+   * @throws whatever the loss, a callback or an operation throws.
    */
   fit(): Promise<void> {
     return asTask(() => this.#run());
   }
 
   async #run(): Promise<void> {
-    if (this.#running) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
-    this.#running = true;
-    this.#lastYield = performance.now();
+    if (this.#turns.isRunning) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
     const giveBack = this.#random.begin();
-    const steps = this.#fit();
     try {
-      // the trainer's generator is the default generator between two waits, but not during them
-      while (true) {
-        const { done, value: wait } = withGenerator(this.generator, () => steps.next());
-        if (done) return;
-        await wait();
-      }
+      await this.#turns.run(this.#fit());
     } finally {
-      steps.return(); // after an error while it waited
-      this.#running = false;
       giveBack();
     }
   }
 
-  /** Yields functions whose promises the caller awaits. */
-  *#fit(): Generator<() => Promise<void>, void> {
+  *#fit(): InTurns<void> {
     this.#stopped = false;
     const { model, epochs } = this.options;
     this.#callbacks.call("onBegin", (callback) => callback.onBegin?.(this));
@@ -168,60 +161,44 @@ export class Trainer<B = any> {
 
   /**
    * One step: loss, gradients, update. Returns the numbers for the log. Override it to train in another way,
-   * for example with two optimizers.
+   * for example with two optimizers. What overrides it runs in one turn.
+   *
+   * @throws OptionError for an asynchronous loss.
    */
   protected trainStep(batch: B): Record<string, number> {
-    const { optimizer, average, clipNorm, loss } = this.options;
-    const numbers = readLoss(loss(batch, this.#place));
-    optimizer.zeroGrad();
-    numbers.loss.backward();
-    const params = optimizer.paramGroups.flatMap((group) => group.params);
-    if (clipNorm !== undefined) clipGradNorm_(params, clipNorm);
-    optimizer.step();
-    stepAfterStep(this.options);
-    average?.update();
-    return readNumbers("loss", numbers);
+    const asyncLoss = new AsyncLoss(this.generator, null); // refused
+    return inOneTurn(trainingStep(this.options, batch, this.#place, asyncLoss));
+  }
+
+  *#trainStep(batch: B, scope: Scope | null): InTurns<Record<string, number>> {
+    if (this.trainStep !== Trainer.prototype.trainStep) {
+      const numbers = this.trainStep(batch);
+      readNumbers("trainStep", numbers); // a subclass returned them, so they must be checked
+      return numbers;
+    }
+    const asyncLoss = new AsyncLoss(this.generator, scope);
+    const numbers = yield* trainingStep(this.options, batch, this.#place, asyncLoss);
+    this.#isLossAsync ||= asyncLoss.isUsed;
+    return numbers;
   }
 
   /** Runs the rest of an epoch. Returns false if `stop()` ended it before its last step. */
-  *#runEpoch(): Generator<() => Promise<void>, boolean> {
-    const { loader, optimizer } = this.options;
-    const place = this.#place;
-    let since = performance.now();
-    const countTime = () => {
-      const now = performance.now();
-      this.#seconds += (now - since) / 1000;
-      since = now;
-    };
+  *#runEpoch(): InTurns<boolean> {
+    const { loader } = this.options;
     let pausedAt: DataLoaderState | null = null;
-    const batches = loader.batches();
+    this.#turns.takeSeconds(); // the time since the last step is not counted
+    const batches = loader.batches({ entered: false });
     try {
-      while (batches.begin()) {
+      while (!pausedAt && batches.begin()) {
         const wait = batches.ready();
         if (wait) {
-          yield () => Scope.outside(() => wait);
-          this.#lastYield = performance.now();
+          yield () => wait;
+          beginTurn();
         }
-        const batch = batches.take();
-        this.#rate = optimizer.paramGroups[0].lr;
-        const numbers = this.trainStep(batch);
-        // a subclass returned these numbers, so they must be checked
-        if (this.trainStep !== Trainer.prototype.trainStep) readNumbers("trainStep", numbers);
-        place.step++;
-        checkFinite(place.step, numbers);
-        this.#statistics.add(numbers);
-        countTime();
-        this.#callbacks.call("onStep", (callback) => callback.onStep?.(this, numbers));
-        if (place.step % this.#logEvery === 0) this.#write("step", this.#statistics.endEntry());
-        if (performance.now() - this.#lastYield > YIELD_MS) {
-          yield () => Scope.outside(nextTask);
-          since = this.#lastYield = performance.now();
-        }
+        if (this.#isLossAsync) yield nextTask; // whose microtasks are the loss function's
+        yield* this.#turns.step(inScope(batches.scope, this.#runBatch(batches)));
         const state = loader.stateDict();
-        if (this.#stopped && state.position < loader.length) {
-          pausedAt = state;
-          break;
-        }
+        if (this.#stopped && state.position < loader.length) pausedAt = state;
       }
     } finally {
       batches.end();
@@ -229,6 +206,19 @@ export class Trainer<B = any> {
     yield () => batches.end();
     if (pausedAt) loader.loadStateDict(pausedAt);
     return pausedAt === null;
+  }
+
+  *#runBatch(batches: Batches<B>): InTurns<void> {
+    const batch = batches.take();
+    const place = this.#place;
+    this.#rate = this.options.optimizer.paramGroups[0].lr;
+    const numbers = yield* this.#trainStep(batch, batches.scope);
+    place.step++;
+    checkFinite(place.step, numbers);
+    this.#statistics.add(numbers);
+    this.#seconds += this.#turns.takeSeconds();
+    this.#callbacks.call("onStep", (callback) => callback.onStep?.(this, numbers));
+    if (place.step % this.#logEvery === 0) this.#write("step", this.#statistics.endEntry());
   }
 
   #endEpoch(): void {
@@ -257,7 +247,9 @@ export class Trainer<B = any> {
     return entry;
   }
 
+  /** The complete state, after the end of the step that runs. */
   stateDict(): TrainerState {
+    this.#turns.endStep("Trainer.stateDict");
     const states = Object.entries(statefulOptions(this.options)).map(([name, option]) => [name, option.stateDict()]);
     return {
       place: { ...this.#place },
@@ -279,6 +271,7 @@ export class Trainer<B = any> {
    * @throws StateDictError when the state belongs to a different training run. Nothing changes in that case.
    */
   loadStateDict(state: TrainerState): void {
+    this.#turns.endStep("Trainer.loadStateDict");
     const stateful = statefulOptions(this.options);
     checkTrainerState(state, Object.keys(stateful));
     const { place, finishing, finished, seconds, sums, log, loader, states } = state;

@@ -45,8 +45,12 @@ export interface TrainerOptions<B> {
   // biome-ignore lint/suspicious/noExplicitAny: only batches matter here
   loader: DataLoader<any, B>;
   optimizer: AnyOptimizer;
-  /** The loss of a batch. */
-  loss: (batch: B, progress: TrainingProgress) => StepResult;
+  /**
+   * The loss of a batch. An asynchronous function awaits `nextTurn()` between its parts, so that a page can
+   * draw meanwhile. After any other `await`, its tensors may belong to no scope, and its random numbers come
+   * from the default generator.
+   */
+  loss: (batch: B, progress: TrainingProgress) => StepResult | Promise<StepResult>;
   epochs: number;
   /** Its `step()` is called as `schedulerInterval` says, for a `ReduceLROnPlateau` after every epoch. */
   scheduler?: (Stateful & { step(): void }) | ReduceLROnPlateau;

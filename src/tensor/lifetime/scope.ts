@@ -55,6 +55,8 @@ let stretch = 1;
 const EVERYWHERE = 0;
 const NOWHERE = -1;
 let stretchEnds = false;
+/** In browsers: the scope that stays open for the rest of the running task, across awaits. */
+let ofTask: Scope | null = null;
 /** Open scopes of this stretch that may also be open for a caller. */
 const doubtful = new Set<Scope>();
 
@@ -64,7 +66,7 @@ function beginStretch(): number {
   queueMicrotask(() => {
     stretchEnds = false;
     stretch++;
-    current = null;
+    current = ofTask;
     for (const scope of doubtful) scope.handOver();
     doubtful.clear();
   });
@@ -247,24 +249,27 @@ export class Scope implements Disposable {
     return found;
   }
 
-  /**
-   * @internal Waits with no scope open, so that the current scope does not own tensors that other code
-   * creates meanwhile.
-   */
-  static async outside<T>(wait: () => Promise<T>): Promise<T> {
-    const inside = openScope();
-    const everywhere = tasks !== undefined || (inside !== null && inside.#stretch === EVERYWHERE);
-    inside?.claimTensors();
-    if (inside) inside.#stretch = NOWHERE;
+  /** @internal Runs `body` inside this scope, which gets no tensors of other code until it runs again. */
+  runTurn<T>(body: () => T): T {
+    this.#stretch = EVERYWHERE;
     try {
-      const storage = tasks;
-      if (storage) return await inMode(false, null, () => storage.run(null, wait));
-      current = null;
-      return await wait();
+      return this.run(body);
     } finally {
-      if (inside) inside.#stretch = everywhere ? EVERYWHERE : beginStretch();
-      if (!tasks) current = Scope.innermostOpen(inside);
+      this.#stretch = NOWHERE;
     }
+  }
+
+  /**
+   * @internal Lets the function that `runTurn` started continue inside this scope after an `await`, for the
+   * rest of the running task of the event loop. Returns a function that ends this.
+   */
+  continueTurn(): () => void {
+    const change = (stretch: number, open: Scope | null) => {
+      this.#stretch = stretch;
+      if (!tasks) current = ofTask = open;
+    };
+    change(EVERYWHERE, this);
+    return () => change(NOWHERE, null);
   }
 
   /**

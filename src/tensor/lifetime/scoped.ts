@@ -1,4 +1,4 @@
-import { checkFunction, refusePromise } from "../../checks.ts";
+import { checkFunction, isAsyncFunction, refusePromise } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { isTensor } from "./find_tensors.ts";
@@ -21,7 +21,7 @@ import { adopt, followTasks, inMode, openScope, Scope } from "./scope.ts";
  */
 export function scope<T>(body: () => T): T {
   checkFunction("scope", "body", body);
-  if (isAsyncFunction(body)) return taskScope(body) as T;
+  if (isAsyncFunction(body)) return taskScope(body as () => Promise<unknown>) as T;
   return inMode(true, openScope(), () => {
     const own = new Scope("scope()");
     try {
@@ -35,10 +35,6 @@ export function scope<T>(body: () => T): T {
       own.close();
     }
   });
-}
-
-function isAsyncFunction(body: unknown): body is () => Promise<unknown> {
-  return Object.prototype.toString.call(body) === "[object AsyncFunction]";
 }
 
 /** scope() for an asynchronous function. The scope follows the function and closes when the function ends. */

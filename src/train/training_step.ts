@@ -1,0 +1,73 @@
+import { isPromise } from "../checks.ts";
+import { OptionError } from "../errors.ts";
+import { clipGradNorm_ } from "../nn/utils.ts";
+import type { Scope } from "../tensor/lifetime/scope.ts";
+import type { AsyncLoss } from "./async_loss.ts";
+import { readLoss, readNumbers } from "./checks.ts";
+import { stepAfterStep } from "./step_scheduler.ts";
+import type { TrainerOptions, TrainingProgress } from "./trainer_options.ts";
+import { isTurnOver, nextTask, turnLimits } from "./turns.ts";
+
+/** What training waits for before it continues; it is awaited outside the step's scope. */
+export type Wait = () => PromiseLike<unknown>;
+/** Training that yields whenever it waits. */
+export type InTurns<T> = Generator<Wait, T>;
+
+/**
+ * One step in turns: the loss, its gradients (cut between two operations), the update. Between two turns other
+ * code may run, and finds the weights of before the step: from the moment when the gradients reach the
+ * parameters to the end of the update, there is no turn.
+ */
+export function* trainingStep<B>(
+  options: TrainerOptions<B>,
+  batch: B,
+  progress: TrainingProgress,
+  asyncLoss: AsyncLoss,
+): InTurns<Record<string, number>> {
+  const { optimizer, average, clipNorm, loss } = options;
+  const result = asyncLoss.begin(() => loss(batch, progress));
+  const numbers = readLoss(isPromise(result) ? yield* asyncLoss.result(result) : result);
+  optimizer.zeroGrad();
+  const pass = numbers.loss.beginBackward();
+  try {
+    let isCut = false;
+    do {
+      if (!turnLimits.cutsSteps || !isTurnOver()) continue;
+      isCut = true;
+      yield nextTask;
+    } while (pass.runNext());
+    if (isCut) optimizer.zeroGrad(); // what other code did meanwhile
+    pass.finish();
+  } finally {
+    pass.end();
+  }
+  const params = optimizer.paramGroups.flatMap((group) => group.params);
+  if (clipNorm !== undefined) clipGradNorm_(params, clipNorm);
+  optimizer.step();
+  stepAfterStep(options);
+  average?.update();
+  return readNumbers("loss", numbers);
+}
+
+/** Runs training to its end in this turn. */
+export function inOneTurn<T>(steps: InTurns<T>): T {
+  while (true) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (value !== nextTask) throw new OptionError("Trainer: trainStep expected a loss that is not asynchronous");
+  }
+}
+
+/** Runs training inside a scope, and lets it wait outside. */
+export function* inScope<T>(scope: Scope | null, steps: InTurns<T>): InTurns<T> {
+  try {
+    while (true) {
+      const next = () => steps.next();
+      const { done, value } = scope ? scope.runTurn(next) : next();
+      if (done) return value;
+      yield value;
+    }
+  } finally {
+    steps.return(undefined as T); // after an error while it waited
+  }
+}

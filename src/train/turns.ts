@@ -1,0 +1,63 @@
+/** The part of a page's `scheduler` that is used here. */
+interface TaskScheduler {
+  yield?(): Promise<void>;
+}
+
+/**
+ * How long training keeps the thread before it lets the event loop run other tasks. On a page, also a step is
+ * cut, because the page cannot draw or react meanwhile: a turn lasts as long as `ms` and one operation.
+ */
+export const turnLimits = {
+  get ms(): number {
+    return isPage() ? 10 : 50;
+  },
+  get cutsSteps(): boolean {
+    return isPage();
+  },
+};
+
+/** Whether this thread draws a page and receives its events. */
+function isPage(): boolean {
+  return typeof document === "object";
+}
+
+/** The time when the running turn began. */
+let began = 0;
+
+export function beginTurn(): void {
+  began = performance.now();
+}
+
+export function isTurnOver(): boolean {
+  return performance.now() - began > turnLimits.ms;
+}
+
+/** Begins the next turn, after the event loop has run other tasks: signals, timers, events, drawing. */
+export async function nextTask(): Promise<void> {
+  await otherTasks();
+  beginTurn();
+}
+
+let channel: MessageChannel | undefined;
+const waiting: (() => void)[] = [];
+
+/**
+ * Never waits for a timer: browsers run timers of a hidden tab once a second, and others after 4 ms or more.
+ */
+function otherTasks(): Promise<void> {
+  const { scheduler } = globalThis as { scheduler?: TaskScheduler };
+  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
+  if (scheduler?.yield) return scheduler.yield();
+  return new Promise((resolve) => {
+    if (typeof MessageChannel !== "function") {
+      setTimeout(resolve);
+      return;
+    }
+    if (!channel) {
+      channel = new MessageChannel();
+      channel.port1.onmessage = () => waiting.shift()?.();
+    }
+    waiting.push(resolve);
+    channel.port2.postMessage(null);
+  });
+}
