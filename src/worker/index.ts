@@ -1,0 +1,13 @@
+export {
+  connect,
+  type InputOf,
+  type ProgressOf,
+  type ResultOf,
+  type TaskRunOptions,
+  type TaskWorker,
+} from "./connect.ts";
+export { transfer } from "./messages.ts";
+export type { WorkerLike } from "./ports.ts";
+export { serve, type Tasks } from "./serve.ts";
+export type { FitOptions, Signal, Task, TrainingReport } from "./task.ts";
+export type { TaskRun } from "./task_run.ts";
