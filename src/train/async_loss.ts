@@ -4,8 +4,8 @@ import type { InTurns } from "./training_step.ts";
 import { isTurnOver, nextTask } from "./turns.ts";
 
 /**
- * A function that resumes after an `await` does so in a microtask. Functions that it returns to resume in
- * later microtasks: three for each, at most. After this many, the rest of the task is not the loss function's.
+ * A function that resumes after an `await` does so in a microtask, and the functions that await it in later
+ * ones: three for each, at most. After this many, the loss function awaits something else.
  */
 const MICROTASKS = 100;
 

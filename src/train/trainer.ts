@@ -123,9 +123,9 @@ export class Trainer<B = any> {
   }
 
   /**
-   * Trains until the last epoch is done, or until `stop()`. It lets the event loop run other tasks about every
-   * 50 ms, so the process can handle signals. On a page it does so after 10 ms, also within a step, between two
-   * operations.
+   * Trains until the last epoch is done, or until `stop()`. It lets the event loop run other tasks about
+   * every 50 ms, so the process can handle signals. On a page it does so after 10 ms, also within a step,
+   * between two operations.
    *
    * @throws whatever the loss, a callback or an operation throws.
    */
@@ -161,7 +161,7 @@ export class Trainer<B = any> {
 
   /**
    * One step: loss, gradients, update. Returns the numbers for the log. Override it to train in another way,
-   * for example with two optimizers. What overrides it runs in one turn.
+   * for example with two optimizers. What overrides it is never interrupted.
    *
    * @throws OptionError for an asynchronous loss.
    */

@@ -14,9 +14,9 @@ export type Wait = () => PromiseLike<unknown>;
 export type InTurns<T> = Generator<Wait, T>;
 
 /**
- * One step in turns: the loss, its gradients (cut between two operations), the update. Between two turns other
- * code may run, and finds the weights of before the step: from the moment when the gradients reach the
- * parameters to the end of the update, there is no turn.
+ * One step: the loss, its gradients (which can be interrupted between two operations), the update. Other code
+ * that runs meanwhile finds the weights of before the step: from the moment when the gradients reach the
+ * parameters to the end of the update, nothing interrupts.
  */
 export function* trainingStep<B>(
   options: TrainerOptions<B>,
@@ -49,7 +49,7 @@ export function* trainingStep<B>(
   return readNumbers("loss", numbers);
 }
 
-/** Runs training to its end in this turn. */
+/** Runs training to its end without interruption. */
 export function inOneTurn<T>(steps: InTurns<T>): T {
   while (true) {
     const { done, value } = steps.next();

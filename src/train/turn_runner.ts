@@ -4,8 +4,8 @@ import type { InTurns, Wait } from "./training_step.ts";
 import { beginTurn, isTurnOver, nextTask } from "./turns.ts";
 
 /**
- * Runs training in turns. The trainer's generator is the default generator during a turn, but not between two
- * turns. Other code may then end a step that was cut: see `endStep`.
+ * Runs training, and lets the event loop run other tasks where training yields. The trainer's generator is
+ * the default generator only while training runs.
  */
 export class TurnRunner {
   readonly #generator: RandomGenerator;
@@ -29,7 +29,7 @@ export class TurnRunner {
     return this.#turns !== null;
   }
 
-  /** Seconds in turns and in waits for data since the last call. Waits for other tasks do not count. */
+  /** Seconds of training and of waits for data since the last call. Other tasks do not count. */
   takeSeconds(): number {
     this.#countTime();
     const seconds = this.#seconds;
@@ -49,7 +49,7 @@ export class TurnRunner {
     }
   }
 
-  /** Runs a step: training that `endStep` does not leave half done. Then the turn ends if it was long. */
+  /** Runs a step: training that `endStep` does not leave half done. Other tasks may run after it. */
   *step<T>(turns: InTurns<T>): InTurns<T> {
     this.#inStep = true;
     const result = yield* turns;

@@ -4,8 +4,8 @@ interface TaskScheduler {
 }
 
 /**
- * How long training keeps the thread before it lets the event loop run other tasks. On a page, also a step is
- * cut, because the page cannot draw or react meanwhile: a turn lasts as long as `ms` and one operation.
+ * How long training keeps the thread before it lets the event loop run other tasks. A page cannot draw or
+ * react meanwhile, so a step is cut there too: training keeps the thread for `ms` and one operation.
  */
 export const turnLimits = {
   get ms(): number {
@@ -21,7 +21,7 @@ function isPage(): boolean {
   return typeof document === "object";
 }
 
-/** The time when the running turn began. */
+/** The time when the event loop last ran other tasks. */
 let began = 0;
 
 export function beginTurn(): void {
@@ -32,7 +32,7 @@ export function isTurnOver(): boolean {
   return performance.now() - began > turnLimits.ms;
 }
 
-/** Begins the next turn, after the event loop has run other tasks: signals, timers, events, drawing. */
+/** Waits until the event loop has run other tasks: signals, timers, events, drawing. */
 export async function nextTask(): Promise<void> {
   await otherTasks();
   beginTurn();

@@ -1,9 +1,9 @@
 import "../disposable.ts";
 import { checkChoice, describe, readOptions } from "../checks.ts";
 import { OptionError, WasmgradError } from "../errors.ts";
+import type { Tasks } from "./expose.ts";
 import { postValue, type ToPage, type ToWorker } from "./messages.ts";
 import { portOfWorker, type WorkerLike, type WorkerPort } from "./ports.ts";
-import type { Tasks } from "./serve.ts";
 import type { Signal, Task } from "./task.ts";
 import { TaskRun } from "./task_run.ts";
 
@@ -52,9 +52,9 @@ export class TaskWorker<T extends Tasks> implements Disposable {
   }
 
   /**
-   * Runs a task of the worker. Several tasks may run at once: they take turns at their `await`s.
+   * Runs a task of the worker. Several tasks may run at once: they alternate at their `await`s.
    *
-   * @param input what the task gets: plain data. What it shall give away is marked by `transfer()`. If it cannot
+   * @param input what the task gets: plain data. What is given away is marked by `transfer()`. If it cannot
    *   be sent, the run fails with an OptionError.
    * @throws OptionError for an unknown option.
    */
@@ -143,24 +143,21 @@ export class TaskWorker<T extends Tasks> implements Disposable {
 }
 
 /**
- * Connects a page to a worker whose module calls `serve`. The worker is created by the program, because
- * bundlers recognise only this expression in the program's own files:
+ * Connects a page to a worker whose module calls `expose`. The program creates the worker itself, because
+ * bundlers recognise only the expression of the example, and only in the program's files.
  *
- * ```ts
- * // @skip a worker's module and a bundler are needed
+ * In Node, the worker is one of `node:worker_threads`. The process does not wait for a worker without runs.
+ *
+ * @param worker the worker; in a page, it is started with `{ type: "module" }`
+ * @throws OptionError for anything but a worker.
+ * @example
+ * ```js
  * import { connect } from "wasmgrad/worker";
- * import type { TrainingTasks } from "./train.ts";
- * const worker = connect<TrainingTasks>(new Worker(new URL("./train.ts", import.meta.url), { type: "module" }));
+ * const worker = connect(new Worker(new URL("./train.js", import.meta.url), { type: "module" }));
  * const run = worker.run("train", { epochs: 5 });
- * for await (const { step, steps } of run) console.log(step, steps.at(-1)?.loss);
+ * for await (const { step, steps } of run) console.log(step, steps.at(-1).loss);
  * const weights = await run.result;
  * ```
- *
- * In Node, the worker is that of `node:worker_threads`: `new Worker(new URL("./train.js", import.meta.url))`.
- * The process does not wait for a worker without runs.
- *
- * @param worker in a page: start it with `{ type: "module" }`
- * @throws OptionError for anything but a worker.
  */
 export function connect<T extends Tasks>(worker: WorkerLike): TaskWorker<T> {
   return new TaskWorker<T>(worker);

@@ -1,7 +1,6 @@
 import { isObject } from "../checks.ts";
 import * as errors from "../errors.ts";
 import { OptionError } from "../errors.ts";
-import { forEachTensor } from "../tensor/lifetime/find_tensors.ts";
 
 /** Marks this library's messages: a program may send its own through the same worker. */
 const MARK = "wasmgrad worker 1";
@@ -42,8 +41,8 @@ export function isMarked(data: unknown): boolean {
 const transfers = new WeakMap<object, readonly object[]>();
 
 /**
- * Marks what a value, sent to or from a worker, gives away instead of copying: `ArrayBuffer`s, `ImageBitmap`s,
- * `OffscreenCanvas`es. The sender cannot use them afterwards. Returns the value.
+ * Marks what a value, sent to or from a worker, gives away instead of copying: `ArrayBuffer`s,
+ * `ImageBitmap`s, `OffscreenCanvas`es. The sender cannot use them afterwards. Returns the value.
  *
  * @example
  * ```ts
@@ -69,16 +68,29 @@ export function transfersOf(value: unknown): readonly object[] {
 }
 
 /**
+ * Whether a value is or contains a tensor. By its form, because a page that only connects to a worker does
+ * not load the tensors and their kernels.
+ */
+function hasTensor(value: unknown, seen: Set<unknown>): boolean {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return false;
+  seen.add(value);
+  const { handle, dtype } = value as { handle?: unknown; dtype?: unknown };
+  if (isObject(handle) && "block" in handle && typeof dtype === "string") return true;
+  const parts = value instanceof Map || value instanceof Set ? [...value].flat() : Object.values(value);
+  return parts.some((part) => hasTensor(part, seen));
+}
+
+/**
  * Posts a message that contains a user's value.
  *
  * @param op names the function and the value in errors
  */
 export function postValue(op: string, value: unknown, post: (list: readonly object[]) => void): void {
-  forEachTensor(value, () => {
+  if (hasTensor(value, new Set())) {
     throw new OptionError(
       `${op} expected plain data, got a tensor, whose elements stay where it is; send its data(), or writeSafetensors() of several`,
     );
-  });
+  }
   try {
     post(transfersOf(value));
   } catch (cause) {
@@ -99,10 +111,10 @@ export function toErrorMessage(thrown: unknown): ErrorMessage {
   return { name: name ?? "Error", message, stack: stack ?? "" };
 }
 
-/** The worker's error, as an error of the same class if this side knows the class, with the worker's stack. */
+/** The worker's error: of the same class if this side knows the class, and with the worker's stack. */
 export function errorOf({ name, message, stack }: ErrorMessage): Error {
   const isKnown = name.endsWith("Error") && Object.hasOwn(KNOWN, name);
-  const error = isKnown ? new KNOWN[name](message) : new Error(message);
+  const error = new KNOWN[isKnown ? name : "Error"](message);
   if (!isKnown) error.name = name;
   if (stack) error.stack = stack;
   return error;

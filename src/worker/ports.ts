@@ -97,7 +97,7 @@ export function portOfParent(onMessage: (message: ToWorker) => void): Port<ToPag
   const parent = nodeModule("node:worker_threads")?.parentPort;
   if (!parent) {
     throw new OptionError(
-      "serve: expected to be called in a worker, whose module it makes available to the page; the page calls connect()",
+      "expose: expected to be called in a worker, whose module it makes available to the page; the page calls connect()",
     );
   }
   parent.on("message", take);

@@ -45,18 +45,18 @@ export interface FitOptions<P> {
 export interface Task<P = TrainingReport> {
   /** Aborted when the page stops the run. */
   readonly signal: Signal;
-  /** The state that the page gave to resume from, as `TaskRun.save()` returned it; else null. `fit` loads it. */
+  /** The state from which the page resumes, a result of `TaskRun.save()`; else null. `fit` loads it. */
   readonly state: Uint8Array | null;
-  /** Sends progress to the page. What it shall give away rather than copy is marked by `transfer()`. */
+  /** Sends progress to the page. What it gives away rather than copies is marked by `transfer()`. */
   send(progress: P): void;
   /**
-   * Trains until the end, or until the page stops the run; the page can also pause it, and save its state. Sends
-   * progress as it trains. Begins with `state`, if there is one.
+   * Trains until the end, or until the page stops the run; the page can also pause it, and save its state.
+   * Sends progress as it trains. Begins with `state`, if there is one.
    */
   fit(trainer: Trainer, options?: FitOptions<P>): Promise<void>;
   /**
-   * For loops of your own: receives the page's messages if the loop has kept the thread for 50 ms, and waits
-   * while the run is paused.
+   * For loops other than `fit`: receives the page's messages if the loop has kept the thread for 50 ms, and
+   * waits while the run is paused.
    */
   turn(): Promise<void>;
 }

@@ -8,9 +8,9 @@ interface Waiting<T> {
 }
 
 /**
- * A run of a worker's task, as `TaskWorker.run` returns it. `for await (const progress of run)` gets what the
- * task sends, in order, and ends with the run; a run that fails throws its error there and in `result`. Leaving
- * such a loop does not end the run.
+ * A run of a worker's task, as `TaskWorker.run` returns it. `for await (const progress of run)` gets what
+ * the task sends, in order, and ends with the run; a run that fails throws its error there and in `result`.
+ * Leaving such a loop does not end the run.
  */
 export class TaskRun<P, R> implements AsyncIterable<P> {
   /** What the task returns; rejected with the worker's error, which has the same class. */

@@ -11,6 +11,7 @@ import * as selfSupervised from "wasmgrad/self-supervised";
 import * as testing from "wasmgrad/testing";
 import * as train from "wasmgrad/train";
 import * as vision from "wasmgrad/vision";
+import * as worker from "wasmgrad/worker";
 import { root } from "../support/source.ts";
 
 const { nn, optim, Tensor } = wasmgrad;
@@ -23,7 +24,7 @@ const namespaces: object[] = [
   vision.augment,
   vision.masks,
 ];
-const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, extend, testing];
+const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, extend, testing, worker];
 
 /** Names of the methods and accessors of a class, inherited ones included. */
 function membersOf(prototype: object): string[] {
@@ -42,6 +43,7 @@ const INTERNAL = [
   "accumulateGrad",
   "array",
   "become",
+  "beginBackward",
   "constructor",
   "gradientHooks",
   "handle",

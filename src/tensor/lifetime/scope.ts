@@ -259,10 +259,7 @@ export class Scope implements Disposable {
     }
   }
 
-  /**
-   * @internal Lets the function that `runTurn` started continue inside this scope after an `await`, for the
-   * rest of the running task of the event loop. Returns a function that ends this.
-   */
+  /** @internal As `runTurn`, for the rest of the running task, or until the returned function is called. */
   continueTurn(): () => void {
     const change = (stretch: number, open: Scope | null) => {
       this.#stretch = stretch;

@@ -3,7 +3,7 @@ import { manualSeed, nn, noGrad, optim, rand, ShapeError, scope, setNumThreads, 
 import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { writeSafetensors } from "wasmgrad/io";
 import { Trainer } from "wasmgrad/train";
-import { serve, type Task, type TrainingReport, transfer } from "wasmgrad/worker";
+import { expose, type Task, type TrainingReport, transfer } from "wasmgrad/worker";
 
 export interface TrainInput {
   steps: number;
@@ -76,7 +76,7 @@ export const tasks = {
     );
   },
 
-  /** A loop of its own. */
+  /** A loop without a Trainer. */
   async count(upTo: number, task: Task<number>) {
     for (let i = 1; i <= upTo && !task.signal.aborted; i++) {
       task.send(i);
@@ -108,4 +108,4 @@ export const tasks = {
 
 export type TestTasks = typeof tasks;
 
-if (typeof document === "undefined" && !("__vitest_worker__" in globalThis)) serve(tasks);
+if (typeof document === "undefined" && !("__vitest_worker__" in globalThis)) expose(tasks);

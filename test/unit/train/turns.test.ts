@@ -72,7 +72,7 @@ function cutEverywhere(): void {
   vi.spyOn(turnLimits, "cutsSteps", "get").mockReturnValue(true);
 }
 
-/** Calls `other` in a task of its own, again and again, until `fit` has ended. Returns the number of calls. */
+/** Calls `other` in separate tasks, until `fit` has ended. Returns the number of calls. */
 async function fitBeside(trainer: Trainer, other: () => void): Promise<number> {
   let calls = 0;
   const timer = { next: setImmediate(again) };

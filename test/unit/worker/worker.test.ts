@@ -1,5 +1,6 @@
-/** A worker's tasks, run from the main thread (Node's worker_threads): progress, control, errors, the same bits. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** Tasks of a worker (Node's worker_threads): progress, control, errors, the main thread's bits. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -9,25 +10,29 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { OptionError, ShapeError, setNumThreads, tensor, WasmgradError } from "wasmgrad";
 import { readSafetensors } from "wasmgrad/io";
 import { resumeTrainer } from "wasmgrad/train";
-import { connect, serve, type TaskWorker, transfer } from "wasmgrad/worker";
+import { connect, expose, type TaskWorker, transfer } from "wasmgrad/worker";
 import { makeTrainer, type Progress, type TestTasks, weightsOf } from "../../support/programs/worker_tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wasmgrad-worker-"));
 const program = join(folder, "worker.mjs");
+/** Bundles a program with the library's sources, in one file that Node runs. */
+const BUNDLE = {
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "es2022",
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  logLevel: "error",
+} as const;
 const STEPS = 12;
 let whole: Uint8Array;
 const open: TaskWorker<TestTasks>[] = [];
 
 beforeAll(async () => {
   await build({
+    ...BUNDLE,
     entryPoints: [new URL("../../support/programs/worker_tasks.ts", import.meta.url).pathname],
-    bundle: true,
     outfile: program,
-    format: "esm",
-    platform: "node",
-    target: "es2022",
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    logLevel: "error",
   });
   setNumThreads(1);
   const trainer = makeTrainer({ steps: STEPS });
@@ -172,6 +177,7 @@ describe("a loop of one's own", () => {
     const run = worker.run("count", 10_000);
     await expect(run.save()).rejects.toThrow(/has not called Task.fit/);
     run.stop();
+    expect(await run.result).toBe("counted");
     expect(await worker.run("state", undefined, { state: new Uint8Array(7) }).result).toBe(7);
     expect(await worker.run("state").result).toBe(null);
   });
@@ -211,9 +217,9 @@ describe("errors", () => {
     expect(() => worker.run("echo", 1, { state: "x" as never })).toThrow(OptionError);
     expect(() => worker.run("echo", 1, { sign: 1 } as never)).toThrow(/unknown option "sign"/);
     expect(() => connect({} as never)).toThrow(/connect: expected a worker/);
-    expect(() => serve({ train: 1 } as never)).toThrow(/serve: train expected a function/);
+    expect(() => expose({ train: 1 } as never)).toThrow(/expose: train expected a function/);
     expect(() => transfer(1 as never, [])).toThrow(OptionError);
-    expect(() => serve({})).toThrow(/serve: expected to be called in a worker/);
+    expect(() => expose({})).toThrow(/expose: expected to be called in a worker/);
   });
 
   test("a worker that cannot start, or ends, fails its runs and later ones", async () => {
@@ -241,4 +247,25 @@ test("what is transferred is given away, what is not is copied", async () => {
   expect([given.length, copied.length]).toEqual([0, 2]);
   const { bytes } = await worker.run("train", { steps: 1 }).result;
   expect(Object.keys(readSafetensors(bytes).tensors)).toContain("0.weight");
+});
+
+test("the guide's two files run, as they are", async () => {
+  const guide = readFileSync(new URL("../../../docs/worker.md", import.meta.url), "utf8");
+  const files = [...guide.matchAll(/<!-- run: (\S+) -->\n\n```js\n(.*?)```/gs)];
+  expect(files.map(([, name]) => name)).toEqual(["train.js", "page.js"]);
+  const guideFolder = mkdtempSync(join(folder, "guide-"));
+  for (const [, name, text] of files) {
+    await build({ ...BUNDLE, stdin: { contents: text, resolveDir: "." }, outfile: join(guideFolder, name) });
+  }
+  writeFileSync(join(guideFolder, "package.json"), '{ "type": "module" }');
+  const main = join(guideFolder, "main.js");
+  writeFileSync(
+    main,
+    'import { Worker } from "node:worker_threads";\nglobalThis.Worker = Worker;\nawait import("./page.js");',
+  );
+  const printed = execFileSync(process.execPath, [main], { encoding: "utf8" }).trim().split("\n");
+  const losses = printed.slice(0, -1).map((line) => Number(line.split(" ")[1]));
+  expect(losses.length).toBeGreaterThan(0);
+  expect(losses.at(-1)).toBeLessThan(0.01);
+  expect(Number(printed.at(-1))).toBeGreaterThan(4 * (2 * 32 + 32 + 32 + 1));
 });

@@ -11,36 +11,29 @@ export type Tasks = Record<string, (input: any, task: Task<any>) => unknown>;
 /**
  * Makes the tasks of a worker's module available to the page: see `connect`. Call it once, in the worker.
  *
- * A task is a function of its input and a `Task`, by which it sends progress. Inputs, progress and results are
- * plain data: numbers, texts, arrays, typed arrays, `ImageData`, `ImageBitmap`. A result may be a promise.
+ * A task is a function of its input and a `Task`, by which it sends progress. Inputs, progress and results
+ * are plain data: numbers, texts, arrays, typed arrays, `ImageData`, `ImageBitmap`. A result may be a
+ * promise.
  *
  * @returns the tasks. The page imports their type: `export type TrainingTasks = typeof tasks`.
  * @throws OptionError when it is not called in a worker.
  * @example
- * ```ts
- * import { nn, optim, rand } from "wasmgrad";
- * import { DataLoader, TensorDataset } from "wasmgrad/data";
- * import { writeSafetensors } from "wasmgrad/io";
- * import { Trainer } from "wasmgrad/train";
- * import { serve, type Task } from "wasmgrad/worker";
- * const tasks = {
- *   async train({ epochs }: { epochs: number }, task: Task) {
- *     const model = new nn.Linear(3, 1);
- *     const loader = new DataLoader(new TensorDataset(rand([64, 3])), { batchSize: 8 });
- *     const optimizer = new optim.Adam(model.parameters());
- *     const loss = ([x]: ReturnType<typeof rand>[]) => nn.functional.mseLoss(model.forward(x), x.sum(1, { keepdim: true }));
- *     await task.fit(new Trainer({ model, loader, optimizer, loss, epochs }));
- *     return writeSafetensors(model.stateDict());
+ * ```js
+ * // train.js, which the page starts as a worker
+ * import { expose } from "wasmgrad/worker";
+ * expose({
+ *   async train({ epochs }, task) {
+ *     const trainer = makeTrainer(epochs);
+ *     await task.fit(trainer); // sends progress
+ *     return writeSafetensors(trainer.options.model.stateDict());
  *   },
- * };
- * export type TrainingTasks = typeof tasks;
- * if (typeof document === "undefined" && typeof WorkerGlobalScope !== "undefined") serve(tasks);
+ * });
  * ```
  */
-export function serve<T extends Tasks>(tasks: T): T {
-  if (!isObject(tasks)) throw new OptionError(`serve: expected an object of functions, got ${describe(tasks)}`);
+export function expose<T extends Tasks>(tasks: T): T {
+  if (!isObject(tasks)) throw new OptionError(`expose: expected an object of functions, got ${describe(tasks)}`);
   for (const [name, task] of Object.entries(tasks)) {
-    if (typeof task !== "function") throw new OptionError(`serve: ${name} expected a function, got ${describe(task)}`);
+    if (typeof task !== "function") throw new OptionError(`expose: ${name} expected a function, got ${describe(task)}`);
   }
   const runs = new Map<number, RunningTask<unknown>>();
   const port = portOfParent((message) => {
