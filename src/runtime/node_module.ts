@@ -1,11 +1,18 @@
 interface NodeModules {
   "node:async_hooks": typeof import("node:async_hooks");
+  "node:child_process": typeof import("node:child_process");
+  "node:crypto": typeof import("node:crypto");
   "node:fs": typeof import("node:fs");
   "node:inspector": typeof import("node:inspector");
+  "node:module": typeof import("node:module");
   "node:os": typeof import("node:os");
+  "node:path": typeof import("node:path");
+  "node:stream": typeof import("node:stream");
+  "node:url": typeof import("node:url");
   "node:v8": typeof import("node:v8");
   "node:vm": typeof import("node:vm");
   "node:worker_threads": typeof import("node:worker_threads");
+  "node:zlib": typeof import("node:zlib");
 }
 
 /**

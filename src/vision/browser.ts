@@ -6,8 +6,18 @@ export { checkImages, type ImageReport } from "./check_images.ts";
 export { type ChannelStatistics, ImageDataset } from "./datasets/image_dataset.ts";
 export type { Interpolation, PaddingMode, ResizeOptions } from "./geometry.ts";
 export type { ImageSize } from "./image_shape.ts";
+export { type DecodeOptions, decodeImage } from "./images/decode.ts";
+export type { DecodedImage, ImageMode } from "./images/decoded_image.ts";
 export * as masks from "./masks.ts";
 export { mse, psnr } from "./metrics.ts";
-export { fromPixels, type PixelCanvas, type PixelData, toPixels } from "./pixels.ts";
+export {
+  type EncodedPixelSource,
+  type FromPixelsOptions,
+  fromPixels,
+  fromPixelsAsync,
+  type PixelSource,
+} from "./pixels/from_pixels.ts";
+export type { PixelCanvas, PixelData, PixelPicture } from "./pixels/sources.ts";
+export { toPixels } from "./pixels/to_pixels.ts";
 export type { Transform } from "./transforms.ts";
 export * as transforms from "./transforms.ts";

@@ -6,6 +6,4 @@ export { ImageFolder, type ImageFolderOptions } from "./datasets/image_folder.ts
 export { FashionMNIST, MNIST } from "./datasets/mnist.ts";
 export type { PublishedSetOptions } from "./datasets/options.ts";
 export { STL10 } from "./datasets/stl10.ts";
-export { type DecodeOptions, decodeImage } from "./images/decode.ts";
-export type { DecodedImage, ImageMode } from "./images/decoded_image.ts";
 export { readImage } from "./images/read.ts";

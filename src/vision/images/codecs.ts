@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { WasmgradError } from "../../errors.ts";
+import { nodeModule } from "../../runtime/node_module.ts";
 
 /** Formats whose decoders are optional packages. */
 export type CodecFormat = "JPEG" | "WebP";
@@ -59,11 +57,16 @@ export function codecError(file: string, format: CodecFormat, cause?: unknown): 
 
 async function startCodec(format: CodecFormat): Promise<void> {
   const { name, file } = SOURCES[format];
-  const { resolve } = createRequire(import.meta.url);
+  const [fs, module, url] = [nodeModule("node:fs"), nodeModule("node:module"), nodeModule("node:url")];
+  if (!fs || !module || !url) throw new WasmgradError("this runtime has no files");
+  const { resolve } = module.createRequire(import.meta.url);
   // found by path, because bundlers would fail on the import of a package that is not installed
   const paths = [".js", ".wasm"].map((extension) => resolve(`${name}/${file}${extension}`));
-  const { default: create } = (await import(pathToFileURL(paths[0]).href)) as { default: CodecFactory };
-  const binary = new WebAssembly.Module(readFileSync(paths[1]));
+  const code = url.pathToFileURL(paths[0]).href;
+  const { default: create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ code)) as {
+    default: CodecFactory;
+  };
+  const binary = new WebAssembly.Module(fs.readFileSync(paths[1]));
   const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
     const instance = new WebAssembly.Instance(binary, imports);
     done(instance);

@@ -1,6 +1,9 @@
 import { checkBoolean, checkChoice, readOptions } from "../../checks.ts";
 import { DataError } from "../../errors.ts";
+import { type BlobLike, isBlob, readFromBlob } from "../../io/pieces.ts";
+import { nodeModule } from "../../runtime/node_module.ts";
 import { type Bytes, viewBytes } from "../../typed_arrays.ts";
+import { decodeByBrowser } from "./browser_decoder.ts";
 import { codecError, loadCodec, runCodec } from "./codecs.ts";
 import { type DecodedImage, type ImageMode, type Pixels, toPlanes } from "./decoded_image.ts";
 import { type FormatInfo, readFormat } from "./formats.ts";
@@ -18,10 +21,14 @@ export interface DecodeOptions {
 
 /**
  * Decodes a PNG, JPEG or WebP file to uint8 [C,H,W]. Matches `torchvision.io.decode_image`, but asynchronous.
- * PNG needs nothing else; JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. Palettes become
- * colours, and of 16 bits the upper 8 are taken. Colour profiles are ignored. Node, Deno and Bun only.
+ * PNG is decoded by the library: palettes become colours, and of 16 bits the upper 8 are taken. Colour
+ * profiles are ignored.
  *
- * @param bytes the file: a Uint8Array, an ArrayBuffer or a DataView.
+ * In Node, Deno and Bun, JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. In a page the browser
+ * decodes these formats. Browsers may differ by a few units of 255, and round the colours of translucent
+ * pixels; for the bits of Node, pass the result of `decode` of these packages to `fromPixels`.
+ *
+ * @param bytes the file: a Uint8Array, an ArrayBuffer, a DataView, a Blob or a File.
  * @throws DataError for a file that is empty, truncated, corrupt or of another format; WasmgradError when the
  *   package is not installed.
  * @example
@@ -31,9 +38,16 @@ export interface DecodeOptions {
  * console.log(image.shape, image.data[0], image.toTensor().mean().item()); // [3, 2, 4] 255 1
  * ```
  */
-export async function decodeImage(bytes: Bytes, options?: DecodeOptions): Promise<DecodedImage> {
+export async function decodeImage(bytes: Bytes | BlobLike, options?: DecodeOptions): Promise<DecodedImage> {
   const given = readDecodeOptions("decodeImage", options);
-  return decodeNamed("decodeImage", viewBytes("decodeImage", bytes), given);
+  return decodeNamed(...(await readImageFile("decodeImage", bytes)), given);
+}
+
+/** A file's name for errors, and its bytes. */
+export async function readImageFile(op: string, file: Bytes | BlobLike): Promise<[name: string, bytes: Uint8Array]> {
+  if (!isBlob(file)) return [op, viewBytes(op, file)];
+  const { name } = file as { name?: string };
+  return [name || op, await readFromBlob(op, file, { begin: 0, end: file.size })];
 }
 
 /** Checks options and fills in defaults. */
@@ -52,6 +66,9 @@ export async function decodeNamed(
 ): Promise<DecodedImage> {
   const format = readFormat(bytes)?.format;
   if (format === "JPEG" || format === "WebP") {
+    if (!nodeModule("node:fs") && typeof createImageBitmap === "function") {
+      return toPlanes(await decodeByBrowser(name, bytes, checkedFormat(name, bytes), options), options.mode);
+    }
     try {
       await loadCodec(format);
     } catch (cause) {
@@ -63,11 +80,16 @@ export async function decodeNamed(
 
 /** Decodes at once. The decoders of JPEG and WebP must have been loaded by `loadCodec`. */
 export function decodeLoaded(name: string, bytes: Uint8Array, options: Required<DecodeOptions>): DecodedImage {
+  const info = checkedFormat(name, bytes);
+  const pixels = info.format === "PNG" ? readPng(name, bytes) : readWithCodec(name, bytes, info, options);
+  return toPlanes(pixels, options.mode);
+}
+
+function checkedFormat(name: string, bytes: Uint8Array): FormatInfo {
   const info = readFormat(bytes);
   if (!info) throw new DataError(`${name}: expected a PNG, JPEG or WebP file, got ${describeStart(bytes)}`);
   if (info.problem) throw new DataError(`${name}: ${info.problem}`);
-  const pixels = info.format === "PNG" ? readPng(name, bytes) : readWithCodec(name, bytes, info, options);
-  return toPlanes(pixels, options.mode);
+  return info;
 }
 
 function describeStart(bytes: Uint8Array): string {

@@ -1,7 +1,16 @@
 /** fromPixels, toPixels, and data sets of a canvas' pixels; canvas and ImageData are imitated. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { DataError, DTypeError, memory, OptionError, rand, ShapeError, scope, tensor, zeros } from "wasmgrad";
-import { fromPixels, ImageDataset, toPixels } from "wasmgrad/vision";
+import {
+  decodeImage,
+  encodePNG,
+  fromPixels,
+  fromPixelsAsync,
+  ImageDataset,
+  Picture,
+  toPixels,
+  transforms,
+} from "wasmgrad/vision";
 import { expectClose } from "../../support/compare.ts";
 import { testRandom } from "../../support/random.ts";
 
@@ -68,7 +77,148 @@ describe("fromPixels", () => {
   });
 });
 
+describe("fromPixels of several sources", () => {
+  const other = { data: data.slice(0, 4 * 4 * 2), width: 2, height: 4 };
+
+  test("a batch resized by transforms.resize", () => {
+    const batch = fromPixels([{ data, width, height }, other], { size: [6, 7] });
+    expect(batch.shape).toEqual([2, 3, 6, 7]);
+    for (const [i, source] of [{ data, width, height }, other].entries()) {
+      expect(batch.select(0, i).toArray()).toEqual(transforms.resize([6, 7])(fromPixels(source)).toArray());
+    }
+    expect(fromPixels([other, other]).shape).toEqual([2, 3, 4, 2]);
+    expect(() => fromPixels([{ data, width, height }, other])).toThrow("got [3,3,5] and [3,4,2]");
+    expect(() => fromPixels([])).toThrow(OptionError);
+  });
+
+  test("fit keeps the shape: two edges are cut off, or black edges added", () => {
+    const squares = { data: new Uint8ClampedArray(4 * 4 * 2).fill(255), width: 4, height: 2 };
+    squares.data.fill(0, 0, 4); // the upper left pixel
+    const cover = fromPixels(squares, { size: 2, fit: "cover", channels: 4 });
+    expect(cover.toArray()).toEqual(
+      fromPixels({ data: new Uint8ClampedArray(16).fill(255), width: 2, height: 2 }, { channels: 4 }).toArray(),
+    );
+    const contain = fromPixels(squares, { size: 4, fit: "contain" });
+    expect((contain.toArray() as number[][][])[0]).toEqual([
+      [0, 0, 0, 0],
+      [0, 1, 1, 1],
+      [1, 1, 1, 1],
+      [0, 0, 0, 0],
+    ]);
+  });
+
+  test("a decoded image, with any of its channels", async () => {
+    const values = { 1: [10], 2: [10, 90], 3: [10, 50, 200], 4: [10, 50, 200, 90] };
+    const { DecodedImage } = await import("../../../src/vision/images/decoded_image.ts");
+    const of = (count: 1 | 2 | 3 | 4, channels: 1 | 3 | 4) =>
+      [...fromPixels(new DecodedImage(Uint8Array.from(values[count]), [count, 1, 1]), { channels }).data()].map(
+        (value) => Math.round(255 * value),
+      );
+    expect([1, 2, 3, 4].map((count) => of(count as 1, 3))).toEqual([
+      [10, 10, 10],
+      [10, 10, 10],
+      [10, 50, 200],
+      [10, 50, 200],
+    ]);
+    expect([1, 2, 3, 4].map((count) => of(count as 1, 4))).toEqual([
+      [10, 10, 10, 255],
+      [10, 10, 10, 90],
+      [10, 50, 200, 255],
+      [10, 50, 200, 90],
+    ]);
+    expect([1, 2, 3, 4].map((count) => of(count as 1, 1))).toEqual([[10], [10], [55], [55]]);
+  });
+
+  test.each<[string, object]>([
+    ["size", { size: 0 }],
+    ["fit", { fit: "none" }],
+    ["interpolation", { size: 2, interpolation: "cubic" }],
+    ["unknown", { sizes: 3 }],
+  ])("a bad option: %s", (_what, options) => {
+    expect(() => fromPixels({ data, width, height }, options as never)).toThrow(OptionError);
+  });
+});
+
+describe("pictures that a browser draws", () => {
+  const drawImage = vi.fn();
+  class Canvas {
+    width = 0;
+    height = 0;
+    constructor(width: number, height: number) {
+      Object.assign(this, { width, height });
+    }
+    getContext() {
+      return { drawImage, getImageData: () => ({ data, width, height }) };
+    }
+  }
+
+  test("<img>, <video>, VideoFrame and ImageBitmap are drawn in their own size", () => {
+    vi.stubGlobal("OffscreenCanvas", Canvas);
+    const expected = fromPixels({ data, width, height }).toArray();
+    for (const picture of [
+      { naturalWidth: width, naturalHeight: height, width: 1, height: 1 },
+      { videoWidth: width, videoHeight: height, width: 0, height: 0 },
+      { displayWidth: width, displayHeight: height },
+      { width, height },
+    ]) {
+      expect(fromPixels(picture as never).toArray()).toEqual(expected);
+      expect(drawImage).toHaveBeenLastCalledWith(picture, 0, 0, width, height);
+    }
+    const loading = { naturalWidth: 0, naturalHeight: 0, width: 0, height: 0 };
+    expect(() => fromPixels(loading)).toThrow("got 0 x 0: await image.decode() first");
+    expect(() => fromPixels({ videoWidth: 0, videoHeight: 0, width: 1, height: 1 } as never)).toThrow('"loadeddata"');
+  });
+
+  test("a picture of another origin is a DataError; elsewhere it cannot be drawn", () => {
+    expect(() => fromPixels({ width, height })).toThrow("which only a browser's canvas can draw");
+    const getImageData = () => {
+      throw new Error("tainted");
+    };
+    const canvas = { width, height, getContext: () => ({ getImageData }) };
+    expect(() => fromPixels(canvas)).toThrow(DataError);
+    expect(() => fromPixels(canvas)).toThrow("(tainted); if it comes from another origin");
+  });
+});
+
+describe("fromPixelsAsync", () => {
+  const picture = new Picture(4, 3, [10, 20, 30]);
+  const png = encodePNG(picture);
+
+  test("a Blob, bytes, and pixels, in one batch", async () => {
+    const pixels = await decodeImage(png);
+    const batch = await fromPixelsAsync([new Blob([png as never]), png, pixels, { data, width, height }], {
+      size: [3, 4],
+    });
+    expect(batch.shape).toEqual([4, 3, 3, 4]);
+    for (const i of [0, 1, 2]) expect(batch.select(0, i).toArray()).toEqual(pixels.toTensor().toArray());
+    expect((await fromPixelsAsync(png, { channels: 1 })).shape).toEqual([1, 3, 4]);
+  });
+
+  test("nothing is left after an error, which names the file", async () => {
+    const before = memory().liveTensors;
+    const damaged = new File([png.slice(0, 40) as never], "damaged.png");
+    await expect(fromPixelsAsync([png, damaged])).rejects.toThrow(/^damaged.png: not a complete PNG file/);
+    await expect(fromPixelsAsync("cat.png" as never)).rejects.toThrow(OptionError);
+    expect(memory().liveTensors).toBe(before);
+    const made = await fromPixelsAsync([png, png]);
+    expect(memory().liveTensors).toBe(before + 1);
+    made.release();
+  });
+});
+
 describe("toPixels", () => {
+  test("draws onto a canvas, which gets the image's size", () => {
+    const putImageData = vi.fn();
+    const canvas = { width: 300, height: 150, getContext: () => ({ putImageData }) };
+    const pixels = toPixels(tensor([[0, 1]]), canvas);
+    expect([canvas.width, canvas.height]).toEqual([2, 1]);
+    expect(putImageData).toHaveBeenCalledWith(pixels, 0, 0);
+    expect(() => toPixels(tensor([[1]]), { width: 1, height: 1, getContext: () => null })).toThrow(
+      "got a canvas of another context",
+    );
+    expect(() => toPixels(tensor([[1]]), "canvas" as never)).toThrow(OptionError);
+  });
+
   test("is the inverse of fromPixels", () => {
     const opaque = Uint8ClampedArray.from(data, (value, i) => (i % 4 === 3 ? 255 : value));
     expect(toPixels(fromPixels({ data, width, height }))).toEqual({ data: opaque, width, height });
