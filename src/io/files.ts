@@ -1,17 +1,18 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { DataError, WasmgradError } from "../errors.ts";
+import { DataError, OptionError, WasmgradError } from "../errors.ts";
+import { nodeModule } from "../runtime/node_module.ts";
 import { type ByteSource, bytesSource } from "./pieces.ts";
+
+/** Node's functions for files, which Deno and Bun have too. `path` is the file that is wanted, for the error. */
+export function fileSystem(path: string): typeof import("node:fs") {
+  const fs = nodeModule("node:fs");
+  if (fs) return fs;
+  throw new OptionError(`${path}: expected Node, Deno or Bun: a page has no files`);
+}
+
+/** Whether there is a file, in a runtime that has files. */
+export function fileExists(path: string): boolean {
+  return fileSystem(path).existsSync(path);
+}
 
 let written = 0;
 
@@ -26,6 +27,7 @@ const MOST_PER_CALL = 2 ** 30;
  * @throws DataError when the folder is missing or not writable, or the disk is full.
  */
 export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, mostPerCall = MOST_PER_CALL): void {
+  const { openSync, writeSync, fsyncSync, closeSync, renameSync } = fileSystem(path);
   const temporary = `${path}.${process.pid}-${written++}.tmp`;
   try {
     const file = openSync(temporary, "wx");
@@ -45,7 +47,7 @@ export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, 
     if (cause instanceof WasmgradError) throw cause;
     throw new DataError(`cannot write ${path}: ${(cause as Error).message}; nothing was changed`, { cause });
   }
-  syncFolder(dirname(path));
+  syncFolder(nodeModule("node:path")?.dirname(path) ?? ".");
 }
 
 /**
@@ -53,7 +55,7 @@ export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, 
  */
 function removeQuietly(path: string): void {
   try {
-    rmSync(path, { force: true });
+    fileSystem(path).rmSync(path, { force: true });
   } catch {}
 }
 
@@ -62,6 +64,7 @@ function removeQuietly(path: string): void {
  * file itself is complete without it.
  */
 function syncFolder(path: string): void {
+  const { openSync, fsyncSync, closeSync } = fileSystem(path);
   try {
     const folder = openSync(path, "r");
     try {
@@ -78,6 +81,7 @@ function syncFolder(path: string): void {
  * @throws DataError when the file is missing or cannot be read.
  */
 export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8Array {
+  const { fstatSync, readFileSync } = fileSystem(path);
   return withFile(path, (file) => {
     const { size } = fstatSync(file);
     if (size <= mostPerCall) return readFileSync(file); // also for files without a size, such as pipes
@@ -92,6 +96,7 @@ export function readWholeFile(path: string, mostPerCall = MOST_PER_CALL): Uint8A
  * @throws DataError when the file is missing or cannot be read; errors of `use` are passed on.
  */
 export function withFileSource<T>(path: string, use: (source: ByteSource) => T): T {
+  const { fstatSync, readFileSync } = fileSystem(path);
   return withFile(path, (file) => {
     const { size } = fstatSync(file);
     return use(size > 0 ? fileSource(path, file, size) : bytesSource(readFileSync(file)));
@@ -117,6 +122,7 @@ function fileSource(path: string, file: number, size: number): ByteSource {
  * ends.
  */
 function fill(file: number, bytes: Uint8Array, position: number, mostPerCall: number): number {
+  const { readSync } = fileSystem("a file");
   let at = 0;
   for (let read = 1; read > 0 && at < bytes.length; at += read) {
     read = readSync(file, bytes, at, Math.min(mostPerCall, bytes.length - at), position + at);
@@ -136,6 +142,7 @@ function allocateFor(path: string, size: number) {
 }
 
 function withFile<T>(path: string, use: (file: number) => T): T {
+  const { openSync, closeSync } = fileSystem(path);
   try {
     const file = openSync(path, "r");
     try {

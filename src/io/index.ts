@@ -1,4 +1,4 @@
-export * from "./browser.ts";
+export type { Bytes } from "../typed_arrays.ts";
 export {
   type CheckpointOptions,
   type CheckpointParts,
@@ -7,4 +7,13 @@ export {
   type Stateful,
   saveCheckpoint,
 } from "./checkpoint.ts";
+export { type Abort, type FetchOptions, type FetchProgress, fetchFile, removeFetched } from "./fetch_file.ts";
+export type { FileHandleLike, FolderHandleLike, WritableLike } from "./handles.ts";
+export { listStored, removeStored, type StoredFile, type StoredPath } from "./origin_files.ts";
+export { type AnyFile, type PickFilesOptions, pickFiles, saveFile } from "./pickers.ts";
+export type { BlobLike } from "./pieces.ts";
+export type { Address, LoadPlace, SavePlace } from "./places.ts";
+export { type AnyBlob, readSafetensors, writeSafetensors, writeSafetensorsBlob } from "./safetensors.ts";
 export { loadSafetensors, saveSafetensors } from "./safetensors_file.ts";
+export type { Metadata } from "./safetensors_header.ts";
+export type { ReadSafetensorsOptions, SafetensorsFile } from "./safetensors_read.ts";

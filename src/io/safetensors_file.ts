@@ -1,19 +1,25 @@
+import { readOptions } from "../checks.ts";
 import { DataError } from "../errors.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { withFileSource, writeFileAtomically } from "./files.ts";
+import { type FetchOptions, readFetchOptions } from "./fetch_file.ts";
+import { withFileSource } from "./files.ts";
 import { type ByteSource, readFrom } from "./pieces.ts";
-import { readNames } from "./safetensors.ts";
+import { checkPath, isLater, type LoadPlace, openPlace, type SavePlace, savePieces } from "./places.ts";
+import { readBlob, readNames } from "./safetensors.ts";
 import type { Metadata } from "./safetensors_header.ts";
 import { type ReadSafetensorsOptions, readingSafetensors, type SafetensorsFile } from "./safetensors_read.ts";
 import { layOut } from "./safetensors_write.ts";
 
 /**
  * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure an existing file
- * remains unchanged. It is written in pieces, without a second copy of the tensors. Node only. Matches
+ * remains unchanged. It is written in pieces, without a second copy of the tensors. Matches
  * `safetensors.torch.save_file`.
  *
- * @throws DataError when the file cannot be written.
+ * @param place the path of a file (Node, Deno, Bun), which is written at once. In a page: a file that the
+ *   browser keeps, such as "opfs:weights.safetensors", or a `FileSystemFileHandle`; then the result is a
+ *   promise. The file has the tensors' elements at the time of the call.
+ * @throws DataError when the file cannot be written; OptionError for a path where there are no files.
  * @example
  * ```ts
  * import { tmpdir } from "node:os";
@@ -24,22 +30,44 @@ import { layOut } from "./safetensors_write.ts";
  * saveSafetensors(path, { bias: tensor([1, 2, 3]) });
  * console.log(loadSafetensors(path).tensors.bias.toArray()); // [1, 2, 3]
  * ```
+ * @example
+ * ```ts
+ * import { tensor } from "wasmgrad";
+ * import { loadSafetensors, saveSafetensors } from "wasmgrad/io";
+ * await saveSafetensors("opfs:weights.safetensors", { bias: tensor([1, 2, 3]) }); // in a page
+ * console.log((await loadSafetensors("opfs:weights.safetensors")).tensors.bias.toArray()); // [1, 2, 3]
+ * ```
  */
+export function saveSafetensors(
+  place: SavePlace,
+  tensors: Readonly<Record<string, Tensor>>,
+  options?: { metadata?: Metadata },
+): Promise<void>;
 export function saveSafetensors(
   path: string,
   tensors: Readonly<Record<string, Tensor>>,
   options?: { metadata?: Metadata },
-): void {
-  writeFileAtomically(path, layOut(tensors, options).pieces);
+): void;
+export function saveSafetensors(
+  place: string | SavePlace,
+  tensors: Readonly<Record<string, Tensor>>,
+  options?: { metadata?: Metadata },
+): void | Promise<void> {
+  return savePieces("saveSafetensors", place, layOut(tensors, options).pieces);
 }
 
 /**
- * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Node
- * only. Matches `safetensors.torch.load_file`.
+ * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Matches
+ * `safetensors.torch.load_file`.
  *
- * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory.
- * @throws DataError when the file is missing, cannot be read, is not a complete, valid safetensors file, or
- *   lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory.
+ * @param place the path of a file (Node, Deno, Bun), which is read at once. For everything else the result is a
+ *   promise: an address (a `URL`, or a text that begins with http), a file that the browser keeps, such as
+ *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`
+ * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory. For an
+ *   address also the options of `fetchFile`: `onProgress`, `signal`, `cache`, `integrity`
+ * @throws DataError when the file is missing, cannot be read or fetched, is not a complete, valid safetensors
+ *   file, or lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory; OptionError for a
+ *   path where there are no files.
  * @example
  * ```ts
  * import { loadSafetensors } from "wasmgrad/io";
@@ -50,10 +78,37 @@ export function saveSafetensors(
  * }
  * ```
  */
-export function loadSafetensors(path: string, options?: ReadSafetensorsOptions): SafetensorsFile {
+export function loadSafetensors(
+  place: LoadPlace,
+  options?: ReadSafetensorsOptions & FetchOptions,
+): Promise<SafetensorsFile>;
+export function loadSafetensors(path: string, options?: ReadSafetensorsOptions): SafetensorsFile;
+export function loadSafetensors(
+  place: string | LoadPlace,
+  options?: ReadSafetensorsOptions & FetchOptions,
+): SafetensorsFile | Promise<SafetensorsFile> {
+  if (isLater(place)) return loadLater(place, options);
+  checkPath("loadSafetensors", place);
   const names = readNames(options);
-  return readNamedFile(path, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
+  return readNamedFile(place, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
 }
+
+async function loadLater(place: LoadPlace, options?: ReadSafetensorsOptions & FetchOptions): Promise<SafetensorsFile> {
+  const op = "loadSafetensors";
+  const { names, ...rest } = options === undefined ? {} : readOptions(op, options, ALL_OPTIONS);
+  const wanted = names && { names };
+  readNames(wanted);
+  const { name, blob } = await openPlace(op, place, readFetchOptions(op, rest));
+  return naming(name, () => readBlob(blob, wanted));
+}
+
+const ALL_OPTIONS: ReadSafetensorsOptions & FetchOptions = {
+  names: undefined,
+  onProgress: undefined,
+  signal: undefined,
+  cache: undefined,
+  integrity: undefined,
+};
 
 /** Reads a file. Errors about its contents name the file. */
 export function readNamedFile<T>(path: string, read: (source: ByteSource) => T): T {
@@ -61,8 +116,22 @@ export function readNamedFile<T>(path: string, read: (source: ByteSource) => T):
     try {
       return read(source);
     } catch (error) {
-      if (!(error instanceof DataError) || error.message.startsWith(path)) throw error;
-      throw new DataError(`${path}: ${error.message}`, { cause: error });
+      throw named(path, error);
     }
   });
+}
+
+/** Runs `read`. Errors about the file's contents name it. */
+async function naming<T>(name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw named(name, error);
+  }
+}
+
+/** An error that names the file, if it is about the file's contents. */
+function named(path: string, error: unknown): unknown {
+  if (!(error instanceof DataError) || error.message.startsWith(path)) return error;
+  return new DataError(`${path}: ${error.message}`, { cause: error });
 }

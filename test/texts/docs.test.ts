@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { formatWithOptions } from "node:util";
 import { encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { memoryNavigator } from "../support/memory_storage.ts";
 import { testRandom } from "../support/random.ts";
 import { readSources, root } from "../support/source.ts";
 
@@ -110,11 +111,13 @@ async function run({ file }: Example): Promise<string[]> {
   const scratch = mkdtempSync(join(tmpdir(), "wasmgrad-docs-"));
   writeTinyCifar10(join(scratch, "data"));
   process.chdir(scratch);
+  vi.stubGlobal("navigator", memoryNavigator().navigator); // for programs that write files of a page's storage
   try {
     await import(/* @vite-ignore */ file);
   } finally {
     process.chdir(before);
     log.mockRestore();
+    vi.unstubAllGlobals();
     rmSync(scratch, { recursive: true });
   }
   return printed;
