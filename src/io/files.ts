@@ -1,5 +1,5 @@
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
-import { nodeModule } from "../runtime/node_module.ts";
+import { builtin, nodeModule } from "../runtime/node_module.ts";
 import { type ByteSource, bytesSource } from "./pieces.ts";
 
 /** Node's functions for files, which Deno and Bun have too. `path` is the file that is wanted, for the error. */
@@ -9,9 +9,14 @@ export function fileSystem(path: string): typeof import("node:fs") {
   throw new OptionError(`${path}: expected Node, Deno or Bun: a page has no files`);
 }
 
-/** Whether there is a file, in a runtime that has files. */
+/** Whether there is a file or a folder, in a runtime that has files. */
 export function fileExists(path: string): boolean {
   return fileSystem(path).existsSync(path);
+}
+
+/** Joins the parts of a path, in a runtime that has files. */
+export function joinPath(...parts: string[]): string {
+  return builtin("node:path").join(...parts);
 }
 
 let written = 0;
@@ -47,7 +52,7 @@ export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, 
     if (cause instanceof WasmgradError) throw cause;
     throw new DataError(`cannot write ${path}: ${(cause as Error).message}; nothing was changed`, { cause });
   }
-  syncFolder(nodeModule("node:path")?.dirname(path) ?? ".");
+  syncFolder(builtin("node:path").dirname(path));
 }
 
 /**

@@ -10,6 +10,9 @@ import type { AnyBlob } from "./safetensors.ts";
  */
 export type StoredPath = `opfs:${string}`;
 
+export const isStoredPath = (place: unknown): place is StoredPath =>
+  typeof place === "string" && place.startsWith("opfs:");
+
 /** A file of `listStored`. */
 export interface StoredFile {
   /** Its path, for example "opfs:runs/first.safetensors". */

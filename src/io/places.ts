@@ -5,7 +5,7 @@ import { type FetchOptions, fetchFile } from "./fetch_file.ts";
 import { writeFileAtomically } from "./files.ts";
 import type { FileHandleLike } from "./handles.ts";
 import { writeHandle } from "./handles.ts";
-import { readStored, type StoredPath, writeStored } from "./origin_files.ts";
+import { isStoredPath, readStored, type StoredPath, writeStored } from "./origin_files.ts";
 import { type BlobLike, isBlob } from "./pieces.ts";
 import type { AnyBlob } from "./safetensors.ts";
 
@@ -21,8 +21,6 @@ export type LoadPlace = SavePlace | Address | BlobLike;
 function isHandle(value: unknown): value is FileHandleLike {
   return isObject(value) && typeof value.getFile === "function" && typeof value.createWritable === "function";
 }
-
-const isStoredPath = (place: unknown): place is StoredPath => typeof place === "string" && place.startsWith("opfs:");
 
 const isAddress = (place: unknown): place is Address =>
   typeof place === "string"

@@ -1,4 +1,5 @@
-import type { SingleBar } from "cli-progress";
+import type * as cliProgress from "cli-progress";
+import { nodeModule, nodePackage } from "../runtime/node_module.ts";
 import { formatSeconds } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
@@ -9,23 +10,24 @@ const LINE_MS = 5000;
 /** Shows the progress of each epoch: a bar on a terminal, else a line every five seconds. */
 export class ProgressBar implements Callback {
   readonly #unit: string;
-  readonly #makeBar: ((format: string) => SingleBar) | null;
-  #bar: SingleBar | null = null;
+  readonly #makeBar: ((format: string) => cliProgress.SingleBar) | null;
+  #bar: cliProgress.SingleBar | null = null;
   /** The time when this process began the epoch, and the number of its steps that were already done. */
   #began = { time: 0, steps: 0 };
   #lastLine = 0;
 
   /** @param unit the unit of the rate: "images" gives images per second */
   static async create(unit: string): Promise<ProgressBar> {
-    if (!process.stdout.isTTY) return new ProgressBar(unit, null);
-    const { default: progress } = await import("cli-progress");
+    const progress = nodeModule("node:fs") && process.stdout.isTTY ? nodePackage("cli-progress") : undefined;
+    if (!progress) return new ProgressBar(unit, null);
+    const { SingleBar } = progress as typeof cliProgress;
     return new ProgressBar(unit, (format) => {
       const look = { barsize: 24, hideCursor: true, linewrap: false, gracefulExit: false, clearOnComplete: true };
-      return new progress.SingleBar({ format, stream: process.stdout, ...look });
+      return new SingleBar({ format, stream: process.stdout, ...look });
     });
   }
 
-  private constructor(unit: string, makeBar: ((format: string) => SingleBar) | null) {
+  private constructor(unit: string, makeBar: ((format: string) => cliProgress.SingleBar) | null) {
     this.#unit = unit;
     this.#makeBar = makeBar;
   }

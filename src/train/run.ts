@@ -1,30 +1,17 @@
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { constants } from "node:os";
-import { dirname, join, resolve } from "node:path";
 import { checkBoolean, checkFunction, describe as describeValue, readOptions } from "../checks.ts";
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
-import { writeFileAtomically } from "../io/files.ts";
-import { readJsonNumber, toJsonNumber } from "../json_number.ts";
+import { isStoredPath, type StoredPath } from "../io/origin_files.ts";
 import type { Picture } from "../plot/picture.ts";
 import { savePNG } from "../plot/png_file.ts";
+import { builtin, nodeModule } from "../runtime/node_module.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 import { curves, type EpochEntry } from "./log.ts";
 import { ProgressBar } from "./progress_bar.ts";
+import { type Config, checkConfig, parseConfig, toJsonText } from "./run_config.ts";
+import { openRunFolder, type RunFolder, storedRunFolder } from "./run_folder.ts";
 import { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
-
-/** The values of a configuration, which both JSON and a command line can represent. */
-export type Config = Record<string, number | string | boolean>;
 
 /** A signal that stops a run after the running step. */
 export type StopSignal = "SIGINT" | "SIGTERM";
@@ -41,7 +28,7 @@ export class Interrupted extends WasmgradError {
 
   /** The exit code that shells report for a process ended by this signal: 128 plus the signal's number. */
   get exitCode(): number {
-    return 128 + constants.signals[this.signal];
+    return 128 + builtin("node:os").constants.signals[this.signal];
   }
 }
 
@@ -65,13 +52,17 @@ export interface RunTrainOptions {
 /**
  * The folder of an experiment, with its configuration, logs, curves, pictures, weights and results. `train`
  * resumes a training that an earlier process began, and only loads one that is finished. A program that is
- * started again therefore ends with the same bits. Node only.
+ * started again therefore ends with the same bits.
  *
+ * In a page, the folder is one that the browser keeps: `await Run.open("opfs:runs/first", …)`. A reload of the
+ * page is there what a new process is in Node.
+ *
+ * @param folder the path of a folder (Node, Deno, Bun)
  * @param experiment the experiment's name, which is recorded with the configuration
  * @param options `replaceConfig` (default false): whether `config` replaces the folder's recorded
  * configuration, for example to train for more epochs. By default a different configuration is an error.
- * @throws OptionError when the folder has a run with another configuration; DataError when it cannot be
- * written.
+ * @throws OptionError when the folder has a run with another configuration, or where there are no files;
+ * DataError when it cannot be written.
  * @example
  * ```ts
  * import { mkdtempSync } from "node:fs";
@@ -87,24 +78,33 @@ export interface RunTrainOptions {
 export class Run {
   readonly folder: string;
   readonly config: Config;
+  readonly #files: RunFolder;
   #results: Record<string, unknown> = {};
-  /** The outermost folder that was created for the run. */
-  readonly #made: string | undefined;
 
-  constructor(folder: string, experiment: string, config: Config, options?: { replaceConfig?: boolean }) {
+  /** @param opened the folder that `Run.open` has opened */
+  constructor(
+    folder: string,
+    experiment: string,
+    config: Config,
+    options?: { replaceConfig?: boolean },
+    opened?: RunFolder,
+  ) {
     this.folder = folder;
     this.config = config;
-    const { replaceConfig } = readOptions("Run", options, { replaceConfig: false });
-    checkBoolean("Run", "replaceConfig", replaceConfig);
+    if (opened) {
+      this.#files = opened;
+      return;
+    }
+    const replaces = readReplaceConfig(options);
+    if (isStoredPath(folder) || !nodeModule("node:fs")) {
+      const path = isStoredPath(folder) ? folder : `opfs:${String(folder).replace(/^[./]+/, "")}`;
+      throw new OptionError(`Run: a page has no files; write await Run.open(${JSON.stringify(path)}, ...)`);
+    }
     const recorded = { experiment, config };
     try {
-      this.#made = mkdirSync(folder, { recursive: true });
-      if (!replaceConfig && existsSync(this.file("config.json"))) {
-        const before = JSON.parse(readFileSync(this.file("config.json"), "utf8"));
-        if (JSON.stringify(before) !== JSON.stringify(recorded, toJsonText)) {
-          throw new OptionError(`${folder} holds a run with another configuration: ${JSON.stringify(before.config)}`);
-        }
-      }
+      const files = openRunFolder(folder);
+      this.#files = files;
+      if (!replaces) checkConfig(folder, files.read("config.json"), recorded);
       this.#write("config.json", recorded);
     } catch (cause) {
       if (cause instanceof OptionError) throw cause;
@@ -113,58 +113,81 @@ export class Run {
   }
 
   /**
-   * Reads the configuration of the run in a folder.
+   * A run whose folder is read and written later, for pages; in Node, Deno and Bun also one of a path. What the
+   * run writes is complete when `train` returns, and when the promises of `picture` and `results` are fulfilled.
+   *
+   * @param folder a folder that the browser keeps, such as "opfs:runs/first", or the path of a folder
+   * @throws as the constructor.
+   * @example
+   * ```ts
+   * import { Run } from "wasmgrad/train";
+   * const run = await Run.open("opfs:runs/first", "example", { epochs: 3, seed: 0 });
+   * await run.results({ accuracy: 0.5 });
+   * console.log(run.file("results.json")); // opfs:runs/first/results.json
+   * ```
+   */
+  static async open(
+    folder: StoredPath | string,
+    experiment: string,
+    config: Config,
+    options?: { replaceConfig?: boolean },
+  ): Promise<Run> {
+    if (!isStoredPath(folder)) return new Run(folder, experiment, config, options);
+    const recorded = { experiment, config };
+    const files = storedRunFolder(folder);
+    if (!readReplaceConfig(options)) checkConfig(folder, await files.readLater("config.json"), recorded);
+    const run = new Run(folder, experiment, config, undefined, files);
+    await run.#write("config.json", recorded);
+    return run;
+  }
+
+  /**
+   * Reads the configuration of the run in a folder. The result is a promise for a folder that the browser keeps.
    *
    * @throws DataError when there is none.
    */
-  static readConfig(folder: string): Config {
-    try {
-      const { config } = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
-      if (typeof config !== "object" || config === null) throw new DataError("it has no configuration of a run");
-      return Object.fromEntries(Object.entries(config).map(([name, value]) => [name, readJsonNumber(value)])) as Config;
-    } catch (cause) {
-      throw new DataError(`${join(folder, "config.json")}: cannot be read: ${(cause as Error).message}`, { cause });
-    }
+  static readConfig(folder: StoredPath): Promise<Config>;
+  static readConfig(folder: string): Config;
+  static readConfig(folder: string): Config | Promise<Config> {
+    const read = (text: string | undefined) => parseConfig(folder, text);
+    return isStoredPath(folder)
+      ? storedRunFolder(folder).readLater("config.json").then(read)
+      : read(openRunFolder(folder, { create: false }).read("config.json"));
   }
 
   /** The path of a file of this run. */
   file(name: string): string {
-    return join(this.folder, name);
+    return this.#files.path(name);
   }
 
-  #write(name: string, value: unknown): void {
-    writeFileAtomically(this.file(name), [new TextEncoder().encode(`${JSON.stringify(value, toJsonText, 2)}\n`)]);
+  #write(name: string, value: unknown): void | Promise<void> {
+    return this.#files.write(name, `${JSON.stringify(value, toJsonText, 2)}\n`);
   }
 
   /**
    * Deletes config.json and the folders created for the run, if they contain nothing else. Used if a run
-   * cannot begin.
+   * cannot begin. In a page it returns a promise, and deletes config.json only.
    */
-  discard(): void {
-    rmSync(this.file("config.json"), { force: true });
-    if (this.#made === undefined) return;
-    const outermost = resolve(this.#made);
-    for (let folder = resolve(this.folder); readdirSync(folder).length === 0; folder = dirname(folder)) {
-      rmdirSync(folder);
-      if (folder === outermost) break;
-    }
+  discard(): void | Promise<void> {
+    return this.#files.discard("config.json");
   }
 
-  /** Writes `name`.png. */
-  picture(name: string, picture: Picture): void {
-    savePNG(this.file(`${name}.png`), picture);
+  /** Writes `name`.png. In a page it returns a promise. */
+  picture(name: string, picture: Picture): void | Promise<void> {
+    return savePNG(this.file(`${name}.png`), picture);
   }
 
-  /** Adds numbers (or anything else that JSON can represent) to results.json. */
-  results(values: Record<string, unknown>): void {
+  /** Adds numbers (or anything else that JSON can represent) to results.json. In a page it returns a promise. */
+  results(values: Record<string, unknown>): void | Promise<void> {
     this.#results = { ...this.#results, ...values };
-    this.#write("results.json", this.#results);
+    return this.#write("results.json", this.#results);
   }
 
   /**
    * Trains until all epochs are done. Writes `name`.safetensors (a checkpoint, after each epoch and when
    * stopped), `name`.jsonl (the configuration, then the log's entries, one per line) and pictures. SIGINT or
-   * SIGTERM stops training after the running step; a second one ends the process.
+   * SIGTERM stops training after the running step; a second one ends the process. A page has no signals:
+   * `trainer.stop()` stops there.
    *
    * @throws Interrupted after a signal; OptionError.
    */
@@ -178,32 +201,39 @@ export class Run {
     };
     const checkpoint = this.file(`${name}.safetensors`);
     const write = pictures && (() => this.#writePictures(scope(() => pictures(trainer))));
+    const writes: unknown[] = []; // those of a page are awaited at the end
+    const writeLog = () =>
+      this.#files.write(log, [{ kind: "config", ...this.config }, ...trainer.log].map(toLine).join(""));
     const watch: Callback = {
-      onEntry: (_, entry) => appendFileSync(log, toLine(entry)),
+      onEntry: (_, entry) => this.#files.append?.(log, toLine(entry)),
       onEpoch: (_, entry) => {
         console.log(describe(entry, trainer));
-        write?.();
-        saveTrainer(checkpoint, trainer);
+        writes.push(write?.());
+        if (!this.#files.append) writes.push(writeLog());
+        writes.push(saveTrainer(checkpoint, trainer));
       },
     };
     const bar = progress === undefined ? null : await ProgressBar.create(progress);
-    for (const name of SIGNALS) process.once(name, stop);
+    const signals = nodeModule("node:fs") ? SIGNALS : [];
+    for (const name of signals) process.once(name, stop);
     const remove = [watch, ...(bar ? [bar] : [])].map((callback) => trainer.watch(callback));
     try {
-      resumeTrainer(checkpoint, trainer);
-      writeFileSync(log, [{ kind: "config", ...this.config }, ...trainer.log].map(toLine).join(""));
+      await resumeTrainer(checkpoint, trainer);
+      await writeLog();
       const wasFinished = trainer.finished;
       await trainer.fit();
       if (wasFinished) return;
     } finally {
       bar?.stop();
-      for (const name of SIGNALS) process.removeListener(name, stop);
+      for (const name of signals) process.removeListener(name, stop);
       for (const removeOne of remove) removeOne();
+      await Promise.all(writes);
     }
-    saveTrainer(checkpoint, trainer);
+    if (!this.#files.append) await writeLog();
+    await saveTrainer(checkpoint, trainer);
     if (!pictures) {
       const drawn = Object.entries(curves(trainer.log)).map(([curve, picture]) => [`${name}-${curve}`, picture]);
-      this.#writePictures(Object.fromEntries(drawn));
+      await this.#writePictures(Object.fromEntries(drawn));
     }
     if (signal && !trainer.finished) throw new Interrupted(signal, this.folder);
   }
@@ -225,17 +255,19 @@ export class Run {
       const shown = Object.entries(numbers).map(([key, value]) => `${key} ${Number(Number(value).toPrecision(4))}`);
       return `${name}: ${shown.join(", ")}`;
     };
-    return { log: this.file(log ?? `${name}.jsonl`), describe: describe ?? showAll, pictures, progress };
+    return { log: log ?? `${name}.jsonl`, describe: describe ?? showAll, pictures, progress };
   }
 
-  #writePictures(pictures: Record<string, Picture>): void {
-    for (const [name, picture] of Object.entries(pictures)) this.picture(name, picture);
+  async #writePictures(pictures: Record<string, Picture>): Promise<void> {
+    await Promise.all(Object.entries(pictures).map(([name, picture]) => this.picture(name, picture)));
   }
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+function readReplaceConfig(options: { replaceConfig?: boolean } | undefined): boolean {
+  const { replaceConfig } = readOptions("Run", options, { replaceConfig: false });
+  return checkBoolean("Run", "replaceConfig", replaceConfig);
+}
 
-/** JSON.stringify would write null for NaN and infinities. */
-const toJsonText = (_: string, value: unknown) => toJsonNumber(value);
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const toLine = (value: object) => `${JSON.stringify(value, toJsonText)}\n`;

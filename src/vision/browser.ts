@@ -1,5 +1,5 @@
 export type { ByteLayout } from "../ops/image/byte_images.ts";
-export * from "../plot/browser.ts";
+export * from "../plot/index.ts";
 export type { Augmentation, AugmentPlace } from "./augment.ts";
 export * as augment from "./augment.ts";
 export { checkImages, type ImageReport } from "./check_images.ts";

@@ -1,4 +1,3 @@
-export { savePNG } from "../plot/png_file.ts";
 export * from "./browser.ts";
 export { CIFAR10, type CIFAR10Options } from "./datasets/cifar10/cifar10.ts";
 export { CIFAR100, type CIFAR100Options } from "./datasets/cifar100.ts";
