@@ -67,7 +67,24 @@ export function readFetchOptions(op: string, options?: FetchOptions): typeof DEF
  * ```
  */
 export async function fetchFile(url: string | URL, options?: FetchOptions): Promise<AnyBlob> {
-  const op = "fetchFile";
+  return fetchFor("fetchFile", url, options);
+}
+
+/** `fetchFile` for the function `op`. */
+export async function fetchFor(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob> {
+  const file = await find(op, url, options);
+  if (file instanceof DataError) throw file;
+  return file;
+}
+
+/** A file, or undefined if the server says that there is none. */
+export async function findAddress(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob | undefined> {
+  const file = await find(op, url, options);
+  return file instanceof DataError ? undefined : file;
+}
+
+/** A file, or an error that says that there is none. Other errors are thrown. */
+async function find(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob | DataError> {
   const given = readFetchOptions(op, options);
   const address = absolute(op, url);
   const store = given.cache === "off" ? undefined : await openCache(address);
@@ -80,7 +97,9 @@ export async function fetchFile(url: string | URL, options?: FetchOptions): Prom
       return blob as AnyBlob;
     }
   }
-  const { blob, type } = await download(op, address, given);
+  const file = await download(op, address, given);
+  if (file instanceof DataError) return file;
+  const { blob, type } = file;
   // a cache that is full or refuses the file costs a download at the next visit, but not this one
   await store?.put(key, new Response(blob, { headers: { "Content-Type": type } })).catch(() => {});
   return blob as AnyBlob;
@@ -121,7 +140,7 @@ async function download(
   op: string,
   address: string,
   { onProgress, signal, integrity }: typeof DEFAULTS,
-): Promise<{ blob: Blob; type: string }> {
+): Promise<{ blob: Blob; type: string } | DataError> {
   const abort = signal as AbortSignal | undefined;
   const failed = (cause: unknown) => {
     if (abort?.aborted) return abort.reason;
@@ -138,11 +157,15 @@ async function download(
     });
   const response = await attempt(fetch(address, { signal: abort, ...(integrity && { integrity }) }));
   if (!response.ok) {
-    throw new DataError(`${op}: ${address}: expected status 200, got ${response.status} ${response.statusText}`);
+    const { status, statusText } = response;
+    const error = new DataError(`${op}: ${address}: expected status 200, got ${status} ${statusText}`);
+    if (status === 404 || status === 410) return error;
+    throw error;
   }
   const type = response.headers.get("content-type") ?? "";
   if (/^text\/html\b/.test(type)) {
-    throw new DataError(`${op}: ${address}: expected a file, got a page (text/html): is there a file of that name?`);
+    // servers of development answer so for every address that they do not know
+    return new DataError(`${op}: ${address}: expected a file, got a page (text/html): is there a file of that name?`);
   }
   // the length is that of the compressed bytes if the server compresses, which other origins do not tell
   const length = Number(response.headers.get("content-length") ?? Number.NaN);

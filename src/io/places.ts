@@ -1,7 +1,7 @@
 import { describe, isObject } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
 import { nodeModule } from "../runtime/node_module.ts";
-import { type FetchOptions, fetchFile } from "./fetch_file.ts";
+import { type FetchOptions, fetchFor } from "./fetch_file.ts";
 import { writeFileAtomically } from "./files.ts";
 import type { FileHandleLike } from "./handles.ts";
 import { writeHandle } from "./handles.ts";
@@ -71,7 +71,7 @@ export async function openPlace(
   place: LoadPlace,
   options: FetchOptions = {},
 ): Promise<{ name: string; blob: BlobLike }> {
-  if (isAddress(place)) return { name: String(place).slice(0, 200), blob: await fetchFile(place, options) };
+  if (isAddress(place)) return { name: String(place).slice(0, 200), blob: await fetchFor(op, place, options) };
   if (isStoredPath(place)) return { name: place, blob: await readStored(op, place) };
   if (!isHandle(place)) return { name: (place as { name?: string }).name || op, blob: place };
   try {

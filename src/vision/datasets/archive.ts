@@ -1,25 +1,27 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { basename } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { DataError } from "../../errors.ts";
+import { builtin, nodeModule } from "../../runtime/node_module.ts";
+import type { SetFile } from "./set_folder.ts";
+import { readTarGz } from "./tar.ts";
 
 /**
- * Checks the MD5 of a file.
+ * Checks the MD5 of a file. A page has no MD5: there an archive is only checked by its own checksums, and its files
+ * by their sizes.
  *
  * @throws DataError if it is another, or the file cannot be read.
  */
-export async function checkMd5(path: string, expected: string): Promise<void> {
-  const hash = createHash("md5");
+export async function checkMd5(file: SetFile, expected: string): Promise<void> {
+  const crypto = nodeModule("node:crypto");
+  if (!crypto) return;
+  const hash = crypto.createHash("md5");
   try {
-    await pipeline(createReadStream(path), hash);
+    await builtin("node:stream/promises").pipeline(file.stream() as never, hash);
   } catch (cause) {
-    throw new DataError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+    throw new DataError(`cannot read ${file.name}: ${(cause as Error).message}`, { cause });
   }
   const actual = hash.digest("hex");
   if (actual !== expected) {
     throw new DataError(
-      `${path}: expected MD5 ${expected}, got ${actual}: the file is truncated or not the expected one; delete it`,
+      `${file.name}: expected MD5 ${expected}, got ${actual}: the file is truncated or not the expected one; delete it`,
     );
   }
 }
@@ -28,48 +30,50 @@ export async function checkMd5(path: string, expected: string): Promise<void> {
 const MOST_TEXT_BYTES = 65536;
 
 /**
- * Streams a tar archive and calls back with each file that has one of the given names.
+ * Reads a tar archive and calls back with each file that has one of the given names.
  *
  * @param sizes the number of bytes of each file; null: a small text
  * @throws DataError if the archive is damaged, or a file is missing or has another size.
  */
 export async function forEachEntry(
-  path: string,
+  archive: SetFile,
   sizes: ReadonlyMap<string, number | null>,
-  visit: (name: string, bytes: Uint8Array) => void,
+  visit: (name: string, bytes: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  const { list } = await import("tar");
   const missing = new Set(sizes.keys());
-  let failure: unknown;
+  const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+  let failure: { error: unknown } | undefined; // of a file, not of the archive
+  const attempt = async (body: () => void | Promise<void>) => {
+    try {
+      await body();
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
+  };
   try {
-    await list({
-      file: path,
-      strict: true,
-      onReadEntry: (entry) => {
-        const name = basename(entry.path);
-        const size = sizes.get(name);
-        // other entries, and entries of an unexpected size, are skipped without being loaded into memory
-        if (entry.type !== "File" || size === undefined || failure) return;
-        if (size === null ? entry.size > MOST_TEXT_BYTES : entry.size !== size) {
-          const expected = size === null ? `at most ${MOST_TEXT_BYTES}` : size;
-          failure = new DataError(`${path}: ${name} expected ${expected} bytes, got ${entry.size}`);
-          return;
-        }
-        const chunks: Uint8Array[] = [];
-        entry.on("data", (chunk) => chunks.push(chunk));
-        entry.on("end", () => {
-          try {
-            visit(name, Buffer.concat(chunks));
-            missing.delete(name);
-          } catch (error) {
-            failure ??= error;
-          }
-        });
+    await readTarGz(
+      archive.stream(),
+      ({ path, size, isFile }) => {
+        const name = nameOf(path);
+        const expected = sizes.get(name);
+        if (!isFile || expected === undefined) return false; // never in memory
+        if (expected === null ? size <= MOST_TEXT_BYTES : size === expected) return true;
+        const wanted = expected === null ? `at most ${MOST_TEXT_BYTES}` : expected;
+        failure = { error: new DataError(`${archive.name}: ${name} expected ${wanted} bytes, got ${size}`) };
+        throw failure.error;
       },
-    });
+      ({ path }, bytes) =>
+        attempt(async () => {
+          await visit(nameOf(path), bytes);
+          missing.delete(nameOf(path));
+        }),
+    );
   } catch (cause) {
-    throw new DataError(`${path}: not a complete tar archive: ${(cause as Error).message}`, { cause });
+    if (failure) throw failure.error;
+    throw new DataError(`${archive.name}: not a complete tar archive: ${(cause as Error).message}`, { cause });
   }
-  if (failure) throw failure;
-  if (missing.size > 0) throw new DataError(`${path}: expected ${[...missing].join(", ")} in the archive, found none`);
+  if (missing.size > 0) {
+    throw new DataError(`${archive.name}: expected ${[...missing].join(", ")} in the archive, found none`);
+  }
 }

@@ -1,9 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { DataError } from "../../errors.ts";
-import { readWholeFile } from "../../io/files.ts";
 import { checkMd5, forEachEntry } from "./archive.ts";
-import { fetchFiles } from "./fetch_files.ts";
+import { fetchFiles, fetchInPage } from "./fetch_files.ts";
+import { openSetFolder, type SetRoot } from "./set_folder.ts";
 
 /** A data set that is published as one tar archive with one folder. */
 export interface ArchiveSource {
@@ -23,36 +21,46 @@ export interface ArchiveSource {
  */
 export async function readArchiveSet(
   op: string,
-  { root, download, url }: { root: string; download: boolean; url?: string },
+  { root, download, url }: { root: SetRoot; download: boolean; url?: string },
   source: ArchiveSource,
   sizes: ReadonlyMap<string, number | null>,
 ): Promise<{ name: string; bytes: Uint8Array }[]> {
   const names = [...sizes.keys()];
-  const folder = [join(root, source.folder), root].find((path) => existsSync(join(path, names[0])));
-  if (folder !== undefined) {
-    return names.map((name) => {
-      const path = join(folder, name);
-      const bytes = readWholeFile(path);
-      const size = sizes.get(name) ?? bytes.length;
-      if (bytes.length !== size) throw new DataError(`${path}: expected ${size} bytes, got ${bytes.length}`);
-      return { name: path, bytes };
-    });
+  const set = openSetFolder(op, root);
+  for (const inner of [`${source.folder}/`, ""]) {
+    if (!(await set.find(inner + names[0]))) continue;
+    return Promise.all(
+      names.map(async (name) => {
+        const file = await set.find(inner + name);
+        if (!file) throw new DataError(`${op}: ${set.name}/${inner}${name} is missing`);
+        const bytes = await file.bytes();
+        const size = sizes.get(name) ?? bytes.length;
+        if (bytes.length !== size) throw new DataError(`${file.name}: expected ${size} bytes, got ${bytes.length}`);
+        return { name: file.name, bytes };
+      }),
+    );
   }
-  const archive = `${source.folder}.tar.gz`;
-  const path = join(root, archive);
-  if (!existsSync(path)) {
+  const name = `${source.folder}.tar.gz`;
+  let archive = await set.find(name);
+  if (!archive) {
     if (!download) {
       throw new DataError(
-        `${op}: no images under ${root}: expected ${source.folder}/${names[0]} or ${archive}. ` +
+        `${op}: no images under ${set.name}: expected ${source.folder}/${names[0]} or ${name}. ` +
           "With download: true they are downloaded.",
       );
     }
-    await fetchFiles(op, root, [{ name: archive, md5: source.md5, addresses: [url ?? source.address] }]);
+    const published = { name, md5: source.md5, addresses: [url ?? source.address] };
+    if (set.path === undefined) archive = await fetchInPage(op, set, published);
+    else {
+      await fetchFiles(op, set.path, [published]);
+      archive = await set.find(name);
+    }
   }
-  await checkMd5(path, source.md5);
+  if (!archive) throw new DataError(`${op}: ${name} was removed from ${set.name} while it was read`);
+  await checkMd5(archive, source.md5);
   const found = new Map<string, Uint8Array>();
-  await forEachEntry(path, sizes, (name, bytes) => found.set(name, bytes));
-  return names.map((name) => ({ name: `${path}: ${name}`, bytes: found.get(name) as Uint8Array }));
+  await forEachEntry(archive, sizes, (entry, bytes) => void found.set(entry, bytes));
+  return names.map((entry) => ({ name: `${archive.name}: ${entry}`, bytes: found.get(entry) as Uint8Array }));
 }
 
 /** The lines of a text with the names of the classes. */

@@ -1,9 +1,6 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { DataError } from "../../errors.ts";
+import { builtin, nodePackage } from "../../runtime/node_module.ts";
 
 const MIB = 1024 * 1024;
 
@@ -15,7 +12,8 @@ interface Progress {
 /** Shows progress on standard error: a bar on a terminal, otherwise a line after each quarter. */
 async function startProgress(label: string, total: number): Promise<Progress> {
   const size = total > 0 ? `${(total / MIB).toFixed(1)} MiB` : "unknown size";
-  if (!process.stderr.isTTY || total === 0) {
+  const progress = process.stderr.isTTY && total > 0 ? nodePackage("cli-progress") : undefined;
+  if (!isProgress(progress)) {
     console.error(`${label}: ${size}`);
     let quarter = 1;
     return {
@@ -25,13 +23,16 @@ async function startProgress(label: string, total: number): Promise<Progress> {
       stop() {},
     };
   }
-  const { default: progress } = await import("cli-progress");
   const bar = new progress.SingleBar(
     { format: `${label} {bar} {percentage} % of ${size}, {eta_formatted} left`, hideCursor: true },
     progress.Presets.shades_classic,
   );
   bar.start(total, 0);
   return { update: (bytes) => bar.update(bytes), stop: () => bar.stop() };
+}
+
+function isProgress(value: unknown): value is typeof import("cli-progress") {
+  return value !== undefined;
 }
 
 /** The message of a failed request, including the cause that `fetch` hides. */
@@ -46,6 +47,10 @@ function reason(error: unknown): string {
  * @throws DataError when the server cannot be reached or does not send the complete file.
  */
 export async function downloadFile(url: string, path: string, md5: string, signal?: AbortSignal): Promise<void> {
+  const { createHash } = builtin("node:crypto");
+  const { createWriteStream } = builtin("node:fs");
+  const { Readable } = builtin("node:stream");
+  const { pipeline } = builtin("node:stream/promises");
   const hash = createHash("md5");
   let bytes = 0;
   try {

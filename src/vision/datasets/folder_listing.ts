@@ -1,6 +1,7 @@
-import { type Dirent, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import type { Dirent } from "node:fs";
 import { DataError } from "../../errors.ts";
+import { joinPath as join } from "../../io/files.ts";
+import { builtin } from "../../runtime/node_module.ts";
 
 /** The files of an `ImageFolder`. */
 export interface FolderListing {
@@ -53,7 +54,7 @@ function filesBelow(folder: string): string[] {
 
 /** A folder and all folders below it. Links to folders are followed. */
 function foldersFrom(folder: string, trail: readonly string[] = []): string[] {
-  const { dev, ino } = statSync(folder);
+  const { dev, ino } = builtin("node:fs").statSync(folder);
   const identity = `${dev}:${ino}`;
   if (trail.includes(identity)) return []; // a link that leads back
   const inner = entriesOf(folder).filter((entry) => isFolder(folder, entry));
@@ -62,7 +63,7 @@ function foldersFrom(folder: string, trail: readonly string[] = []): string[] {
 
 function entriesOf(folder: string): Dirent[] {
   try {
-    return sortByCodePoints(readdirSync(folder, { withFileTypes: true }), ({ name }) => name);
+    return sortByCodePoints(builtin("node:fs").readdirSync(folder, { withFileTypes: true }), ({ name }) => name);
   } catch (cause) {
     throw new DataError(`${folder}: expected a folder that can be read: ${(cause as Error).message}`, { cause });
   }
@@ -70,7 +71,7 @@ function entriesOf(folder: string): Dirent[] {
 
 function isFolder(parent: string, entry: Dirent): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
-  return statSync(join(parent, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return builtin("node:fs").statSync(join(parent, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** The order of UTF-8's bytes is the order of code points; that of JavaScript's strings is another one. */

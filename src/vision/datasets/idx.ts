@@ -1,5 +1,5 @@
-import { gunzipSync } from "node:zlib";
 import { DataError } from "../../errors.ts";
+import type { SetFile } from "./set_folder.ts";
 
 /** Maximum size of a decompressed file: many times that of MNIST's 47 MB. */
 const MOST_BYTES = 2 ** 31 - 1;
@@ -13,12 +13,22 @@ const UINT8 = 8;
  *
  * @throws DataError if the file is damaged or truncated.
  */
-export function gunzip(name: string, bytes: Uint8Array): Uint8Array {
+export async function gunzip(file: SetFile): Promise<Uint8Array> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
   try {
-    return gunzipSync(bytes, { maxOutputLength: MOST_BYTES });
+    const reader = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      pieces.push(read.value);
+      bytes += read.value.length;
+      if (bytes <= MOST_BYTES) continue;
+      await reader.cancel();
+      throw new DataError(`expected at most ${MOST_BYTES} bytes`);
+    }
   } catch (cause) {
-    throw new DataError(`${name}: not a complete gzip file: ${(cause as Error).message}`, { cause });
+    throw new DataError(`${file.name}: not a complete gzip file: ${(cause as Error).message}`, { cause });
   }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 /**

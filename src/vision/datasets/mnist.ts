@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { DataError } from "../../errors.ts";
-import { readWholeFile } from "../../io/files.ts";
+import { joinPath } from "../../io/files.ts";
 import { ByteImages } from "../../ops/image/byte_images.ts";
 import { checkMd5 } from "./archive.ts";
-import { fetchFiles, type PublishedFile } from "./fetch_files.ts";
+import { fetchFiles, fetchInPage, type PublishedFile } from "./fetch_files.ts";
 import { gunzip, readIdx } from "./idx.ts";
 import { ImageDataset, type LabelledImages } from "./image_dataset.ts";
 import { type PublishedSetOptions, readSetOptions } from "./options.ts";
+import { openSetFolder, type SetFile, type SetFolder } from "./set_folder.ts";
 
 /** Where a set of the MNIST family comes from. Tests use a local server and small files. */
 export interface MnistSource {
@@ -122,17 +121,21 @@ export async function loadMnist<T extends ImageDataset>(
     const file = `${name}.gz`;
     return { name: file, md5: source.md5[train ? i : 2 + i], addresses: addresses.map((address) => address + file) };
   });
-  const own = join(root, source.name, "raw");
-  const folders = [own, root];
-  let files = await readPair(folders, names, packed);
+  const folder = openSetFolder(op, root);
+  const inner = [`${source.name}/raw/`, ""];
+  let files = await readPair(folder, inner, names, packed);
   if (!files && download) {
-    await fetchFiles(op, own, packed);
-    files = await readPair(folders, names, packed);
+    if (folder.path === undefined) {
+      files = await Promise.all(packed.map(async (file) => unpack(await fetchInPage(op, folder, file), file)));
+    } else {
+      await fetchFiles(op, joinPath(folder.path, source.name, "raw"), packed);
+      files = await readPair(folder, inner, names, packed);
+    }
   }
   if (!files) {
     throw new DataError(
-      `${op}: no ${train ? "training" : "test"} images under ${root}: expected ${names.join(" and ")}, or the same with ` +
-        `.gz, in ${own} or ${root}. With download: true they are downloaded.`,
+      `${op}: no ${train ? "training" : "test"} images under ${folder.name}: expected ${names.join(" and ")}, or the same ` +
+        `with .gz, there or in ${inner[0]}. With download: true they are downloaded.`,
     );
   }
   const set = labelledImages(files);
@@ -149,25 +152,29 @@ interface NamedBytes {
   bytes: Uint8Array;
 }
 
-/** Both files of a part, from the first folder that has them. Undefined if none has. */
+/** Both files of a part, from the first inner folder that has them. Undefined if none has. */
 async function readPair(
-  folders: readonly string[],
+  folder: SetFolder,
+  inner: readonly string[],
   names: readonly string[],
   packed: readonly PublishedFile[],
 ): Promise<NamedBytes[] | undefined> {
-  for (const folder of folders) {
-    const has = (i: number) => existsSync(join(folder, names[i])) || existsSync(join(folder, packed[i].name));
-    if (!has(0) || !has(1)) continue;
-    const read = async (i: number): Promise<NamedBytes> => {
-      const plain = join(folder, names[i]);
-      if (existsSync(plain)) return { path: plain, bytes: readWholeFile(plain) };
-      const path = join(folder, packed[i].name);
-      await checkMd5(path, packed[i].md5);
-      return { path, bytes: gunzip(path, readWholeFile(path)) };
-    };
-    return [await read(0), await read(1)];
+  for (const path of inner) {
+    const found: NamedBytes[] = [];
+    for (const [i, name] of names.entries()) {
+      const plain = await folder.find(path + name);
+      const file = plain ?? (await folder.find(path + packed[i].name));
+      if (!file) break;
+      found.push(plain ? { path: file.name, bytes: await file.bytes() } : await unpack(file, packed[i]));
+    }
+    if (found.length === names.length) return found;
   }
   return undefined;
+}
+
+async function unpack(file: SetFile, { md5 }: PublishedFile): Promise<NamedBytes> {
+  await checkMd5(file, md5);
+  return { path: file.name, bytes: await gunzip(file) };
 }
 
 function labelledImages([pixels, labels]: readonly NamedBytes[]): LabelledImages {

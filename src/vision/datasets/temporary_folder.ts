@@ -1,9 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { DataError } from "../../errors.ts";
-
-/** The type `AbortSignal` if the program's type libraries declare it. */
-export type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
+import type { Abort } from "../../io/fetch_file.ts";
+import { joinPath } from "../../io/files.ts";
+import { builtin } from "../../runtime/node_module.ts";
 
 /**
  * Runs `body` with a temporary folder inside `root`, which is always removed afterwards. Ctrl-C removes it
@@ -13,10 +11,11 @@ export async function withTemporaryFolder<T>(
   root: string,
   body: (folder: string, signal: Abort) => Promise<T>,
 ): Promise<T> {
+  const { mkdirSync, mkdtempSync, rmSync } = builtin("node:fs");
   let folder: string;
   try {
     mkdirSync(root, { recursive: true });
-    folder = mkdtempSync(join(root, ".download-"));
+    folder = mkdtempSync(joinPath(root, ".download-"));
   } catch (cause) {
     throw new DataError(`cannot write to ${root}: ${(cause as Error).message}`, { cause });
   }

@@ -85,7 +85,9 @@ export async function askPage(
           return;
         }
         const file = fileOf(request.url ?? "/");
-        if (file) response.writeHead(200, { "Content-Type": file.type, ...headers }).end(file.body);
+        const length = file && Buffer.byteLength(file.body);
+        if (file)
+          response.writeHead(200, { "Content-Type": file.type, "Content-Length": length, ...headers }).end(file.body);
         else response.writeHead(404, headers).end();
       });
       server.listen(0, "127.0.0.1", () => {

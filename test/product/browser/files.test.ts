@@ -69,7 +69,9 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
       const plane = shape[1] * shape[2];
       // a canvas keeps colours times alpha
       const weighted = (bytes: ArrayLike<number>) =>
-        Array.from(bytes, (value, i) => (name === "alpha.webp" && i < 3 * plane ? (value * data[3 * plane + (i % plane)]) / 255 : value));
+        Array.from(bytes, (value, i) =>
+          name === "alpha.webp" && i < 3 * plane ? (value * data[3 * plane + (i % plane)]) / 255 : value,
+        );
       found[name] = difference(weighted(answer.images[name]), weighted(data));
     }
     console.log(found);

@@ -15,6 +15,7 @@ import { bytesSource, readFrom } from "../../../src/io/pieces.ts";
 import { readingSafetensors } from "../../../src/io/safetensors_read.ts";
 import { leaf } from "../../../src/tensor/leaf.ts";
 import { readCifar10 } from "../../../src/vision/datasets/cifar10/files.ts";
+import { openSetFolder } from "../../../src/vision/datasets/set_folder.ts";
 import { decodeSheet } from "../../../src/vision/datasets/cifar10/sheet.ts";
 import { CaseError, type Kind } from "./campaign.ts";
 import {
@@ -262,7 +263,7 @@ const FORMATS: Record<string, Format> = {
       const { liveBytes } = memory();
       let set: Awaited<ReturnType<typeof readCifar10>>;
       try {
-        set = await readCifar10(root, false, { imagesPerBatch: 2, archive: "a.tar", md5 });
+        set = await readCifar10(openSetFolder("fuzz", root), false, { imagesPerBatch: 2, archive: "a.tar", md5 });
       } catch (error) {
         // garbage of earlier cases may be released meanwhile
         if (memory().liveBytes > liveBytes) throw new CaseError(`memory stays: ${error}`);

