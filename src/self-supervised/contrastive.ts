@@ -11,7 +11,7 @@ import { tensor } from "../tensor/creation.ts";
 import { eye } from "../tensor/fill.ts";
 import { cat } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Augmentation, augment, type ImageColumn } from "../vision/browser.ts";
+import { type Augmentation, augment, type ImageColumn } from "../vision/index.ts";
 import { runAugmentation } from "../vision/run_steps.ts";
 import type { Encoder } from "./encoder.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";

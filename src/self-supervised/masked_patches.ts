@@ -8,7 +8,7 @@ import { Parameter } from "../nn/parameter.ts";
 import { zeros } from "../tensor/fill.ts";
 import { rand } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Augmentation, ImageColumn } from "../vision/browser.ts";
+import type { Augmentation, ImageColumn } from "../vision/index.ts";
 import type { Encoder } from "./encoder.ts";
 import { meanWhere, patchify, unpatchify } from "./heads.ts";
 import { augmented } from "./reconstruction.ts";

@@ -4,7 +4,7 @@ import { mseLoss } from "../nn/functional/loss.ts";
 import type { Sequential } from "../nn/layers/container.ts";
 import { randn } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Augmentation, type ImageColumn, masks } from "../vision/browser.ts";
+import { type Augmentation, type ImageColumn, masks } from "../vision/index.ts";
 import { runAugmentation } from "../vision/run_steps.ts";
 import type { Encoder } from "./encoder.ts";
 import { meanWhere, pixelDecoder } from "./heads.ts";

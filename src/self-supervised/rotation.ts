@@ -3,7 +3,7 @@ import { crossEntropy } from "../nn/functional/loss.ts";
 import { Linear } from "../nn/layers/linear.ts";
 import { randint } from "../tensor/random.ts";
 import { rotateQuarters } from "../vision/augment.ts";
-import type { Augmentation } from "../vision/browser.ts";
+import type { Augmentation } from "../vision/index.ts";
 import type { Encoder } from "./encoder.ts";
 import { augmented } from "./reconstruction.ts";
 import { type PretextBatch, PretextTask, type TaskResult } from "./task.ts";

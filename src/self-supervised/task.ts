@@ -4,7 +4,7 @@ import { ModuleDict } from "../nn/layers/container.ts";
 import { checkModule, Module } from "../nn/module.ts";
 import type { Generator } from "../tensor/generator.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { ImageColumn } from "../vision/browser.ts";
+import type { ImageColumn } from "../vision/index.ts";
 import type { Encoder } from "./encoder.ts";
 
 /** A batch for a pretext task: images without labels. */

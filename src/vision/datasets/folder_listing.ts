@@ -26,9 +26,7 @@ export function listFolder(root: string, isValidFile?: (path: string) => boolean
   const samples = classes.flatMap((name, label) => {
     const folder = join(root, name);
     const files = filesBelow(folder).filter((path) => (isValidFile ? isValidFile(path) : isReadable(path)));
-    if (files.length === 0) {
-      throw new DataError(`${folder}: expected images (.png, .jpg, .jpeg, .webp) of the class ${name}, found none`);
-    }
+    if (files.length === 0) throw withoutImages(folder, name);
     return files.map((path) => [path, label] as const);
   });
   return { classes, samples };
@@ -74,8 +72,42 @@ function isFolder(parent: string, entry: Dirent): boolean {
   return builtin("node:fs").statSync(join(parent, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** The order of UTF-8's bytes is the order of code points; that of JavaScript's strings is another one. */
-function sortByCodePoints<T>(items: readonly T[], text: (item: T) => string): T[] {
-  const keyed = items.map((item) => ({ item, key: Buffer.from(text(item)) }));
-  return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ item }) => item);
+/** The order of code points; that of JavaScript's strings is another one. */
+export function sortByCodePoints<T>(items: readonly T[], text: (item: T) => string): T[] {
+  const keyed = items.map((item) => ({
+    item,
+    key: Array.from(text(item), (letter) => letter.codePointAt(0) as number),
+  }));
+  return keyed.sort((a, b) => compareLists(a.key, b.key)).map(({ item }) => item);
 }
+
+function compareLists(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? a.length - b.length : a[at] - (b[at] ?? -1);
+}
+
+/** Lists files of a browser, by their paths in the folder: `cat/1.png`, `dog/a/2.png`. */
+export function listPaths(
+  root: string,
+  paths: readonly string[],
+  isValidFile?: (path: string) => boolean,
+): FolderListing {
+  const inFolders = paths.filter((path) => path.includes("/"));
+  const classOf = (path: string) => path.slice(0, path.indexOf("/"));
+  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/"));
+  const classes = sortByCodePoints([...new Set(inFolders.map(classOf))], (name) => name);
+  if (classes.length === 0) throw new DataError(`${root}: expected one folder for each class, found no folder`);
+  const sorted = sortByCodePoints(
+    sortByCodePoints(inFolders, (path) => path),
+    folderOf,
+  );
+  const samples = classes.flatMap((name, label) => {
+    const files = sorted.filter((path) => classOf(path) === name && (isValidFile ?? isReadable)(path));
+    if (files.length === 0) throw withoutImages(`${root}/${name}`, name);
+    return files.map((path) => [path, label] as const);
+  });
+  return { classes, samples };
+}
+
+const withoutImages = (folder: string, name: string) =>
+  new DataError(`${folder}: expected images (.png, .jpg, .jpeg, .webp) of the class ${name}, found none`);

@@ -2,12 +2,14 @@ import { checkChoice, checkFunction, checkInteger, describe, readOptions } from 
 import type { Dataset } from "../../data/dataset.ts";
 import { OptionError } from "../../errors.ts";
 import { readWholeFile } from "../../io/files.ts";
+import { nodeModule } from "../../runtime/node_module.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { codecError, loadCodec } from "../images/codecs.ts";
 import { decodeLoaded } from "../images/decode.ts";
 import { runSteps, type Step } from "../run_steps.ts";
 import type { Transform } from "../transforms.ts";
 import { type FolderListing, listFolder } from "./folder_listing.ts";
+import { type BrowserFolder, type ImageFiles, isBrowserFolder, loadImageFiles } from "./image_files.ts";
 
 export interface ImageFolderOptions {
   /** Applied to each image, float32 [C,H,W] in [0, 1]. Default: none. */
@@ -26,9 +28,9 @@ export interface ImageFolderOptions {
 /**
  * Images in a folder that has one folder for each class: `root/cat/1.jpg`, `root/dog/a/2.png`. Matches
  * `torchvision.datasets.ImageFolder`, with the same order of classes and files. An image is read and decoded
- * when it is asked for. Node, Deno and Bun only.
+ * when it is asked for. In a page `load` gives an `ImageFiles` with the same images.
  *
- * PNG needs nothing else; JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. A `DataLoader` with
+ * PNG needs nothing else; in Node, Deno and Bun JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. A `DataLoader` with
  * `numWorkers` decodes and transforms on other threads.
  */
 export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> {
@@ -64,7 +66,9 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
   /**
    * Lists the files and loads the decoders. It reads no image.
    *
-   * @param root the folder with one folder for each class.
+   * @param root the folder with one folder for each class. In a page: a folder that the browser keeps, such as
+   *   "opfs:pictures", a `FileSystemDirectoryHandle`, or an array of the files of
+   *   `<input type="file" webkitdirectory>`; the result is then an `ImageFiles`, whose `get` returns a promise.
    * @throws DataError when the folder is missing, has no folders, a class without images, or an image of
    *   another format; WasmgradError when the package that decodes the images is not installed.
    * @example
@@ -83,9 +87,11 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
    * console.log(set.classes, image.shape, label); // ["cats", "dogs"] [3, 6, 8] 1
    * ```
    */
-  static async load(root: string, options?: ImageFolderOptions): Promise<ImageFolder> {
+  static async load(root: BrowserFolder, options?: ImageFolderOptions): Promise<ImageFiles>;
+  static async load(root: string, options?: ImageFolderOptions): Promise<ImageFolder>;
+  static async load(root: string | BrowserFolder, options?: ImageFolderOptions): Promise<ImageFolder | ImageFiles> {
     const op = "ImageFolder.load";
-    if (typeof root !== "string" || root === "") {
+    if (!isBrowserFolder(root) && (typeof root !== "string" || root === "")) {
       throw new OptionError(`${op}: root expected the path of a folder, got ${describe(root)}`);
     }
     const given = readOptions<ImageFolderOptions>(op, options, {
@@ -97,6 +103,12 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
     checkChoice(op, "mode", given.mode, ["rgb", "gray"]);
     if (given.transform !== undefined) checkFunction(op, "transform", given.transform);
     if (given.isValidFile !== undefined) checkFunction(op, "isValidFile", given.isValidFile);
+    if (isBrowserFolder(root)) return loadImageFiles(op, root, given);
+    if (!nodeModule("node:fs")) {
+      throw new OptionError(
+        `${op}: a page has no folder ${JSON.stringify(root)}; pass "opfs:...", a FileSystemDirectoryHandle, or files`,
+      );
+    }
     const listing = listFolder(root, given.isValidFile);
     // a file may have the wrong extension, so both decoders are loaded if they are installed
     for (const [format, extension] of [

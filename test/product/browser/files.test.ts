@@ -74,7 +74,6 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
         );
       found[name] = difference(weighted(answer.images[name]), weighted(data));
     }
-    console.log(found);
     expect(Object.entries(found).filter(([name, most]) => most > (name === "alpha.webp" ? 1 : 0))).toEqual([]);
     expect(answer.oriented).toEqual([...(await decodeImage(file("turned.jpg"), { applyExifOrientation: true })).data]);
 
