@@ -111,9 +111,29 @@ export async function readStored(op: string, path: StoredPath): Promise<BlobLike
   return file;
 }
 
+/** The last write of each file: the writes of a file wait for each other, so that the last one remains. */
+const writing = new Map<string, Promise<void>>();
+
 /** Writes a file, with the folders around it. On failure an existing file remains unchanged. */
 export async function writeStored(op: string, path: StoredPath, blob: AnyBlob): Promise<void> {
-  const [parent, name] = split(op, path);
+  const parts = split(op, path);
+  const key = parts.join("/");
+  const write = (writing.get(key) ?? Promise.resolve()).then(() => writeNow(op, path, parts, blob));
+  const done = write.catch(() => {}); // the caller gets the error
+  writing.set(key, done);
+  try {
+    await write;
+  } finally {
+    if (writing.get(key) === done) writing.delete(key);
+  }
+}
+
+async function writeNow(
+  op: string,
+  path: StoredPath,
+  [parent, name]: readonly [StoredPath, string],
+  blob: AnyBlob,
+): Promise<void> {
   const folder = (await openStoredFolder(op, parent, { create: true })) as FolderHandleLike;
   let handle: FileHandleLike;
   try {

@@ -201,16 +201,25 @@ export class Run {
     };
     const checkpoint = this.file(`${name}.safetensors`);
     const write = pictures && (() => this.#writePictures(scope(() => pictures(trainer))));
-    const writes: unknown[] = []; // those of a page are awaited at the end
+    const writes: Promise<void>[] = []; // those of a page end later
+    let failure: { error: unknown } | undefined;
+    const later = (write: void | Promise<void>) => {
+      if (!write) return;
+      const failed = (error: unknown) => {
+        failure ??= { error };
+        trainer.stop();
+      };
+      writes.push(write.catch(failed));
+    };
     const writeLog = () =>
       this.#files.write(log, [{ kind: "config", ...this.config }, ...trainer.log].map(toLine).join(""));
     const watch: Callback = {
       onEntry: (_, entry) => this.#files.append?.(log, toLine(entry)),
       onEpoch: (_, entry) => {
         console.log(describe(entry, trainer));
-        writes.push(write?.());
-        if (!this.#files.append) writes.push(writeLog());
-        writes.push(saveTrainer(checkpoint, trainer));
+        later(write?.());
+        if (!this.#files.append) later(writeLog());
+        later(saveTrainer(checkpoint, trainer));
       },
     };
     const bar = progress === undefined ? null : await ProgressBar.create(progress);
@@ -229,6 +238,7 @@ export class Run {
       for (const removeOne of remove) removeOne();
       await Promise.all(writes);
     }
+    if (failure) throw failure.error;
     if (!this.#files.append) await writeLog();
     await saveTrainer(checkpoint, trainer);
     if (!pictures) {
@@ -258,8 +268,9 @@ export class Run {
     return { log: log ?? `${name}.jsonl`, describe: describe ?? showAll, pictures, progress };
   }
 
-  async #writePictures(pictures: Record<string, Picture>): Promise<void> {
-    await Promise.all(Object.entries(pictures).map(([name, picture]) => this.picture(name, picture)));
+  #writePictures(pictures: Record<string, Picture>): void | Promise<void> {
+    const writes = Object.entries(pictures).map(([name, picture]) => this.picture(name, picture));
+    return this.#files.append ? undefined : Promise.all(writes).then(() => {});
   }
 }
 

@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode } from "fast-png";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DataError, DTypeError, OptionError, ShapeError, tensor, zeros } from "wasmgrad";
 import { encodePNG, imageGrid, lossCurve, Picture, savePNG } from "wasmgrad/vision";
+import { memoryNavigator } from "../../support/memory_storage.ts";
 
 type Rgb = [number, number, number];
 
@@ -58,6 +59,22 @@ describe("Picture", () => {
     expect([width, height, channels]).toEqual([3, 2, 3]);
     expect([...data]).toEqual([...picture.data]);
     expect(() => encodePNG({} as Picture)).toThrow(OptionError);
+  });
+
+  test("savePNG in a page: a download, or a file that the browser keeps", async () => {
+    const { folder, navigator } = memoryNavigator();
+    vi.stubGlobal("navigator", navigator);
+    const picture = new Picture(3, 2);
+    await savePNG("opfs:pictures/x.png", picture);
+    const stored = await (await folder.getDirectoryHandle("pictures")).getFileHandle("x.png");
+    expect(new Uint8Array(await stored.content.arrayBuffer())).toEqual(encodePNG(picture));
+    vi.stubGlobal("process", { ...process, getBuiltinModule: () => undefined });
+    expect(() => savePNG("a/x.png", picture)).toThrow('savePNG: a page has no files, got the path "a/x.png"'); // in a worker
+    const link = { click: vi.fn(), download: "", href: "" };
+    vi.stubGlobal("document", { createElement: () => link });
+    savePNG("a/x.png", picture);
+    expect([link.click.mock.calls.length, link.download, link.href.slice(0, 5)]).toEqual([1, "x.png", "blob:"]);
+    vi.unstubAllGlobals();
   });
 
   test("savePNG writes the bytes, or gives the reason why not", () => {

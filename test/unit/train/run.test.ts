@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DataError, manualSeed, nn, OptionError, optim, rand } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
-import { Interrupted, Run, Trainer } from "wasmgrad/train";
+import { listStored } from "wasmgrad/io";
+import { Interrupted, Run, resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
 import { Picture } from "wasmgrad/vision";
+import { type MemoryFile, type MemoryFolder, memoryNavigator } from "../../support/memory_storage.ts";
 
 const root = mkdtempSync(join(tmpdir(), "wasmgrad-run-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -211,5 +213,91 @@ describe("progress", () => {
       expect(written).toMatch(new RegExp(`epoch ${epoch}/2 \\[[^\\]]*\\] \\d+/10 \\| loss \\d\\.`));
     const [hidden, shown] = ["\u001b[?25l", "\u001b[?25h"].map((code) => written.split(code).length - 1);
     expect([hidden, shown]).toEqual([2, 2]);
+  });
+});
+
+describe("a run in a page's storage", () => {
+  let storage: MemoryFolder;
+  beforeEach(() => {
+    const made = memoryNavigator();
+    storage = made.folder;
+    vi.stubGlobal("navigator", made.navigator);
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  const names = async () => (await listStored("opfs:runs")).map(({ path }) => path.replace("opfs:runs/first/", ""));
+  const fileOf = async (name: string) =>
+    (await (await storage.getDirectoryHandle("runs")).getDirectoryHandle("first")).getFileHandle(
+      name,
+    ) as Promise<MemoryFile>;
+
+  test("has the files and the bits of a run in a folder; it is resumed after it was stopped", async () => {
+    const whole = makeTrainer();
+    await new Run(join(root, "whole-2"), "x", { seed: 5 }).train("fit", whole);
+
+    const first = await Run.open("opfs:runs/first", "x", { seed: 5 });
+    const stopped = makeTrainer();
+    stopped.watch({ onStep: ({ place }) => void (place.step === 15 && stopped.stop()) });
+    await first.train("fit", stopped);
+    expect(stopped.place.step).toBe(15);
+
+    const second = await Run.open("opfs:runs/first", "x", { seed: 5 });
+    const resumed = makeTrainer();
+    await second.train("fit", resumed, { pictures: () => ({ grid: new Picture(3, 2) }) });
+    await second.results({ loss: 1 });
+    expect(weights(resumed)).toEqual(weights(whole));
+    expect(await names()).toEqual([
+      "config.json",
+      "fit-loss.png",
+      "fit-lr.png",
+      "fit.jsonl",
+      "fit.safetensors",
+      "grid.png",
+      "results.json",
+    ]);
+    const log = await (await fileOf("fit.jsonl")).content.text();
+    expect(timeless(log)).toBe(timeless(readFileSync(join(root, "whole-2", "fit.jsonl"), "utf8")));
+    const copy = makeTrainer();
+    expect(await resumeTrainer("opfs:runs/first/fit.safetensors", copy)).toBe(true);
+    expect(weights(copy)).toEqual(weights(whole));
+  });
+
+  test("another configuration is refused, and the recorded one can be read or replaced", async () => {
+    await Run.open("opfs:runs/first", "x", { seed: 5, rate: Number.POSITIVE_INFINITY });
+    await expect(Run.open("opfs:runs/first", "x", { seed: 6 })).rejects.toThrow(
+      "opfs:runs/first holds a run with another configuration",
+    );
+    expect(await Run.readConfig("opfs:runs/first")).toEqual({ seed: 5, rate: Number.POSITIVE_INFINITY });
+    const run = await Run.open("opfs:runs/first", "x", { seed: 6 }, { replaceConfig: true });
+    expect(await Run.readConfig("opfs:runs/first")).toEqual({ seed: 6 });
+    await run.discard();
+    await expect(Run.readConfig("opfs:runs/first")).rejects.toThrow(DataError);
+    expect(() => new Run("opfs:runs/first", "x", {})).toThrow('write await Run.open("opfs:runs/first", ...)');
+    expect((await Run.open(join(root, "path"), "x", {})).file("a")).toBe(join(root, "path", "a"));
+  });
+
+  test("a write that fails stops training, and its error is thrown; the old checkpoint remains", async () => {
+    const run = await Run.open("opfs:runs/first", "x", {});
+    const first = makeTrainer(400);
+    first.watch({ onStep: ({ place }) => void (place.step === 15 && first.stop()) });
+    await run.train("fit", first);
+    (await fileOf("fit.safetensors")).failure = new Error("quota exceeded");
+    const trainer = makeTrainer(400);
+    await expect(run.train("fit", trainer)).rejects.toThrow(/^saveCheckpoint: cannot write .*quota exceeded/);
+    expect(trainer.place.epoch).toBeLessThan(400);
+    const copy = makeTrainer(400);
+    expect(await resumeTrainer("opfs:runs/first/fit.safetensors", copy)).toBe(true);
+    expect(copy.place.step).toBeGreaterThanOrEqual(15);
+  });
+
+  test("writes of one file end in their order", async () => {
+    const trainer = makeTrainer();
+    const saves = [saveTrainer("opfs:a.safetensors", trainer)];
+    await trainer.fit();
+    saves.push(saveTrainer("opfs:a.safetensors", trainer));
+    await Promise.all(saves);
+    const copy = makeTrainer();
+    await resumeTrainer("opfs:a.safetensors", copy);
+    expect(copy.place).toEqual(trainer.place);
   });
 });
