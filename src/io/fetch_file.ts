@@ -51,8 +51,8 @@ export function readFetchOptions(op: string, options?: FetchOptions): typeof DEF
 
 /**
  * Fetches a file, with progress, and keeps it in the browser's cache storage, so that the next visit needs no
- * network. The result is a Blob, which `readSafetensors`, `fromPixelsAsync` and others take. A page should name
- * files by their version, because a file in the cache is not compared with the server's.
+ * network. The result is a Blob, which `readSafetensors`, `fromPixelsAsync` and others take. A page should
+ * name files by their version, because a file in the cache is not compared with the server's.
  *
  * @param url an address; a page may pass one relative to its own
  * @param options `onProgress`, `signal`, `cache` ("use", "refresh", "off"), `integrity`

@@ -2,7 +2,9 @@ import { DataError, OptionError, WasmgradError } from "../errors.ts";
 import { builtin, nodeModule } from "../runtime/node_module.ts";
 import { type ByteSource, bytesSource } from "./pieces.ts";
 
-/** Node's functions for files, which Deno and Bun have too. `path` is the file that is wanted, for the error. */
+/**
+ * Node's functions for files, which Deno and Bun have too. `path` is the file that is wanted, for the error.
+ */
 export function fileSystem(path: string): typeof import("node:fs") {
   const fs = nodeModule("node:fs");
   if (fs) return fs;

@@ -2,7 +2,10 @@ import { DataError, WasmgradError } from "../errors.ts";
 import type { BlobLike } from "./pieces.ts";
 import type { AnyBlob } from "./safetensors.ts";
 
-/** The members of a `FileSystemFileHandle`, of a file picker or of a browser's storage, that this library uses. */
+/**
+ * The members of a `FileSystemFileHandle`, of a file picker or of a browser's storage, that this library
+ * uses.
+ */
 export interface FileHandleLike {
   readonly kind: "file";
   readonly name: string;

@@ -91,8 +91,8 @@ export async function findStored(op: string, path: StoredPath): Promise<BlobLike
 }
 
 /**
- * A file of a folder; undefined if it is missing. An empty file counts as missing: it is what a page leaves that
- * was closed while it wrote the file for the first time.
+ * A file of a folder; undefined if it is missing. An empty file counts as missing: it is what a page leaves
+ * that was closed while it wrote the file for the first time.
  */
 export async function findIn(op: string, folder: FolderHandleLike, name: string): Promise<BlobLike | undefined> {
   try {

@@ -21,8 +21,8 @@ type Pickers = {
 };
 
 /**
- * Lets the visitor choose files, by the browser's file picker or, where there is none, by a file input. Must be
- * called while the page handles a click or a key.
+ * Lets the visitor choose files, by the browser's file picker or, where there is none, by a file input. Must
+ * be called while the page handles a click or a key.
  *
  * @param options `extensions` (default: all files), `multiple` (default false)
  * @returns the files; none if the visitor cancelled
@@ -67,8 +67,8 @@ function pickByInput(extensions: readonly string[], multiple: boolean): Promise<
 }
 
 /**
- * Saves a file where the visitor wants it, by the browser's file picker or, where there is none, as a download.
- * Must be called while the page handles a click or a key.
+ * Saves a file where the visitor wants it, by the browser's file picker or, where there is none, as a
+ * download. Must be called while the page handles a click or a key.
  *
  * @param file a Blob (see `writeSafetensorsBlob`) or bytes
  * @param name the name that is offered

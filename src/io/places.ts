@@ -15,7 +15,9 @@ export type Address = URL | `http://${string}` | `https://${string}`;
 /** Where a browser can write a file: a path in the page's own storage, or a handle from a file picker. */
 export type SavePlace = StoredPath | FileHandleLike;
 
-/** From where a browser can read a file: an address, a `File` or `Blob`, or a place where it can be written. */
+/**
+ * From where a browser can read a file: an address, a `File` or `Blob`, or a place where it can be written.
+ */
 export type LoadPlace = SavePlace | Address | BlobLike;
 
 function isHandle(value: unknown): value is FileHandleLike {
@@ -33,8 +35,8 @@ export function isLater(place: string | LoadPlace): place is LoadPlace {
 }
 
 /**
- * Writes a file: at once to a path, later to another place. The pieces are taken at once in both cases, so the
- * file has the state of the moment of the call. On failure an existing file remains unchanged.
+ * Writes a file: at once to a path, later to another place. The pieces are taken at once in both cases, so
+ * the file has the state of the moment of the call. On failure an existing file remains unchanged.
  */
 export function savePieces(op: string, place: string | SavePlace, pieces: Iterable<Uint8Array>): void | Promise<void> {
   if (!isLater(place)) {
@@ -48,7 +50,8 @@ export function savePieces(op: string, place: string | SavePlace, pieces: Iterab
     );
   }
   const blobs: Blob[] = [];
-  for (const piece of pieces) blobs.push(new Blob([piece as Uint8Array<ArrayBuffer>])); // a piece is valid until the next one
+  // a piece is valid until the next one
+  for (const piece of pieces) blobs.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
   const blob = new Blob(blobs) as AnyBlob;
   return isStoredPath(place) ? writeStored(op, place, blob) : writeHandle(op, place, blob);
 }

@@ -60,14 +60,14 @@ export function saveSafetensors(
  * Reads a safetensors file (see `readSafetensors`) in pieces, without a second copy of the tensors. Matches
  * `safetensors.torch.load_file`.
  *
- * @param place the path of a file (Node, Deno, Bun), which is read at once. For everything else the result is a
- *   promise: an address (a `URL`, or a text that begins with http), a file that the browser keeps, such as
+ * @param place the path of a file (Node, Deno, Bun), which is read at once. For everything else the result is
+ *   a promise: an address (a `URL`, or a text that begins with http), a file that the browser keeps, such as
  *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`
- * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory. For an
- *   address also the options of `fetchFile`: `onProgress`, `signal`, `cache`, `integrity`
+ * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory. For
+ *   an address also the options of `fetchFile`: `onProgress`, `signal`, `cache`, `integrity`
  * @throws DataError when the file is missing, cannot be read or fetched, is not a complete, valid safetensors
- *   file, or lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory; OptionError for a
- *   path where there are no files.
+ *   file, or lacks one of `names`; OutOfMemoryError when the tensors do not fit into memory; OptionError for
+ *   a path where there are no files.
  * @example
  * ```ts
  * import { loadSafetensors } from "wasmgrad/io";

@@ -6,9 +6,9 @@ import { encodePNG, type Picture } from "./picture.ts";
 /**
  * Writes a picture as a PNG file, atomically: on failure an existing file remains unchanged.
  *
- * @param place the path of a file (Node, Deno, Bun), which is written at once; in a page, a path starts a download
- *   of that name. Also a file that the browser keeps, such as "opfs:curve.png", or a `FileSystemFileHandle`; then
- *   the result is a promise.
+ * @param place the path of a file (Node, Deno, Bun), which is written at once; in a page, a path starts a
+ *   download of that name. Also a file that the browser keeps, such as "opfs:curve.png", or a
+ *   `FileSystemFileHandle`; then the result is a promise.
  * @throws DataError when the file cannot be written; OptionError for a path in a worker of a page.
  * @example
  * ```ts

@@ -44,8 +44,9 @@ export function builtin<Name extends keyof NodeModules>(name: Name): NodeModules
 }
 
 /**
- * A package that only Node, Deno and Bun use, for what is not necessary. It is found without an import, because
- * bundlers for browsers would fail on what it imports. Undefined if it is not there, as in a server's bundle.
+ * A package that only Node, Deno and Bun use, for what is not necessary. It is found without an import,
+ * because bundlers for browsers would fail on what it imports. Undefined if it is not there, as in a server's
+ * bundle.
  */
 export function nodePackage(name: string): unknown {
   try {

@@ -46,7 +46,8 @@ export function saveTrainer(place: string | SavePlace, trainer: Trainer): void |
  * Loads a file that `saveTrainer` wrote, so that `fit` continues from that point. Returns false and changes
  * nothing if there is no file.
  *
- * @param place as for `saveTrainer`, an address, or a `File` or `Blob`; the result is a promise unless it is a path
+ * @param place as for `saveTrainer`, an address, or a `File` or `Blob`; the result is a promise unless it is
+ *   a path
  * @throws DataError for a damaged file; StateDictError when the file belongs to a different training run.
  */
 export function resumeTrainer(place: LoadPlace, trainer: Trainer): Promise<boolean>;

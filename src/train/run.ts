@@ -54,8 +54,8 @@ export interface RunTrainOptions {
  * resumes a training that an earlier process began, and only loads one that is finished. A program that is
  * started again therefore ends with the same bits.
  *
- * In a page, the folder is one that the browser keeps: `await Run.open("opfs:runs/first", …)`. A reload of the
- * page is there what a new process is in Node.
+ * In a page, the folder is one that the browser keeps: `await Run.open("opfs:runs/first", …)`. A reload of
+ * the page is there what a new process is in Node.
  *
  * @param folder the path of a folder (Node, Deno, Bun)
  * @param experiment the experiment's name, which is recorded with the configuration
@@ -113,8 +113,9 @@ export class Run {
   }
 
   /**
-   * A run whose folder is read and written later, for pages; in Node, Deno and Bun also one of a path. What the
-   * run writes is complete when `train` returns, and when the promises of `picture` and `results` are fulfilled.
+   * A run whose folder is read and written later, for pages; in Node, Deno and Bun also one of a path. What
+   * the run writes is complete when `train` returns, and when the promises of `picture` and `results` are
+   * fulfilled.
    *
    * @param folder a folder that the browser keeps, such as "opfs:runs/first", or the path of a folder
    * @throws as the constructor.
@@ -142,7 +143,8 @@ export class Run {
   }
 
   /**
-   * Reads the configuration of the run in a folder. The result is a promise for a folder that the browser keeps.
+   * Reads the configuration of the run in a folder. The result is a promise for a folder that the browser
+   * keeps.
    *
    * @throws DataError when there is none.
    */
@@ -177,7 +179,9 @@ export class Run {
     return savePNG(this.file(`${name}.png`), picture);
   }
 
-  /** Adds numbers (or anything else that JSON can represent) to results.json. In a page it returns a promise. */
+  /**
+   * Adds numbers (or anything else that JSON can represent) to results.json. In a page it returns a promise.
+   */
   results(values: Record<string, unknown>): void | Promise<void> {
     this.#results = { ...this.#results, ...values };
     return this.#write("results.json", this.#results);

@@ -111,7 +111,8 @@ async function run({ file }: Example): Promise<string[]> {
   const scratch = mkdtempSync(join(tmpdir(), "wasmgrad-docs-"));
   writeTinyCifar10(join(scratch, "data"));
   process.chdir(scratch);
-  vi.stubGlobal("navigator", memoryNavigator().navigator); // for programs that write files of a page's storage
+  // for programs that write files of a page's storage
+  vi.stubGlobal("navigator", memoryNavigator().navigator);
   try {
     await import(/* @vite-ignore */ file);
   } finally {

@@ -4,8 +4,8 @@ import type { SetFile } from "./set_folder.ts";
 import { readTarGz } from "./tar.ts";
 
 /**
- * Checks the MD5 of a file. A page has no MD5: there an archive is only checked by its own checksums, and its files
- * by their sizes.
+ * Checks the MD5 of a file. A page has no MD5: there an archive is only checked by its own checksums, and its
+ * files by their sizes.
  *
  * @throws DataError if it is another, or the file cannot be read.
  */

@@ -46,8 +46,8 @@ export async function fetchFiles(what: string, folder: string, files: readonly P
 }
 
 /**
- * Fetches a file of a set in a page, from the first address that has it, and stores it in the folder if that can be
- * written. Otherwise the browser's cache storage keeps it.
+ * Fetches a file of a set in a page, from the first address that has it, and stores it in the folder if that
+ * can be written. Otherwise the browser's cache storage keeps it.
  *
  * @throws DataError that describes the failure of every address.
  */

@@ -20,8 +20,8 @@ export function isBrowserFolder(root: unknown): root is BrowserFolder {
 }
 
 /**
- * The images of an `ImageFolder` in a page. A page reads files later, so `get` returns a promise, and a `DataLoader`
- * is iterated by `for await`. Made by `ImageFolder.load`.
+ * The images of an `ImageFolder` in a page. A page reads files later, so `get` returns a promise, and a
+ * `DataLoader` is iterated by `for await`. Made by `ImageFolder.load`.
  */
 export class ImageFiles implements AsyncDataset<[Tensor, number], [Tensor, Tensor]> {
   /** Names of the classes, sorted: the folders. */

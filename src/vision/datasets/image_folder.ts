@@ -30,8 +30,8 @@ export interface ImageFolderOptions {
  * `torchvision.datasets.ImageFolder`, with the same order of classes and files. An image is read and decoded
  * when it is asked for. In a page `load` gives an `ImageFiles` with the same images.
  *
- * PNG needs nothing else; in Node, Deno and Bun JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. A `DataLoader` with
- * `numWorkers` decodes and transforms on other threads.
+ * PNG needs nothing else; in Node, Deno and Bun JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`.
+ * A `DataLoader` with `numWorkers` decodes and transforms on other threads.
  */
 export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> {
   /** The folder. */
@@ -66,9 +66,9 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
   /**
    * Lists the files and loads the decoders. It reads no image.
    *
-   * @param root the folder with one folder for each class. In a page: a folder that the browser keeps, such as
-   *   "opfs:pictures", a `FileSystemDirectoryHandle`, or an array of the files of
-   *   `<input type="file" webkitdirectory>`; the result is then an `ImageFiles`, whose `get` returns a promise.
+   * @param root the folder with one folder for each class. In a page: a folder that the browser keeps, such
+   *   as "opfs:pictures", a `FileSystemDirectoryHandle`, or an array of the files of `<input type="file"
+   *   webkitdirectory>`; the result is then an `ImageFiles`, whose `get` returns a promise.
    * @throws DataError when the folder is missing, has no folders, a class without images, or an image of
    *   another format; WasmgradError when the package that decodes the images is not installed.
    * @example

@@ -6,8 +6,8 @@ import type { SetRoot } from "./set_folder.ts";
 /** Options of data sets that are read from a folder. */
 export interface PublishedSetOptions {
   /**
-   * The folder that contains the set, or to which it is downloaded. In a page: an address (a text is relative to
-   * the page's), a folder that the browser keeps, such as "opfs:data", or a `FileSystemDirectoryHandle`.
+   * The folder that contains the set, or to which it is downloaded. In a page: an address (a text is relative
+   * to the page's), a folder that the browser keeps, such as "opfs:data", or a `FileSystemDirectoryHandle`.
    */
   root: SetRoot;
   /** True (the default): the training images; false: the test images. */

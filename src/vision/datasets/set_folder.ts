@@ -34,8 +34,8 @@ export interface SetFolder {
 }
 
 /**
- * Opens the folder of a data set. A text is the path of a folder; in a page it is an address, relative to that of
- * the page, or a folder that the browser keeps ("opfs:data").
+ * Opens the folder of a data set. A text is the path of a folder; in a page it is an address, relative to
+ * that of the page, or a folder that the browser keeps ("opfs:data").
  */
 export function openSetFolder(op: string, root: SetRoot): SetFolder {
   if (isStoredPath(root)) return storedFolder(op, root);

@@ -32,8 +32,8 @@ function readHeader(header: Uint8Array): TarEntry {
 }
 
 /**
- * Reads a gzipped tar archive as it arrives. `want` decides for each entry whether its bytes are kept; `visit` gets
- * them. Other entries are skipped and never in memory.
+ * Reads a gzipped tar archive as it arrives. `want` decides for each entry whether its bytes are kept;
+ * `visit` gets them. Other entries are skipped and never in memory.
  *
  * @throws DataError if the archive is damaged or ends early; errors of `want` and `visit` are passed on.
  */

@@ -25,8 +25,8 @@ export interface DecodeOptions {
  * profiles are ignored.
  *
  * In Node, Deno and Bun, JPEG needs the package `@jsquash/jpeg`, WebP `@jsquash/webp`. In a page the browser
- * decodes these formats. Browsers may differ by a few units of 255, and round the colours of translucent
- * pixels; for the bits of Node, pass the result of `decode` of these packages to `fromPixels`.
+ * decodes these formats. Browsers may differ by a few units of 255, and colours of translucent pixels are
+ * rounded; for the bits of Node, pass the result of `decode` of these packages to `fromPixels`.
  *
  * @param bytes the file: a Uint8Array, an ArrayBuffer, a DataView, a Blob or a File.
  * @throws DataError for a file that is empty, truncated, corrupt or of another format; WasmgradError when the

@@ -75,7 +75,9 @@ function dataBytes({ width, height, depth, colorType, interlaced }: PngHeader): 
   return passes.reduce((sum, [w, h]) => sum + (w > 0 && h > 0 ? h * (1 + Math.ceil((bits * w) / 8)) : 0), 0);
 }
 
-/** The number of bytes in the compressed data, at most `expected` + 1. Node's zlib is several times as fast. */
+/**
+ * The number of bytes in the compressed data, at most `expected` + 1. Node's zlib is several times as fast.
+ */
 function inflatedBytes(packed: readonly Uint8Array[], expected: number): number {
   const most = Math.max(1, Math.min(expected, MOST_INFLATED));
   const zlib = nodeModule("node:zlib");

@@ -12,9 +12,9 @@ import type { DecodedImage } from "./decoded_image.ts";
  * Reads a PNG, JPEG or WebP file as uint8 [C,H,W]. Matches `torchvision.io.read_image`, but asynchronous. See
  * `decodeImage`.
  *
- * @param path the path of a file; in a page, an address, relative to the page's. Everywhere also an address (a `URL`,
- *   or a text that begins with http), a `File` or `Blob`, a file that the browser keeps, such as "opfs:cat.png", or
- *   a `FileSystemFileHandle`
+ * @param path the path of a file; in a page, an address, relative to the page's. Everywhere also an address
+ *   (a `URL`, or a text that begins with http), a `File` or `Blob`, a file that the browser keeps, such as
+ *   "opfs:cat.png", or a `FileSystemFileHandle`
  * @throws DataError, which names the file, when it is missing, empty, truncated, corrupt or of another
  *   format; WasmgradError when the package that decodes it is not installed.
  * @example

@@ -24,8 +24,8 @@ export interface FromPixelsOptions extends ResizeOptions {
   /** The size of the result: one number for both sides, or [height, width]. Default: that of the source. */
   size?: ImageSize;
   /**
-   * How an image of another shape gets `size`, as CSS's object-fit: "fill" (default) changes its shape, "cover"
-   * keeps it and cuts off two edges, "contain" keeps it and adds black edges.
+   * How an image of another shape gets `size`, as CSS's object-fit: "fill" (default) changes its shape,
+   * "cover" keeps it and cuts off two edges, "contain" keeps it and adds black edges.
    */
   fit?: "fill" | "cover" | "contain";
 }
@@ -74,9 +74,9 @@ export function fromPixels(source: PixelSource | readonly PixelSource[], options
 export type EncodedPixelSource = PixelSource | BlobLike | Bytes;
 
 /**
- * `fromPixels` that takes files of images too: a `Blob` or `File` (from an `<input>`, a drop, `fetchFile`), or
- * a file's bytes. PNG is decoded by the library, with the same bits everywhere. JPEG and WebP are decoded as
- * `decodeImage` says.
+ * `fromPixels` that takes files of images too: a `Blob` or `File` (from an `<input>`, a drop, `fetchFile`),
+ * or a file's bytes. PNG is decoded by the library, with the same bits everywhere. JPEG and WebP are decoded
+ * as `decodeImage` says.
  *
  * @throws as `fromPixels` and `decodeImage`
  * @example
@@ -103,7 +103,8 @@ export async function fromPixelsAsync(
     let image: Tensor;
     if (Array.isArray(source)) {
       const made: Tensor[] = [];
-      for (const item of source) made.push(await make(item)); // one after the other, because pictures are large
+      // one after the other, because pictures are large
+      for (const item of source) made.push(await make(item));
       image = own.run(() => batched(op, made));
     } else {
       image = await make(source as EncodedPixelSource);

@@ -28,7 +28,7 @@ interface Context {
 
 const EXPECTED = "expected ImageData, a canvas, <img>, ImageBitmap, <video>, VideoFrame, or { data, width, height }";
 
-/** The pixels of a source. A picture is drawn onto a canvas of its own size first. */
+/** The pixels of a source. A picture is drawn onto a canvas of the same size first. */
 export function readPixels(op: string, source: unknown): PixelData {
   const { data, width, height } = (source ?? {}) as PixelData;
   if (typeof (source as PixelCanvas)?.getContext === "function") {

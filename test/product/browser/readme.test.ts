@@ -1,6 +1,6 @@
 /**
- * The README's program, and a run with checkpoints, bundled for browsers without configuration: in Chromium and in
- * Firefox they end with the bits of Node.
+ * The README's program, and a run with checkpoints, bundled for browsers without configuration: in Chromium
+ * and in Firefox they end with the bits of Node.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

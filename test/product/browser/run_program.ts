@@ -1,6 +1,6 @@
 /**
- * A program for Node and for a page: a run that is stopped in the middle and resumed by a new trainer, with its
- * checkpoint, log, pictures and results.
+ * A program for Node and for a page: a run that is stopped in the middle and resumed by a new trainer, with
+ * its checkpoint, log, pictures and results.
  */
 import { manualSeed, nn, optim, rand, setNumThreads } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";

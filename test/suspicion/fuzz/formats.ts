@@ -15,8 +15,8 @@ import { bytesSource, readFrom } from "../../../src/io/pieces.ts";
 import { readingSafetensors } from "../../../src/io/safetensors_read.ts";
 import { leaf } from "../../../src/tensor/leaf.ts";
 import { readCifar10 } from "../../../src/vision/datasets/cifar10/files.ts";
-import { openSetFolder } from "../../../src/vision/datasets/set_folder.ts";
 import { decodeSheet } from "../../../src/vision/datasets/cifar10/sheet.ts";
+import { openSetFolder } from "../../../src/vision/datasets/set_folder.ts";
 import { CaseError, type Kind } from "./campaign.ts";
 import {
   makeSafetensors,

