@@ -61,8 +61,9 @@ export function readFetchOptions(op: string, options?: FetchOptions): typeof DEF
  * @example
  * ```ts
  * import { fetchFile } from "wasmgrad/io";
- * const onProgress = ({ loaded, total = Number.NaN }) => console.log(`${loaded} of ${total} bytes`);
- * const file = await fetchFile("data:text/plain,weights", { onProgress });
+ * const file = await fetchFile("data:text/plain,weights", {
+ *   onProgress: ({ loaded, total }) => console.log(`${loaded} of ${total ?? "unknown"} bytes`),
+ * });
  * console.log(file.size); // 7
  * ```
  */

@@ -98,7 +98,8 @@ export function textHeight(scale: number): number {
  * console.log(encodePNG(picture).length > 8); // true
  * ```
  */
-export function encodePNG(picture: Picture): Uint8Array {
+export function encodePNG(picture: Picture): ReturnType<Uint8ArrayConstructor["of"]> {
   if (!(picture instanceof Picture)) throw new OptionError(`encodePNG: expected a Picture, got ${typeof picture}`);
-  return encode({ width: picture.width, height: picture.height, data: picture.data, channels: 3, depth: 8 });
+  const { width, height, data } = picture;
+  return encode({ width, height, data, channels: 3, depth: 8 }) as ReturnType<Uint8ArrayConstructor["of"]>;
 }

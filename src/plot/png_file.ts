@@ -27,7 +27,7 @@ export function savePNG(place: string | SavePlace, picture: Picture): void | Pro
   const png = encodePNG(picture);
   if (typeof place === "string" && !isLater(place) && !nodeModule("node:fs") && isPage()) {
     const name = place.split("/").at(-1) || "picture.png";
-    downloadFile(new Blob([png as Uint8Array<ArrayBuffer>], { type: "image/png" }), name);
+    downloadFile(new Blob([png], { type: "image/png" }), name);
     return;
   }
   return savePieces("savePNG", place, [png]);
