@@ -8,7 +8,7 @@ import { adoptBlock } from "../runtime/frame.ts";
 import { expectTensor, wrap } from "../tensor/apply.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { GradientRule, RuleEntry, SavedTensors } from "./rule.ts";
+import { type GradientRule, type SavedTensors, withRule } from "./rule.ts";
 
 /** What `forward` keeps for `backward`. Other values may be kept as properties. */
 export class FunctionContext {
@@ -136,7 +136,7 @@ class CustomOp extends Op {
 const customRule: GradientRule<CustomOp> = (op, dy, node) =>
   enableGrad(() => op.gradients(dy, op.savedTensors(node))).map((gradient, i) => (node.needs[i] ? gradient : null));
 
-export const customRules: RuleEntry[] = [[CustomOp, customRule]];
+const RuledOp = /* @__PURE__ */ withRule(CustomOp, customRule);
 
 /**
  * Makes a function of tensors from its two directions, forward and backward. Matches
@@ -168,5 +168,5 @@ export function customFunction<Inputs extends unknown[]>(
   if (!isObject(definition)) throw new OptionError("customFunction: expected an object with forward and backward");
   checkFunction("customFunction", "forward", definition.forward);
   checkFunction("customFunction", "backward", definition.backward);
-  return (...inputs) => new CustomOp(definition as AnyFunction).run(inputs);
+  return (...inputs) => new RuledOp(definition as AnyFunction).run(inputs);
 }

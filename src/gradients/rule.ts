@@ -15,9 +15,27 @@ export type TensorGradients = (Tensor | null)[];
 // biome-ignore lint/suspicious/noExplicitAny: each rule takes its own class of ops
 export type GradientRule<T extends Op = any> = (op: T, dy: Tensor, node: SavedTensors) => TensorGradients;
 
-/** A class of ops with its rule. */
 // biome-ignore lint/suspicious/noExplicitAny: constructors of all kinds
-export type RuleEntry = readonly [op: abstract new (...args: any[]) => Op, rule: GradientRule];
+type OpClass = abstract new (...args: any[]) => Op;
+
+const bound = /* @__PURE__ */ new Map<unknown, GradientRule>();
+
+/**
+ * Binds a rule to a class of ops and returns the class. What applies such an op imports the class from here,
+ * not from src/ops: then a bundler leaves out the rules of ops that a program does not use.
+ */
+export function withRule<Class extends OpClass>(op: Class, rule: GradientRule): Class {
+  bound.set(op, rule);
+  return op;
+}
+
+/** The rule that `withRule` bound to a class. */
+export function boundRule(op: unknown): GradientRule | undefined {
+  return bound.get(op);
+}
+
+/** A class of ops with its rule. */
+export type RuleEntry = readonly [op: OpClass, rule: GradientRule];
 
 /**
  * The arrays that an op saved, as tensors with their places in the graph. Gradients that flow to such a

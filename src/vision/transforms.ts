@@ -1,6 +1,6 @@
 import { checkFunction, checkNumber, describe } from "../checks.ts";
 import { DTypeError, OptionError } from "../errors.ts";
-import { NormalizePlanes } from "../ops/image/normalize_channels.ts";
+import { NormalizePlanesOp } from "../gradients/rules/movement.ts";
 import { apply, expectTensor } from "../tensor/apply.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { runSteps, type Step } from "./run_steps.ts";
@@ -65,7 +65,7 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
     throw new OptionError(`normalize: expected as many std as mean, got ${means.length} mean and ${stds.length} std`);
   }
   if (stds.includes(0)) throw new OptionError(`normalize: std expected numbers other than 0, got [${stds.join(", ")}]`);
-  const transform: Transform = (images) => apply(new NormalizePlanes(means, stds), images);
+  const transform: Transform = (images) => apply(new NormalizePlanesOp(means, stds), images);
   normalizations.set(transform, { mean: means, std: stds });
   return transform;
 }

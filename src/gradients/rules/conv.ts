@@ -8,14 +8,7 @@ import type { NDArray } from "../../ops/core/array.ts";
 import { reluBackward } from "../../ops/elementwise/fused_relu.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import {
-  type GradientRule,
-  linear,
-  type RuleEntry,
-  type SavedTensors,
-  selfAdjoint,
-  type TensorGradients,
-} from "../rule.ts";
+import { type GradientRule, linear, type SavedTensors, selfAdjoint, type TensorGradients, withRule } from "../rule.ts";
 
 /** The gradients of input, weight and bias, from the gradient of the output before ReLU and pooling. */
 function gradients(
@@ -42,7 +35,7 @@ const convolution: GradientRule<Conv2d | ConvTranspose2d> = (op, dOut, node) => 
   const dy = out ? selfAdjoint(op, after, (d) => reluBackward(d, out), [out]) : after;
   const pass = (role: ConvRole, other: Tensor) => {
     const operands = role === "input" ? [dy, other] : [other, dy];
-    return apply(new ConvPass(role, passes, op.geometry), ...operands);
+    return apply(new ConvPassOp(role, passes, op.geometry), ...operands);
   };
   return gradients(dy, pass, node, op.inputShape);
 };
@@ -60,7 +53,7 @@ const convReluPool: GradientRule<Conv2dReluPool> = (op, dOut, node) => {
   const passes = chooseConvolution(geometry).plain;
   const pass = (role: ConvRole, other: Tensor) => {
     const operands = role === "input" ? [dy, other] : [other, dy];
-    return apply(new ConvPass(role, passes, geometry), ...operands);
+    return apply(new ConvPassOp(role, passes, geometry), ...operands);
   };
   const { images, groups, inChannels, height, width } = geometry;
   return gradients(dy, pass, node, [images, groups * inChannels, height, width]);
@@ -71,7 +64,7 @@ const convPass: GradientRule<ConvPass> = (op, dy, node) => {
   const { role, passes, geometry } = op;
   const other = (wanted: ConvRole, i: number) => {
     const operands = OPERANDS[wanted].map((operand) => (operand === role ? dy : node.input(1 - i)));
-    return apply(new ConvPass(wanted, passes, geometry), ...operands);
+    return apply(new ConvPassOp(wanted, passes, geometry), ...operands);
   };
   const [first, second] = OPERANDS[role];
   return node.each(
@@ -80,9 +73,7 @@ const convPass: GradientRule<ConvPass> = (op, dy, node) => {
   );
 };
 
-export const convRules: RuleEntry[] = [
-  [Conv2d, convolution],
-  [ConvTranspose2d, convolution],
-  [Conv2dReluPool, convReluPool],
-  [ConvPass, convPass],
-];
+const ConvPassOp = /* @__PURE__ */ withRule(ConvPass, convPass);
+export const Conv2dOp: typeof Conv2d = /* @__PURE__ */ withRule(Conv2d, convolution);
+export const ConvTranspose2dOp: typeof ConvTranspose2d = /* @__PURE__ */ withRule(ConvTranspose2d, convolution);
+export const Conv2dReluPoolOp: typeof Conv2dReluPool = /* @__PURE__ */ withRule(Conv2dReluPool, convReluPool);

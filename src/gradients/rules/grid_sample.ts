@@ -1,6 +1,6 @@
 import { GridSample, type GridSampleOptions } from "../../ops/image/grid_sample.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { GradientRule, RuleEntry } from "../rule.ts";
+import { type GradientRule, withRule } from "../rule.ts";
 
 type Options = Readonly<Required<GridSampleOptions>>;
 
@@ -97,4 +97,4 @@ const gridSample: GradientRule<GridSample> = (op, dy, node) => {
   return node.needs.map((needed) => (needed ? gradients.shift()! : null));
 };
 
-export const gridSampleRules: RuleEntry[] = [[GridSample, gridSample]];
+export const GridSampleOp: typeof GridSample = /* @__PURE__ */ withRule(GridSample, gridSample);

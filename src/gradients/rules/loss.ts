@@ -6,7 +6,7 @@ import { CausalSoftmax, LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type GradientRule, linear, pullback, type RuleEntry } from "../rule.ts";
+import { type GradientRule, linear, pullback, type RuleEntry, withRule } from "../rule.ts";
 
 /** dx = y (dy - Σ dy y) */
 const softmax: GradientRule<Softmax | CausalSoftmax> = (op, dy, node) => {
@@ -105,10 +105,11 @@ const pairLoss: GradientRule<PairLoss> = (op, dy, node) => {
   ];
 };
 
-export const lossRules: RuleEntry[] = [
+export const softmaxRules: RuleEntry[] = [
   [Softmax, softmax],
-  [CausalSoftmax, softmax],
   [LogSoftmax, logSoftmax],
-  [CrossEntropy, crossEntropy],
-  [PairLoss, pairLoss],
 ];
+
+export const CausalSoftmaxOp: typeof CausalSoftmax = /* @__PURE__ */ withRule(CausalSoftmax, softmax);
+export const CrossEntropyOp: typeof CrossEntropy = /* @__PURE__ */ withRule(CrossEntropy, crossEntropy);
+export const PairLossOp: typeof PairLoss = /* @__PURE__ */ withRule(PairLoss, pairLoss);

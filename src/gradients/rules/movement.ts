@@ -14,7 +14,7 @@ import { View } from "../../ops/movement/view.ts";
 import { Dropout } from "../../ops/random/dropout.ts";
 import { offset } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
-import { type GradientRule, linear, linearOp, pullback, type RuleEntry, selfAdjoint } from "../rule.ts";
+import { type GradientRule, linear, linearOp, pullback, type RuleEntry, selfAdjoint, withRule } from "../rule.ts";
 
 const cat: GradientRule<Cat> = ({ d, lengths }, dy, { needs }) => {
   let end = 0;
@@ -78,5 +78,6 @@ export const movementRules: RuleEntry[] = [
   [Positions, positions],
   [Embedding, embedding],
   [Dropout, scaled],
-  [NormalizePlanes, scaled],
 ];
+
+export const NormalizePlanesOp: typeof NormalizePlanes = /* @__PURE__ */ withRule(NormalizePlanes, scaled);

@@ -5,7 +5,7 @@ import { Normalize } from "../../ops/norm/unit_vectors.ts";
 import { roundQuotient } from "../../ops/reduce/sum.ts";
 import { leaf } from "../../tensor/leaf.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type GradientRule, type RuleEntry, type SavedTensors, sumTo } from "../rule.ts";
+import { type GradientRule, type SavedTensors, sumTo, withRule } from "../rule.ts";
 
 /** x minus its mean and divided by its deviation, and that factor, as functions of x. */
 function standardize(x: Tensor, dims: number[], eps: number): [unit: Tensor, inverse: Tensor] {
@@ -119,9 +119,7 @@ const normalize: GradientRule<Normalize> = (op, dy, node) => {
   ];
 };
 
-export const normRules: RuleEntry[] = [
-  [LayerNorm, layerNorm],
-  [BatchNorm, batchNorm],
-  [GroupNorm, groupNorm],
-  [Normalize, normalize],
-];
+export const LayerNormOp: typeof LayerNorm = /* @__PURE__ */ withRule(LayerNorm, layerNorm);
+export const BatchNormOp: typeof BatchNorm = /* @__PURE__ */ withRule(BatchNorm, batchNorm);
+export const GroupNormOp: typeof GroupNorm = /* @__PURE__ */ withRule(GroupNorm, groupNorm);
+export const NormalizeOp: typeof Normalize = /* @__PURE__ */ withRule(Normalize, normalize);

@@ -3,7 +3,7 @@ import { Interpolate } from "../../ops/image/interpolate.ts";
 import { Gather } from "../../ops/movement/indexing.ts";
 import { AdaptiveAvgPool2d, AvgPool2d } from "../../ops/pool/avg_pool2d.ts";
 import { MaxPool2d } from "../../ops/pool/max_pool2d.ts";
-import { type GradientRule, linear, linearOp, pullback, type RuleEntry } from "../rule.ts";
+import { type GradientRule, linear, linearOp, pullback, withRule } from "../rule.ts";
 
 /** A gradient goes to the maxima, so the gradient of that is read at the maxima. */
 const maxPool: GradientRule<MaxPool2d> = (op, dy, { arrays }) => {
@@ -19,9 +19,7 @@ const maxPool: GradientRule<MaxPool2d> = (op, dy, { arrays }) => {
   return [linear(op, dy, pullback(op, 0, arrays), read, arrays)];
 };
 
-export const poolRules: RuleEntry[] = [
-  [MaxPool2d, maxPool],
-  [AvgPool2d, linearOp],
-  [AdaptiveAvgPool2d, linearOp],
-  [Interpolate, linearOp],
-];
+export const MaxPool2dOp: typeof MaxPool2d = /* @__PURE__ */ withRule(MaxPool2d, maxPool);
+export const AvgPool2dOp: typeof AvgPool2d = /* @__PURE__ */ withRule(AvgPool2d, linearOp);
+export const AdaptiveAvgPool2dOp: typeof AdaptiveAvgPool2d = /* @__PURE__ */ withRule(AdaptiveAvgPool2d, linearOp);
+export const InterpolateOp: typeof Interpolate = /* @__PURE__ */ withRule(Interpolate, linearOp);

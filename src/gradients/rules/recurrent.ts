@@ -9,7 +9,7 @@ import { wrap } from "../../tensor/apply.ts";
 import { zeros } from "../../tensor/fill.ts";
 import { cat, stack } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { GradientRule, RuleEntry, SavedTensors } from "../rule.ts";
+import { type GradientRule, type SavedTensors, withRule } from "../rule.ts";
 
 /**
  * `f(z)` with the values that the kernel saved: the result is not computed, and z needs no values, only its
@@ -187,8 +187,6 @@ const rnn: GradientRule<Rnn> = (op, dy, node) => {
   return [layer.join(gradients), node.needs[1] ? layer.ofWeight(gradients, before) : null, dh, null];
 };
 
-export const recurrentRules: RuleEntry[] = [
-  [Lstm, lstm],
-  [Gru, gru],
-  [Rnn, rnn],
-];
+export const LstmOp: typeof Lstm = /* @__PURE__ */ withRule(Lstm, lstm);
+export const GruOp: typeof Gru = /* @__PURE__ */ withRule(Gru, gru);
+export const RnnOp: typeof Rnn = /* @__PURE__ */ withRule(Rnn, rnn);

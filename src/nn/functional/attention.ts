@@ -1,6 +1,6 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { CausalSoftmax } from "../../ops/loss/softmax.ts";
+import { CausalSoftmaxOp } from "../../gradients/rules/loss.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
@@ -62,7 +62,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   const factor = scale === null ? 1 / Math.sqrt(features) : checkNumber(op, "scale", scale);
   const scores = q.mul(factor).matmul(k.transpose(-2, -1));
   const weights = isCausal
-    ? apply(new CausalSoftmax(), scores)
+    ? apply(new CausalSoftmaxOp(), scores)
     : attnMask
       ? maskedWeights(op, scores, attnMask)
       : scores.softmax(-1);

@@ -1,5 +1,4 @@
-import { ConvTranspose2d } from "../../ops/conv/conv_transpose2d.ts";
-import { Conv2d } from "../../ops/conv/conv2d.ts";
+import { Conv2dOp, ConvTranspose2dOp } from "../../gradients/rules/conv.ts";
 import {
   ConvWindow,
   type ConvWindowOptions,
@@ -39,7 +38,7 @@ export type { ConvWindowOptions as Conv2dOptions, TransposedConvWindowOptions as
  * ```
  */
 export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options?: ConvWindowOptions): Tensor {
-  return apply(new Conv2d(new ConvWindow("conv2d", options)), x, weight, bias);
+  return apply(new Conv2dOp(new ConvWindow("conv2d", options)), x, weight, bias);
 }
 
 /**
@@ -68,5 +67,5 @@ export function convTranspose2d(
   bias: Tensor | null = null,
   options?: TransposedConvWindowOptions,
 ): Tensor {
-  return apply(new ConvTranspose2d(new TransposedConvWindow("convTranspose2d", options)), x, weight, bias);
+  return apply(new ConvTranspose2dOp(new TransposedConvWindow("convTranspose2d", options)), x, weight, bias);
 }

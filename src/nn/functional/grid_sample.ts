@@ -1,6 +1,7 @@
 import { checkBoolean, checkInteger, describe, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { GridSample, type GridSampleOptions } from "../../ops/image/grid_sample.ts";
+import { GridSampleOp } from "../../gradients/rules/grid_sample.ts";
+import type { GridSampleOptions } from "../../ops/image/grid_sample.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import { arange, ones } from "../../tensor/fill.ts";
 import { stack } from "../../tensor/functions.ts";
@@ -71,5 +72,5 @@ export function affineGrid(theta: Tensor, size: readonly number[], options?: { a
 export function gridSample(x: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor {
   expectTensor("gridSample", "x", x);
   expectTensor("gridSample", "grid", grid);
-  return apply(new GridSample(options), x, grid);
+  return apply(new GridSampleOp(options), x, grid);
 }

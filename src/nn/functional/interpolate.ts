@@ -1,4 +1,5 @@
-import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
+import { InterpolateOp } from "../../gradients/rules/pool.ts";
+import type { InterpolateOptions } from "../../ops/image/interpolate.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -37,5 +38,5 @@ export type { InterpolateOptions };
  * ```
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
-  return apply(new Interpolate(options), x);
+  return apply(new InterpolateOp(options), x);
 }

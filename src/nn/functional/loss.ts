@@ -1,8 +1,8 @@
 import { checkBoolean, checkChoice, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, ShapeError } from "../../errors.ts";
+import { CrossEntropyOp, PairLossOp } from "../../gradients/rules/loss.ts";
 import { expectSameShape, isSameShape } from "../../ops/core/array.ts";
-import { CrossEntropy } from "../../ops/loss/cross_entropy.ts";
-import { type LossReduction, PairLoss } from "../../ops/loss/pairwise.ts";
+import type { LossReduction } from "../../ops/loss/pairwise.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import { leaf } from "../../tensor/leaf.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -32,7 +32,7 @@ function readReduction(op: string, options: LossOptions | undefined): { reductio
  * ```
  */
 export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  return apply(new PairLoss("mseLoss", readReduction("mseLoss", options)), input, target);
+  return apply(new PairLossOp("mseLoss", readReduction("mseLoss", options)), input, target);
 }
 
 /**
@@ -47,7 +47,7 @@ export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): T
  * ```
  */
 export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
-  return apply(new PairLoss("l1Loss", readReduction("l1Loss", options)), input, target);
+  return apply(new PairLossOp("l1Loss", readReduction("l1Loss", options)), input, target);
 }
 
 /**
@@ -68,7 +68,7 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options?: LossOption
   const { reduction, beta } = readOptions(op, options, { reduction: MEAN, beta: 1 });
   checkNumber(op, "beta", beta, 0);
   return apply(
-    new PairLoss(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS), beta }),
+    new PairLossOp(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS), beta }),
     input,
     target,
   );
@@ -96,7 +96,7 @@ export function binaryCrossEntropy(
 ): Tensor {
   const op = "binaryCrossEntropy";
   const { reduction, weight } = readOptions(op, options, { reduction: MEAN, weight: null as Tensor | null });
-  const loss = new PairLoss(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS) });
+  const loss = new PairLossOp(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS) });
   return apply(loss, input, target, weight);
 }
 
@@ -124,7 +124,7 @@ export function binaryCrossEntropyWithLogits(
     weight: null as Tensor | null,
     posWeight: null as Tensor | null,
   });
-  const loss = new PairLoss(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS) });
+  const loss = new PairLossOp(op, { reduction: checkChoice(op, "reduction", reduction, REDUCTIONS) });
   return apply(loss, input, target, weight, posWeight);
 }
 
@@ -156,7 +156,7 @@ export function klDiv(
   });
   checkChoice("klDiv", "reduction", reduction, [...REDUCTIONS, "batchmean"]);
   const kind = checkBoolean("klDiv", "logTarget", logTarget) ? "klDivLogTarget" : "klDiv";
-  return apply(new PairLoss(kind, { reduction }), input, target);
+  return apply(new PairLossOp(kind, { reduction }), input, target);
 }
 
 export interface CrossEntropyLossOptions extends LossOptions {
@@ -201,7 +201,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options?: CrossEntro
   if (target.dtype === "float32") {
     return crossEntropyOfProbabilities(input, target, weight, rest.labelSmoothing, rest.reduction);
   }
-  return apply(new CrossEntropy(op, rest), input, target, weight);
+  return apply(new CrossEntropyOp(op, rest), input, target, weight);
 }
 
 /** `-Σ w t' log softmax(input)` over the classes, with `t' = (1 - smoothing) t + smoothing / C`. */
@@ -277,5 +277,5 @@ export function nllLoss(
   });
   checkChoice("nllLoss", "reduction", rest.reduction, REDUCTIONS);
   checkInteger("nllLoss", "ignoreIndex", rest.ignoreIndex, -(2 ** 31));
-  return apply(new CrossEntropy("nllLoss", { ...rest, labelSmoothing: 0 }), input, target, weight);
+  return apply(new CrossEntropyOp("nllLoss", { ...rest, labelSmoothing: 0 }), input, target, weight);
 }

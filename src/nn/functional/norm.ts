@@ -1,10 +1,8 @@
 import { noGrad } from "../../autograd/grad_mode.ts";
 import { checkBoolean, checkInteger, checkNumber, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
+import { BatchNormOp, GroupNormOp, LayerNormOp, NormalizeOp } from "../../gradients/rules/norm.ts";
 import { checkShape, normalizeDim } from "../../ops/core/array.ts";
-import { BatchNorm, GroupNorm } from "../../ops/norm/batch_group.ts";
-import { LayerNorm } from "../../ops/norm/layer.ts";
-import { Normalize } from "../../ops/norm/unit_vectors.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -36,7 +34,7 @@ const NORM_DEFAULTS = { weight: null as Tensor | null, bias: null as Tensor | nu
 export function layerNorm(x: Tensor, normalizedShape: readonly number[], options?: NormOptions): Tensor {
   const { weight, bias, eps } = readOptions("layerNorm", options, NORM_DEFAULTS);
   checkShape("layerNorm", normalizedShape);
-  return apply(new LayerNorm([...normalizedShape], checkNumber("layerNorm", "eps", eps, 0)), x, weight, bias);
+  return apply(new LayerNormOp([...normalizedShape], checkNumber("layerNorm", "eps", eps, 0)), x, weight, bias);
 }
 
 /**
@@ -56,7 +54,7 @@ export function layerNorm(x: Tensor, normalizedShape: readonly number[], options
 export function groupNorm(x: Tensor, numGroups: number, options?: NormOptions): Tensor {
   const { weight, bias, eps } = readOptions("groupNorm", options, NORM_DEFAULTS);
   checkInteger("groupNorm", "numGroups", numGroups, 1);
-  return apply(new GroupNorm(numGroups, checkNumber("groupNorm", "eps", eps, 0)), x, weight, bias);
+  return apply(new GroupNormOp(numGroups, checkNumber("groupNorm", "eps", eps, 0)), x, weight, bias);
 }
 
 /**
@@ -93,7 +91,7 @@ export function batchNorm(
     training: false,
     momentum: 0.1,
   });
-  const norm = new BatchNorm({
+  const norm = new BatchNormOp({
     training: checkBoolean(op, "training", training),
     momentum: checkNumber(op, "momentum", momentum, 0, 1),
     eps: checkNumber(op, "eps", eps, 0),
@@ -117,7 +115,7 @@ export function normalize(x: Tensor, options?: { p?: number; dim?: number; eps?:
   const { p, dim, eps } = readOptions("normalize", options, { p: 2, dim: 1, eps: 1e-12 });
   checkNumber("normalize", "eps", eps, 0);
   if (!(checkNumber("normalize", "p", p) > 0)) throw new OptionError(`normalize: p expected a number > 0, got ${p}`);
-  if (p === 2) return apply(new Normalize(dim, eps), x);
+  if (p === 2) return apply(new NormalizeOp(dim, eps), x);
   expectTensor("normalize", "x", x);
   normalizeDim("normalize", dim, x.dim());
   const size = noGrad(() => largestMagnitude(x, dim));

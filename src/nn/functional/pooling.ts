@@ -1,6 +1,7 @@
 import type { Pair } from "../../checks.ts";
-import { AdaptiveAvgPool2d, type AdaptiveSize, AvgPool2d, type AvgPool2dOptions } from "../../ops/pool/avg_pool2d.ts";
-import { MaxPool2d, type MaxPool2dOptions } from "../../ops/pool/max_pool2d.ts";
+import { AdaptiveAvgPool2dOp, AvgPool2dOp, MaxPool2dOp } from "../../gradients/rules/pool.ts";
+import type { AdaptiveSize, AvgPool2dOptions } from "../../ops/pool/avg_pool2d.ts";
+import type { MaxPool2dOptions } from "../../ops/pool/max_pool2d.ts";
 import { apply, applyMany } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -32,7 +33,7 @@ export function maxPool2d(
 ): [Tensor, Tensor];
 export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPool2dOptions & { returnIndices?: false }): Tensor;
 export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPool2dOptions): Tensor | [Tensor, Tensor] {
-  const results = applyMany(new MaxPool2d(kernelSize, options), x);
+  const results = applyMany(new MaxPool2dOp(kernelSize, options), x);
   return results.length === 1 ? results[0] : [results[0], results[1]];
 }
 
@@ -54,7 +55,7 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPool2dOption
  * ```
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options?: AvgPool2dOptions): Tensor {
-  return apply(new AvgPool2d(kernelSize, options), x);
+  return apply(new AvgPool2dOp(kernelSize, options), x);
 }
 
 /**
@@ -71,5 +72,5 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options?: AvgPool2dOption
  * ```
  */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
-  return apply(new AdaptiveAvgPool2d(outputSize), x);
+  return apply(new AdaptiveAvgPool2dOp(outputSize), x);
 }

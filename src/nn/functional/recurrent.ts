@@ -1,6 +1,4 @@
-import { Gru } from "../../ops/recurrent/gru.ts";
-import { Lstm } from "../../ops/recurrent/lstm.ts";
-import { Rnn } from "../../ops/recurrent/rnn.ts";
+import { GruOp, LstmOp, RnnOp } from "../../gradients/rules/recurrent.ts";
 import { apply } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { linear } from "./linear.ts";
@@ -35,9 +33,9 @@ export function runDirection(
   const bias = kind === "GRU" || !biasIh || !biasHh ? biasIh : biasIh.add(biasHh);
   const gx = linear(x, weightIh, bias);
   let rows: Tensor;
-  if (kind === "LSTM") rows = apply(new Lstm(reverse), gx, weightHh, states[0], states[1], lengths);
-  else if (kind === "GRU") rows = apply(new Gru(reverse), gx, weightHh, states[0], biasHh, lengths);
-  else rows = apply(new Rnn(kind === "RNN_RELU" ? "relu" : "tanh", reverse), gx, weightHh, states[0], lengths);
+  if (kind === "LSTM") rows = apply(new LstmOp(reverse), gx, weightHh, states[0], states[1], lengths);
+  else if (kind === "GRU") rows = apply(new GruOp(reverse), gx, weightHh, states[0], biasHh, lengths);
+  else rows = apply(new RnnOp(kind === "RNN_RELU" ? "relu" : "tanh", reverse), gx, weightHh, states[0], lengths);
   return {
     output: rows.narrow(0, 0, steps),
     states: states.map((_, i) => rows.select(0, steps + i)),

@@ -1,7 +1,5 @@
+import { Conv2dOp, Conv2dReluPoolOp, ConvTranspose2dOp } from "../../gradients/rules/conv.ts";
 import { choosePooled } from "../../ops/conv/choose.ts";
-import { ConvTranspose2d as ConvTranspose2dOp } from "../../ops/conv/conv_transpose2d.ts";
-import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
-import { Conv2dReluPool } from "../../ops/conv/conv2d_relu_pool.ts";
 import { conv2dGeometry } from "../../ops/conv/geometry.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -45,7 +43,7 @@ function convReluPool({ window, weight, bias }: Conv2d, x: Tensor): Tensor | nul
   if (x.shape.length !== 4 || weight.shape.length !== 4) return null;
   const g = conv2dGeometry("conv2d", x.shape, weight.shape, window);
   const algorithm = choosePooled(g);
-  return algorithm && apply(new Conv2dReluPool(window, g, algorithm), x, weight, bias);
+  return algorithm && apply(new Conv2dReluPoolOp(window, g, algorithm), x, weight, bias);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { checkBoolean, checkInteger, checkPair, type Pair, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
-import { ConvTranspose2d as ConvTranspose2dOp } from "../../ops/conv/conv_transpose2d.ts";
-import { Conv2d as Conv2dOp } from "../../ops/conv/conv2d.ts";
+import { Conv2dOp, ConvTranspose2dOp } from "../../gradients/rules/conv.ts";
 import {
   ConvWindow,
   type ConvWindowOptions,

@@ -1,6 +1,5 @@
 import { composed, type Pair, readOptions } from "../../checks.ts";
-import { AdaptiveAvgPool2d as AdaptiveAvgPool2dOp, AvgPool2d as AvgPool2dOp } from "../../ops/pool/avg_pool2d.ts";
-import { MaxPool2d as MaxPool2dOp } from "../../ops/pool/max_pool2d.ts";
+import { AdaptiveAvgPool2dOp, AvgPool2dOp, MaxPool2dOp } from "../../gradients/rules/pool.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import {
   type AdaptiveSize,

@@ -1,5 +1,6 @@
 import { composed } from "../../checks.ts";
-import { Interpolate, type InterpolateOptions } from "../../ops/image/interpolate.ts";
+import { InterpolateOp } from "../../gradients/rules/pool.ts";
+import type { InterpolateOptions } from "../../ops/image/interpolate.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { interpolate } from "../functional/interpolate.ts";
 import { formatGiven } from "../internal/describe.ts";
@@ -20,7 +21,7 @@ export class Upsample extends Module {
 
   constructor(options: InterpolateOptions) {
     super();
-    composed("Upsample", () => new Interpolate(options));
+    composed("Upsample", () => new InterpolateOp(options));
     this.options = { ...options };
   }
 
