@@ -10,6 +10,7 @@
  */
 
 import { posix } from "node:path";
+import { partOfFile } from "./kernel_parts.ts";
 
 export interface Parameter {
   name: string;
@@ -213,6 +214,19 @@ export function readContract(declarations: string, sources: Sources): Contract {
 const typeScript = (type: string) => (type === "usize" ? "Address" : type === "bool" ? "boolean" : "number");
 const docOf = ({ doc, file }: { doc: string; file: string }) => `/** ${doc} (${file}) */\n`;
 
+/** The names of the kernels of each part. */
+function writeParts(kernels: readonly Kernel[]): string {
+  const names = new Map<string, string[]>();
+  for (const { name, file } of kernels) {
+    const part = partOfFile(file);
+    if (part) names.set(part, [...(names.get(part) ?? []), `"${name}"`]);
+  }
+  return [...names]
+    .sort()
+    .map(([part, own]) => `  ${part}: ${own.join(" | ")};\n`)
+    .join("");
+}
+
 /** The contract as TypeScript. */
 export function writeContract({ kernels, constants, tables }: Contract): string {
   const methods = kernels.map(({ name, parameters, result }) => {
@@ -240,6 +254,7 @@ export function writeContract({ kernels, constants, tables }: Contract): string 
   return [
     'import type { Address } from "./address.ts";\n',
     `export interface Kernels {\n${methods.join("")}}\n`,
+    `/** The kernels of each part: see code/plain.ts. */\nexport interface PartKernels {\n${writeParts(kernels)}}\n`,
     "/** Kernels that read what they write: to run one again changes the result. */\n" +
       `export const IN_PLACE_KERNELS: ReadonlySet<string> = /* @__PURE__ */ new Set([\n${inPlace.join("")}]);\n`,
     ...values,

@@ -2,10 +2,10 @@
 
 import { empty, type NDArray } from "../../src/ops/core/array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../../src/ops/core/op.ts";
+import { launch } from "../../src/ops/pool/kernels.ts";
 import type { MaxPool2dOptions } from "../../src/ops/pool/max_pool2d.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes } from "../../src/ops/pool/window.ts";
 import { NULL } from "../../src/runtime/address.ts";
-import { launch } from "../../src/runtime/kernels.ts";
 import { run } from "./kernels.ts";
 import type { Ladder, Layer } from "./rung.ts";
 import { shipped } from "./shipped.ts";

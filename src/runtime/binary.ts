@@ -1,19 +1,29 @@
-import { kernelsBase64, MEMORY_FLAGS, relaxedPieces } from "./binary.generated.ts";
-import { identityOf } from "./identity.ts";
+import { IDENTITY, MEMORY_FLAGS } from "./code/about.generated.ts";
+import { base, unpack } from "./code/plain.ts";
 import { isShared } from "./linear_memory.ts";
-import { joined } from "./wasm_binary.ts";
+import { replaceBodies } from "./wasm_binary.ts";
 
 /** "fast" uses relaxed SIMD, with fused multiply-add if the processor has it. */
 export type Precision = "reproducible" | "fast";
 
-function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
-  const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
-  // Buffer avoids the loop below, which takes some milliseconds at the start of a program
-  if (Buffer) return new Uint8Array(Buffer.from(text, "base64"));
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
+/** The parts that the program contains, beside the base. */
+const parts: string[] = [];
+/** What differs in the relaxed-SIMD build, in programs that can choose it. */
+let relaxedPart = "";
+
+/** Adds a part of the kernels, which the program uses. */
+export function addPart(code: string): void {
+  parts.push(code);
+}
+
+/** Sets what differs in the relaxed-SIMD build. */
+export function setRelaxedPart(code: string): void {
+  relaxedPart = code;
+}
+
+/** Whether the program contains kernels: those of pages that load kernels.wasm have none. */
+export function hasKernelBytes(precision: Precision): boolean {
+  return base !== "" && (precision === "reproducible" || relaxedPart !== "");
 }
 
 /**
@@ -22,16 +32,16 @@ function decodeBase64(text: string): ReturnType<Uint8ArrayConstructor["of"]> {
  * is plain, the bit "shared" in the flags of the import is therefore cleared.
  */
 export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstructor["of"]> {
-  const bytes = decodeBase64(kernelsBase64);
-  if (!isShared) bytes[MEMORY_FLAGS] &= ~2;
-  if (precision === "reproducible") return bytes;
-  const pieces = relaxedPieces.map((piece) =>
-    typeof piece === "string" ? decodeBase64(piece) : bytes.subarray(...piece),
+  const used = precision === "fast" ? [...parts, relaxedPart] : parts;
+  const bytes = replaceBodies(
+    unpack(base),
+    used.map((part) => unpack(part)),
   );
-  return joined(pieces);
+  if (!isShared) bytes[MEMORY_FLAGS] &= ~2;
+  return bytes;
 }
 
 /** The name of this version's build, which is also in a custom section of kernels.wasm. */
 export function identity(): string {
-  return identityOf(decodeBase64(kernelsBase64));
+  return IDENTITY;
 }

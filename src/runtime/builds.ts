@@ -1,5 +1,5 @@
 import { KernelsError } from "../errors.ts";
-import { kernelBytes, type Precision } from "./binary.ts";
+import { hasKernelBytes, kernelBytes, type Precision } from "./binary.ts";
 import type { Kernels } from "./kernels.generated.ts";
 import { expectMemory, linearMemory } from "./linear_memory.ts";
 import { CONTROL_START } from "./parallel/control.ts";
@@ -33,6 +33,11 @@ const imports = () => ({ env: { memory: linearMemory, abort } });
 /** Compiles a build. */
 function compile(of: Precision, bits: VectorWidth): WebAssembly.Module {
   expectMemory();
+  if (!hasKernelBytes(of)) {
+    throw new KernelsError(
+      "kernels: expected useKernels() with wasmgrad/kernels.wasm before the first operation, since this program was built without kernels inside",
+    );
+  }
   try {
     return bits === 256 ? compileWide(kernelBytes(of), imports()) : new WebAssembly.Module(kernelBytes(of));
   } catch (error) {
@@ -72,7 +77,7 @@ export function existingBuild(of: Precision, bits: VectorWidth): Build | undefin
 
 /** Whether there is a build, made now if need be. False where the engine refuses it. */
 export function hasBuild(of: Precision, bits: VectorWidth): boolean {
-  if (!builds[of][bits] && of === "fast" && !isValid(kernelBytes("fast"))) return false;
+  if (!builds[of][bits] && of === "fast" && hasKernelBytes(of) && !isValid(kernelBytes("fast"))) return false;
   try {
     buildOf(of, bits);
     return true;
@@ -80,6 +85,11 @@ export function hasBuild(of: Precision, bits: VectorWidth): boolean {
     if (error instanceof KernelsError) return false;
     throw error;
   }
+}
+
+/** Forgets all builds. */
+export function forgetBuilds(): void {
+  for (const of of ["reproducible", "fast"] as const) builds[of] = {};
 }
 
 /** Makes a build of a compiled module. */

@@ -1,11 +1,13 @@
 import { KernelsError, OptionError } from "../errors.ts";
 import { addressSpaceLeft } from "./address_space.ts";
-import { kernelBytes, type Precision } from "./binary.ts";
-import { type Build, buildOf, existingBuild, hasBuild, keepBuild, numbersOf } from "./builds.ts";
+import { addPart, kernelBytes, type Precision, setRelaxedPart } from "./binary.ts";
+import { type Build, buildOf, existingBuild, forgetBuilds, hasBuild, keepBuild, numbersOf } from "./builds.ts";
+import { compileWorkerSource, relaxed } from "./code/plain.ts";
 import { checkKernels } from "./given_kernels.ts";
-import type { Kernels } from "./kernels.generated.ts";
+import type { BaseKernel, KernelsModule, PartKernelsFunction, PartLaunch, RangeKernels } from "./kernel_types.ts";
+import type { Kernels, PartKernels } from "./kernels.generated.ts";
 import { expectMemory, isShared } from "./linear_memory.ts";
-import { type KernelObserver, observer } from "./observer.ts";
+import { type KernelObserver, observedKernels, observer } from "./observer.ts";
 import type { Job } from "./parallel/job.ts";
 import { settle } from "./parallel/pending.ts";
 import { beginParallel, restartWorkers } from "./parallel/pool.ts";
@@ -14,7 +16,7 @@ import { type BackgroundCompile, compileInBackground } from "./wide/background.t
 import { LOOK_EVERY, Swap } from "./wide/swap.ts";
 import { checkWidth, flagSwitch, type VectorWidth, wideBytes, widthFromEnvironment } from "./wide/width.ts";
 
-export type { Kernels, Precision, VectorWidth };
+export type { BaseKernel, Kernels, KernelsModule, PartKernelsFunction, PartLaunch, Precision, VectorWidth };
 
 let precision: Precision = "reproducible";
 /** Undefined until the first use, when the environment variable is read. */
@@ -55,7 +57,8 @@ function possibleWidth(wanted: VectorWidth): VectorWidth {
 /** Starts to compile the wide build in the background, where the engine can. */
 function startWide(of: Precision): BackgroundCompile | undefined {
   // a worker needs address space, and V8 ends the process if there is too little
-  const v8 = isGiven || !isShared || addressSpaceLeft() < Number.POSITIVE_INFINITY ? undefined : flagSwitch();
+  const cannot = isGiven || !compileWorkerSource || !isShared;
+  const v8 = cannot || addressSpaceLeft() < Number.POSITIVE_INFINITY ? undefined : flagSwitch();
   return v8 && compileInBackground(v8, wideBytes(kernelBytes(of)), buildOf(of, 128).module);
 }
 
@@ -97,31 +100,44 @@ export function beginSwap(): boolean {
 }
 
 /**
+ * Adds a part of the kernels to the program. What launches its kernels gets `launch` and `kernels` from here:
+ * then a bundler leaves out the parts that a program does not use. A part that is loaded after the first
+ * operation, with a piece of a program, makes the next operation compile the kernels again.
+ */
+function usePart(code: string): void {
+  addPart(code);
+  if (isGiven || !build) return;
+  restartWorkers();
+  forgetBuilds();
+  build = undefined;
+}
+
+/** `launch` for the kernels of a part. */
+export function launchOf<Part extends keyof PartKernels>(code: string): PartLaunch<Part> {
+  usePart(code);
+  return launch as PartLaunch<Part>;
+}
+
+/** `kernels` for those of a part. */
+export function kernelsOf<Part extends keyof PartKernels>(code: string): PartKernelsFunction<Part> {
+  usePart(code);
+  return kernels as () => Kernels;
+}
+
+/**
  * The kernels, instantiated synchronously at the first use: their bytes are part of the JavaScript, so there
  * is nothing to fetch, configure or await. Settles the pending kernel, so that the caller may call kernels
  * directly.
  */
-export function kernels(): Kernels {
+export function kernels(): Pick<Kernels, BaseKernel> {
   settle();
   const current = (build ?? currentBuild()).kernels;
-  return observer ? observed(current, observer) : current;
+  return observer ? observedKernels(current, observer) : current;
 }
 
 /** The exports of the build in use: another object after each change of the build. */
 export function kernelsInUse(): Kernels {
   return (build ?? currentBuild()).kernels;
-}
-
-/** The same kernels, but the observer is notified of each call. */
-function observed(current: Kernels, by: KernelObserver): Kernels {
-  // The target is not the exports object: its properties are constant, so a proxy would have to return them
-  // unchanged.
-  return new Proxy({} as Kernels, {
-    get(_, name: keyof Kernels & string) {
-      const kernel = current[name] as (...args: Numbers) => unknown;
-      return (...args: Numbers) => by.kernel(name, 1, () => kernel(...args));
-    },
-  });
 }
 
 /**
@@ -148,6 +164,7 @@ export function setPrecision(choice: Precision): Precision {
     throw new OptionError(`setPrecision: expected "reproducible" or "fast", got ${String(choice)}`);
   }
   if (choice === precision) return precision;
+  setRelaxedPart(relaxed);
   const set = currentWidth();
   const next = isWidthSet ? set : existingBuild(choice, 256) ? 256 : 128;
   if (choice === "fast" && !hasBuild("fast", next)) return precision;
@@ -186,11 +203,6 @@ export function setVectorWidth(choice: VectorWidth): VectorWidth {
 export function getVectorWidth(): VectorWidth {
   return currentWidth();
 }
-
-/** `WebAssembly.Module` if the program's type libraries declare it (those of browsers and of Node do). */
-export type KernelsModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
-  ? Module
-  : object;
 
 /**
  * Passes compiled kernels to the library, for environments that refuse to compile WebAssembly from bytes,
@@ -236,25 +248,12 @@ export function getPrecision(): Precision {
   return precision;
 }
 
-type Numbers = readonly number[];
-
-/** The kernels whose first two parameters are an output range `[begin, end)`, with their other parameters. */
-type RangeKernels = {
-  [Name in keyof Kernels]: Kernels[Name] extends (
-    begin: number,
-    end: number,
-    ...rest: infer Rest extends Numbers
-  ) => void
-    ? Rest
-    : never;
-};
-
 /**
  * Runs a kernel over `[0, total)`. If there is more than one chunk of `grain`, the kernel runs on all threads
  * and may still be pending when this function returns: see parallel/README.md. Chunks run in any order, on
  * which the result must not depend. The last chunk may be shorter.
  */
-export function launch<Name extends keyof RangeKernels>(
+export function launch<Name extends BaseKernel>(
   name: Name,
   total: number,
   grain: number,
@@ -264,7 +263,7 @@ export function launch<Name extends keyof RangeKernels>(
   if (untilLook !== 0 && --untilLook === 0) lookAtSwap();
   const current = currentBuild();
   settle();
-  const kernel = current.kernels[name] as (...all: Numbers) => void;
+  const kernel = current.kernels[name] as (...all: readonly number[]) => void;
   if (observer) launchObserved(observer, current, { name, kernel, number: 0, total, grain, args });
   else if (total <= grain) kernel(0, total, ...args);
   else beginParallel(current.module, { name, kernel, number: numbersOf(current)[name], total, grain, args });

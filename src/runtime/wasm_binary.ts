@@ -84,3 +84,37 @@ export function joined(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuf
   }
   return result;
 }
+
+/** The bodies of a module's functions, each with its length before it. */
+export function functionBodies(bytes: Uint8Array): Uint8Array[] {
+  const reader = new WasmReader(bytes, (sectionOf(bytes, SECTION.code) as Section).begin);
+  return Array.from({ length: reader.number() }, () => {
+    const start = reader.at;
+    return bytes.subarray(start, reader.block()[1]);
+  });
+}
+
+/**
+ * A module with other bodies of functions. Each of `parts` has bodies: the number of a function, then its
+ * body with the length before it.
+ */
+export function replaceBodies(bytes: Uint8Array, parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const { start, end } = sectionOf(bytes, SECTION.code) as Section;
+  const bodies = functionBodies(bytes);
+  for (const part of parts) {
+    const reader = new WasmReader(part, 0);
+    while (reader.at < part.length) {
+      const index = reader.number();
+      const begin = reader.at;
+      bodies[index] = part.subarray(begin, reader.block()[1]);
+    }
+  }
+  const count = encoded(bodies.length);
+  const length = bodies.reduce((sum, body) => sum + body.length, count.length);
+  return joined([bytes.subarray(0, start + 1), encoded(length), count, ...bodies, bytes.subarray(end)]);
+}
+
+/** An unsigned LEB128 number. */
+export function encoded(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...encoded(value >>> 7)];
+}

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope } from "wasmgrad";
 import { type Address, NULL, offset } from "../../src/runtime/address.ts";
 import { allocateBlock, withFrame } from "../../src/runtime/frame.ts";
-import { kernels } from "../../src/runtime/kernels.ts";
+import { type Kernels, kernels } from "../../src/runtime/kernels.ts";
 import { free, u8View } from "../../src/runtime/memory.ts";
 import { allCases } from "../cases/index.ts";
 import { checkCase } from "../support/check_case.ts";
@@ -19,9 +19,12 @@ import { damageSoFar, undamaged } from "../support/guard.ts";
 
 const cut = vi.hoisted(() => ({ chunks: 0 }));
 
-vi.mock("../../src/runtime/binary.generated.ts", () => ({
-  kernelsBase64: readFileSync(new URL("../../build/kernels.debug.wasm", import.meta.url)).toString("base64"),
-}));
+// the debug build is whole: it needs no parts
+vi.mock("../../src/runtime/code/plain.generated.ts", async (importOriginal) => {
+  const parts = await importOriginal<typeof import("../../src/runtime/code/plain.generated.ts")>();
+  const base = readFileSync(new URL("../../build/kernels.debug.wasm", import.meta.url)).toString("base64");
+  return { ...Object.fromEntries(Object.keys(parts).map((name) => [name, ""])), base };
+});
 
 vi.mock("../../src/runtime/memory.ts", async (importOriginal) => {
   const { guardMemory } = await import("../support/guard.ts");
@@ -29,15 +32,14 @@ vi.mock("../../src/runtime/memory.ts", async (importOriginal) => {
 });
 
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
-  const launch: typeof real.launch = (name, total, grain, ...args) => {
-    const kernel = real.kernels()[name] as (...all: readonly number[]) => void;
+  const { replaceLaunch } = await import("../support/replace_launch.ts");
+  return replaceLaunch(await importOriginal(), (_, kernels) => (name, total, grain, ...args) => {
+    const kernel = (kernels() as Kernels)[name] as (...all: readonly number[]) => void;
     for (let begin = Math.floor((total - 1) / grain) * grain; begin >= 0 && total > 0; begin -= grain) {
       cut.chunks++;
       kernel(begin, Math.min(total, begin + grain), ...args);
     }
-  };
-  return { ...real, launch };
+  });
 });
 
 test("the guard notices a write before or after a block, and a double free", () => {

@@ -26,13 +26,13 @@ const runs = vi.hoisted(() => ({
 }));
 
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
+  const { replaceLaunch } = await import("../support/replace_launch.ts");
   const { linearMemory } = await import("../../src/runtime/linear_memory.ts");
   const { HEAP_START } = await import("../../src/runtime/memory.ts");
   const { settle } = await import("../../src/runtime/parallel/pending.ts");
-  const launch: typeof real.launch = (name, total, grain, ...args) => {
+  return replaceLaunch(await importOriginal(), (launch) => (name, total, grain, ...args) => {
     const again = () => {
-      real.launch(name, total, grain, ...args);
+      launch(name, total, grain, ...args);
       settle();
     };
     again();
@@ -49,8 +49,7 @@ vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
     if (once.equals(heap)) return;
     runs.changing.add(name);
     heap.set(once);
-  };
-  return { ...real, launch };
+  });
 });
 
 describe.each(Object.entries(allCases))("%s", (_op, cases) => {

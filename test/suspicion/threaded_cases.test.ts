@@ -14,17 +14,16 @@ import { fixtureFolders, readFixtures } from "../support/fixture.ts";
 const cut = vi.hoisted(() => ({ launches: 0 }));
 
 vi.mock("../../src/runtime/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../../src/runtime/kernels.ts")>();
-  const launch: typeof real.launch = (name, total, grain, ...args) => {
+  const { replaceLaunch } = await import("../support/replace_launch.ts");
+  return replaceLaunch(await importOriginal(), (launch) => (name, total, grain, ...args) => {
     // kernels with a grain argument have scratch memory for each of their chunks; some other kernels need
     // whole vectors
     const whole = grain % 16 === 0 ? 16 : 1;
     const small = Math.ceil(total / (8 * whole)) * whole;
     const chosen = (args as readonly number[]).includes(grain) ? grain : Math.min(grain, Math.max(1, small));
     if (total > chosen) cut.launches++;
-    real.launch(name, total, chosen, ...args);
-  };
-  return { ...real, launch };
+    launch(name, total, chosen, ...args);
+  });
 });
 
 /** Workers start while the event loop runs; once idle, they sleep where the next job wakes them. */

@@ -378,7 +378,7 @@ describe("browser entries", () => {
     exports: Record<string, string | { browser?: string; default: string }>;
   };
   const entries = Object.entries(exports).flatMap(([name, target]) =>
-    typeof target === "string"
+    typeof target === "string" || !target.default.endsWith(".js")
       ? []
       : [[name, (target.browser ?? target.default).replace("./dist/", "src/").replace(/js$/, "ts")] as const],
   );

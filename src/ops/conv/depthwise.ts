@@ -1,10 +1,10 @@
 import { type Address, NULL } from "../../runtime/address.ts";
 import { DEPTHWISE_ROWS, depthwiseSizesWords } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, scratch, zeros } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/fused_relu.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 
 /** Threads share the planes in at most this many chunks, each with its own scratch memory. */
 const CHUNKS = 64;

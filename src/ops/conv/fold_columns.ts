@@ -1,9 +1,9 @@
 import { NULL, offset } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { reluInPlace } from "../elementwise/fused_relu.ts";
 import { multiplyPacked, packColumns } from "../matmul/gemm.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 import { forChunks, GRAIN, groupOfProduct, packFilterTaps, pixels, readsEachPixelOnce, taps } from "./panels.ts";
 
 /**

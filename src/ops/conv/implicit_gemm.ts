@@ -1,11 +1,11 @@
 import { type Address, offset } from "../../runtime/address.ts";
 import { MR, NR, Start } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes, multiplyPacked, packColumns, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import { foldedGradInput } from "./fold_columns.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 import {
   forChunks,
   GRAIN,

@@ -1,6 +1,6 @@
 import { type Address, offset } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { type NDArray, scratch } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /** Planes that a thread pads at a time. */
 const GRAIN = 8;

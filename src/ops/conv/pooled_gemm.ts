@@ -1,12 +1,12 @@
 import { NULL, offset } from "../../runtime/address.ts";
 import { BLOCK_TAPS, MR, NR, TILE_BYTES, WINDOW_TABLE_BYTES } from "../../runtime/kernels.generated.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes } from "../matmul/gemm.ts";
 import { tileColumns } from "../matmul/tile.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import { type Conv2dGeometry, geometryTable } from "./geometry.ts";
+import { kernels, launch } from "./kernels.ts";
 import { forChunks, GRAIN, packFilters, padImages, taps } from "./panels.ts";
 import { unpool } from "./relu_pool.ts";
 

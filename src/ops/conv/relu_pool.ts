@@ -1,7 +1,7 @@
 import { type Address, offset } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 import type { PaddedImages } from "./pad_planes.ts";
 
 /**

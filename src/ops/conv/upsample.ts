@@ -1,12 +1,12 @@
 import { NULL, offset } from "../../runtime/address.ts";
 import { LANES, NR, TILE_BYTES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, sizeOf } from "../core/array.ts";
 import { packColumns } from "../matmul/gemm.ts";
 import { tileColumns } from "../matmul/tile.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
 import { gemm } from "./implicit_gemm.ts";
+import { launch } from "./kernels.ts";
 import { forChunks, packFilterTaps } from "./panels.ts";
 
 /** Panels of NR pixels that a thread takes at a time. */

@@ -1,11 +1,11 @@
 import { type Address, NULL, offset } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { MR, NR, POSITIONS, Start } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch, zeros } from "../core/array.ts";
 import { columnPanelBytes, multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses, PooledConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 import { imagesOf, type PaddedImages } from "./pad_planes.ts";
 import { UnpooledImages } from "./relu_pool.ts";
 import {

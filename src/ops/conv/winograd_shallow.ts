@@ -1,10 +1,10 @@
 import { NULL } from "../../runtime/address.ts";
 import { MR, NR, POSITIONS, SHALLOW_CHANNELS, SHALLOW_WORK_BYTES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { scratch } from "../core/array.ts";
 import { rowPanelBytes } from "../matmul/gemm.ts";
 import type { PooledConvPasses } from "./algorithm.ts";
 import { gemm } from "./implicit_gemm.ts";
+import { launch } from "./kernels.ts";
 import { imagesOf } from "./pad_planes.ts";
 import { pooledGemm } from "./pooled_gemm.ts";
 import { GRAIN, isUnitStride3x3, WinogradPlan, workFor } from "./winograd_plan.ts";

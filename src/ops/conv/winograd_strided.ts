@@ -10,11 +10,11 @@ import {
   STRIDED_POSITIONS,
   Start,
 } from "../../runtime/kernels.generated.ts";
-import { kernels as kernelsOf, launch } from "../../runtime/kernels.ts";
 import { empty, intTable, type NDArray, sizeOf, zeros } from "../core/array.ts";
 import { columnPanelBytes, rowPanelBytes } from "../matmul/gemm.ts";
 import type { ConvPasses } from "./algorithm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
+import { kernels as kernelsOf, launch } from "./kernels.ts";
 import { imagesOf } from "./pad_planes.ts";
 import { forParts, GRAIN, PANEL_GRAIN } from "./winograd_plan.ts";
 import {

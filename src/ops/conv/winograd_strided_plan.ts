@@ -1,10 +1,10 @@
 import { type Address, offset } from "../../runtime/address.ts";
 import { MR, STRIDED_KERNEL_WORK_BYTES, STRIDED_POSITIONS, Start } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { type NDArray, scratch } from "../core/array.ts";
 import { multiplyPacked, rowPanelBytes } from "../matmul/gemm.ts";
 import type { Conv2dGeometry } from "./geometry.ts";
+import { launch } from "./kernels.ts";
 import { FILTER_BLOCK, GRAIN, type Matrices, stepFor } from "./winograd_plan.ts";
 
 /** Sizes, kernels and products of Winograd's F(4x4, 2x2) for winograd_strided.ts. */

@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.ts";
-import { type Kernels, launch } from "../../runtime/kernels.ts";
+import { type BaseKernel, type Kernels, launch } from "../../runtime/kernels.ts";
 import { type DType, ELEMENTWISE_GRAIN, empty, type NDArray, scalar } from "../core/array.ts";
 import { broadcastShapes, rowLayout } from "../core/broadcast.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
@@ -9,12 +9,12 @@ import { type ArrayOrNumber, promote, refuseBool } from "./promote.ts";
 
 /** The kernels of assembly/elementwise/binary.ts with two operands, identified by their ten parameters. */
 type BinaryKernel = {
-  [Name in keyof Kernels]: Kernels[Name] extends Kernels["addFloat"]
+  [Name in BaseKernel]: Kernels[Name] extends Kernels["addFloat"]
     ? Parameters<Kernels[Name]>["length"] extends 10
       ? Name
       : never
     : never;
-}[keyof Kernels];
+}[BaseKernel];
 
 type ThreeOperandKernel =
   | "where"

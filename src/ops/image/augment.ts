@@ -1,8 +1,8 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import { MAP_BYTES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectInt32, expectRank, type NDArray, scratch } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /**
  * The values that determine the random choices for a batch of images: the images' indices in the data set

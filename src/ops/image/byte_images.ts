@@ -1,9 +1,9 @@
 import { offset } from "../../runtime/address.ts";
 import type { Block } from "../../runtime/block.ts";
 import { allocateBlock, withFrame } from "../../runtime/frame.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { u8View } from "../../runtime/memory.ts";
 import { empty, floatTable, intTable, type NDArray, scratch } from "../core/array.ts";
+import { kernels, launch } from "./kernels.ts";
 
 /**
  * The layout of an image's bytes: one plane per channel, or the channels of each pixel next to each other;

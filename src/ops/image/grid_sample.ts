@@ -7,10 +7,10 @@ import {
   SamplePadding,
   sampleSizesWords,
 } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, expectFloat, intTable, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { launch } from "./kernels.ts";
 
 export interface GridSampleOptions {
   /** "bilinear" (the default; of volumes, trilinear), "nearest", or, for images, "bicubic". */

@@ -2,10 +2,10 @@ import { checkBoolean, checkChoice, checkNumber, checkPair, type Pair, readOptio
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import { SOURCE_BYTES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { expectImages, type Planes, planeGrain, planesOf } from "../pool/window.ts";
+import { launch } from "./kernels.ts";
 import {
   antialiasedTaps,
   areaTaps,

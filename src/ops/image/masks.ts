@@ -1,5 +1,5 @@
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 const planesAtATime = (plane: number) => Math.ceil(16384 / Math.max(1, plane));
 

@@ -1,7 +1,7 @@
 import { formatShape, ShapeError } from "../../errors.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, floatTable, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { launch } from "./kernels.ts";
 
 /** `y[…, c, h, w] = (x[…, c, h, w] - mean[c]) / std[c]`; `dx = dy / std[c]`. x is [C,H,W] or [N,C,H,W]. */
 export class NormalizePlanes extends Op {

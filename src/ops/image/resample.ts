@@ -1,5 +1,5 @@
-import { launch } from "../../runtime/kernels.ts";
 import { empty, floatTable, intTable, type NDArray } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /** An output as a sum of inputs: `weights[k]` is the weight of input `first + k`. */
 export interface Taps {

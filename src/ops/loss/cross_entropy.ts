@@ -1,10 +1,10 @@
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, empty, emptyLike, expectFloat, expectInt32, expectSameShape, type NDArray } from "../core/array.ts";
 import { type AxisView, axisRange, axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, roundQuotient, sumToDouble } from "../reduce/sum.ts";
+import { kernels, launch } from "./kernels.ts";
 import type { LossReduction } from "./pairwise.ts";
 
 export interface CrossEntropyOptions {

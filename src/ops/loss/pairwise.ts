@@ -1,10 +1,10 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { PairLossKind } from "../../runtime/kernels.generated.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { elementAt, emptyLike, expectFloat, expectSameShape, type NDArray, scratch } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { CHUNK, repeatAlong, roundQuotient, sumPartials } from "../reduce/sum.ts";
+import { kernels, launch } from "./kernels.ts";
 
 /** The reduction of the terms of a loss: their mean, their sum, or none. */
 export type LossReduction = "mean" | "sum" | "none";

@@ -1,10 +1,10 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { LANES } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles, type Moments, moments } from "../reduce/moments.ts";
+import { launch } from "./kernels.ts";
 
 const GRAIN = 16384;
 

@@ -1,11 +1,11 @@
 import { formatShape, ShapeError } from "../../errors.ts";
 import { NULL } from "../../runtime/address.ts";
 import { LAYER_NORM_ROWS } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, emptyLike, expectFloat, expectSameShape, type NDArray, sizeOf } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";
 import { roundQuotient, sumToDouble } from "../reduce/sum.ts";
+import { launch } from "./kernels.ts";
 
 /**
  * `y = (x - mean) / √(var + eps) * weight + bias`, with mean and variance over the last dimensions, whose

@@ -1,8 +1,8 @@
-import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray, normalizeDim } from "../core/array.ts";
 import { type AxisView, axisView } from "../core/axis.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { doubles } from "../reduce/moments.ts";
+import { launch } from "./kernels.ts";
 
 /**
  * `y = x / max(‖x‖₂, eps)` along a dimension; `dx = (dy - y (y · dy)) / ‖x‖₂`, or

@@ -1,5 +1,5 @@
-import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, type NDArray } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /** A parameter, its gradient, and the two arrays of the optimizer's state. All have the same shape. */
 export interface AdaptiveUpdate {

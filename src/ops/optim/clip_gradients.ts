@@ -1,6 +1,6 @@
 import { offset } from "../../runtime/address.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, type NDArray, scratch } from "../core/array.ts";
+import { kernels, launch } from "./kernels.ts";
 
 /** Number of elements of a partial sum. It is fixed, so that the norm has the same bits in every run. */
 const CHUNK = 16384;

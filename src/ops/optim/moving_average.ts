@@ -1,5 +1,5 @@
-import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, expectFloat, expectSameShape, type NDArray } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /** `mean += (x - mean) · weight`, in place. */
 export function averageStep(mean: NDArray, x: NDArray, weight: number): void {

@@ -1,8 +1,8 @@
 import { NULL } from "../../runtime/address.ts";
 import { withFrame } from "../../runtime/frame.ts";
 import { ADAM_CHUNK, adamRowWords } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { ELEMENTWISE_GRAIN, floatTable, intTable, type NDArray } from "../core/array.ts";
+import { launch } from "./kernels.ts";
 
 /**
  * A parameter and its gradient, which are float32 of equal shape. The optimizer's state has the same shape.

@@ -2,11 +2,11 @@ import { checkBoolean, checkInteger, type Pair, readOptions } from "../../checks
 import { OptionError } from "../../errors.ts";
 import type { Address } from "../../runtime/address.ts";
 import { gridWords, WIDE_STRIDE } from "../../runtime/kernels.generated.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { depthwise } from "../conv/depthwise.ts";
 import { empty, intTable, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { full } from "../elementwise/fill.ts";
+import { launch } from "./kernels.ts";
 import {
   checkPoolWindow,
   expectImages,

@@ -1,8 +1,8 @@
 import { checkBoolean, type Pair, readOptions } from "../../checks.ts";
 import { NULL } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { launch } from "./kernels.ts";
 import { checkPoolWindow, type Planes, type PoolWindow, planeGrain, pooledPlanes, windowAttributes } from "./window.ts";
 
 export interface MaxPool2dOptions {

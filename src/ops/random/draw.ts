@@ -1,6 +1,6 @@
 import { OptionError } from "../../errors.ts";
-import { kernels, launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, type NDArray } from "../core/array.ts";
+import { kernels, launch } from "./kernels.ts";
 
 /** The position in the stream of random numbers where a draw starts: see assembly/random/draw.ts. */
 export interface Draw {

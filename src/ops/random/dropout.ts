@@ -1,7 +1,7 @@
-import { launch } from "../../runtime/kernels.ts";
 import { emptyLike, expectFloat, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { type Draw, RANDOM_GRAIN } from "./draw.ts";
+import { launch } from "./kernels.ts";
 
 /**
  * `y = x / (1 - p)` or, with probability p, 0. The mask is never stored: backward draws it again from the

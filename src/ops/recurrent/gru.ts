@@ -1,8 +1,8 @@
 import { NULL } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, expectFloat, expectSameShape, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
 import { sumTo } from "../reduce/sum.ts";
+import { launch } from "./kernels.ts";
 import { checkLengths } from "./lstm.ts";
 import {
   packStateWeight,

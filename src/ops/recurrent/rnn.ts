@@ -1,7 +1,7 @@
 import { NULL } from "../../runtime/address.ts";
-import { launch } from "../../runtime/kernels.ts";
 import { empty, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, Op } from "../core/op.ts";
+import { launch } from "./kernels.ts";
 import { checkLengths } from "./lstm.ts";
 import {
   packStateWeight,

@@ -1,11 +1,11 @@
 import { type Address, offset } from "../../runtime/address.ts";
 import { MR, sequenceSizesWords, TILE_BYTES } from "../../runtime/kernels.generated.ts";
-import { kernels } from "../../runtime/kernels.ts";
 import { getNumThreads } from "../../runtime/parallel/pool.ts";
 import { empty, expectFloat, expectSameShape, intTable, type NDArray, scratch } from "../core/array.ts";
 import { packWeight, rowPanelBytes, WORTH_SHARING } from "../matmul/gemm.ts";
 import { multiply } from "../matmul/matmul.ts";
 import { tileColumns } from "../matmul/tile.ts";
+import { kernels } from "./kernels.ts";
 
 /** The sizes of a recurrent layer: steps, samples, hidden size, and the number of gates. */
 export interface Sizes {

@@ -1,9 +1,4 @@
-import { joined, KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
-
-/** An unsigned LEB128 number. */
-function encoded(value: number): number[] {
-  return value < 128 ? [value] : [(value & 127) | 128, ...encoded(value >>> 7)];
-}
+import { encoded, joined, KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
 
 /** The number of functions that a module imports. It may import functions and memories. */
 function importedFunctions(bytes: Uint8Array): number {

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from "wasmgrad";
 import { type Augmentation, augment } from "wasmgrad/vision";
-import { kernels } from "../../../src/runtime/kernels.ts";
+import { kernels } from "../../../src/ops/random/kernels.ts";
 import { at, build, type OpCase, type Ref } from "../case.ts";
 
 const [SEED, EPOCH, VIEW] = [2 ** 40 + 3, 5, 1];

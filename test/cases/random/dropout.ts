@@ -1,5 +1,5 @@
 import { Generator, nn } from "wasmgrad";
-import { kernels } from "../../../src/runtime/kernels.ts";
+import { kernels } from "../../../src/ops/random/kernels.ts";
 import type { OpCase } from "../case.ts";
 
 const [SEED, OFFSET] = [2 ** 40 + 5, 2 ** 33 + 8];

@@ -4,17 +4,17 @@
  */
 import { expect, test, vi } from "vitest";
 import { getNumThreads, manualSeed, nn, randn, setNumThreads, type Tensor } from "wasmgrad";
+import type { Kernels } from "../../../src/runtime/kernels.ts";
 
 const whole = vi.hoisted(() => ({ launches: 0 }));
 
 vi.mock("../../../src/runtime/kernels.ts", async (importOriginal) => {
-  const real = await importOriginal<typeof import("../../../src/runtime/kernels.ts")>();
-  const launch: typeof real.launch = (name, total, grain, ...args) => {
-    if (!/Sequence/.test(name) || total <= grain) return real.launch(name, total, grain, ...args);
+  const { replaceLaunch } = await import("../../support/replace_launch.ts");
+  return replaceLaunch(await importOriginal(), (launch, kernels) => (name, total, grain, ...args) => {
+    if (!/Sequence/.test(name) || total <= grain) return launch(name, total, grain, ...args);
     whole.launches++;
-    (real.kernels()[name] as (...all: unknown[]) => void)(0, total, ...args);
-  };
-  return { ...real, launch };
+    ((kernels() as Kernels)[name] as (...all: unknown[]) => void)(0, total, ...args);
+  });
 });
 
 test.each(["LSTM", "GRU", "RNN"] as const)("%s: one chunk of all samples gives the same bits", (kind) => {

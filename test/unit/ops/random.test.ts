@@ -23,7 +23,7 @@ import {
   withGenerator,
   zeros,
 } from "wasmgrad";
-import { kernels } from "../../../src/runtime/kernels.ts";
+import { kernels } from "../../../src/ops/random/kernels.ts";
 
 beforeEach(() => {
   manualSeed(1234);

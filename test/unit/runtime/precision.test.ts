@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { getPrecision, manualSeed, OptionError, randn, scope, setNumThreads, setPrecision } from "wasmgrad";
-import { kernelBytes } from "../../../src/runtime/binary.ts";
+import { kernelBytes, setRelaxedPart } from "../../../src/runtime/binary.ts";
+import { relaxed } from "../../../src/runtime/code/plain.ts";
 import { allCases } from "../../cases/index.ts";
 import { checkCase } from "../../support/check_case.ts";
 
@@ -12,6 +13,7 @@ afterAll(() => {
   setPrecision("reproducible");
 });
 
+setRelaxedPart(relaxed);
 const available = WebAssembly.validate(kernelBytes("fast"));
 
 test("setPrecision returns the precision in use: fast only with relaxed SIMD", () => {

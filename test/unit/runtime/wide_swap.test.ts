@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import "../../../src/index.ts"; // with which come all parts of the kernels
 import { kernelBytes } from "../../../src/runtime/binary.ts";
 import { withFrame } from "../../../src/runtime/frame.ts";
 import { type BackgroundCompile, compileInBackground } from "../../../src/runtime/wide/background.ts";

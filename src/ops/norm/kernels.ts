@@ -1,0 +1,5 @@
+import { norm } from "../../runtime/code/plain.ts";
+import { launchOf, type PartLaunch } from "../../runtime/kernels.ts";
+
+/** Launches kernels of the base and of this family. */
+export const launch: PartLaunch<"norm"> = /* @__PURE__ */ launchOf<"norm">(norm);
