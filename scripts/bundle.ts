@@ -7,6 +7,7 @@
  */
 import { readFileSync, rmSync } from "node:fs";
 import { type InputOptions, rolldown } from "rolldown";
+import { pureDeclarations } from "./pure_declarations.ts";
 
 const KERNELS = "wasmgrad/kernels";
 
@@ -31,6 +32,7 @@ const options: InputOptions = {
 const entries: InputOptions = {
   ...options,
   plugins: [
+    pureDeclarations,
     {
       name: "kernels",
       resolveId: (id) => (id.endsWith("/code/plain.ts") ? { id: KERNELS, external: true } : null),

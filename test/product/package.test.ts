@@ -3,6 +3,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LIBS, linkInto, pack, runProgram, strayFiles, type Tarball, typeCheck } from "../../scripts/package_check.ts";
 import { root } from "../support/source.ts";
@@ -86,6 +88,31 @@ test("no declaration in the package is marked as internal", () => {
 
 test("the package trains a network in a project that installed it", { timeout: 30_000 }, () => {
   expect(runProgram(project)).toMatch(/loss 0\.\d+ -> 0\.\d+/);
+});
+
+/** A bundle for pages, of a program that imports the package as it was installed. */
+async function bundleBytes(program: string, alias: Record<string, string>): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents: program, resolveDir: project },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    alias,
+    write: false,
+  });
+  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+}
+
+const PRODUCT = `
+  import { tensor } from "wasmgrad";
+  console.log(tensor([[1, 2], [3, 4]]).matmul(tensor([[1], [2]])).toArray());`;
+
+test.each([
+  ["with kernels inside", {}, 86_000],
+  ["beside kernels.wasm", { "wasmgrad/kernels": "wasmgrad/kernels/none" }, 54_000],
+] as const)("a bundle for a matrix product is small, %s", async (_name, alias, most) => {
+  expect(await bundleBytes(PRODUCT, alias)).toBeLessThan(most);
 });
 
 const resolutions = ["node16", "nodenext", "bundler"] as const;
