@@ -59,7 +59,7 @@ function layer(
 }
 
 export const convTranspose2dLadder: Ladder<TransposedConvWindowOptions> = {
-  op: "conv_transpose2d",
+  op: "convTranspose2d",
   folder: "conv/ladder/transposed",
   readme: "conv/transposed.md",
   unit: "GFLOP/s",

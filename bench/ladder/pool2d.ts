@@ -68,7 +68,7 @@ const is2x2 = ({ options: { kernel, stride, padding } }: Layer<PoolOptions>) =>
   kernel.every((n) => n === 2) && stride === undefined && padding === undefined;
 
 export const maxPool2dLadder: Ladder<PoolOptions> = {
-  op: "pool2d",
+  op: "maxPool2d",
   folder: "pool/ladder",
   readme: "pool/README.md",
   unit: "GB/s",

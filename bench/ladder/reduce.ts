@@ -60,7 +60,7 @@ function layer(name: string, x: number[], dim?: number[]): Layer<SumOptions> {
 }
 
 export const sumLadder: Ladder<SumOptions> = {
-  op: "reduce",
+  op: "sum",
   folder: "reduce/ladder",
   readme: "reduce/README.md",
   unit: "GB/s",

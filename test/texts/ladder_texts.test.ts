@@ -2,9 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
+import { chartFile, charts } from "../../bench/ladder/chart.ts";
 import { ladders } from "../../bench/ladder/ladders.ts";
 import { hottestLoop, machineCode, summary } from "../../bench/ladder/machine_code.ts";
-import { picture, pictureFile, readLadderResults, readmeOf, withTable } from "../../bench/ladder/report.ts";
+import { readLadderResults, readmeOf, withTable } from "../../bench/ladder/report.ts";
 import { unrolled, unrolledKernels } from "../../scripts/unroll_micro_kernel.ts";
 import { root } from "../support/source.ts";
 
@@ -43,6 +44,11 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
     expect(readme).toBe(withTable(readme, results, ladder));
   });
 
+  test("it shows the chart of the recorded run, and its widget", () => {
+    expect(readme).toContain(`](${relative(join("assembly", dirname(ladder.readme)), chartFile(ladder))})`);
+    expect(readme).toContain(`\n<!-- widget: ladder ${op} -->\n`);
+  });
+
   test("the recorded run has every rung on every layer", () => {
     const rows = results.rows.filter((row) => row.op === op);
     const expected = ladder.layers.flatMap((layer) =>
@@ -56,8 +62,8 @@ describe.each(ladders.map((ladder) => [ladder.op, ladder] as const))("%s", (op, 
   });
 });
 
-test("the picture agrees with the recorded run", () => {
-  expect(readFileSync(pictureFile, "utf8")).toBe(picture(results));
+test.each(charts(results, ladders))("%s agrees with the recorded run", (file, drawing) => {
+  expect(readFileSync(join(root, file), "utf8")).toBe(drawing.toString());
 });
 
 test.each([
