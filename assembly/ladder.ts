@@ -13,12 +13,14 @@ export { matmulLoopOrder } from "./matmul/ladder/2_loop_order";
 export { matmulSimd } from "./matmul/ladder/3_simd";
 export { matmulRegisterTile } from "./matmul/ladder/4_register_tile";
 
-export { conv2dGradInputNaive, conv2dGradWeightNaive, conv2dNaive } from "./conv/ladder/1_naive";
-export { conv2dGradInputIm2col, conv2dGradWeightIm2col, conv2dIm2col, conv2dIm2colWork } from "./conv/ladder/2_im2col";
-export { conv2dDirect, conv2dDirectWork, conv2dGradInputDirect, conv2dGradWeightDirect } from "./conv/ladder/4_direct_simd";
-export {
-  conv2dGradInputWinograd2, conv2dGradWeightWinograd2, conv2dWinograd2, conv2dWinograd2Work,
-} from "./conv/ladder/5_winograd_f2";
+export { conv2dNaive } from "./conv/ladder/1_naive";
+export { conv2dGradInputNaive, conv2dGradWeightNaive } from "./conv/ladder/1_naive_gradients";
+export { conv2dIm2col, conv2dIm2colWork } from "./conv/ladder/2_im2col";
+export { conv2dGradInputIm2col, conv2dGradWeightIm2col } from "./conv/ladder/2_im2col_gradients";
+export { conv2dDirect, conv2dDirectWork } from "./conv/ladder/4_direct_simd";
+export { conv2dGradInputDirect, conv2dGradWeightDirect } from "./conv/ladder/4_direct_simd_gradients";
+export { conv2dWinograd2, conv2dWinograd2Work } from "./conv/ladder/5_winograd_f2";
+export { conv2dGradInputWinograd2, conv2dGradWeightWinograd2 } from "./conv/ladder/5_winograd_f2_gradients";
 
 export { convTranspose2dGradWeightNaive, convTranspose2dScatter } from "./conv/ladder/transposed/1_scatter";
 export {

@@ -61,6 +61,9 @@ function layer(
   return { name, shapes: [x, weight], options, work: 2 * pixels * filters * x[1] * kernel * kernel };
 }
 
+/** The files of a rung: its forward pass, which can be read alone, and its gradients. */
+const withGradients = (name: string) => [`conv/ladder/${name}.ts`, `conv/ladder/${name}_gradients.ts`];
+
 export const conv2dLadder: Ladder<ConvWindowOptions> = {
   op: "conv2d",
   folder: "conv/ladder",
@@ -76,7 +79,7 @@ export const conv2dLadder: Ladder<ConvWindowOptions> = {
     {
       number: 1,
       name: "naive",
-      files: ["conv/ladder/1_naive.ts"],
+      files: withGradients("1_naive"),
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => naive, options),
@@ -84,7 +87,7 @@ export const conv2dLadder: Ladder<ConvWindowOptions> = {
     {
       number: 2,
       name: "im2col + matmul",
-      files: ["conv/ladder/2_im2col.ts"],
+      files: withGradients("2_im2col"),
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => im2col, options),
@@ -93,7 +96,7 @@ export const conv2dLadder: Ladder<ConvWindowOptions> = {
     {
       number: 4,
       name: "direct SIMD",
-      files: ["conv/ladder/4_direct_simd.ts"],
+      files: withGradients("4_direct_simd"),
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d(() => direct, options),
@@ -101,7 +104,7 @@ export const conv2dLadder: Ladder<ConvWindowOptions> = {
     {
       number: 5,
       name: "Winograd F(2x2,3x3)",
-      files: ["conv/ladder/5_winograd_f2.ts", "conv/ladder/5_winograd_f2_transforms.ts"],
+      files: [...withGradients("5_winograd_f2"), "conv/ladder/5_winograd_f2_transforms.ts"],
       ships: false,
       passes: ALL_CONV_PASSES,
       op: (options) => rungConv2d((g) => (isWinograd(g) ? winograd2 : direct), options),

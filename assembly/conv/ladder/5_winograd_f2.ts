@@ -8,35 +8,34 @@
 //        0 -1  1  0           .5 -.5  .5            0  1 -1 -1
 //        0  1  0 -1            0   0   1
 //
-// Supports 3x3 kernels of stride 1 and dilation 1 in one group; 4_direct_simd.ts computes the rest.
+// Supports 3x3 kernels of stride 1 and dilation 1 in one group; 4_direct_simd.ts computes the rest. The
+// gradients are in 5_winograd_f2_gradients.ts.
 
 import { matmulRegisterTile } from "../../matmul/ladder/4_register_tile";
 import { offset, Sizes } from "./sizes";
 import { spread } from "./spread";
-import {
-  kernelOf, POSITIONS, transformGradients, transformKernels, transformOutput, transformPatches,
-} from "./5_winograd_f2_transforms";
+import { POSITIONS, transformKernels, transformOutput, transformPatches } from "./5_winograd_f2_transforms";
 
 /** Bytes between positions, so that they do not all fall on the same few sets of the cache. */
 const GAP: usize = 64;
 
 // @ts-ignore: decorator
 @inline
-function tilesOf(height: i32): i32 {
+export function tilesOf(height: i32): i32 {
   return (height + 1) >> 1;
 }
 
 /** Tiles of a row, rounded up to a multiple of four. */
 // @ts-ignore: decorator
 @inline
-function tilesAcross(width: i32): i32 {
+export function tilesAcross(width: i32): i32 {
   return ((width + 7) >> 3) << 2;
 }
 
 /** Bytes of an array of 16 positions of `size` floats each. */
 // @ts-ignore: decorator
 @inline
-function positionBytes(size: i32): usize {
+export function positionBytes(size: i32): usize {
   return POSITIONS * ((<usize>size << 2) + GAP);
 }
 
@@ -54,7 +53,7 @@ export function conv2dWinograd2Work(sizes: usize): i32 {
  * out [N][outputs][height][width] from x [N][inputs][xHeight][xWidth] with `top` rows and `left`
  * columns of zeros before it.
  */
-function convolve(
+export function convolve(
   x: usize, images: i32, inputs: i32, xHeight: i32, xWidth: i32, top: i32, left: i32, weight: usize, turned: bool, bias: usize,
   out: usize, outputs: i32, height: i32, width: i32, work: usize,
 ): void {
@@ -83,50 +82,4 @@ function convolve(
 export function conv2dWinograd2(x: usize, weight: usize, bias: usize, sizes: usize, out: usize, work: usize): void {
   const s = changetype<Sizes>(sizes);
   convolve(x, s.N, s.Ci, s.H, s.W, s.paddingH, s.paddingW, weight, false, bias, out, s.Co, s.OH, s.OW, work);
-}
-
-/** conv2dGradInputNaive: the same convolution with rotated kernels and exchanged channels. */
-export function conv2dGradInputWinograd2(
-  dOut: usize, weight: usize, bias: usize, sizes: usize, dx: usize, work: usize,
-): void {
-  const s = changetype<Sizes>(sizes);
-  convolve(dOut, s.N, s.Co, s.OH, s.OW, 2 - s.paddingH, 2 - s.paddingW, weight, true, bias, dx, s.Ci, s.H, s.W, work);
-}
-
-/** conv2dGradWeightNaive: the formula transposed, dg = G' [ sum over tiles of (A dY A') . (B' d B) ] G. */
-export function conv2dGradWeightWinograd2(x: usize, dOut: usize, sizes: usize, dWeight: usize, work: usize): void {
-  const s = changetype<Sizes>(sizes);
-  const tilesY = tilesOf(s.OH);
-  const tilesX = tilesAcross(s.OW);
-  const tiles = s.N * tilesY * tilesX;
-  const padded = work + 512;
-  const patches = padded + offset(s.N * max(s.Ci, s.Co), 2 * tilesY + 2, 2 * tilesX + 2, 0, 0);
-  const gradients = patches + positionBytes(s.Ci * tiles);
-  const products = gradients + positionBytes(s.Co * tiles);
-  const patchStep = positionBytes(s.Ci * tiles) / POSITIONS;
-  const gradientStep = positionBytes(s.Co * tiles) / POSITIONS;
-  const productStep = positionBytes(s.Co * s.Ci) / POSITIONS;
-  spread(x, s.N * s.Ci, s.H, s.W, padded, 2 * tilesY + 2, 2 * tilesX + 2, s.paddingH, s.paddingW, 1, 1);
-  transformPatches(padded, s.N, s.Ci, tilesY, tilesX, patches, patchStep, 4, <usize>s.Ci << 2, work);
-  spread(dOut, s.N * s.Co, s.OH, s.OW, padded, 2 * tilesY, 2 * tilesX, 0, 0, 1, 1);
-  transformGradients(padded, s.N, s.Co, tilesY, tilesX, gradients, gradientStep, <usize>tiles << 2, work);
-  for (let n: usize = 0; n < POSITIONS; n++) {
-    matmulRegisterTile(
-      gradients + n * gradientStep, patches + n * patchStep, products + n * productStep, s.Co, s.Ci, tiles,
-    );
-  }
-  for (let pair: usize = 0; pair < <usize>(s.Co * s.Ci); pair++) {
-    const from = products + (pair << 2);
-    for (let j: usize = 0; j < 4; j++) {
-      const u = from + j * productStep;
-      kernelOf(
-        load<f32>(u), load<f32>(u + 4 * productStep), load<f32>(u + 8 * productStep), load<f32>(u + 12 * productStep),
-        work + (j << 2), 16,
-      );
-    }
-    for (let row: usize = 0; row < 3; row++) {
-      const u = work + (row << 4);
-      kernelOf(load<f32>(u), load<f32>(u, 4), load<f32>(u, 8), load<f32>(u, 12), dWeight + pair * 36 + row * 12, 4);
-    }
-  }
 }

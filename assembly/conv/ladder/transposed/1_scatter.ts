@@ -1,6 +1,6 @@
 // Rung 1: the definition. Each input pixel adds the kernel, scaled by the pixel's value, to the output.
 
-import { conv2dGradWeightNaive } from "../1_naive";
+import { conv2dGradWeightNaive } from "../1_naive_gradients";
 import { offset, Sizes } from "../sizes";
 
 /**

@@ -4,7 +4,8 @@
 //
 // The sizes are those of the convolution that maps the output back to the input, as in 1_scatter.ts.
 
-import { conv2dDirect, conv2dGradInputDirect, conv2dGradWeightDirect } from "../4_direct_simd";
+import { conv2dDirect } from "../4_direct_simd";
+import { conv2dGradInputDirect, conv2dGradWeightDirect } from "../4_direct_simd_gradients";
 
 /**
  * convTranspose2dScatter. With a stride, most multiplications are by the zeros between the pixels of x.
