@@ -40,6 +40,7 @@ export {
 } from "./runtime/kernels.ts";
 export { resetPeak as resetPeakMemory, setMemoryLimit } from "./runtime/memory.ts";
 export { getNumThreads, setNumThreads } from "./runtime/parallel/pool.ts";
+export { startThreads } from "./runtime/start_threads.ts";
 export {
   type Float16Values,
   type NestedValues,

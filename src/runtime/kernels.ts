@@ -140,6 +140,8 @@ export function kernelsInUse(): Kernels {
   return (build ?? currentBuild()).kernels;
 }
 
+export const kernelsModule = (): object => currentBuild().module;
+
 /**
  * Chooses between two builds of the kernels, at any time. "reproducible", the default, gives the same bits on
  * every machine. "fast" uses relaxed SIMD: if the processor has fused multiply-add, products are not rounded

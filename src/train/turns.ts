@@ -1,8 +1,3 @@
-/** The part of a page's `scheduler` that is used here. */
-interface TaskScheduler {
-  yield?(): Promise<void>;
-}
-
 /**
  * How long training keeps the thread before it lets the event loop run other tasks. A page cannot draw or
  * react meanwhile, so a step is cut there too: training keeps the thread for `ms` and one operation.
@@ -43,12 +38,14 @@ const waiting: (() => void)[] = [];
 
 /**
  * Never waits for a timer: browsers run timers of a hidden tab once a second, and others after 4 ms or more.
+ * `scheduler.yield` does not do: Chromium would run no timers and no messages in a whole training run.
  */
 function otherTasks(): Promise<void> {
-  const { scheduler } = globalThis as { scheduler?: TaskScheduler };
-  if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
-  if (scheduler?.yield) return scheduler.yield();
   return new Promise((resolve) => {
+    if (typeof setImmediate === "function") {
+      setImmediate(resolve);
+      return;
+    }
     if (typeof MessageChannel !== "function") {
       setTimeout(resolve);
       return;

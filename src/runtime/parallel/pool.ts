@@ -190,9 +190,19 @@ function countBroken({ startedAt = 0 }: WorkerPool): void {
   kernelFailure = `kernels failed on worker threads ${brokenPools} times in a row`;
 }
 
-/** Begins a job on all threads. `settle` completes it. */
-export function beginParallel(module: object, job: Job): void {
+function currentPool(module: object): WorkerPool {
   if (pool?.isBroken) countBroken(pool);
   if (!pool || pool.isBroken) pool = startPool(module);
-  beginJob(job, pool);
+  return pool;
+}
+
+/** Begins a job on all threads. `settle` completes it. */
+export function beginParallel(module: object, job: Job): void {
+  beginJob(job, currentPool(module));
+}
+
+/** Starts the workers, unless they run. Resolves to the number of threads when each has started, or could not. */
+export async function startWorkers(module: object): Promise<number> {
+  await Promise.all(currentPool(module).workers.map(({ started }) => started));
+  return runningThreads();
 }

@@ -22,11 +22,15 @@ function startsInNode(node: typeof import("node:worker_threads")): StartWorker {
     const worker = new node.Worker(workerSource, { eval: true, workerData, execArgv: [], stdin: false });
     const { slot } = workerData;
     const death = new DeathWatch(() => deathFile(slot));
+    const started = new Promise<void>((resolve) => {
+      for (const event of ["message", "error", "exit"]) worker.on(event, () => resolve());
+    });
     const handle: WorkerHandle = {
       slot,
       observe: () => death.observe(),
       isDead: () => death.isCertain(),
       stop: () => void worker.terminate(),
+      started,
     };
     worker.unref(); // workers do not keep the process alive
     worker.on("error", (error) => onFailure(handle, noThread(error)));
@@ -38,9 +42,17 @@ function startsInBrowser(): StartWorker {
   const url = URL.createObjectURL(new Blob([workerSource], { type: "text/javascript" }));
   return (data, onFailure) => {
     const worker = new Worker(url);
-    const handle: WorkerHandle = { slot: data.slot, isDead: () => false, stop: () => worker.terminate() };
+    let settle = () => {};
+    const started = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const handle: WorkerHandle = { slot: data.slot, isDead: () => false, stop: () => worker.terminate(), started };
+    worker.onmessage = settle;
     // if a Content-Security-Policy forbids the worker, the message is empty
-    worker.onerror = ({ message }) => onFailure(handle, refusedByBrowser(message));
+    worker.onerror = ({ message }) => {
+      onFailure(handle, refusedByBrowser(message));
+      settle();
+    };
     try {
       worker.postMessage(data);
     } catch (error) {

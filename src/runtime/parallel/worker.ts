@@ -26,8 +26,15 @@ const SHARED_CORE_SAMPLE_MS = 20;
 const BRIEF_SPIN_MS = 0.02;
 const BRIEF_FOR_MS = 500;
 
-/** @param deathFile descriptor of a file that stays open as long as the worker lives, or -1 */
-function runWorker({ module, extensions, memory, slot, share }: WorkerData, deathFile: number): void {
+/**
+ * @param deathFile descriptor of a file that stays open as long as the worker lives, or -1
+ * @param report tells the caller that the worker has started
+ */
+function runWorker(
+  { module, extensions, memory, slot, share }: WorkerData,
+  deathFile: number,
+  report: () => void,
+): void {
   const words = new Int32Array(memory.buffer, 0, CONTROL_END);
   const jobArguments = new Float64Array(memory.buffer, 8 * CONTROL.arguments, MAX_ARGUMENTS);
   const abort = () => {
@@ -39,6 +46,7 @@ function runWorker({ module, extensions, memory, slot, share }: WorkerData, deat
   const added = extensions.flatMap(kernelsOf) as Kernel[];
   Atomics.store(words, slot + SLOT.deathFile, deathFile + 1);
   Atomics.store(words, slot + SLOT.started, 1);
+  report();
 
   let spinBrieflyUntil = 0;
   let spunMs = 0;
@@ -110,7 +118,7 @@ function runInNode(): void {
     // The worker is not allowed to open files. The caller then notices the worker's death late.
   }
   const threads = require("node:worker_threads") as typeof import("node:worker_threads");
-  runWorker(threads.workerData, deathFile);
+  runWorker(threads.workerData, deathFile, () => threads.parentPort?.postMessage(null));
 }
 
 function runInBrowser(): void {
@@ -118,7 +126,7 @@ function runInBrowser(): void {
     throw new Error("the module or the memory cannot be sent to a worker");
   };
   globalThis.onmessage = ({ data }) => {
-    runWorker(data, -1);
+    runWorker(data, -1, () => globalThis.postMessage(null));
     globalThis.close();
   };
 }

@@ -10,6 +10,8 @@ export interface WorkerHandle {
   /** True only if the worker is certainly no longer running. */
   isDead(): boolean;
   stop(): void;
+  /** Resolves when the worker has started, or could not. It does so only while the event loop runs. */
+  readonly started: Promise<void>;
 }
 
 /** The workers of a caller. */

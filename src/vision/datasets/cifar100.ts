@@ -1,5 +1,6 @@
 import { checkChoice } from "../../checks.ts";
 import { ByteImages } from "../../ops/image/byte_images.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { type ArchiveSource, namesIn, readArchiveSet } from "./archive_set.ts";
 import { ImageDataset } from "./image_dataset.ts";
 import { type PublishedSetOptions, readSetOptions } from "./options.ts";
@@ -54,7 +55,7 @@ export class CIFAR100 extends ImageDataset {
    * ```
    */
   static async load(options: CIFAR100Options): Promise<CIFAR100> {
-    return loadCifar100(options, SOURCE);
+    return startingThreads(() => loadCifar100(options, SOURCE));
   }
 }
 

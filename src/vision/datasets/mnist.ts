@@ -1,6 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { joinPath } from "../../io/files.ts";
 import { ByteImages } from "../../ops/image/byte_images.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { checkMd5 } from "./archive.ts";
 import { fetchFiles, fetchInPage, type PublishedFile } from "./fetch_files.ts";
 import { gunzip, readIdx } from "./idx.ts";
@@ -71,7 +72,7 @@ export class MNIST extends ImageDataset {
    * ```
    */
   static async load(options: PublishedSetOptions): Promise<MNIST> {
-    return loadMnist(MNIST, options, MNIST_SOURCE);
+    return startingThreads(() => loadMnist(MNIST, options, MNIST_SOURCE));
   }
 }
 
@@ -100,7 +101,7 @@ export class FashionMNIST extends ImageDataset {
    * ```
    */
   static async load(options: PublishedSetOptions): Promise<FashionMNIST> {
-    return loadMnist(FashionMNIST, options, FASHION_SOURCE);
+    return startingThreads(() => loadMnist(FashionMNIST, options, FASHION_SOURCE));
   }
 }
 

@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
 import { ByteImages } from "../../ops/image/byte_images.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { type ArchiveSource, namesIn, readArchiveSet } from "./archive_set.ts";
 import { ImageDataset } from "./image_dataset.ts";
 import { type PublishedSetOptions, readSetOptions } from "./options.ts";
@@ -48,7 +49,7 @@ export class STL10 extends ImageDataset {
    * ```
    */
   static async load(options: PublishedSetOptions): Promise<STL10> {
-    return loadStl10(options, SOURCE);
+    return startingThreads(() => loadStl10(options, SOURCE));
   }
 }
 

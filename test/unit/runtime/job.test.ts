@@ -129,7 +129,7 @@ test("… but a kernel that reads what it writes cannot be run again: a clear er
 function stuckWorker(): WorkerHandle & { stop: Mock<() => void> } {
   const slot = allocateSlot();
   Atomics.store(words, slot + SLOT.inside, 1);
-  return { slot, isDead: () => false, stop: vi.fn<() => void>() };
+  return { slot, isDead: () => false, started: Promise.resolve(), stop: vi.fn<() => void>() };
 }
 
 test("a slow worker is awaited", async () => {
@@ -198,7 +198,10 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
     throw new Error("trapped");
   });
   const slot = allocateSlot();
-  const pool: WorkerPool = { workers: [{ slot, isDead: () => false, stop() {} }], shares: 2 };
+  const pool: WorkerPool = {
+    workers: [{ slot, isDead: () => false, started: Promise.resolve(), stop() {} }],
+    shares: 2,
+  };
   Atomics.store(words, CONTROL.failed, 1); // a worker's part trapped as well
   expect(() => runJob(job, pool)).toThrow("trapped");
   expect(Atomics.load(words, CONTROL.generation) % 2).toBe(0);
@@ -209,7 +212,7 @@ test("an error of the caller's own kernel passes, when the workers are out", () 
 test("a kernel that fails on a worker is computed again by the caller, and the workers are replaced", () => {
   const slot = allocateSlot();
   const stop = vi.fn<() => void>();
-  const pool: WorkerPool = { workers: [{ slot, isDead: () => false, stop }], shares: 2 };
+  const pool: WorkerPool = { workers: [{ slot, isDead: () => false, started: Promise.resolve(), stop }], shares: 2 };
   const { job, ranges } = jobOf("exp", () => {
     Atomics.store(words, CONTROL.failed, 1); // as a worker does whose part trapped
   });
@@ -221,7 +224,10 @@ test("a kernel that fails on a worker is computed again by the caller, and the w
 });
 
 test("… but not one that reads what it writes: a clear error", () => {
-  const pool: WorkerPool = { workers: [{ slot: allocateSlot(), isDead: () => false, stop() {} }], shares: 2 };
+  const pool: WorkerPool = {
+    workers: [{ slot: allocateSlot(), isDead: () => false, started: Promise.resolve(), stop() {} }],
+    shares: 2,
+  };
   const { job } = jobOf("rmspropStep", () => {
     Atomics.store(words, CONTROL.failed, 1);
   });

@@ -1,8 +1,10 @@
 /** Threads: the same bits for any number of threads, and no hang if workers die, fail or never start. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, test } from "vitest";
-import { getNumThreads, manualSeed, nn, OptionError, randn, scope, setNumThreads } from "wasmgrad";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { getNumThreads, manualSeed, nn, OptionError, randn, scope, setNumThreads, startThreads } from "wasmgrad";
+import { runningThreads } from "../../../src/runtime/parallel/pool.ts";
+import { startingThreads } from "../../../src/runtime/start_threads.ts";
 import { IdleWorker } from "../../support/idle_worker.ts";
 
 type WorkerThreads = typeof import("node:worker_threads");
@@ -129,3 +131,42 @@ test("the process exits within a second of the program's end, awake workers or n
   expect(run.stdout.trim()).toBe("300x300 true");
   expect(run.status).toBe(0);
 }, 40_000);
+
+describe("startThreads", () => {
+  test("starts the threads, which later operations use", async () => {
+    setNumThreads(3);
+    expect(await startThreads()).toBe(3);
+    expect(await startThreads()).toBe(3);
+    expect(compute()).toBe(expected);
+    setNumThreads(1);
+    expect(await startThreads()).toBe(1);
+  });
+
+  test("ends where no worker can be started", async () => {
+    workerThreads.Worker = class {
+      constructor() {
+        throw new Error("no more threads");
+      }
+    } as never;
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    setNumThreads(2);
+    expect(await startThreads()).toBe(1);
+    expect(warn.mock.calls).toEqual([[expect.stringContaining("no more threads")]]);
+    warn.mockRestore();
+  });
+
+  test("in an isolated page, functions that load data start them, and throw their own errors", async () => {
+    vi.stubGlobal("crossOriginIsolated", true);
+    try {
+      setNumThreads(3);
+      expect(await startingThreads(async () => 5)).toBe(5);
+      expect(runningThreads()).toBe(3);
+      await expect(startingThreads(() => Promise.reject(new RangeError("no file")))).rejects.toThrow("no file");
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    setNumThreads(3);
+    expect(await startingThreads(async () => 6)).toBe(6);
+    expect(runningThreads()).toBe(1);
+  });
+});

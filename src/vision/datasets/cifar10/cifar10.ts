@@ -2,6 +2,7 @@ import { checkBoolean, readOptions } from "../../../checks.ts";
 import { DataError } from "../../../errors.ts";
 import { fileExists } from "../../../io/files.ts";
 import { nodeModule } from "../../../runtime/node_module.ts";
+import { startingThreads } from "../../../runtime/start_threads.ts";
 import { sampleFolder } from "../../sample_folder.ts";
 import type { Transform } from "../../transforms.ts";
 import { fetchInPage } from "../fetch_files.ts";
@@ -63,7 +64,7 @@ export class CIFAR10 extends ImageDataset {
    * ```
    */
   static async load(options: CIFAR10Options): Promise<CIFAR10> {
-    return loadCifar10(options, CIFAR10_SOURCE);
+    return startingThreads(() => loadCifar10(options, CIFAR10_SOURCE));
   }
 
   /**

@@ -1,0 +1,35 @@
+import { kernelsModule } from "./kernels.ts";
+import { startWorkers } from "./parallel/pool.ts";
+
+/** A page waits no longer than this for threads once its data is there: they may start later. */
+const LONGEST_WAIT_MS = 500;
+
+/**
+ * Starts the threads now and waits until they run. Browsers start workers only while the event loop runs, so a
+ * page that computes without ever awaiting computes on one thread: await this once, before the first loop.
+ * Functions of this library that load data do so too. In Node it saves nothing: threads start by themselves.
+ *
+ * Call it after `setNumThreads`, `setPrecision` and `useKernels`.
+ *
+ * @returns the number of threads that run, the calling thread included: 1 if there can be no other.
+ * @throws KernelsError where kernels cannot be compiled.
+ * @example
+ * ```ts
+ * import { setNumThreads, startThreads } from "wasmgrad";
+ * setNumThreads(2);
+ * console.log((await startThreads()) <= 2); // true
+ * ```
+ */
+export async function startThreads(): Promise<number> {
+  return startWorkers(kernelsModule());
+}
+
+/** Runs `load`, which awaits files, and starts the threads meanwhile where they need the event loop for that. */
+export async function startingThreads<T>(load: () => Promise<T>): Promise<T> {
+  const isIsolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
+  if (!isIsolated) return load();
+  const started = startThreads().catch(() => {}); // the first operation throws the error
+  const result = await load();
+  await Promise.race([started, new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS))]);
+  return result;
+}
