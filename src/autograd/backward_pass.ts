@@ -112,17 +112,18 @@ export function runBackward(roots: readonly Root[], retainGraph: boolean, send: 
 }
 
 /**
- * A backward pass that other code may interrupt between two nodes. The leaves get their gradients together,
- * by `finish`: what other code does with the leaves' gradients until then does not mix with this pass. It
- * computes the same bits as `runBackward`.
+ * A backward pass that runs node by node. It computes the same bits as `runBackward`. If other code may
+ * interrupt it between two nodes, the leaves get their gradients together, by `finish`: what other code does
+ * with the leaves' gradients until then does not mix with this pass.
  */
 export class BackwardPass {
   readonly #nodes: readonly GraphNode[];
-  readonly #waiting = new WaitingGradients(true);
+  readonly #waiting: WaitingGradients;
   #next = 0;
 
-  constructor(root: Root) {
+  constructor(root: Root, mayBeInterrupted: boolean) {
     this.#nodes = reachable([root.edge]);
+    this.#waiting = new WaitingGradients(mayBeInterrupted);
     withWaiting(this.#waiting, () => accumulate(root.edge, root.gradient));
   }
 

@@ -5,9 +5,9 @@ import { startWorkers } from "./parallel/pool.ts";
 const LONGEST_WAIT_MS = 500;
 
 /**
- * Starts the threads now and waits until they run. Browsers start workers only while the event loop runs, so a
- * page that computes without ever awaiting computes on one thread: await this once, before the first loop.
- * Functions of this library that load data do so too. In Node it saves nothing: threads start by themselves.
+ * Starts the threads now and waits until they run. Browsers start workers only while the event loop runs, so
+ * a page that computes without ever awaiting computes on one thread: await this once, before the first loop.
+ * `CIFAR10.load` and the other data sets do so too. In Node it is not needed: threads start at any time.
  *
  * Call it after `setNumThreads`, `setPrecision` and `useKernels`.
  *
@@ -24,7 +24,7 @@ export async function startThreads(): Promise<number> {
   return startWorkers(kernelsModule());
 }
 
-/** Runs `load`, which awaits files, and starts the threads meanwhile where they need the event loop for that. */
+/** Runs `load`, which awaits files. Meanwhile starts the threads, if they need the event loop for that. */
 export async function startingThreads<T>(load: () => Promise<T>): Promise<T> {
   const isIsolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
   if (!isIsolated) return load();

@@ -271,12 +271,12 @@ export class Tensor extends TensorMatmul implements Disposable {
   }
 
   /** @internal Begins what `backward()` does with a tensor of one element, to be continued node by node. */
-  beginBackward(): BackwardPass {
+  beginBackward(mayBeInterrupted: boolean): BackwardPass {
     this.#expectGraph();
     return section("backward", () =>
       withFrame(() => {
         const gradient = full(this.shape, 1, "float32");
-        return new BackwardPass({ edge: this.handle.node ?? this, gradient });
+        return new BackwardPass({ edge: this.handle.node ?? this, gradient }, mayBeInterrupted);
       }),
     );
   }

@@ -28,11 +28,12 @@ export function* trainingStep<B>(
   const result = asyncLoss.begin(() => loss(batch, progress));
   const numbers = readLoss(isPromise(result) ? yield* asyncLoss.result(result) : result);
   optimizer.zeroGrad();
-  const pass = numbers.loss.beginBackward();
+  const { cutsSteps } = turnLimits;
+  const pass = numbers.loss.beginBackward(cutsSteps);
   try {
     let isCut = false;
     do {
-      if (!turnLimits.cutsSteps || !isTurnOver()) continue;
+      if (!cutsSteps || !isTurnOver()) continue;
       isCut = true;
       yield nextTask;
     } while (pass.runNext());

@@ -28,7 +28,7 @@ const BRIEF_FOR_MS = 500;
 
 /**
  * @param deathFile descriptor of a file that stays open as long as the worker lives, or -1
- * @param report tells the caller that the worker has started
+ * @param report called once the worker has started
  */
 function runWorker(
   { module, extensions, memory, slot, share }: WorkerData,

@@ -1,4 +1,5 @@
 import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads } from "wasmgrad";
+import { digestOf } from "./digest.ts";
 
 /**
  * Trains the inpainting autoencoder for some steps. Returns the SHA-256 of its weights, and the number of
@@ -32,6 +33,5 @@ export async function inpaintingWeights(steps: number, threads?: number): Promis
     if (step % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
   }
   const weights = Object.values(model.stateDict()).flatMap((value) => [...new Uint8Array(value.data().buffer)]);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(weights)));
-  return { digest: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""), threads: getNumThreads() };
+  return { digest: await digestOf(Uint8Array.from(weights)), threads: getNumThreads() };
 }
