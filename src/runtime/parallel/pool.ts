@@ -201,7 +201,7 @@ export function beginParallel(module: object, job: Job): void {
   beginJob(job, currentPool(module));
 }
 
-/** Starts the workers, unless they run. Resolves when each has started or failed, to the number of threads. */
+/** Starts the workers, unless they run. Resolves to the number of threads once each has started or failed. */
 export async function startWorkers(module: object): Promise<number> {
   await Promise.all(currentPool(module).workers.map(({ started }) => started));
   return runningThreads();

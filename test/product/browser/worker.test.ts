@@ -1,4 +1,4 @@
-/** Training in a page and in a worker, in Chromium and Firefox: Node's bits, and other tasks run meanwhile. */
+/** Training in a page and in a worker, in two browsers: Node's bits, and other tasks run meanwhile. */
 import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { digestOf } from "../../support/programs/digest.ts";
