@@ -13,6 +13,9 @@ export interface FetchProgress {
 /** The type `AbortSignal` if the program's type libraries declare it. */
 export type Abort = typeof globalThis extends { AbortSignal: { prototype: infer Signal } } ? Signal : unknown;
 
+/** The type `URL` if the program's type libraries declare it. */
+export type AnyURL = typeof globalThis extends { URL: { prototype: infer U } } ? U : { readonly href: string };
+
 export interface FetchOptions {
   /** Is called after each piece that has arrived, and once for a file of the cache. */
   onProgress?: (progress: FetchProgress) => void;
@@ -67,25 +70,29 @@ export function readFetchOptions(op: string, options?: FetchOptions): typeof DEF
  * console.log(file.size); // 7
  * ```
  */
-export async function fetchFile(url: string | URL, options?: FetchOptions): Promise<AnyBlob> {
+export async function fetchFile(url: string | AnyURL, options?: FetchOptions): Promise<AnyBlob> {
   return fetchFor("fetchFile", url, options);
 }
 
 /** `fetchFile` for the function `op`. */
-export async function fetchFor(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob> {
+export async function fetchFor(op: string, url: string | AnyURL, options?: FetchOptions): Promise<AnyBlob> {
   const file = await find(op, url, options);
   if (file instanceof DataError) throw file;
   return file;
 }
 
 /** A file, or undefined if the server says that there is none. */
-export async function findAddress(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob | undefined> {
+export async function findAddress(
+  op: string,
+  url: string | AnyURL,
+  options?: FetchOptions,
+): Promise<AnyBlob | undefined> {
   const file = await find(op, url, options);
   return file instanceof DataError ? undefined : file;
 }
 
 /** A file, or an error that says that there is none. Other errors are thrown. */
-async function find(op: string, url: string | URL, options?: FetchOptions): Promise<AnyBlob | DataError> {
+async function find(op: string, url: string | AnyURL, options?: FetchOptions): Promise<AnyBlob | DataError> {
   const given = readFetchOptions(op, options);
   const address = absolute(op, url);
   const store = given.cache === "off" ? undefined : await openCache(address);
@@ -111,7 +118,7 @@ async function find(op: string, url: string | URL, options?: FetchOptions): Prom
  *
  * @returns whether there was one; false where there is no cache storage
  */
-export async function removeFetched(url: string | URL): Promise<boolean> {
+export async function removeFetched(url: string | AnyURL): Promise<boolean> {
   const address = absolute("removeFetched", url);
   const store = await openCache(address);
   const keys = (await store?.keys()) ?? [];
@@ -123,10 +130,10 @@ export async function removeFetched(url: string | URL): Promise<boolean> {
 /** The end of the key of a file that was fetched with the option `integrity`. */
 const INTEGRITY = /[?&]integrity=sha[^&]*$/;
 
-function absolute(op: string, url: string | URL): string {
+function absolute(op: string, url: string | AnyURL): string {
   const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI ?? globalThis.location?.href;
   try {
-    return new URL(url, base).href;
+    return new URL(url as string | URL, base).href;
   } catch (cause) {
     throw new OptionError(`${op}: expected an address, got ${describe(url)}`, { cause });
   }

@@ -7,7 +7,14 @@ export {
   type Stateful,
   saveCheckpoint,
 } from "./checkpoint.ts";
-export { type Abort, type FetchOptions, type FetchProgress, fetchFile, removeFetched } from "./fetch_file.ts";
+export {
+  type Abort,
+  type AnyURL,
+  type FetchOptions,
+  type FetchProgress,
+  fetchFile,
+  removeFetched,
+} from "./fetch_file.ts";
 export type { FileHandleLike, FolderHandleLike, WritableLike } from "./handles.ts";
 export { listStored, removeStored, type StoredFile, type StoredPath } from "./origin_files.ts";
 export { type AnyFile, type PickFilesOptions, pickFiles, saveFile } from "./pickers.ts";

@@ -87,7 +87,9 @@ export async function saveFile(file: BlobLike | Bytes, name: string): Promise<bo
   const op = "saveFile";
   if (typeof name !== "string" || name === "")
     throw new OptionError(`${op}: name expected a text, got ${describe(name)}`);
-  const blob = isBlob(file) ? (file as unknown as Blob) : new Blob([viewBytes(op, file) as Uint8Array<ArrayBuffer>]);
+  const blob = isBlob(file)
+    ? (file as AnyBlob)
+    : (new Blob([viewBytes(op, file) as Uint8Array<ArrayBuffer>]) as AnyBlob);
   checkPage(op);
   const { showSaveFilePicker } = globalThis as Pickers;
   if (!showSaveFilePicker) {
@@ -96,13 +98,13 @@ export async function saveFile(file: BlobLike | Bytes, name: string): Promise<bo
   }
   const handle = await showSaveFilePicker({ suggestedName: name }).catch(cancelled);
   if (!handle) return false;
-  await writeHandle(op, handle, blob as AnyBlob);
+  await writeHandle(op, handle, blob);
   return true;
 }
 
 /** Starts a download, as a click on a link. */
-export function downloadFile(blob: Blob, name: string): void {
-  const href = URL.createObjectURL(blob);
+export function downloadFile(blob: AnyBlob, name: string): void {
+  const href = URL.createObjectURL(blob as Blob);
   Object.assign(document.createElement("a"), { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), RELEASE_MS); // the browser may read it after the click
 }

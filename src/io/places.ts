@@ -1,7 +1,7 @@
 import { describe, isObject } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
 import { nodeModule } from "../runtime/node_module.ts";
-import { type FetchOptions, fetchFor } from "./fetch_file.ts";
+import { type AnyURL, type FetchOptions, fetchFor } from "./fetch_file.ts";
 import { writeFileAtomically } from "./files.ts";
 import type { FileHandleLike } from "./handles.ts";
 import { writeHandle } from "./handles.ts";
@@ -10,7 +10,7 @@ import { type BlobLike, isBlob } from "./pieces.ts";
 import type { AnyBlob } from "./safetensors.ts";
 
 /** An address that `fetch` understands. */
-export type Address = URL | `http://${string}` | `https://${string}`;
+export type Address = AnyURL | `http://${string}` | `https://${string}`;
 
 /** Where a browser can write a file: a path in the page's own storage, or a handle from a file picker. */
 export type SavePlace = StoredPath | FileHandleLike;

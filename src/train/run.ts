@@ -81,7 +81,9 @@ export class Run {
   readonly #files: RunFolder;
   #results: Record<string, unknown> = {};
 
-  /** @param opened the folder that `Run.open` has opened */
+  constructor(folder: string, experiment: string, config: Config, options?: { replaceConfig?: boolean });
+  /** @internal For `Run.open`, which has opened the folder. */
+  constructor(folder: string, experiment: string, config: Config, options: undefined, opened: RunFolder);
   constructor(
     folder: string,
     experiment: string,

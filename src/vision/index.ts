@@ -10,7 +10,7 @@ export type { BrowserFolder, ImageFiles } from "./datasets/image_files.ts";
 export { ImageFolder, type ImageFolderOptions } from "./datasets/image_folder.ts";
 export { FashionMNIST, MNIST } from "./datasets/mnist.ts";
 export type { PublishedSetOptions } from "./datasets/options.ts";
-export type { SetRoot } from "./datasets/set_folder.ts";
+export type { SetRoot } from "./datasets/set_root.ts";
 export { STL10 } from "./datasets/stl10.ts";
 export type { Interpolation, PaddingMode, ResizeOptions } from "./geometry.ts";
 export type { ImageSize } from "./image_shape.ts";

@@ -1,7 +1,8 @@
 import { DataError } from "../../errors.ts";
 import { checkMd5, forEachEntry } from "./archive.ts";
 import { fetchFiles, fetchInPage } from "./fetch_files.ts";
-import { openSetFolder, type SetRoot } from "./set_folder.ts";
+import { openSetFolder } from "./set_folder.ts";
+import type { SetRoot } from "./set_root.ts";
 
 /** A data set that is published as one tar archive with one folder. */
 export interface ArchiveSource {

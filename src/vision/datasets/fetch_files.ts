@@ -61,7 +61,7 @@ export async function fetchInPage(op: string, folder: SetFolder, file: Published
       return {
         name: folder.store ? `${folder.name}/${name}` : address,
         bytes: async () => new Uint8Array(await blob.arrayBuffer()),
-        stream: () => blob.stream() as ReadableStream<Uint8Array<ArrayBuffer>>,
+        stream: () => blob.stream(),
       };
     } catch (error) {
       failures.push((error as Error).message);

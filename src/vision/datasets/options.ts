@@ -1,7 +1,7 @@
 import { checkBoolean, readOptions } from "../../checks.ts";
 import { OptionError } from "../../errors.ts";
 import type { Transform } from "../transforms.ts";
-import type { SetRoot } from "./set_folder.ts";
+import type { SetRoot } from "./set_root.ts";
 
 /** Options of data sets that are read from a folder. */
 export interface PublishedSetOptions {

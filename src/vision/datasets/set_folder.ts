@@ -7,16 +7,17 @@ import { findIn, isStoredPath, openStoredFolder, type StoredPath } from "../../i
 import { type BlobLike, readFromBlob } from "../../io/pieces.ts";
 import type { AnyBlob } from "../../io/safetensors.ts";
 import { builtin, nodeModule } from "../../runtime/node_module.ts";
+import type { SetRoot } from "./set_root.ts";
 
-/** Where the files of a data set are: a folder, an address, or a folder of a browser. */
-export type SetRoot = string | URL | FolderHandleLike;
+/** A stream of bytes, if the program's type libraries declare one. */
+export type ByteStream = typeof globalThis extends { Blob: { prototype: { stream(): infer S } } } ? S : unknown;
 
 /** A file of a data set. */
 export interface SetFile {
   /** Its path or address, for errors. */
   readonly name: string;
   bytes(): Promise<Uint8Array>;
-  stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+  stream(): ByteStream;
 }
 
 /** A folder with the files of a data set. */
@@ -62,10 +63,7 @@ function pathFolder(root: string): SetFolder {
       return {
         name,
         bytes: async () => readWholeFile(name),
-        stream: () =>
-          builtin("node:stream").Readable.toWeb(builtin("node:fs").createReadStream(name)) as ReadableStream<
-            Uint8Array<ArrayBuffer>
-          >,
+        stream: () => builtin("node:stream").Readable.toWeb(builtin("node:fs").createReadStream(name)) as ByteStream,
       };
     },
   };
@@ -76,7 +74,7 @@ function blobFile(op: string, name: string, blob: BlobLike): SetFile {
   return {
     name,
     bytes: () => readFromBlob(op, blob, { begin: 0, end: blob.size }),
-    stream: () => (blob as unknown as Blob).stream() as ReadableStream<Uint8Array<ArrayBuffer>>,
+    stream: () => (blob as unknown as Blob).stream(),
   };
 }
 
