@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import { builtin, nodeModule } from "../../runtime/node_module.ts";
 import type { SetFile } from "./set_folder.ts";
-import { readTarGz } from "./tar.ts";
+import { readTar } from "./tar.ts";
 
 /**
  * Checks the MD5 of a file. A page has no MD5: there an archive is only checked by its own checksums, and its
@@ -52,7 +52,7 @@ export async function forEachEntry(
     }
   };
   try {
-    await readTarGz(
+    await readTar(
       archive.stream(),
       ({ path, size, isFile }) => {
         const name = nameOf(path);

@@ -1,4 +1,5 @@
 import { DataError } from "../../errors.ts";
+import { decompressed } from "./gzip.ts";
 import type { SetFile } from "./set_folder.ts";
 
 /** Maximum size of a decompressed file: many times that of MNIST's 47 MB. */
@@ -17,13 +18,10 @@ export async function gunzip(file: SetFile): Promise<Uint8Array> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
   try {
-    const reader = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      pieces.push(read.value);
-      bytes += read.value.length;
-      if (bytes <= MOST_BYTES) continue;
-      await reader.cancel();
-      throw new DataError(`expected at most ${MOST_BYTES} bytes`);
+    for await (const piece of decompressed(file.stream())) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > MOST_BYTES) throw new DataError(`expected at most ${MOST_BYTES} bytes`);
     }
   } catch (cause) {
     throw new DataError(`${file.name}: not a complete gzip file: ${(cause as Error).message}`, { cause });

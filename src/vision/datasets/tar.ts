@@ -1,4 +1,6 @@
 import { DataError } from "../../errors.ts";
+import { decompressed } from "./gzip.ts";
+import type { ByteStream } from "./set_folder.ts";
 
 /** An entry of a tar archive. */
 export interface TarEntry {
@@ -32,35 +34,27 @@ function readHeader(header: Uint8Array): TarEntry {
 }
 
 /**
- * Reads a gzipped tar archive as it arrives. `want` decides for each entry whether its bytes are kept;
- * `visit` gets them. Other entries are skipped and never in memory.
+ * Reads a tar archive, which may be compressed by gzip, as it arrives. `want` decides for each entry whether
+ * its bytes are kept; `visit` gets them. Other entries are skipped and never in memory.
  *
  * @throws DataError if the archive is damaged or ends early; errors of `want` and `visit` are passed on.
  */
-export async function readTarGz(
-  archive: ReadableStream<Uint8Array<ArrayBuffer>>,
+export async function readTar(
+  archive: ByteStream,
   want: (entry: TarEntry) => boolean,
   visit: (entry: TarEntry, bytes: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
-  const reader = archive.pipeThrough(new DecompressionStream("gzip")).getReader();
   const parser = parse(want);
   let step = parser.next();
-  try {
-    while (!step.done) {
-      const read = await reader.read().catch((cause) => {
-        throw new DataError((cause as Error).message, { cause });
-      });
-      if (read.done) break;
-      step = parser.next(read.value);
-      while (!step.done && step.value) {
-        await visit(...step.value);
-        step = parser.next(new Uint8Array(0));
-      }
+  for await (const piece of decompressed(archive)) {
+    step = parser.next(piece);
+    while (!step.done && step.value) {
+      await visit(...step.value);
+      step = parser.next(new Uint8Array(0));
     }
-    if (!step.done) throw new DataError("it ends early");
-  } finally {
-    await reader.cancel().catch(() => {}); // an error of the stream is known by now
+    if (step.done) return;
   }
+  throw new DataError("it ends early");
 }
 
 /** Receives pieces of an archive, yields complete files, or undefined for the next piece. */

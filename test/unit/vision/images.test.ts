@@ -2,11 +2,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { DataError, OptionError } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { decodeImage, ImageFolder, readImage, transforms } from "wasmgrad/vision";
 import { codecError } from "../../../src/vision/images/codecs.ts";
+import { testRandom } from "../../support/random.ts";
 import { root } from "../../support/source.ts";
 
 interface Case {
@@ -51,6 +52,32 @@ describe("pixels", () => {
       expect(image.shape).toEqual([channels, height, width]);
       expect(image.data).toEqual(bytes(expected[mode]));
     }
+  });
+
+  test("a page, without zlib, reads and refuses the same PNG files", async () => {
+    const { getBuiltinModule } = process;
+    const withoutZlib = (name: string) => (name === "node:zlib" ? undefined : getBuiltinModule(name as "node:fs"));
+    const outcome = async (png: Uint8Array) =>
+      decodeImage(png).then(
+        ({ data }) => [...data],
+        (error) => error.name,
+      );
+    const random = testRandom(8);
+    const names = Object.keys(fixture.images).filter((name) => name.endsWith(".png"));
+    const files = names.flatMap((name) => {
+      const whole = file(name);
+      const changed = Array.from({ length: 20 }, () => {
+        const copy = whole.slice();
+        copy[Math.floor(random() * copy.length)] ^= 1 << Math.floor(random() * 8);
+        return copy;
+      });
+      return [whole, whole.subarray(0, -20), whole.subarray(0, 60), ...changed];
+    });
+    const expected = await Promise.all(files.map(outcome));
+    vi.stubGlobal("process", { ...process, getBuiltinModule: withoutZlib });
+    expect(await Promise.all(files.map(outcome))).toEqual(expected);
+    vi.unstubAllGlobals();
+    expect(expected.filter((result) => result === "DataError").length).toBeGreaterThan(20);
   });
 
   test("an image is turned by its EXIF orientation only if asked", async () => {

@@ -4,7 +4,7 @@ import { joinPath as join } from "../../../io/files.ts";
 import { builtin } from "../../../runtime/node_module.ts";
 import { downloadFile } from "../download.ts";
 import { openSetFolder, type SetFile } from "../set_folder.ts";
-import { readTarGz } from "../tar.ts";
+import { readTar } from "../tar.ts";
 import { withTemporaryFolder } from "../temporary_folder.ts";
 import { type Cifar10Files, PACKAGE_FILES, PACKAGE_FOLDER } from "./files.ts";
 
@@ -50,7 +50,7 @@ async function fromPackage(root: string, folder: string, source: Cifar10Source, 
   const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
   const { find } = openSetFolder("CIFAR10.load", folder);
   const { stream } = (await find(nameOf(archive.replaceAll("\\", "/")))) as SetFile;
-  await readTarGz(
+  await readTar(
     stream(),
     ({ path, isFile }) => isFile && PACKAGE_FILES.includes(nameOf(path)),
     ({ path }, bytes) => {
