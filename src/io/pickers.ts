@@ -60,7 +60,7 @@ function pickByInput(extensions: readonly string[], multiple: boolean): Promise<
     multiple,
   });
   return new Promise((resolve) => {
-    input.onchange = () => resolve([...(input.files ?? [])] as AnyFile[]);
+    input.onchange = () => resolve(Array.from(input.files ?? []) as AnyFile[]);
     input.oncancel = () => resolve([]);
     input.click();
   });

@@ -3,11 +3,13 @@
  * with threads on a cross-origin isolated page and without threads elsewhere. CHROMIUM names the browser
  * (default: the system's chromium).
  */
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { tensor } from "wasmgrad";
 import * as data from "wasmgrad/data";
 import * as io from "wasmgrad/io";
 import * as plot from "wasmgrad/plot";
@@ -140,4 +142,30 @@ test("the entries export the same names as in Node", async () => {
   for (const [name, module] of Object.entries({ data, io, plot, ssl, train, vision })) {
     expect([name, await page.evaluate(`Object.keys(${name}).sort()`)]).toEqual([name, Object.keys(module).sort()]);
   }
+});
+
+test("a picture is downloaded, and a file is picked by an input", async () => {
+  const { page } = await open("plain", "delete globalThis.showOpenFilePicker; delete globalThis.showSaveFilePicker;");
+  const downloading = page.waitForEvent("download");
+  await page.evaluate('vision.savePNG("a/curve.png", new vision.Picture(40, 30))');
+  const download = await downloading;
+  expect(download.suggestedFilename()).toBe("curve.png");
+  expect(readFileSync(await download.path())).toEqual(Buffer.from(vision.encodePNG(new vision.Picture(40, 30))));
+
+  const weights = io.writeSafetensors({ bias: tensor([1, 2, 3]) });
+  const choosing = page.waitForEvent("filechooser");
+  const picked = page.evaluate(`
+    io.pickFiles({ extensions: [".safetensors"] })
+      .then(([file]) => io.loadSafetensors(file))
+      .then(({ tensors }) => tensors.bias.toArray())`);
+  await (await choosing).setFiles({
+    name: "a.safetensors",
+    mimeType: "application/octet-stream",
+    buffer: Buffer.from(weights),
+  });
+  expect(await picked).toEqual([1, 2, 3]);
+
+  const saving = page.waitForEvent("download");
+  expect(await page.evaluate('io.saveFile(new Uint8Array([1, 2]), "two.bin")')).toBe(true);
+  expect([...readFileSync(await (await saving).path())]).toEqual([1, 2]);
 });

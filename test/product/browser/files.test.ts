@@ -1,5 +1,6 @@
 /** Pictures, weights and storage of a page, in Chromium and in Firefox, beside Node's results. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, randn } from "wasmgrad";
@@ -21,6 +22,8 @@ interface Answer {
   error?: string;
   images: Record<string, number[]>;
   oriented: number[];
+  /** Pixels of the packages that Node uses too. */
+  packages: Record<string, number[]>;
   batch: number[];
   canvases: Record<string, number[]>;
   weights: Record<string, unknown>;
@@ -48,6 +51,11 @@ function ask(browser: BrowserName, asked: string[] = []) {
     if (path === "/page.js") return { type: "text/javascript", body: script };
     if (path === "/images.json") return { type: "application/json", body: JSON.stringify(Object.keys(images)) };
     if (path.startsWith("/weights")) return { type: "application/octet-stream", body: weights };
+    if (path.endsWith(".wasm")) {
+      const name = path.startsWith("/webp") ? "webp" : "jpeg";
+      const body = readFileSync(join(root, `node_modules/@jsquash/${name}/codec/dec${path}`));
+      return { type: "application/wasm", body };
+    }
     const name = path.slice("/images/".length);
     return name in images ? { type: "application/octet-stream", body: file(name) } : undefined;
   }) as Promise<Answer>;
@@ -76,6 +84,12 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
     }
     expect(Object.entries(found).filter(([name, most]) => most > (name === "alpha.webp" ? 1 : 0))).toEqual([]);
     expect(answer.oriented).toEqual([...(await decodeImage(file("turned.jpg"), { applyExifOrientation: true })).data]);
+
+    expect(Object.keys(answer.packages)).toHaveLength(8);
+    for (const [name, values] of Object.entries(answer.packages)) {
+      const all = fromPixels(await decodeImage(file(name)), { channels: 4 });
+      expect([name, values]).toEqual([name, [...all.data()]]);
+    }
 
     const names = Object.keys(images).filter((name) => name.endsWith(".png"));
     const batch = await fromPixelsAsync(names.map(file), { size: [20, 24], fit: "cover" });

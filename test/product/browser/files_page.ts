@@ -1,4 +1,6 @@
 /** Posts what a page makes of pictures, weights and its storage. */
+import decodeJpeg from "@jsquash/jpeg/decode.js";
+import decodeWebp from "@jsquash/webp/decode.js";
 import { nn } from "wasmgrad";
 import { fetchFile, listStored, loadSafetensors, removeStored, saveSafetensors, writeSafetensors } from "wasmgrad/io";
 import { decodeImage, fromPixels, fromPixelsAsync, toPixels } from "wasmgrad/vision";
@@ -21,6 +23,15 @@ async function pictures() {
   answer.images = images;
   answer.oriented = [...(await decodeImage(await get("/images/turned.jpg"), { applyExifOrientation: true })).data];
   const files = await Promise.all(names.filter((name) => name.endsWith(".png")).map((name) => get(`/images/${name}`)));
+  const decoders = { ".jpg": decodeJpeg, webp: decodeWebp };
+  const packages: Record<string, number[]> = {};
+  for (const name of names) {
+    const decode = decoders[name.slice(-4) as "webp"];
+    if (!decode) continue;
+    const pixels = await decode(await (await get(`/images/${name}`)).arrayBuffer());
+    packages[name] = [...fromPixels(pixels, { channels: 4 }).data()];
+  }
+  answer.packages = packages;
   answer.batch = [...(await fromPixelsAsync(files, { size: [20, 24], fit: "cover" })).data()];
 }
 
