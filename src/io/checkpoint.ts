@@ -88,7 +88,7 @@ export function loadCheckpoint(
 ): CheckpointPosition | Promise<CheckpointPosition> {
   const op = "loadCheckpoint";
   if (!isLater(place)) {
-    checkPath(op, place);
+    checkPath(op, place, "read");
     const parts = readOptions(op, options, noParts());
     checkParts(op, parts);
     return readNamedFile(place, (source) => loadFrom(place, source, parts));

@@ -40,7 +40,7 @@ export function isLater(place: string | LoadPlace): place is LoadPlace {
  */
 export function savePieces(op: string, place: string | SavePlace, pieces: Iterable<Uint8Array>): void | Promise<void> {
   if (!isLater(place)) {
-    checkPath(op, place);
+    checkPath(op, place, "write");
     writeFileAtomically(place, pieces);
     return;
   }
@@ -57,14 +57,15 @@ export function savePieces(op: string, place: string | SavePlace, pieces: Iterab
 }
 
 /** Checks that `place` is a path, in a runtime that has files. */
-export function checkPath(op: string, place: unknown): asserts place is string {
+export function checkPath(op: string, place: unknown, use: "read" | "write"): asserts place is string {
   if (typeof place !== "string" || place === "") {
     throw new OptionError(`${op}: expected the path of a file, got ${describe(place)}`);
   }
   if (nodeModule("node:fs")) return;
+  const stored = `await ${op}("opfs:${place.replace(/^[./]+/, "")}", ...) uses a file that the browser keeps for the page`;
+  const fetched = `await ${op}(new URL(${JSON.stringify(place)}, location.href), ...) fetches it`;
   throw new OptionError(
-    `${op}: a page has no files, got the path ${JSON.stringify(place)}; write await ${op}("opfs:${place.replace(/^[./]+/, "")}", ...), ` +
-      "which uses a file that the browser keeps for the page",
+    `${op}: a page has no files, got the path ${JSON.stringify(place)}; ${use === "read" ? `${fetched}, ` : ""}${stored}`,
   );
 }
 

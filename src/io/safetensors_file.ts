@@ -88,7 +88,7 @@ export function loadSafetensors(
   options?: ReadSafetensorsOptions & FetchOptions,
 ): SafetensorsFile | Promise<SafetensorsFile> {
   if (isLater(place)) return loadLater(place, options);
-  checkPath("loadSafetensors", place);
+  checkPath("loadSafetensors", place, "read");
   const names = readNames(options);
   return readNamedFile(place, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
 }

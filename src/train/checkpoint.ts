@@ -38,7 +38,7 @@ export function saveTrainer(place: SavePlace, trainer: Trainer): Promise<void>;
 export function saveTrainer(path: string, trainer: Trainer): void;
 export function saveTrainer(place: string | SavePlace, trainer: Trainer): void | Promise<void> {
   checkTrainer("saveTrainer", trainer);
-  if (!isLater(place)) checkPath("saveTrainer", place);
+  if (!isLater(place)) checkPath("saveTrainer", place, "write");
   return saveCheckpoint(place as SavePlace, { model: trainer, ...trainer.place });
 }
 
@@ -56,7 +56,7 @@ export function resumeTrainer(place: string | LoadPlace, trainer: Trainer): bool
   const op = "resumeTrainer";
   checkTrainer(op, trainer);
   if (isLater(place)) return resumeLater(op, place, trainer);
-  checkPath(op, place);
+  checkPath(op, place, "read");
   if (!fileExists(place)) return false;
   loadCheckpoint(place, { model: trainer });
   return true;

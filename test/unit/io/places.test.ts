@@ -305,9 +305,11 @@ describe("a page has no files", () => {
   test("a path says what to write", () => {
     vi.stubGlobal("process", { ...process, getBuiltinModule: () => undefined });
     expect(() => saveSafetensors("./run/a.safetensors", weights)).toThrow(
-      'saveSafetensors: a page has no files, got the path "./run/a.safetensors"; write await saveSafetensors("opfs:run/a.safetensors", ...)',
+      'saveSafetensors: a page has no files, got the path "./run/a.safetensors"; await saveSafetensors("opfs:run/a.safetensors", ...) uses a file that',
     );
-    expect(() => loadSafetensors("a.safetensors")).toThrow(OptionError);
+    expect(() => loadSafetensors("a.safetensors")).toThrow(
+      'await loadSafetensors(new URL("a.safetensors", location.href), ...) fetches it, await loadSafetensors("opfs:a.',
+    );
     expect(() => saveCheckpoint("a.safetensors", {})).toThrow(OptionError);
     expect(() => loadCheckpoint("a.safetensors", {})).toThrow(OptionError);
   });
