@@ -1,5 +1,6 @@
 import { describe } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import { Picture } from "../../plot/picture.ts";
 import { expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { PixelCanvas, PixelData } from "./sources.ts";
@@ -9,7 +10,8 @@ import type { PixelCanvas, PixelData } from "./sources.ts";
  * is an `ImageData`, else an object with the same `data`, `width` and `height`. Values are clamped to [0, 1],
  * times 255, rounded; NaN is 0.
  *
- * @param image float32 [C,H,W] in [0, 1] with 1 channel (grey), 3, or 4 (alpha); or [H,W]
+ * @param image float32 [C,H,W] in [0, 1] with 1 channel (grey), 3, or 4 (alpha); or [H,W]; or a `Picture`,
+ *   such as those of `imageGrid` and `lossCurve`
  * @param canvas a canvas or an `OffscreenCanvas`, which gets the image's size and shows it
  * @throws ShapeError, DTypeError; OptionError for a canvas of another context
  * @example
@@ -19,8 +21,25 @@ import type { PixelCanvas, PixelData } from "./sources.ts";
  * console.log([...toPixels(tensor([[0, 0.5, 1]])).data]); // [0, 0, 0, 255, 128, 128, 128, 255, 255, 255, 255, 255]
  * ```
  */
-export function toPixels(image: Tensor, canvas?: PixelCanvas): PixelData {
+export function toPixels(image: Tensor | Picture, canvas?: PixelCanvas): PixelData {
   const op = "toPixels";
+  const { data, width, height } = image instanceof Picture ? pixelsOfPicture(image) : pixelsOfTensor(op, image);
+  const pixels = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
+  if (canvas !== undefined) draw(op, pixels, canvas);
+  return pixels;
+}
+
+type Pixels = PixelData & { readonly data: Uint8ClampedArray<ArrayBuffer> };
+
+function pixelsOfPicture({ data: rgb, width, height }: Picture): Pixels {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) data[4 * i + c] = rgb[3 * i + c];
+  }
+  return { data, width, height };
+}
+
+function pixelsOfTensor(op: string, image: Tensor): Pixels {
   expectTensor(op, "image", image);
   const { shape, dtype } = image;
   const [channels, height, width] = shape.length === 2 ? [1, ...shape] : shape;
@@ -35,9 +54,7 @@ export function toPixels(image: Tensor, canvas?: PixelCanvas): PixelData {
     for (let c = 0; c < 3; c++) data[4 * i + c] = Math.round(255 * values[(channels === 1 ? 0 : c) * plane + i]);
     data[4 * i + 3] = channels === 4 ? Math.round(255 * values[3 * plane + i]) : 255;
   }
-  const pixels = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
-  if (canvas !== undefined) draw(op, pixels, canvas);
-  return pixels;
+  return { data, width, height };
 }
 
 function draw(op: string, pixels: PixelData, canvas: PixelCanvas): void {

@@ -207,6 +207,12 @@ describe("fromPixelsAsync", () => {
 });
 
 describe("toPixels", () => {
+  test("a Picture", () => {
+    const { data, width, height } = toPixels(new Picture(3, 2, [1, 20, 255]));
+    expect([width, height]).toEqual([3, 2]);
+    expect([...data]).toEqual(Array.from({ length: 6 }, () => [1, 20, 255, 255]).flat());
+  });
+
   test("draws onto a canvas, which gets the image's size", () => {
     const putImageData = vi.fn();
     const canvas = { width: 300, height: 150, getContext: () => ({ putImageData }) };

@@ -70,7 +70,8 @@ export class CIFAR10 extends ImageDataset {
 
   /**
    * A small part of the real set: 1,000 training images or, with `train: false`, 250 test images, with the
-   * same number for each class. It is part of the repository, but not of the npm package.
+   * same number for each class. It is part of the repository, but not of the npm package. A page passes the
+   * address of a copy of its files to `load`.
    *
    * @throws DataError when the files are missing.
    */
