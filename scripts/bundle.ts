@@ -5,15 +5,19 @@
  * kept; tsc writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
-import { readFileSync, rmSync } from "node:fs";
-import { type InputOptions, rolldown } from "rolldown";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { resolve } from "node:path";
+import { type InputOptions, type Plugin, rolldown } from "rolldown";
+import { esmExternalRequirePlugin } from "rolldown/plugins";
+import { DEFINITIONS, licencesOf } from "./bundled_packages.ts";
 import { pureDeclarations } from "./pure_declarations.ts";
 
 const KERNELS = "wasmgrad/kernels";
 
-const { exports, dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+const { exports, peerDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
   exports: Record<string, string | Record<string, string>>;
-  dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 };
 
 const paths = Object.values(exports)
@@ -21,17 +25,21 @@ const paths = Object.values(exports)
   .filter((path) => path.endsWith(".js"))
   .map((path) => path.slice("./dist/".length, -".js".length));
 const codes = [...new Set(paths.filter((path) => path.startsWith("runtime/code/")))];
-const names = [...new Set(paths)].filter((path) => !codes.includes(path)).concat("data/worker"); // which a DataLoader starts as a separate program
+// a DataLoader starts its workers as separate programs
+const names = [...new Set(paths), "data/worker"].filter((path) => !codes.includes(path));
 
 const options: InputOptions = {
-  external: [/^node:/, ...Object.keys(dependencies)],
+  external: [/^node:/, ...Object.keys(peerDependencies)],
   platform: "neutral",
+  resolve: { mainFields: ["module", "main"] },
+  plugins: [esmExternalRequirePlugin({ external: [...builtinModules] })],
   tsconfig: false, // without the paths of this repository
-  transform: { target: "es2022" },
+  transform: { target: "es2022", define: DEFINITIONS },
 };
 const entries: InputOptions = {
   ...options,
   plugins: [
+    ...(options.plugins as Plugin[]),
     pureDeclarations,
     {
       name: "kernels",
@@ -60,15 +68,52 @@ const { output } = await bundle.write({
   comments: { jsdoc: false }, // the declarations have the docstrings
   sourcemap: true,
   sourcemapExcludeSources: true, // src is part of the package
-  codeSplitting: { groups: [{ name: "core", test: (id) => core.has(id) }] },
+  codeSplitting: {
+    groups: [
+      { name: "core", test: (id) => core.has(id) },
+      { name: "tar", test: /node_modules.tar\// },
+    ],
+  },
 });
 
 const code = await rolldown({ ...options, input: Object.fromEntries(codes.map((path) => [path, `src/${path}.ts`])) });
 await code.write({ dir: "dist", entryFileNames: "[name].js", chunkFileNames: "runtime/code/[name].js" });
 
+/** The library for pages without a bundler, in one file: the main entry, and the others as namespaces. */
+const page = await rolldown({
+  ...options,
+  plugins: [
+    {
+      name: "page",
+      resolveId: (id) =>
+        id === "page" ? id : id.endsWith("/code/plain.ts") ? resolve("src/runtime/code/packed.ts") : null,
+      load: (id) => (id === "page" ? pageSource() : null),
+    },
+  ],
+  input: "page",
+});
+await page.write({ file: "dist/wasmgrad.min.js", minify: true, codeSplitting: false, comments: false });
+
+function pageSource(): string {
+  const others = Object.entries(exports).flatMap(([name, target]) => {
+    const path = typeof target === "string" ? "" : (target.browser ?? target.default);
+    if (name === "." || (!path.endsWith("index.js") && !path.endsWith("browser.js"))) return [];
+    const namespace = name.slice("./".length).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    const source = resolve(path.replace("./dist/", "src/").replace(/js$/, "ts"));
+    return `export * as ${namespace} from ${JSON.stringify(source)};\n`;
+  });
+  return `export * from ${JSON.stringify(resolve("src/index.ts"))};\n${others.join("")}`;
+}
+
+writeFileSync(
+  "dist/third_party.md",
+  licencesOf(output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []))),
+);
+
 // a single character beyond Latin-1 makes V8 read the whole file with two bytes per character, which is
 // slower
 for (const file of output) {
-  const found = file.type === "chunk" && /.*[^\0-\xff].*/.exec(file.code);
+  const isOwn = file.type === "chunk" && file.moduleIds.some((id) => /^(?!.*node_modules).*[\\/]src[\\/]/.test(id));
+  const found = isOwn && /.*[^\0-\xff].*/.exec(file.code);
   if (found) throw new Error(`${file.fileName}: a character that is not Latin-1: ${found[0].trim()}`);
 }

@@ -10,9 +10,11 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { otherNode } from "./other_node.ts";
-import { installInto, LIBS, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
+import { installInto, LIBS, lint, pack, runProgram, runWeights, strayFiles, typeCheck } from "./package_check.ts";
 
 const STEPS = 200;
+/** Versions of TypeScript: the oldest that can read the declarations, and later ones. */
+const COMPILERS = ["5.1", "5.2", "5.9", "7.0"];
 
 const scratch = mkdtempSync(join(tmpdir(), "wasmgrad-package-"));
 try {
@@ -23,13 +25,25 @@ try {
   if (stray.length > 0) throw new Error(`the package holds files it should not: ${stray.join(", ")}`);
   const project = join(scratch, "project");
   mkdirSync(project);
-  installInto(project, tarball);
-  for (const resolution of ["node16", "nodenext", "bundler"] as const) {
-    for (const lib of LIBS) {
-      const errors = typeCheck(project, resolution, lib);
-      if (errors) throw new Error(`types, ${resolution}, ${lib}:\n${errors}`);
-      console.log(`types: ${resolution}, ${lib}`);
+  lint(tarball);
+  console.log("package: publint and attw find nothing");
+  installInto(
+    project,
+    tarball,
+    "@types/node@20",
+    ...COMPILERS.map((version) => `tsc-${version}@npm:typescript@${version}`),
+  );
+  for (const version of COMPILERS) {
+    const tsc = join(project, `node_modules/tsc-${version}/bin/tsc`);
+    for (const resolution of ["node16", "nodenext", "bundler"] as const) {
+      for (const lib of version === "5.1" ? LIBS.filter((each) => !each.includes("esnext.disposable")) : LIBS) {
+        for (const types of [[], ["node"]]) {
+          const errors = typeCheck(project, resolution, lib, tsc, types);
+          if (errors) throw new Error(`types, TypeScript ${version}, ${resolution}, ${lib}, ${types}:\n${errors}`);
+        }
+      }
     }
+    console.log(`types: TypeScript ${version}`);
   }
   const nodes = [process.execPath, ...process.argv.slice(2).map(otherNode)];
   const digests = new Set<string>();

@@ -3,17 +3,13 @@
  * by check_package.ts.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { extract } from "tar";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  dependencies: Record<string, string>;
-};
-
 export interface Tarball {
   file: string;
   /** Bytes packed and unpacked. */
@@ -47,26 +43,31 @@ export function strayFiles(files: string[]): string[] {
   );
 }
 
-/**
- * Makes a project without "dependencies" in its package.json: the tarball is unpacked, and its dependencies
- * are links to those of this repository.
- */
+/** Makes a project without "dependencies" in its package.json, into which the tarball is unpacked. */
 export async function linkInto(project: string, tarball: Tarball): Promise<void> {
   const target = join(project, "node_modules/wasmgrad");
   mkdirSync(target, { recursive: true });
   await extract({ file: tarball.file, cwd: target, strip: 1 });
-  for (const name of Object.keys(dependencies)) {
-    const link = join(project, "node_modules", name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), link);
-  }
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
 }
 
-/** Makes a project as a user does: `npm install` of the tarball. */
-export function installInto(project: string, tarball: Tarball): void {
+/** Throws what publint and Are the types wrong? find in the tarball. The package has ES modules only. */
+export function lint(tarball: Tarball): void {
+  const tools = [
+    ["publint/src/cli.js", tarball.file, "--strict"],
+    ["@arethetypeswrong/cli/dist/index.js", tarball.file, "--ignore-rules", "cjs-resolves-to-esm"],
+  ];
+  for (const [file, ...args] of tools) {
+    execFileSync(process.execPath, [join(root, "node_modules", file), ...args], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+}
+
+/** Makes a project as a user does: `npm install` of the tarball, and of other packages. */
+export function installInto(project: string, tarball: Tarball, ...others: string[]): void {
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball.file], {
+  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball.file, ...others], {
     cwd: project,
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -116,14 +117,15 @@ export const LIBS = [["es2022", "dom"], ["es2022", "esnext.disposable", "dom"], 
 
 /**
  * Type-checks test/product/package/consumer.ts, and every declaration that it reaches, in a project with one
- * kind of module resolution and without Node's types. Returns the errors. `tsc` is the compiler (default:
- * this repository's).
+ * kind of module resolution. Returns the errors. `tsc` is the compiler (default: this repository's), `types`
+ * are packages of types (default: none, not even Node's).
  */
 export function typeCheck(
   project: string,
   moduleResolution: "node16" | "nodenext" | "bundler",
   lib: readonly string[],
   tsc = join(root, "node_modules/typescript/bin/tsc"),
+  types: readonly string[] = [],
 ): string {
   copyFileSync(join(root, "test/product/package/consumer.ts"), join(project, "consumer.ts"));
   const module = moduleResolution === "bundler" ? "esnext" : moduleResolution;
@@ -135,7 +137,7 @@ export function typeCheck(
     strict: true,
     skipLibCheck: false,
     noEmit: true,
-    types: [],
+    types,
   };
   const config = join(project, `tsconfig.${moduleResolution}.json`);
   writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));

@@ -35,6 +35,9 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf"));
 }
 
+/** `Uint8Array<ArrayBuffer>`, in declarations that compilers before TypeScript 5.7 can read. */
+export type OwnBytes = ReturnType<Uint8ArrayConstructor["of"]>;
+
 /** Objects accepted as bytes, of any realm. */
 export type Bytes = Uint8Array | Uint8ClampedArray | DataView | ArrayBufferLike;
 

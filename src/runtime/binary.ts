@@ -1,3 +1,4 @@
+import type { OwnBytes } from "../typed_arrays.ts";
 import { IDENTITY, MEMORY_FLAGS } from "./code/about.generated.ts";
 import { base, unpack } from "./code/plain.ts";
 import { isShared } from "./linear_memory.ts";
@@ -31,7 +32,7 @@ export function hasKernelBytes(precision: Precision): boolean {
  * instead. But kernels contain no atomic instructions, so they also work with a plain memory. If the memory
  * is plain, the bit "shared" in the flags of the import is therefore cleared.
  */
-export function kernelBytes(precision: Precision): ReturnType<Uint8ArrayConstructor["of"]> {
+export function kernelBytes(precision: Precision): OwnBytes {
   const used = precision === "fast" ? [...parts, relaxedPart] : parts;
   const bytes = replaceBodies(
     unpack(base),

@@ -1,4 +1,5 @@
 /** Parts of the WebAssembly binary format. see: WebAssembly core specification, 5.5 (modules). */
+import type { OwnBytes } from "../typed_arrays.ts";
 
 /** Numbers of sections. */
 export const SECTION = {
@@ -75,7 +76,7 @@ export function sectionOf(bytes: Uint8Array, id: number): Section | undefined {
 }
 
 /** The bytes of several parts, one after the other. */
-export function joined(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+export function joined(parts: readonly ArrayLike<number>[]): OwnBytes {
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -98,7 +99,7 @@ export function functionBodies(bytes: Uint8Array): Uint8Array[] {
  * A module with other bodies of functions. Each of `parts` has bodies: the number of a function, then its
  * body with the length before it.
  */
-export function replaceBodies(bytes: Uint8Array, parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function replaceBodies(bytes: Uint8Array, parts: readonly Uint8Array[]): OwnBytes {
   const { start, end } = sectionOf(bytes, SECTION.code) as Section;
   const bodies = functionBodies(bytes);
   for (const part of parts) {

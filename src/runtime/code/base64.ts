@@ -1,5 +1,7 @@
+import type { OwnBytes } from "../../typed_arrays.ts";
+
 /** Decodes base64. */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+export function decodeBase64(text: string): OwnBytes {
   const { Buffer } = globalThis as { Buffer?: typeof import("node:buffer").Buffer };
   // Buffer avoids the loop below, which takes some milliseconds at the start of a program
   if (Buffer) return new Uint8Array(Buffer.from(text, "base64"));

@@ -4,6 +4,7 @@
  * that earlier bits of its kind had.
  * see: LZMA specification by Igor Pavlov (7-zip.org/sdk.html)
  */
+import type { OwnBytes } from "../../typed_arrays.ts";
 
 /** Bytes of the header: properties, the size of the dictionary, the length of the contents. */
 const HEADER = 13;
@@ -27,7 +28,7 @@ const PROBABILITIES = LITERAL + (0x300 << 3);
  * Decodes a file in the format `.lzma` whose header has its length, with the usual properties: 3 bits of the
  * byte before a literal and 2 of a position give the kind of a bit (lc 3, lp 0, pb 2).
  */
-export function decodeLzma(file: Uint8Array): Uint8Array<ArrayBuffer> {
+export function decodeLzma(file: Uint8Array): OwnBytes {
   const out = new Uint8Array(new DataView(file.buffer, file.byteOffset).getUint32(5, true));
   const probability = new Uint16Array(PROBABILITIES).fill(1024);
   // Uint32Array, because V8 stores other variables of this size as objects

@@ -2,6 +2,8 @@
  * No code: takes the place of plain.ts in programs that load kernels.wasm themselves and pass it to
  * `useKernels`.
  */
+import type { OwnBytes } from "../../typed_arrays.ts";
+
 export const base: string = "";
 export const conv: string = "";
 export const image: string = "";
@@ -14,6 +16,6 @@ export const recurrent: string = "";
 export const relaxed: string = "";
 export const compileWorkerSource: string = "";
 
-export function unpack(): Uint8Array<ArrayBuffer> {
+export function unpack(): OwnBytes {
   return new Uint8Array(0);
 }

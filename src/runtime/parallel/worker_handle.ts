@@ -33,11 +33,7 @@ export interface WorkerPool {
  * The int32 words of the memory up to the end of the control block; empty if memory is not shared. The view
  * is created only once, because a view of a shared memory survives growth.
  */
-export const words = new Int32Array(
-  linearMemory.buffer,
-  0,
-  isShared ? CONTROL_END : 0,
-) as unknown as Int32Array<SharedArrayBuffer>;
+export const words: Int32Array = new Int32Array(linearMemory.buffer, 0, isShared ? CONTROL_END : 0);
 
 let lastSlot = -1;
 

@@ -1,7 +1,7 @@
+import { compileWorkerSource } from "../code/plain.ts";
 import { nodeModule } from "../node_module.ts";
 import { wordsOf } from "../support.ts";
 import { COMPILE_STATE, type CompileOrder } from "./compile_order.ts";
-import { compileWorkerSource } from "./compile_worker.generated.ts";
 import type { FlagSwitch } from "./engine.ts";
 import { flagLock } from "./flag_lock.ts";
 import { repairFlags } from "./flags.ts";

@@ -1,3 +1,4 @@
+import type { OwnBytes } from "../../typed_arrays.ts";
 import { encoded, joined, KIND, SECTION, sectionOf, WasmReader } from "../wasm_binary.ts";
 
 /** The number of functions that a module imports. It may import functions and memories. */
@@ -21,7 +22,7 @@ function importedFunctions(bytes: Uint8Array): number {
  * The module with all its functions exported. Those that are not yet are called `#` and their number. V8 can
  * be asked for a function only by its export.
  */
-export function exportFunctions(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function exportFunctions(bytes: Uint8Array): OwnBytes {
   const declared = sectionOf(bytes, SECTION.function);
   const old = sectionOf(bytes, SECTION.export);
   if (!declared || !old) return bytes.slice();
