@@ -71,6 +71,12 @@ export class Picture {
     return out;
   }
 
+  /** What notebooks show (Deno's kernel for Jupyter): the picture. */
+  [Symbol.for("Jupyter.display")](): { "text/plain": string; "image/png": string } {
+    const binary = Array.from(encodePNG(this), (byte) => String.fromCharCode(byte)).join("");
+    return { "text/plain": `Picture ${this.width} x ${this.height}`, "image/png": btoa(binary) };
+  }
+
   /**
    * Copies another picture into this one, with its upper left corner at (x, y). The other picture must fit.
    */

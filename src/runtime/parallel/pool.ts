@@ -38,10 +38,16 @@ const NO_ADDRESS_SPACE = "a worker takes more address space than there is left (
  * cross-origin isolated pages.
  */
 function whySingleThreaded(): string | undefined {
-  if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
+  const { crossOriginIsolated, self, top } = globalThis as {
+    crossOriginIsolated?: boolean;
+    self?: object;
+    top?: object;
+  };
+  if (crossOriginIsolated === false) {
     return (
       "this page is not cross-origin isolated. To use all cores, serve it with the headers " +
-      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp"
+      "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp" +
+      (top && top !== self ? '; this frame needs <iframe allow="cross-origin-isolated"> as well' : "")
     );
   }
   if (!isShared) return "WebAssembly memory cannot be shared here";

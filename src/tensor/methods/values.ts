@@ -83,4 +83,9 @@ export abstract class TensorValues extends TensorHooks {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
+
+  /** What notebooks show (Deno's kernel for Jupyter). */
+  [Symbol.for("Jupyter.display")](): { "text/plain": string } {
+    return { "text/plain": this.toString() };
+  }
 }

@@ -23,6 +23,14 @@ function countPixels(picture: Picture, color: Rgb): number {
 }
 
 describe("Picture", () => {
+  test("a notebook shows the picture", () => {
+    const picture = new Picture(5, 3, [1, 2, 3]);
+    const display = Reflect.get(picture, Symbol.for("Jupyter.display")) as () => Record<string, string>;
+    const shown = display.call(picture);
+    expect(shown["text/plain"]).toBe("Picture 5 x 3");
+    expect(Buffer.from(shown["image/png"], "base64")).toEqual(Buffer.from(encodePNG(picture)));
+  });
+
   test("text is drawn in font pixels", () => {
     const picture = new Picture(5, 8);
     picture.text("T", 0, 0, { color: [0, 0, 0] });

@@ -376,6 +376,16 @@ describe("threads", () => {
     expect(stderr).toMatch(/^(wasmgrad: one thread, since there are no worker threads here[^\n]*\n?)+$/);
   });
 
+  test.each([
+    ["a page", "globalThis.self = globalThis.top = globalThis;", false],
+    ["a frame", "globalThis.self = globalThis; globalThis.top = {};", true],
+    ["a worker", "globalThis.self = globalThis;", false],
+  ])("%s that is not isolated: the message says what it needs", (_name, globals, isFrame) => {
+    const { stderr } = ask(`globalThis.crossOriginIsolated = false; ${globals}`, [`${WORK} > 0`, THREADS]);
+    expect(stderr).toMatch(/this page is not cross-origin isolated\. .*require-corp/);
+    expect(stderr.includes('; this frame needs <iframe allow="cross-origin-isolated"> as well')).toBe(isFrame);
+  });
+
   test("process itself throws", () => {
     const before = "Object.defineProperty(globalThis, 'process', { get() { throw new Error('no process'); } });";
     const { said } = ask(`const { process: kept } = globalThis; ${before}`, [

@@ -155,6 +155,12 @@ test("console.log in Node shows the same", () => {
   expect(inspect({ x: tensor(1) })).toBe("{ x: tensor(1.) }");
 });
 
+test("a notebook shows the same", () => {
+  const x: object = tensor([1, 2]);
+  const display = Reflect.get(x, Symbol.for("Jupyter.display")) as () => object;
+  expect(display.call(x)).toEqual({ "text/plain": "tensor([1., 2.])" });
+});
+
 test("a released tensor says so, and throws nothing", () => {
   const x = tensor([1, 2]);
   x.release();
