@@ -27,7 +27,7 @@ export function hasBrowser(name: BrowserName): boolean {
 }
 
 /** A file of the page; undefined if it does not exist. */
-type FileOf = (path: string) => { type: string; body: string | Uint8Array } | undefined;
+export type FileOf = (path: string) => { type: string; body: string | Uint8Array } | undefined;
 
 /** A page, with the built package and its programs, which the page may import. */
 export function withPackage(page: string): FileOf {
@@ -57,49 +57,71 @@ function startBrowser(name: BrowserName, profile: string, url: string): ChildPro
   return spawn(COMMANDS[name], [...args, url], { stdio: "ignore", detached: true });
 }
 
+/** A server of a page. */
+interface Served {
+  address: string;
+  /** The JSON that the page posts to /answer. */
+  answer: Promise<unknown>;
+  close(): void;
+}
+
+/** Serves a page with the files of `fileOf` and the given headers. */
+export async function servePage(headers: Record<string, string>, fileOf: FileOf): Promise<Served> {
+  const server = createServer();
+  const answer = new Promise((resolve) => {
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      if (request.method === "POST") {
+        let text = "";
+        request.on("data", (part) => (text += part));
+        request.on("end", () => {
+          response.writeHead(204, headers).end();
+          resolve(JSON.parse(text));
+        });
+        return;
+      }
+      const file = fileOf(request.url ?? "/");
+      const length = file && Buffer.byteLength(file.body);
+      if (file)
+        response.writeHead(200, { "Content-Type": file.type, "Content-Length": length, ...headers }).end(file.body);
+      else response.writeHead(404, headers).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    answer,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 /**
- * Opens a page with the files of `fileOf` and the given headers. Resolves to the JSON that the page posts to
- * /answer.
+ * Opens a page with the files of `fileOf` and the given headers, at the address's `path`. Resolves to the
+ * JSON that the page posts to /answer.
  */
 export async function askPage(
   name: BrowserName,
   headers: Record<string, string>,
   fileOf: FileOf,
   limitMs = 60_000,
+  path = "/",
 ): Promise<unknown> {
   const profile = mkdtempSync(join(tmpdir(), "wasmgrad-browser-"));
-  const server = createServer();
+  const server = await servePage(headers, fileOf);
   let browser: ChildProcess | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
-    return await new Promise((resolve, reject) => {
+    const failure = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error(`${name}: no answer in ${limitMs} ms`)), limitMs);
-      server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-        if (request.method === "POST") {
-          let text = "";
-          request.on("data", (part) => (text += part));
-          request.on("end", () => {
-            response.writeHead(204, headers).end();
-            resolve(JSON.parse(text));
-          });
-          return;
-        }
-        const file = fileOf(request.url ?? "/");
-        const length = file && Buffer.byteLength(file.body);
-        if (file)
-          response.writeHead(200, { "Content-Type": file.type, "Content-Length": length, ...headers }).end(file.body);
-        else response.writeHead(404, headers).end();
-      });
-      server.listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo;
-        browser = startBrowser(name, profile, `http://127.0.0.1:${port}/`);
-        browser.on("error", reject);
-      });
+      browser = startBrowser(name, profile, server.address + path);
+      browser.on("error", reject);
     });
+    return await Promise.race([server.answer, failure]);
   } finally {
     clearTimeout(timer);
     await end(browser);
-    server.closeAllConnections();
     server.close();
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }

@@ -1,0 +1,120 @@
+/** Bundlers: the same page and worker, each built in the way that the bundler's own guide shows. */
+import { ISOLATION } from "../../product/browser/browsers.ts";
+import type { Case, Run } from "../case.ts";
+import { html, modules } from "../program.ts";
+
+const sources = modules("src/", "page", "probe", "report", "worker");
+
+/** A page on any host, an isolated page, and a module worker of an isolated page. */
+const pages: Run[] = [
+  { what: "page", page: "/", expect: { threads: 1 } },
+  { what: "isolated page", page: "/", headers: ISOLATION, expect: { threads: 2 } },
+  { what: "module worker of an isolated page", page: "/?worker", headers: ISOLATION, expect: { threads: 2 } },
+];
+
+const classic = (script: string) => html(script, "defer");
+
+export const BUNDLERS: Case[] = [
+  {
+    name: "vite",
+    title: "Vite",
+    tool: "vite",
+    dependencies: { vite: "8.3.8" },
+    files: { ...sources, "index.html": html("/src/page.js") },
+    build: ["vite build"],
+    folder: "dist",
+    runs: pages,
+    isQuick: true,
+  },
+  {
+    name: "vite-dev",
+    title: "Vite, development server",
+    tool: "vite",
+    dependencies: { vite: "8.3.8" },
+    files: { ...sources, "index.html": html("/src/page.js") },
+    server: "vite --host 127.0.0.1 --port PORT --strictPort",
+    runs: [
+      { what: "page", page: "/", expect: { threads: 1 } },
+      { what: "module worker", page: "/?worker", expect: { threads: 1 } },
+    ],
+  },
+  {
+    name: "webpack",
+    title: "webpack",
+    tool: "webpack",
+    dependencies: { webpack: "5.113.0", "webpack-cli": "7.3.1" },
+    files: { ...sources, "index.html": classic("dist/main.js") },
+    build: ["webpack --mode production --entry ./src/page.js"],
+    runs: pages,
+  },
+  {
+    name: "rspack",
+    title: "Rspack",
+    tool: "@rspack/core",
+    dependencies: { "@rspack/core": "2.3.3", "@rspack/cli": "2.2.8" },
+    files: { ...sources, "index.html": classic("dist/main.js") },
+    build: ["rspack build --mode production --entry ./src/page.js"],
+    runs: pages,
+    isQuick: true,
+  },
+  {
+    name: "parcel",
+    title: "Parcel",
+    tool: "parcel",
+    dependencies: { parcel: "2.16.4" },
+    files: { ...sources, "index.html": html("src/page.js") },
+    build: ["parcel build index.html --no-cache"],
+    folder: "dist",
+    runs: [{ what: "without configuration", page: "/", expect: { error: /Failed to resolve 'wasmgrad[/\w]*'/ } }],
+  },
+  {
+    name: "parcel-exports",
+    title: "Parcel",
+    tool: "parcel",
+    dependencies: { parcel: "2.16.4" },
+    files: {
+      ...sources,
+      "index.html": html("src/page.js"),
+      "package.json": JSON.stringify({
+        private: true,
+        type: "module",
+        "@parcel/resolver-default": { packageExports: true },
+      }),
+    },
+    build: ["parcel build index.html --no-cache"],
+    folder: "dist",
+    runs: pages,
+    needs: '`"@parcel/resolver-default": { "packageExports": true }` in package.json',
+  },
+  {
+    name: "esbuild",
+    title: "esbuild",
+    tool: "esbuild",
+    dependencies: { esbuild: "0.28.2" },
+    files: { ...sources, "index.html": html("dist/page.js") },
+    build: ["esbuild src/page.js src/worker.js --bundle --minify --format=esm --outdir=dist"],
+    runs: pages,
+    needs: "the worker is an entry point",
+    isQuick: true,
+  },
+  {
+    name: "rollup",
+    title: "Rollup",
+    tool: "rollup",
+    dependencies: { rollup: "4.68.8", "@rollup/plugin-node-resolve": "16.0.3" },
+    files: {
+      ...sources,
+      "index.html": html("dist/page.js"),
+      "rollup.config.js": `import { nodeResolve } from "@rollup/plugin-node-resolve";
+export default {
+  input: ["src/page.js", "src/worker.js"],
+  output: { dir: "dist" },
+  plugins: [nodeResolve({ browser: true })],
+};`,
+    },
+    build: ["rollup --config"],
+    runs: pages,
+    needs: "the plugin node-resolve with `browser: true`; the worker is an entry point",
+    isQuick: true,
+  },
+];

@@ -1,0 +1,112 @@
+/** Opens a case's pages and extensions, and waits for their answers. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { askPage, type BrowserName, type FileOf, servePage } from "../product/browser/browsers.ts";
+import type { Answer } from "./program/probe.ts";
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".css": "text/css",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
+
+const LIMIT_MS = 60_000;
+
+const LAUNCH = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
+};
+
+/** The files of a folder, by the path of an address. */
+const filesIn =
+  (folder: string): FileOf =>
+  (url) => {
+    const { pathname } = new URL(url, "http://localhost");
+    const name = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
+    try {
+      return { type: TYPES[extname(name)] ?? "application/octet-stream", body: readFileSync(join(folder, name)) };
+    } catch {
+      return undefined;
+    }
+  };
+
+/**
+ * The answer of a page, or the first error that it throws. The answer is what the page posts to its server,
+ * if `posted` is given, else its global variable.
+ */
+async function answerOf(page: Page, url: string, posted?: Promise<unknown>): Promise<Answer> {
+  const said: string[] = [];
+  page.on("console", (message) => message.type() === "error" && said.push(message.text()));
+  const failed = (error: unknown): Answer => ({ error: [String(error), ...said].join("; ") });
+  const thrown = new Promise<Answer>((resolve) => page.on("pageerror", (error) => resolve(failed(error))));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Answer>((resolve) => {
+    timer = setTimeout(() => resolve(failed(`no answer in ${LIMIT_MS} ms`)), LIMIT_MS);
+  });
+  const variable = async () => (await page.waitForFunction("globalThis.answer", undefined, { timeout: 0 })).jsonValue();
+  const answered = page.goto(url).then(() => posted ?? variable()) as Promise<Answer>;
+  try {
+    return await Promise.race([answered.catch(failed), thrown, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+let browser: Promise<Browser> | undefined;
+
+/** Opens a page of a running server in Chromium. `posted` is its answer, if the page posts it there. */
+export async function openInChromium(url: string, posted?: Promise<unknown>): Promise<Answer> {
+  browser ??= chromium.launch(LAUNCH);
+  const context: BrowserContext = await (await browser).newContext();
+  try {
+    return await answerOf(await context.newPage(), url, posted);
+  } finally {
+    await context.close();
+  }
+}
+
+export async function closeChromium(): Promise<void> {
+  await (await browser)?.close();
+  browser = undefined;
+}
+
+/** Opens a page of a folder. */
+export async function openPage(
+  name: BrowserName,
+  folder: string,
+  path: string,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const fileOf = filesIn(folder);
+  if (name === "firefox") return (await askPage(name, headers, fileOf, LIMIT_MS, path)) as Answer;
+  const server = await servePage(headers, fileOf);
+  try {
+    return await openInChromium(server.address + path, server.answer);
+  } finally {
+    server.close();
+  }
+}
+
+/** Loads a folder as an extension of Chromium and opens one of its pages. */
+export async function openExtension(folder: string, path: string): Promise<Answer> {
+  const profile = mkdtempSync(join(tmpdir(), "wasmgrad-extension-"));
+  const args = [...LAUNCH.args, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`];
+  const context = await chromium.launchPersistentContext(profile, {
+    ...LAUNCH,
+    args: [...args, "--headless=new"],
+    ignoreDefaultArgs: ["--disable-extensions"],
+  });
+  try {
+    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker", { timeout: LIMIT_MS }));
+    const { host } = new URL(worker.url());
+    return await answerOf(await context.newPage(), `chrome-extension://${host}${path}`);
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}

@@ -1,0 +1,4 @@
+/** A dedicated worker that runs the probe. */
+import { probe } from "./probe.ts";
+
+probe().then((answer) => postMessage(answer));

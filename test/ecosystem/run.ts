@@ -1,0 +1,102 @@
+/** Runs a case and compares its answers with Node's. */
+import { join } from "node:path";
+import type { Case, Expectation, Run } from "./case.ts";
+import { openExtension, openInChromium, openPage } from "./pages.ts";
+import type { Answer } from "./program/probe.ts";
+import { Project } from "./project.ts";
+
+/** What a run came to: a row of the table. */
+export interface Row {
+  /** The name of the case. */
+  name: string;
+  /** Title and version. */
+  tool: string;
+  what: string;
+  needs: string;
+  threads?: number;
+  /** The error that the expectation names, as far as it matches. */
+  error?: string;
+  /** What differs from the expectation. */
+  surprise?: string;
+}
+
+const SHOWN = 2000;
+
+/** The part of an answer that the table shows, and what differs from the expectation. */
+function judge(answer: Answer, expected: Expectation, bits: string): Pick<Row, "threads" | "error" | "surprise"> {
+  const { error, product, threads } = answer;
+  if ("error" in expected) {
+    const match = error?.match(expected.error);
+    if (match) return { error: match[0] };
+    return { surprise: error === undefined ? "it works" : error.slice(0, SHOWN) };
+  }
+  if (error !== undefined) return { surprise: error.slice(0, SHOWN) };
+  if (product !== "[[19,22],[43,50]]") return { surprise: `the product is ${product}` };
+  if (answer.bits?.length !== 3 || answer.bits.some((hash) => hash !== bits)) {
+    return { surprise: `other bits: ${answer.bits}, not ${bits}` };
+  }
+  return threads === expected.threads ? { threads } : { threads, surprise: `${threads} threads` };
+}
+
+/** The last line of a command's output, which is the answer; else its errors. */
+function answerIn({ succeeded, output, errors }: Awaited<ReturnType<Project["run"]>>): Answer {
+  const line = output
+    .split("\n")
+    .reverse()
+    .find((text) => text.startsWith("{") && text.endsWith("}"));
+  return succeeded && line ? JSON.parse(line) : { error: `${errors}\n${output}`.trim() };
+}
+
+/** The answers of a run: one, or one for each browser. */
+async function answersOf(run: Run, project: Project, folder: string, server?: string): Promise<[string, Answer][]> {
+  if ("command" in run) return [["", answerIn(await project.run(run.command))]];
+  if ("extension" in run) return [["", await openExtension(join(folder, run.extension), "/index.html")]];
+  if ("request" in run) {
+    const text = await (await fetch(server + run.request)).text();
+    return [["", text.startsWith("{") ? JSON.parse(text) : { error: text }]];
+  }
+  if (server) return [["Chromium", await openInChromium(server + run.page)]];
+  const answers: [string, Answer][] = [];
+  for (const browser of run.browsers ?? (["chromium"] as const)) {
+    const name = browser === "chromium" ? "Chromium" : "Firefox";
+    answers.push([name, await openPage(browser, folder, run.page, run.headers ?? {})]);
+  }
+  return answers;
+}
+
+/** Makes a case's project, builds it and runs it. `bits` are those of Node. */
+export async function runCase(theCase: Case, tarball: string, bits: string, keep: boolean): Promise<Row[]> {
+  const project = await Project.make(theCase, tarball);
+  if (keep) console.log(`  ${project.folder}`);
+  try {
+    const tool = `${theCase.title} ${await project.versionOf(theCase.tool)}`;
+    let failure: Answer | undefined;
+    for (const command of theCase.build ?? []) {
+      const result = await project.run(command);
+      if (!result.succeeded) failure ??= { error: `${command}: ${result.errors}\n${result.output}`.trim() };
+    }
+    let server: string | undefined;
+    if (theCase.server && !failure) {
+      server = await project.startServer(theCase.server).catch((error) => {
+        failure = { error: String(error) };
+        return undefined;
+      });
+    }
+    const rows: Row[] = [];
+    for (const run of theCase.runs) {
+      const answers = failure
+        ? ([["", failure]] as const)
+        : await answersOf(run, project, join(project.folder, theCase.folder ?? ""), server).catch(
+            (error) => [["", { error: String(error) }]] as const,
+          );
+      for (const [browser, answer] of answers) {
+        const what = browser && run.what ? `${run.what}, ${browser}` : browser || run.what;
+        const needs = run.needs ?? theCase.needs ?? "";
+        rows.push({ name: theCase.name, tool, what, needs, ...judge(answer, run.expect, bits) });
+      }
+    }
+    return rows;
+  } finally {
+    project.remove(keep);
+  }
+}
