@@ -53,13 +53,15 @@ async function answersOf(run: Run, project: Project, folder: string, server?: st
   if ("extension" in run) return [["", await openExtension(join(folder, run.extension), "/index.html")]];
   if ("request" in run) {
     const text = await (await fetch(server + run.request)).text();
-    return [["", text.startsWith("{") ? JSON.parse(text) : { error: text }]];
+    const [json] = text.match(/\{"(product|error)".*?\}/) ?? [];
+    return [["", json ? JSON.parse(json) : { error: text }]];
   }
   if (server) return [["Chromium", await openInChromium(server + run.page)]];
   const answers: [string, Answer][] = [];
   for (const browser of run.browsers ?? (["chromium"] as const)) {
     const name = browser === "chromium" ? "Chromium" : "Firefox";
-    answers.push([name, await openPage(browser, folder, run.page, run.headers ?? {})]);
+    const answer = openPage(browser, folder, run.page, run.headers ?? {});
+    answers.push([name, await answer.catch((error) => ({ error: String(error) }))]);
   }
   return answers;
 }

@@ -1,0 +1,163 @@
+/** Pages without a bundler or with the simplest one: workers, frames, policies, extensions. */
+import { ISOLATION } from "../../product/browser/browsers.ts";
+import type { Case, Expectation, Run } from "../case.ts";
+import { html, modules } from "../program.ts";
+
+const BOTH = ["chromium", "firefox"] as const;
+
+/** Frames of other origins, and the scripts of sandboxed frames, must be allowed to be loaded. */
+const ISOLATED = {
+  ...ISOLATION,
+  "Cross-Origin-Resource-Policy": "cross-origin",
+  "Access-Control-Allow-Origin": "*",
+};
+
+const REFUSED = /KernelsError: kernels: expected leave to compile WebAssembly, the engine refuses it/;
+
+const underPolicy = (policy: string, expect: Expectation, needs = ""): Run => ({
+  what: `\`${policy}\``,
+  page: "/page.html",
+  browsers: BOTH,
+  headers: { ...ISOLATED, "Content-Security-Policy": policy },
+  expect,
+  needs,
+});
+
+/** The packages that the browser's entry points import, for an import map. */
+const INSTALLED = "/node_modules";
+const importMap = {
+  imports: {
+    wasmgrad: `${INSTALLED}/wasmgrad/dist/index.js`,
+    "wasmgrad/data": `${INSTALLED}/wasmgrad/dist/data/index.js`,
+    "wasmgrad/train": `${INSTALLED}/wasmgrad/dist/train/browser.js`,
+  },
+};
+
+const mapped = (map: object) =>
+  html("/src/page.js").replace("<body>", `<script type="importmap">${JSON.stringify(map)}</script><body>`);
+
+const places: Run[] = [
+  { what: "shared worker", page: "/?shared", expect: { threads: 1 } },
+  { what: "shared worker of an isolated page", page: "/?shared", headers: ISOLATED, expect: { threads: 1 } },
+  { what: "service worker", page: "/?service", expect: { threads: 1 } },
+  { what: "frame", page: "/?frame", expect: { threads: 1 } },
+  { what: "frame of an isolated page", page: "/?frame", headers: ISOLATED, expect: { threads: 2 } },
+  { what: "sandboxed frame of an isolated page", page: "/?sandbox", headers: ISOLATED, expect: { threads: 1 } },
+  {
+    what: "frame of another origin, isolated page",
+    page: "/?other",
+    headers: ISOLATED,
+    browsers: ["chromium"],
+    expect: { threads: 1 },
+    needs: '`allow="cross-origin-isolated"` on the frame for threads',
+  },
+  { what: "the same", page: "/?other", headers: ISOLATED, browsers: ["firefox"], expect: { threads: 2 } },
+  {
+    what: "the same, allowed",
+    page: "/?other&allowed",
+    headers: ISOLATED,
+    expect: { threads: 2 },
+    needs: '`allow="cross-origin-isolated"` on the frame',
+  },
+];
+
+const extensionFiles = (folder: string, manifest: object) => ({
+  [`${folder}/manifest.json`]: JSON.stringify({
+    manifest_version: 3,
+    name: "test",
+    version: "1.0",
+    ...manifest,
+  }),
+  [`${folder}/index.html`]: html("page.js").replace(' data-answer="/answer"', ""),
+});
+
+export const PAGES: Case[] = [
+  {
+    name: "import-map",
+    title: "import map, wasmgrad",
+    tool: "wasmgrad",
+    files: { ...modules("src/", "page", "probe", "report", "worker"), "index.html": mapped(importMap) },
+    runs: [
+      { what: "page", page: "/", browsers: BOTH, expect: { threads: 1 } },
+      { what: "isolated page", page: "/", browsers: BOTH, headers: ISOLATION, expect: { threads: 2 } },
+    ],
+    needs: 'a `<script type="importmap">` with the package\'s browser entries',
+    isQuick: true,
+  },
+  {
+    name: "pages",
+    title: "esbuild",
+    tool: "esbuild",
+    dependencies: { esbuild: "0.28.2" },
+    files: {
+      ...modules("", "page", "places", "frame", "probe", "report", "worker", "shared_worker", "service_worker"),
+      "dist/index.html": html("places.js"),
+      "dist/frame.html": html("frame.js"),
+      "dist/page.html": html("page.js"),
+    },
+    build: [
+      "esbuild page.js places.js frame.js worker.js shared_worker.js service_worker.js " +
+        "--bundle --format=esm --outdir=dist",
+    ],
+    folder: "dist",
+    runs: [
+      { what: "page", page: "/page.html", browsers: ["firefox"], expect: { threads: 1 } },
+      { what: "isolated page", page: "/page.html", browsers: ["firefox"], headers: ISOLATED, expect: { threads: 2 } },
+      { what: "module worker", page: "/page.html?worker", browsers: BOTH, expect: { threads: 1 } },
+      {
+        what: "module worker of an isolated page",
+        page: "/page.html?worker",
+        browsers: ["firefox"],
+        headers: ISOLATED,
+        expect: { threads: 2 },
+      },
+      ...places.map((run) => ({ browsers: BOTH, ...run })),
+    ],
+    isQuick: true,
+  },
+  {
+    name: "policies",
+    title: "esbuild",
+    tool: "esbuild",
+    dependencies: { esbuild: "0.28.2" },
+    files: { ...modules("", "page", "probe", "report"), "dist/page.html": html("page.js") },
+    build: ["esbuild page.js --bundle --format=esm --outdir=dist"],
+    folder: "dist",
+    runs: [
+      underPolicy("script-src 'self' 'wasm-unsafe-eval'; worker-src blob:", { threads: 2 }),
+      underPolicy("script-src 'self' 'wasm-unsafe-eval'", { threads: 1 }, "`worker-src blob:` for threads"),
+      underPolicy("script-src 'self'", { error: REFUSED }, "`'wasm-unsafe-eval'`"),
+    ],
+    isQuick: true,
+  },
+  {
+    name: "extension",
+    title: "Manifest V3 extension, esbuild",
+    tool: "esbuild",
+    dependencies: { esbuild: "0.28.2" },
+    files: {
+      ...modules("", "page", "probe", "report", "worker"),
+      ...extensionFiles("strict", {}),
+      ...extensionFiles("allowed", {
+        content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:" },
+        cross_origin_embedder_policy: { value: "require-corp" },
+        cross_origin_opener_policy: { value: "same-origin" },
+      }),
+    },
+    build: ["strict", "allowed"].map((folder) => `esbuild page.js worker.js --bundle --format=esm --outdir=${folder}`),
+    runs: [
+      {
+        what: "page, default policy, Chromium",
+        extension: "strict",
+        expect: { error: REFUSED },
+        needs: "`'wasm-unsafe-eval'` in the manifest",
+      },
+      {
+        what: "page, Chromium",
+        extension: "allowed",
+        expect: { threads: 2 },
+        needs: "`'wasm-unsafe-eval'` and the two headers' keys in the manifest",
+      },
+    ],
+  },
+];
