@@ -1,8 +1,8 @@
 /** A case is data: a small project, how it is built, and what its runs must answer. */
 import type { BrowserName } from "../product/browser/browsers.ts";
 
-/** The same bits as in Node with this number of threads, or an error whose text matches. */
-export type Expectation = { threads: 1 | 2 } | { error: RegExp };
+/** The same bits as in Node with this number of threads (`but` in some browsers), or an error that matches. */
+export type Expectation = { threads: 1 | 2; but?: Partial<Record<BrowserName, 1 | 2>> } | { error: RegExp };
 
 /** Where a run happens. Paths of pages and answers are relative to the case's server or folder. */
 type Place =

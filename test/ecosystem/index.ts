@@ -8,24 +8,35 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { pack } from "../../scripts/package_check.ts";
+import { hasBrowser } from "../product/browser/browsers.ts";
 import { GROUPS } from "./cases/index.ts";
-import { closeChromium } from "./pages.ts";
+import { browserVersions, closeChromium } from "./pages.ts";
 import { Project } from "./project.ts";
 import { type Row, runCase } from "./run.ts";
+import { record } from "./table.ts";
 
 const options = new Command()
   .option("--only <names>", "cases, separated by commas")
-  .option("--ci", "only the quick cases")
+  .option("--ci", "only the quick cases, in Chromium")
+  .option("--write", "records the results and writes docs/ecosystem.md")
   .option("--keep", "keeps the projects and prints their folders")
   .option("--tarball <file>", "a packed library (default: packs dist)")
   .parse()
-  .opts<{ only?: string; ci?: true; keep?: true; tarball?: string }>();
+  .opts<{ only?: string; ci?: true; write?: true; keep?: true; tarball?: string }>();
 
 const all = Object.values(GROUPS).flat();
 const names = options.only?.split(",");
 const unknown = names?.filter((name) => !all.some((one) => one.name === name)) ?? [];
 if (unknown.length > 0) throw new Error(`no case ${unknown}; there are ${all.map(({ name }) => name).join(", ")}`);
 const cases = all.filter(({ name, isQuick }) => (names ? names.includes(name) : !options.ci || isQuick));
+
+/** Other browsers take seconds to start, so `--ci` leaves them out. */
+const browsers = (["chromium", "firefox", "webkit"] as const).filter((name) => {
+  if (options.ci) return name === "chromium";
+  const found = hasBrowser(name);
+  if (!found) console.log(`${name} is not installed: left out`);
+  return found;
+});
 
 /** The bits of this Node, in a project that installed the library. */
 async function referenceBits(tarball: string): Promise<string> {
@@ -47,17 +58,22 @@ const rows: Row[] = [];
 try {
   const tarball = options.tarball ? resolve(options.tarball) : pack(scratch).file;
   const bits = await referenceBits(tarball);
+  const settings = { tarball, bits, browsers, keep: options.keep ?? false };
   console.log(`Node ${process.versions.node}: ${bits}`);
   for (const one of cases) {
     const begin = performance.now();
-    const found = await runCase(one, tarball, bits, options.keep ?? false);
+    const found = await runCase(one, settings);
     rows.push(...found);
-    console.log(`${one.name}, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+    console.log(`${one.name}: ${((performance.now() - begin) / 1000).toFixed(1)} s`);
     for (const { tool, what, threads, error, surprise } of found) {
       const result =
         surprise !== undefined ? `NOT AS EXPECTED: ${surprise}` : (error ?? `same bits, threads: ${threads}`);
-      console.log(`  ${tool}, ${what}: ${result}`);
+      console.log(`  ${[tool, what].filter(Boolean).join(", ")}: ${result}`);
     }
+  }
+  if (options.write) {
+    const recorded = new Date().toISOString().slice(0, "2026-11-27".length);
+    record({ recorded, node: process.versions.node, browsers: await browserVersions(), rows });
   }
 } finally {
   await closeChromium();

@@ -1,10 +1,18 @@
 /** Opens a case's pages and extensions, and waits for their answers. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { askPage, type BrowserName, type FileOf, servePage } from "../product/browser/browsers.ts";
+import {
+  askPage,
+  type BrowserName,
+  COMMANDS,
+  type FileOf,
+  hasBrowser,
+  servePage,
+} from "../product/browser/browsers.ts";
 import type { Answer } from "./program/probe.ts";
 
 const TYPES: Record<string, string> = {
@@ -19,7 +27,7 @@ const TYPES: Record<string, string> = {
 const LIMIT_MS = 45_000;
 
 const LAUNCH = {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: COMMANDS.chromium,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
 };
 
@@ -71,6 +79,17 @@ export async function openInChromium(url: string, posted?: Promise<unknown>): Pr
   }
 }
 
+/** The browsers' names and versions, of those that are installed. */
+export async function browserVersions(): Promise<string[]> {
+  browser ??= chromium.launch(LAUNCH);
+  const versions = [`Chromium ${(await browser).version()}`];
+  const ask = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8" });
+  const numberIn = (text: string) => text.match(/\d[\d.]+/)?.[0];
+  if (hasBrowser("firefox")) versions.push(`Firefox ${numberIn(ask(COMMANDS.firefox, "--version"))}`);
+  if (hasBrowser("webkit")) versions.push(`WebKitGTK ${numberIn(ask("xvfb-run", "-a", COMMANDS.webkit, "--version"))}`);
+  return versions;
+}
+
 export async function closeChromium(): Promise<void> {
   await (await browser)?.close();
   browser = undefined;
@@ -84,7 +103,7 @@ export async function openPage(
   headers: Record<string, string>,
 ): Promise<Answer> {
   const fileOf = filesIn(folder);
-  if (name === "firefox") return (await askPage(name, headers, fileOf, LIMIT_MS, path)) as Answer;
+  if (name !== "chromium") return (await askPage(name, headers, fileOf, LIMIT_MS, path)) as Answer;
   const server = await servePage(headers, fileOf);
   try {
     return await openInChromium(server.address + path, server.answer);

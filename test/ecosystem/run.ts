@@ -1,5 +1,6 @@
 /** Runs a case and compares its answers with Node's. */
 import { join } from "node:path";
+import type { BrowserName } from "../product/browser/browsers.ts";
 import type { Case, Expectation, Run } from "./case.ts";
 import { openExtension, openInChromium, openPage } from "./pages.ts";
 import type { Answer } from "./program/probe.ts";
@@ -21,9 +22,14 @@ export interface Row {
 }
 
 const SHOWN = 2000;
+const BROWSERS: Record<BrowserName, string> = { chromium: "Chromium", firefox: "Firefox", webkit: "WebKitGTK" };
 
 /** The part of an answer that the table shows, and what differs from the expectation. */
-function judge(answer: Answer, expected: Expectation, bits: string): Pick<Row, "threads" | "error" | "surprise"> {
+export function judge(
+  answer: Answer,
+  expected: Expectation,
+  bits: string,
+): Pick<Row, "threads" | "error" | "surprise"> {
   const { error, product, threads } = answer;
   if ("error" in expected) {
     const match = error?.match(expected.error);
@@ -35,7 +41,8 @@ function judge(answer: Answer, expected: Expectation, bits: string): Pick<Row, "
   if (answer.bits?.length !== 3 || answer.bits.some((hash) => hash !== bits)) {
     return { surprise: `other bits: ${answer.bits}, not ${bits}` };
   }
-  return threads === expected.threads ? { threads } : { threads, surprise: `${threads} threads` };
+  const wanted = (browser && expected.but?.[browser]) ?? expected.threads;
+  return threads === wanted ? { threads } : { threads, surprise: `${threads} threads` };
 }
 
 /** The last line of a command's output, which is the answer; else its errors. */
@@ -47,27 +54,48 @@ function answerIn({ succeeded, output, errors }: Awaited<ReturnType<Project["run
   return succeeded && line ? JSON.parse(line) : { error: `${errors}\n${output}`.trim() };
 }
 
+interface Answered {
+  browser?: BrowserName;
+  answer: Answer;
+}
+
 /** The answers of a run: one, or one for each browser. */
-async function answersOf(run: Run, project: Project, folder: string, server?: string): Promise<[string, Answer][]> {
-  if ("command" in run) return [["", answerIn(await project.run(run.command))]];
-  if ("extension" in run) return [["", await openExtension(join(folder, run.extension), "/index.html")]];
+async function answersOf(
+  run: Run,
+  project: Project,
+  folder: string,
+  browsers: readonly BrowserName[],
+  server?: string,
+): Promise<Answered[]> {
+  if ("command" in run) return [{ answer: answerIn(await project.run(run.command)) }];
+  if ("extension" in run) return [{ answer: await openExtension(join(folder, run.extension), "/index.html") }];
   if ("request" in run) {
     const text = await (await fetch(server + run.request)).text();
     const [json] = text.match(/\{"(product|error)".*?\}/) ?? [];
-    return [["", json ? JSON.parse(json) : { error: text }]];
+    return [{ answer: json ? JSON.parse(json) : { error: text } }];
   }
-  if (server) return [["Chromium", await openInChromium(server + run.page)]];
-  const answers: [string, Answer][] = [];
+  if (server) return [{ browser: "chromium", answer: await openInChromium(server + run.page) }];
+  const answers: Answered[] = [];
   for (const browser of run.browsers ?? (["chromium"] as const)) {
-    const name = browser === "chromium" ? "Chromium" : "Firefox";
+    if (!browsers.includes(browser)) continue;
     const answer = openPage(browser, folder, run.page, run.headers ?? {});
-    answers.push([name, await answer.catch((error) => ({ error: String(error) }))]);
+    answers.push({ browser, answer: await answer.catch((error) => ({ error: String(error) })) });
   }
   return answers;
 }
 
-/** Makes a case's project, builds it and runs it. `bits` are those of Node. */
-export async function runCase(theCase: Case, tarball: string, bits: string, keep: boolean): Promise<Row[]> {
+export interface Settings {
+  /** The packed library. */
+  tarball: string;
+  /** The bits of Node. */
+  bits: string;
+  browsers: readonly BrowserName[];
+  /** Whether projects stay. */
+  keep: boolean;
+}
+
+/** Makes a case's project, builds it and runs it. */
+export async function runCase(theCase: Case, { tarball, bits, browsers, keep }: Settings): Promise<Row[]> {
   const project = await Project.make(theCase, tarball);
   if (keep) console.log(`  ${project.folder}`);
   try {
@@ -87,14 +115,14 @@ export async function runCase(theCase: Case, tarball: string, bits: string, keep
     const rows: Row[] = [];
     for (const run of theCase.runs) {
       const answers = failure
-        ? ([["", failure]] as const)
-        : await answersOf(run, project, join(project.folder, theCase.folder ?? ""), server).catch(
-            (error) => [["", { error: String(error) }]] as const,
+        ? [{ answer: failure }]
+        : await answersOf(run, project, join(project.folder, theCase.folder ?? ""), browsers, server).catch(
+            (error): Answered[] => [{ answer: { error: String(error) } }],
           );
-      for (const [browser, answer] of answers) {
-        const what = browser && run.what ? `${run.what}, ${browser}` : browser || run.what;
+      for (const { browser, answer } of answers) {
+        const what = [run.what, browser && BROWSERS[browser]].filter(Boolean).join(", ");
         const needs = run.needs ?? theCase.needs ?? "";
-        rows.push({ name: theCase.name, tool, what, needs, ...judge(answer, run.expect, bits) });
+        rows.push({ name: theCase.name, tool, what, needs, ...judge(answer, run.expect, bits, browser) });
       }
     }
     return rows;

@@ -62,17 +62,16 @@ export const FRAMEWORKS: Case[] = [
     },
     files: {
       ...modules("src/lib/", "page", "probe", "report", "worker"),
-      "svelte.config.js": `import adapter from "@sveltejs/adapter-node";
-export default { kit: { adapter: adapter() } };`,
-      "vite.config.js": `import { sveltekit } from "@sveltejs/kit/vite";
-export default { plugins: [sveltekit()] };`,
+      "vite.config.js": `import adapter from "@sveltejs/adapter-node";
+import { sveltekit } from "@sveltejs/kit/vite";
+export default { plugins: [sveltekit({ adapter: adapter() })] };`,
       "src/app.html": `<!doctype html><html lang="en"><head>%sveltekit.head%</head><body>%sveltekit.body%</body></html>`,
       "src/routes/+page.svelte": `<script>
   import { onMount } from "svelte";
-  onMount(() => void import("$lib/page.js"));
+  onMount(() => void import("../lib/page.js"));
 </script>
 <p>page</p>`,
-      "src/routes/answer/+server.js": `import { probe } from "$lib/probe.js";
+      "src/routes/answer/+server.js": `import { probe } from "../../lib/probe.js";
 export const GET = async () => Response.json(await probe());`,
     },
     build: ["vite build"],

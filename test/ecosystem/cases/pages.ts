@@ -3,7 +3,7 @@ import { ISOLATION } from "../../product/browser/browsers.ts";
 import type { Case, Expectation, Run } from "../case.ts";
 import { html, modules } from "../program.ts";
 
-const BOTH = ["chromium", "firefox"] as const;
+const ALL = ["chromium", "firefox", "webkit"] as const;
 
 /** Frames of other origins, and the scripts of sandboxed frames, must be allowed to be loaded. */
 const ISOLATED = {
@@ -17,7 +17,7 @@ const REFUSED = /KernelsError: kernels: expected leave to compile WebAssembly, t
 const underPolicy = (policy: string, expect: Expectation, needs = ""): Run => ({
   what: `\`${policy}\``,
   page: "/page.html",
-  browsers: BOTH,
+  browsers: ALL,
   headers: { ...ISOLATED, "Content-Security-Policy": policy },
   expect,
   needs,
@@ -36,22 +36,23 @@ const importMap = {
 const mapped = (map: object) =>
   html("/src/page.js").replace("<body>", `<script type="importmap">${JSON.stringify(map)}</script><body>`);
 
+/** Firefox and WebKit isolate frames without being asked. */
+const ONE_IN_CHROMIUM: Expectation = { threads: 1, but: { firefox: 2, webkit: 2 } };
+
 const places: Run[] = [
   { what: "shared worker", page: "/?shared", expect: { threads: 1 } },
   { what: "shared worker of an isolated page", page: "/?shared", headers: ISOLATED, expect: { threads: 1 } },
   { what: "service worker", page: "/?service", expect: { threads: 1 } },
   { what: "frame", page: "/?frame", expect: { threads: 1 } },
   { what: "frame of an isolated page", page: "/?frame", headers: ISOLATED, expect: { threads: 2 } },
-  { what: "sandboxed frame of an isolated page", page: "/?sandbox", headers: ISOLATED, expect: { threads: 1 } },
+  { what: "sandboxed frame of an isolated page", page: "/?sandbox", headers: ISOLATED, expect: ONE_IN_CHROMIUM },
   {
     what: "frame of another origin, isolated page",
     page: "/?other",
     headers: ISOLATED,
-    browsers: ["chromium"],
-    expect: { threads: 1 },
+    expect: ONE_IN_CHROMIUM,
     needs: '`allow="cross-origin-isolated"` on the frame for threads',
   },
-  { what: "the same", page: "/?other", headers: ISOLATED, browsers: ["firefox"], expect: { threads: 2 } },
   {
     what: "the same, allowed",
     page: "/?other&allowed",
@@ -78,8 +79,8 @@ export const PAGES: Case[] = [
     tool: "wasmgrad",
     files: { ...modules("src/", "page", "probe", "report", "worker"), "index.html": mapped(importMap) },
     runs: [
-      { what: "page", page: "/", browsers: BOTH, expect: { threads: 1 } },
-      { what: "isolated page", page: "/", browsers: BOTH, headers: ISOLATION, expect: { threads: 2 } },
+      { what: "page", page: "/", browsers: ALL, expect: { threads: 1 } },
+      { what: "isolated page", page: "/", browsers: ALL, headers: ISOLATION, expect: { threads: 2 } },
     ],
     needs: 'a `<script type="importmap">` with the package\'s browser entries',
     isQuick: true,
@@ -101,17 +102,23 @@ export const PAGES: Case[] = [
     ],
     folder: "dist",
     runs: [
-      { what: "page", page: "/page.html", browsers: ["firefox"], expect: { threads: 1 } },
-      { what: "isolated page", page: "/page.html", browsers: ["firefox"], headers: ISOLATED, expect: { threads: 2 } },
-      { what: "module worker", page: "/page.html?worker", browsers: BOTH, expect: { threads: 1 } },
+      { what: "page", page: "/page.html", browsers: ["firefox", "webkit"], expect: { threads: 1 } },
       {
-        what: "module worker of an isolated page",
-        page: "/page.html?worker",
-        browsers: ["firefox"],
+        what: "isolated page",
+        page: "/page.html",
+        browsers: ["firefox", "webkit"],
         headers: ISOLATED,
         expect: { threads: 2 },
       },
-      ...places.map((run) => ({ browsers: BOTH, ...run })),
+      { what: "module worker", page: "/page.html?worker", browsers: ALL, expect: { threads: 1 } },
+      {
+        what: "module worker of an isolated page",
+        page: "/page.html?worker",
+        browsers: ["firefox", "webkit"],
+        headers: ISOLATED,
+        expect: { threads: 2 },
+      },
+      ...places.map((run) => ({ browsers: ALL, ...run })),
     ],
     isQuick: true,
   },
@@ -139,7 +146,7 @@ export const PAGES: Case[] = [
       ...modules("", "page", "probe", "report", "worker"),
       ...extensionFiles("strict", {}),
       ...extensionFiles("allowed", {
-        content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:" },
+        content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" },
         cross_origin_embedder_policy: { value: "require-corp" },
         cross_origin_opener_policy: { value: "same-origin" },
       }),

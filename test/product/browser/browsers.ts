@@ -1,6 +1,6 @@
 /**
- * Opens pages in real browsers, Chromium and Firefox, without a driver: a page posts its answer to the server
- * that served it. CHROMIUM and FIREFOX name the browsers (default: the system's).
+ * Opens pages in real browsers, Chromium, Firefox and WebKitGTK, without a driver: a page posts its answer to
+ * the server that it came from. CHROMIUM, FIREFOX and WEBKIT name the browsers (default: the system's).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,11 +9,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export type BrowserName = "chromium" | "firefox";
+export type BrowserName = "chromium" | "firefox" | "webkit";
 
-const COMMANDS: Record<BrowserName, string> = {
+export const COMMANDS: Record<BrowserName, string> = {
   chromium: process.env.CHROMIUM ?? "/usr/bin/chromium",
   firefox: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+  webkit: process.env.WEBKIT ?? "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
 };
 
 /** Headers that make a page cross-origin isolated. */
@@ -22,8 +23,9 @@ export const ISOLATION = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+/** WebKitGTK's browser needs a display, which xvfb-run makes. */
 export function hasBrowser(name: BrowserName): boolean {
-  return existsSync(COMMANDS[name]);
+  return existsSync(COMMANDS[name]) && (name !== "webkit" || existsSync("/usr/bin/xvfb-run"));
 }
 
 /** A file of the page; undefined if it does not exist. */
@@ -39,6 +41,10 @@ export function withPackage(page: string): FileOf {
 }
 
 function startBrowser(name: BrowserName, profile: string, url: string): ChildProcess {
+  if (name === "webkit") {
+    const env = { ...process.env, XDG_DATA_HOME: profile, XDG_CACHE_HOME: profile, XDG_CONFIG_HOME: profile };
+    return spawn("xvfb-run", ["-a", COMMANDS.webkit, url], { stdio: "ignore", detached: true, env });
+  }
   const args =
     name === "chromium"
       ? [
