@@ -4,6 +4,9 @@ import type { BrowserName } from "../product/browser/browsers.ts";
 /** The same bits as in Node with this number of threads (`but` in some browsers), or an error that matches. */
 export type Expectation = { threads: 1 | 2; but?: Partial<Record<BrowserName, 1 | 2>> } | { error: RegExp };
 
+/** The error of an engine that does not compile WebAssembly. */
+export const REFUSED = /KernelsError: kernels: expected leave to compile WebAssembly, the engine refuses it/;
+
 /** Where a run happens. Paths of pages and answers are relative to the case's server or folder. */
 type Place =
   /** A command whose last line of output is the answer, or whose output is the error. */
@@ -38,7 +41,7 @@ export interface Case {
   /** Version of Node for the commands. Default: the one that runs the tests. */
   node?: string;
   build?: string[];
-  /** A command that runs until it is ended; PORT in it stands for a port. */
+  /** A command that runs until it is ended, with a port in the variable PORT. */
   server?: string;
   /** The folder of the pages. Default: the project. */
   folder?: string;

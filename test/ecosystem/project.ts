@@ -85,10 +85,10 @@ export class Project {
     return new Project(folder, node);
   }
 
-  private start(command: string): ChildProcess {
+  private start(command: string, port?: number): ChildProcess {
     const path = [join(this.folder, "node_modules/.bin"), dirname(this.node), process.env.PATH].join(delimiter);
     const silent = { CI: "1", NO_COLOR: "1", NEXT_TELEMETRY_DISABLED: "1", ASTRO_TELEMETRY_DISABLED: "1" };
-    const env = { ...process.env, ...silent, PATH: path, NODE_OPTIONS: "" };
+    const env = { ...process.env, ...silent, PATH: path, NODE_OPTIONS: "", PORT: String(port) };
     return spawn(command, { cwd: this.folder, env, shell: true, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   }
 
@@ -107,7 +107,7 @@ export class Project {
   /** Starts a server and resolves to its address once it answers. */
   async startServer(command: string): Promise<string> {
     const port = await freePort();
-    const child = this.start(command.replaceAll("PORT", String(port)));
+    const child = this.start(command, port);
     this.servers.push(child);
     let said = "";
     child.stdout?.on("data", (part) => (said += part));

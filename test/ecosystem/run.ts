@@ -29,6 +29,7 @@ export function judge(
   answer: Answer,
   expected: Expectation,
   bits: string,
+  browser?: BrowserName,
 ): Pick<Row, "threads" | "error" | "surprise"> {
   const { error, product, threads } = answer;
   if ("error" in expected) {

@@ -32,7 +32,7 @@ export const BUNDLERS: Case[] = [
     tool: "vite",
     dependencies: { vite: "8.3.8" },
     files: { ...sources, "index.html": html("/src/page.js") },
-    server: "vite --host 127.0.0.1 --port PORT --strictPort",
+    server: "vite --host 127.0.0.1 --port $PORT --strictPort",
     runs: [
       { what: "page", page: "/", expect: { threads: 1 } },
       { what: "module worker", page: "/?worker", expect: { threads: 1 } },

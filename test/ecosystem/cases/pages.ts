@@ -1,6 +1,6 @@
 /** Pages without a bundler or with the simplest one: workers, frames, policies, extensions. */
 import { ISOLATION } from "../../product/browser/browsers.ts";
-import type { Case, Expectation, Run } from "../case.ts";
+import { type Case, type Expectation, REFUSED, type Run } from "../case.ts";
 import { html, modules } from "../program.ts";
 
 const ALL = ["chromium", "firefox", "webkit"] as const;
@@ -11,8 +11,6 @@ const ISOLATED = {
   "Cross-Origin-Resource-Policy": "cross-origin",
   "Access-Control-Allow-Origin": "*",
 };
-
-const REFUSED = /KernelsError: kernels: expected leave to compile WebAssembly, the engine refuses it/;
 
 const underPolicy = (policy: string, expect: Expectation, needs = ""): Run => ({
   what: `\`${policy}\``,

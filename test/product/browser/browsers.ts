@@ -42,7 +42,9 @@ export function withPackage(page: string): FileOf {
 
 function startBrowser(name: BrowserName, profile: string, url: string): ChildProcess {
   if (name === "webkit") {
-    const env = { ...process.env, XDG_DATA_HOME: profile, XDG_CACHE_HOME: profile, XDG_CONFIG_HOME: profile };
+    // isolated pages have shared memory in Safari; in WebKitGTK, if this variable is set
+    const folders = { XDG_DATA_HOME: profile, XDG_CACHE_HOME: profile, XDG_CONFIG_HOME: profile };
+    const env = { ...process.env, ...folders, JSC_useSharedArrayBuffer: "1" };
     return spawn("xvfb-run", ["-a", COMMANDS.webkit, url], { stdio: "ignore", detached: true, env });
   }
   const args =
