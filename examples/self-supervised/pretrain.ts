@@ -80,6 +80,9 @@ export default experiment({
     lr: 2e-3,
     weightDecay: 1e-4,
     separable: false,
+    /** Channels and numbers of convolutions of the encoder's stages. */
+    channels: "32,64,128",
+    depths: "1,2,2",
     /** Of the contrastive task's similarities. */
     temperature: 0.2,
     /** Images that the probes learn from. */
@@ -95,7 +98,8 @@ export default experiment({
   async run(config, run) {
     const { train, test, statistics } = await loadImages(config);
     manualSeed(config.seed);
-    const newEncoder = () => new Encoder({ ...statistics, separable: config.separable });
+    const [channels, depths] = [config.channels, config.depths].map((list) => list.split(",").map(Number));
+    const newEncoder = () => new Encoder({ ...statistics, channels, depths, separable: config.separable });
     const encoder = newEncoder();
     const names = config.tasks.split(",");
     const unknown = names.find((name) => !(name in TASKS));
