@@ -54,6 +54,8 @@ export function courseCard(session: Session, course: Course, camera: Camera): Co
   const canvas = h("canvas", { class: "teach-pictures", role: "img" });
   const count = h("p", { class: "teach-count" });
   let recording = false;
+  /** What the pictures were drawn from. */
+  let drawn = "";
 
   async function record(): Promise<void> {
     if (recording || session.training) return;
@@ -188,7 +190,10 @@ export function courseCard(session: Session, course: Course, camera: Camera): Co
     canvas.hidden = course.pictures.length === 0;
     count.textContent = countText(course);
     canvas.setAttribute("aria-label", count.textContent);
-    if (!canvas.hidden) drawPictures(canvas, course);
+    const dark = document.documentElement.classList.contains("dark");
+    const now = [canvas.clientWidth, dark, course.pictures.length, count.textContent, ...course.wrong].join();
+    if (!canvas.hidden && now !== drawn) drawPictures(canvas, course);
+    drawn = now;
   }
   label();
   return { element, update };

@@ -30,27 +30,31 @@ export function tryPanel(session: Session, camera: Camera): TryPanel {
     "Choose a picture",
   );
   const ownButton = h("button", { type: "button", onclick: () => session.attempt(tryOwn) }, "A held-out picture");
+  let rows: { name: HTMLElement; fill: HTMLElement; share: HTMLElement }[] = [];
   let shown: number[] = [];
   let next = 0;
   let watching = false;
   let disposed = false;
 
   function draw(): void {
-    bars.replaceChildren(
-      ...session.learnt.map(({ name, color }, i) => {
-        const share = shown[i] ?? 0;
-        const fill = h("span", { class: "teach-fill" });
-        fill.style.width = `${100 * share}%`;
-        fill.style.background = color;
-        return h(
-          "li",
-          {},
-          h("span", { class: "teach-name" }, name),
-          h("span", { class: "teach-bar", aria: { hidden: true } }, fill),
-          h("span", { class: "teach-share" }, shown.length > 0 ? `${Math.round(100 * share)} %` : "–"),
-        );
-      }),
-    );
+    if (rows.length !== session.learnt.length) {
+      rows = session.learnt.map(() => {
+        const [name, fill, share] = ["teach-name", "teach-fill", "teach-share"].map((one) => h("span", { class: one }));
+        return { name, fill, share };
+      });
+      bars.replaceChildren(
+        ...rows.map(({ name, fill, share }) =>
+          h("li", {}, name, h("span", { class: "teach-bar", aria: { hidden: true } }, fill), share),
+        ),
+      );
+    }
+    session.learnt.forEach((topic, i) => {
+      const { name, fill, share } = rows[i];
+      name.textContent = topic.name;
+      fill.style.width = `${100 * (shown[i] ?? 0)}%`;
+      fill.style.background = topic.color;
+      share.textContent = shown.length > 0 ? `${Math.round(100 * shown[i])} %` : "–";
+    });
   }
 
   function show({ bytes, probabilities }: Prediction): void {
