@@ -1,7 +1,7 @@
 /**
  * Measures what the demo "teach it" learns: accuracy with few pictures of three classes, as a table for
- * docs/demos/teach.md. Pictures are test images of CIFAR-10: the first of each class are learnt, 200 others of
- * each class are held out. The accuracies are means over ten choices of three classes.
+ * docs/demos/teach.md. Pictures are test images of CIFAR-10: the first of each class are learnt, 200 others
+ * of each class are held out. The accuracies are means over ten choices of three classes.
  * usage: npx tsx scripts/measure_teach.ts
  */
 import { readFileSync } from "node:fs";

@@ -39,7 +39,11 @@ export function mount(root: HTMLElement): () => void {
     "div",
     { class: "teach-camera", hidden: true },
     video,
-    h("p", {}, "The camera's pictures stay on this device: the page computes with them here and sends nothing."),
+    h(
+      "p",
+      { class: "teach-note" },
+      "The camera's pictures stay on this device: the page computes with them here and sends nothing.",
+    ),
   );
   const trial = tryPanel(session, camera);
 
