@@ -52,8 +52,11 @@ function taskTable(runs: readonly RecordedRun[]): string {
     const values = (name: string, from: readonly RecordedRun[] = group) =>
       from.flatMap(({ results }) => (name in results ? [results[name]] : []));
     const gain = (learned: string, random: string) => group.map(({ results }) => results[learned] - results[random]);
+    const { tasks, channels } = group[0].config;
+    // runs from before there was a choice do not name the channels
+    const small = channels !== undefined && channels !== "32,64,128" ? `; channels ${channels}` : "";
     return [
-      String(group[0].config.tasks).replaceAll(",", ", "),
+      `${tasks}${small}`.replaceAll(",", ", "),
       group.map(({ config }) => config.seed).join(", "),
       percent(values("knn")),
       percent(values("linearProbe")),

@@ -58,24 +58,24 @@ export function courseCard(session: Session, course: Course, camera: Camera): Co
   let drawn = "";
 
   async function record(): Promise<void> {
-    if (recording || session.training) return;
+    if (recording || course.adding > 0 || session.training) return;
     recording = true;
     recordButton.classList.add("active");
     let frames = 0;
+    let last = 0;
+    // at least one picture, however short the button was held
+    const next = async () => {
+      await new Promise((resolve) => setTimeout(resolve, last + 1000 / FRAMES_PER_SECOND - performance.now()));
+      last = performance.now();
+      if (frames > 0 && !recording) return undefined;
+      frames++;
+      return camera.picture();
+    };
     try {
-      while (frames === 0 || recording) {
-        const started = performance.now();
-        const frame = await camera.picture();
-        if (frame) {
-          await session.addFrame(course, frame);
-          frames++;
-        } else if (!recording || !camera.on) break;
-        await new Promise((resolve) => setTimeout(resolve, started + 1000 / FRAMES_PER_SECOND - performance.now()));
-      }
+      await session.record(course, next);
     } finally {
       recording = false;
       recordButton.classList.remove("active");
-      await session.endRecording(course, frames);
     }
   }
   const start = () => void session.attempt(record);
@@ -186,7 +186,7 @@ export function courseCard(session: Session, course: Course, camera: Camera): Co
     const { training } = session;
     recordButton.hidden = !camera.on;
     for (const button of [recordButton, filesButton, removeButton]) button.disabled = training;
-    undoButton.disabled = training || course.additions.length === 0;
+    undoButton.disabled = training || course.adding > 0 || course.additions.length === 0;
     canvas.hidden = course.pictures.length === 0;
     count.textContent = countText(course);
     canvas.setAttribute("aria-label", count.textContent);

@@ -6,7 +6,7 @@ import type { Lesson, Shown, Teacher } from "./worker.ts";
 
 const COLORS = ["#3b82f6", "#e0861a", "#10a371", "#c853d6", "#e5484d", "#0e9fb8", "#7ba52a", "#8b6cf0"];
 export const MOST_CLASSES = COLORS.length;
-/** One file in so many is held out, and this part of a recording. */
+/** One picture in so many is held out. */
 const HELD_OUT = 4;
 
 /** A class of the visitor with its pictures. */
@@ -18,8 +18,10 @@ export interface Course {
   readonly wrong: Set<number>;
   /** How many pictures each addition brought, for "undo". */
   readonly additions: number[];
-  /** Number of files so far. */
-  files: number;
+  /** Number of pictures that were ever added one by one: of every four, one is held out. */
+  counted: number;
+  /** Additions that are not finished. */
+  adding: number;
 }
 
 /**
@@ -79,7 +81,8 @@ export class Session extends EventTarget {
       pictures: [],
       wrong: new Set(),
       additions: [],
-      files: 0,
+      counted: 0,
+      adding: 0,
     };
     this.courses.push(course);
     this.#changed("classes");
@@ -100,34 +103,46 @@ export class Session extends EventTarget {
 
   async addFiles(course: Course, files: readonly File[]): Promise<void> {
     let added = 0;
+    course.adding++;
     try {
       for (const file of files) {
-        const heldOut = course.files % HELD_OUT === HELD_OUT - 1;
+        const heldOut = course.counted % HELD_OUT === HELD_OUT - 1;
         course.pictures.push(await this.teacher.add(course.id, file, heldOut));
-        course.files++;
+        course.counted++;
         added++;
         this.#changed("pictures");
       }
     } finally {
       if (added > 0) course.additions.push(added);
+      course.adding--;
+      this.#changed("pictures");
     }
     this.say(`${added} ${added === 1 ? "picture" : "pictures"} added to ${course.topic.name}.`);
   }
 
-  /** Adds a picture of a recording. */
-  async addFrame(course: Course, frame: ImageBitmap): Promise<void> {
-    course.pictures.push(await this.teacher.add(course.id, transfer(frame, [frame]), false));
-    this.#changed("pictures");
-  }
-
-  /** Holds out the last quarter of a recording: pictures that follow each other are nearly the same. */
-  async endRecording(course: Course, frames: number): Promise<void> {
-    if (frames === 0) return;
-    const count = Math.floor(frames / HELD_OUT);
-    await this.teacher.holdOutLast(course.id, count);
-    for (const picture of count > 0 ? course.pictures.slice(-count) : []) picture.heldOut = true;
-    course.additions.push(frames);
-    this.#changed("pictures");
+  /**
+   * Adds the pictures of a recording until there is none. The last quarter is held out, because pictures that
+   * follow each other are nearly the same.
+   */
+  async record(course: Course, next: () => Promise<ImageBitmap | undefined>): Promise<void> {
+    let frames = 0;
+    course.adding++;
+    try {
+      for (let frame = await next(); frame; frame = await next()) {
+        course.pictures.push(await this.teacher.add(course.id, transfer(frame, [frame]), false));
+        frames++;
+        this.#changed("pictures");
+      }
+      const before = course.counted;
+      course.counted += frames;
+      const count = Math.floor(course.counted / HELD_OUT) - Math.floor(before / HELD_OUT);
+      await this.teacher.holdOutLast(course.id, count);
+      for (const picture of count > 0 ? course.pictures.slice(-count) : []) picture.heldOut = true;
+    } finally {
+      if (frames > 0) course.additions.push(frames);
+      course.adding--;
+      this.#changed("pictures");
+    }
     this.say(`${frames} ${frames === 1 ? "picture" : "pictures"} recorded for ${course.topic.name}.`);
   }
 
@@ -156,6 +171,7 @@ export class Session extends EventTarget {
   /** Why training cannot begin; undefined if it can. */
   obstacle(): string | undefined {
     if (this.courses.length < 2) return "Two classes are needed.";
+    if (this.courses.some(({ adding }) => adding > 0)) return "Pictures are being added.";
     for (const { topic, pictures } of this.courses) {
       const heldOut = pictures.filter((picture) => picture.heldOut).length;
       if (pictures.length - heldOut < 3 || heldOut < 1) {
