@@ -1,8 +1,9 @@
-import { Generator, noGrad, rand, type Tensor } from "wasmgrad";
+import { Generator, noGrad, type Tensor } from "wasmgrad";
 import { DataLoader } from "wasmgrad/data";
 import { mse } from "wasmgrad/vision";
 import type { Images } from "./images.ts";
 import type { InpaintingAutoencoder } from "./model.ts";
+import type { Keep } from "./training.ts";
 
 /** All runs, epochs and presets have the same masks, so that their figures can be compared. */
 const MASK_SEED = 20_091;
@@ -35,23 +36,22 @@ export interface TestBatch {
 export function forEachTestBatch(
   model: InpaintingAutoencoder,
   test: Images,
-  mask: number,
+  keep: Keep,
   visit: (batch: TestBatch) => void,
 ): void {
   const generator = new Generator(MASK_SEED);
   noGrad(() => {
     for (const [images] of new DataLoader(test, { batchSize: BATCH })) {
-      const noise = rand(images.shape, { generator });
-      const masked = images.mul(noise.gt(mask));
-      const outputs = model.forward(masked);
-      visit({ images, masked, outputs, hidden: noise.le(mask) });
+      const kept = keep(images.shape, generator);
+      const masked = images.mul(kept);
+      visit({ images, masked, outputs: model.forward(masked), hidden: kept.logicalNot() });
     }
   });
 }
 
-export function evaluate(model: InpaintingAutoencoder, test: Images, mask: number, range: number): Scores {
+export function evaluate(model: InpaintingAutoencoder, test: Images, keep: Keep, range: number): Scores {
   let [all, allCount, masked, maskedCount] = [0, 0, 0, 0];
-  forEachTestBatch(model, test, mask, ({ images, outputs, hidden }) => {
+  forEachTestBatch(model, test, keep, ({ images, outputs, hidden }) => {
     const hiddenCount = hidden.sum().item();
     all += mse(outputs, images) * images.numel();
     allCount += images.numel();

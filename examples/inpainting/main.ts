@@ -2,16 +2,15 @@
  * The main job: an autoencoder learns to paint the hidden half of CIFAR-10 images. usage: npm start -- --help
  */
 import { CommanderError } from "commander";
-import { getNumThreads, manualSeed, nn, optim, rand, scope, setNumThreads, type Tensor, WasmgradError } from "wasmgrad";
-import { DataLoader } from "wasmgrad/data";
+import { getNumThreads, scope, setNumThreads, WasmgradError } from "wasmgrad";
 import { saveSafetensors } from "wasmgrad/io";
 import { Interrupted, Trainer } from "wasmgrad/train";
 import { evaluate } from "./evaluate.ts";
 import { loadImages, pixelRange } from "./images.ts";
-import { InpaintingAutoencoder } from "./model.ts";
 import { type Options, readOptions } from "./options.ts";
 import { describeEpoch, lossPicture, reconstructionGrid, writeSpeed } from "./report.ts";
 import { CHECKPOINT, openRun } from "./run.ts";
+import { keepValues, trainingParts } from "./training.ts";
 
 const LOG_ENTRIES_PER_EPOCH = 50;
 
@@ -23,18 +22,11 @@ async function main(options: Options): Promise<void> {
     throw error;
   });
 
-  manualSeed(settings.seed);
-  const model = new InpaintingAutoencoder();
-  const loader = new DataLoader(train, { batchSize: settings.batchSize, shuffle: true });
+  const parts = trainingParts(train, settings);
+  const { model, loader } = parts;
   const trainer = new Trainer({
-    model,
-    loader,
-    optimizer: new optim.Adam(model.parameters(), { lr: settings.lr }),
-    loss: ([images]: [Tensor, Tensor]) => {
-      const mask = rand(images.shape).gt(settings.mask);
-      return nn.functional.mseLoss(model.forward(images.mul(mask)), images);
-    },
-    validate: () => evaluate(model, test, settings.mask, pixelRange(settings.preset)),
+    ...parts,
+    validate: () => evaluate(model, test, keepValues(settings.mask), pixelRange(settings.preset)),
     epochs: settings.epochs,
     logEvery: Math.max(1, Math.round(loader.length / LOG_ENTRIES_PER_EPOCH)),
     callbacks: [

@@ -4,6 +4,7 @@ import { forEachTestBatch } from "./evaluate.ts";
 import { firstImages, type Images, toUnitRange } from "./images.ts";
 import type { InpaintingAutoencoder } from "./model.ts";
 import type { Settings } from "./options.ts";
+import { keepValues } from "./training.ts";
 
 const GRID_IMAGES = 12;
 
@@ -24,7 +25,7 @@ export function writeSpeed({ log, options }: Trainer, entry: LogEntry): void {
 /** The first test images: original | masked | reconstructed. */
 export function reconstructionGrid(model: InpaintingAutoencoder, test: Images, { mask, preset }: Settings): Picture {
   let grid: Picture | undefined;
-  forEachTestBatch(model, firstImages(test, GRID_IMAGES), mask, ({ images, masked, outputs }) => {
+  forEachTestBatch(model, firstImages(test, GRID_IMAGES), keepValues(mask), ({ images, masked, outputs }) => {
     const columns = Object.entries({ original: images, masked, reconstructed: outputs }).map(([label, x]) => ({
       label,
       images: toUnitRange(x, preset),
