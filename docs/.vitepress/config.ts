@@ -156,7 +156,7 @@ export default defineConfig({
     search: { provider: "local" },
     nav: [
       page("Guide", "/docs/"),
-      { text: "Demos", items: [] },
+      { text: "Demos", items: [page("Inpainting, live", "/docs/demos/inpainting")] },
       page("Chapters", "/assembly/"),
       page("Reference", "/reference/"),
     ] as DefaultTheme.NavItem[],
