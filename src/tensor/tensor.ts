@@ -1,5 +1,5 @@
 import "../disposable.ts";
-import { BackwardPass, runBackward } from "../autograd/backward_pass.ts";
+import { runBackward } from "../autograd/backward_pass.ts";
 import type { GradientHook, GraphNode } from "../autograd/graph.ts";
 import { checkBoolean, readOptions } from "../checks.ts";
 import { AutogradError, DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
@@ -12,6 +12,7 @@ import { frameCount, withFrame } from "../runtime/frame.ts";
 import { setTensorClass } from "./apply.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
+import { expectGraph } from "./expect_graph.ts";
 import { backwardWithGraph, hooksOfLeaf } from "./hooks.ts";
 import { Handle } from "./lifetime/handle.ts";
 import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
@@ -245,7 +246,7 @@ export class Tensor extends TensorMatmul implements Disposable {
     });
     checkBoolean("backward", "createGraph", createGraph);
     const retainGraph = checkBoolean("backward", "retainGraph", rest.retainGraph ?? createGraph);
-    this.#expectGraph();
+    expectGraph(this);
     if (gradient !== undefined && gradient !== null) {
       if (!(gradient instanceof Tensor)) {
         throw new OptionError(`backward: gradient expected a tensor, got ${typeof gradient}; options come second`);
@@ -261,22 +262,6 @@ export class Tensor extends TensorMatmul implements Disposable {
         if (createGraph) backwardWithGraph(this, gradient ?? new Tensor(seed), retainGraph);
         else if (this.handle.node) runBackward([{ edge: this.handle.node, gradient: seed }], retainGraph);
         else runBackward([{ edge: this, gradient: gradient ? cloneArray(seed) : seed }], retainGraph);
-      }),
-    );
-  }
-
-  #expectGraph(): void {
-    if (this.requiresGrad) return;
-    throw new AutogradError("backward: this tensor has no graph: nothing it was made from has requiresGrad");
-  }
-
-  /** @internal Begins what `backward()` does with a tensor of one element, to be continued node by node. */
-  beginBackward(mayBeInterrupted: boolean): BackwardPass {
-    this.#expectGraph();
-    return section("backward", () =>
-      withFrame(() => {
-        const gradient = full(this.shape, 1, "float32");
-        return new BackwardPass({ edge: this.handle.node ?? this, gradient }, mayBeInterrupted);
       }),
     );
   }

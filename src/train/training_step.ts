@@ -1,6 +1,7 @@
 import { isPromise } from "../checks.ts";
 import { OptionError } from "../errors.ts";
 import { clipGradNorm_ } from "../nn/utils.ts";
+import { beginBackward } from "../tensor/begin_backward.ts";
 import type { Scope } from "../tensor/lifetime/scope.ts";
 import type { AsyncLoss } from "./async_loss.ts";
 import { readLoss, readNumbers } from "./checks.ts";
@@ -29,7 +30,7 @@ export function* trainingStep<B>(
   const numbers = readLoss(isPromise(result) ? yield* asyncLoss.result(result) : result);
   optimizer.zeroGrad();
   const { cutsSteps } = turnLimits;
-  const pass = numbers.loss.beginBackward(cutsSteps);
+  const pass = beginBackward(numbers.loss, cutsSteps);
   try {
     let isCut = false;
     do {

@@ -43,7 +43,6 @@ const INTERNAL = [
   "accumulateGrad",
   "array",
   "become",
-  "beginBackward",
   "constructor",
   "gradientHooks",
   "handle",
