@@ -3,14 +3,22 @@ import { checkFunction, refusePromise } from "../checks.ts";
 /** Whether operations record a graph. */
 export let gradEnabled = true;
 
-function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
-  checkFunction(op, "body", body);
+/** Sets whether operations record a graph, until the returned function is called. */
+export function useGradEnabled(enabled: boolean): () => void {
   const before = gradEnabled;
   gradEnabled = enabled;
+  return () => {
+    gradEnabled = before;
+  };
+}
+
+function withGradEnabled<T>(op: string, enabled: boolean, body: () => T): T {
+  checkFunction(op, "body", body);
+  const restore = useGradEnabled(enabled);
   try {
     return refusePromise(op, body());
   } finally {
-    gradEnabled = before;
+    restore();
   }
 }
 

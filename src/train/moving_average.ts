@@ -61,14 +61,22 @@ export class MovingAverage {
    */
   during<T>(body: () => T): T {
     checkFunction("MovingAverage.during", "body", body);
-    const own = new Snapshot(this.model);
-    this.#mean.restore();
+    const restore = this.use();
     try {
       return refusePromise("MovingAverage.during", body());
     } finally {
+      restore();
+    }
+  }
+
+  /** @internal Gives the model the averaged weights, until the returned function is called. */
+  use(): () => void {
+    const own = new Snapshot(this.model);
+    this.#mean.restore();
+    return () => {
       own.restore();
       own.release();
-    }
+    };
   }
 
   stateDict(): MovingAverageState {

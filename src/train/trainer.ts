@@ -1,14 +1,12 @@
-import { noGrad } from "../autograd/grad_mode.ts";
 import { checkInteger, isAsyncFunction, readOptions } from "../checks.ts";
 import type { Batches } from "../data/batches.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
 import { WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
-import { inMode } from "../nn/internal/mode.ts";
 import type { Generator as RandomGenerator } from "../tensor/generator.ts";
 import type { Scope } from "../tensor/lifetime/scope.ts";
-import { asTask, scope } from "../tensor/lifetime/scoped.ts";
-import { AsyncLoss } from "./async_loss.ts";
+import { asTask } from "../tensor/lifetime/scoped.ts";
+import { AsyncPart } from "./async_part.ts";
 import { CallbackList } from "./callback_list.ts";
 import { checkFinite, checkParts, readNumbers } from "./checks.ts";
 import { EpochStatistics } from "./epoch_statistics.ts";
@@ -20,6 +18,7 @@ import { checkTrainerState, statefulOptions, type TrainerState } from "./trainer
 import { type InTurns, inOneTurn, inScope, trainingStep } from "./training_step.ts";
 import { TurnRunner } from "./turn_runner.ts";
 import { beginTurn, nextTask } from "./turns.ts";
+import { validation } from "./validation.ts";
 
 /**
  * The training loop: batches, steps, validation, a log. It can be stopped after any step and resumed with the
@@ -61,7 +60,8 @@ export class Trainer<B = any> {
   /** Learning rate of the last step. */
   #rate = 0;
   readonly #turns: TurnRunner;
-  #isLossAsync: boolean;
+  /** Whether the functions are asynchronous. They then begin in a task whose microtasks are theirs alone. */
+  readonly #isAsync: { loss: boolean; validate: boolean };
   #stopped = false;
   #finishing = false;
   #finished = false;
@@ -72,7 +72,7 @@ export class Trainer<B = any> {
     const { loader, epochs, logEvery, generator } = given;
     checkInteger("Trainer", "epochs", epochs, 0);
     this.options = options;
-    this.#isLossAsync = isAsyncFunction(given.loss);
+    this.#isAsync = { loss: isAsyncFunction(given.loss), validate: isAsyncFunction(given.validate) };
     this.#callbacks = new CallbackList(options);
     this.#random = new OwnGenerator(generator);
     this.#turns = new TurnRunner(this.generator);
@@ -152,7 +152,8 @@ export class Trainer<B = any> {
       model.train();
       const ended = yield* this.#runEpoch();
       if (!ended) return;
-      this.#endEpoch();
+      if (this.#isAsync.validate) yield nextTask;
+      yield* this.#turns.step(this.#endEpoch());
     }
     if (this.#finished) return;
     this.#finished = true;
@@ -166,8 +167,8 @@ export class Trainer<B = any> {
    * @throws OptionError for an asynchronous loss.
    */
   protected trainStep(batch: B): Record<string, number> {
-    const asyncLoss = new AsyncLoss(this.generator, null); // refused
-    return inOneTurn(trainingStep(this.options, batch, this.#place, asyncLoss));
+    const lossPart = new AsyncPart(this.generator, null); // refused
+    return inOneTurn(trainingStep(this.options, batch, this.#place, lossPart));
   }
 
   *#trainStep(batch: B, scope: Scope | null): InTurns<Record<string, number>> {
@@ -176,9 +177,9 @@ export class Trainer<B = any> {
       readNumbers("trainStep", numbers); // a subclass returned them, so they must be checked
       return numbers;
     }
-    const asyncLoss = new AsyncLoss(this.generator, scope);
-    const numbers = yield* trainingStep(this.options, batch, this.#place, asyncLoss);
-    this.#isLossAsync ||= asyncLoss.isUsed;
+    const lossPart = new AsyncPart(this.generator, scope);
+    const numbers = yield* trainingStep(this.options, batch, this.#place, lossPart);
+    this.#isAsync.loss ||= lossPart.isUsed;
     return numbers;
   }
 
@@ -195,7 +196,7 @@ export class Trainer<B = any> {
           yield () => wait;
           beginTurn();
         }
-        if (this.#isLossAsync) yield nextTask; // whose microtasks are the loss function's
+        if (this.#isAsync.loss) yield nextTask;
         yield* this.#turns.step(inScope(batches.scope, this.#runBatch(batches)));
         const state = loader.stateDict();
         if (this.#stopped && state.position < loader.length) pausedAt = state;
@@ -221,16 +222,11 @@ export class Trainer<B = any> {
     if (place.step % this.#logEvery === 0) this.#write("step", this.#statistics.endEntry());
   }
 
-  #endEpoch(): void {
-    const { model, average, validate } = this.options;
+  *#endEpoch(): InTurns<void> {
     this.#place.epoch++;
-    const started = performance.now();
-    let valid: Record<string, number> = {};
-    if (validate) {
-      const run = () => scope(() => noGrad(() => readNumbers("validate", validate(this.#place))));
-      valid = inMode(model, false, () => (average ? average.during(run) : run()));
-    }
-    this.#seconds += (performance.now() - started) / 1000;
+    this.#turns.takeSeconds(); // callbacks are not counted
+    const valid = yield* validation(this.options, this.#place, this.generator);
+    this.#seconds += this.#turns.takeSeconds();
     const numbers = { ...this.#statistics.means, ...valid };
     stepAfterEpoch(this.options, numbers);
     const entry = this.#write("epoch", numbers) as EpochEntry;

@@ -65,8 +65,11 @@ export interface TrainerOptions<B> {
   average?: MovingAverage;
   /** Maximum norm of all gradients together; larger gradients are scaled down. Default: no limit. */
   clipNorm?: number;
-  /** Computes the numbers of an epoch, in `eval()` mode and without a graph. */
-  validate?: (progress: TrainingProgress) => Record<string, number>;
+  /**
+   * Computes the numbers of an epoch, in `eval()` mode and without a graph. An asynchronous function awaits
+   * `nextTurn()` between its parts, as `loss` does.
+   */
+  validate?: (progress: TrainingProgress) => Record<string, number> | Promise<Record<string, number>>;
   callbacks?: readonly Callback[];
   /** Other objects with a state, by name. Checkpoints contain their states. */
   parts?: Record<string, Stateful>;

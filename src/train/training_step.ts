@@ -3,7 +3,7 @@ import { OptionError } from "../errors.ts";
 import { clipGradNorm_ } from "../nn/utils.ts";
 import { beginBackward } from "../tensor/begin_backward.ts";
 import type { Scope } from "../tensor/lifetime/scope.ts";
-import type { AsyncLoss } from "./async_loss.ts";
+import type { AsyncPart } from "./async_part.ts";
 import { readLoss, readNumbers } from "./checks.ts";
 import { stepAfterStep } from "./step_scheduler.ts";
 import type { TrainerOptions, TrainingProgress } from "./trainer_options.ts";
@@ -23,11 +23,11 @@ export function* trainingStep<B>(
   options: TrainerOptions<B>,
   batch: B,
   progress: TrainingProgress,
-  asyncLoss: AsyncLoss,
+  lossPart: AsyncPart,
 ): InTurns<Record<string, number>> {
   const { optimizer, average, clipNorm, loss } = options;
-  const result = asyncLoss.begin(() => loss(batch, progress));
-  const numbers = readLoss(isPromise(result) ? yield* asyncLoss.result(result) : result);
+  const result = lossPart.begin(() => loss(batch, progress));
+  const numbers = readLoss(isPromise(result) ? yield* lossPart.result(result) : result);
   optimizer.zeroGrad();
   const { cutsSteps } = turnLimits;
   const pass = beginBackward(numbers.loss, cutsSteps);

@@ -3,7 +3,7 @@ import { OptionError, WasmgradError } from "../errors.ts";
 import { checkpointBytes, loadFrom } from "../io/checkpoint_format.ts";
 import { bytesSource } from "../io/pieces.ts";
 import { Generator, withGenerator } from "../tensor/generator.ts";
-import { nextTurn } from "../train/async_loss.ts";
+import { nextTurn } from "../train/async_part.ts";
 import type { LogEntry } from "../train/log.ts";
 import { Trainer } from "../train/trainer.ts";
 import { nextTask } from "../train/turns.ts";

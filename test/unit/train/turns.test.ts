@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import {
   AutogradError,
+  cat,
   manualSeed,
   memory,
   nn,
@@ -19,7 +20,7 @@ import {
   WasmgradError,
 } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
-import { nextTurn, resumeTrainer, saveTrainer, Trainer, type TrainerOptions } from "wasmgrad/train";
+import { MovingAverage, nextTurn, resumeTrainer, saveTrainer, Trainer, type TrainerOptions } from "wasmgrad/train";
 import { turnLimits } from "../../../src/train/turns.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wasmgrad-turns-"));
@@ -242,6 +243,60 @@ describe.each(["as one turn", "cut everywhere"])("an asynchronous loss, %s", (ho
     });
     await expect(trainer.fit()).rejects.toThrow("of the loss");
     expect(made!.released).toBe(true);
+  });
+});
+
+describe.each(["as one part", "cut everywhere"])("an asynchronous validation, %s", (how) => {
+  const validate = (model: () => Net) => () => ({ validLoss: nn.functional.mseLoss(model().forward(x), y).item() });
+  const asyncValidate = (model: () => Net) => async () => {
+    const [first, second] = [model().body.forward(x.narrow(0, 0, 20)), model().body.forward(x.narrow(0, 20, 20))];
+    await nextTurn();
+    const outputs = model().head.forward(cat([first, second]));
+    expect(outputs.requiresGrad).toBe(false);
+    await nextTurn();
+    return { validLoss: nn.functional.mseLoss(outputs, y) };
+  };
+  const make = (kind: typeof validate | typeof asyncValidate) => {
+    const made: ReturnType<typeof makeTrainer> = makeTrainer({ validate: kind(() => made.model) as never });
+    (made.trainer.options as { average?: MovingAverage }).average = new MovingAverage(made.model, { decay: 0.9 });
+    return made;
+  };
+  const validLosses = (trainer: Trainer) => trainer.epochs.map(({ validLoss }) => validLoss);
+
+  test("has the numbers of the averaged weights, in eval mode; other code finds the training's", async () => {
+    const alone = make(validate);
+    await alone.trainer.fit();
+    if (how === "cut everywhere") cutEverywhere();
+    const { trainer, model } = make(asyncValidate);
+    const seen = new Set<string>();
+    const others: Tensor[] = [];
+    await fitBeside(trainer, () => {
+      others.push(model.head.forward(rand([2, 16])));
+      seen.add(`training ${model.training}, graph ${others.at(-1)!.requiresGrad}`);
+    });
+    expect([...seen]).toEqual(["training true, graph true"]);
+    expect(others.map((t) => t.released)).not.toContain(true);
+    expect(validLosses(trainer)).toEqual(validLosses(alone.trainer));
+  });
+
+  test("gives the same log and weights", async () => {
+    const alone = make(validate);
+    await alone.trainer.fit();
+    if (how === "cut everywhere") cutEverywhere();
+    const { trainer, model } = make(asyncValidate);
+    const states: unknown[] = [];
+    await fitBeside(trainer, () => {
+      rand([3]);
+      try {
+        states.push(trainer.stateDict().place);
+      } catch (error) {
+        expect(error).toBeInstanceOf(WasmgradError);
+      }
+    });
+    expect(weights(model)).toEqual(weights(alone.model));
+    expect(validLosses(trainer)).toEqual(validLosses(alone.trainer));
+    expect(validLosses(trainer)).toHaveLength(EPOCHS);
+    expect(states.length).toBeGreaterThan(0);
   });
 });
 

@@ -5,49 +5,55 @@ import { isTurnOver, nextTask } from "./turns.ts";
 
 /**
  * A function that resumes after an `await` does so in a microtask, and the functions that await it in later
- * ones: three for each, at most. After this many, the loss function awaits something else.
+ * ones: three for each, at most. After this many, the function awaits something else.
  */
 const MICROTASKS = 100;
 
-/** The loss whose function may run now. */
-let running: AsyncLoss | null = null;
+/** The part whose function may run now. */
+let running: AsyncPart | null = null;
 
 /**
- * A loss function that awaits. In each task in which it continues after `nextTurn()`, the trainer's generator
- * is the default generator, and the step's scope is open: all microtasks of that task are the function's.
+ * A function of the user that may await: a loss, a validation. In each task in which it continues after
+ * `nextTurn()`, the trainer's generator is the default generator, and the part's scope is open: all
+ * microtasks of that task are the function's.
  */
-export class AsyncLoss {
+export class AsyncPart {
   readonly #generator: Generator;
   readonly #scope: Scope | null;
-  /** Whether the loss function was asynchronous. */
+  readonly #setUp: () => () => void;
+  /** Whether the function was asynchronous. */
   isUsed = false;
   #leave: (() => void) | null = null;
   #microtasks = 0;
 
-  constructor(generator: Generator, scope: Scope | null) {
+  /** @param setUp prepares for the function, whenever it begins to run. Returns what undoes this. */
+  constructor(generator: Generator, scope: Scope | null, setUp: () => () => void = () => () => {}) {
     this.#generator = generator;
     this.#scope = scope;
+    this.#setUp = setUp;
   }
 
-  /** Calls the loss function, up to its first `await`. */
-  begin<T>(loss: () => T): T {
+  /** Calls the function, up to its first `await`. */
+  begin<T>(body: () => T): T {
     running?.leave();
     running = this;
+    const undo = this.#setUp();
     try {
-      return loss();
+      return body();
     } finally {
+      undo();
       running = null;
     }
   }
 
-  /** Waits for what the loss function returned, in a task whose later microtasks are the function's. */
-  *result<T>(loss: Promise<T>): InTurns<T> {
+  /** Waits for what the function returned, in a task whose later microtasks are the function's. */
+  *result<T>(returned: PromiseLike<T>): InTurns<T> {
     this.isUsed = true;
     let result: T;
     yield async () => {
       this.enter();
       try {
-        result = await loss;
+        result = await returned;
       } finally {
         this.leave();
       }
@@ -55,18 +61,20 @@ export class AsyncLoss {
     return result!;
   }
 
-  /** Called in a task whose later microtasks are the loss function's. */
+  /** Called in a task whose later microtasks are the function's. */
   enter(): void {
     running?.leave();
     const giveBack = useGenerator(this.#generator);
     const leaveScope = this.#scope?.continueTurn();
+    const undo = this.#setUp();
     running = this;
-    this.#leave = () => {
+    const leave = () => {
       running = null;
+      undo();
       leaveScope?.();
       giveBack();
     };
-    const leave = this.#leave;
+    this.#leave = leave;
     const count = () => {
       if (this.#leave !== leave) return;
       if (++this.#microtasks > MICROTASKS) this.leave();
@@ -81,7 +89,7 @@ export class AsyncLoss {
     this.#leave = null;
   }
 
-  /** The loss function still runs. */
+  /** The function still runs. */
   stay(): void {
     this.#microtasks = 0;
   }
@@ -89,10 +97,11 @@ export class AsyncLoss {
 
 /**
  * Lets the event loop run other tasks (events, drawing, signals) if the calling code has kept the thread for
- * long: on a page 10 ms, elsewhere 50 ms. Otherwise it resolves at once. For asynchronous `loss` functions of
- * a `Trainer`, and for training loops of your own. Tabs in the background are not slowed down by it.
+ * long: on a page 10 ms, elsewhere 50 ms. Otherwise it resolves at once. For asynchronous `loss` and
+ * `validate` functions of a `Trainer`, and for training loops of your own. Tabs in the background are not
+ * slowed down by it.
  *
- * In a `loss` function, the step's tensors survive it, and random numbers drawn after it still come from the
+ * In these functions of a trainer, tensors survive it, and random numbers drawn after it still come from the
  * trainer's generator.
  *
  * @example
@@ -108,12 +117,12 @@ export class AsyncLoss {
  * ```
  */
 export async function nextTurn(): Promise<void> {
-  const loss = running;
+  const part = running;
   if (!isTurnOver()) {
-    loss?.stay();
+    part?.stay();
     return;
   }
-  loss?.leave();
+  part?.leave();
   await nextTask();
-  loss?.enter();
+  part?.enter();
 }
