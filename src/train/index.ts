@@ -1,4 +1,4 @@
-export { nextTurn } from "./async_loss.ts";
+export { nextTurn } from "./async_part.ts";
 export { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 export { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 export type { EpochSums, Sums } from "./epoch_statistics.ts";
