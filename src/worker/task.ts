@@ -3,6 +3,7 @@ import { OptionError, WasmgradError } from "../errors.ts";
 import { checkpointBytes, loadFrom } from "../io/checkpoint_format.ts";
 import { bytesSource } from "../io/pieces.ts";
 import { Generator, withGenerator } from "../tensor/generator.ts";
+import { scope } from "../tensor/lifetime/scoped.ts";
 import { nextTurn } from "../train/async_part.ts";
 import type { LogEntry } from "../train/log.ts";
 import { Trainer } from "../train/trainer.ts";
@@ -31,8 +32,8 @@ export interface TrainingReport {
 
 export interface FitOptions<P> {
   /**
-   * Makes the progress message of a report. It may compute pictures: it does not change the training's random
-   * numbers. Default: the report itself.
+   * Makes the progress message of a report, synchronously. It may compute pictures: it does not change the
+   * training's random numbers, and its tensors are released. Default: the report itself.
    */
   progress?: (report: TrainingReport, trainer: Trainer) => P;
   /** Milliseconds from one report to the next, at least. Default 100; 0 reports every step. */
@@ -209,7 +210,7 @@ class Reports<P> {
     };
     this.#steps = [];
     this.#reported = log.length;
-    this.#send(withGenerator(this.#generator, () => this.#progress(report, this.#trainer)));
+    this.#send(withGenerator(this.#generator, () => scope(() => this.#progress(report, this.#trainer))));
   }
 
   end(): void {
