@@ -9,6 +9,9 @@ import { isTurnOver, nextTask } from "./turns.ts";
  */
 const MICROTASKS = 100;
 
+const nothing = () => {};
+const prepareNothing = () => nothing;
+
 /** The part whose function may run now. */
 let running: AsyncPart | null = null;
 
@@ -27,7 +30,7 @@ export class AsyncPart {
   #microtasks = 0;
 
   /** @param setUp prepares for the function, whenever it begins to run. Returns what undoes this. */
-  constructor(generator: Generator, scope: Scope | null, setUp: () => () => void = () => () => {}) {
+  constructor(generator: Generator, scope: Scope | null, setUp: () => () => void = prepareNothing) {
     this.#generator = generator;
     this.#scope = scope;
     this.#setUp = setUp;

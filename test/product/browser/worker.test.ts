@@ -9,6 +9,9 @@ interface Trained {
   digest: string;
   messages: number;
   frames: number;
+  /** Tensors that training left behind, and whether other code's tensors were not released. */
+  left: number;
+  areKept: boolean;
 }
 
 interface Answer {
@@ -52,11 +55,13 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
     expect(answer.error).toBe(undefined);
     expect(answer.isIsolated).toBe(isIsolated);
     expect(answer.threads).toBe(isIsolated ? 2 : 1);
-    for (const { digest, messages, frames } of [answer.here, answer.asynchronous]) {
+    for (const { digest, messages, frames, left, areKept } of [answer.here, answer.asynchronous]) {
       expect(digest).toBe(expected);
       // other tasks run between steps, and within steps
       expect(messages).toBeGreaterThan(30);
       expect(frames).toBeGreaterThan(3);
+      expect(areKept).toBe(true);
+      expect(left).toBeLessThan(60); // gradients and the optimizer's state, not 30 steps
     }
     expect(answer.worker).toEqual({
       ...{ digest: expected, resumed: expected, place: { epoch: 1, step: 30 }, steps: 30, pictures: 31 },

@@ -1,5 +1,5 @@
 /** Posts how training does in a page and in a worker: digests of weights, what ran meanwhile, errors. */
-import { ShapeError, setNumThreads, startThreads } from "wasmgrad";
+import { memory, rand, ShapeError, setNumThreads, startThreads, type Tensor } from "wasmgrad";
 import { nextTurn, Trainer, type TrainingProgress } from "wasmgrad/train";
 import { connect } from "wasmgrad/worker";
 import { digestOf } from "../../support/programs/digest.ts";
@@ -22,9 +22,11 @@ async function trainHere(isAsync: boolean) {
     }),
   });
   let [messages, frames, isRunning] = [0, 0, true];
+  const others: Tensor[] = [];
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     messages++;
+    others.push(rand([2]));
     if (isRunning) port2.postMessage(null);
   };
   port2.postMessage(null);
@@ -33,9 +35,12 @@ async function trainHere(isAsync: boolean) {
     if (isRunning) requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
+  const before = memory().liveTensors;
   await own.fit();
   isRunning = false;
-  return { digest: await digestOf(weightsOf(own)), messages, frames };
+  const left = memory().liveTensors - before - others.length;
+  const areKept = others.every((tensor) => !tensor.released);
+  return { digest: await digestOf(weightsOf(own)), messages, frames, left, areKept };
 }
 
 async function trainInWorker() {
