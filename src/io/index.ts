@@ -16,7 +16,7 @@ export {
   removeFetched,
 } from "./fetch_file.ts";
 export type { FileHandleLike, FolderHandleLike, WritableLike } from "./handles.ts";
-export { listStored, removeStored, type StoredFile, type StoredPath } from "./origin_files.ts";
+export { listStored, readStored, removeStored, type StoredFile, type StoredPath, writeStored } from "./origin_files.ts";
 export { type AnyFile, type PickFilesOptions, pickFiles, saveFile } from "./pickers.ts";
 export type { BlobLike } from "./pieces.ts";
 export type { Address, LoadPlace, SavePlace } from "./places.ts";

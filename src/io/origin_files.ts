@@ -1,7 +1,8 @@
 import { describe } from "../checks.ts";
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
+import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { type FileHandleLike, type FolderHandleLike, writeHandle } from "./handles.ts";
-import type { BlobLike } from "./pieces.ts";
+import { type BlobLike, isBlob } from "./pieces.ts";
 import type { AnyBlob } from "./safetensors.ts";
 
 /**
@@ -105,7 +106,7 @@ export async function findIn(op: string, folder: FolderHandleLike, name: string)
 }
 
 /** @throws DataError when the file is missing. */
-export async function readStored(op: string, path: StoredPath): Promise<BlobLike> {
+export async function readStoredFor(op: string, path: StoredPath): Promise<BlobLike> {
   const file = await findStored(op, path);
   if (!file) throw new DataError(`${op}: ${path}: there is no such file; listStored() lists the files that there are`);
   return file;
@@ -115,7 +116,7 @@ export async function readStored(op: string, path: StoredPath): Promise<BlobLike
 const writing = new Map<string, Promise<void>>();
 
 /** Writes a file, with the folders around it. On failure an existing file remains unchanged. */
-export async function writeStored(op: string, path: StoredPath, blob: AnyBlob): Promise<void> {
+export async function writeStoredFor(op: string, path: StoredPath, blob: AnyBlob): Promise<void> {
   const parts = split(op, path);
   const key = parts.join("/");
   const write = (writing.get(key) ?? Promise.resolve()).then(() => writeNow(op, path, parts, blob));
@@ -142,6 +143,35 @@ async function writeNow(
     throw new DataError(`${op}: cannot write ${path}: ${(cause as Error).message}`, { cause });
   }
   await writeHandle(op, handle, blob);
+}
+
+/**
+ * Writes a file of any kind to the files that the browser keeps for the page, atomically: on failure an
+ * existing file remains unchanged.
+ *
+ * @param file a Blob or File, or bytes
+ * @throws DataError when it cannot be written, for example because the disk is full; WasmgradError where a
+ *   runtime has no such storage.
+ * @example
+ * ```ts
+ * import { readStored, writeStored } from "wasmgrad/io";
+ * await writeStored("opfs:notes/first.txt", new TextEncoder().encode("hello"));
+ * console.log(await (await readStored("opfs:notes/first.txt")).text()); // hello
+ * ```
+ */
+export async function writeStored(path: StoredPath, file: BlobLike | Bytes): Promise<void> {
+  const op = "writeStored";
+  const blob = isBlob(file) ? file : new Blob([viewBytes(op, file) as Uint8Array<ArrayBuffer>]);
+  await writeStoredFor(op, path, blob as AnyBlob);
+}
+
+/**
+ * A file that the browser keeps for the page, as a Blob.
+ *
+ * @throws DataError when it is missing.
+ */
+export async function readStored(path: StoredPath): Promise<AnyBlob> {
+  return (await readStoredFor("readStored", path)) as AnyBlob;
 }
 
 /**

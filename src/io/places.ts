@@ -5,7 +5,7 @@ import { type AnyURL, type FetchOptions, fetchFor } from "./fetch_file.ts";
 import { writeFileAtomically } from "./files.ts";
 import type { FileHandleLike } from "./handles.ts";
 import { writeHandle } from "./handles.ts";
-import { isStoredPath, readStored, type StoredPath, writeStored } from "./origin_files.ts";
+import { isStoredPath, readStoredFor, type StoredPath, writeStoredFor } from "./origin_files.ts";
 import { type BlobLike, isBlob } from "./pieces.ts";
 import type { AnyBlob } from "./safetensors.ts";
 
@@ -53,7 +53,7 @@ export function savePieces(op: string, place: string | SavePlace, pieces: Iterab
   // a piece is valid until the next one
   for (const piece of pieces) blobs.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
   const blob = new Blob(blobs) as AnyBlob;
-  return isStoredPath(place) ? writeStored(op, place, blob) : writeHandle(op, place, blob);
+  return isStoredPath(place) ? writeStoredFor(op, place, blob) : writeHandle(op, place, blob);
 }
 
 /** Checks that `place` is a path, in a runtime that has files. */
@@ -76,7 +76,7 @@ export async function openPlace(
   options: FetchOptions = {},
 ): Promise<{ name: string; blob: BlobLike }> {
   if (isAddress(place)) return { name: String(place).slice(0, 200), blob: await fetchFor(op, place, options) };
-  if (isStoredPath(place)) return { name: place, blob: await readStored(op, place) };
+  if (isStoredPath(place)) return { name: place, blob: await readStoredFor(op, place) };
   if (!isHandle(place)) return { name: (place as { name?: string }).name || op, blob: place };
   try {
     return { name: place.name, blob: await place.getFile() };

@@ -25,6 +25,7 @@ interface Answer {
   /** Pixels of the packages that Node uses too. */
   packages: Record<string, number[]>;
   batch: number[];
+  folder: { classes: string[]; batches: unknown[] };
   canvases: Record<string, number[]>;
   weights: Record<string, unknown>;
 }
@@ -94,6 +95,12 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
     const names = Object.keys(images).filter((name) => name.endsWith(".png"));
     const batch = await fromPixelsAsync(names.map(file), { size: [20, 24], fit: "cover" });
     expect(answer.batch).toEqual([...batch.data()]);
+
+    const rgb = async (name: string) => [...(await decodeImage(file(name), { mode: "rgb" })).toTensor().data()];
+    expect(answer.folder).toEqual({
+      classes: ["gray", "lossless", "rgb"],
+      batches: [[...(await rgb("gray.png")), ...(await rgb("lossless.webp"))], [0, 1], await rgb("rgb.jpg"), [2]],
+    });
 
     const data = Uint8ClampedArray.from({ length: 4 * 6 * 5 }, (_, i) => (i % 4 === 3 ? 255 : (i * 37) % 256));
     const expected = [...fromPixels({ data, width: 6, height: 5 }).data()];

@@ -2,8 +2,17 @@
 import decodeJpeg from "@jsquash/jpeg/decode.js";
 import decodeWebp from "@jsquash/webp/decode.js";
 import { nn } from "wasmgrad";
-import { fetchFile, listStored, loadSafetensors, removeStored, saveSafetensors, writeSafetensors } from "wasmgrad/io";
-import { decodeImage, fromPixels, fromPixelsAsync, toPixels } from "wasmgrad/vision";
+import { DataLoader } from "wasmgrad/data";
+import {
+  fetchFile,
+  listStored,
+  loadSafetensors,
+  removeStored,
+  saveSafetensors,
+  writeSafetensors,
+  writeStored,
+} from "wasmgrad/io";
+import { decodeImage, fromPixels, fromPixelsAsync, ImageFolder, toPixels } from "wasmgrad/vision";
 
 const answer: Record<string, unknown> = {};
 const get = async (path: string) => (await fetch(path)).blob();
@@ -33,6 +42,20 @@ async function pictures() {
   }
   answer.packages = packages;
   answer.batch = [...(await fromPixelsAsync(files, { size: [20, 24], fit: "cover" })).data()];
+}
+
+/** A folder of images in the page's storage, read as batches. */
+async function folder() {
+  for (const name of ["rgb.jpg", "gray.png", "lossless.webp"]) {
+    await writeStored(`opfs:pets/${name.split(".")[0]}/${name}`, await get(`/images/${name}`));
+  }
+  const set = await ImageFolder.load("opfs:pets");
+  const batches: unknown[] = [];
+  for await (const [images, labels] of new DataLoader(set, { batchSize: 2 })) {
+    batches.push([...images.data()], labels.toArray());
+  }
+  answer.folder = { classes: set.classes, batches };
+  await removeStored("opfs:pets");
 }
 
 async function canvases() {
@@ -120,6 +143,7 @@ if (typeof document === "undefined") {
   try {
     await removeStored("opfs:runs");
     await pictures();
+    await folder();
     await canvases();
     await weights();
   } catch (error) {

@@ -12,6 +12,7 @@ import {
   loadSafetensors,
   pickFiles,
   readSafetensors,
+  readStored,
   removeFetched,
   removeStored,
   saveCheckpoint,
@@ -19,6 +20,7 @@ import {
   saveSafetensors,
   writeSafetensors,
   writeSafetensorsBlob,
+  writeStored,
 } from "wasmgrad/io";
 import { MemoryFile, type MemoryFolder, memoryNavigator } from "../../support/memory_storage.ts";
 
@@ -49,6 +51,15 @@ describe("a page's storage", () => {
     expect(await removeStored("opfs:runs")).toBe(false);
     expect(await removeStored("opfs:runs/a")).toBe(false);
     expect((await listStored()).map(({ path }) => path)).toEqual(["opfs:second.safetensors"]);
+  });
+
+  test("files of any kind", async () => {
+    await writeStored("opfs:a/text", new TextEncoder().encode("hello"));
+    await writeStored("opfs:a/copy", await readStored("opfs:a/text"));
+    expect(await (await readStored("opfs:a/copy")).text()).toBe("hello");
+    await expect(readStored("opfs:a/none")).rejects.toThrow(/^readStored: opfs:a\/none: there is no such file/);
+    await expect(writeStored("opfs:a/text", "hello" as never)).rejects.toThrow(OptionError);
+    await expect(writeStored("a/text" as never, new Blob([]))).rejects.toThrow(OptionError);
   });
 
   test("the file has the elements of the time of the call", async () => {
