@@ -48,7 +48,7 @@ export class CIFAR10 extends ImageDataset {
    *
    * In a page the files are fetched from the address `root`, which begins with the last of the formats above,
    * and kept in the browser's cache storage. With `download: true` a missing archive is fetched from `url`,
-   * which must be on the page's own server or allow other origins, as the authors' does not, and is kept
+   * which must be on the page's own server or allow other origins, and is kept
    * there, or stored in a folder of the browser.
    *
    * @throws DataError when no files are found, a file is truncated, corrupt or not part of CIFAR-10, or all
