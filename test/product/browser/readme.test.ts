@@ -105,3 +105,23 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
     }
   });
 });
+
+test.each<[string, string[]]>([
+  ['import { transforms } from "wasmgrad/vision"; console.log(transforms.resize);', []],
+  ['import { fromPixels, toPixels } from "wasmgrad/vision"; console.log(fromPixels, toPixels);', []],
+  ['import { Trainer } from "wasmgrad/train"; console.log(Trainer);', []],
+  ['import { loadSafetensors } from "wasmgrad/io"; console.log(loadSafetensors);', ["storage"]],
+  ['import { CIFAR10 } from "wasmgrad/vision"; console.log(CIFAR10);', ["storage", "png", "sets"]],
+])("a bundle holds only what it uses: %s", async (program, expected) => {
+  const bundled = await bundle("part", program, "browser");
+  const marks = {
+    codecs: "mozjpeg",
+    pickers: "showOpenFilePicker",
+    png: "IHDR",
+    runs: "results.json",
+    sets: "cifar-10-batches",
+    storage: "getDirectory",
+  };
+  const found = Object.entries(marks).filter(([, mark]) => bundled.includes(mark));
+  expect(found.map(([part]) => part).sort()).toEqual(expected.sort());
+});
