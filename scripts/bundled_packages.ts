@@ -1,6 +1,6 @@
 /**
- * Packages that are bundled into dist, so that the library has no dependencies: a page without a bundler needs
- * no other entries in its import map, and an installation has no files that it does not use.
+ * Packages that are bundled into dist, so that the library has no dependencies: a page without a bundler
+ * needs no other entries in its import map, and an installation has no files that it does not use.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ export function licencesOf(modules: Iterable<string>): string {
       string,
       string
     >;
-    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const file = readdirSync(folder).find((each) => /^license/i.test(each));
     const text = file && existsSync(join(folder, file)) ? readFileSync(join(folder, file), "utf8").trim() : license;
     return `## ${name} ${version}\n\n${text}\n`;
   });

@@ -167,6 +167,8 @@ export function tablesOf(folder: string): Record<string, string> {
     startup: table(read<StartupRow>("startup"), ["", "ms", "half of the processes"], (row) => [
       [row.name, digits(row.ms), range(row)],
     ]),
-    size: table(read<SizeRow>("size"), ["", "KB"], ({ name, bytes }) => [[name, (bytes / 1000).toFixed(1)]]),
+    size: table(read<SizeRow>("size"), ["", "KB", "gzip"], ({ name, bytes, gzip }) => [
+      [name, (bytes / 1000).toFixed(1), gzip === undefined ? "" : (gzip / 1000).toFixed(1)],
+    ]),
   };
 }

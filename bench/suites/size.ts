@@ -10,20 +10,49 @@ import { printTable } from "../lib/table.ts";
 export interface SizeRow {
   name: string;
   bytes: number;
+  /** After gzip -9. */
+  gzip?: number;
 }
 
+const PRODUCT = 'import { tensor } from "wasmgrad"; console.log(tensor([[1]]).matmul(tensor([[2]])).item());';
+
+/** Programs, with the option of a bundler that replaces a package. */
+const PROGRAMS: [name: string, program: string, alias?: Record<string, string>][] = [
+  ["tensor and matmul", PRODUCT],
+  ["tensor and matmul, beside kernels.wasm", PRODUCT, { "wasmgrad/kernels": "wasmgrad/kernels/none" }],
+  [
+    "Linear, SGD and a loss",
+    `import { Linear, MSELoss } from "wasmgrad/nn"; import { SGD } from "wasmgrad/optim";
+    console.log(Linear, MSELoss, SGD);`,
+  ],
+];
+
 /** The bundle that a web page loads: the program with its imports, minified. */
-async function bundle(entry: string): Promise<Uint8Array> {
+async function bundle(entry: string, alias: Record<string, string> = {}): Promise<Uint8Array> {
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir: root },
     bundle: true,
     minify: true,
     format: "esm",
     platform: "browser",
+    alias,
     tsconfigRaw: "{}", // the package, not the sources that tsconfig.json maps its name to
     write: false,
   });
   return outputFiles[0].contents;
+}
+
+/** The public entries of the package for pages, in the order of package.json. */
+function entries(): string[] {
+  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    name: string;
+    exports: Record<string, string | { default: string }>;
+  };
+  const isEntry = (target: string | { default: string }) =>
+    typeof target !== "string" && target.default.endsWith("/index.js");
+  return Object.keys(exports)
+    .filter((path) => isEntry(exports[path]))
+    .map((path) => name + path.slice(1));
 }
 
 async function run(context: Context): Promise<void> {
@@ -36,19 +65,26 @@ async function run(context: Context): Promise<void> {
   // npm up to version 11 prints a list, later versions an object whose keys are names
   const [{ size, unpackedSize }] = Object.values(report) as { size: number; unpackedSize: number }[];
   const wasm = readFileSync(join(root, "dist/kernels.wasm"));
-  const program = await bundle('export * from "wasmgrad"; export { DataLoader } from "wasmgrad/data";');
+  const compressed = (bytes: Uint8Array) => gzipSync(bytes, { level: 9 }).length;
+  const minified = readFileSync(join(root, "dist/wasmgrad.min.js"));
   const rows: SizeRow[] = [
     { name: "package, packed", bytes: size },
     { name: "package, unpacked", bytes: unpackedSize },
-    { name: "kernels.wasm", bytes: wasm.length },
-    { name: "kernels.wasm, gzip", bytes: gzipSync(wasm, { level: 9 }).length },
-    { name: "bundled for a page, kernels inside", bytes: program.length },
-    { name: "the same, gzip", bytes: gzipSync(program, { level: 9 }).length },
+    { name: "kernels.wasm", bytes: wasm.length, gzip: compressed(wasm) },
+    { name: "wasmgrad.min.js, for pages without a bundler", bytes: minified.length, gzip: compressed(minified) },
   ];
+  const programs = [
+    ...PROGRAMS,
+    ...entries().map((entry) => [`all of ${entry}`, `export * from "${entry}";`] as const),
+  ];
+  for (const [name, program, alias] of programs) {
+    const bytes = await bundle(program, alias);
+    rows.push({ name: `bundled for a page: ${name}`, bytes: bytes.length, gzip: compressed(bytes) });
+  }
   printTable(
     "Sizes",
-    ["", "KB"],
-    rows.map(({ name, bytes }) => [name, (bytes / 1000).toFixed(1)]),
+    ["", "KB", "gzip"],
+    rows.map(({ name, bytes, gzip }) => [name, (bytes / 1000).toFixed(1), gzip ? (gzip / 1000).toFixed(1) : ""]),
   );
   context.save("size", rows, {});
 }

@@ -15,6 +15,12 @@ export interface StartupRow {
 /** Each program prints the milliseconds since its first line, which runs after Node has started. */
 const programs: Record<string, string> = {
   import: 'await import("wasmgrad");',
+  ...Object.fromEntries(
+    ["data", "extend", "io", "nn", "optim", "plot", "self-supervised", "testing", "train", "vision"].map((entry) => [
+      `import of wasmgrad/${entry}`,
+      `await import("wasmgrad/${entry}");`,
+    ]),
+  ),
   "import and first tensor": `
     const { tensor } = await import("wasmgrad");
     if (tensor([1, 2]).add(1).sum().item() !== 5) throw new Error("wrong");`,

@@ -14,7 +14,10 @@ import { scatterRules } from "./rules/scatter.ts";
 
 const linearMap: GradientRule<LinearMap> = (op, dy) => [linear(op, dy, op.transpose, op.map, op.constants)];
 
-/** The rules of what the methods of Tensor apply. Those of other ops are bound to their classes: see `withRule`. */
+/**
+ * The rules of what the methods of Tensor apply. Those of other ops are bound to their classes: see
+ * `withRule`.
+ */
 const rules = new Map<unknown, GradientRule>([
   [LinearMap, linearMap] satisfies RuleEntry,
   ...elementwiseRules,

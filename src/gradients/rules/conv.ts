@@ -74,6 +74,6 @@ const convPass: GradientRule<ConvPass> = (op, dy, node) => {
 };
 
 const ConvPassOp = /* @__PURE__ */ withRule(ConvPass, convPass);
-export const Conv2dOp: typeof Conv2d = /* @__PURE__ */ withRule(Conv2d, convolution);
-export const ConvTranspose2dOp: typeof ConvTranspose2d = /* @__PURE__ */ withRule(ConvTranspose2d, convolution);
-export const Conv2dReluPoolOp: typeof Conv2dReluPool = /* @__PURE__ */ withRule(Conv2dReluPool, convReluPool);
+export const Conv2dOp = /* @__PURE__ */ withRule(Conv2d, convolution);
+export const ConvTranspose2dOp = /* @__PURE__ */ withRule(ConvTranspose2d, convolution);
+export const Conv2dReluPoolOp = /* @__PURE__ */ withRule(Conv2dReluPool, convReluPool);

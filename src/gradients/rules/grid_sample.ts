@@ -97,4 +97,4 @@ const gridSample: GradientRule<GridSample> = (op, dy, node) => {
   return node.needs.map((needed) => (needed ? gradients.shift()! : null));
 };
 
-export const GridSampleOp: typeof GridSample = /* @__PURE__ */ withRule(GridSample, gridSample);
+export const GridSampleOp = /* @__PURE__ */ withRule(GridSample, gridSample);

@@ -110,6 +110,6 @@ export const softmaxRules: RuleEntry[] = [
   [LogSoftmax, logSoftmax],
 ];
 
-export const CausalSoftmaxOp: typeof CausalSoftmax = /* @__PURE__ */ withRule(CausalSoftmax, softmax);
-export const CrossEntropyOp: typeof CrossEntropy = /* @__PURE__ */ withRule(CrossEntropy, crossEntropy);
-export const PairLossOp: typeof PairLoss = /* @__PURE__ */ withRule(PairLoss, pairLoss);
+export const CausalSoftmaxOp = /* @__PURE__ */ withRule(CausalSoftmax, softmax);
+export const CrossEntropyOp = /* @__PURE__ */ withRule(CrossEntropy, crossEntropy);
+export const PairLossOp = /* @__PURE__ */ withRule(PairLoss, pairLoss);

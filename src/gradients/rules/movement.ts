@@ -80,4 +80,4 @@ export const movementRules: RuleEntry[] = [
   [Dropout, scaled],
 ];
 
-export const NormalizePlanesOp: typeof NormalizePlanes = /* @__PURE__ */ withRule(NormalizePlanes, scaled);
+export const NormalizePlanesOp = /* @__PURE__ */ withRule(NormalizePlanes, scaled);

@@ -119,7 +119,7 @@ const normalize: GradientRule<Normalize> = (op, dy, node) => {
   ];
 };
 
-export const LayerNormOp: typeof LayerNorm = /* @__PURE__ */ withRule(LayerNorm, layerNorm);
-export const BatchNormOp: typeof BatchNorm = /* @__PURE__ */ withRule(BatchNorm, batchNorm);
-export const GroupNormOp: typeof GroupNorm = /* @__PURE__ */ withRule(GroupNorm, groupNorm);
-export const NormalizeOp: typeof Normalize = /* @__PURE__ */ withRule(Normalize, normalize);
+export const LayerNormOp = /* @__PURE__ */ withRule(LayerNorm, layerNorm);
+export const BatchNormOp = /* @__PURE__ */ withRule(BatchNorm, batchNorm);
+export const GroupNormOp = /* @__PURE__ */ withRule(GroupNorm, groupNorm);
+export const NormalizeOp = /* @__PURE__ */ withRule(Normalize, normalize);

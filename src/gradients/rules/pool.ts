@@ -19,7 +19,7 @@ const maxPool: GradientRule<MaxPool2d> = (op, dy, { arrays }) => {
   return [linear(op, dy, pullback(op, 0, arrays), read, arrays)];
 };
 
-export const MaxPool2dOp: typeof MaxPool2d = /* @__PURE__ */ withRule(MaxPool2d, maxPool);
-export const AvgPool2dOp: typeof AvgPool2d = /* @__PURE__ */ withRule(AvgPool2d, linearOp);
-export const AdaptiveAvgPool2dOp: typeof AdaptiveAvgPool2d = /* @__PURE__ */ withRule(AdaptiveAvgPool2d, linearOp);
-export const InterpolateOp: typeof Interpolate = /* @__PURE__ */ withRule(Interpolate, linearOp);
+export const MaxPool2dOp = /* @__PURE__ */ withRule(MaxPool2d, maxPool);
+export const AvgPool2dOp = /* @__PURE__ */ withRule(AvgPool2d, linearOp);
+export const AdaptiveAvgPool2dOp = /* @__PURE__ */ withRule(AdaptiveAvgPool2d, linearOp);
+export const InterpolateOp = /* @__PURE__ */ withRule(Interpolate, linearOp);

@@ -187,6 +187,6 @@ const rnn: GradientRule<Rnn> = (op, dy, node) => {
   return [layer.join(gradients), node.needs[1] ? layer.ofWeight(gradients, before) : null, dh, null];
 };
 
-export const LstmOp: typeof Lstm = /* @__PURE__ */ withRule(Lstm, lstm);
-export const GruOp: typeof Gru = /* @__PURE__ */ withRule(Gru, gru);
-export const RnnOp: typeof Rnn = /* @__PURE__ */ withRule(Rnn, rnn);
+export const LstmOp = /* @__PURE__ */ withRule(Lstm, lstm);
+export const GruOp = /* @__PURE__ */ withRule(Gru, gru);
+export const RnnOp = /* @__PURE__ */ withRule(Rnn, rnn);

@@ -106,7 +106,7 @@ export function decodeLzma(file: Uint8Array): OwnBytes {
     if (!bit(IS_MATCH + state * 16 + place)) {
       const kind = LITERAL + 0x300 * (end > 0 ? out[end - 1] >> 5 : 0);
       let node = 1;
-      // after a match, the byte where it would go on is likely to be different
+      // after a match, the byte that would continue it is likely to be different
       for (let expected = state >= 7 ? out[end - rep0 - 1] : -1; node < 0x100; ) {
         if (expected < 0) node = node * 2 + bit(kind + node);
         else {
