@@ -2,8 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { Command } from "commander";
 import { manualSeed, setNumThreads } from "wasmgrad";
-import { Ceiling, compileCeiling } from "./lib/ceiling.ts";
+import { Ceiling } from "./lib/ceiling.ts";
 import { nodeCommand, sources } from "./lib/child.ts";
+import { compileCeiling } from "./lib/compile_ceiling.ts";
 import { resultsFolder, scratchFolder, writeResults } from "./lib/results.ts";
 import type { Context, Suite } from "./lib/suite.ts";
 import { batches } from "./suites/batches.ts";

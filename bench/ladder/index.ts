@@ -7,8 +7,10 @@
  */
 import { parseArgs } from "node:util";
 import { scope, setNumThreads } from "wasmgrad";
-import { Ceiling, compileCeiling } from "../lib/ceiling.ts";
+import { Ceiling } from "../lib/ceiling.ts";
+import { compileCeiling } from "../lib/compile_ceiling.ts";
 import { resultsFolder, writeResults } from "../lib/results.ts";
+import { useLadderBuild } from "./build.ts";
 import { ladders } from "./ladders.ts";
 import { measureLayer, type Row } from "./measure.ts";
 import { printRows, readLadderResults, writeReport } from "./report.ts";
@@ -43,6 +45,7 @@ function only<T>(list: T[], what: string, wanted: string | undefined, nameOf: (i
 }
 
 setNumThreads(1);
+useLadderBuild("release");
 const ceiling = new Ceiling(await compileCeiling("baseline"));
 /** Milliseconds that each rung runs in a round. */
 const TURN = 50;

@@ -1,37 +1,39 @@
 /** The rungs that are not part of the library: build/ladder.wasm, in the memory of the library's kernels. */
-import { readFileSync } from "node:fs";
 import type { instantiate } from "../../build/ladder.js";
+import { memoryFlagsAt } from "../../scripts/wasm_file.ts";
 import { scratch } from "../../src/ops/core/array.ts";
-import { linearMemory } from "../../src/runtime/linear_memory.ts";
+import { isShared, linearMemory } from "../../src/runtime/linear_memory.ts";
 import { HEAP_START } from "../../src/runtime/memory.ts";
 
 export type LadderKernels = Awaited<ReturnType<typeof instantiate>>;
 
-let loaded: { build: string; kernels: LadderKernels } | undefined;
-let build: "release" | "debug" = "release";
-
-/** Selects the build to load. The debug build has asserts. */
-export function useLadderBuild(name: "release" | "debug"): void {
-  build = name;
-}
+let loaded: LadderKernels | undefined;
 
 /** Called by the debug build when an assert fails. */
 function abort(_message: number, _file: number, line: number, column: number): never {
   throw new Error(`ladder: an assert does not hold, line ${line}, column ${column}`);
 }
 
-export function ladderKernels(): LadderKernels {
-  if (loaded?.build !== build) {
-    const file = build === "debug" ? "ladder.debug.wasm" : "ladder.wasm";
-    const bytes = readFileSync(new URL(`../../build/${file}`, import.meta.url));
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { memory: linearMemory, abort },
-    });
-    const kernels = exports as unknown as LadderKernels;
-    if (kernels.heapBase() > HEAP_START) throw new Error("ladder: its static data reaches into the heap");
-    loaded = { build, kernels };
-  }
-  return loaded.kernels;
+/** Instantiates a build of the module, which imports a shared memory; a plain one is as good for its kernels. */
+export function instantiateLadder(binary: Uint8Array): LadderKernels {
+  const bytes = Uint8Array.from(binary);
+  if (!isShared) bytes[memoryFlagsAt(bytes)] &= ~2;
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    env: { memory: linearMemory, abort },
+  });
+  const kernels = exports as unknown as LadderKernels;
+  if (kernels.heapBase() > HEAP_START) throw new Error("ladder: its static data reaches into the heap");
+  return kernels;
+}
+
+/** Selects the kernels that the rungs run. In Node, `useLadderBuild` reads them from a file. */
+export function useLadder(kernels: LadderKernels): void {
+  loaded = kernels;
+}
+
+function ladderKernels(): LadderKernels {
+  if (!loaded) throw new Error("ladder: expected a call of useLadder before the first rung runs");
+  return loaded;
 }
 
 /** Kernels that take numbers only and return nothing. */

@@ -110,13 +110,15 @@ export interface Selection {
   /** Rungs to time. Each is checked against the naive rung, even if that is not timed. */
   rungs: Rung[];
   passes: string[];
+  /** Called for each rung whose result is right, before anything is timed. */
+  afterCheck?(rung: Rung, error: number): void;
 }
 
 /** Checks and times the rungs of a ladder on one layer. */
 export function measureLayer(
   ladder: Ladder,
   layer: Layer,
-  { rungs, passes }: Selection,
+  { rungs, passes, afterCheck }: Selection,
   ceiling: Ceiling,
   plan: Plan,
 ): Row[] {
@@ -137,7 +139,9 @@ export function measureLayer(
       const runner = passOf(rung);
       const result = runner.result();
       demand(where(rung), "the naive rung", relativeError(result, fromNaive), RUNG_TOLERANCE);
-      return { rung, runner, error: relativeError(result, exact) };
+      const error = relativeError(result, exact);
+      afterCheck?.(rung, error);
+      return { rung, runner, error };
     });
     const work = ladder.unit === "GFLOP/s" ? { flops: layer.work } : { bytes: layer.work };
     const bodies = measured.map(

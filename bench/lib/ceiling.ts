@@ -2,11 +2,6 @@
  * The ceilings that shares refer to. They are measured in the same rounds as the op: see
  * bench/assembly/ceiling.ts.
  */
-import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
-import asc from "assemblyscript/asc";
-import { root, scratchFolder } from "./results.ts";
-
 type Steps = (steps: number, a: number, b: number) => number;
 
 interface CeilingKernels {
@@ -24,18 +19,6 @@ const ROWS = { baseline: 3, relaxed: 4 };
 const STEPS = 100_000;
 /** Long enough for V8 to replace its quick first translation by the optimised one. */
 const WARMUP_MS = 100;
-
-/** Compiles the kernels, with or without fused multiply-adds. */
-export async function compileCeiling(build: Build): Promise<Uint8Array<ArrayBuffer>> {
-  const baseDir = join(root, "bench/assembly");
-  const path = join(scratchFolder, `ceiling.${build}.wasm`);
-  const files = ["ceiling.ts", "--baseDir", baseDir, "--outFile", relative(baseDir, path)];
-  const features = ["--enable", build === "relaxed" ? "simd,relaxed-simd" : "simd"];
-  const options = ["-O3", "--noAssert", "--runtime", "stub", "--memoryBase", "1024", ...features];
-  const { error, stderr } = await asc.main([...files, ...options]);
-  if (error) throw new Error(`ceiling: ${stderr}`);
-  return new Uint8Array(readFileSync(path));
-}
 
 export class Ceiling {
   /** Operations of one call of `multiply`. */

@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { randn, scope, type Tensor } from "wasmgrad";
 import { checkConv, checkSamples } from "../../bench/check.ts";
 import { type ConvLayer, convLayers, shapesOf } from "../../bench/layers.ts";
-import { Ceiling, compileCeiling } from "../../bench/lib/ceiling.ts";
+import { Ceiling } from "../../bench/lib/ceiling.ts";
+import { compileCeiling } from "../../bench/lib/compile_ceiling.ts";
 import { resultsFolder, writeResults } from "../../bench/lib/results.ts";
 import { median, quantile, ratioOfRounds } from "../../bench/lib/statistics.ts";
 import { DOCS } from "../../bench/report/index.ts";

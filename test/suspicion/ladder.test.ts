@@ -4,9 +4,9 @@
  */
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { scope, type Tensor } from "wasmgrad";
+import { useLadderBuild } from "../../bench/ladder/build.ts";
 import { convTranspose2dLadder } from "../../bench/ladder/conv_transpose2d.ts";
 import { conv2dLadder } from "../../bench/ladder/conv2d.ts";
-import { useLadderBuild } from "../../bench/ladder/kernels.ts";
 import { ladders } from "../../bench/ladder/ladders.ts";
 import { matmulLadder } from "../../bench/ladder/matmul.ts";
 import { maxPool2dLadder } from "../../bench/ladder/pool2d.ts";
