@@ -10,11 +10,17 @@ const { exports, description } = JSON.parse(readFileSync(join(root, "package.jso
   exports: Record<string, string | Record<string, string>>;
 };
 
-/** What a bundler for browsers finds for `wasmgrad` and its entries: the built files. */
+/**
+ * What a bundler for browsers finds for `wasmgrad` and its entries: the built files. The ladders reach into the
+ * library, so that they and all that they import take its sources.
+ */
 const entries = Object.entries(exports).flatMap(([entry, target]) => {
   const file = typeof target === "string" ? target : (target.browser ?? target.default);
   const find = new RegExp(`^wasmgrad${entry.slice(1).replaceAll(/[/.]/g, "\\$&")}$`);
-  return [{ find, replacement: join(root, file) }];
+  const sources = join(root, `src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts`);
+  const customResolver = (built: string, importer?: string) =>
+    importer?.startsWith(join(root, "bench/")) ? sources : built;
+  return [{ find, replacement: join(root, file), customResolver }];
 });
 
 /** The entries that TypeDoc has described. Their names are not listed one by one: every page would contain the list. */
@@ -101,6 +107,13 @@ const chapters: DefaultTheme.SidebarItem[] = [
   },
 ];
 
+const demos: DefaultTheme.SidebarItem[] = [
+  {
+    text: "Demos",
+    items: [page("Run the ladders", "/docs/demos/ladder"), page("All drawings", "/docs/demos/widgets")],
+  },
+];
+
 const lookUp: DefaultTheme.SidebarItem[] = [
   {
     text: "Reference",
@@ -156,7 +169,15 @@ export default defineConfig({
     search: { provider: "local" },
     nav: [
       page("Guide", "/docs/"),
-      { text: "Demos", items: [page("Inpainting, live", "/docs/demos/inpainting")] },
+      {
+        text: "Demos",
+        items: [
+          page("Inpainting, live", "/docs/demos/inpainting"),
+          page("Teach it", "/docs/demos/teach"),
+          page("Run the ladders", "/docs/demos/ladder"),
+          page("All drawings", "/docs/demos/widgets"),
+        ],
+      },
       page("Chapters", "/assembly/"),
       page("Reference", "/reference/"),
     ] as DefaultTheme.NavItem[],
@@ -165,6 +186,7 @@ export default defineConfig({
       "/docs/compatibility": lookUp,
       "/docs/benchmarks": lookUp,
       "/bench/": lookUp,
+      "/docs/demos/": demos,
       "/assembly/": chapters,
       "/": guide,
     },
