@@ -2,17 +2,18 @@
 import { manualSeed, rand, scope, type Tensor, tensor } from "wasmgrad";
 import { h, slider } from "../lib/elements.ts";
 import { lineChart } from "../lib/line_chart.ts";
+import { drawingWidth } from "../lib/svg.ts";
 import { METHODS, relativeErrors } from "./methods.ts";
 
 /** 2^20 terms: every way together takes less than a hundredth of a second. */
 const MOST = 20;
 
 const TERMS: Record<string, (count: number) => Tensor> = {
-  "0.1, again and again": (count) => tensor(new Float32Array(count).fill(0.1)),
   "random in [0, 1)": (count) => {
     manualSeed(1);
     return rand([count]);
   },
+  "0.1, again and again": (count) => tensor(new Float32Array(count).fill(0.1)),
   "1, 1/2, 1/3, 1/4 …": (count) => tensor(Float32Array.from({ length: count }, (_, i) => 1 / (i + 1))),
 };
 
@@ -48,7 +49,9 @@ export function mount(root: HTMLElement): () => void {
     table.replaceChildren(h("table", {}, header, h("tbody", {}, ...rows)));
     note.textContent = `${(2 ** power).toLocaleString("en")} terms. Each sum is compared with one in float64.`;
     const lines = METHODS.map(({ name }) => ({ name, values: errors[name] }));
-    chart.replaceChildren(lineChart("Relative error by the number of terms, both axes logarithmic", lines, power));
+    chart.replaceChildren(
+      lineChart("Relative error by the number of terms, both axes logarithmic", lines, power, drawingWidth(root)),
+    );
   }
   select.onchange = compute;
   root.append(h("div", { class: "controls" }, h("label", {}, "Terms ", select), count.element), chart, table, note);

@@ -10,8 +10,14 @@ export interface Bar {
 }
 
 /** A drawing as wide as the page: names above their bars, so that it can be read at 360 pixels. */
-export function barChart(title: string, bars: readonly Bar[], unit: string, ceiling: number): SVGElement {
-  const [width, line] = [600, 40];
+export function barChart(
+  title: string,
+  bars: readonly Bar[],
+  unit: string,
+  ceiling: number,
+  width: number,
+): SVGElement {
+  const line = 40;
   const height = bars.length * line + 24;
   const scale = (width - 4) / Math.max(ceiling, ...bars.map(({ rate }) => rate));
   const svg = drawing(title, width, height);

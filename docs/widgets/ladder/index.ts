@@ -5,6 +5,7 @@ import { digits, percent } from "../../../bench/lib/table.ts";
 import recorded from "../../../bench/results/ladder.json";
 import "../lib/drawings.css";
 import { h } from "../lib/elements.ts";
+import { drawingWidth } from "../lib/svg.ts";
 import { barChart } from "./chart.ts";
 import type { Report, Request } from "./messages.ts";
 
@@ -59,7 +60,7 @@ export function mount(root: HTMLElement, op: string): () => void {
     const ceiling = median(measured.map(({ rate, share }) => rate / share));
     const bars = measured.map(({ rung, name, rate, ships }) => ({ name: `${rung} ${name}`, rate, ships }));
     const title = `${op}, layer ${layers.select.value}, ${passes.select.value}, rates of ${bars.length} rungs`;
-    chart.append(barChart(title, bars, unit, ceiling));
+    chart.append(barChart(title, bars, unit, ceiling, drawingWidth(root)));
   }
 
   /** Ends the worker; the page then waits for the next run. */
@@ -77,7 +78,13 @@ export function mount(root: HTMLElement, op: string): () => void {
   function receive(message: Report): void {
     if (message.kind === "checked") {
       const { rung, name, error } = message;
-      checks.append(h("li", { data: { rung } }, `✓ ${rung} ${name}: error ${error === 0 ? 0 : error.toExponential(1)} against float64`));
+      checks.append(
+        h(
+          "li",
+          { data: { rung } },
+          `✓ ${rung} ${name}: error ${error === 0 ? 0 : error.toExponential(1)} against float64`,
+        ),
+      );
     } else if (message.kind === "progress") {
       bar.value = message.share;
       status.textContent = "All rungs are right. They are now timed in turns.";

@@ -11,8 +11,9 @@ export function lineChart(
   label: string,
   lines: readonly { name: string; values: readonly number[] }[],
   marked: number,
+  width: number,
 ): SVGElement {
-  const [width, left, top, plot] = [600, 52, 8, 200];
+  const [left, top, plot] = [52, 8, 200];
   const height = top + plot + 30 + 20 * lines.length;
   const largest = Math.max(...lines.flatMap(({ values }) => values));
   const [high, low] = [Math.ceil(Math.log10(Math.max(largest, 1e-6))), -9];

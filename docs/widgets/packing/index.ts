@@ -43,8 +43,11 @@ export function mount(root: HTMLElement): () => void {
   const where = h("p", { class: "sum", aria: { live: "polite" } });
   const note = h("p", { class: "note" });
   const steps = player(show, 300);
-  const nameOf = (element: number) =>
-    `${operand === A ? "a" : "b"}${Math.floor(element / operand.columns)},${element % operand.columns}`;
+  /** As in the chapter: a41 is row 4, column 1; b0f is row 0, column 15. */
+  const nameOf = (element: number) => {
+    const [row, column] = [Math.floor(element / operand.columns), element % operand.columns];
+    return `${operand === A ? "a" : "b"}${row}${column.toString(16)}`;
+  };
 
   function pick(row: number, column: number): void {
     steps.go(order.indexOf(row * operand.columns + column));

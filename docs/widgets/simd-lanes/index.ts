@@ -2,6 +2,7 @@
 import { h, slider } from "../lib/elements.ts";
 import { NumberGrid } from "../lib/numbers.ts";
 import { player } from "../lib/player.ts";
+import { drawingWidth } from "../lib/svg.ts";
 import { timeline } from "./timeline.ts";
 
 const LANES = 4;
@@ -31,7 +32,7 @@ export function mount(root: HTMLElement): () => void {
     vector.fill([lanes]);
     words.setAttribute("aria-live", steps.playing ? "off" : "polite");
     words.textContent =
-      `After ${step} steps: the scalar loop has added ${step} numbers, the vector loop ${vectors * LANES}. ` +
+      `After step ${step}, the scalar loop has added ${step} numbers, the vector loop ${vectors * LANES}. ` +
       (step >= rows.length ? `The four lanes are added at the end: ${total(lanes)}.` : "");
   }
 
@@ -39,7 +40,7 @@ export function mount(root: HTMLElement): () => void {
   const chart = h("div", {});
   const note = h("p", { class: "note", role: "status" });
   function draw(): void {
-    const { svg, cycles } = timeline(COUNT, sizes.latency, sizes.accumulators);
+    const { svg, cycles } = timeline(COUNT, sizes.latency, sizes.accumulators, drawingWidth(root));
     chart.replaceChildren(svg);
     const rate = (COUNT * LANES) / cycles;
     note.textContent =

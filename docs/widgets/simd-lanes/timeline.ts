@@ -4,7 +4,12 @@ import { drawing, shape } from "../lib/svg.ts";
  * When each of `count` additions runs, if one can start per cycle, takes `latency` cycles, and needs the
  * accumulator that the addition `accumulators` before it wrote. Returns the drawing and the total cycles.
  */
-export function timeline(count: number, latency: number, accumulators: number): { svg: SVGElement; cycles: number } {
+export function timeline(
+  count: number,
+  latency: number,
+  accumulators: number,
+  width: number,
+): { svg: SVGElement; cycles: number } {
   const starts: number[] = [];
   for (let i = 0; i < count; i++) {
     const free = i === 0 ? 0 : starts[i - 1] + 1;
@@ -12,7 +17,7 @@ export function timeline(count: number, latency: number, accumulators: number): 
     starts.push(Math.max(free, ready));
   }
   const cycles = starts[count - 1] + latency;
-  const [width, left, line, gap] = [600, 44, 14, 2];
+  const [left, line, gap] = [44, 14, 2];
   const unit = (width - left) / Math.max(cycles, 24);
   const height = count * (line + gap) + 22;
   const svg = drawing(`${count} additions on ${accumulators} accumulators take ${cycles} cycles`, width, height);
