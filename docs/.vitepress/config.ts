@@ -66,6 +66,7 @@ const guide: DefaultTheme.SidebarItem[] = [
   {
     text: "Lessons and examples",
     items: [
+      page("Playground", "/docs/playground"),
       page("Lessons", "/examples/"),
       page("Programs from PyTorch", "/examples/pytorch/"),
       page("Pretext tasks", "/examples/self-supervised/"),
@@ -158,7 +159,12 @@ export default defineConfig({
     resolve: { alias: entries },
     worker: { format: "es" },
     plugins: [vueForAllPages],
-    build: { target: "es2022", chunkSizeWarningLimit: 2000 },
+    build: {
+      target: "es2022",
+      chunkSizeWarningLimit: 2000,
+      // the programs of the playground read these by their addresses
+      assetsInlineLimit: (file) => (file.includes("/examples/data/") ? false : undefined),
+    },
     esbuild: { target: "es2022", tsconfigRaw: { compilerOptions: { target: "es2022", verbatimModuleSyntax: true } } },
     server: {
       fs: { allow: [root] },
@@ -174,6 +180,7 @@ export default defineConfig({
         items: [
           page("Inpainting, live", "/docs/demos/inpainting"),
           page("Teach it", "/docs/demos/teach"),
+          page("Playground", "/docs/playground"),
           page("Run the ladders", "/docs/demos/ladder"),
           page("All drawings", "/docs/demos/widgets"),
         ],

@@ -2,6 +2,7 @@
  * What a program of a run finds in place of Node: `process`, and some of Node's modules. The library finds
  * files through `process.getBuiltinModule`, so that everything that reads and writes files works as in Node.
  */
+import "./global.ts";
 import { parseArgs } from "@pkgjs/parseargs";
 import * as inspection from "node-inspect-extracted";
 import path from "path-browserify";

@@ -19,7 +19,7 @@ const SOURCES = import.meta.glob<string>(
 
 const DATA = import.meta.glob<string>(
   ["../../../examples/data/cifar10-sample/*.{png,json}", "../../../examples/data/texts/*.txt"],
-  { query: "?url&no-inline", import: "default", eager: true },
+  { query: "?url", import: "default", eager: true },
 );
 
 const SAMPLE = "/examples/data/cifar10-sample/";
