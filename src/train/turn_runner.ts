@@ -1,7 +1,7 @@
 import { WasmgradError } from "../errors.ts";
 import { type Generator as RandomGenerator, withGenerator } from "../tensor/generator.ts";
 import type { InTurns, Wait } from "./training_step.ts";
-import { beginTurn, isTurnOver, nextTask } from "./turns.ts";
+import { beginTurn, isTurnOver, nextTask, turnBegan } from "./turns.ts";
 
 /**
  * Runs training, and lets the event loop run other tasks where training yields. The trainer's generator is
@@ -41,7 +41,10 @@ export class TurnRunner {
     this.#turns = turns;
     beginTurn();
     try {
-      for (let wait = this.#advance(turns); wait; wait = this.#advance(turns)) await wait();
+      for (let wait = this.#advance(turns); wait; wait = this.#advance(turns)) {
+        await wait();
+        if (wait === nextTask) this.#since = turnBegan();
+      }
     } finally {
       turns.return(); // after an error while it waited
       this.#turns = this.#waiting = this.#failure = null;
@@ -85,7 +88,6 @@ export class TurnRunner {
   /** Runs training until it must wait. Returns null when it has ended. */
   #advance(turns: InTurns<void>): Wait | null {
     if (this.#failure) throw this.#failure.error;
-    if (this.#waiting === nextTask) this.#since = performance.now();
     this.#waiting = null;
     const { done, value } = withGenerator(this.#generator, () => turns.next());
     this.#waiting = done ? null : value;

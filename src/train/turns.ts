@@ -19,6 +19,8 @@ function isPage(): boolean {
 /** The time when the event loop last ran other tasks. */
 let began = 0;
 
+export const turnBegan = (): number => began;
+
 export function beginTurn(): void {
   began = performance.now();
 }

@@ -174,7 +174,7 @@ describe("bad options", () => {
 describe("progress", () => {
   test("without a terminal a line every five seconds, and where a stopped epoch continues", async () => {
     let now = 0;
-    vi.spyOn(performance, "now").mockImplementation(() => (now += 500));
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 300)); // some seconds a step
     const folder = join(root, "progress");
     const trainer = makeTrainer(2);
     const remove = trainer.watch({ onStep: ({ place }) => void (place.step === 4 && trainer.stop()) });
