@@ -4,6 +4,7 @@ import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { writeSafetensors } from "wasmgrad/io";
 import { Trainer } from "wasmgrad/train";
 import { expose, type Task, type TrainingReport, transfer } from "wasmgrad/worker";
+import { inpaintingModel } from "./inpainting_weights.ts";
 
 export interface TrainInput {
   steps: number;
@@ -23,18 +24,7 @@ let model: nn.Sequential | undefined;
 /** A trainer of the README's network with random images. */
 export function makeTrainer({ steps, batchSize = 4 }: TrainInput): Trainer {
   manualSeed(11);
-  const network = new nn.Sequential(
-    new nn.Conv2d(3, 64, { kernelSize: 3, padding: 1 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2, { stride: 2 }),
-    new nn.Conv2d(64, 128, { kernelSize: 3, padding: 1 }),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2, { stride: 2 }),
-    new nn.ConvTranspose2d(128, 64, { kernelSize: 2, stride: 2 }),
-    new nn.ReLU(),
-    new nn.ConvTranspose2d(64, 3, { kernelSize: 2, stride: 2 }),
-    new nn.Sigmoid(),
-  );
+  const network = inpaintingModel();
   model = network;
   const images = rand([steps * batchSize, 3, 32, 32]);
   return new Trainer<Tensor[]>({
