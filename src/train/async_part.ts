@@ -52,6 +52,7 @@ export class AsyncPart {
   /** Waits for what the function returned, in a task whose later microtasks are the function's. */
   *result<T>(returned: PromiseLike<T>): InTurns<T> {
     this.isUsed = true;
+    returned.then(null, () => {}); // if it is refused, nobody awaits it
     let result: T;
     yield async () => {
       this.enter();

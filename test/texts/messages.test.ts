@@ -521,7 +521,7 @@ describe("what a user's function returns: training", () => {
 
   test.each<[name: string, more: object, kind: typeof WasmgradError, ...words: string[]]>([
     ["loss without return", { loss: () => {} }, OptionError, "Trainer: loss", ...nothing],
-    ["an asynchronous loss", { loss: async () => scalar() }, OptionError, "Trainer: loss", ...later],
+    ["an asynchronous loss without return", { loss: async () => {} }, OptionError, "Trainer: loss", ...nothing],
     ["a loss as a number", { loss: () => 0.5 }, OptionError, "Trainer: loss", "got 0.5"],
     ["a loss as item()", { loss: () => ({ loss: 0.5 }) }, OptionError, "{ loss: 0.5 }"],
     ["a loss per sample", { loss: ([x]: Tensor[]) => x.mul(scalar()) }, ShapeError, "[3,1]", "mean()"],
@@ -535,7 +535,7 @@ describe("what a user's function returns: training", () => {
     ],
     ["a vector beside a loss", { loss: () => ({ loss: scalar(), acc: tensor([1, 2]) }) }, OptionError, "acc", "[2]"],
     ["validate without return", { validate: () => {} }, OptionError, "Trainer: validate", ...nothing],
-    ["an asynchronous validate", { validate: async () => ({ a: 1 }) }, OptionError, "Trainer: validate", ...later],
+    ["an asynchronous validate of a number", { validate: async () => 0.5 }, OptionError, "validate", "got 0.5"],
     ["validate of a number", { validate: () => 0.5 }, OptionError, "Trainer: validate", "got 0.5"],
     ["validate of a tensor", { validate: () => tensor(1) }, OptionError, "validate", "{ name: tensor.item() }"],
     ["validate of text", { validate: () => ({ accuracy: "0.5" }) }, OptionError, "validate", "accuracy", '"0.5"'],

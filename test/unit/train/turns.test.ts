@@ -310,6 +310,22 @@ test("a function that returns a promise, without async, is an asynchronous loss 
   expect(weights(made.model)).toEqual(whole);
 });
 
+test("a subclass that calls trainStep cannot have an asynchronous loss", async () => {
+  class Twice extends Trainer<Tensor[]> {
+    protected override trainStep(batch: Tensor[]): Record<string, number> {
+      super.trainStep(batch);
+      return super.trainStep(batch);
+    }
+  }
+  const usual = makeTrainer();
+  await new Twice(usual.trainer.options).fit();
+  expect(weights(usual.model)).not.toEqual(await trainedWhole());
+  const made: ReturnType<typeof makeTrainer> = makeTrainer({ loss: asynchronous(() => made.model) });
+  await expect(new Twice(made.trainer.options).fit()).rejects.toThrow(
+    "Trainer: trainStep expected a loss that is not asynchronous",
+  );
+});
+
 test("while an asynchronous loss is computed, a state is refused, and may be taken later", async () => {
   cutEverywhere();
   const made: ReturnType<typeof makeTrainer> = makeTrainer({ loss: asynchronous(() => made.model) });
