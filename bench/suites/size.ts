@@ -43,7 +43,7 @@ async function bundle(entry: string, alias: Record<string, string> = {}): Promis
 }
 
 /** The public entries of the package for pages, in the order of package.json. */
-function entries(): string[] {
+export function entries(): string[] {
   const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     name: string;
     exports: Record<string, string | { default: string }>;

@@ -3,6 +3,7 @@ import { root } from "../lib/results.ts";
 import { median, quantile } from "../lib/statistics.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, printTable } from "../lib/table.ts";
+import { entries } from "./size.ts";
 
 export interface StartupRow {
   name: string;
@@ -16,10 +17,9 @@ export interface StartupRow {
 const programs: Record<string, string> = {
   import: 'await import("wasmgrad");',
   ...Object.fromEntries(
-    ["data", "extend", "io", "nn", "optim", "plot", "self-supervised", "testing", "train", "vision"].map((entry) => [
-      `import of wasmgrad/${entry}`,
-      `await import("wasmgrad/${entry}");`,
-    ]),
+    entries()
+      .slice(1)
+      .map((entry) => [`import of ${entry}`, `await import("${entry}");`]),
   ),
   "import and first tensor": `
     const { tensor } = await import("wasmgrad");

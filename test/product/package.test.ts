@@ -93,6 +93,17 @@ test("the package trains a network in a project that installed it", { timeout: 3
   expect(runProgram(project)).toMatch(/loss 0\.\d+ -> 0\.\d+/);
 });
 
+test("older ways to find types know every entry", () => {
+  const { exports, typesVersions } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    exports: Record<string, string | { types: string }>;
+    typesVersions: Record<"*", Record<string, string[]>>;
+  };
+  const expected = Object.entries(exports).flatMap(([name, target]) =>
+    name === "." || typeof target === "string" ? [] : [[name.slice("./".length), [target.types]]],
+  );
+  expect(typesVersions["*"]).toEqual(Object.fromEntries(expected));
+});
+
 test("the files of the package import no other package", () => {
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   expect(dependencies).toBeUndefined();
