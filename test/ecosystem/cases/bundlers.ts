@@ -3,13 +3,14 @@ import { ISOLATION } from "../../product/browser/browsers.ts";
 import type { Case, Run } from "../case.ts";
 import { html, modules } from "../program.ts";
 
-const sources = modules("src/", "page", "probe", "report", "worker");
+const sources = modules("src/", "page", "ask", "probe", "report", "task", "worker");
 
 /** A page on any host, an isolated page, and a module worker of an isolated page. */
 const pages: Run[] = [
   { what: "page", page: "/", expect: { threads: 1 } },
   { what: "isolated page", page: "/", headers: ISOLATION, expect: { threads: 2 } },
   { what: "module worker of an isolated page", page: "/?worker", headers: ISOLATION, expect: { threads: 2 } },
+  { what: "`wasmgrad/worker`, isolated page", page: "/?task", headers: ISOLATION, expect: { threads: 2 } },
 ];
 
 const classic = (script: string) => html(script, "defer");
@@ -27,6 +28,25 @@ export const BUNDLERS: Case[] = [
     isQuick: true,
   },
   {
+    name: "vite-asset",
+    title: "Vite, kernels as a file",
+    tool: "vite",
+    dependencies: { vite: "8.3.8" },
+    files: {
+      ...modules("src/", "plain", "probe", "report"),
+      "src/page.js": `import url from "wasmgrad/kernels.wasm?url";
+import { useKernels } from "wasmgrad";
+useKernels(await WebAssembly.compileStreaming(fetch(url)));
+await import("./plain.js");`,
+      "vite.config.js": `export default { resolve: { alias: { "wasmgrad/kernels": "wasmgrad/kernels/none" } } };`,
+      "index.html": html("/src/page.js"),
+    },
+    build: ["vite build"],
+    folder: "dist",
+    runs: pages.slice(0, 2),
+    needs: "[an alias and `useKernels`](platforms.md#size)",
+  },
+  {
     name: "vite-dev",
     title: "Vite, development server",
     tool: "vite",
@@ -36,6 +56,7 @@ export const BUNDLERS: Case[] = [
     runs: [
       { what: "page", page: "/", expect: { threads: 1 } },
       { what: "module worker", page: "/?worker", expect: { threads: 1 } },
+      { what: "`wasmgrad/worker`", page: "/?task", expect: { threads: 1 } },
     ],
   },
   {
@@ -92,9 +113,9 @@ export const BUNDLERS: Case[] = [
     tool: "esbuild",
     dependencies: { esbuild: "0.28.2" },
     files: { ...sources, "index.html": html("dist/page.js") },
-    build: ["esbuild src/page.js src/worker.js --bundle --minify --format=esm --outdir=dist"],
+    build: ["esbuild src/page.js src/worker.js src/task.js --bundle --minify --format=esm --outdir=dist"],
     runs: pages,
-    needs: "the worker is an entry point",
+    needs: "each worker is an entry point",
     isQuick: true,
   },
   {
@@ -107,14 +128,14 @@ export const BUNDLERS: Case[] = [
       "index.html": html("dist/page.js"),
       "rollup.config.js": `import { nodeResolve } from "@rollup/plugin-node-resolve";
 export default {
-  input: ["src/page.js", "src/worker.js"],
+  input: ["src/page.js", "src/worker.js", "src/task.js"],
   output: { dir: "dist" },
   plugins: [nodeResolve({ browser: true })],
 };`,
     },
     build: ["rollup --config"],
     runs: pages,
-    needs: "the plugin node-resolve with `browser: true`; the worker is an entry point",
+    needs: "the plugin node-resolve with `browser: true`; each worker is an entry point",
     isQuick: true,
   },
 ];

@@ -4,7 +4,7 @@ import { modules } from "../program.ts";
 
 /** A page's script of Next runs in an effect, because the server renders the component too. */
 const nextFiles = {
-  ...modules("program/", "page", "probe", "report", "worker"),
+  ...modules("program/", "page", "ask", "probe", "report", "task", "worker"),
   "app/layout.jsx": `export const metadata = { title: "test" };
 export default function Layout({ children }) {
   return <html lang="en"><body>{children}</body></html>;
@@ -40,6 +40,7 @@ const next: Pick<Case, "tool" | "dependencies" | "server"> = {
 const nextRuns: Run[] = [
   { what: "client component", page: "/", expect: { threads: 1 } },
   { what: "module worker", page: "/?worker", expect: { threads: 1 } },
+  { what: "`wasmgrad/worker`", page: "/?task", expect: { threads: 1 } },
   { what: "server component", request: "/server", expect: { threads: 2 } },
   { what: "route", request: "/route", expect: { threads: 2 } },
 ];
@@ -75,7 +76,7 @@ export const FRAMEWORKS: Case[] = [
       vite: "8.3.8",
     },
     files: {
-      ...modules("src/lib/", "page", "probe", "report", "worker"),
+      ...modules("src/lib/", "page", "ask", "probe", "report", "task", "worker"),
       "vite.config.js": `import adapter from "@sveltejs/adapter-node";
 import { sveltekit } from "@sveltejs/kit/vite";
 export default { plugins: [sveltekit({ adapter: adapter() })] };`,
@@ -93,6 +94,7 @@ export const GET = async () => Response.json(await probe());`,
     runs: [
       { what: "page", page: "/", expect: { threads: 1 } },
       { what: "module worker", page: "/?worker", expect: { threads: 1 } },
+      { what: "`wasmgrad/worker`", page: "/?task", expect: { threads: 1 } },
       { what: "server", request: "/answer", expect: { threads: 2 } },
     ],
   },
@@ -103,7 +105,7 @@ export const GET = async () => Response.json(await probe());`,
     node: "24",
     dependencies: { astro: "7.3.5" },
     files: {
-      ...modules("src/program/", "page", "probe", "report", "worker"),
+      ...modules("src/program/", "page", "ask", "probe", "report", "task", "worker"),
       "src/pages/index.astro": `<html lang="en"><head><title>test</title></head><body>
 <script>import "../program/page.js";</script>
 </body></html>`,
@@ -115,6 +117,7 @@ export const GET = async () => Response.json(await probe());`,
     runs: [
       { what: "page", page: "/", expect: { threads: 1 } },
       { what: "module worker", page: "/?worker", expect: { threads: 1 } },
+      { what: "`wasmgrad/worker`", page: "/?task", expect: { threads: 1 } },
       { what: "at build time", request: "/answer.json", expect: { threads: 2 } },
     ],
   },

@@ -21,18 +21,29 @@ const underPolicy = (policy: string, expect: Expectation, needs = ""): Run => ({
   needs,
 });
 
-/** The packages that the browser's entry points import, for an import map. */
-const INSTALLED = "/node_modules";
-const importMap = {
-  imports: {
-    wasmgrad: `${INSTALLED}/wasmgrad/dist/index.js`,
-    "wasmgrad/data": `${INSTALLED}/wasmgrad/dist/data/index.js`,
-    "wasmgrad/train": `${INSTALLED}/wasmgrad/dist/train/browser.js`,
-  },
-};
+/** Writes a page whose import map names all entries of the installed package, as it names them for browsers. */
+const WRITE_MAP = `import { readFileSync, writeFileSync } from "node:fs";
+const { exports } = JSON.parse(readFileSync("node_modules/wasmgrad/package.json", "utf8"));
+const imports = {};
+for (const [entry, target] of Object.entries(exports)) {
+  const file = typeof target === "string" ? target : (target.browser ?? target.default);
+  if (file.endsWith(".js")) imports["wasmgrad" + entry.slice(1)] = "/node_modules/wasmgrad" + file.slice(1);
+}
+const map = '<script type="importmap">' + JSON.stringify({ imports }) + "</script>";
+writeFileSync("index.html", readFileSync("page.html", "utf8").replace("<body>", map + "<body>"));`;
 
-const mapped = (map: object) =>
-  html("/src/page.js").replace("<body>", `<script type="importmap">${JSON.stringify(map)}</script><body>`);
+/** Entries as the single file has them: namespaces. */
+const namespace = (name: string, ...names: string[]) =>
+  `import { ${name} } from "/node_modules/wasmgrad/dist/wasmgrad.min.js";
+export const { ${names.join(", ")} } = ${name};`;
+
+const singleFileMap = `<script type="importmap">${JSON.stringify({
+  imports: {
+    wasmgrad: "/node_modules/wasmgrad/dist/wasmgrad.min.js",
+    "wasmgrad/data": "/data.js",
+    "wasmgrad/train": "/train.js",
+  },
+})}</script>`;
 
 /** Other browsers than Chromium isolate frames of an isolated page without being asked. */
 const TWO_IN_FIREFOX: Expectation = { threads: 1, but: { firefox: 2 } };
@@ -68,7 +79,7 @@ const extensionFiles = (folder: string, manifest: object) => ({
     version: "1.0",
     ...manifest,
   }),
-  [`${folder}/index.html`]: html("page.js").replace(' data-answer="/answer"', ""),
+  [`${folder}/index.html`]: html("plain.js").replace(' data-answer="/answer"', ""),
 });
 
 export const PAGES: Case[] = [
@@ -76,12 +87,27 @@ export const PAGES: Case[] = [
     name: "import-map",
     title: "import map, wasmgrad",
     tool: "wasmgrad",
-    files: { ...modules("src/", "page", "probe", "report", "worker"), "index.html": mapped(importMap) },
+    files: { ...modules("src/", "plain", "probe", "report"), "page.html": html("/src/plain.js"), "map.js": WRITE_MAP },
+    build: ["node map.js"],
     runs: [
       { what: "page", page: "/", browsers: ALL, expect: { threads: 1 } },
       { what: "isolated page", page: "/", browsers: ALL, headers: ISOLATION, expect: { threads: 2 } },
     ],
-    needs: 'a `<script type="importmap">` with the package\'s browser entries',
+    needs: "[an import map](platforms.md#without-a-bundler)",
+    isQuick: true,
+  },
+  {
+    name: "single-file",
+    title: "single file, wasmgrad",
+    tool: "wasmgrad",
+    files: {
+      ...modules("src/", "plain", "probe", "report"),
+      "data.js": namespace("data", "DataLoader", "TensorDataset"),
+      "train.js": namespace("train", "Trainer"),
+      "index.html": html("/src/plain.js").replace("<body>", `${singleFileMap}<body>`),
+    },
+    runs: [{ what: "isolated page", page: "/", headers: ISOLATION, expect: { threads: 2 } }],
+    needs: "[its address](platforms.md#without-a-bundler)",
     isQuick: true,
   },
   {
@@ -90,13 +116,25 @@ export const PAGES: Case[] = [
     tool: "esbuild",
     dependencies: { esbuild: "0.28.2" },
     files: {
-      ...modules("", "page", "places", "frame", "probe", "report", "worker", "shared_worker", "service_worker"),
+      ...modules(
+        "",
+        "page",
+        "ask",
+        "places",
+        "frame",
+        "probe",
+        "task",
+        "report",
+        "worker",
+        "shared_worker",
+        "service_worker",
+      ),
       "dist/index.html": html("places.js"),
       "dist/frame.html": html("frame.js"),
       "dist/page.html": html("page.js"),
     },
     build: [
-      "esbuild page.js places.js frame.js worker.js shared_worker.js service_worker.js " +
+      "esbuild page.js places.js frame.js worker.js task.js shared_worker.js service_worker.js " +
         "--bundle --format=esm --outdir=dist",
     ],
     folder: "dist",
@@ -117,6 +155,13 @@ export const PAGES: Case[] = [
         headers: ISOLATED,
         expect: { threads: 2 },
       },
+      {
+        what: "`wasmgrad/worker`, isolated page",
+        page: "/page.html?task",
+        browsers: ["firefox", "webkit"],
+        headers: ISOLATED,
+        expect: { threads: 2 },
+      },
       ...places.map((run) => ({ browsers: ALL, ...run })),
     ],
     isQuick: true,
@@ -126,8 +171,8 @@ export const PAGES: Case[] = [
     title: "esbuild",
     tool: "esbuild",
     dependencies: { esbuild: "0.28.2" },
-    files: { ...modules("", "page", "probe", "report"), "dist/page.html": html("page.js") },
-    build: ["esbuild page.js --bundle --format=esm --outdir=dist"],
+    files: { ...modules("", "plain", "probe", "report"), "dist/page.html": html("plain.js") },
+    build: ["esbuild plain.js --bundle --format=esm --outdir=dist"],
     folder: "dist",
     runs: [
       underPolicy("script-src 'self' 'wasm-unsafe-eval'; worker-src blob:", { threads: 2 }),
@@ -142,7 +187,7 @@ export const PAGES: Case[] = [
     tool: "esbuild",
     dependencies: { esbuild: "0.28.2" },
     files: {
-      ...modules("", "page", "probe", "report", "worker"),
+      ...modules("", "plain", "probe", "report"),
       ...extensionFiles("strict", {}),
       ...extensionFiles("allowed", {
         content_security_policy: { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" },
@@ -150,7 +195,7 @@ export const PAGES: Case[] = [
         cross_origin_opener_policy: { value: "same-origin" },
       }),
     },
-    build: ["strict", "allowed"].map((folder) => `esbuild page.js worker.js --bundle --format=esm --outdir=${folder}`),
+    build: ["strict", "allowed"].map((folder) => `esbuild plain.js --bundle --format=esm --outdir=${folder}`),
     runs: [
       {
         what: "page, default policy, Chromium",

@@ -2,9 +2,11 @@
 import { type Case, REFUSED } from "../case.ts";
 import { cjs, modules, ts } from "../program.ts";
 
-const sources = modules("", "command", "probe");
+const sources = modules("", "ask", "command", "probe", "task", "task_command");
 const commonJs = { "command.cjs": cjs("command"), "probe.cjs": cjs("probe") };
-const typescript = { "command.ts": ts("command"), "probe.ts": ts("probe") };
+const typescript = Object.fromEntries(
+  ["ask", "command", "probe", "task", "task_command"].map((name) => [`${name}.ts`, ts(name)]),
+);
 
 const nodeCase = (version: string, requires: boolean): Case => ({
   name: `node-${version}`,
@@ -14,6 +16,7 @@ const nodeCase = (version: string, requires: boolean): Case => ({
   files: { ...sources, ...commonJs },
   runs: [
     { what: "`import`", command: "node command.js", expect: { threads: 2 } },
+    { what: "`wasmgrad/worker`", command: "node task_command.js", expect: { threads: 2 } },
     {
       what: "`require`",
       command: "node command.cjs",
@@ -37,7 +40,10 @@ export const RUNTIMES: Case[] = [
     tool: "deno",
     dependencies: { deno: "2.9.6" },
     files: typescript,
-    runs: [{ what: "", command: "deno run -A command.ts", expect: { threads: 2 } }],
+    runs: [
+      { what: "", command: "deno run -A command.ts", expect: { threads: 2 } },
+      { what: "`wasmgrad/worker`", command: "deno run -A task_command.ts", expect: { threads: 2 } },
+    ],
     isQuick: true,
   },
   {
@@ -48,6 +54,7 @@ export const RUNTIMES: Case[] = [
     files: typescript,
     runs: [
       { what: "`bun`", command: "bun command.ts", expect: { threads: 2 } },
+      { what: "`wasmgrad/worker`", command: "bun task_command.ts", expect: { threads: 2 } },
       {
         what: "`bun build --compile`",
         command: "bun build --compile --outfile program command.ts && ./program",

@@ -64,10 +64,12 @@ function trainByLoop(): string {
   return hashOf(model);
 }
 
-async function trainByTrainer(): Promise<string> {
+/** Weights of a training by the Trainer, which `run` runs. */
+export async function trainByTrainer(run: (trainer: Trainer) => Promise<unknown>): Promise<string> {
   const { loader, model, optimizer } = prepare();
-  const trainer = new Trainer({ model, loader, optimizer, epochs: 1, loss: ([inputs]) => lossOf(model, inputs) });
-  await trainer.fit();
+  const loss = ([inputs]: Tensor[]) => lossOf(model, inputs);
+  const trainer = new Trainer({ model, loader, optimizer, epochs: 1, loss });
+  await run(trainer);
   return hashOf(model);
 }
 
@@ -93,7 +95,7 @@ export async function probe(): Promise<Answer> {
     );
     const bits = [trainByLoop()];
     await new Promise((resolve) => setTimeout(resolve, 300));
-    bits.push(trainByLoop(), await trainByTrainer());
+    bits.push(trainByLoop(), await trainByTrainer((trainer) => trainer.fit()));
     return { product, bits, threads: getNumThreads() };
   } catch (error) {
     return { error: String(error) };

@@ -1,0 +1,5 @@
+/** A page that runs the probe. */
+import { probe } from "./probe.ts";
+import { report } from "./report.ts";
+
+probe().then(report);
