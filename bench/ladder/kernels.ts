@@ -14,7 +14,7 @@ function abort(_message: number, _file: number, line: number, column: number): n
   throw new Error(`ladder: an assert does not hold, line ${line}, column ${column}`);
 }
 
-/** Instantiates a build of the module, which imports a shared memory; a plain one is as good for its kernels. */
+/** Instantiates a build of the module. It imports a shared memory, but a plain one also works. */
 export function instantiateLadder(binary: Uint8Array): LadderKernels {
   const bytes = Uint8Array.from(binary);
   if (!isShared) bytes[memoryFlagsAt(bytes)] &= ~2;

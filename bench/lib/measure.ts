@@ -48,7 +48,7 @@ export interface Plan {
   rounds: number;
   /** Milliseconds that each side runs per round. */
   time: number;
-  /** Called after each turn of a side with the share of the turns that are done, from 0 to 1. */
+  /** Called each time a side has run, with the share of the measurement that is done, from 0 to 1. */
   afterTurn?(share: number): void;
 }
 

@@ -16,9 +16,9 @@ async function load(): Promise<LoadedKernels> {
   const flags = memoryFlagsAt(bytes);
   let memory: WebAssembly.Memory;
   try {
-    memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+    memory = new WebAssembly.Memory({ initial: 16, maximum: 64, shared: true });
   } catch {
-    memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 }); // as good for one thread
+    memory = new WebAssembly.Memory({ initial: 16, maximum: 64 }); // as good for one thread
     bytes[flags] &= ~2;
   }
   const abort = () => {

@@ -71,17 +71,20 @@ export class NumberGrid {
       for (const [column, value] of line.entries()) {
         const cell = this.#grid.children[row * columns + column] as HTMLElement;
         const text = typeof value === "number" ? short(value) : value;
-        if (!(cell instanceof HTMLInputElement)) cell.textContent = text;
-        else if (document.activeElement !== cell) cell.value = String(value);
+        if (cell instanceof HTMLInputElement) {
+          if (document.activeElement !== cell) cell.value = String(value);
+          continue;
+        }
+        cell.textContent = text;
+        if (this.#options.onPick) cell.ariaLabel = `${this.#nameOf(row, column)}: ${text || "empty"}`;
       }
   }
 
   #cell(i: number): HTMLElement {
     const [row, column] = [Math.floor(i / this.#columns), i % this.#columns];
-    const { label, onPick, onEdit } = this.#options;
-    const name = { label: `${label}, row ${row + 1}, column ${column + 1}` };
+    const { onPick, onEdit } = this.#options;
     if (onEdit) {
-      const input = h("input", { class: "cell", inputMode: "decimal", aria: name });
+      const input = h("input", { class: "cell", inputMode: "decimal", ariaLabel: this.#nameOf(row, column) });
       input.oninput = () => {
         const value = Number(input.value.replace("−", "-"));
         const valid = input.value.trim() !== "" && Number.isFinite(value) && Math.abs(value) <= 1e6;
@@ -99,6 +102,10 @@ export class NumberGrid {
       onfocus: pick,
       onmouseenter: pick,
     });
+  }
+
+  #nameOf(row: number, column: number): string {
+    return `${this.#options.label}, row ${row + 1}, column ${column + 1}`;
   }
 
   /** Arrow keys go from button to button. */
