@@ -28,7 +28,7 @@ export function lineChart(
       shape("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, power === low ? "0" : `1e${power}`),
     );
   }
-  for (let i = 0; i <= last; i += 4)
+  for (let i = 0; i <= last; i += width < 400 ? 8 : 4)
     svg.append(shape("text", { x: x(i), y: top + plot + 16, "text-anchor": i === last ? "end" : "middle" }, `2^${i}`));
   svg.append(shape("line", { x1: x(marked), x2: x(marked), y1: top, y2: top + plot, class: "ceiling" }));
   for (const [n, { name, values }] of lines.entries()) {

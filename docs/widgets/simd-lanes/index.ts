@@ -32,7 +32,7 @@ export function mount(root: HTMLElement): () => void {
     vector.fill([lanes]);
     words.setAttribute("aria-live", steps.playing ? "off" : "polite");
     words.textContent =
-      `After step ${step}, the scalar loop has added ${step} numbers, the vector loop ${vectors * LANES}. ` +
+      `After step ${step}, the scalar loop has added ${step} ${step === 1 ? "number" : "numbers"}, the vector loop ${vectors * LANES}. ` +
       (step >= rows.length ? `The four lanes are added at the end: ${total(lanes)}.` : "");
   }
 

@@ -29,7 +29,8 @@ export function timeline(
       shape("rect", { ...bar, class: i % accumulators === 0 ? "bar ships" : "bar" }),
     );
   }
-  for (let cycle = 0; cycle <= cycles; cycle += cycles > 40 ? 8 : 4)
-    svg.append(shape("text", { x: left + cycle * unit, y: height - 4 }, cycle === 0 ? "cycle 0" : String(cycle)));
+  svg.append(shape("text", { x: left - 6, y: height - 4, "text-anchor": "end" }, "cycle"));
+  for (let cycle = 0; cycle <= cycles; cycle += cycles > 40 ? 16 : 4)
+    svg.append(shape("text", { x: left + cycle * unit, y: height - 4 }, String(cycle)));
   return { svg, cycles };
 }
