@@ -29,7 +29,7 @@ const callsPerReading = new WeakMap<() => unknown, number>();
 export function sample(body: () => unknown, time: number): number {
   for (;;) {
     const calls = callsPerReading.get(body) ?? 1;
-    const bench = new Bench({ time, iterations: 1, warmup: false });
+    const bench = new Bench({ time, iterations: 1, warmup: false, now: () => performance.now() });
     bench.add("", () => {
       for (let i = 0; i < calls; i++) scope(() => void body());
     });

@@ -91,6 +91,21 @@ describe("what is wrong is not timed", () => {
   });
 });
 
+test("a clock as coarse as a browser's measures a short body", async () => {
+  let time = 0; // of a clock that shows whole milliseconds; reading it takes 0.001
+  vi.stubGlobal("performance", { now: () => Math.floor((time += 0.001)) });
+  vi.resetModules(); // what measures binds the clock when it is loaded
+  try {
+    const { sample } = await import("../../bench/lib/measure.ts");
+    const milliseconds = sample(() => (time += 0.03), 100);
+    expect(milliseconds).toBeGreaterThan(0.028);
+    expect(milliseconds).toBeLessThan(0.032);
+  } finally {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  }
+});
+
 describe("ceilings", () => {
   test("the kernels compute the documented sums, and a wrong sum is noticed", { timeout: 60_000 }, async () => {
     const bytes = await compileCeiling("baseline");
