@@ -144,6 +144,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
       expect(await conv.grid("Output")).toEqual(convolution(image, kernel, { stride: 2, dilation: 2 }));
       expect(await conv.grid("Output")).toHaveLength(9); // (8 + 2 - 5) / 2 rounded down, + 1 = 3
 
+      await conv.go(0);
       await conv.root.$eval(".player button", (button) => (button as HTMLElement).click());
       await page.waitForFunction((root) => root.innerText.includes("2 of 9"), {}, conv.root);
       await conv.root.$eval(".player button", (button) => (button as HTMLElement).click());
@@ -215,6 +216,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
 
       const sums = await widgetOf(page, "float-sums");
       await sums.choose("0.1, again and again");
+      await page.waitForSelector('[data-terms^="0.1"]');
       await sums.slide("terms", 20);
       let naive = 0;
       for (let i = 0; i < 2 ** 20; i++) naive = Math.fround(naive + Math.fround(0.1));

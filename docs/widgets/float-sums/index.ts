@@ -1,26 +1,24 @@
 /** Rounding errors of sums: how many digits each way to add float32 numbers keeps. */
-import { manualSeed, rand, scope, type Tensor, tensor } from "wasmgrad";
+import { Generator, rand, scope } from "wasmgrad";
 import { h, slider } from "../lib/elements.ts";
 import { lineChart } from "../lib/line_chart.ts";
 import { drawingWidth } from "../lib/svg.ts";
-import { METHODS, relativeErrors } from "./methods.ts";
+import { exactSums, METHODS } from "./methods.ts";
 
-/** 2^20 terms: every way together takes less than a hundredth of a second. */
+/** The largest power of two of terms. */
 const MOST = 20;
 
-const TERMS: Record<string, (count: number) => Tensor> = {
-  "random in [0, 1)": (count) => {
-    manualSeed(1);
-    return rand([count]);
-  },
-  "0.1, again and again": (count) => tensor(new Float32Array(count).fill(0.1)),
-  "1, 1/2, 1/3, 1/4 …": (count) => tensor(Float32Array.from({ length: count }, (_, i) => 1 / (i + 1))),
+const TERMS: Record<string, (count: number) => Float32Array> = {
+  "random in [0, 1)": (count) => scope(() => Float32Array.from(rand([count], { generator: new Generator(1) }).data())),
+  "0.1, again and again": (count) => new Float32Array(count).fill(0.1),
+  "1, 1/2, 1/3, 1/4 …": (count) => Float32Array.from({ length: count }, (_, i) => 1 / (i + 1)),
 };
 
 /** A float32 has about 7.2 decimal digits. */
 const DIGITS = 24 * Math.log10(2);
 
 export function mount(root: HTMLElement): () => void {
+  let left = false;
   let power = 16;
   let errors: Record<string, number[]> = {};
   const select = h("select", {}, ...Object.keys(TERMS).map((name) => h("option", { value: name }, name)));
@@ -32,12 +30,24 @@ export function mount(root: HTMLElement): () => void {
   const table = h("div", { class: "scroll", tabIndex: 0, role: "region", aria: { label: "Errors of the sums" } });
   const note = h("p", { class: "note", role: "status" });
 
-  function compute(): void {
-    errors = scope(() => relativeErrors(TERMS[select.value](2 ** MOST), MOST));
+  /** One sum per task, so that the page is never blocked for long. */
+  async function compute(): Promise<void> {
+    const kind = select.value;
+    const terms = TERMS[kind](2 ** MOST);
+    const exact = exactSums(terms, MOST);
+    const found: typeof errors = {};
+    for (const { name, sums } of METHODS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      found[name] = sums(terms, MOST).map((sum, i) => Math.abs(sum - exact[i]) / exact[i]);
+    }
+    if (left || kind !== select.value) return;
+    errors = found;
+    root.dataset.terms = kind;
     draw();
   }
 
   function draw(): void {
+    if (!root.dataset.terms) return;
     const head = ["sum", "relative error", "digits that are right", "lost"];
     const rows = METHODS.map(({ name }) => {
       const error = errors[name][power];
@@ -53,8 +63,10 @@ export function mount(root: HTMLElement): () => void {
       lineChart("Relative error by the number of terms, both axes logarithmic", lines, power, drawingWidth(root)),
     );
   }
-  select.onchange = compute;
+  select.onchange = () => void compute();
   root.append(h("div", { class: "controls" }, h("label", {}, "Terms ", select), count.element), chart, table, note);
-  compute();
-  return () => {};
+  void compute();
+  return () => {
+    left = true;
+  };
 }

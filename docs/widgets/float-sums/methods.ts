@@ -1,5 +1,5 @@
 /** Ways to add float32 numbers. Only the last one is the library's; the others are what it could do instead. */
-import type { Tensor } from "wasmgrad";
+import { scope, tensor } from "wasmgrad";
 
 type Terms = Float32Array;
 
@@ -78,31 +78,29 @@ const kahan: Method = {
   },
 };
 
-const library: Method = { name: "wasmgrad, x.sum()", sums: () => [] };
+const library: Method = {
+  name: "wasmgrad, x.sum()",
+  sums: (terms, powers) =>
+    scope(() => {
+      const x = tensor(terms);
+      return Array.from({ length: powers + 1 }, (_, power) =>
+        x
+          .narrow(0, 0, 2 ** power)
+          .sum()
+          .item(),
+      );
+    }),
+};
 
-export const METHODS: readonly Method[] = [running, lanes, pairwise, kahan, library];
-
-/**
- * The relative error of each method against float64, for the first 1, 2, 4, 8 … terms of x. Call it in a
- * scope.
- */
-export function relativeErrors(x: Tensor, powers: number): Record<string, number[]> {
-  const terms = x.data() as Float32Array;
+/** In float64, with which the others are compared. */
+export function exactSums(terms: Terms, powers: number): number[] {
   let total = 0;
-  const exact = atPowers(
+  return atPowers(
     terms,
     powers,
     (value) => (total += value),
     () => total,
   );
-  const errorsOf = (sums: number[]) => sums.map((sum, i) => Math.abs(sum - exact[i]) / exact[i]);
-  const own = exact.map((_, power) =>
-    x
-      .narrow(0, 0, 2 ** power)
-      .sum()
-      .item(),
-  );
-  return Object.fromEntries(
-    METHODS.map((method) => [method.name, errorsOf(method === library ? own : method.sums(terms, powers))]),
-  );
 }
+
+export const METHODS: readonly Method[] = [running, lanes, pairwise, kahan, library];
