@@ -81,6 +81,7 @@ class Shown {
 
 async function widgetOf(page: Page, name: string): Promise<Shown> {
   const selector = `[data-widget="${name}"]`;
+  await page.waitForSelector(selector);
   await page.$eval(selector, (element) => element.scrollIntoView());
   await page.waitForSelector(`${selector}[data-mounted]`, { timeout: 60_000 });
   return new Shown((await page.$(selector)) as ElementHandle<HTMLElement>);
