@@ -169,6 +169,9 @@ export function editor(reconstruct: (picture: number, given: Uint8Array) => Prom
     draw();
   };
 
+  // something is hidden from the start, so that there is something to see
+  for (let x = 8; x <= 22; x++) dab(x, 22 - Math.round(x / 2), 0);
+
   const mode = (text: string, value: boolean) => {
     const button = h("button", { type: "button", aria: { pressed: hides === value } }, text);
     button.onclick = () => {

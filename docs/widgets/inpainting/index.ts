@@ -71,16 +71,17 @@ export function mount(root: HTMLElement): () => void {
   const select = h(
     "select",
     { disabled: true, title: "After Reset, something else can be hidden" },
+    h("option", { value: "squares" }, "squares"),
     h("option", { value: "values" }, "half of all values"),
-    h("option", { value: "squares" }, "squares of 4 × 4"),
   );
   select.onchange = () => begin(training.reset(hidden()), "A new network.");
   const hidden = () => select.value as Hidden;
 
   const figures = {
     step: figure("step", "step"),
-    loss: figure("training loss", "loss", "Mean squared error of the last 10 steps"),
-    psnr: figure("hidden values", "psnr", "PSNR of what is hidden in the test pictures, after each epoch"),
+    epoch: figure("epoch", "epoch", "An epoch is one pass over all pictures"),
+    loss: figure("loss", "loss", "Mean squared error of the last 10 steps"),
+    psnr: figure("PSNR", "psnr", "Of what is hidden in the test pictures, after each epoch; higher is better"),
     speed: figure("images/s", "speed"),
     threads: figure("threads", "threads"),
     width: figure("vectors", "width", "Width of the vectors that the kernels compute with"),
@@ -130,6 +131,7 @@ export function mount(root: HTMLElement): () => void {
   const ownPictures = button("Your pictures …", () => picturesFile.click());
   const sample = button("Back to CIFAR-10", () => begin(training.useSample(hidden()), "A new network."));
   sample.hidden = true;
+  const half = h("p", { class: "note" }, "Here too, half of all values are hidden besides, as while it learns.");
   const source = h("span", { class: "note" });
 
   const controls = [start, one, many, reset, saveWeights, loadWeights, ownPictures, sample];
@@ -165,7 +167,8 @@ export function mount(root: HTMLElement): () => void {
       }
     }
     if (test.length === 0) figures.psnr.value.textContent = "–";
-    figures.step.value.textContent = `${report.step.toLocaleString("en")} (epoch ${report.epoch + 1})`;
+    figures.step.value.textContent = report.step.toLocaleString("en");
+    figures.epoch.value.textContent = (report.epoch + 1).toLocaleString("en");
     figures.step.value.dataset.step = String(report.step);
     figures.loss.value.textContent = train.at(-1)?.value.toFixed(4) ?? "–";
     if (report.imagesPerSecond !== null) {
@@ -210,6 +213,7 @@ export function mount(root: HTMLElement): () => void {
     attempt(async () => {
       const { hidden, trainImages, testImages, ownPictures, threads, vectorWidth, stored } = await opening;
       select.value = hidden;
+      half.hidden = hidden !== "values";
       figures.threads.value.textContent = String(threads);
       figures.width.value.textContent = `${vectorWidth} bits`;
       sample.hidden = !ownPictures;
@@ -235,7 +239,13 @@ export function mount(root: HTMLElement): () => void {
     h("dl", {}, ...Object.values(figures).map(({ element }) => element)),
     isolation,
     grid.element,
-    h("p", { class: "note" }, "Top: test pictures. Middle: what the network sees. Bottom: what it makes of that."),
+    h(
+      "p",
+      { class: "note" },
+      "Top: test pictures. Middle: what the network sees. Bottom: what it makes of that. Choose one to brush on.",
+    ),
+    brush.element,
+    half,
     h(
       "figure",
       { class: "loss" },
@@ -248,7 +258,6 @@ export function mount(root: HTMLElement): () => void {
         "by step",
       ),
     ),
-    brush.element,
     h("div", { class: "bar" }, saveWeights, loadWeights, ownPictures, sample, source, weightsFile, picturesFile),
     h("p", { class: "note" }, "Pictures can also be dropped here. They stay on this computer."),
     fingerprint,

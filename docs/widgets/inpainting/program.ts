@@ -1,5 +1,5 @@
 /** The program of the page. It runs in Node too, to the same bits: see in_node.ts. */
-import { noGrad, scope, Tensor, tensor } from "wasmgrad";
+import { Generator, noGrad, scope, Tensor, tensor } from "wasmgrad";
 import { Subset } from "wasmgrad/data";
 import { readSafetensors, writeSafetensors } from "wasmgrad/io";
 import { Trainer, type TrainerState } from "wasmgrad/train";
@@ -9,7 +9,7 @@ import type { Images } from "../../../examples/inpainting/images.ts";
 import { type Keep, keepValues, trainingParts } from "../../../examples/inpainting/training.ts";
 import { SIDE } from "./shape.ts";
 
-/** The settings of `npm start`: with "values" hidden, the weights are the same, bit for bit. */
+/** The settings of `npm start`. If "values" are hidden, the weights are the same as there, bit for bit. */
 export const SETTINGS = { seed: 0, batchSize: 4, lr: 1e-3, mask: 0.5 };
 
 /** What is hidden while the network learns. */
@@ -17,13 +17,15 @@ export type Hidden = "values" | "squares";
 
 const KEEP: Record<Hidden, Keep> = {
   values: keepValues(SETTINGS.mask),
-  squares: (shape, generator) => masks.randomBlocks(shape, { size: 4, count: 20, ...(generator && { generator }) }),
+  squares: (shape, generator) => masks.randomBlocks(shape, { size: 4, count: 20, generator }),
 };
 
 /** Steps between two entries of the loss log. */
 export const LOG_EVERY = 10;
 /** Number of pictures that are shown as original, masked and reconstructed. */
 export const SHOWN = 8;
+
+const BRUSH_SEED = 1;
 
 type Rgba = Uint8ClampedArray<ArrayBuffer>;
 
@@ -86,13 +88,17 @@ export class InpaintingProgram {
     return columns as Columns;
   }
 
-  /** What the network makes of a test picture of which only some pixels are given (1: given, 0: hidden). */
+  /**
+   * What the network makes of a test picture of which only some pixels are given (1: given, 0: hidden). A
+   * network that has learned with half of all values hidden gets only half of the given values here too.
+   */
   reconstruct(picture: number, given: Uint8Array): Rgba {
     return scope(() =>
       noGrad(() => {
-        const kept = tensor(Float32Array.from(given), { shape: [1, 1, SIDE, SIDE] });
+        const pixels = tensor(Float32Array.from(given), { shape: [1, 1, SIDE, SIDE] });
+        const values = this.hidden === "values" ? this.#keep([1, 3, SIDE, SIDE], new Generator(BRUSH_SEED)) : 1;
         const [image] = this.#test.get(picture);
-        return pixelsOf(this.#model.forward(image.unsqueeze(0).mul(kept)))[0];
+        return pixelsOf(this.#model.forward(image.unsqueeze(0).mul(pixels).mul(values)))[0];
       }),
     );
   }

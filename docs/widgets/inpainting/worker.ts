@@ -15,7 +15,7 @@ export interface Report {
   entries: LogEntry[];
   /** The log begins again. */
   fresh: boolean;
-  /** Null before there is something to measure. */
+  /** Null while there are too few steps to measure. */
   imagesPerSecond: number | null;
   memoryBytes: number;
   columns: Columns;
@@ -76,12 +76,12 @@ function begin(hidden: Hidden): void {
 function report(fresh = false): void {
   const { log, place } = program.trainer;
   const seconds = (performance.now() - told.time) / 1000;
-  const images = (place.step - told.step) * SETTINGS.batchSize;
+  const steps = place.step - told.step;
   tell({
     ...place,
     entries: log.slice(fresh ? 0 : told.entries),
     fresh,
-    imagesPerSecond: told.time > 0 && images > 0 ? images / seconds : null,
+    imagesPerSecond: steps === REPORT_STEPS ? (steps * SETTINGS.batchSize) / seconds : null,
     memoryBytes: memory().reservedBytes,
     columns: program.show(),
   });
@@ -148,21 +148,20 @@ const api = {
     const [trainImages, testImages] = await Promise.all([sheet(train), sheet(test)]);
     sample = { train: trainImages, test: testImages };
     const stored = await restore();
-    if (!stored) begin("values");
+    if (!stored) begin("squares");
     return opened(stored);
   },
 
-  /** Trains for so many steps or until `pause()`, then returns the weights' fingerprint. */
+  /** Trains for so many steps or until `pause()`, and stores the state. */
   async run(steps: number): Promise<void> {
     await pause();
-    told.time = performance.now();
+    told = { ...told, step: program.step, time: performance.now() };
     running = program.run(steps);
     try {
       await running;
     } finally {
       running = undefined;
       report();
-      told.time = 0;
       await save().catch(() => {});
     }
   },
