@@ -5,6 +5,9 @@ import type { LineKind, RunMessage } from "./messages.ts";
 /** So many lines in so many milliseconds are sent at once. More of them are collected, so that a page keeps up. */
 const [MOST_LINES, WINDOW_MS] = [100, 100];
 
+/** The library's advice to whoever serves a page, which is no help to those who visit this one. */
+const isAdvice = (value: unknown) => typeof value === "string" && value.startsWith("wasmgrad: one thread, since");
+
 /** Cells side by side in a frame, as `console.table` of Node shows them. */
 function frame(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)) + 2);
@@ -74,7 +77,7 @@ export function replaceConsole(
     const milliseconds = performance.now() - (times.get(label) ?? performance.now());
     return `${label}: ${milliseconds < 1000 ? `${milliseconds.toFixed(3)}ms` : `${(milliseconds / 1000).toFixed(3)}s`}`;
   };
-  const log = print("log");
+  const [log, warn] = [print("log"), print("warn")];
   const group = (...values: unknown[]) => {
     if (values.length > 0) log(...values);
     indent += "  ";
@@ -84,7 +87,9 @@ export function replaceConsole(
     log,
     info: log,
     debug: log,
-    warn: print("warn"),
+    warn: (...values: unknown[]) => {
+      if (!isAdvice(values[0])) warn(...values);
+    },
     error: print("error"),
     dir: (value: unknown, options?: object) => line("log", inspect(value, { customInspect: false, ...options })),
     table(data: unknown) {

@@ -1,5 +1,6 @@
 /** The playground: an editor, a worker that runs its program, and what the program prints and writes. */
 import { h } from "../lib/elements.ts";
+import { canIsolate, isolate } from "../lib/isolation.ts";
 import { createEditor } from "./editor.ts";
 import type { RunMessage, RunRequest } from "./messages.ts";
 import { createOutput } from "./output.ts";
@@ -11,7 +12,7 @@ import "./playground.css";
 /** The entry of the list for a program that came with a link. */
 const SHARED = "shared";
 
-type State = "ready" | "running" | "done" | "failed" | "stopped";
+type State = "loading" | "ready" | "running" | "done" | "failed" | "stopped";
 
 function programList(): HTMLSelectElement {
   const groups = [...new Set(programs.map(({ group }) => group))];
@@ -33,6 +34,11 @@ export function mount(root: HTMLElement): () => void {
   const runButton = h("button", { class: "primary", onclick: run, title: isMac ? "⌘ Enter" : "Ctrl Enter" }, "Run");
   const stopButton = h("button", { onclick: () => stop("stopped"), disabled: true }, "Stop");
   const resetButton = h("button", { onclick: reset, title: "Back to the text of the repository" }, "Reset");
+  const threadsButton = h(
+    "button",
+    { onclick: useThreads, title: "Programs use one thread. This loads the page again." },
+    "Use all cores",
+  );
   const status = h("span", { class: "playground-status", role: "status" });
   const link = h("input", { type: "text", readOnly: true, hidden: true, aria: { label: "Link to this program" } });
   const editorPlace = h("div", { class: "playground-editor" });
@@ -48,6 +54,7 @@ export function mount(root: HTMLElement): () => void {
       stopButton,
       resetButton,
       h("button", { onclick: share }, "Share"),
+      canIsolate() ? threadsButton : null,
       status,
     ),
     link,
@@ -67,7 +74,7 @@ export function mount(root: HTMLElement): () => void {
   function show(state: State, words: string): void {
     root.dataset.state = state;
     status.textContent = words;
-    runButton.disabled = state === "running";
+    runButton.disabled = state === "running" || state === "loading";
     stopButton.disabled = state !== "running";
   }
 
@@ -87,7 +94,7 @@ export function mount(root: HTMLElement): () => void {
   /** Shows the program that the list has chosen. */
   async function open(): Promise<void> {
     const chosen = slot();
-    stop("ready");
+    stop("loading");
     const text = chosen === SHARED ? saved.shared!.source : await loadSource(chosen);
     if (left || slot() !== chosen) return;
     original = text;
@@ -145,7 +152,7 @@ export function mount(root: HTMLElement): () => void {
   }
 
   function run(): void {
-    if (root.dataset.state === "running") return;
+    if (runButton.disabled) return;
     worker?.terminate();
     output.clear();
     editor.mark(null);
@@ -202,6 +209,10 @@ export function mount(root: HTMLElement): () => void {
       () => false,
     );
     status.textContent = copied ? "The link is copied." : "Copy the link below.";
+  }
+
+  function useThreads(): void {
+    isolate().catch((error: Error) => output.print("error", `The page cannot use threads: ${error.message}`));
   }
 
   const follow = () => void openAddress().catch((error: Error) => output.print("error", error.message));

@@ -6,6 +6,9 @@ import { makeMachine } from "./machine.ts";
 import type { RunMessage, RunRequest } from "./messages.ts";
 import { Modules } from "./modules.ts";
 
+/** An error's stack should reach from the library's inner functions to the program's line. */
+Object.assign(Error, { stackTraceLimit: 100 });
+
 const post = (message: RunMessage) => postMessage(message);
 
 async function run({ file, source, args, data }: RunRequest): Promise<void> {
