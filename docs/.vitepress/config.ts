@@ -121,6 +121,7 @@ const lookUp: DefaultTheme.SidebarItem[] = [
     items: [
       page("API", "/reference/"),
       page("Names of PyTorch", "/docs/compatibility"),
+      page("Errors", "/docs/errors"),
       page("Benchmarks", "/docs/benchmarks"),
       page("All measurements", "/bench/"),
     ],
@@ -192,6 +193,7 @@ export default defineConfig({
       "/reference/": lookUp,
       "/docs/compatibility": lookUp,
       "/docs/benchmarks": lookUp,
+      "/docs/errors": lookUp,
       "/bench/": lookUp,
       "/docs/demos/": demos,
       "/assembly/": chapters,

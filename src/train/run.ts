@@ -16,7 +16,11 @@ import type { Callback } from "./trainer_options.ts";
 /** A signal that stops a run after the running step. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-/** Thrown by `Run.train` when a signal stopped it. The completed steps are saved. */
+/**
+ * Thrown by `Run.train` when a signal stopped it. The completed steps are saved.
+ *
+ * What to do: run the same command again, which continues. A program ends with `process.exit(error.exitCode)`.
+ */
 export class Interrupted extends WasmgradError {
   override name = "Interrupted";
   readonly signal: StopSignal;
