@@ -60,6 +60,10 @@ const guide: DefaultTheme.SidebarItem[] = [
       page("Threads and precision", "/docs/threads_and_precision"),
       page("See inside", "/docs/see_inside"),
       page("Platforms", "/docs/platforms"),
+      page("In a page", "/docs/browser"),
+      page("Train in a worker", "/docs/worker"),
+      page("Deploying", "/docs/deploying"),
+      page("Bundlers and runtimes", "/docs/ecosystem"),
       page("Kernels of your own", "/docs/extend"),
     ],
   },
@@ -88,6 +92,7 @@ const chapters: DefaultTheme.SidebarItem[] = [
     text: "How a convolution becomes fast",
     items: [
       page("Start here", "/assembly/"),
+      page("Primer", "/assembly/primer"),
       page("Matrix products", "/assembly/matmul/"),
       page("Convolutions", "/assembly/conv/"),
       page("Transposed convolutions", "/assembly/conv/transposed"),
@@ -111,7 +116,13 @@ const chapters: DefaultTheme.SidebarItem[] = [
 const demos: DefaultTheme.SidebarItem[] = [
   {
     text: "Demos",
-    items: [page("Run the ladders", "/docs/demos/ladder"), page("All drawings", "/docs/demos/widgets")],
+    items: [
+      page("Inpainting, live", "/docs/demos/inpainting"),
+      page("Teach it", "/docs/demos/teach"),
+      page("Run the ladders", "/docs/demos/ladder"),
+      page("All drawings", "/docs/demos/widgets"),
+      page("Playground", "/docs/playground"),
+    ],
   },
 ];
 
@@ -176,16 +187,8 @@ export default defineConfig({
     search: { provider: "local" },
     nav: [
       page("Guide", "/docs/"),
-      {
-        text: "Demos",
-        items: [
-          page("Inpainting, live", "/docs/demos/inpainting"),
-          page("Teach it", "/docs/demos/teach"),
-          page("Playground", "/docs/playground"),
-          page("Run the ladders", "/docs/demos/ladder"),
-          page("All drawings", "/docs/demos/widgets"),
-        ],
-      },
+      { text: "Demos", items: demos[0].items },
+      page("Playground", "/docs/playground"),
       page("Chapters", "/assembly/"),
       page("Reference", "/reference/"),
     ] as DefaultTheme.NavItem[],
