@@ -9,7 +9,7 @@ import { drawingWidth } from "../lib/svg.ts";
 import { barChart } from "./chart.ts";
 import type { Report, Request } from "./messages.ts";
 
-const UNITS: Record<string, string> = { pool2d: "GB/s", softmax: "GB/s", reduce: "GB/s" };
+const UNITS: Record<string, string> = { maxPool2d: "GB/s", softmax: "GB/s", sum: "GB/s" };
 /** Rounds and milliseconds of a turn: shorter than in the recorded run, so that nobody waits for long. */
 const PLAN = { rounds: 5, time: 40 };
 
