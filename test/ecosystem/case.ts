@@ -1,7 +1,7 @@
 /** A case is data: a small project, how it is built, and what its runs must answer. */
 import type { BrowserName } from "../product/browser/browsers.ts";
 
-/** The same bits as in Node with this number of threads (`but` in some browsers), or an error that matches. */
+/** The same bits as in Node with so many threads (`but` in some browsers), or an error that matches. */
 export type Expectation = { threads: 1 | 2; but?: Partial<Record<BrowserName, 1 | 2>> } | { error: RegExp };
 
 /** The error of an engine that does not compile WebAssembly. */

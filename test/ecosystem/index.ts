@@ -1,6 +1,6 @@
 /**
- * Installs the packed library in small new projects, builds them with the usual tools and runs them: each must
- * multiply, and train to the same bits as Node, or fail with the error that its case names.
+ * Installs the packed library in small new projects, builds them with the usual tools and runs them: each
+ * must multiply, and train to the same bits as Node, or fail with the error that its case names.
  * usage: tsx test/ecosystem/index.ts [--only NAMES] [--ci] [--write] [--keep] [--tarball FILE]
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -58,22 +58,24 @@ const rows: Row[] = [];
 try {
   const tarball = options.tarball ? resolve(options.tarball) : pack(scratch).file;
   const bits = await referenceBits(tarball);
+  const run = {
+    recorded: new Date().toISOString().slice(0, "2026-11-27".length),
+    node: process.versions.node,
+    browsers: options.write ? await browserVersions() : [],
+  };
   const settings = { tarball, bits, browsers, keep: options.keep ?? false };
   console.log(`Node ${process.versions.node}: ${bits}`);
   for (const one of cases) {
     const begin = performance.now();
     const found = await runCase(one, settings);
     rows.push(...found);
+    if (options.write) record({ ...run, rows: found });
     console.log(`${one.name}: ${((performance.now() - begin) / 1000).toFixed(1)} s`);
     for (const { tool, what, threads, error, surprise } of found) {
       const result =
         surprise !== undefined ? `NOT AS EXPECTED: ${surprise}` : (error ?? `same bits, threads: ${threads}`);
       console.log(`  ${[tool, what].filter(Boolean).join(", ")}: ${result}`);
     }
-  }
-  if (options.write) {
-    const recorded = new Date().toISOString().slice(0, "2026-11-27".length);
-    record({ recorded, node: process.versions.node, browsers: await browserVersions(), rows });
   }
 } finally {
   await closeChromium();

@@ -21,7 +21,7 @@ const underPolicy = (policy: string, expect: Expectation, needs = ""): Run => ({
   needs,
 });
 
-/** Writes a page whose import map names all entries of the installed package, as it names them for browsers. */
+/** Writes a page whose import map names all entries of the installed package, as for browsers. */
 const WRITE_MAP = `import { readFileSync, writeFileSync } from "node:fs";
 const { exports } = JSON.parse(readFileSync("node_modules/wasmgrad/package.json", "utf8"));
 const imports = {};

@@ -1,4 +1,4 @@
-/** A page that runs the probe: in the page, with ?worker in a module worker, with ?task by wasmgrad/worker. */
+/** Runs the probe in the page, with ?worker in a module worker, with ?task by wasmgrad/worker. */
 import { ask } from "./ask.ts";
 import { probe } from "./probe.ts";
 import { report } from "./report.ts";

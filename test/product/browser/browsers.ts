@@ -76,7 +76,7 @@ interface Served {
   close(): void;
 }
 
-/** Serves a page with the files of `fileOf` and the given headers. */
+/** Starts the server of a page with the files of `fileOf` and the given headers. */
 export async function servePage(headers: Record<string, string>, fileOf: FileOf): Promise<Served> {
   const server = createServer();
   const answer = new Promise((resolve) => {
