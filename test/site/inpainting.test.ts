@@ -181,7 +181,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
 
     it("goes on after a reload in the midst of training, with the same bits", async () => {
       await demo.press("Start");
-      await demo.step(40);
+      await demo.page.waitForFunction(() => document.querySelector("[data-field=stored]")?.textContent !== "");
       await demo.page.reload({ waitUntil: "load" });
       await demo.ready();
       await demo.says("Your run of last time");
@@ -222,10 +222,10 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
       expect(await demo.pixels()).toBe(whole);
       await demo.press("Hide");
       await canvas.focus();
-      await page.keyboard.press("Space");
+      await page.keyboard.press(" ");
       await demo.hidden("is", 9);
       for (const key of ["ArrowUp", "ArrowUp", "ArrowLeft"] as const) await page.keyboard.press(key);
-      await page.keyboard.press("Space");
+      await page.keyboard.press(" ");
       expect(await demo.hidden("is not", 9)).toBe(9 + 7);
       await page.keyboard.press("Backspace");
       await demo.hidden("is", 7);

@@ -88,6 +88,7 @@ export function mount(root: HTMLElement): () => void {
     memory: figure("memory", "memory", "Size of the WebAssembly memory"),
   };
   const fingerprint = h("output", { class: "fingerprint", data: { field: "fingerprint" } });
+  const stored = h("span", { data: { field: "stored" } });
   const isolation = h("p", { class: "note", hidden: true });
   const curve = lossCurve();
 
@@ -174,6 +175,7 @@ export function mount(root: HTMLElement): () => void {
     if (report.imagesPerSecond !== null) {
       figures.speed.value.textContent = Math.round(report.imagesPerSecond).toLocaleString("en");
     }
+    stored.textContent = report.storedStep === null ? "" : `Stored in this browser: step ${report.storedStep}.`;
     figures.memory.value.textContent = megabytes(report.memoryBytes);
     columns = report.columns;
     grid.draw(columns);
@@ -203,7 +205,7 @@ export function mount(root: HTMLElement): () => void {
         running = false;
       }
       await showFingerprint();
-      status.textContent = "Paused. The state is stored in this browser: you may reload the page and go on.";
+      status.textContent = "Paused. You may reload the page and continue.";
     });
 
   const pause = () => attempt(() => training.pause());
@@ -219,7 +221,7 @@ export function mount(root: HTMLElement): () => void {
       sample.hidden = !ownPictures;
       source.textContent = `${trainImages.toLocaleString("en")} pictures to learn from, ${testImages} to test.`;
       await showFingerprint();
-      status.textContent = stored ? "Your run of last time. Start continues it." : text;
+      status.textContent = stored ? "Your run of last time: Start continues it." : text;
     });
 
   if (!globalThis.crossOriginIsolated) {
@@ -259,7 +261,7 @@ export function mount(root: HTMLElement): () => void {
       ),
     ),
     h("div", { class: "bar" }, saveWeights, loadWeights, ownPictures, sample, source, weightsFile, picturesFile),
-    h("p", { class: "note" }, "Pictures can also be dropped here. They stay on this computer."),
+    h("p", { class: "note" }, "Pictures can also be dropped here. They stay on this computer. ", stored),
     fingerprint,
   );
 

@@ -18,6 +18,8 @@ export interface Report {
   /** Null while there are too few steps to measure. */
   imagesPerSecond: number | null;
   memoryBytes: number;
+  /** The step whose state the browser has stored; null if it has stored none. */
+  storedStep: number | null;
   columns: Columns;
 }
 
@@ -48,7 +50,8 @@ let own: Planes | undefined;
 let program: InpaintingProgram;
 let tell: (report: Report) => void = () => {};
 let told = { entries: 0, step: 0, time: 0 };
-let savedAt = 0;
+let savedAt = Number.NEGATIVE_INFINITY;
+let storedStep: number | null = null;
 let running: Promise<void> | undefined;
 
 async function sheet(address: string): Promise<Images> {
@@ -83,6 +86,7 @@ function report(fresh = false): void {
     fresh,
     imagesPerSecond: steps === REPORT_STEPS ? (steps * SETTINGS.batchSize) / seconds : null,
     memoryBytes: memory().reservedBytes,
+    storedStep,
     columns: program.show(),
   });
   told = { entries: log.length, step: place.step, time: performance.now() };
@@ -91,7 +95,9 @@ function report(fresh = false): void {
 /** Stores the state. What is stored is copied at once: training may go on. */
 async function save(): Promise<void> {
   savedAt = performance.now();
-  await set("run", { format: 1, hidden: program.hidden, state: program.state() } satisfies Stored, store);
+  const { hidden, step } = program;
+  await set("run", { format: 1, hidden, state: program.state() } satisfies Stored, store);
+  storedStep = step;
 }
 
 /** Continues the stored run. False if there is none, or none of this version of the page. */
@@ -102,6 +108,7 @@ async function restore(): Promise<boolean> {
   begin(stored.hidden);
   try {
     program.load(stored.state);
+    storedStep = program.step;
     return true;
   } catch (error) {
     if (!(error instanceof StateDictError)) throw error;
@@ -137,7 +144,9 @@ async function beginAgain(hidden: Hidden): Promise<Opening> {
 
 /** Removes what is stored, except the visitor's pictures, which are stored again. */
 async function forget(): Promise<void> {
+  savedAt = Number.NEGATIVE_INFINITY;
   await clear(store).catch(() => {});
+  storedStep = null;
   if (own) await set("pictures", own, store).catch(() => {});
 }
 
@@ -161,8 +170,8 @@ const api = {
       await running;
     } finally {
       running = undefined;
-      report();
       await save().catch(() => {});
+      report();
     }
   },
 
