@@ -1,5 +1,5 @@
 /** The layers of the inpainting autoencoder, and their work. */
-import { nn, type Tensor } from "wasmgrad";
+import { nn, randn, type Tensor } from "wasmgrad";
 import type { Sum } from "./check.ts";
 
 export interface ConvLayer {
@@ -80,6 +80,21 @@ export function forward(layer: ConvLayer, input: Tensor, weight: Tensor, bias: T
   const { stride, padding } = layer;
   const run = layer.transposed ? nn.functional.convTranspose2d : nn.functional.conv2d;
   return run(input, weight, bias, { stride, padding });
+}
+
+/** A single gradient, of operand `which`: the others do not require one. */
+export function backwardOf(layer: ConvLayer, operands: readonly Tensor[], which: number): () => void {
+  const leaves = operands.map((operand, i) => {
+    const leaf = operand.detach();
+    leaf.requiresGrad = i === which;
+    return leaf;
+  });
+  const output = forward(layer, ...(leaves as [Tensor, Tensor, Tensor]));
+  const gradient = randn(output.shape);
+  return () => {
+    leaves[which].grad = null;
+    output.backward(gradient, { retainGraph: true });
+  };
 }
 
 /** Floating-point operations of one pass: a multiplication and an addition for each tap of each output. */

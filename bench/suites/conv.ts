@@ -1,6 +1,6 @@
 import { randn, scope, type Tensor } from "wasmgrad";
 import { checkConv } from "../check.ts";
-import { type ConvLayer, convLayers, flopsOf, forward, shapesOf } from "../layers.ts";
+import { backwardOf, convLayers, flopsOf, forward, shapesOf } from "../layers.ts";
 import { type Rate, rateOf } from "../lib/rate.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, percent, printTable } from "../lib/table.ts";
@@ -14,21 +14,6 @@ export interface ConvRow extends Rate {
 }
 
 export const CONV_BATCHES = [4, 16, 64];
-
-/** A single gradient, of operand `which`: the others do not require one. */
-export function backwardOf(layer: ConvLayer, operands: readonly Tensor[], which: number): () => void {
-  const leaves = operands.map((operand, i) => {
-    const leaf = operand.detach();
-    leaf.requiresGrad = i === which;
-    return leaf;
-  });
-  const output = forward(layer, ...(leaves as [Tensor, Tensor, Tensor]));
-  const gradient = randn(output.shape);
-  return () => {
-    leaves[which].grad = null;
-    output.backward(gradient, { retainGraph: true });
-  };
-}
 
 async function run(context: Context): Promise<void> {
   const ceiling = await context.ceiling();

@@ -8,13 +8,13 @@ import {
   setVectorWidth,
   type VectorWidth,
 } from "wasmgrad";
-import { convLayers, forward, shapesOf } from "../layers.ts";
+import { backwardOf, convLayers, forward, shapesOf } from "../layers.ts";
 import { sample } from "../lib/measure.ts";
 import { median, type Ratio, ratioOfRounds } from "../lib/statistics.ts";
 import type { Context, Suite } from "../lib/suite.ts";
 import { digits, printTable } from "../lib/table.ts";
 import { trainStep } from "../train_step.ts";
-import { backwardOf, CONV_BATCHES, PASSES } from "./conv.ts";
+import { CONV_BATCHES, PASSES } from "./conv.ts";
 
 /** One computation with vectors of 128 and of 256 bits, in the same process. */
 export interface WidthRow {
