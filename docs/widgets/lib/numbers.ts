@@ -8,6 +8,12 @@ export function short(value: number, decimals = 3): string {
   return String(Object.is(rounded, -0) ? 0 : rounded).replace("-", "−");
 }
 
+/** What fits into a cell: 1.234, 12.34, 123.4. */
+function inCell(value: number): string {
+  const magnitude = Math.abs(value);
+  return short(value, magnitude < 10 ? 3 : magnitude < 100 ? 2 : 1);
+}
+
 interface GridOptions {
   /** What the grid shows: its caption, and its name for screen readers. */
   label: string;
@@ -70,7 +76,7 @@ export class NumberGrid {
     for (const [row, line] of matrix.entries())
       for (const [column, value] of line.entries()) {
         const cell = this.#grid.children[row * columns + column] as HTMLElement;
-        const text = typeof value === "number" ? short(value) : value;
+        const text = typeof value === "number" ? inCell(value) : value;
         if (cell instanceof HTMLInputElement) {
           if (document.activeElement !== cell) cell.value = String(value);
           continue;

@@ -24,7 +24,7 @@ export function player(show: (step: number) => void, milliseconds = 600): Player
   const go = (next: number) => {
     step = Math.min(Math.max(next, 0), count - 1);
     scrub.value = String(step);
-    scrub.setAttribute("aria-valuetext", `step ${step + 1} of ${count}`);
+    scrub.ariaValueText = `step ${step + 1} of ${count}`;
     shown.value = `${step + 1} of ${count}`;
     show(step);
   };
