@@ -120,6 +120,7 @@ const demos: DefaultTheme.SidebarItem[] = [
       page("Inpainting, live", "/docs/demos/inpainting"),
       page("Teach it", "/docs/demos/teach"),
       page("Run the ladders", "/docs/demos/ladder"),
+      page("Your own benchmark", "/docs/demos/benchmark"),
       page("All drawings", "/docs/demos/widgets"),
       page("Playground", "/docs/playground"),
     ],
