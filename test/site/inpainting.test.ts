@@ -195,7 +195,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
       expect(curve).toBe(node.trainer.log.filter(({ kind }) => kind === "step").length);
     });
 
-    it("reconstructs what the brush leaves: mouse and keyboard", async () => {
+    it("reconstructs what the brush leaves: mouse, touch and keyboard", async () => {
       const { page } = demo;
       await demo.press("Clear");
       await demo.hidden("is", 0);
@@ -221,6 +221,10 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
       await demo.hidden("is", 0);
       expect(await demo.pixels()).toBe(whole);
       await demo.press("Hide");
+      await page.touchscreen.tap(x + 0.52 * width, y + 0.27 * height);
+      await demo.hidden("is", 9);
+      await demo.press("Clear");
+      await demo.hidden("is", 0);
       await canvas.focus();
       await page.keyboard.press(" ");
       await demo.hidden("is", 9);
