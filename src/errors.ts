@@ -2,7 +2,7 @@
  * Base class of all errors that this library throws intentionally, and the class of the rare ones that fit no
  * other, such as a failure inside the library.
  *
- * What to do: read the message. `instanceof WasmgradError` tells the library's errors from others.
+ * What to do: read the message. `instanceof WasmgradError` distinguishes the library's errors from others.
  */
 export class WasmgradError extends Error {
   override name = "WasmgradError";
@@ -112,8 +112,8 @@ export class ReleasedError extends WasmgradError {
 /**
  * `backward()` cannot run: there is no graph, the graph was released, or a saved tensor has since changed.
  *
- * What to do: compute the loss outside `noGrad`, from tensors with `requiresGrad`, once for each `backward()`;
- * or pass `retainGraph: true`. Change tensors in place only after `backward()`.
+ * What to do: compute the loss outside `noGrad`, from tensors with `requiresGrad`, and once for each
+ * `backward()`, or pass `retainGraph: true`. Change tensors in place only after `backward()`.
  *
  * @example
  * ```ts

@@ -19,7 +19,8 @@ export type StopSignal = "SIGINT" | "SIGTERM";
 /**
  * Thrown by `Run.train` when a signal stopped it. The completed steps are saved.
  *
- * What to do: run the same command again, which continues. A program ends with `process.exit(error.exitCode)`.
+ * What to do: run the same command again, which continues. A program ends by
+ * `process.exit(error.exitCode)`.
  */
 export class Interrupted extends WasmgradError {
   override name = "Interrupted";
