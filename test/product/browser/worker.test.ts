@@ -64,7 +64,7 @@ describe.each(["chromium", "firefox"] as const)("%s", (browser) => {
       expect(left).toBeLessThan(60); // gradients and the optimizer's state, not 30 steps
     }
     expect(answer.worker).toEqual({
-      ...{ digest: expected, resumed: expected, place: { epoch: 1, step: 30 }, steps: 30, pictures: 31 },
+      ...{ digest: expected, resumed: expected, place: { epoch: 1, step: 30 }, steps: 30, arePictured: true },
       ...{ isMean: true, stoppedEarly: true, reason: "AbortError" },
       ...{ isShapeError: true, message: "add: shapes [2] and [3] differ" },
     });
