@@ -72,7 +72,14 @@ async function trainInWorker() {
   return {
     digest: await digestOf(bytes),
     resumed: await digestOf(resumed.bytes),
-    ...{ place, steps, arePictured: pictures > steps, isMean: means > 0 && means < 1, stoppedEarly: stoppedAt < 1000, reason },
+    ...{
+      place,
+      steps,
+      arePictured: pictures > steps,
+      isMean: means > 0 && means < 1,
+      stoppedEarly: stoppedAt < 1000,
+      reason,
+    },
     isShapeError: error instanceof ShapeError,
     message: (error as Error).message,
   };
