@@ -26,15 +26,21 @@ async function manifestOf(tarball: string): Promise<{ dependencies?: Record<stri
   return JSON.parse(text);
 }
 
+/** Replaces an installed library by the packed one. Packages in its node_modules stay. */
+async function unpack(tarball: string, library: string): Promise<void> {
+  const old = readdirSync(library).filter((name) => name !== "node_modules");
+  for (const name of old) rmSync(join(library, name), { recursive: true });
+  await extract({ file: tarball, cwd: library, strip: 1 });
+}
+
 /**
- * A folder whose node_modules has a case's packages, the library and its dependencies. The same packages are
- * installed once only; the library is unpacked again each time.
+ * A folder whose node_modules has a case's packages, the library of some earlier time and its dependencies.
+ * The same packages are installed once only.
  */
 async function installed(dependencies: Record<string, string>, tarball: string): Promise<string> {
   const { dependencies: own } = await manifestOf(tarball);
   const key = createHash("sha256").update(JSON.stringify([dependencies, own]));
   const folder = join(CACHE, key.digest("hex").slice(0, 16));
-  const library = join(folder, "node_modules/wasmgrad");
   if (!existsSync(folder)) {
     const unfinished = `${folder}.unfinished`;
     rmSync(unfinished, { recursive: true, force: true });
@@ -48,10 +54,6 @@ async function installed(dependencies: Record<string, string>, tarball: string):
     });
     renameSync(unfinished, folder);
   }
-  // packages of other versions, which only the library uses, stay in its node_modules
-  const old = readdirSync(library).filter((name) => name !== "node_modules");
-  for (const name of old) rmSync(join(library, name), { recursive: true });
-  await extract({ file: tarball, cwd: library, strip: 1 });
   return join(folder, "node_modules");
 }
 
@@ -72,6 +74,7 @@ export class Project {
     const folder = mkdtempSync(join(tmpdir(), `wasmgrad-${name}-`));
     const modules = await installed(dependencies, tarball);
     cpSync(modules, join(folder, "node_modules"), { recursive: true, verbatimSymlinks: true });
+    await unpack(tarball, join(folder, "node_modules/wasmgrad"));
     const manifest = {
       name: "scratch",
       private: true,
