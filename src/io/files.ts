@@ -1,5 +1,5 @@
 import { DataError, OptionError, WasmgradError } from "../errors.ts";
-import { builtin, nodeModule, nodeProcess } from "../runtime/node_module.ts";
+import { builtin, nodeModule } from "../runtime/node_module.ts";
 import { type ByteSource, bytesSource } from "./pieces.ts";
 
 /**
@@ -35,7 +35,7 @@ const MOST_PER_CALL = 2 ** 30;
  */
 export function writeFileAtomically(path: string, pieces: Iterable<Uint8Array>, mostPerCall = MOST_PER_CALL): void {
   const { openSync, writeSync, fsyncSync, closeSync, renameSync } = fileSystem(path);
-  const temporary = `${path}.${nodeProcess().pid}-${written++}.tmp`;
+  const temporary = `${path}.${process.pid}-${written++}.tmp`;
   try {
     const file = openSync(temporary, "wx");
     try {

@@ -9,7 +9,6 @@ interface NodeModules {
   "node:module": typeof import("node:module");
   "node:os": typeof import("node:os");
   "node:path": typeof import("node:path");
-  "node:process": typeof import("node:process");
   "node:stream": typeof import("node:stream");
   "node:stream/promises": typeof import("node:stream/promises");
   "node:url": typeof import("node:url");
@@ -70,9 +69,4 @@ export function isNode(): boolean {
   } catch {
     return false;
   }
-}
-
-/** Node's `process`. As a global it would make some bundlers add a substitute for it to a page. */
-export function nodeProcess(): typeof import("node:process") {
-  return builtin("node:process");
 }

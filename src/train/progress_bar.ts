@@ -1,5 +1,5 @@
 import type * as cliProgress from "cli-progress";
-import { nodeModule, nodePackage, nodeProcess } from "../runtime/node_module.ts";
+import { nodeModule, nodePackage } from "../runtime/node_module.ts";
 import { formatSeconds } from "./log.ts";
 import type { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
@@ -18,12 +18,12 @@ export class ProgressBar implements Callback {
 
   /** @param unit the unit of the rate: "images" gives images per second */
   static async create(unit: string): Promise<ProgressBar> {
-    const progress = nodeModule("node:fs") && nodeProcess().stdout.isTTY ? nodePackage("cli-progress") : undefined;
+    const progress = nodeModule("node:fs") && process.stdout.isTTY ? nodePackage("cli-progress") : undefined;
     if (!progress) return new ProgressBar(unit, null);
     const { SingleBar } = progress as typeof cliProgress;
     return new ProgressBar(unit, (format) => {
       const look = { barsize: 24, hideCursor: true, linewrap: false, gracefulExit: false, clearOnComplete: true };
-      return new SingleBar({ format, stream: nodeProcess().stdout, ...look });
+      return new SingleBar({ format, stream: process.stdout, ...look });
     });
   }
 

@@ -3,7 +3,7 @@ import { DataError, OptionError, WasmgradError } from "../errors.ts";
 import { isStoredPath, type StoredPath } from "../io/origin_files.ts";
 import type { Picture } from "../plot/picture.ts";
 import { savePNG } from "../plot/png_file.ts";
-import { builtin, nodeModule, nodeProcess } from "../runtime/node_module.ts";
+import { builtin, nodeModule } from "../runtime/node_module.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 import { curves, type EpochEntry } from "./log.ts";
@@ -235,7 +235,7 @@ export class Run {
     };
     const bar = progress === undefined ? null : await ProgressBar.create(progress);
     const signals = nodeModule("node:fs") ? SIGNALS : [];
-    for (const name of signals) nodeProcess().once(name, stop);
+    for (const name of signals) process.once(name, stop);
     const remove = [watch, ...(bar ? [bar] : [])].map((callback) => trainer.watch(callback));
     try {
       await resumeTrainer(checkpoint, trainer);
@@ -245,7 +245,7 @@ export class Run {
       if (wasFinished) return;
     } finally {
       bar?.stop();
-      for (const name of signals) nodeProcess().removeListener(name, stop);
+      for (const name of signals) process.removeListener(name, stop);
       for (const removeOne of remove) removeOne();
       await Promise.all(writes);
     }

@@ -1,6 +1,6 @@
 import type { ReadableStream } from "node:stream/web";
 import { DataError } from "../../errors.ts";
-import { builtin, nodePackage, nodeProcess } from "../../runtime/node_module.ts";
+import { builtin, nodePackage } from "../../runtime/node_module.ts";
 
 const MIB = 1024 * 1024;
 
@@ -12,7 +12,7 @@ interface Progress {
 /** Shows progress on standard error: a bar on a terminal, otherwise a line after each quarter. */
 async function startProgress(label: string, total: number): Promise<Progress> {
   const size = total > 0 ? `${(total / MIB).toFixed(1)} MiB` : "unknown size";
-  const progress = nodeProcess().stderr.isTTY && total > 0 ? nodePackage("cli-progress") : undefined;
+  const progress = process.stderr.isTTY && total > 0 ? nodePackage("cli-progress") : undefined;
   if (!isProgress(progress)) {
     console.error(`${label}: ${size}`);
     let quarter = 1;

