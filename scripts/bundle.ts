@@ -34,7 +34,8 @@ const options: InputOptions = {
   resolve: { mainFields: ["module", "main"] },
   plugins: [esmExternalRequirePlugin({ external: [...builtinModules] })],
   tsconfig: false, // without the paths of this repository
-  transform: { target: "es2022", define: DEFINITIONS },
+  // for a plain `process`, Parcel looks for a package
+  transform: { target: "es2022", define: { process: "globalThis.process", ...DEFINITIONS } },
 };
 const entries: InputOptions = {
   ...options,

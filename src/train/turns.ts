@@ -45,8 +45,10 @@ const waiting: (() => void)[] = [];
 function otherTasks(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") {
-      setImmediate(resolve);
-      return;
+      try {
+        setImmediate(resolve);
+        return;
+      } catch {} // Next's edge runtime has one that throws
     }
     if (typeof MessageChannel !== "function") {
       setTimeout(resolve);
