@@ -63,7 +63,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page("In a page", "/docs/browser"),
       page("Train in a worker", "/docs/worker"),
       page("Deploying", "/docs/deploying"),
-      page("Bundlers and runtimes", "/docs/ecosystem"),
+      page("Where it was tried", "/docs/ecosystem"),
       page("Kernels of your own", "/docs/extend"),
     ],
   },
