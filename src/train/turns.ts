@@ -44,21 +44,21 @@ const waiting: (() => void)[] = [];
  */
 function otherTasks(): Promise<void> {
   return new Promise((resolve) => {
-    if (typeof setImmediate === "function") {
-      try {
+    try {
+      if (typeof setImmediate === "function") {
         setImmediate(resolve);
         return;
-      } catch {} // Next's edge runtime has one that throws
-    }
-    if (typeof MessageChannel !== "function") {
-      setTimeout(resolve);
-      return;
-    }
-    if (!channel) {
-      channel = new MessageChannel();
-      channel.port1.onmessage = () => waiting.shift()?.();
-    }
-    waiting.push(resolve);
-    channel.port2.postMessage(null);
+      }
+      if (typeof MessageChannel === "function") {
+        if (!channel) {
+          channel = new MessageChannel();
+          channel.port1.onmessage = () => waiting.shift()?.();
+        }
+        waiting.push(resolve);
+        channel.port2.postMessage(null);
+        return;
+      }
+    } catch {} // Next's edge runtime has functions of these names that throw
+    setTimeout(resolve);
   });
 }
