@@ -1,6 +1,8 @@
 /**
- * Measures the inpainting demo of the built site, in each browser, cold and once: when it shows its first result,
- * what it loads before that, and how long its main thread is blocked. usage: tsx test/site/inpainting_figures.ts
+ * Measures the inpainting demo of the built site, in each browser, cold and once: when it shows its first
+ * result, what it loads before that, and how long its main thread is blocked.
+ *
+ * usage: tsx test/site/inpainting_figures.ts
  */
 import { existsSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -50,7 +52,7 @@ interface TraceEvent {
   tdur?: number;
 }
 
-/** The longest task of the page's main thread in `action`, in milliseconds on the processor. Chromium only. */
+/** The longest task of the main thread in `action`, in milliseconds on the processor. Chromium only. */
 async function longestTask(kind: BrowserKind, page: Page, action: () => Promise<void>): Promise<string> {
   if (kind !== "chrome") {
     await action();
