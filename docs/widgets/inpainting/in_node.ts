@@ -1,4 +1,8 @@
-/** The page's program in Node: prints the fingerprint of the weights. usage: tsx in_node.ts [steps] [squares|values] */
+/**
+ * The page's program in Node: prints the fingerprint of the weights.
+ *
+ * usage: tsx in_node.ts [steps] [squares|values]
+ */
 import { CIFAR10 } from "wasmgrad/vision";
 import { type Hidden, InpaintingProgram } from "./program.ts";
 
