@@ -20,7 +20,7 @@ function gitFiles(): string[] {
 /** The repository's files, without those that git ignores. */
 export const files: ReadonlySet<string> = new Set(gitFiles());
 
-const NO_PAGES = /^(\.github|test\/fixtures|examples\/data)\//;
+const NO_PAGES = /^(\.github|test\/fixtures)\//;
 
 /** Whether a file of the repository is a page. */
 export function isPage(file: string): boolean {

@@ -52,7 +52,7 @@ export class AsyncPart {
   /** Waits for what the function returned, in a task whose later microtasks are the function's. */
   *result<T>(returned: PromiseLike<T>): InTurns<T> {
     this.isUsed = true;
-    returned.then(null, () => {}); // if it is refused, nobody awaits it
+    returned.then(null, () => {}); // a refused promise is not left without a handler
     let result: T;
     yield async () => {
       this.enter();
