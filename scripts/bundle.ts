@@ -44,7 +44,10 @@ const entries: InputOptions = {
     pureDeclarations,
     {
       name: "kernels",
-      resolveId: (id) => (id.endsWith("/code/plain.ts") ? { id: KERNELS, external: true } : null),
+      resolveId: (id) => {
+        if (id.endsWith("/code/plain.ts")) return { id: KERNELS, external: true };
+        return id === "papaparse" ? { id: "../third_party/papaparse.js", external: true } : null;
+      },
     },
   ],
 };
@@ -70,12 +73,15 @@ const { output } = await bundle.write({
   sourcemap: true,
   sourcemapExcludeSources: true, // src is part of the package
   codeSplitting: {
-    groups: [
-      { name: "core", test: (id) => core.has(id) },
-      { name: "tar", test: /node_modules.tar\// },
-    ],
+    groups: [{ name: "core", test: (id) => core.has(id) }],
   },
 });
+
+// in files of their own: bundlers for pages are wrong about modules that a lazily loaded file and others share
+const parsed = await rolldown({ ...options, input: { papaparse: "papaparse" } });
+const parser = await parsed.write({ dir: "dist/third_party", comments: { legal: true } });
+const progress = await rolldown({ ...options, platform: "node", input: { "cli-progress": "cli-progress" } });
+const bars = await progress.write({ dir: "dist/third_party", format: "cjs", entryFileNames: "[name].cjs" });
 
 const code = await rolldown({ ...options, input: Object.fromEntries(codes.map((path) => [path, `src/${path}.ts`])) });
 await code.write({ dir: "dist", entryFileNames: "[name].js", chunkFileNames: "runtime/code/[name].js" });
@@ -108,7 +114,9 @@ function pageSource(): string {
 
 writeFileSync(
   "dist/third_party.md",
-  licencesOf(output.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []))),
+  licencesOf(
+    [...output, ...parser.output, ...bars.output].flatMap((file) => (file.type === "chunk" ? file.moduleIds : [])),
+  ),
 );
 
 // a single character beyond Latin-1 makes V8 read the whole file with two bytes per character, which is

@@ -37,7 +37,7 @@ export function pack(into: string): Tarball {
 
 /** Files that do not belong in the package: neither sources nor build results nor documents. */
 export function strayFiles(files: string[]): string[] {
-  const wanted = /^(dist|src|assembly)\/.*\.(ts|js|json|map|wasm|md)$|^(package\.json|README\.md|LICENSE)$/;
+  const wanted = /^(dist|src|assembly)\/.*\.(ts|c?js|json|map|wasm|md)$|^(package\.json|README\.md|LICENSE)$/;
   return files.filter(
     (file) => !wanted.test(file) || /\.test\.|tsbuildinfo|(^|\/)(tests?\/|runs|data\/.*\.png)/.test(file),
   );

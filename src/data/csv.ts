@@ -56,8 +56,8 @@ interface Column {
 
 /**
  * Reads a table from the text of a CSV file (RFC 4180: fields may be quoted and contain delimiters and line
- * breaks). Blank lines are skipped, and spaces around values removed. Needs the package `papaparse`, which is
- * installed with this one.
+ * breaks). Blank lines are skipped, and spaces around values removed. The parser, `papaparse`, is part of this
+ * package.
  *
  * Values are checked: an error names the line, the column and the text. Categories are numbered in the sorted
  * order of their texts, so their numbers do not depend on the order of the rows.

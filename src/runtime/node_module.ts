@@ -49,11 +49,15 @@ export function builtin<Name extends keyof NodeModules>(name: Name): NodeModules
  * bundle.
  */
 export function nodePackage(name: string): unknown {
-  try {
-    return nodeModule("node:module")?.createRequire(import.meta.url)(name);
-  } catch {
-    return undefined;
+  const require = nodeModule("node:module")?.createRequire(import.meta.url);
+  for (const path of [`../third_party/${name}.cjs`, name]) {
+    try {
+      return require?.(path);
+    } catch {
+      // the built library has the first, the repository the second
+    }
   }
+  return undefined;
 }
 
 /** Whether this is Node, not another runtime with Node's modules. False also where `process` throws. */

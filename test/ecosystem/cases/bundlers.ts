@@ -13,6 +13,18 @@ const pages: Run[] = [
   { what: "`wasmgrad/worker`, isolated page", page: "/?task", headers: ISOLATION, expect: { threads: 2 } },
 ];
 
+/** Parcel finds the entries of a package only with this option. */
+const parcelSources = {
+  ...sources,
+  ...modules("src/", "worker_page", "task_page"),
+  "package.json": JSON.stringify({
+    private: true,
+    type: "module",
+    "@parcel/resolver-default": { packageExports: true },
+  }),
+};
+const PARCEL_NEEDS = '`"@parcel/resolver-default": { "packageExports": true }` in package.json';
+
 const classic = (script: string) => html(script, "defer");
 
 export const BUNDLERS: Case[] = [
@@ -100,19 +112,39 @@ await import("./plain.js");`,
     title: "Parcel",
     tool: "parcel",
     dependencies: { parcel: "2.16.4" },
-    files: {
-      ...sources,
-      "index.html": html("src/page.js"),
-      "package.json": JSON.stringify({
-        private: true,
-        type: "module",
-        "@parcel/resolver-default": { packageExports: true },
-      }),
-    },
+    files: { ...parcelSources, "index.html": html("src/worker_page.js") },
     build: ["parcel build index.html --no-cache"],
     folder: "dist",
-    runs: pages,
-    needs: '`"@parcel/resolver-default": { "packageExports": true }` in package.json',
+    runs: pages.slice(0, 3),
+    needs: PARCEL_NEEDS,
+  },
+  {
+    name: "parcel-task",
+    title: "Parcel",
+    tool: "parcel",
+    dependencies: { parcel: "2.16.4" },
+    files: { ...parcelSources, "index.html": html("src/task_page.js") },
+    build: ["parcel build index.html --no-cache"],
+    folder: "dist",
+    runs: pages.slice(3),
+    needs: PARCEL_NEEDS,
+  },
+  {
+    name: "parcel-workers",
+    title: "Parcel, two workers on one page",
+    tool: "parcel",
+    dependencies: { parcel: "2.16.4" },
+    files: { ...parcelSources, "index.html": html("src/page.js") },
+    build: ["parcel build index.html --no-cache"],
+    folder: "dist",
+    runs: [
+      {
+        what: "module worker",
+        page: "/?worker",
+        expect: { error: /Cannot find module/ },
+        needs: "one worker file per page: Parcel does not load what two workers share",
+      },
+    ],
   },
   {
     name: "esbuild",
