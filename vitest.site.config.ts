@@ -6,6 +6,7 @@ export default defineConfig({
   ...base,
   test: {
     include: ["test/site/*.test.ts"],
+    exclude: [],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     fileParallelism: false,

@@ -19,7 +19,7 @@ const entries = Object.entries(exports).flatMap(([entry, target]) => {
   const find = new RegExp(`^wasmgrad${entry.slice(1).replaceAll(/[/.]/g, "\\$&")}$`);
   const sources = join(root, `src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts`);
   const customResolver = (built: string, importer?: string) =>
-    importer?.startsWith(join(root, "bench/")) ? sources : built;
+    importer?.startsWith(join(root, "bench/ladder/")) ? sources : built;
   return [{ find, replacement: join(root, file), customResolver }];
 });
 

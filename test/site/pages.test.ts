@@ -27,7 +27,7 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
           headings: document.querySelectorAll("h1").length,
           bare: [...document.images].filter((image) => !image.hasAttribute("alt")).map((image) => image.src),
           nameless: [...document.querySelectorAll("button, a[href], input, select")]
-            .filter((element) => !(element as HTMLElement).innerText?.trim())
+            .filter((element) => !element.textContent?.trim())
             .filter((element) => !element.getAttribute("aria-label") && !element.getAttribute("title"))
             .filter((element) => !element.querySelector("img[alt], svg[aria-label]") && !element.closest("label"))
             .filter((element) => (element as HTMLElement).offsetParent !== null)
