@@ -77,7 +77,7 @@ const { output } = await bundle.write({
   },
 });
 
-// in files of their own: bundlers for pages are wrong about modules that a lazily loaded file and others share
+// separate files, which share no module with others: some bundlers lose what a lazily loaded file shares
 const parsed = await rolldown({ ...options, input: { papaparse: "papaparse" } });
 const parser = await parsed.write({ dir: "dist/third_party", comments: { legal: true } });
 const progress = await rolldown({ ...options, platform: "node", input: { "cli-progress": "cli-progress" } });

@@ -56,7 +56,7 @@ interface Column {
 
 /**
  * Reads a table from the text of a CSV file (RFC 4180: fields may be quoted and contain delimiters and line
- * breaks). Blank lines are skipped, and spaces around values removed. The parser, `papaparse`, is part of this
+ * breaks). Blank lines are skipped, and spaces around values removed. The parser, `papaparse`, is part of the
  * package.
  *
  * Values are checked: an error names the line, the column and the text. Categories are numbered in the sorted
