@@ -104,7 +104,7 @@ await page.write({ file: "dist/wasmgrad.min.js", minify: true, codeSplitting: fa
 function pageSource(): string {
   const others = Object.entries(exports).flatMap(([name, target]) => {
     const path = typeof target === "string" ? "" : (target.browser ?? target.default);
-    if (name === "." || (!path.endsWith("index.js") && !path.endsWith("browser.js"))) return [];
+    if (name === "." || !path.endsWith("index.js")) return [];
     const namespace = name.slice("./".length).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
     const source = resolve(path.replace("./dist/", "src/").replace(/js$/, "ts"));
     return `export * as ${namespace} from ${JSON.stringify(source)};\n`;

@@ -5,6 +5,7 @@ import { getRngState, setRngState } from "../tensor/generator.ts";
 import { Scope } from "../tensor/lifetime/scope.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { OwnBytes } from "../typed_arrays.ts";
 import { allOrNothing } from "./all_or_nothing.ts";
 import { DeferredTensors } from "./deferred_tensors.ts";
 import { type ByteSource, readFrom } from "./pieces.ts";
@@ -80,7 +81,7 @@ export function loadFrom(path: string, source: ByteSource, parts: CheckpointPart
 }
 
 /** The bytes of a checkpoint's file. */
-export function checkpointBytes(parts: CheckpointParts, position: CheckpointPosition) {
+export function checkpointBytes(parts: CheckpointParts, position: CheckpointPosition): OwnBytes {
   return scope(() => writeSafetensors(...contentsOf(parts, position)));
 }
 

@@ -2,6 +2,7 @@ import { describe, readOptions } from "../checks.ts";
 import { formatShape, OptionError } from "../errors.ts";
 import type { DType } from "../ops/core/array.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { OwnBytes } from "../typed_arrays.ts";
 import { PIECE_BYTES } from "./pieces.ts";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA, type Metadata } from "./safetensors_header.ts";
 
@@ -19,7 +20,7 @@ export interface FilePieces {
   /** Size of the whole file. */
   bytes: number;
   /** The pieces in order. Each is valid until the next one is requested. */
-  pieces: Iterable<Uint8Array<ArrayBuffer>>;
+  pieces: Iterable<OwnBytes>;
 }
 
 /**

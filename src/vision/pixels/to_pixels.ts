@@ -1,8 +1,9 @@
 import { describe } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
-import { Picture } from "../../plot/picture.ts";
+import type { Picture } from "../../plot/picture.ts";
 import { expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { kindOfTypedArray } from "../../typed_arrays.ts";
 import type { PixelCanvas, PixelData } from "./sources.ts";
 
 /**
@@ -23,10 +24,16 @@ import type { PixelCanvas, PixelData } from "./sources.ts";
  */
 export function toPixels(image: Tensor | Picture, canvas?: PixelCanvas): PixelData {
   const op = "toPixels";
-  const { data, width, height } = image instanceof Picture ? pixelsOfPicture(image) : pixelsOfTensor(op, image);
+  const { data, width, height } = isPicture(image) ? pixelsOfPicture(image) : pixelsOfTensor(op, image);
   const pixels = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
   if (canvas !== undefined) draw(op, pixels, canvas);
   return pixels;
+}
+
+/** By its fields, so that a program without charts does not contain them. */
+function isPicture(image: Tensor | Picture): image is Picture {
+  const { data, width, height } = (image ?? {}) as Picture;
+  return kindOfTypedArray(data) === "Uint8Array" && data.length === 3 * width * height;
 }
 
 type Pixels = PixelData & { readonly data: Uint8ClampedArray<ArrayBuffer> };

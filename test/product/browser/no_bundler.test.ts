@@ -29,7 +29,7 @@ beforeAll(() => {
 
 const script = (program: string) => `<script type="module">${ANSWER}${program}</script>`;
 const importMap = (kernels: string) => {
-  const entries = ["train", "vision", "plot", "io"].map((name) => [`wasmgrad/${name}`, `/dist/${name}/browser.js`]);
+  const entries = ["train", "vision", "plot", "io"].map((name) => [`wasmgrad/${name}`, `/dist/${name}/index.js`]);
   const imports = { wasmgrad: "/dist/index.js", "wasmgrad/data": "/dist/data/index.js", "wasmgrad/kernels": kernels };
   return `<script type="importmap">${JSON.stringify({ imports: { ...imports, ...Object.fromEntries(entries) } })}</script>`;
 };
