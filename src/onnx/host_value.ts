@@ -23,15 +23,17 @@ const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 
 /**
- * A small array of numbers in JavaScript. Shapes, axes, indices and other int64 arithmetic is computed with these:
- * integers are exact up to 2^53, and no kernel runs. "float" elements are rounded to float32.
+ * A small array of numbers in JavaScript. Shapes, axes, indices and other int64 arithmetic is computed with
+ * these: integers are exact up to 2^53, and no kernel runs. "float" elements are rounded to float32.
  */
 export class HostValue {
   readonly dims: readonly number[];
   readonly data: readonly number[];
   readonly type: HostType;
 
-  /** @throws DataError for more than `MAX_HOST_ELEMENTS` elements or a count that differs from the shape's. */
+  /**
+   * @throws DataError for more than `MAX_HOST_ELEMENTS` elements or a count that differs from the shape's.
+   */
   constructor(dims: readonly number[], data: readonly number[], type: HostType) {
     const size = sizeOf(dims);
     if (size > MAX_HOST_ELEMENTS) throw new DataError(`${type} value of ${size} elements: expected at most 65,536`);
@@ -56,8 +58,8 @@ export function isFloat(type: HostType): boolean {
 }
 
 /**
- * The value as a tensor: float32, int32 or bool. Integers beyond int32 are clamped, as ONNX uses the largest int64 for
- * "to the end".
+ * The value as a tensor: float32, int32 or bool. Integers beyond int32 are clamped, as ONNX uses the largest
+ * int64 for "to the end".
  */
 export function toTensor(value: Value): Tensor {
   if (!(value instanceof HostValue)) return value;

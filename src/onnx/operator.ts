@@ -2,8 +2,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { HostValue, Value } from "./host_value.ts";
 
 /**
- * The attributes of a node. Each method returns the default if the node lacks the attribute, and throws a DataError
- * that names node and attribute if it has another type. Integers are exact up to 2^53.
+ * The attributes of a node. Each method returns the default if the node lacks the attribute, and throws a
+ * DataError that names node and attribute if it has another type. Integers are exact up to 2^53.
  */
 export interface AttributeReader {
   has(name: string): boolean;
@@ -63,13 +63,16 @@ export interface Operator {
   /** The attributes that `run` reads. A node with another attribute is refused before anything runs. */
   readonly attributes?: readonly string[];
   /**
-   * Inputs that are weights: in a file, constants there become parameters. "all": whatever their number of elements.
-   * "vectors": only if they have more than one element (scalars are constants of the formula, such as eps).
+   * Inputs that are weights: in a file, constants there become parameters. "all": whatever their number of
+   * elements. "vectors": only if they have more than one element (scalars are constants of the formula, such
+   * as eps).
    */
   readonly weights?: { readonly all?: readonly number[]; readonly vectors?: readonly number[] };
   /** Inputs that are buffers: running statistics, which training updates but the optimizer does not. */
   readonly buffers?: readonly number[];
-  /** Why a node cannot be computed, for example "mode cubic", or null. Looks at attributes and constants only. */
+  /**
+   * Why a node cannot be computed, for example "mode cubic", or null. Looks at attributes and constants only.
+   */
   readonly refuse?: (node: NodeView) => string | null;
   /** Computes the outputs. */
   readonly run: (call: Call) => Value | (Value | undefined)[];

@@ -29,7 +29,7 @@ const LAYERS = [
   ["plot"],
   ["vision"],
   ["train"],
-  ["self-supervised", "worker"],
+  ["self-supervised", "worker", "onnx"],
   ["index"],
 ];
 
