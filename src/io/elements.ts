@@ -1,4 +1,4 @@
-import { DataError } from "../errors.ts";
+import { DataError, OptionError } from "../errors.ts";
 import type { DType, TypedArray } from "../ops/core/array.ts";
 
 /** Reads the elements of one dtype in a file. Files are little-endian. */
@@ -23,6 +23,30 @@ function halfToNumber(bits: number): number {
 }
 
 const scratch = new DataView(new ArrayBuffer(4));
+
+/** The bits of the nearest half, ties to even. A magnitude of 65520 or more becomes infinity. */
+function numberToHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(value);
+  if (Number.isNaN(value)) return 0x7e00;
+  if (magnitude >= 65520) return sign | 0x7c00;
+  // the spacing of halves is 2^-24 up to 2^-13, and doubles with each power of two above that
+  scratch.setFloat32(0, magnitude);
+  const exponent = Math.max((scratch.getUint32(0) >>> 23) - 127, -14);
+  const fraction = roundToEven(magnitude * 2 ** (10 - exponent));
+  return sign | (((exponent + 14) << 10) + fraction);
+}
+
+/** The nearest integer, ties to even, of a number below 2^52. */
+const roundToEven = (value: number) => value + 2 ** 52 - 2 ** 52;
+
+/** The bits of the nearest bfloat16 to a float32, ties to even. */
+function numberToBfloat(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
 
 /** bfloat16 is the upper half of a float32. */
 function bfloatToNumber(bits: number): number {
@@ -86,6 +110,66 @@ export function decodeElements(
         : kept !== value || (as === "bool" && value > 1);
     if (lost) {
       throw new DataError(`readSafetensors: ${what}: element ${first + i} of dtype ${dtype} does not fit ${as}`);
+    }
+  }
+}
+
+/** Types that elements can have in a file that is written. */
+export type StoredDType = "float16" | "bfloat16" | "float32" | "float64" | "int32" | "int64" | "bool";
+
+/** Writes the elements of one dtype to a file. */
+interface Writer {
+  /** The name in a safetensors file. */
+  name: string;
+  bytes: number;
+  /** The dtype of the tensors that can be stored so. */
+  of: DType;
+  write(view: DataView, at: number, value: number): void;
+}
+
+/** In the order of the reference implementation, which begins with the largest alignment. */
+const writers: Record<StoredDType, Writer> = {
+  int64: { name: "I64", bytes: 8, of: "int32", write: (view, at, x) => view.setBigInt64(at, BigInt(x), true) },
+  float64: { name: "F64", bytes: 8, of: "float32", write: (view, at, x) => view.setFloat64(at, x, true) },
+  float32: { name: "F32", bytes: 4, of: "float32", write: (view, at, x) => view.setFloat32(at, x, true) },
+  int32: { name: "I32", bytes: 4, of: "int32", write: (view, at, x) => view.setInt32(at, x, true) },
+  bfloat16: {
+    name: "BF16",
+    bytes: 2,
+    of: "float32",
+    write: (view, at, x) => view.setUint16(at, numberToBfloat(x), true),
+  },
+  float16: { name: "F16", bytes: 2, of: "float32", write: (view, at, x) => view.setUint16(at, numberToHalf(x), true) },
+  bool: { name: "BOOL", bytes: 1, of: "bool", write: (view, at, x) => view.setUint8(at, x) },
+};
+
+/** The types, in the order in which their tensors come in a file. */
+export const STORED_DTYPES = Object.keys(writers) as StoredDType[];
+
+/** How a type is written: its name in a file, its bytes per element, and the dtype of its tensors. */
+export function storedAs(dtype: StoredDType): Readonly<Omit<Writer, "write">> {
+  return writers[dtype];
+}
+
+/**
+ * Encodes `elements` into the start of `out`.
+ *
+ * @throws OptionError for a finite element that the type cannot hold.
+ */
+export function encodeElements(what: string, dtype: StoredDType, elements: TypedArray, out: Uint8Array): void {
+  const { bytes, of, write } = writers[dtype];
+  if (dtype === of) {
+    const raw = dtype === "bool" ? elements : new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+    out.set(raw);
+    return;
+  }
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  for (let i = 0; i < elements.length; i++) {
+    const value = elements[i];
+    write(view, i * bytes, value);
+    const half = dtype === "float16" || dtype === "bfloat16";
+    if (half && Number.isFinite(value) && !Number.isFinite(readers[writers[dtype].name].read(view, i * bytes))) {
+      throw new OptionError(`writeSafetensors: ${what}: ${value} does not fit ${dtype}; nothing was written`);
     }
   }
 }

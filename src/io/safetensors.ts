@@ -5,29 +5,30 @@ import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Bytes, viewBytes } from "../typed_arrays.ts";
 import { type BlobLike, bytesSource, isBlob, readFrom, readFromBlob } from "./pieces.ts";
-import type { Metadata } from "./safetensors_header.ts";
 import {
   checkNames,
   type ReadSafetensorsOptions,
   readingSafetensors,
   type SafetensorsFile,
 } from "./safetensors_read.ts";
-import { layOut } from "./safetensors_write.ts";
+import { layOut, type WriteSafetensorsOptions } from "./safetensors_write.ts";
 
 /** The type `Blob` if the program's type libraries declare it (those of browsers and of Node do). */
 export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } } ? B : BlobLike;
 
 /**
  * Encodes tensors as a safetensors file, with the same bytes as the reference implementation: float32 as F32,
- * int32 as I32, bool as BOOL, sorted by dtype (in this order), then by name. Matches
+ * int32 as I32, bool as BOOL unless `dtype` says otherwise, sorted by dtype, then by name. Matches
  * `safetensors.torch.save`.
  *
  * The result is a second copy of the tensors in memory. `saveSafetensors` (Node) and `writeSafetensorsBlob`
  * (browsers) need no such copy.
  *
- * @param options `metadata`: text to store along with the tensors (default none).
- * @throws OptionError for a name or text that is not valid Unicode, and for a tensor called `__metadata__`;
- *   OutOfMemoryError when the engine cannot allocate an array of that size.
+ * @param options `metadata`: text to store along with the tensors (default none). `dtype`: how to store the
+ *   elements, such as "float16" for a file of half the size (default: as they are). Rounds to the nearest, ties to
+ *   even.
+ * @throws OptionError for a name or text that is not valid Unicode, for a tensor called `__metadata__`, and for
+ *   an element that `dtype` cannot hold; OutOfMemoryError when the engine cannot allocate an array of that size.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";
@@ -39,7 +40,7 @@ export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } }
  */
 export function writeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
 ): ReturnType<Uint8ArrayConstructor["of"]> {
   const { bytes: size, pieces } = layOut(tensors, options);
   const bytes = allocateBytes(size);
@@ -80,7 +81,7 @@ function allocateBytes(size: number) {
  */
 export function writeSafetensorsBlob(
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
 ): AnyBlob {
   const blobs: Blob[] = [];
   for (const piece of layOut(tensors, options).pieces) blobs.push(new Blob([piece]));

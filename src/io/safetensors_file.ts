@@ -1,15 +1,15 @@
 import { readOptions } from "../checks.ts";
-import { DataError } from "../errors.ts";
+import { DataError, OptionError } from "../errors.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type FetchOptions, readFetchOptions } from "./fetch_file.ts";
 import { withFileSource } from "./files.ts";
-import { type ByteSource, readFrom } from "./pieces.ts";
+import { type ByteSource, readFrom, readFromBlob } from "./pieces.ts";
 import { checkPath, isLater, type LoadPlace, openPlace, type SavePlace, savePieces } from "./places.ts";
 import { readBlob, readNames } from "./safetensors.ts";
-import type { Metadata } from "./safetensors_header.ts";
 import { type ReadSafetensorsOptions, readingSafetensors, type SafetensorsFile } from "./safetensors_read.ts";
-import { layOut } from "./safetensors_write.ts";
+import { layOut, type WriteSafetensorsOptions } from "./safetensors_write.ts";
+import { besideIndex, isIndex, MAX_INDEX_BYTES, readIndex } from "./sharded.ts";
 
 /**
  * Writes tensors to a safetensors file (see `writeSafetensors`), atomically: on failure an existing file
@@ -41,17 +41,17 @@ import { layOut } from "./safetensors_write.ts";
 export function saveSafetensors(
   place: SavePlace,
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
 ): Promise<void>;
 export function saveSafetensors(
   path: string,
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
 ): void;
 export function saveSafetensors(
   place: string | SavePlace,
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
 ): void | Promise<void> {
   return savePieces("saveSafetensors", place, layOut(tensors, options).pieces);
 }
@@ -62,7 +62,8 @@ export function saveSafetensors(
  *
  * @param place the path of a file (Node, Deno, Bun), which is read at once. For everything else the result is
  *   a promise: an address (a `URL`, or a text that begins with http), a file that the browser keeps, such as
- *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`
+ *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`. A place that ends with ".json" is
+ *   the index of a model in several files, such as "model.safetensors.index.json"; the files are in its folder
  * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory. For
  *   an address also the options of `fetchFile`: `onProgress`, `signal`, `cache`, `integrity`
  * @throws DataError when the file is missing, cannot be read or fetched, is not a complete, valid safetensors
@@ -90,7 +91,34 @@ export function loadSafetensors(
   if (isLater(place)) return loadLater(place, options);
   checkPath("loadSafetensors", place, "read");
   const names = readNames(options);
-  return readNamedFile(place, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
+  return isIndex(place) ? loadShards(place, names) : loadOne(place, names);
+}
+
+function loadOne(path: string, names: readonly string[] | undefined): SafetensorsFile {
+  return readNamedFile(path, (source) => scope(() => readFrom(source, readingSafetensors(source.size, names))));
+}
+
+function loadShards(index: string, names: readonly string[] | undefined): SafetensorsFile {
+  const shards = readNamedFile(index, (source) => {
+    checkIndexBytes(source.size);
+    return readIndex(source.read({ begin: 0, end: source.size }), names);
+  });
+  const folder = index.replace(/[^/\\]*$/, "");
+  return scope(() => merge([...shards].map(([shard, wanted]) => loadOne(`${folder}${shard}`, wanted))));
+}
+
+function checkIndexBytes(bytes: number): void {
+  if (bytes > MAX_INDEX_BYTES) {
+    throw new DataError(`loadSafetensors: an index of ${bytes} bytes is too large (at most ${MAX_INDEX_BYTES})`);
+  }
+}
+
+/** All tensors and all metadata of the files. */
+function merge(files: readonly SafetensorsFile[]): SafetensorsFile {
+  return {
+    tensors: Object.assign({}, ...files.map(({ tensors }) => tensors)),
+    metadata: Object.assign({}, ...files.map(({ metadata }) => metadata)),
+  };
 }
 
 async function loadLater(place: LoadPlace, options?: ReadSafetensorsOptions & FetchOptions): Promise<SafetensorsFile> {
@@ -98,8 +126,36 @@ async function loadLater(place: LoadPlace, options?: ReadSafetensorsOptions & Fe
   const { names, ...rest } = options === undefined ? {} : readOptions(op, options, ALL_OPTIONS);
   const wanted = names && { names };
   readNames(wanted);
-  const { name, blob } = await openPlace(op, place, readFetchOptions(op, rest));
-  return naming(name, () => readBlob(blob, wanted));
+  const fetching = readFetchOptions(op, rest);
+  const { name, blob } = await openPlace(op, place, fetching);
+  if (!isIndex(name)) return naming(name, () => readBlob(blob, wanted));
+  const shards = await naming(name, async () => {
+    checkIndexBytes(blob.size);
+    return readIndex(await readFromBlob(op, blob, { begin: 0, end: blob.size }), names);
+  });
+  return loadShardsLater(place, shards, fetching);
+}
+
+async function loadShardsLater(
+  index: LoadPlace,
+  shards: ReadonlyMap<string, readonly string[]>,
+  { integrity: _, ...fetching }: FetchOptions,
+): Promise<SafetensorsFile> {
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const [shard, names] of shards) {
+      const place = besideIndex(index, shard);
+      if (place === undefined) {
+        throw new OptionError(`loadSafetensors: an index expected an address or a path, whose folder has ${shard}`);
+      }
+      const { name, blob } = await openPlace("loadSafetensors", place, fetching);
+      files.push(await naming(name, () => readBlob(blob, { names })));
+    }
+    return merge(files);
+  } catch (error) {
+    for (const { tensors } of files) for (const tensor of Object.values(tensors)) tensor.release();
+    throw error;
+  }
 }
 
 const ALL_OPTIONS: ReadSafetensorsOptions & FetchOptions = {

@@ -1,17 +1,21 @@
 import { describe, readOptions } from "../checks.ts";
 import { formatShape, OptionError } from "../errors.ts";
-import type { DType } from "../ops/core/array.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { OwnBytes } from "../typed_arrays.ts";
+import { encodeElements, STORED_DTYPES, type StoredDType, storedAs } from "./elements.ts";
 import { PIECE_BYTES } from "./pieces.ts";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA, type Metadata } from "./safetensors_header.ts";
 
-/** Ranks follow the order of the reference implementation: larger alignment first. */
-const WRITTEN_AS: Record<DType, { rank: number; name: string; bytes: number }> = {
-  float32: { rank: 0, name: "F32", bytes: 4 },
-  int32: { rank: 1, name: "I32", bytes: 4 },
-  bool: { rank: 2, name: "BOOL", bytes: 1 },
-};
+export interface WriteSafetensorsOptions {
+  /** Text to store along with the tensors. Default none. */
+  metadata?: Metadata;
+  /**
+   * How to store the elements. Default: as they are. "float16", "bfloat16" and "float64" apply to float32
+   * tensors and "int64" to int32 tensors; tensors of other dtypes are stored as they are. A function returns the
+   * type of each tensor, or undefined for its own.
+   */
+  dtype?: StoredDType | ((name: string, tensor: Tensor) => StoredDType | undefined);
+}
 
 const encoder = new TextEncoder();
 
@@ -29,10 +33,14 @@ export interface FilePieces {
  */
 export function layOut(
   tensors: Readonly<Record<string, Tensor>>,
-  options?: { metadata?: Metadata },
+  options?: WriteSafetensorsOptions,
   pieceBytes: number = PIECE_BYTES,
 ): FilePieces {
-  const { metadata } = readOptions("writeSafetensors", options, { metadata: {} as Metadata });
+  const { metadata, dtype } = readOptions("writeSafetensors", options, {
+    metadata: {} as Metadata,
+    dtype: undefined as WriteSafetensorsOptions["dtype"],
+  });
+  checkDType(dtype);
   if (typeof tensors !== "object" || tensors === null) {
     throw new OptionError(`writeSafetensors: expected an object of tensors by name, got ${tensors}`);
   }
@@ -42,42 +50,73 @@ export function layOut(
     }
     value.handle.check(`writeSafetensors: "${name}" of shape ${formatShape(value.shape)}`);
   }
-  const entries = Object.entries(tensors).map(([name, value]) => ({ name, key: encoder.encode(name), value }));
-  entries.sort((a, b) => WRITTEN_AS[a.value.dtype].rank - WRITTEN_AS[b.value.dtype].rank || compareBytes(a.key, b.key));
+  const entries = Object.entries(tensors).map(([name, value]) => {
+    const stored = chooseDType(name, value, dtype);
+    return { name, key: encoder.encode(name), value, stored, rank: STORED_DTYPES.indexOf(stored) };
+  });
+  entries.sort((a, b) => a.rank - b.rank || compareBytes(a.key, b.key));
 
   // built as text, because an object would move names like "0" to the front
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"${METADATA}":${metadataJson(metadata)}`);
   let length = 0;
-  for (const { name, value } of entries) {
+  for (const { name, value, stored } of entries) {
     checkText("a tensor's name", name);
     if (name === METADATA) throw new OptionError(`writeSafetensors: "${METADATA}" cannot be a tensor's name`);
     const begin = length;
-    length += value.numel() * WRITTEN_AS[value.dtype].bytes;
+    length += value.numel() * storedAs(stored).bytes;
     fields.push(
-      `${JSON.stringify(name)}:{"dtype":"${WRITTEN_AS[value.dtype].name}","shape":${formatShape(value.shape)},"data_offsets":[${begin},${length}]}`,
+      `${JSON.stringify(name)}:{"dtype":"${storedAs(stored).name}","shape":${formatShape(value.shape)},"data_offsets":[${begin},${length}]}`,
     );
   }
   const header = encodeHeader(`{${fields.join(",")}}`);
-  const values = entries.map(({ value }) => value);
-  return { bytes: header.length + length, pieces: takePieces(header, values, pieceBytes) };
+  return { bytes: header.length + length, pieces: takePieces(header, entries, pieceBytes) };
+}
+
+/** A tensor of the file, and how it is stored. */
+interface StoredTensor {
+  name: string;
+  value: Tensor;
+  stored: StoredDType;
+}
+
+function checkDType(dtype: unknown): void {
+  if (dtype === undefined || typeof dtype === "function") return;
+  if (!STORED_DTYPES.includes(dtype as StoredDType)) {
+    throw new OptionError(
+      `writeSafetensors: dtype expected ${STORED_DTYPES.join(", ")} or a function, got ${describe(dtype)}`,
+    );
+  }
+}
+
+function chooseDType(name: string, value: Tensor, dtype: WriteSafetensorsOptions["dtype"]): StoredDType {
+  if (typeof dtype !== "function") return dtype && storedAs(dtype).of === value.dtype ? dtype : value.dtype;
+  const chosen = dtype(name, value) ?? value.dtype;
+  const suitable = STORED_DTYPES.filter((type) => storedAs(type).of === value.dtype);
+  if (!suitable.includes(chosen)) {
+    throw new OptionError(
+      `writeSafetensors: dtype of "${name}", a ${value.dtype} tensor, expected ${suitable.join(", ")}, got ${describe(chosen)}`,
+    );
+  }
+  return chosen;
 }
 
 function* takePieces(
   header: Uint8Array<ArrayBuffer>,
-  tensors: readonly Tensor[],
+  tensors: readonly StoredTensor[],
   pieceBytes: number,
 ): Iterable<Uint8Array<ArrayBuffer>> {
   yield header;
-  const most = tensors.reduce((bytes, x) => Math.max(bytes, x.numel() * WRITTEN_AS[x.dtype].bytes), 0);
+  const most = tensors.reduce((max, { value, stored }) => Math.max(max, value.numel() * storedAs(stored).bytes), 0);
   const buffer = new Uint8Array(Math.min(pieceBytes, most));
-  for (const x of tensors) {
-    const elements = pieceBytes / WRITTEN_AS[x.dtype].bytes;
-    for (let from = 0; from < x.numel(); from += elements) {
-      const view = x.array.view().subarray(from, from + elements);
-      const raw = x.dtype === "bool" ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-      buffer.set(raw);
-      yield buffer.subarray(0, raw.length);
+  for (const { name, value, stored } of tensors) {
+    const { bytes } = storedAs(stored);
+    const count = pieceBytes / bytes;
+    for (let from = 0; from < value.numel(); from += count) {
+      const view = value.array.view().subarray(from, from + count);
+      const piece = buffer.subarray(0, view.length * bytes);
+      encodeElements(`tensor "${name}"`, stored, view, piece);
+      yield piece;
     }
   }
 }
