@@ -13,7 +13,7 @@ interface Reader {
 const int32OrNaN = (value: number | bigint) => (value >= -(2 ** 31) && value < 2 ** 31 ? Number(value) : Number.NaN);
 
 /** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
-function halfToNumber(bits: number): number {
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
