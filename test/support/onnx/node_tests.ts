@@ -1,0 +1,105 @@
+/** The operator tests of the onnx package: see scripts/onnx/node_tests.py, which describes the file. */
+import { readFileSync } from "node:fs";
+import { brotliDecompressSync } from "node:zlib";
+import { HostValue, MAX_HOST_ELEMENTS, sizeOf, type Value } from "../../../src/onnx/host_value.ts";
+import { tensor } from "../../../src/tensor/creation.ts";
+
+type DTypeName = "float32" | "int32" | "int64" | "bool";
+type Description = [dtype: DTypeName, shape: number[], start: number];
+
+/** A tensor of a test: its elements as numbers; bool as 0 or 1. */
+export interface TestTensor {
+  dtype: DTypeName;
+  shape: number[];
+  data: number[];
+}
+
+export interface NodeTest {
+  /** For example "test_add_bcast". */
+  name: string;
+  /** The operator that it tests. */
+  operator: string;
+  /** The bytes of a ModelProto. */
+  model: Uint8Array;
+  inputs: TestTensor[];
+  outputs: TestTensor[];
+}
+
+const FILE = new URL("../../fixtures/onnx/node_tests.bin.br", import.meta.url);
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const;
+
+/** Reads all tests. */
+export function readNodeTests(): NodeTest[] {
+  const bytes = new Uint8Array(brotliDecompressSync(readFileSync(FILE)));
+  const textEnd = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const { tests } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, textEnd)));
+  const read = ([dtype, shape, start]: Description): TestTensor => {
+    const ArrayType = ARRAYS[dtype];
+    const from = textEnd + start;
+    const copy = bytes.slice(from, from + sizeOf(shape) * ArrayType.BYTES_PER_ELEMENT);
+    return { dtype, shape, data: Array.from(new ArrayType(copy.buffer) as Iterable<number | bigint>, Number) };
+  };
+  type Entry = {
+    name: string;
+    operator: string;
+    model: [number, number];
+    inputs: Description[];
+    outputs: Description[];
+  };
+  return tests.map(({ name, operator, model, inputs, outputs }: Entry) => ({
+    name,
+    operator,
+    model: bytes.slice(textEnd + model[0], textEnd + model[0] + model[1]),
+    inputs: inputs.map(read),
+    outputs: outputs.map(read),
+  }));
+}
+
+/**
+ * Where inputs are: "usual" as the importer gives them (int64 on the host, all others in WebAssembly memory), "tensors"
+ * with int64 as int32, "host" with everything on the host.
+ */
+export type Place = "usual" | "tensors" | "host";
+
+/** A tensor of a test as an input of the graph. Values that a place cannot hold stay at the usual one. */
+export function toValue({ dtype, shape, data }: TestTensor, place: Place = "usual"): Value {
+  const isWide = dtype === "int64" && data.some((x) => x !== (x | 0));
+  const onHost = place === "host" || (dtype === "int64" && (place === "usual" || isWide));
+  if (onHost && data.length <= MAX_HOST_ELEMENTS) {
+    return new HostValue(shape, data, dtype === "float32" ? "float" : dtype);
+  }
+  if (dtype === "float32") return tensor(Float32Array.from(data), { shape });
+  const x = tensor(Int32Array.from(data), { shape });
+  return dtype === "bool" ? x.bool() : x;
+}
+
+/** The kinds of element that a result may have, by the dtype that the model declares. */
+const KINDS: Readonly<Record<DTypeName, readonly string[]>> = {
+  float32: ["float32", "float", "double"],
+  int32: ["int32"],
+  int64: ["int64", "int32"],
+  bool: ["bool"],
+};
+
+/** Why `value` is not the expected result, or null. Numbers may differ by 1e-5, relatively. */
+export function differenceFrom(value: Value | undefined, expected: TestTensor): string | null {
+  if (value === undefined) return "there is no such output";
+  const isHost = value instanceof HostValue;
+  const [shape, kind] = isHost ? [value.dims, value.type] : [value.shape, value.dtype];
+  if (!KINDS[expected.dtype].includes(kind)) return `is ${kind}, expected ${expected.dtype}`;
+  if (String(shape) !== String(expected.shape)) return `has shape [${shape}], expected [${expected.shape}]`;
+  const data = isHost ? value.data : Array.from(value.detach().data(), Number);
+  const magnitudes = expected.data.filter(Number.isFinite).map(Math.abs);
+  const largest = magnitudes.reduce((a, b) => Math.max(a, b), 0);
+  const isExact = expected.dtype !== "float32";
+  for (let i = 0; i < data.length; i++) {
+    const [x, y] = [data[i], expected.data[i]];
+    if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue;
+    // `!(<=)` is true for NaN and infinities
+    if (isExact || !(Math.abs(x - y) <= 1e-5 * Math.abs(y) + 2e-6 * largest)) {
+      return `element ${i} is ${x}, expected ${y}`;
+    }
+  }
+  return null;
+}

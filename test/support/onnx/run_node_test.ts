@@ -1,0 +1,38 @@
+import { DataError } from "../../../src/errors.ts";
+import { noGrad, scope } from "../../../src/index.ts";
+import type { OperatorTable } from "../../../src/onnx/operator.ts";
+import { differenceFrom, type NodeTest, type Place, type TestTensor, toValue } from "./node_tests.ts";
+import { GraphRunner } from "./run_graph.ts";
+
+export interface Outcome {
+  result: "passed" | "refused" | "wrong";
+  /** Why it was refused, or what is wrong. */
+  reason: string;
+}
+
+/** Runs a test. `change` alters the expected results, to see that the comparison can fail. */
+export function runNodeTest(
+  test: NodeTest,
+  table: OperatorTable,
+  { place = "usual" as Place, change = (x: TestTensor): TestTensor => x } = {},
+): Outcome {
+  try {
+    const runner = new GraphRunner(test.model, table);
+    const refusals = runner.refusals();
+    if (refusals.length > 0) return { result: "refused", reason: [...new Set(refusals)].sort().join("; ") };
+    return scope(() =>
+      noGrad(() => {
+        const outputs = runner.run(test.inputs.map((x) => toValue(x, place)));
+        for (const [i, expected] of test.outputs.entries()) {
+          const difference = differenceFrom(outputs[i], change(expected));
+          if (difference) return { result: "wrong", reason: `output ${i} ${difference}` } as const;
+        }
+        return { result: "passed", reason: "" } as const;
+      }),
+    );
+  } catch (error) {
+    // what depends on the values or shapes of inputs is refused when it runs
+    if (error instanceof DataError) return { result: "refused", reason: error.message };
+    return { result: "wrong", reason: String((error as Error)?.stack ?? error) };
+  }
+}
