@@ -10,6 +10,7 @@ const isOperator = (value: unknown): value is Operator =>
 export async function allOperators(): Promise<OperatorTable> {
   const all: Record<string, Operator> = {};
   for (const file of readdirSync(FOLDER).sort()) {
+    if (file === "index.ts") continue;
     const tables: Record<string, unknown> = await import(new URL(file, FOLDER).href);
     for (const table of Object.values(tables)) {
       if (typeof table !== "object" || table === null) continue;

@@ -46,7 +46,7 @@ const ARRAYS = {
 function decode(proto: TensorProto): Value {
   const shape = proto.dims.map(Number);
   const type = HOST_TYPES[proto.dataType];
-  if (!type) throw new DataError(`tensor ${proto.name}: type ${Type[proto.dataType]}`);
+  if (!type) throw new DataError(`tensor ${proto.name}: type ${proto.dataType}`);
   const lists = [proto.floatData, proto.doubleData, proto.int32Data, proto.int64Data, proto.uint64Data];
   const listed = lists.find((list) => list.length > 0) ?? [];
   const raw = proto.rawData.slice().buffer;
