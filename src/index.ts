@@ -99,6 +99,7 @@ export { Scope } from "./tensor/lifetime/scope.ts";
 export { keep, scope } from "./tensor/lifetime/scoped.ts";
 export type { CloseOptions } from "./tensor/methods/compare.ts";
 export type { DivOptions } from "./tensor/methods/div.ts";
+export type { ScatterReduceMode } from "./tensor/methods/indexing.ts";
 export type { AddProductOptions } from "./tensor/methods/matmul.ts";
 export type { QuantileOptions, UniqueValues } from "./tensor/methods/order.ts";
 export type { Extrema } from "./tensor/methods/reduce.ts";

@@ -54,6 +54,52 @@ export function scatterAddInt(
   scatter(Write.AddInt, begin, end, x, index, out, length, count, inner);
 }
 
+/** How `scatterReduce` combines an element of out with one of x. NaN stays NaN. @shared */
+const enum Combine { Product, Largest, Smallest }
+
+// @ts-ignore: decorator
+@inline
+function combine<T extends number>(how: Combine, a: T, b: T): T {
+  if (how == Combine.Product) return <T>(a * b);
+  return how == Combine.Largest ? <T>max<T>(a, b) : <T>min<T>(a, b);
+}
+
+// @ts-ignore: decorator
+@inline
+function reduceInto<T extends number>(
+  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
+): void {
+  for (let column = begin; column < end; column++) {
+    const o = column / inner;
+    const i = column - o * inner;
+    for (let j = 0; j < count; j++) {
+      const e = (o * count + j) * inner + i;
+      const target = out + (<usize>((o * length + indexAt(index, e)) * inner + i) << 2);
+      store<T>(target, combine<T>(how, load<T>(target), load<T>(x + (<usize>e << 2))));
+    }
+  }
+}
+
+/**
+ * out[o, index[o, j, i], i] = the product, maximum or minimum of itself and x[o, j, i]. Range: columns (o, i).
+ * @inPlace
+ */
+export function scatterReduce(
+  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
+): void {
+  reduceInto<f32>(begin, end, x, index, out, length, count, inner, how);
+}
+
+/**
+ * scatterReduce of int32; products modulo 2^32.
+ * @inPlace
+ */
+export function scatterReduceInt(
+  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
+): void {
+  reduceInto<i32>(begin, end, x, index, out, length, count, inner, how);
+}
+
 // @ts-ignore: decorator
 @inline
 function writeRows(

@@ -56,7 +56,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "torch.unique": { how: "with options, `{ values, inverse, counts }`; no `dim`" },
   "torch.searchsorted": { how: "a method of the sorted sequence; `right`, no `side`, no `sorter`" },
   "torch.quantile": { how: "`q` is a number or an array" },
-  "torch.scatter": { how: "no `reduce`" },
+  "torch.scatter": { how: "no `reduce`; see `scatterReduce`" },
   "torch.nonzero": { how: "no `as_tuple`" },
   "torch.sort": { how: "always stable" },
   "torch.topk": { how: "always sorted; of equals the first" },

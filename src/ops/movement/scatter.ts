@@ -50,6 +50,49 @@ export function gatherAt(x: NDArray, { outer, length, inner }: AxisView, index: 
   return out;
 }
 
+/** Checks the operands of a scatter, and returns its dimension, counted from the start. */
+export function checkScatter(op: string, dim: number, x: NDArray, index: NDArray, source: NDArray): number {
+  const rank = x.shape.length;
+  const d = normalizeDim(op, dim, rank);
+  const fits =
+    index.shape.length === rank &&
+    source.shape.length === rank &&
+    index.shape.every((n, i) => n <= source.shape[i] && (i === d || n <= x.shape[i]));
+  if (!fits) {
+    throw new ShapeError(
+      `${op}: index ${formatShape(index.shape)} does not fit ${formatShape(x.shape)} and the source ${formatShape(source.shape)}`,
+    );
+  }
+  expectSameType(op, "the source", x, source);
+  checkIndex(op, index, x.shape[d] ?? 1);
+  return d;
+}
+
+/** The start of an array of `shape` that has the lengths of the index, in dimension d those of the array. */
+export function partOf(shape: readonly number[], index: NDArray, d = -1): Region {
+  const lengths = shape.map((length, i) => (i === d ? length : index.shape[i]));
+  return { offset: 0, shape: lengths, strides: stridesOf(shape) };
+}
+
+/** A copy of x, changed by `write` at the positions `index` of dimension d. */
+export function changedAt(x: NDArray, index: NDArray, d: number, source: NDArray, write: typeof addAt): NDArray {
+  const out = cloneArray(x);
+  const region = partOf(x.shape, index, d);
+  if (isSameShape(region.shape, x.shape)) write(out, axisView(x.shape, d), index, source);
+  else {
+    const part = readRegion(out, region);
+    write(part, axisView(part.shape, d), index, source);
+    writeRegion(out, region, part);
+  }
+  return out;
+}
+
+/** The elements of x at the positions `index` of dimension d. */
+export function readAt(x: NDArray, index: NDArray, d: number): NDArray {
+  const part = partOf(x.shape, index, d);
+  return gatherAt(readRegion(x, part), axisView(part.shape, d), index);
+}
+
 /**
  * Writes (scatter) or adds (scatterAdd) elements of `source` to the positions of x that `index` lists:
  * `out[i, index[i, j, k], k] = source[i, j, k]` for dimension 1. x is unchanged elsewhere. `index` may be
@@ -61,7 +104,6 @@ export class Scatter extends Op {
   readonly name: "scatter" | "scatterAdd";
   readonly #dim: number;
   #d = 0;
-  #shape: readonly number[] = [];
   #sourceShape: readonly number[] = [];
 
   constructor(name: "scatter" | "scatterAdd", dim: number) {
@@ -76,54 +118,22 @@ export class Scatter extends Op {
 
   forward(x: NDArray, index: NDArray, value: NDArray | number): NDArray {
     const source = typeof value === "number" ? full(index.shape, value, x.dtype) : value;
-    const d = normalizeDim(this.name, this.#dim, x.shape.length);
-    const rank = x.shape.length;
-    const fits =
-      index.shape.length === rank &&
-      source.shape.length === rank &&
-      index.shape.every((n, i) => n <= source.shape[i] && (i === d || n <= x.shape[i]));
-    if (!fits) {
-      throw new ShapeError(
-        `${this.name}: index ${formatShape(index.shape)} does not fit ${formatShape(x.shape)} and the source ${formatShape(source.shape)}`,
-      );
-    }
-    expectSameType(this.name, "the source", x, source);
-    checkIndex(this.name, index, x.shape[d] ?? 1);
-    this.#d = d;
-    this.#shape = x.shape;
+    this.#d = checkScatter(this.name, this.#dim, x, index, source);
     this.#sourceShape = source.shape;
     this.save(index);
-    const given = readRegion(source, this.#part(index, source.shape));
-    return this.#write(x, index, given, this.name === "scatterAdd" ? addAt : setAt);
+    const given = readRegion(source, partOf(source.shape, index));
+    return changedAt(x, index, this.#d, given, this.name === "scatterAdd" ? addAt : setAt);
   }
 
   override backward(dy: NDArray): Gradients {
     const [index] = this.saved as [NDArray];
-    const part = this.#part(index, this.#shape, this.#shape[this.#d]);
     let dx: NDArray | null = null;
-    if (this.needs[0]) dx = this.name === "scatterAdd" ? dy : this.#write(dy, index, zeros(index.shape), setAt);
-    if (!this.needs[2]) return [dx, null, null];
-    const own = gatherAt(readRegion(dy, part), axisView(part.shape, this.#d), index);
-    return [dx, null, scatterRegion(this.#sourceShape, this.#part(index, this.#sourceShape), own)];
-  }
-
-  /** A copy of x, changed at the positions. */
-  #write(x: NDArray, index: NDArray, source: NDArray, write: typeof addAt): NDArray {
-    const out = cloneArray(x);
-    const region = this.#part(index, this.#shape, this.#shape[this.#d]);
-    if (isSameShape(region.shape, x.shape)) write(out, axisView(x.shape, this.#d), index, source);
-    else {
-      const part = readRegion(out, region);
-      write(part, axisView(part.shape, this.#d), index, source);
-      writeRegion(out, region, part);
+    if (this.needs[0]) {
+      dx = this.name === "scatterAdd" ? dy : changedAt(dy, index, this.#d, zeros(index.shape), setAt);
     }
-    return out;
-  }
-
-  /** The start of an array of `shape` that has the lengths of the index, or `length` in the dimension. */
-  #part(index: NDArray, shape: readonly number[], length = index.shape[this.#d]): Region {
-    const lengths = shape.length === 0 ? [] : replaceAt(index.shape, this.#d, length);
-    return { offset: 0, shape: lengths, strides: stridesOf(shape) };
+    if (!this.needs[2]) return [dx, null, null];
+    const own = readAt(dy, index, this.#d);
+    return [dx, null, scatterRegion(this.#sourceShape, partOf(this.#sourceShape, index), own)];
   }
 }
 

@@ -1,15 +1,46 @@
-import { checkBoolean, composed, describe, readOptions } from "../../checks.ts";
+import { checkBoolean, checkChoice, composed, describe, readOptions } from "../../checks.ts";
 import { DTypeError, OptionError } from "../../errors.ts";
 import { normalizeDim, replaceAt } from "../../ops/core/array.ts";
 import { broadcastShapes } from "../../ops/core/broadcast.ts";
 import { MaskedScatter, MaskedSelect, Nonzero } from "../../ops/movement/masked.ts";
 import { IndexRows, Scatter } from "../../ops/movement/scatter.ts";
+import { ScatterReduce } from "../../ops/movement/scatter_reduce.ts";
 import { apply, expectTensor } from "../apply.ts";
+import { fullLike } from "../fill.ts";
 import { type IndexItem, readIndex, writeIndex } from "../index_expression.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
 import { overwrite } from "./overwrite.ts";
 import { TensorRearrange } from "./rearrange.ts";
+
+const SCATTER_REDUCE_MODES = ["sum", "prod", "mean", "amax", "amin"] as const;
+
+/** How `scatterReduce` combines elements. */
+export type ScatterReduceMode = (typeof SCATTER_REDUCE_MODES)[number];
+
+function scatterReduced(
+  x: Tensor,
+  dim: number,
+  index: Tensor,
+  source: Tensor,
+  reduce: ScatterReduceMode,
+  includeSelf: boolean,
+): Tensor {
+  if (x.dtype === "bool") throw new DTypeError("scatterReduce: expected float32 or int32, got bool; use .int()");
+  if (reduce === "mean" && x.dtype !== "float32") {
+    throw new DTypeError(`scatterReduce: the mean expected float32, got ${x.dtype}; use .float()`);
+  }
+  const isInt = x.dtype === "int32";
+  const largest = isInt ? 2 ** 31 - 1 : Infinity;
+  const neutral = { sum: 0, mean: 0, prod: 1, amax: isInt ? -(2 ** 31) : -Infinity, amin: largest }[reduce];
+  const start = includeSelf ? x : x.scatter(dim, index, neutral);
+  if (reduce !== "sum" && reduce !== "mean") return apply(new ScatterReduce(dim, reduce), start, index, source);
+  const sum = start.scatterAdd(dim, index, source);
+  if (reduce === "sum") return sum;
+  const ones = fullLike(x, 1);
+  const count = (includeSelf ? ones : ones.scatter(dim, index, 0)).scatterAdd(dim, index, fullLike(source, 1));
+  return sum.div(count);
+}
 
 /** Indexing: parts of a tensor by position, list and mask, and new values for them. */
 export abstract class TensorIndexing extends TensorRearrange {
@@ -82,6 +113,38 @@ export abstract class TensorIndexing extends TensorRearrange {
   scatterAdd(dim: number, index: Tensor, source: Tensor): Tensor {
     expectTensor("scatterAdd", "index", index);
     return apply(new Scatter("scatterAdd", dim), this, index, source);
+  }
+
+  /**
+   * A copy in which each element is combined with those elements of `source` whose place it is, as in
+   * `scatterAdd`: by their sum, product, mean, maximum ("amax") or minimum ("amin"), in the order of positions.
+   * With `{ includeSelf: false }`, elements of x do not take part where `source` has elements. Elements equal
+   * to an extremum share the gradient. Matches `Tensor.scatter_reduce`.
+   *
+   * @throws DTypeError for "mean" of int32, and for bool.
+   * @example
+   * ```ts
+   * import { ones, tensor } from "wasmgrad";
+   * const index = tensor([0, 2, 0], { dtype: "int32" });
+   * const source = tensor([2, 3, 5]);
+   * console.log(ones([3]).scatterReduce(0, index, source, "prod").toArray()); // [10, 1, 3]
+   * console.log(ones([3]).scatterReduce(0, index, source, "mean", { includeSelf: false }).toArray()); // [3.5, 1, 3]
+   * ```
+   */
+  scatterReduce(
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    reduce: ScatterReduceMode,
+    options?: { includeSelf?: boolean },
+  ): Tensor {
+    const op = "scatterReduce";
+    expectTensor(op, "index", index);
+    expectTensor(op, "source", source);
+    checkChoice(op, "reduce", reduce, SCATTER_REDUCE_MODES);
+    const { includeSelf } = readOptions(op, options, { includeSelf: true });
+    checkBoolean(op, "includeSelf", includeSelf);
+    return composed(op, () => scatterReduced(asTensor(this), dim, index, source, reduce, includeSelf));
   }
 
   /**

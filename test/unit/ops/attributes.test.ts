@@ -222,6 +222,7 @@ describe("names are those of the options", () => {
     ["histc", () => matrix.histc(3, { min: 0, max: 2 }), { bins: 3, min: 0, max: 2 }],
     ["scatter", () => tensor([1, 2]).scatter(0, indices, 3), { dim: 0 }],
     ["scatterAdd", () => tensor([1, 2]).scatterAdd(0, indices, ones([4])), { dim: 0 }],
+    ["scatterReduce", () => tensor([1, 2]).scatterReduce(0, indices, ones([4]), "amax"), { dim: 0, reduce: "amax" }],
     ["indexAdd", () => matrix.indexAdd(1, indices, ones([2, 4]), { alpha: 2 }), { dim: 1, alpha: 2 }],
     ["indexCopy", () => matrix.indexCopy(1, indices, ones([2, 4])), { dim: 1, alpha: 1 }],
     ["at", () => matrix.at(0, "1:"), { index: [0, "1:"] }],
