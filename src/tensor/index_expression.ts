@@ -2,6 +2,7 @@ import { describe } from "../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../errors.ts";
 import { intArray, sizeOf, stridesOf } from "../ops/core/array.ts";
 import { broadcastShapes } from "../ops/core/broadcast.ts";
+import { isUnknown } from "../ops/core/recorder.ts";
 import { arange } from "../ops/elementwise/fill.ts";
 import { Nonzero } from "../ops/movement/masked.ts";
 import type { Region } from "../ops/movement/strided.ts";
@@ -159,7 +160,7 @@ export function readIndex(op: string, x: Tensor, items: readonly IndexItem[]): T
   const strides = stridesOf(lengths);
   for (const [k, { index }] of advanced.entries()) {
     const { min, max } = index.numel() > 0 ? index.aminmax() : { min: null, max: null };
-    if (min && max && !(min.ge(0).logicalAnd(max.lt(lengths[k])).all().item() === 1)) {
+    if (min && max && !isUnknown(index.array) && !(min.ge(0).logicalAnd(max.lt(lengths[k])).all().item() === 1)) {
       throw new OptionError(`${op}: a position is out of range [0, ${lengths[k] - 1}] in ${formatShape(x.shape)}`);
     }
   }

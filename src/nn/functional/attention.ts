@@ -1,6 +1,7 @@
 import { checkBoolean, checkNumber, readOptions } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { CausalSoftmaxOp } from "../../gradients/rules/loss.ts";
+import { isUnknown } from "../../ops/core/recorder.ts";
 import { apply, expectTensor } from "../../tensor/apply.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { dropout } from "./dropout.ts";
@@ -87,6 +88,7 @@ function maskedWeights(op: string, scores: Tensor, mask: Tensor): Tensor {
 export function softmaxOver(visible: Tensor, scores: Tensor): Tensor {
   const masked = scores.where(visible, -Infinity);
   const sees = visible.any(-1, { keepdim: true });
-  if (sees.all().item()) return masked.softmax(-1);
+  // while a graph is traced, the values of a mask that is an input are not known
+  if (!isUnknown(sees.array) && sees.all().item()) return masked.softmax(-1);
   return masked.where(sees, 0).softmax(-1).where(sees, 0);
 }

@@ -1,7 +1,8 @@
+import { OptionError } from "../../errors.ts";
 import { type KernelObserver, observeKernels } from "../../runtime/observer.ts";
 import { settle } from "../../runtime/parallel/pending.ts";
 import { runningThreads } from "../../runtime/parallel/pool.ts";
-import type { DType, NDArray } from "./array.ts";
+import type { DType, NDArray, TypedArray } from "./array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, type Op } from "./op.ts";
 
 /** An input or output array of an operation. */
@@ -58,16 +59,29 @@ type Open = { -readonly [Key in keyof TraceEntry]: TraceEntry[Key] } & {
 
 type Input = NDArray | number | null;
 
+/** Sees the arrays of all operations while it listens: for functions that are traced as graphs. */
+export interface OperationListener {
+  /** Called after an operation's forward pass. */
+  applied(op: Op, inputs: readonly Input[], outputs: readonly NDArray[]): void;
+  /** Called after the elements of `source` were written to `target`. */
+  overwritten(target: NDArray, source: NDArray): void;
+  /** Called before JavaScript reads elements. @throws if the values are not known while tracing */
+  read(array: NDArray): void;
+  /** Whether the elements follow from values that are not known while tracing. */
+  isUnknown(array: NDArray): boolean;
+}
+
 const NO_OPERATION = "(no operation)";
 
 /** Undefined while no trace is running: tracing then costs each operation only one test of this variable. */
 export let recorder: Recorder | undefined;
 
-let traces = 0;
+let users = 0;
 
 /** Records operations and kernels as plain data; it keeps no references to tensors. */
 class Recorder implements KernelObserver {
   readonly entries: Open[] = [];
+  listener: OperationListener | undefined;
   /** The running operation. */
   #operation: Open | undefined;
   /** The last entry, if it holds kernels outside of operations. */
@@ -75,7 +89,9 @@ class Recorder implements KernelObserver {
   #section = NO_OPERATION;
 
   forward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
-    return this.#run(op, "forward", inputs, () => op.forward(...inputs));
+    const result = this.#run(op, "forward", inputs, () => op.forward(...inputs));
+    this.listener?.applied(op, inputs, Array.isArray(result) ? result : [result]);
+    return result;
   }
 
   backward(op: Op, gradOutput: NDArray): Gradients {
@@ -156,22 +172,55 @@ function sketch(x: NDArray | null): TracedArray | null {
   return x && { shape: [...x.shape], dtype: x.dtype };
 }
 
+/** The recorder, which is made for its first user. */
+function start(): Recorder {
+  users++;
+  recorder ??= new Recorder();
+  observeKernels(recorder);
+  return recorder;
+}
+
+/** Ends one user's recording, and with the last one all recording. */
+function stop(): void {
+  if (--users > 0) return;
+  recorder = undefined;
+  observeKernels(undefined);
+}
+
 /** Starts recording. The returned function stops it and returns the entries. Recordings may overlap. */
 export function record(): () => TraceEntry[] {
   settle(); // the time of pending kernels does not belong to this recording
-  traces++;
-  recorder ??= new Recorder();
-  observeKernels(recorder);
-  const own = recorder;
+  const own = start();
   const first = own.mark();
   return () => {
     const entries = own.entries.slice(first, own.mark());
-    if (--traces === 0) {
-      recorder = undefined;
-      observeKernels(undefined);
-    }
+    stop();
     return entries;
   };
+}
+
+/** Runs `body` while the listener sees all operations. Only one can listen at a time. */
+export function listen<T>(op: string, listener: OperationListener, body: () => T): T {
+  if (recorder?.listener) throw new OptionError(`${op}: expected to run outside of another trace, got one inside it`);
+  const own = start();
+  own.listener = listener;
+  try {
+    return body();
+  } finally {
+    own.listener = undefined;
+    stop();
+  }
+}
+
+/** The elements, for code outside of operations that reads them. */
+export function readElements(array: NDArray): TypedArray {
+  recorder?.listener?.read(array);
+  return array.view();
+}
+
+/** Whether the elements follow from the inputs of a function that is being traced, so that they are not known. */
+export function isUnknown(array: NDArray): boolean {
+  return recorder?.listener?.isUnknown(array) ?? false;
 }
 
 /** Records the algorithm of the running operation. */

@@ -2,6 +2,7 @@ import type { Address } from "../../runtime/address.ts";
 import { kernels } from "../../runtime/kernels.ts";
 import { emptyLike, type NDArray } from "../core/array.ts";
 import { type Attributes, type Gradients, NO_ATTRIBUTES, Op } from "../core/op.ts";
+import { recorder } from "../core/recorder.ts";
 
 /** A new array with the same elements. */
 export function cloneArray(x: NDArray): NDArray {
@@ -14,6 +15,7 @@ export function cloneArray(x: NDArray): NDArray {
 export function copyInto(target: NDArray, source: NDArray): void {
   target.block.version++; // done first, because reading a deferred source may fail half-way
   copyContents(target.address, source);
+  recorder?.listener?.overwritten(target, source);
 }
 
 function copyContents(address: Address, { block, size }: NDArray): void {

@@ -13,7 +13,8 @@ export class View extends Op {
   readonly attributes: Attributes;
   readonly #regionOf: (shape: readonly number[]) => Region;
   #shape: readonly number[] = [];
-  #region: Region = { offset: 0, shape: [], strides: [] };
+  /** The part of x that the result is; set by `forward`. */
+  region: Region = { offset: 0, shape: [], strides: [] };
 
   constructor(name: string, attributes: Attributes, regionOf: (shape: readonly number[]) => Region) {
     super();
@@ -24,12 +25,12 @@ export class View extends Op {
 
   forward(x: NDArray): NDArray {
     this.#shape = x.shape;
-    this.#region = this.#regionOf(x.shape);
-    return readRegion(x, this.#region);
+    this.region = this.#regionOf(x.shape);
+    return readRegion(x, this.region);
   }
 
   override backward(dy: NDArray): Gradients {
-    return [scatterRegion(this.#shape, this.#region, dy)];
+    return [scatterRegion(this.#shape, this.region, dy)];
   }
 }
 

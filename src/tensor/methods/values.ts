@@ -1,5 +1,6 @@
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { DType, TypedArray } from "../../ops/core/array.ts";
+import { readElements } from "../../ops/core/recorder.ts";
 import { formatTensor } from "../print.ts";
 import { describeTensor } from "./base.ts";
 import { TensorHooks } from "./hooks.ts";
@@ -20,7 +21,7 @@ const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
 export abstract class TensorValues extends TensorHooks {
   /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
   data(): TypedArray {
-    return this.array.view().slice();
+    return readElements(this.array).slice();
   }
 
   /** The value of a tensor with one element. */
@@ -28,12 +29,12 @@ export abstract class TensorValues extends TensorHooks {
     if (this.numel() !== 1) {
       throw new ShapeError(`item: expected a tensor with one element, got shape ${formatShape(this.shape)}`);
     }
-    return this.array.view()[0];
+    return readElements(this.array)[0];
   }
 
   /** The elements as nested arrays. */
   toArray(): NestedArray {
-    const data = this.array.view();
+    const data = readElements(this.array);
     const build = (dim: number, offset: number, size: number): NestedArray => {
       if (dim === this.shape.length) return data[offset];
       const step = size / Math.max(this.shape[dim], 1);
