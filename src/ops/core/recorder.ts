@@ -61,6 +61,8 @@ type Input = NDArray | number | null;
 
 /** Sees the arrays of all operations while it listens: for functions that are traced as graphs. */
 export interface OperationListener {
+  /** Called before an operation's forward pass. @throws if it cannot be traced */
+  starting(op: Op): void;
   /** Called after an operation's forward pass. */
   applied(op: Op, inputs: readonly Input[], outputs: readonly NDArray[]): void;
   /** Called after the elements of `source` were written to `target`. */
@@ -89,6 +91,7 @@ class Recorder implements KernelObserver {
   #section = NO_OPERATION;
 
   forward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
+    this.listener?.starting(op);
     const result = this.#run(op, "forward", inputs, () => op.forward(...inputs));
     this.listener?.applied(op, inputs, Array.isArray(result) ? result : [result]);
     return result;
