@@ -10,6 +10,7 @@ import type { Page } from "puppeteer-core";
 import { type BrowserKind, browsers, openBrowser, serveSite } from "./site.ts";
 
 const STEPS = 600;
+const MARK = "the measured page";
 
 /** What the page notes about itself, from its first moment on, in milliseconds. */
 interface Notes {
@@ -47,7 +48,6 @@ interface TraceEvent {
   name: string;
   pid: number;
   tid: number;
-  args: { name?: string };
   /** Time on the processor, in microseconds: other programs of a busy machine do not count. */
   tdur?: number;
 }
@@ -58,14 +58,15 @@ async function longestTask(kind: BrowserKind, page: Page, action: () => Promise<
     await action();
     return "";
   }
-  await page.tracing.start({ categories: ["toplevel"] });
+  await page.tracing.start({ categories: ["toplevel", "blink.user_timing"] });
   await action();
+  await page.evaluate((name) => performance.mark(name), MARK);
   const bytes = await page.tracing.stop();
   const events: TraceEvent[] = JSON.parse(new TextDecoder().decode(bytes)).traceEvents;
   const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
-  const isMain = ({ name, args }: TraceEvent) => name === "thread_name" && args.name === "CrRendererMain";
-  const main = new Set(events.filter(isMain).map(threadOf));
-  const tasks = events.filter((event) => event.name.endsWith("RunTask") && main.has(threadOf(event)));
+  // the browser's own pages, such as that of new tabs, have main threads of their own
+  const main = threadOf(events.find(({ name }) => name === MARK)!);
+  const tasks = events.filter((event) => event.name.endsWith("RunTask") && threadOf(event) === main);
   const longest = tasks.reduce((most, { tdur = 0 }) => Math.max(most, tdur), 0);
   return `, longest task ${(longest / 1000).toFixed(1)} ms on the processor`;
 }
