@@ -1,8 +1,11 @@
 import { DataError } from "../../errors.ts";
+import { refuseElementType } from "../file/element_types.ts";
+import type { ModelFile } from "../file/read_model.ts";
+import type { TensorData } from "../file/tensor_data.ts";
 import type { Value } from "../host_value.ts";
 import type { AttributeReader } from "../operator.ts";
 import { type AttributeProto, AttributeProto_AttributeType as Type } from "../schema/onnx_pb.ts";
-import { readValue } from "./tensor_data.ts";
+import { hostConstant } from "./constants.ts";
 
 /** The kinds of attributes that operators read. Graphs are read by the importer itself. */
 type Kind = "int" | "float" | "string" | "ints" | "floats" | "strings" | "tensor" | "graph" | "other";
@@ -33,7 +36,7 @@ function kindOf(attribute: AttributeProto): Kind {
 const decoder = new TextDecoder();
 
 /** What an attribute contains. Nothing here refers to the bytes of the file, so that they can be freed. */
-function contents(attribute: AttributeProto, kind: Kind): unknown {
+function contents(attribute: AttributeProto, kind: Kind, what: string, file: ModelFile): unknown {
   switch (kind) {
     case "int":
       return Number(attribute.i);
@@ -48,10 +51,15 @@ function contents(attribute: AttributeProto, kind: Kind): unknown {
     case "strings":
       return attribute.strings.map((bytes) => decoder.decode(bytes));
     case "tensor":
-      return attribute.t && readValue(attribute.t);
+      return attribute.t && readAttribute(file.tensorData(attribute.t, what));
     default:
       return undefined;
   }
+}
+
+/** The value of a tensor in an attribute, which only operators with small tensors have. */
+function readAttribute(data: TensorData): Value {
+  return hostConstant(data) ?? data.tensor();
 }
 
 /** The attributes of a node, read once. */
@@ -60,11 +68,13 @@ export class Attributes implements AttributeReader {
   readonly #entries = new Map<string, { kind: Kind; value: unknown }>();
 
   /** @param node how errors call the node */
-  constructor(node: string, attributes: readonly AttributeProto[]) {
+  constructor(node: string, attributes: readonly AttributeProto[], file: ModelFile) {
     this.#node = node;
     for (const attribute of attributes) {
-      const kind = kindOf(attribute);
-      this.#entries.set(attribute.name, { kind, value: contents(attribute, kind) });
+      const isReadable = !attribute.t || refuseElementType(attribute.t.dataType) === null;
+      const kind = isReadable ? kindOf(attribute) : "other";
+      const what = `${node}: attribute ${JSON.stringify(attribute.name)}`;
+      this.#entries.set(attribute.name, { kind, value: contents(attribute, kind, what, file) });
     }
   }
 

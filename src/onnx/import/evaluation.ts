@@ -188,7 +188,8 @@ class NodeCall implements Call {
   }
 
   constantInput(i: number): HostValue | undefined {
-    return this.#step.node.constantInput(i);
+    const value = this.inputs[i];
+    return value instanceof HostValue ? value : undefined;
   }
 
   tensor(i: number): Tensor {

@@ -1,6 +1,6 @@
+import type { TensorData } from "../file/tensor_data.ts";
 import type { HostValue } from "../host_value.ts";
 import type { NodeView, Operator } from "../operator.ts";
-import type { TensorProto } from "../schema/onnx_pb.ts";
 import type { Attributes } from "./attributes.ts";
 
 /**
@@ -12,6 +12,8 @@ export interface Program extends Graph {
   readonly slots: readonly string[];
   /** Constants of the file by slot: initializers and Constant nodes. */
   readonly constants: ReadonlyMap<number, ConstantSource>;
+  /** Forgets the bytes of the file: `constantInput` knows only what it was asked before. */
+  readonly forgetFile: () => void;
 }
 
 /** A graph, or a graph in an attribute of a node. */
@@ -25,7 +27,13 @@ export interface Graph {
 export interface ConstantSource {
   /** Its name in the state dict, if it is a weight. */
   readonly name: string;
-  readonly proto: TensorProto;
+  /**
+   * The tensor in the file, the value of a Constant node that has numbers in its attributes, or null if elements of
+   * its type are not supported.
+   */
+  readonly content: TensorData | HostValue | null;
+  /** ONNX's number of the element type. */
+  readonly dataType: number;
   readonly dims: readonly number[];
   readonly isInitializer: boolean;
 }

@@ -1,5 +1,6 @@
+import { typeName } from "../file/element_types.ts";
 import type { HostType } from "../host_value.ts";
-import { hostType, typeName } from "../import/tensor_data.ts";
+import { hostType } from "../import/constants.ts";
 import type { NodeView } from "../operator.ts";
 
 /** The element type in an attribute, undefined if the node lacks it; or why the type is refused. */

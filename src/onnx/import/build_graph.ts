@@ -1,0 +1,216 @@
+import { DataError } from "../../errors.ts";
+import { functionKey } from "../file/check_model.ts";
+import type { ModelFile } from "../file/read_model.ts";
+import { HostValue } from "../host_value.ts";
+import type { OperatorTable } from "../operator.ts";
+import type {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  OperatorSetIdProto,
+  TensorProto,
+} from "../schema/onnx_pb.ts";
+import { Attributes } from "./attributes.ts";
+import { constantOf } from "./constant_node.ts";
+import { hostConstant, hostType, typeOfHost } from "./constants.ts";
+import { type ConstantSource, type Graph, GraphNode, OMITTED, type Program } from "./graph.ts";
+
+/** Slots of the names that are known in a graph, which sees those of the graph around it. */
+class Names {
+  readonly #own = new Map<string, number>();
+  readonly #around: Names | null;
+
+  constructor(around: Names | null = null) {
+    this.#around = around;
+  }
+
+  set(name: string, slot: number): void {
+    this.#own.set(name, slot);
+  }
+
+  /** @throws DataError for an unknown name. */
+  get(name: string, reader: string): number {
+    const slot = this.#own.get(name);
+    if (slot !== undefined) return slot;
+    if (this.#around) return this.#around.get(name, reader);
+    throw new DataError(`importOnnx: ${reader} reads "${name}", which nothing before it computes`);
+  }
+}
+
+/** Where a graph stands: what its names and attributes mean. */
+interface Place {
+  readonly names: Names;
+  /** Versions of the operator sets, by domain. */
+  readonly opsets: ReadonlyMap<string, number>;
+  /** What comes before names of this place, so that they differ from those of other places. */
+  readonly prefix: string;
+  /** The attributes of the node that calls this function. */
+  readonly given: ReadonlyMap<string, AttributeProto> | null;
+}
+
+/** ONNX's own domain has two names. */
+export function domainOf(domain: string): string {
+  return domain === "ai.onnx" ? "" : domain;
+}
+
+function opsetsOf(imports: readonly OperatorSetIdProto[]): Map<string, number> {
+  return new Map(imports.map(({ domain, version }) => [domainOf(domain), Number(version)]));
+}
+
+/** Builds the graph of a model whose names and order were checked. */
+export function buildGraph(file: ModelFile, operators: OperatorTable): Program {
+  return new Builder(file, operators).build();
+}
+
+class Builder {
+  readonly #file: ModelFile;
+  readonly #model: ModelProto;
+  readonly #operators: OperatorTable;
+  readonly #functions: ReadonlyMap<string, FunctionProto>;
+  readonly #slots: string[] = [];
+  /** How often each name of a slot was asked for. */
+  readonly #taken = new Map<string, number>();
+  #constants = new Map<number, ConstantSource>();
+  readonly #hostValues = new Map<number, HostValue | undefined>();
+
+  constructor(file: ModelFile, operators: OperatorTable) {
+    const model = file.proto;
+    this.#file = file;
+    this.#model = model;
+    this.#operators = operators;
+    this.#functions = new Map(model.functions.map((f) => [functionKey(f, f.name), f]));
+  }
+
+  build(): Program {
+    const graph = this.#model.graph;
+    if (!graph) throw new DataError("importOnnx: the file has no graph");
+    const opsets = opsetsOf(this.#model.opsetImport);
+    const place: Place = { names: new Names(), opsets, prefix: "", given: null };
+    const constants = new Map<number, ConstantSource>();
+    this.#constants = constants;
+    const forgetFile = () => {
+      this.#constants = new Map();
+    };
+    return { ...this.#graph(graph, place), slots: this.#slots, constants, forgetFile };
+  }
+
+  #graph(proto: GraphProto, place: Place): Graph {
+    const { names } = place;
+    for (const tensor of proto.initializer) this.#addConstant(place, tensor.name, tensor, true);
+    // files before IR version 4 list initializers among the inputs
+    const initializers = new Set(proto.initializer.map(({ name }) => name));
+    const inputs = proto.input.filter(({ name }) => !initializers.has(name));
+    const slots = inputs.map(({ name }) => this.#define(place, name));
+    const nodes = this.#nodesOf(proto.node, place);
+    return { inputs: slots, outputs: proto.output.map(({ name }) => names.get(name, "the graph's output")), nodes };
+  }
+
+  #nodesOf(protos: readonly NodeProto[], place: Place): GraphNode[] {
+    const nodes: GraphNode[] = [];
+    for (const proto of protos) {
+      const called = this.#functions.get(functionKey(proto, proto.opType));
+      if (called) this.#call(called, proto, place, nodes);
+      else if (!this.#addAsConstant(proto, place)) nodes.push(this.#node(proto, place));
+    }
+    return nodes;
+  }
+
+  /** Replaces a call by the function's nodes. */
+  #call(called: FunctionProto, proto: NodeProto, place: Place, into: GraphNode[]): void {
+    const given = new Map(called.attributeProto.map((attribute) => [attribute.name, attribute]));
+    for (const attribute of this.#resolve(proto.attribute, place)) given.set(attribute.name, attribute);
+    const names = new Names();
+    called.input.forEach((name, i) => {
+      names.set(name, proto.input[i] ? place.names.get(proto.input[i], nameOf(proto)) : OMITTED);
+    });
+    const opsets = new Map([...place.opsets, ...opsetsOf(called.opsetImport)]);
+    const prefix = `${place.prefix}${nameOf(proto)}/`;
+    into.push(...this.#nodesOf(called.node, { names, opsets, prefix, given }));
+    called.output.forEach((name, i) => {
+      if (proto.output[i]) place.names.set(proto.output[i], names.get(name, `function "${called.name}"`));
+    });
+  }
+
+  /** A Constant node, or an Identity of a constant (a copy under its own name), becomes a constant. */
+  #addAsConstant(proto: NodeProto, place: Place): boolean {
+    if (domainOf(proto.domain) !== "" || proto.output.length !== 1) return false;
+    if (proto.opType === "Constant") {
+      const tensor = constantOf(this.#resolve(proto.attribute, place));
+      if (tensor instanceof HostValue)
+        this.#setConstant(place, proto.output[0], { content: tensor, ...typeOfHost(tensor), isInitializer: false });
+      else if (tensor) this.#addConstant(place, proto.output[0], tensor, false);
+      return tensor !== null;
+    }
+    if (proto.opType !== "Identity" || proto.input.length !== 1) return false;
+    const source = this.#constants.get(place.names.get(proto.input[0], nameOf(proto)));
+    if (source) this.#setConstant(place, proto.output[0], source);
+    return source !== undefined;
+  }
+
+  #node(proto: NodeProto, place: Place): GraphNode {
+    const name = place.prefix + nameOf(proto);
+    const domain = domainOf(proto.domain);
+    const inputs = proto.input.map((input) => (input === "" ? OMITTED : place.names.get(input, name)));
+    const resolved = this.#resolve(proto.attribute, place);
+    const graphs = new Map<string, Graph>();
+    for (const { name: attribute, g } of resolved) {
+      if (!g) continue;
+      const prefix = `${name}.${attribute}.`;
+      graphs.set(attribute, this.#graph(g, { ...place, names: new Names(place.names), prefix }));
+    }
+    const outputs = proto.output.map((output) => (output === "" ? OMITTED : this.#define(place, output)));
+    const opset = place.opsets.get(domain) ?? 1;
+    const operator =
+      domain === "" && Object.hasOwn(this.#operators, proto.opType) ? this.#operators[proto.opType] : undefined;
+    const attributes = new Attributes(`${proto.opType} "${name}"`, resolved, this.#file);
+    return new GraphNode(
+      { domain, opType: proto.opType, name, opset, attributes, inputs, outputs, graphs, operator },
+      (slot) => this.#hostValue(slot),
+    );
+  }
+
+  /** Attributes of a node in a function may stand for those of the node that calls the function. */
+  #resolve(attributes: readonly AttributeProto[], { given }: Place): AttributeProto[] {
+    return attributes.flatMap((attribute) => {
+      if (attribute.refAttrName === "") return [attribute];
+      const value = given?.get(attribute.refAttrName);
+      return value ? [{ ...value, name: attribute.name }] : [];
+    });
+  }
+
+  #addConstant(place: Place, name: string, proto: TensorProto, isInitializer: boolean): void {
+    const { dataType } = proto;
+    const data = hostType(dataType) ? this.#file.tensorData(proto, `tensor ${JSON.stringify(name)}`) : null;
+    this.#setConstant(place, name, { content: data, dims: data?.dims ?? [], dataType, isInitializer });
+  }
+
+  #setConstant(place: Place, name: string, source: Omit<ConstantSource, "name">): void {
+    const slot = this.#define(place, name);
+    this.#constants.set(slot, { ...source, name: this.#slots[slot] });
+  }
+
+  /** A new slot for a name. Its own name is the same if it is free, or else begins with the place. */
+  #define(place: Place, name: string): number {
+    const path = place.given || this.#taken.has(name) ? place.prefix + name : name;
+    const times = this.#taken.get(path) ?? 0;
+    this.#taken.set(path, times + 1);
+    this.#slots.push(times === 0 ? path : `${path}#${times}`);
+    place.names.set(name, this.#slots.length - 1);
+    return this.#slots.length - 1;
+  }
+
+  #hostValue(slot: number): HostValue | undefined {
+    if (!this.#hostValues.has(slot)) {
+      const content = this.#constants.get(slot)?.content;
+      this.#hostValues.set(slot, content ? hostConstant(content) : undefined);
+    }
+    return this.#hostValues.get(slot);
+  }
+}
+
+/** The node's name or, if it has none, the name of its first output. */
+function nameOf(proto: NodeProto): string {
+  return proto.name || proto.output.find((name) => name !== "") || proto.opType;
+}

@@ -1,0 +1,81 @@
+import type { DType } from "../../ops/core/array.ts";
+import { typeName } from "../file/element_types.ts";
+import { isFloat } from "../host_value.ts";
+import type { ModelProto, ValueInfoProto } from "../schema/onnx_pb.ts";
+import { hostType } from "./constants.ts";
+import { allNodes, OMITTED, type Program } from "./graph.ts";
+
+/** An input or output of an ONNX graph. */
+export interface OnnxValueInfo {
+  readonly name: string;
+  /** The dtype of the tensor in this library: half and double are float32 here, int64 and others int32. */
+  readonly dtype: DType;
+  /** The element type in the file: "float", "int64" and so on. */
+  readonly elementType: string;
+  /**
+   * A number for a length that the file fixes, a name for one that may vary ("batch"; "?" if it has no name). Null if
+   * the file does not say the rank.
+   */
+  readonly shape: readonly (number | string)[] | null;
+}
+
+/** A node of an ONNX graph. */
+export interface OnnxNodeInfo {
+  readonly name: string;
+  /** The operator: "Conv". */
+  readonly opType: string;
+  /** Names of the values that the node reads and computes, without those that it omits. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** What an imported file contains. */
+export interface OnnxGraphInfo {
+  readonly name: string;
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+  /** The nodes in their order, also those in branches of `If`; functions are replaced by their nodes. */
+  readonly nodes: readonly OnnxNodeInfo[];
+  /** The version of ONNX's operator set, and the program that wrote the file. */
+  readonly opset: number;
+  readonly producer: string;
+}
+
+/** Describes a model for its users. */
+export function describeGraph(model: ModelProto, program: Program): OnnxGraphInfo {
+  const names = (slots: readonly number[]) =>
+    slots.filter((slot) => slot !== OMITTED).map((slot) => program.slots[slot]);
+  const infos = new Map(model.graph?.input.map((info) => [info.name, info]));
+  const own = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+  return {
+    name: model.graph?.name ?? "",
+    inputs: names(program.inputs).flatMap((name) => {
+      const info = infos.get(name);
+      return info ? [describeValue(info)] : [];
+    }),
+    outputs: (model.graph?.output ?? []).map(describeValue),
+    nodes: [...allNodes(program)].map(({ name, opType, inputs, outputs }) => ({
+      name,
+      opType,
+      inputs: names(inputs),
+      outputs: names(outputs),
+    })),
+    opset: Number(own?.version ?? 0),
+    producer: [model.producerName, model.producerVersion].filter((text) => text !== "").join(" "),
+  };
+}
+
+function describeValue({ name, type }: ValueInfoProto): OnnxValueInfo {
+  const tensorType = type?.value.case === "tensorType" ? type.value.value : undefined;
+  const elemType = tensorType?.elemType ?? 0;
+  const shape = tensorType?.shape?.dim.map(({ value }) =>
+    value.case === "dimValue" ? Number(value.value) : value.case === "dimParam" ? value.value || "?" : "?",
+  );
+  return { name, dtype: dtypeOf(elemType), elementType: typeName(elemType), shape: shape ?? null };
+}
+
+function dtypeOf(elemType: number): DType {
+  const type = hostType(elemType) ?? "float";
+  if (type === "bool") return "bool";
+  return isFloat(type) ? "float32" : "int32";
+}

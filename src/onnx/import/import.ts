@@ -1,0 +1,138 @@
+import { readOptions } from "../../checks.ts";
+import { Parameter } from "../../nn/parameter.ts";
+import { keep } from "../../tensor/lifetime/scoped.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import { checkModel } from "../file/check_model.ts";
+import { type ModelSource, type ReadModelOptions, readModel } from "../file/read_model.ts";
+import type { TensorData } from "../file/tensor_data.ts";
+import { HostValue, toTensor } from "../host_value.ts";
+import { OPERATORS } from "../operators/index.ts";
+import { buildGraph } from "./build_graph.ts";
+import { checkSupport } from "./check.ts";
+import { loadConstant } from "./constants.ts";
+import { findDependences, WEIGHT } from "./dependence.ts";
+import { makePermanent, type Template } from "./evaluation.ts";
+import type { ConstantSource, Program } from "./graph.ts";
+import { describeGraph } from "./graph_info.ts";
+import { OnnxModule, type OnnxOutputs } from "./onnx_module.ts";
+import { planGraph, type When } from "./plan.ts";
+import { findRoles, mayBeWeight, type Role } from "./roles.ts";
+import { type Trainable, TrainableTest } from "./trainable.ts";
+
+export interface ImportOnnxOptions extends ReadModelOptions {
+  /**
+   * Which weights train: a function of a weight's name and shape, a name in which `*` stands for any text, a regular
+   * expression, or a list of these. The others are frozen: parameters without `requiresGrad`. Default: all train.
+   */
+  trainable?: Trainable;
+}
+
+/**
+ * Reads an ONNX model as a module whose weights train.
+ *
+ * All operators, attributes and element types are checked before anything is made. Weights become parameters under
+ * the names of the file, running statistics become buffers; numbers of a formula (eps, scales, paddings) do not
+ * train. Half and double precision are read to float32. The model is in training mode, as every new module:
+ * BatchNormalization and Dropout follow `train()` and `eval()`, whatever the file says.
+ *
+ * @param source the bytes; in Node, Deno and Bun a path; in a page an address (also a relative one), a `File` or
+ *   `Blob`, a handle, or a file that the browser keeps ("opfs:...").
+ * @param options `trainable`; `externalData` for weights in other files (default: beside the model); for an address
+ *   also the options of `fetchFile`.
+ * @returns the module. `model.graph` describes its inputs, outputs and nodes.
+ * @throws DataError for a missing or damaged file, and for a model that is not supported: one error lists all
+ *   operators, attributes and element types that are missing, with counts and the first node. OptionError for a bad
+ *   option; OutOfMemoryError.
+ * @example
+ * ```ts
+ * import { nn, ones } from "wasmgrad";
+ * import { exportOnnx, importOnnx } from "wasmgrad/onnx";
+ * const bytes = exportOnnx(new nn.Linear(4, 2), [ones([1, 4])]);
+ * const model = await importOnnx(bytes, { trainable: "weight" });
+ * console.log(model.forward(ones([8, 4])).shape); // [8, 2]
+ * console.log(model.namedParameters().map(([name, x]) => `${name} ${x.requiresGrad}`)); // ["weight true", "bias false"]
+ * ```
+ */
+export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(
+  source: ModelSource,
+  options?: ImportOnnxOptions,
+): Promise<OnnxModule<Outputs>> {
+  const { trainable, ...reading } = options === undefined ? {} : readOptions("importOnnx", options, ALL_OPTIONS);
+  const test = new TrainableTest(trainable);
+  const file = await readModel(source, reading);
+  checkModel(file.name, file.proto);
+  const program = buildGraph(file, OPERATORS);
+  checkSupport(file.name, file.proto, program);
+  const info = describeGraph(file.proto, program);
+  const { values, parameters, buffers, weights } = await loadConstants(program, test);
+  program.forgetFile();
+  const dependence = findDependences(program, new Map([...weights].map((slot) => [slot, WEIGHT])));
+  const plan = planGraph(program, (slot): When => dependence(slot).value);
+  return new OnnxModule<Outputs>({ info, plan, inputSlots: program.inputs, values, parameters, buffers });
+}
+
+const ALL_OPTIONS: ImportOnnxOptions = {
+  trainable: undefined,
+  externalData: undefined,
+  onProgress: undefined,
+  signal: undefined,
+  cache: undefined,
+  integrity: undefined,
+};
+
+interface Constants {
+  values: Template;
+  parameters: Map<string, Parameter>;
+  buffers: Map<string, Tensor>;
+  /** Slots of parameters and buffers. */
+  weights: Set<number>;
+}
+
+/** Loads what the file contains. If one tensor cannot be read, none remains. */
+async function loadConstants(program: Program, test: TrainableTest): Promise<Constants> {
+  const roles = findRoles(program);
+  const loaded: Constants = { values: [], parameters: new Map(), buffers: new Map(), weights: new Set() };
+  loaded.values.length = program.slots.length;
+  try {
+    for (const [slot, source] of program.constants)
+      await load(slot, source, roles.get(slot) ?? "constant", loaded, test);
+    test.expectAllUsed([...loaded.parameters.keys()]);
+    return loaded;
+  } catch (error) {
+    for (const value of loaded.values) if (value instanceof Tensor) value.release();
+    throw error;
+  }
+}
+
+async function load(
+  slot: number,
+  { name, content, dims }: ConstantSource,
+  role: Role,
+  { values, parameters, buffers, weights }: Constants,
+  test: TrainableTest,
+): Promise<void> {
+  if (content === null) throw new Error(`${name} was not checked`);
+  if (role === "constant") {
+    values[slot] = await loadConstant(content);
+    makePermanent(values[slot]);
+    return;
+  }
+  const tensor = content instanceof HostValue ? undefined : keep(await (content as TensorData).load());
+  const elements = tensor ? tensor.array.view() : (content as HostValue).data;
+  if (role === "parameter" && !mayBeWeight(elements)) {
+    values[slot] = tensor ?? (content as HostValue);
+    makePermanent(values[slot]);
+    return;
+  }
+  const weight = tensor ?? keep(toTensor(content as HostValue));
+  if (role === "buffer") {
+    values[slot] = weight;
+    buffers.set(name, weight);
+  } else {
+    const parameter = new Parameter(weight, { requiresGrad: test.includes(name, dims) });
+    weight.release();
+    values[slot] = parameter;
+    parameters.set(name, parameter);
+  }
+  weights.add(slot);
+}

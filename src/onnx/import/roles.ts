@@ -1,0 +1,137 @@
+import { sizeOf } from "../host_value.ts";
+import { isFloatType } from "./constants.ts";
+import { findDependences } from "./dependence.ts";
+import { allNodes, type ConstantSource, type Graph, type GraphNode, OMITTED, type Program } from "./graph.ts";
+import { When } from "./plan.ts";
+
+/** What a constant of a file is to the module. */
+export type Role = "parameter" | "buffer" | "constant";
+
+const ALL = "all";
+/**
+ * Operators between a weight and the node that uses it: exporters rearrange, convert and normalise weights. The numbers
+ * are the inputs through which a weight passes.
+ */
+const PASSES: Readonly<Record<string, readonly number[] | typeof ALL>> = {
+  Abs: [0],
+  Add: ALL,
+  Cast: [0],
+  Concat: ALL,
+  Div: ALL,
+  Exp: [0],
+  Expand: [0],
+  Flatten: [0],
+  Gather: [0],
+  Identity: [0],
+  MatMul: ALL,
+  Mul: ALL,
+  Neg: [0],
+  Pad: [0],
+  Pow: [0],
+  Reciprocal: [0],
+  ReduceL2: [0],
+  ReduceMean: [0],
+  ReduceSum: [0],
+  ReduceSumSquare: [0],
+  Reshape: [0],
+  Slice: [0],
+  Split: [0],
+  Sqrt: [0],
+  Squeeze: [0],
+  Sub: ALL,
+  Tile: [0],
+  Transpose: [0],
+  Unsqueeze: [0],
+  Where: [1, 2],
+};
+
+/** Numbers of this size stand for infinity, in masks. No weight is so large. */
+const LARGEST_WEIGHT = 1e30;
+
+/**
+ * The role of each constant that is not just a constant. It follows from how nodes use the constant: weights of
+ * convolutions are parameters, running statistics are buffers, and what only scales, pads or bounds is neither.
+ */
+export function findRoles(program: Program): Map<number, Role> {
+  const finder = new RoleFinder(program);
+  const roles = new Map<number, Role>();
+  for (const [slot, source] of program.constants) {
+    if (!isFloatType(source.dataType)) continue;
+    const role = finder.roleOf(slot, source);
+    if (role !== "constant") roles.set(slot, role);
+  }
+  return roles;
+}
+
+interface Use {
+  readonly node: GraphNode;
+  readonly input: number;
+}
+
+class RoleFinder {
+  readonly #uses = new Map<number, Use[]>();
+  /** For outputs of graphs in attributes: the outputs of the node. */
+  readonly #passedOn = new Map<number, number[]>();
+  readonly #varies: (slot: number) => boolean;
+
+  constructor(program: Program) {
+    const dependence = findDependences(program, new Map());
+    this.#varies = (slot) => slot !== OMITTED && dependence(slot).value === When.Data;
+    for (const node of allNodes(program)) {
+      node.inputs.forEach((slot, input) => {
+        addTo(this.#uses, slot, { node, input });
+      });
+      for (const graph of node.graphs.values()) this.#passOn(graph, node);
+    }
+  }
+
+  roleOf(start: number, source: ConstantSource): Role {
+    const isVector = sizeOf(source.dims) > 1;
+    const seen = new Set([start]);
+    let role: Role = "constant";
+    for (const slot of seen) {
+      for (const use of this.#uses.get(slot) ?? []) {
+        const found = this.#roleIn(use, isVector, source.isInitializer);
+        if (found === "buffer") return "buffer";
+        if (found === "parameter") role = "parameter";
+        else if (found === "passes") for (const output of use.node.outputs) seen.add(output);
+      }
+      for (const output of this.#passedOn.get(slot) ?? []) seen.add(output);
+    }
+    return role;
+  }
+
+  #roleIn({ node, input }: Use, isVector: boolean, isInitializer: boolean): Role | "passes" {
+    const { operator, opType } = node;
+    if (operator?.buffers?.includes(input)) return "buffer";
+    // a weight meets what varies: the sum of two constants is a constant
+    const meets = node.inputs.some((slot, i) => i !== input && this.#varies(slot));
+    if (meets) {
+      if (operator?.weights?.all?.includes(input)) return "parameter";
+      if (isVector && operator?.weights?.vectors?.includes(input)) return "parameter";
+      // learned tokens stand before or behind others
+      if (isVector && isInitializer && opType === "Concat") return "parameter";
+    }
+    const through = Object.hasOwn(PASSES, opType) ? PASSES[opType] : [];
+    return !meets && (through === ALL || through.includes(input)) ? "passes" : "constant";
+  }
+
+  #passOn(graph: Graph, node: GraphNode): void {
+    graph.outputs.forEach((slot, i) => {
+      if (i < node.outputs.length) addTo(this.#passedOn, slot, node.outputs[i]);
+    });
+  }
+}
+
+/** Whether the elements may be a weight's: constants of masks are infinite or nearly so. */
+export function mayBeWeight(elements: ArrayLike<number>): boolean {
+  for (let i = 0; i < elements.length; i++) if (!(Math.abs(elements[i]) < LARGEST_WEIGHT)) return false;
+  return true;
+}
+
+function addTo<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  if (key === OMITTED) return;
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}

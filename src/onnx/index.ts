@@ -1,0 +1,5 @@
+export type { ModelSource } from "./file/read_model.ts";
+export type { OnnxGraphInfo, OnnxNodeInfo, OnnxValueInfo } from "./import/graph_info.ts";
+export { type ImportOnnxOptions, importOnnx } from "./import/import.ts";
+export { OnnxModule, type OnnxOutputs } from "./import/onnx_module.ts";
+export type { Trainable } from "./import/trainable.ts";
