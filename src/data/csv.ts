@@ -1,5 +1,6 @@
 import { checkNumber, describe, readOptions } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
+import { startingThreads } from "../runtime/start_threads.ts";
 import { tensor } from "../tensor/creation.ts";
 import { stack } from "../tensor/functions.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
@@ -94,7 +95,8 @@ export async function readCsv(text: string, options?: CsvOptions): Promise<CsvTa
     throw new OptionError(`${op}: delimiter expected one character, got ${describe(delimiter)}`);
   }
   const missingValues = new Set(checkTexts(op, "missingValues", given.missingValues));
-  const { names, rows } = await parseRows(text, delimiter, given.names && checkTexts(op, "names", given.names));
+  const givenNames = given.names && checkTexts(op, "names", given.names);
+  const { names, rows } = await startingThreads(() => parseRows(text, delimiter, givenNames));
   const types = checkTypes(op, given.columns, names);
   const kept = names.flatMap((name, c) => (types[name] === "skip" ? [] : [{ name, c }]));
   const isMissing = (row: CsvRow, c: number) => missingValues.has(row.fields[c].trim());

@@ -1,4 +1,5 @@
 import { checkInteger, readOptions } from "../checks.ts";
+import { startingThreads } from "../runtime/start_threads.ts";
 import { Scope } from "../tensor/lifetime/scope.ts";
 import {
   type CheckpointOptions,
@@ -96,9 +97,9 @@ export function loadCheckpoint(
   const { onProgress, signal, cache, integrity, ...rest } = options;
   const parts = readOptions(op, rest, noParts());
   checkParts(op, parts);
-  return (async () => {
+  return startingThreads(async () => {
     const { name, blob } = await openPlace(op, place, { onProgress, signal, cache, integrity });
     const bytes = await readFromBlob(op, blob, { begin: 0, end: blob.size });
     return loadFrom(name, bytesSource(bytes), parts);
-  })();
+  });
 }

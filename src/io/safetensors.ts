@@ -1,5 +1,6 @@
 import { readOptions } from "../checks.ts";
 import { OutOfMemoryError } from "../errors.ts";
+import { startingThreads } from "../runtime/start_threads.ts";
 import { Scope } from "../tensor/lifetime/scope.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -114,7 +115,7 @@ export function readSafetensors(
   given: Bytes | BlobLike,
   options?: ReadSafetensorsOptions,
 ): SafetensorsFile | Promise<SafetensorsFile> {
-  if (isBlob(given)) return readBlob(given, options);
+  if (isBlob(given)) return startingThreads(() => readBlob(given, options));
   const source = bytesSource(viewBytes("readSafetensors", given));
   const names = readNames(options);
   return scope(() => readFrom(source, readingSafetensors(source.size, names)));

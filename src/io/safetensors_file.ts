@@ -1,5 +1,6 @@
 import { readOptions } from "../checks.ts";
 import { DataError, OptionError } from "../errors.ts";
+import { startingThreads } from "../runtime/start_threads.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type FetchOptions, readFetchOptions } from "./fetch_file.ts";
@@ -88,7 +89,7 @@ export function loadSafetensors(
   place: string | LoadPlace,
   options?: ReadSafetensorsOptions & FetchOptions,
 ): SafetensorsFile | Promise<SafetensorsFile> {
-  if (isLater(place)) return loadLater(place, options);
+  if (isLater(place)) return startingThreads(() => loadLater(place, options));
   checkPath("loadSafetensors", place, "read");
   const names = readNames(options);
   return isIndex(place) ? loadShards(place, names) : loadOne(place, names);

@@ -7,7 +7,9 @@ const LONGEST_WAIT_MS = 500;
 /**
  * Starts the threads now and waits until they run. Browsers start workers only while the event loop runs, so
  * a page that computes without ever awaiting computes on one thread: await this once, before the first loop.
- * `CIFAR10.load` and the other data sets do so too. In Node it is not needed: threads start at any time.
+ * What the program awaits to get data does so too: data sets, `ImageFolder.load`, `readCsv`, `readImage`,
+ * `decodeImage`, `fromPixelsAsync`, and `readSafetensors`, `loadSafetensors` and `loadCheckpoint` where they
+ * give a promise. In Node it is not needed: threads start at any time.
  *
  * Call it after `setNumThreads`, `setPrecision` and `useKernels`.
  *
@@ -30,6 +32,11 @@ export async function startingThreads<T>(load: () => Promise<T>): Promise<T> {
   if (!isIsolated) return load();
   const started = startThreads().catch(() => {}); // the first operation throws the error
   const result = await load();
-  await Promise.race([started, new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS))]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, LONGEST_WAIT_MS);
+  });
+  await Promise.race([started, late]);
+  clearTimeout(timer);
   return result;
 }

@@ -3,6 +3,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import { OptionError } from "../../errors.ts";
 import { readWholeFile } from "../../io/files.ts";
 import { nodeModule } from "../../runtime/node_module.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { codecError, loadCodec } from "../images/codecs.ts";
 import { decodeLoaded } from "../images/decode.ts";
@@ -103,7 +104,7 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
     checkChoice(op, "mode", given.mode, ["rgb", "gray"]);
     if (given.transform !== undefined) checkFunction(op, "transform", given.transform);
     if (given.isValidFile !== undefined) checkFunction(op, "isValidFile", given.isValidFile);
-    if (isBrowserFolder(root)) return loadImageFiles(op, root, given);
+    if (isBrowserFolder(root)) return startingThreads(() => loadImageFiles(op, root, given));
     if (!nodeModule("node:fs")) {
       throw new OptionError(
         `${op}: a page has no folder ${JSON.stringify(root)}; pass "opfs:...", a FileSystemDirectoryHandle, or files`,

@@ -2,6 +2,7 @@ import { checkBoolean, checkChoice, readOptions } from "../../checks.ts";
 import { DataError } from "../../errors.ts";
 import { type BlobLike, isBlob, readFromBlob } from "../../io/pieces.ts";
 import { nodeModule } from "../../runtime/node_module.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { type Bytes, viewBytes } from "../../typed_arrays.ts";
 import { decodeByBrowser } from "./browser_decoder.ts";
 import { codecError, loadCodec, runCodec } from "./codecs.ts";
@@ -40,7 +41,7 @@ export interface DecodeOptions {
  */
 export async function decodeImage(bytes: Bytes | BlobLike, options?: DecodeOptions): Promise<DecodedImage> {
   const given = readDecodeOptions("decodeImage", options);
-  return decodeNamed(...(await readImageFile("decodeImage", bytes)), given);
+  return startingThreads(async () => decodeNamed(...(await readImageFile("decodeImage", bytes)), given));
 }
 
 /** A file's name for errors, and its bytes. */

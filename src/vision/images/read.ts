@@ -5,6 +5,7 @@ import { readWholeFile } from "../../io/files.ts";
 import { readFromBlob } from "../../io/pieces.ts";
 import { isLater, type LoadPlace, openPlace } from "../../io/places.ts";
 import { nodeModule } from "../../runtime/node_module.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { type DecodeOptions, decodeNamed, readDecodeOptions } from "./decode.ts";
 import type { DecodedImage } from "./decoded_image.ts";
 
@@ -36,6 +37,8 @@ export async function readImage(path: string | LoadPlace, options?: DecodeOption
     }
     if (nodeModule("node:fs")) return decodeNamed(path, readWholeFile(path), given);
   }
-  const { name, blob } = isLater(path) ? await openPlace(op, path) : { name: path, blob: await fetchFor(op, path) };
-  return decodeNamed(name, await readFromBlob(op, blob, { begin: 0, end: blob.size }), given);
+  return startingThreads(async () => {
+    const { name, blob } = isLater(path) ? await openPlace(op, path) : { name: path, blob: await fetchFor(op, path) };
+    return decodeNamed(name, await readFromBlob(op, blob, { begin: 0, end: blob.size }), given);
+  });
 }

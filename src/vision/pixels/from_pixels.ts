@@ -2,6 +2,7 @@ import { checkBoolean, checkChoice, describe, readOptions } from "../../checks.t
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { type BlobLike, isBlob } from "../../io/pieces.ts";
 import { ByteImages, type ByteLayout } from "../../ops/image/byte_images.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { ones } from "../../tensor/fill.ts";
 import { cat, stack } from "../../tensor/functions.ts";
 import { leaf } from "../../tensor/leaf.ts";
@@ -99,21 +100,23 @@ export async function fromPixelsAsync(
     const pixels = await decoded(op, item, exif);
     return own.run(() => convert(pixels));
   };
-  try {
-    let image: Tensor;
-    if (Array.isArray(source)) {
-      const made: Tensor[] = [];
-      // one after the other, because pictures are large
-      for (const item of source) made.push(await make(item));
-      image = own.run(() => batched(op, made));
-    } else {
-      image = await make(source as EncodedPixelSource);
+  return startingThreads(async () => {
+    try {
+      let image: Tensor;
+      if (Array.isArray(source)) {
+        const made: Tensor[] = [];
+        // one after the other, because pictures are large
+        for (const item of source) made.push(await make(item));
+        image = own.run(() => batched(op, made));
+      } else {
+        image = await make(source as EncodedPixelSource);
+      }
+      own.moveToParent(image);
+      return image;
+    } finally {
+      own.close();
     }
-    own.moveToParent(image);
-    return image;
-  } finally {
-    own.close();
-  }
+  });
 }
 
 /** Decodes files; passes on everything else. */
