@@ -31,15 +31,19 @@ export function hasBrowser(name: BrowserName): boolean {
 /** A file of the page; undefined if it does not exist. */
 export type FileOf = (path: string) => { type: string; body: string | Uint8Array } | undefined;
 
-/** Where the files of the package import the kernels from: see docs/platforms.md. */
-const IMPORT_MAP = '<script type="importmap">{"imports":{"wasmgrad/kernels":"/dist/runtime/code/packed.js"}}</script>';
+/**
+ * What stands for "wasmgrad/kernels" in the files of the package: see docs/platforms.md. A page could have an
+ * import map, but a worker has none.
+ */
+const KERNELS = '"/dist/runtime/code/packed.js"';
 
-/** A page, with the built package and its programs, which the page may import. */
+/** A page, with the built package and its programs, which the page and its workers may import. */
 export function withPackage(page: string): FileOf {
   return (path) => {
-    if (path === "/") return { type: "text/html", body: page.replace("<script", `${IMPORT_MAP}<script`) };
+    if (path === "/") return { type: "text/html", body: page };
     if (!/^\/(dist|scripts)\/[\w/.-]+js$/.test(path) || path.includes("..")) return undefined;
-    return { type: "text/javascript", body: readFileSync(join(".", path)) };
+    const body = readFileSync(join(".", path), "utf8").replace(/(?<=from )"wasmgrad\/kernels"/, KERNELS);
+    return { type: "text/javascript", body };
   };
 }
 
