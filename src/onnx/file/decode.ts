@@ -1,4 +1,4 @@
-import { createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
+import { create, createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { DataError } from "../../errors.ts";
 import {
   file_onnx,
@@ -13,12 +13,11 @@ import { checkEncoding, MAX_DEPTH } from "./scan.ts";
 export const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
 /**
- * The numbers of the fields of a tensor with elements. `readingSchema` does not have them, so that they stay the
- * bytes of the file: as arrays of numbers they would take several times the memory, and seconds to read.
+ * The fields of a tensor with elements. `readingSchema` does not have them, so that they stay the bytes of the file:
+ * as arrays of numbers they would take several times the memory, and seconds to read.
  */
-const ELEMENT_FIELDS: readonly number[] = ["floatData", "int32Data", "int64Data", "doubleData", "uint64Data"].map(
-  (name) => TensorProtoSchema.field[name as "floatData"].number,
-);
+const ELEMENT_FIELDS = ["floatData", "int32Data", "int64Data", "doubleData", "uint64Data"] as const;
+const ELEMENT_NUMBERS: readonly number[] = ELEMENT_FIELDS.map((name) => TensorProtoSchema.field[name].number);
 
 let schema: DescMessage | undefined;
 
@@ -28,23 +27,25 @@ function readingSchema(): DescMessage {
   const { proto } = file_onnx;
   const messageType = proto.messageType.map((message) =>
     message.name === TensorProtoSchema.name
-      ? withMembers(message, { field: message.field.filter(({ number }) => !ELEMENT_FIELDS.includes(number)) })
+      ? withMembers(message, { field: message.field.filter(({ number }) => !ELEMENT_NUMBERS.includes(number)) })
       : message,
   );
-  schema = createFileRegistry(withMembers(proto, { messageType }), () => undefined).getMessage(
-    ModelProtoSchema.typeName,
-  );
-  return schema as DescMessage;
+  const file = createFileRegistry(withMembers(proto, { messageType }), () => undefined);
+  // what expects tensors to have arrays finds empty ones
+  const defaults = Object.getPrototypeOf(create(file.getMessage(TensorProtoSchema.typeName) as DescMessage));
+  for (const name of ELEMENT_FIELDS) defaults[name] = Object.freeze([]);
+  schema = file.getMessage(ModelProtoSchema.typeName) as DescMessage;
+  return schema;
 }
 
 /** A copy of a message with some members replaced. */
-function withMembers<T extends object>(message: T, members: Partial<T>): T {
+export function withMembers<T extends object>(message: T, members: Partial<T>): T {
   return Object.assign(Object.create(Object.getPrototypeOf(message)), message, members);
 }
 
 /**
  * Decodes a model. All bytes of tensors are views of `bytes`; those of `float_data` and similar fields are found by
- * `elementFields`, and the tensors' members `floatData` and so on are missing.
+ * `elementFields`, and the tensors' members `floatData` and so on are empty.
  *
  * @param file the file's name, for errors
  * @throws DataError for anything but a valid file.
@@ -79,7 +80,7 @@ export interface ElementField {
 export function elementFields({ $unknown = [] }: TensorProto): ElementField[] {
   const fields = new Map<number, ElementField>();
   for (const { no: number, wireType, data } of $unknown) {
-    if (!ELEMENT_FIELDS.includes(number)) continue;
+    if (!ELEMENT_NUMBERS.includes(number)) continue;
     const field = fields.get(number) ?? { number, records: [] };
     fields.set(number, field);
     field.records.push({ packed: wireType === 2, bytes: data });
