@@ -1,9 +1,12 @@
 /** The forward pass of the inpainting autoencoder as an ONNX model, for runtimes that run only such files. */
-import onnxProto from "onnx-proto";
+import { create } from "@bufbuild/protobuf";
+import { writeModel } from "../../src/onnx/file/write_model.ts";
+import {
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  ModelProtoSchema,
+} from "../../src/onnx/schema/onnx_pb.ts";
 
-const { onnx } = onnxProto;
-const { DataType } = onnx.TensorProto;
-const { AttributeType } = onnx.AttributeProto;
 /** The operator set of ONNX 1.4: it has all the nodes used here, and every runtime still supports it. */
 const OPERATOR_SET = 9;
 const IR_VERSION = 4;
@@ -34,12 +37,13 @@ export const OUTPUT = "reconstruction";
 function floats(name: string, { shape, data }: Weight) {
   // ONNX requires little-endian bytes; every machine that runs WebAssembly in Node is little-endian
   const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { name, dims: [...shape], dataType: DataType.FLOAT, rawData };
+  return { name, dims: shape.map(BigInt), dataType: DataType.FLOAT, rawData };
 }
 
 function imagesOf(name: string, batch: number) {
-  const dim = [batch, 3, 32, 32].map((dimValue) => ({ dimValue }));
-  return { name, type: { tensorType: { elemType: DataType.FLOAT, shape: { dim } } } };
+  const dim = [batch, 3, 32, 32].map((length) => ({ value: { case: "dimValue" as const, value: BigInt(length) } }));
+  const tensorType = { elemType: DataType.FLOAT, shape: { dim } };
+  return { name, type: { value: { case: "tensorType" as const, value: tensorType } } };
 }
 
 /** The bytes of a model from `images` to `reconstruction`, both [batch, 3, 32, 32]. */
@@ -51,12 +55,16 @@ export function onnxModel(weights: Readonly<Record<string, Weight>>, batch: numb
     opType: layer.op,
     input: [i === 0 ? INPUT : `layer${i - 1}`, ...namesOf(layer)],
     output: [i === LAYERS.length - 1 ? OUTPUT : `layer${i}`],
-    attribute: Object.entries(layer.sizes ?? {}).map(([name, ints]) => ({ name, type: AttributeType.INTS, ints })),
+    attribute: Object.entries(layer.sizes ?? {}).map(([name, sizes]) => ({
+      name,
+      type: AttributeType.INTS,
+      ints: sizes.map(BigInt),
+    })),
   }));
-  const model = {
-    irVersion: IR_VERSION,
+  const model = create(ModelProtoSchema, {
+    irVersion: BigInt(IR_VERSION),
     producerName: "wasmgrad",
-    opsetImport: [{ domain: "", version: OPERATOR_SET }],
+    opsetImport: [{ domain: "", version: BigInt(OPERATOR_SET) }],
     graph: {
       name: "inpainting_autoencoder",
       node,
@@ -64,8 +72,6 @@ export function onnxModel(weights: Readonly<Record<string, Weight>>, batch: numb
       input: [imagesOf(INPUT, batch)],
       output: [imagesOf(OUTPUT, batch)],
     },
-  };
-  const problem = onnx.ModelProto.verify(model);
-  if (problem) throw new Error(`onnxModel: ${problem}`);
-  return onnx.ModelProto.encode(model).finish();
+  });
+  return writeModel("onnxModel", model).bytes;
 }

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import onnxProto from "onnx-proto";
+import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, nn, noGrad, rand, type Tensor, tensor } from "wasmgrad";
 import { environment, nodeCommand } from "../../bench/lib/child.ts";
@@ -14,6 +14,7 @@ import { INPUT, OUTPUT, onnxModel } from "../../bench/versus/onnx_model.ts";
 import { PeerProcess } from "../../bench/versus/peer_process.ts";
 import { ours, peers, waitPolicies } from "../../bench/versus/peers.ts";
 import { InpaintingAutoencoder } from "../../examples/inpainting/model.ts";
+import { ModelProtoSchema, TensorProto_DataType } from "../../src/onnx/schema/onnx_pb.ts";
 
 describe("values are compared", () => {
   test("a difference by rounding passes, and is reported", () => {
@@ -167,7 +168,6 @@ test("peers have different names, and every comparison is listed once", () => {
 });
 
 describe("the ONNX model", () => {
-  const { onnx } = onnxProto;
   const batch = 2;
   manualSeed(5);
   const model = new InpaintingAutoencoder();
@@ -177,19 +177,19 @@ describe("the ONNX model", () => {
       { shape: value.shape, data: value.data() as Float32Array },
     ]),
   );
-  const graph = onnx.ModelProto.decode(onnxModel(weights, batch)).graph!;
-  const nodes = graph.node!;
-  const initializers = new Map(graph.initializer!.map((value) => [value.name!, value]));
+  const graph = fromBinary(ModelProtoSchema, onnxModel(weights, batch)).graph!;
+  const nodes = graph.node;
+  const initializers = new Map(graph.initializer.map((value) => [value.name, value]));
 
   test("every node reads existing values, and writes a new name", () => {
-    const known = new Set([...graph.input!.map(({ name }) => name!), ...initializers.keys()]);
+    const known = new Set([...graph.input.map(({ name }) => name), ...initializers.keys()]);
     for (const { input, output } of nodes) {
-      expect(input!.filter((name) => !known.has(name))).toEqual([]);
-      expect(output!.filter((name) => known.has(name))).toEqual([]);
-      for (const name of output!) known.add(name);
+      expect(input.filter((name) => !known.has(name))).toEqual([]);
+      expect(output.filter((name) => known.has(name))).toEqual([]);
+      for (const name of output) known.add(name);
     }
-    expect(graph.input!.map(({ name }) => name)).toEqual([INPUT]);
-    expect(graph.output!.map(({ name }) => name)).toEqual([OUTPUT]);
+    expect(graph.input.map(({ name }) => name)).toEqual([INPUT]);
+    expect(graph.output.map(({ name }) => name)).toEqual([OUTPUT]);
     expect(known).toContain(OUTPUT);
   });
 
@@ -197,16 +197,16 @@ describe("the ONNX model", () => {
     expect([...initializers.keys()].sort()).toEqual(Object.keys(weights).sort());
     for (const [name, { shape, data }] of Object.entries(weights)) {
       const { dims, dataType, rawData } = initializers.get(name)!;
-      expect(dims!.map(Number)).toEqual(shape);
-      expect(dataType).toBe(onnx.TensorProto.DataType.FLOAT);
-      expect(new Float32Array(Uint8Array.from(rawData!).buffer)).toEqual(data);
+      expect(dims.map(Number)).toEqual(shape);
+      expect(dataType).toBe(TensorProto_DataType.FLOAT);
+      expect(new Float32Array(Uint8Array.from(rawData).buffer)).toEqual(data);
     }
   });
 
   test("computed by the definitions of its operators, the model equals the network", () => {
     const F = nn.functional;
     const sizes = (node: (typeof nodes)[number], name: string, preset: number[]) =>
-      node.attribute!.find((attribute) => attribute.name === name)?.ints?.map(Number) ?? preset;
+      node.attribute.find((attribute) => attribute.name === name)?.ints?.map(Number) ?? preset;
     const values = new Map<string, Tensor>(
       Object.entries(weights).map(([name, { data, shape }]) => [name, tensor(data, { shape: [...shape] })]),
     );
@@ -214,7 +214,7 @@ describe("the ONNX model", () => {
     values.set(INPUT, images);
     noGrad(() => {
       for (const node of nodes) {
-        const [x, weight, bias] = node.input!.map((name) => values.get(name)!);
+        const [x, weight, bias] = node.input.map((name) => values.get(name)!);
         const stride = sizes(node, "strides", [1, 1])[0];
         const padding = sizes(node, "pads", [0, 0, 0, 0])[0];
         const operators: Record<string, () => Tensor> = {
@@ -224,7 +224,7 @@ describe("the ONNX model", () => {
           Relu: () => x.relu(),
           Sigmoid: () => x.sigmoid(),
         };
-        values.set(node.output![0], operators[node.opType!]());
+        values.set(node.output[0], operators[node.opType]());
       }
       const difference = values.get(OUTPUT)!.sub(model.forward(images)).abs().max().item();
       expect(difference).toBeLessThan(1e-6);

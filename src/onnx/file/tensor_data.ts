@@ -169,7 +169,7 @@ export class TensorData {
     for (const part of parts) {
       readVarints(this.#what, part, type.name !== "uint64", (integer) => {
         const value = type.from?.(integer) ?? Number.NaN;
-        // halves and bfloats have NaN
+        // both kinds of half have NaN
         if (Number.isNaN(value) && type.dtype !== "float32") {
           throw new DataError(`${this.#what}: ${integer} is no ${type.name}`);
         }
