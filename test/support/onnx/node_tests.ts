@@ -82,8 +82,16 @@ const KINDS: Readonly<Record<DTypeName, readonly string[]>> = {
   bool: ["bool"],
 };
 
-/** Why `value` is not the expected result, or null. Numbers may differ by 1e-5, relatively. */
-export function differenceFrom(value: Value | undefined, expected: TestTensor): string | null {
+/** Tests whose expected numbers are rounded to four decimals. */
+const ROUNDED = ["test_averagepool_2d_ceil_last_window_starts_on_pad"];
+
+/** The relative difference that a test allows. */
+export function toleranceOf({ name }: NodeTest): number {
+  return ROUNDED.includes(name) ? 1e-3 : 1e-5;
+}
+
+/** Why `value` is not the expected result, or null. */
+export function differenceFrom(value: Value | undefined, expected: TestTensor, tolerance = 1e-5): string | null {
   if (value === undefined) return "there is no such output";
   const isHost = value instanceof HostValue;
   const [shape, kind] = isHost ? [value.dims, value.type] : [value.shape, value.dtype];
@@ -97,7 +105,7 @@ export function differenceFrom(value: Value | undefined, expected: TestTensor): 
     const [x, y] = [data[i], expected.data[i]];
     if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue;
     // `!(<=)` is true for NaN and infinities
-    if (isExact || !(Math.abs(x - y) <= 1e-5 * Math.abs(y) + 2e-6 * largest)) {
+    if (isExact || !(Math.abs(x - y) <= tolerance * Math.abs(y) + 2e-6 * largest)) {
       return `element ${i} is ${x}, expected ${y}`;
     }
   }
