@@ -68,7 +68,7 @@ export function joinRuns(runs: readonly Run[]): FunctionGraph {
   const batches = runs.map((run) => run.batch);
   const values = new Map<number, GraphValue>();
 
-  const fit = (numbers: readonly number[], what: () => string): Length =>
+  const linear = (numbers: readonly number[], what: () => string): Length =>
     fitLength(numbers, batches) ??
     fail(`${what()} is ${numbers.join(", ")} for batches of ${batches.join(", ")}: expected a linear function`);
 
@@ -76,14 +76,22 @@ export function joinRuns(runs: readonly Run[]): FunctionGraph {
     if (shapes.some((shape) => shape.length !== shapes[0].length)) {
       fail(`${where}: the number of dimensions depends on the batch or on the elements of the inputs`);
     }
-    return shapes[0].map((_, d) => fit(shapes.map((shape) => shape[d]), () => `${where}: dimension ${d}`));
+    return shapes[0].map((_, d) =>
+      linear(
+        shapes.map((shape) => shape[d]),
+        () => `${where}: dimension ${d}`,
+      ),
+    );
   };
 
   const joinValues = (versions: readonly RecordedValue[], where: string): GraphValue => {
     const [{ id, dtype, source }] = versions;
     const before = values.get(id);
     if (before) return before;
-    const shape = joinShapes(versions.map((version) => version.shape), where);
+    const shape = joinShapes(
+      versions.map((version) => version.shape),
+      where,
+    );
     const value: GraphValue = {
       shape,
       dtype,
@@ -109,17 +117,32 @@ export function joinRuns(runs: readonly Run[]): FunctionGraph {
       const versions = same.map(({ inputs }) => inputs[k]);
       if (typeof input !== "number") return joinValues(versions as RecordedValue[], where);
       if (versions.every((version) => Object.is(version, input))) return input;
-      return fit(versions as number[], () => `${where}: the number of input ${k}`);
+      return linear(versions as number[], () => `${where}: the number of input ${k}`);
     });
-    const slices = op instanceof View ? joinSlices(same, fit, where) : null;
+    const slices = op instanceof View ? joinSlices(same, linear, where) : null;
     const positions = op instanceof Positions ? joinPositions(same, where) : null;
-    const outputs = step.outputs.map((_, k) => joinValues(same.map(({ outputs }) => outputs[k]), where));
+    const outputs = step.outputs.map((_, k) =>
+      joinValues(
+        same.map(({ outputs }) => outputs[k]),
+        where,
+      ),
+    );
     return { op, name: op.name, attributes: op.attributes, path, inputs, outputs, slices, positions };
   });
   return {
-    inputs: first.inputs.map((_, k) => joinValues(runs.map(({ inputs }) => inputs[k]), `input ${k}`)),
+    inputs: first.inputs.map((_, k) =>
+      joinValues(
+        runs.map(({ inputs }) => inputs[k]),
+        `input ${k}`,
+      ),
+    ),
     steps,
-    outputs: first.outputs.map((_, k) => joinValues(runs.map(({ outputs }) => outputs[k]), `output ${k}`)),
+    outputs: first.outputs.map((_, k) =>
+      joinValues(
+        runs.map(({ outputs }) => outputs[k]),
+        `output ${k}`,
+      ),
+    ),
   };
 }
 
@@ -133,7 +156,8 @@ function compareSteps(a: Run, b: Run): void {
     if (of(x) !== of(y) || x.inputs.length !== y.inputs.length || x.outputs.length !== y.outputs.length) {
       depends(`operation ${i} is ${of(x)} in a run with a batch of ${a.batch} and ${of(y)} with a batch of ${b.batch}`);
     }
-    const idOf = (input: RecordedStep["inputs"][number]) => (typeof input === "object" ? (input?.id ?? null) : "number");
+    const idOf = (input: RecordedStep["inputs"][number]) =>
+      typeof input === "object" ? (input?.id ?? null) : "number";
     x.inputs.forEach((input, k) => {
       if (idOf(input) !== idOf(y.inputs[k])) depends(`input ${k} of ${of(x)} is another value with another batch`);
     });
@@ -185,9 +209,9 @@ function firstAlong(data: TypedArray, shape: readonly number[], kept: readonly n
   return out;
 }
 
-type Fit = (numbers: readonly number[], what: () => string) => Length;
+type Linear = (numbers: readonly number[], what: () => string) => Length;
 
-function joinSlices(steps: readonly RecordedStep[], fit: Fit, where: string): GraphSlices | null {
+function joinSlices(steps: readonly RecordedStep[], linear: Linear, where: string): GraphSlices | null {
   const all = steps.map(({ op, inputs }) => slicesOf(inputs[0] as RecordedValue, (op as View).region));
   if (all.some((slices) => slices === undefined)) return null;
   const versions = all as Slices[];
@@ -196,7 +220,12 @@ function joinSlices(steps: readonly RecordedStep[], fit: Fit, where: string): Gr
     fail(`${where}: what it takes is no linear function of the size of the batch`);
   }
   const join = (name: "starts" | "counts") =>
-    starts.map((_, d) => fit(versions.map((slices) => slices[name][d]), () => `${where}: ${name} of dimension ${d}`));
+    starts.map((_, d) =>
+      linear(
+        versions.map((slices) => slices[name][d]),
+        () => `${where}: ${name} of dimension ${d}`,
+      ),
+    );
   return { starts: join("starts"), counts: join("counts"), steps: strides, order };
 }
 

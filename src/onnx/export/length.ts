@@ -47,7 +47,11 @@ export function productOf(lengths: Lengths): Length | undefined {
     if (!isFixed(length) && !isFixed(product)) return undefined;
     const scale: number = isFixed(length) ? length : (product as number);
     const other: Length = isFixed(length) ? product : length;
-    product = isFixed(other) ? other * scale : scale === 0 ? 0 : { factor: other.factor * scale, offset: other.offset * scale };
+    product = isFixed(other)
+      ? other * scale
+      : scale === 0
+        ? 0
+        : { factor: other.factor * scale, offset: other.offset * scale };
   }
   return product;
 }

@@ -23,7 +23,12 @@ export const DATA_TYPES = {
 } as const satisfies Record<FileType, DataType>;
 
 /** An attribute: a number is an int, `{ float }` a float, an array of numbers ints, a text a string. */
-export type NodeAttribute = number | string | readonly number[] | { readonly float: number };
+export type NodeAttribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly strings: readonly string[] };
 
 type NodeAttributes = Readonly<Record<string, NodeAttribute | undefined>>;
 
@@ -202,6 +207,37 @@ export class NodeWriter {
     return this.node(opType, [x], { axes, ...flag });
   }
 
+  /** Removes nodes and initializers from which no output follows. */
+  dropUnused(outputs: readonly string[]): void {
+    const wanted = new Set(outputs);
+    const used = [...this.nodes].reverse().filter((node) => {
+      if (!node.output.some((name) => wanted.has(name))) return false;
+      for (const name of node.input) wanted.add(name);
+      return true;
+    });
+    this.nodes.splice(0, this.nodes.length, ...used.reverse());
+    const kept = this.initializers.filter(({ name }) => wanted.has(name));
+    this.initializers.splice(0, this.initializers.length, ...kept);
+  }
+
+  /** Gives results of nodes the names of the outputs. Other values are copied to these names. */
+  nameOutputs(names: readonly string[], wanted: readonly string[]): void {
+    names.forEach((name, i) => {
+      const maker = this.nodes.find(({ output }) => output.includes(name));
+      if (maker && names.indexOf(name) === i) {
+        const rename = (list: string[]) =>
+          list.forEach((other, k) => {
+            if (other === name) list[k] = wanted[i];
+          });
+        for (const { input, output } of this.nodes) [input, output].forEach(rename);
+      } else {
+        const from = maker ? wanted[names.indexOf(name)] : name;
+        const node = { name: this.claim("Identity"), opType: "Identity", input: [from], output: [wanted[i]] };
+        this.nodes.push(create(NodeProtoSchema, node as never));
+      }
+    });
+  }
+
   #initializer(wanted: string, shape: readonly number[], type: FileType, data: TypedArray): string {
     return this.#write(wanted, shape, type, bytesOf(data, type));
   }
@@ -230,6 +266,9 @@ function bytesOf(data: ArrayLike<number>, type: FileType): Uint8Array {
 function attributeOf(value: NodeAttribute): MessageInitShape<typeof AttributeProtoSchema> {
   if (typeof value === "number") return { type: AttributeType.INT, i: BigInt(value) };
   if (typeof value === "string") return { type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if ("strings" in value) {
+    return { type: AttributeType.STRINGS, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
+  }
   if ("float" in value) return { type: AttributeType.FLOAT, f: value.float };
   return { type: AttributeType.INTS, ints: value.map(BigInt) };
 }

@@ -1,10 +1,10 @@
 import { OptionError } from "../../errors.ts";
 import { type DType, normalizeDim } from "../../ops/core/array.ts";
 import type { AttributeValue } from "../../ops/core/op.ts";
-import { describeStep } from "./recording.ts";
 import type { GraphStep, GraphValue } from "./graph.ts";
 import { isFixed, type Length, type Lengths } from "./length.ts";
 import type { NodeWriter } from "./node_writer.ts";
+import { describeStep } from "./recording.ts";
 
 /** Writes the nodes of an operation. Returns the names of its results. */
 export type OperatorWriter = (step: StepWriter) => string | readonly string[];
@@ -28,12 +28,6 @@ export class StepWriter {
 
   has(i: number): boolean {
     return this.step.inputs[i] !== undefined && this.step.inputs[i] !== null;
-  }
-
-  #value(i: number): GraphValue {
-    const value = this.step.inputs[i];
-    if (typeof value !== "object" || value === null || !("source" in value)) throw new Error(`input ${i} is no tensor`);
-    return value;
   }
 
   /** The value of input i, if it is a tensor. */
@@ -75,7 +69,7 @@ export class StepWriter {
     return this.step.outputs[0].shape;
   }
 
-  attribute<T extends AttributeValue>(name: string): T {
+  attribute<T extends AttributeValue | undefined>(name: string): T {
     return this.step.attributes[name] as T;
   }
 

@@ -30,6 +30,9 @@ export interface RecordedStep {
   readonly path: string;
 }
 
+/** Why an operation cannot be exported, or null. */
+type Refuse = (op: Op, inputs: readonly unknown[]) => string | null;
+
 interface Known {
   readonly value: RecordedValue;
   /** The block's version for which the value is right. */
@@ -52,11 +55,11 @@ export class Recording implements OperationListener {
   readonly #known = new Map<NDArray, Known>();
   /** Blocks of values other than constants. */
   readonly #blocks = new Set<Block>();
-  readonly #refuse: (op: Op) => string | null;
+  readonly #refuse: Refuse;
   #count = 0;
 
   /** @param refuse says why an operation cannot be exported, or null */
-  constructor(refuse: (op: Op) => string | null) {
+  constructor(refuse: Refuse) {
     this.#refuse = refuse;
   }
 
@@ -68,8 +71,8 @@ export class Recording implements OperationListener {
     if (!this.#known.has(array)) this.#add(array, { kind: "state", name, array }, false);
   }
 
-  starting(op: Op): void {
-    const reason = this.#refuse(op);
+  starting(op: Op, inputs: readonly (NDArray | number | null)[]): void {
+    const reason = inputs.some((x) => this.#isTraced(x)) ? this.#refuse(op, inputs) : null;
     if (reason !== null) throw new OptionError(`exportOnnx: ${this.#describe(op)}: ${reason}`);
   }
 
@@ -115,6 +118,11 @@ export class Recording implements OperationListener {
   /** The value of an array that the function returned. */
   result(array: NDArray): RecordedValue {
     return this.#find(array) ?? this.#constant(array);
+  }
+
+  #isTraced(x: NDArray | number | null): boolean {
+    const known = x === null || typeof x === "number" ? undefined : this.#known.get(x);
+    return known !== undefined && known.value.source.kind !== "constant";
   }
 
   #describe(op: Op): string {

@@ -33,7 +33,13 @@ export function slicesOf({ shape }: Pick<NDArray, "shape">, region: Region): Sli
   sources.forEach((source, i) => {
     if (source >= 0) return;
     const next = sources.slice(i + 1).find((d) => d >= 0) ?? shape.length;
-    const last = sources.slice(0, i).findLast((d) => d >= 0) ?? -1;
+    const last = Math.max(
+      -1,
+      ...sources
+        .slice(0, i)
+        .filter((d) => d >= 0)
+        .slice(-1),
+    );
     for (const d of free) {
       if (d <= last || d >= next || sources[i] >= 0) continue;
       sources[i] = d;

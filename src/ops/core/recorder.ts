@@ -62,7 +62,7 @@ type Input = NDArray | number | null;
 /** Sees the arrays of all operations while it listens: for functions that are traced as graphs. */
 export interface OperationListener {
   /** Called before an operation's forward pass. @throws if it cannot be traced */
-  starting(op: Op): void;
+  starting(op: Op, inputs: readonly Input[]): void;
   /** Called after an operation's forward pass. */
   applied(op: Op, inputs: readonly Input[], outputs: readonly NDArray[]): void;
   /** Called after the elements of `source` were written to `target`. */
@@ -91,7 +91,7 @@ class Recorder implements KernelObserver {
   #section = NO_OPERATION;
 
   forward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
-    this.listener?.starting(op);
+    this.listener?.starting(op, inputs);
     const result = this.#run(op, "forward", inputs, () => op.forward(...inputs));
     this.listener?.applied(op, inputs, Array.isArray(result) ? result : [result]);
     return result;

@@ -209,7 +209,8 @@ export const ELEMENTWISE: Writers = {
   ceil: exact("Ceil", unchanged),
   round: exact("Round", unchanged),
   trunc,
-  frac: (s) => s.nodes.node("Sub", [s.x(0, "float32"), s.dtype(0) === "float32" ? (trunc(s) as string) : s.x(0, "float32")]),
+  frac: (s) =>
+    s.nodes.node("Sub", [s.x(0, "float32"), s.dtype(0) === "float32" ? (trunc(s) as string) : s.x(0, "float32")]),
   sigmoid: float("Sigmoid"),
   tanh: float("Tanh"),
   exp: float("Exp"),

@@ -15,8 +15,7 @@ export const view: OperatorWriter = (s) => {
   if (name === "diagonal") return diagonal(s);
   const shape = s.shape(0);
   if (s.result.includes(0)) return s.nodes.reshape(s.nodes.constant([], [0], s.dtype(0) as "float32"), [0], s.result);
-  if (!slices) s.refuse("it reads elements in an order that no slices have");
-  const { starts, counts, steps, order } = slices;
+  const { starts, counts, steps, order } = slices ?? s.refuse("it reads elements in an order that no slices have");
   const cut = [...shape.keys()].filter((d) => !isSameLength(counts[d], shape[d]) || steps[d] !== 1);
   const endOf = (d: number): Length => {
     if (steps[d] > 0 && isSameLength(counts[d], shape[d])) return TO_END;
@@ -81,9 +80,7 @@ const diagEmbed: OperatorWriter = (s) => {
   const before = rank - 2;
   const zeros = new Array<number>(before).fill(0);
   const padded =
-    offset === 0
-      ? s.x(0)
-      : s.nodes.node("Pad", [s.x(0), s.nodes.lengths([...zeros, 0, ...zeros, Math.abs(offset)])]);
+    offset === 0 ? s.x(0) : s.nodes.node("Pad", [s.x(0), s.nodes.lengths([...zeros, 0, ...zeros, Math.abs(offset)])]);
   // element k stands in row k and column k + offset, or in column k and row k - offset
   const matrix = s.nodes.unsqueeze(padded, [offset >= 0 ? rank - 1 : rank - 2]);
   const mask = Array.from({ length: side * side }, (_, i) => Number((i % side) - Math.floor(i / side) === offset));

@@ -1,0 +1,1 @@
+export { type ExportedFunction, type ExportOptions, type ExternalModel, exportOnnx } from "./export_onnx.ts";
