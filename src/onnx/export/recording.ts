@@ -2,6 +2,7 @@ import { DTypeError, OptionError } from "../../errors.ts";
 import type { DType, NDArray, TypedArray } from "../../ops/core/array.ts";
 import type { Op } from "../../ops/core/op.ts";
 import type { OperationListener } from "../../ops/core/recorder.ts";
+import { Reshape } from "../../ops/movement/reshape.ts";
 import type { Block } from "../../runtime/block.ts";
 
 /** An array that the recorded function uses or computes. */
@@ -53,8 +54,8 @@ export class Recording implements OperationListener {
   /** The paths of the running modules, innermost last. */
   readonly paths: string[] = [];
   readonly #known = new Map<NDArray, Known>();
-  /** Blocks of values other than constants. */
-  readonly #blocks = new Set<Block>();
+  /** The last array of each block whose values are no constants. */
+  readonly #blocks = new Map<Block, NDArray>();
   readonly #refuse: Refuse;
   #count = 0;
 
@@ -97,7 +98,7 @@ export class Recording implements OperationListener {
     }
     if (!before && !value) return; // a constant
     this.#known.set(target, { value: value ?? this.#constant(source), version: target.block.version });
-    this.#blocks.add(target.block);
+    this.#blocks.set(target.block, target);
   }
 
   read(array: NDArray): void {
@@ -133,8 +134,17 @@ export class Recording implements OperationListener {
     const { shape, dtype, block } = array;
     const value = { id: this.#count++, shape, dtype, source, isUnknown };
     this.#known.set(array, { value, version: block.version });
-    if (source.kind !== "constant") this.#blocks.add(block);
+    if (source.kind !== "constant") this.#blocks.set(block, array);
     return value;
+  }
+
+  /** Another shape of a value's memory, which no operation made. */
+  #reshaped(value: RecordedValue, array: NDArray): RecordedValue {
+    const op = new Reshape("reshape", {}, () => array.shape);
+    const path = this.paths.at(-1) ?? "";
+    const result = this.#add(array, { kind: "result", by: describeStep(op.name, path) }, value.isUnknown);
+    this.steps.push({ op, inputs: [value], outputs: [result], path });
+    return result;
   }
 
   #constant(array: NDArray): RecordedValue {
@@ -145,7 +155,11 @@ export class Recording implements OperationListener {
   #find(array: NDArray, op?: Op): RecordedValue | undefined {
     const known = this.#known.get(array);
     if (known?.version === array.block.version) return known.value;
-    if (known?.value.source.kind === "constant" || (!known && !this.#blocks.has(array.block))) return undefined;
+    const other = this.#blocks.get(array.block);
+    if (known?.value.source.kind === "constant" || (!known && !other)) return undefined;
+    const shared =
+      !known && other && other.size === array.size && other.dtype === array.dtype ? this.#find(other) : null;
+    if (shared) return this.#reshaped(shared, array);
     const user = op ? `${this.#describe(op)} uses` : "it uses";
     throw new DTypeError(
       `exportOnnx: the function overwrites a tensor in a way that cannot be exported: ${user} ` +

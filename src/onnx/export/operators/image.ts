@@ -1,4 +1,8 @@
-import type { OperatorWriter } from "../operator_writer.ts";
+import { interpolate as interpolate4d } from "../../../nn/functional/interpolate.ts";
+import type { InterpolateOptions } from "../../../ops/image/interpolate.ts";
+import { eye } from "../../../tensor/fill.ts";
+import { scope } from "../../../tensor/lifetime/scoped.ts";
+import type { OperatorWriter, StepWriter } from "../operator_writer.ts";
 import { writeAdaptivePool } from "./layers.ts";
 
 type Pair = readonly [number, number];
@@ -8,9 +12,9 @@ const interpolate: OperatorWriter = (s) => {
   if (mode === "area") return writeAdaptivePool(s);
   const scaleFactor = s.attribute<Pair | null>("scaleFactor");
   const [alignCorners, antialias] = [s.attribute<boolean>("alignCorners"), s.attribute<boolean>("antialias")];
-  if (antialias && s.nodes.opset < 18) s.refuse("antialias needs opset 18");
   const size = s.fixed(s.shape(0).slice(2), "height and width");
   const out = s.fixed(s.result.slice(2), "height and width");
+  if (antialias) return writeWeighted(s, [size, out]);
   // where wasmgrad uses the ratio of the sizes, and not the given factor
   const isRatio = (d: number) => {
     if (scaleFactor === null || alignCorners) return true;
@@ -30,17 +34,28 @@ const interpolate: OperatorWriter = (s) => {
       nearest_mode: "round_prefer_ceil",
     },
     bilinear: { mode: "linear", coordinate_transformation_mode: centers },
-    bicubic: {
-      mode: "cubic",
-      coordinate_transformation_mode: centers,
-      cubic_coeff_a: { float: antialias ? -0.5 : -0.75 },
-    },
+    bicubic: { mode: "cubic", coordinate_transformation_mode: centers, cubic_coeff_a: { float: -0.75 } },
   };
-  return s.nodes.node("Resize", [s.x(0), "", scales, sizes], {
-    ...options[mode],
-    antialias: antialias ? 1 : undefined,
-  });
+  return s.nodes.node("Resize", [s.x(0), "", scales, sizes], options[mode]);
 };
+
+/**
+ * Rows and columns as products with matrices, because onnxruntime's antialiasing has other weights. A matrix is what
+ * the operation makes of the identity.
+ */
+function writeWeighted(s: StepWriter, [size, out]: readonly [readonly number[], readonly number[]]): string {
+  const { scaleFactor, ...options } = s.step.attributes as unknown as InterpolateOptions;
+  const factors = scaleFactor as Pair | null;
+  const matrixOf = (d: 0 | 1): string => {
+    const to = factors ? { scaleFactor: d === 0 ? [factors[0], 1] : [1, factors[1]] } : null;
+    const lengths: [number, number] = d === 0 ? [out[0], size[0]] : [size[1], out[1]];
+    using y = scope(() =>
+      interpolate4d(eye(size[d]).unsqueeze(0).unsqueeze(0), { ...options, size: null, ...(to ?? { size: lengths }) }),
+    );
+    return s.nodes.constant(y.data(), lengths, "float32");
+  };
+  return s.nodes.node("MatMul", [matrixOf(0), s.nodes.node("MatMul", [s.x(0), matrixOf(1)])]);
+}
 
 const gridSample: OperatorWriter = (s) => {
   const { opset } = s.nodes;

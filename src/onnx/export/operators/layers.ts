@@ -36,9 +36,13 @@ const conv2d: OperatorWriter = (s) => {
 
 const convTranspose2d: OperatorWriter = (s) => {
   const padding = s.attribute<Pair>("padding");
+  const stride = s.attribute<Pair>("stride");
+  if (s.attribute<Pair>("outputPadding").some((extra, d) => extra >= stride[d])) {
+    s.refuse("outputPadding is not less than the stride, which onnxruntime does not accept");
+  }
   const attributes = {
     kernel_shape: s.fixed(s.shape(1).slice(2), "the kernel"),
-    strides: s.attribute<Pair>("stride"),
+    strides: stride,
     pads: [...padding, ...padding],
     output_padding: s.attribute<Pair>("outputPadding"),
     dilations: s.attribute<Pair>("dilation"),

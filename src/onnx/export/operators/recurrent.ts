@@ -53,9 +53,16 @@ export const recurrent =
       1 + states,
     );
     // [T,1,N,H] and [1,N,H] become rows [T + states, N, H]
-    const [sequence, ...last] = outputs;
+    const [sequence, ...ends] = outputs;
+    const last = lengths === "" ? ends : ends.map((end, i) => orInitial(s, end, s.x(2 + i), lengths));
     return s.nodes.node("Concat", [s.nodes.squeeze(sequence, [1]), ...last], { axis: 0 });
   };
+
+/** The last state, or the first one of samples without steps, of which onnxruntime gives zeros. */
+function orInitial(s: StepWriter, last: string, first: string, lengths: string): string {
+  const isEmpty = s.nodes.node("Equal", [lengths, s.nodes.scalar(0, "int32")]);
+  return s.nodes.node("Where", [s.nodes.unsqueeze(isEmpty, [0, 2]), s.nodes.unsqueeze(first, [0]), last]);
+}
 
 function identityProduct(s: StepWriter, width: number): InputProduct {
   const ones = Array.from({ length: width * width }, (_, i) => Number(i % (width + 1) === 0));

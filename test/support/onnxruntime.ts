@@ -1,0 +1,51 @@
+/** Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad. */
+import ort from "onnxruntime-web";
+import { type Tensor, tensor } from "wasmgrad";
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+/** The outputs of a model, by name, for inputs by name. bool is returned as int32. */
+export async function runOnnx(
+  model: Uint8Array,
+  inputs: Readonly<Record<string, Tensor>>,
+  externalData: Readonly<Record<string, Uint8Array>> = {},
+): Promise<Record<string, Tensor>> {
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ["wasm"],
+    externalData: Object.entries(externalData).map(([path, data]) => ({ path, data })),
+  });
+  try {
+    const feeds = Object.entries(inputs).map(([name, x]) => {
+      const data = x.dtype === "bool" ? Uint8Array.from(x.data()) : x.data();
+      return [name, new ort.Tensor(x.dtype, data as Float32Array, x.shape)] as const;
+    });
+    const results = await session.run(Object.fromEntries(feeds));
+    return Object.fromEntries(
+      Object.entries(results).map(([name, { data, dims }]) => {
+        const values = data instanceof Uint8Array ? Int32Array.from(data) : (data as Float32Array | Int32Array);
+        return [name, tensor(values, { shape: [...dims] })];
+      }),
+    );
+  } finally {
+    await session.release();
+  }
+}
+
+/** ‖actual − expected‖ / ‖expected‖ of the finite elements; Infinity if the others differ. */
+export function relativeError(actual: Tensor, expected: Tensor): number {
+  if (`${actual.shape}` !== `${expected.shape}`) return Infinity;
+  const [a, b] = [actual.data(), expected.data()];
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < a.length; i++) {
+    if (!Number.isFinite(b[i])) {
+      if (!Object.is(a[i], b[i])) return Infinity;
+      continue;
+    }
+    difference += (a[i] - b[i]) ** 2;
+    size += b[i] ** 2;
+  }
+  if (Number.isNaN(difference)) return Infinity;
+  return difference === 0 ? 0 : Math.sqrt(difference / size);
+}
