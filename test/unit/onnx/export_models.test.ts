@@ -1,6 +1,6 @@
 /** Models, exported and run in onnxruntime on batches of other sizes than those that were traced. */
 import { describe, expect, it } from "vitest";
-import { cat, manualSeed, nn, noGrad, ones, rand, randint, randn, type Tensor, tensor, zeros } from "wasmgrad";
+import { cat, manualSeed, nn, noGrad, ones, rand, randint, randn, type Tensor } from "wasmgrad";
 import { exportOnnx } from "../../../src/onnx/export/index.ts";
 import { relativeError, runOnnx } from "../../support/onnxruntime.ts";
 
