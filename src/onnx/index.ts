@@ -1,3 +1,4 @@
+export { type ExportedFunction, type ExportOptions, type ExternalModel, exportOnnx } from "./export/export_onnx.ts";
 export type { ModelSource } from "./file/read_model.ts";
 export type { OnnxGraphInfo, OnnxNodeInfo, OnnxValueInfo } from "./import/graph_info.ts";
 export { type ImportOnnxOptions, importOnnx } from "./import/import.ts";

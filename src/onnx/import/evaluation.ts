@@ -18,6 +18,13 @@ export function makePermanent(value: Value): void {
   else if (!conversions.has(value)) conversions.set(value, null);
 }
 
+/** Releases the tensor that a permanent host value was converted to. */
+export function releaseConversion(value: Value | undefined): void {
+  if (!(value instanceof HostValue)) return;
+  conversions.get(value)?.release();
+  conversions.delete(value);
+}
+
 function tensorOf(value: Value): Tensor {
   if (!(value instanceof HostValue)) return value;
   const known = conversions.get(value);

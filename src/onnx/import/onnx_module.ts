@@ -5,7 +5,7 @@ import type { Parameter } from "../../nn/parameter.ts";
 import { scope } from "../../tensor/lifetime/scoped.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { toTensor, type Value } from "../host_value.ts";
-import { Evaluation, type Template } from "./evaluation.ts";
+import { Evaluation, releaseConversion, type Template } from "./evaluation.ts";
 import type { OnnxGraphInfo, OnnxValueInfo } from "./graph_info.ts";
 import type { Plan } from "./plan.ts";
 
@@ -101,7 +101,9 @@ export class OnnxModule<Outputs extends OnnxOutputs = Tensor> extends Module {
     const template = this.#byShapes.get(key) ?? [];
     this.#byShapes.delete(key);
     template.forEach((value, slot) => {
-      if (value instanceof Tensor && this.#values[slot] !== value && this.#permanent.delete(value)) value.release();
+      if (this.#values[slot] === value) return;
+      if (value instanceof Tensor && this.#permanent.delete(value)) value.release();
+      releaseConversion(value);
     });
   }
 
@@ -139,6 +141,7 @@ export class OnnxModule<Outputs extends OnnxOutputs = Tensor> extends Module {
     super.release();
     for (const key of [...this.#byShapes.keys()]) this.#forget(key);
     for (const x of this.#permanent) if (!x.released) x.release();
+    this.#values.forEach(releaseConversion);
   }
 
   override extraRepr(): string {
