@@ -142,7 +142,9 @@ describe.each(browsers)("%s", (kind: BrowserKind) => {
       expect(errors).toEqual([]);
     });
 
-    it("trains 200 steps to Node's weights, and its loss falls", async () => {
+    // under a driver Firefox may hang when a worker starts workers: see docs/platforms.md
+    const retry = isolated && kind === "firefox" ? 2 : 0;
+    it("trains 200 steps to Node's weights, and its loss falls", { retry }, async () => {
       const node = await inNode(200, "squares");
       const losses = node.trainer.log.map(({ loss }) => loss as number);
       expect(losses.at(-1)).toBeLessThan(losses[0] / 2);

@@ -56,7 +56,10 @@ export async function serveSite({ folder = "build/site", isolated = false } = {}
   };
 }
 
-/** Starts a browser without a window. */
+/**
+ * Starts a browser without a window. Under this driver Firefox sometimes hangs when a worker of an isolated
+ * page starts workers: see docs/platforms.md.
+ */
 export function openBrowser(kind: BrowserKind, flags: string[] = []): Promise<Browser> {
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"];
   return launch({
