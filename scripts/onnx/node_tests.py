@@ -6,10 +6,14 @@
 Every test is a model of one operator (or of the function body that defines it: "_expanded") with inputs and the
 outputs that a reference computed. Kept are the tests whose inputs and outputs are all float32, int32, int64 or bool.
 
-The file is compressed by Brotli. Inside: the length of a JSON text (uint32), the JSON text, then bytes that the text points into.
+The file is compressed by Brotli. Inside: the length of a JSON text (uint32), the JSON text, then bytes that the text
+points into.
 
-    {"onnx": "1.23.2", "tests": [{"name", "operator", "model": [start, length], "inputs": [tensor], "outputs": [tensor]}]}
+    {"onnx": "1.23.2", "versions": {operator: [version]}, "tests": [test]}
+    test: {"name", "operator", "model": [start, length], "inputs": [tensor], "outputs": [tensor]}
     tensor: [dtype, shape, start]
+
+"versions" has the operators of ONNX's own domain that are not deprecated, with the versions in which each changed.
 
 Starts count from the end of the JSON text. Models are ModelProto bytes; elements are little-endian, bool is one byte.
 Tensors may overlap: many tests draw from the same stream of random numbers, which is stored once.
@@ -42,6 +46,15 @@ def tensors_of(test):
         return None
     sides = [[np.ascontiguousarray(v).reshape(np.shape(v)) for v in side] for side in test.data_sets[0]]
     return sides if all(str(v.dtype) in DTYPES for side in sides for v in side) else None
+
+
+def versions_by_operator():
+    """For each operator of ONNX's own domain that is not deprecated, the versions in which it changed."""
+    versions = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.domain == "" and not onnx.defs.get_schema(schema.name).deprecated:
+            versions.setdefault(schema.name, []).append(schema.since_version)
+    return {name: sorted(versions[name]) for name in sorted(versions)}
 
 
 class Pool:
@@ -84,7 +97,8 @@ def main():
                 "outputs": [describe(v) for v in outputs],
             }
         )
-    text = json.dumps({"onnx": onnx.__version__, "tests": entries}, separators=(",", ":")).encode()
+    header = {"onnx": onnx.__version__, "versions": versions_by_operator(), "tests": entries}
+    text = json.dumps(header, separators=(",", ":")).encode()
     packed = brotli.compress(struct.pack("<I", len(text)) + text + bytes(pool.data), quality=11, lgwin=24)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_bytes(packed)

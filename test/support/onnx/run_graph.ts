@@ -126,14 +126,14 @@ export class GraphRunner {
       if (node.opType === "Constant" && node.attribute[0].t) {
         constants.set(node.output[0], decode(node.attribute[0].t));
       }
-      if (node.domain !== "" && node.domain !== "ai.onnx") return [`domain ${node.domain}`];
+      if (node.domain !== "" && node.domain !== "ai.onnx") return [`operator ${node.domain}::${node.opType}`];
       if (!operator) return [`operator ${node.opType}`];
+      const reason = operator.refuse?.(this.#view(node, constants));
+      if (reason) return [`${node.opType}: ${reason}`];
       const known = operator.attributes ?? [];
       const unknown = node.attribute.filter(({ name }) => !known.includes(name));
       if (unknown.length > 0) return unknown.map(({ name }) => `${node.opType}: attribute ${name}`);
-      const graphs = node.attribute.flatMap(({ g }) => (g ? this.#refusals(g, constants) : []));
-      const reason = operator.refuse?.(this.#view(node, constants));
-      return reason ? [`${node.opType}: ${reason}`, ...graphs] : graphs;
+      return node.attribute.flatMap(({ g }) => (g ? this.#refusals(g, constants) : []));
     });
   }
 
