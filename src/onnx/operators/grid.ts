@@ -74,8 +74,8 @@ function binWeights({ start, length, count, samples }: Bins, size: number): { fi
   return { first, weights };
 }
 
-/** The most samples of a bin, so that a damaged file does not ask for all memory. */
-const MAX_SAMPLES = 2 ** 12;
+/** The most samples along an axis of a region, so that a damaged file does not ask for all memory. */
+const MAX_SAMPLES = 2 ** 16;
 
 /**
  * The means of samples in the bins of regions. The weights of an axis do not depend on the other one, so that a region
@@ -110,7 +110,7 @@ const roiAlign: Operator = {
       const from = start * scale - (isHalfPixel ? 0.5 : 0);
       const length = Math.max((end - start) * scale, isHalfPixel ? -Infinity : 1) / count;
       const samples = ratio > 0 ? ratio : Math.max(1, Math.ceil(length));
-      if (!(samples <= MAX_SAMPLES)) throw new DataError(`a region of ${samples} samples in a bin`);
+      if (!(samples * count <= MAX_SAMPLES)) throw new DataError(`a region of ${count} times ${samples} samples`);
       return { start: from, length, count, samples };
     };
     const pooled = call.ints(2).map((image, i) => {

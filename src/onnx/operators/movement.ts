@@ -1,4 +1,4 @@
-import { formatShape, ShapeError } from "../../errors.ts";
+import { DataError, formatShape, ShapeError } from "../../errors.ts";
 import { cat } from "../../tensor/functions.ts";
 import { concatHost, expandHost, permuteHost, reshapeHost, sliceHost, tileHost } from "../host/movement.ts";
 import { HostValue, shapeOf, sizeOf, toTensor, type Value } from "../host_value.ts";
@@ -123,6 +123,7 @@ const split: Operator = {
 /** Equal parts; the last one is shorter if the length is no multiple of their number. */
 function equalParts(length: number, call: Call): number[] {
   const count = call.attributes.int("num_outputs", call.outputCount);
+  if (count !== call.outputCount) throw new DataError(`num_outputs ${count}, but ${call.outputCount} outputs`);
   const part = Math.ceil(length / count);
   return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(part, length - i * part)));
 }
@@ -218,4 +219,6 @@ export const MOVEMENT: OperatorTable = {
   Shape: shape,
   Size: { run: (call) => new HostValue([], [sizeOf(shapeOf(call.inputs[0] as Value))], "int64") },
   Identity: { run: (call) => call.inputs[0] as Value },
+  OptionalGetElement: { run: (call) => call.inputs[0] as Value },
+  OptionalHasElement: { run: (call) => new HostValue([], [call.inputs[0] === undefined ? 0 : 1], "bool") },
 };

@@ -1,9 +1,28 @@
 import { DataError } from "../../errors.ts";
 import type { Operator, OperatorTable } from "../operator.ts";
 
+/** Attributes of these operators: only the reason is to be reported, not each attribute as well. */
+const ATTRIBUTES = [
+  ...["auto_pad", "axis", "block_size", "body", "case_change_action", "delimiter", "dilations", "directions", "dtype"],
+  ...[
+    "group",
+    "is_case_sensitive",
+    "keepdims",
+    "kernel_shape",
+    "locale",
+    "max_gram_length",
+    "max_skip_count",
+    "maxsplit",
+  ],
+  ...["min_gram_length", "mode", "new_axis", "ngram_counts", "ngram_indexes", "num_scan_inputs", "output_dtype"],
+  ...["pads", "pattern", "pixel_format", "pool_int64s", "pool_strings", "precision", "saturate", "scan_input_axes"],
+  ...["scan_input_directions", "scan_output_axes", "scan_output_directions", "stopwords", "strides", "type", "weights"],
+];
+
 /** Operators that are refused for the same reason. */
 function refused(reason: string, names: readonly string[]): OperatorTable {
   const operator: Operator = {
+    attributes: ATTRIBUTES,
     refuse: () => reason,
     run(call) {
       throw new DataError(`${call.opType}: ${reason}`);
@@ -32,8 +51,6 @@ export const REFUSED: OperatorTable = {
   ...refused(SEQUENCES, [
     "ConcatFromSequence",
     "Optional",
-    "OptionalGetElement",
-    "OptionalHasElement",
     "SequenceAt",
     "SequenceConstruct",
     "SequenceEmpty",
@@ -45,5 +62,4 @@ export const REFUSED: OperatorTable = {
   ]),
   ...refused(STRINGS, ["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"]),
   ...refused("images are decoded outside of the model", ["ImageDecoder"]),
-  ...refused("only RoiAlign is supported, which does not round regions to pixels", ["MaxRoiPool"]),
 };

@@ -103,16 +103,20 @@ const tensorScatter: Operator = {
   },
 };
 
-/** The window of Col2Im along one dimension: for each position in it and each block, the place in the image. */
-function windowPlaces(call: Call, d: number, size: number, kernel: number): number[][] {
-  const { attributes } = call;
-  const rank = attributes.ints("pads")?.length ?? 0;
+/** The windows of Col2Im along one dimension. */
+interface Windows {
+  count: number;
+  /** The place in the image of position k of window i. */
+  place: (i: number, k: number) => number;
+}
+
+function windowsAlong({ attributes }: Call, d: number, size: number, kernel: number, rank: number): Windows {
   const pads = attributes.ints("pads");
-  const [before, after] = pads ? [pads[d], pads[rank / 2 + d]] : [0, 0];
+  const [before, after] = pads ? [pads[d], pads[rank + d]] : [0, 0];
   const stride = attributes.ints("strides")?.[d] ?? 1;
   const dilation = attributes.ints("dilations")?.[d] ?? 1;
-  const blocks = Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
-  return dimsOf(kernel).map((k) => dimsOf(Math.max(0, blocks)).map((b) => b * stride + k * dilation - before));
+  const count = Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+  return { count, place: (i, k) => i * stride + k * dilation - before };
 }
 
 /** Adds the columns of windows to the pixels where they lie, in any number of dimensions. */
@@ -120,27 +124,30 @@ const col2im: Operator = {
   attributes: ["dilations", "pads", "strides"],
   run(call) {
     const columns = call.float(0);
-    const image = call.ints(1);
-    const kernel = call.ints(2);
-    const windows = image.map((size, d) => windowPlaces(call, d, size, kernel[d]));
-    // places of all pairs of a position in the window and a block; outside the image: after its last pixel
+    const [image, kernel] = [call.ints(1), call.ints(2)];
+    const windows = image.map((size, d) => windowsAlong(call, d, size, kernel[d], image.length));
+    const [batch, rows, blocks] = columns.shape;
+    const channels = rows / sizeOf(kernel);
+    // checked before lists of these lengths are made
+    if (!Number.isInteger(channels) || sizeOf(windows.map(({ count }) => count)) !== blocks) {
+      throw new ShapeError(`columns ${formatShape(columns.shape)} do not fit the image ${formatShape(image)}`);
+    }
+    // places of all pairs of a position in the window and a window; outside the image: after its last pixel
     const outside = sizeOf(image);
     let places = [[0]];
-    for (const [d, window] of windows.entries()) {
+    for (const [d, { count, place }] of windows.entries()) {
       places = places.flatMap((row) =>
-        window.map((blocks) =>
-          row.flatMap((place) =>
-            blocks.map((at) => (at < 0 || at >= image[d] || place < 0 ? -1 : place * image[d] + at)),
+        dimsOf(kernel[d]).map((k) =>
+          row.flatMap((first) =>
+            dimsOf(count).map((i) => {
+              const at = place(i, k);
+              return at < 0 || at >= image[d] || first < 0 ? -1 : first * image[d] + at;
+            }),
           ),
         ),
       );
     }
     const index = Int32Array.from(places.flat(), (place) => (place < 0 ? outside : place));
-    const [batch, rows, blocks] = columns.shape;
-    const channels = rows / sizeOf(kernel);
-    if (!Number.isInteger(channels) || index.length !== sizeOf(kernel) * blocks) {
-      throw new ShapeError(`columns ${formatShape(columns.shape)} do not fit the image ${formatShape(image)}`);
-    }
     const values = columns.reshape([batch * channels, index.length]);
     const pixels = zeros([batch * channels, outside + 1]).indexAdd(1, tensor(index), values);
     return pixels.narrow(1, 0, outside).reshape([batch, channels, ...image]);
