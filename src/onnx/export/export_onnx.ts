@@ -1,4 +1,4 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { noGrad } from "../../autograd/grad_mode.ts";
 import { checkBoolean, checkInteger, describe, isObject, isPromise, readOptions } from "../../checks.ts";
 import { OptionError, ShapeError } from "../../errors.ts";
@@ -10,7 +10,8 @@ import { isTensor } from "../../tensor/apply.ts";
 import { arange } from "../../tensor/fill.ts";
 import { scope } from "../../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { ModelProtoSchema, TensorProto_DataLocation, type ValueInfoProtoSchema } from "../schema/onnx_pb.ts";
+import { writeModel } from "../file/write_model.ts";
+import { ModelProtoSchema, type ValueInfoProtoSchema } from "../schema/onnx_pb.ts";
 import { type FunctionGraph, type GraphValue, joinRuns, type Run } from "./graph.ts";
 import { isFixed, nameOfLength } from "./length.ts";
 import { DATA_TYPES, NodeWriter } from "./node_writer.ts";
@@ -69,9 +70,6 @@ const DEFAULTS = {
 
 const OLDEST_OPSET = 13;
 const NEWEST_OPSET = 23;
-
-/** Weights of fewer bytes stay in the model. */
-const SMALLEST_EXTERNAL = 1024;
 
 /**
  * Writes a model as an ONNX file, which onnxruntime and others run. The function is traced: it is called several times
@@ -309,19 +307,6 @@ interface FileOptions {
 }
 
 function fileOf(writer: NodeWriter, graph: FunctionGraph, options: FileOptions): Uint8Array | ExternalModel {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  const { externalData: location } = options;
-  for (const tensor of location === null ? [] : writer.initializers) {
-    const { rawData } = tensor;
-    if (rawData.length < SMALLEST_EXTERNAL) continue;
-    const entries = { location: location as string, offset: String(length), length: String(rawData.length) };
-    tensor.externalData = Object.entries(entries).map(([key, value]) => ({ key, value })) as never;
-    tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
-    tensor.rawData = new Uint8Array(0);
-    parts.push(rawData);
-    length += rawData.length;
-  }
   const info = (value: GraphValue, name: string): MessageInitShape<typeof ValueInfoProtoSchema> => {
     const dim = value.shape.map((n) => ({
       value: isFixed(n)
@@ -346,18 +331,10 @@ function fileOf(writer: NodeWriter, graph: FunctionGraph, options: FileOptions):
       output: graph.outputs.map((value, i) => info(value, options.outputNames[i])),
     },
   });
-  const bytes = toBinary(ModelProtoSchema, model);
-  return location === null ? bytes : { model: bytes, data: joined(parts, length) };
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
+  const { externalData } = options;
+  const written = writeModel("exportOnnx", model, externalData === null ? {} : { externalData });
+  if (externalData === null) return written.bytes;
+  return { model: written.bytes, data: written.external ?? new Uint8Array(0) };
 }
 
 /** The version of the file format that came with an opset. */
