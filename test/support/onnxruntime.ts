@@ -1,4 +1,9 @@
-/** Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad. */
+/**
+ * Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad. With
+ * ONNX_MODELS=folder the models are also written there, for scripts/onnx/check_export.py.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
 import ort from "onnxruntime-web";
 import { type Tensor, tensor } from "wasmgrad";
 
@@ -11,6 +16,11 @@ export async function runOnnx(
   inputs: Readonly<Record<string, Tensor>>,
   externalData: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<Record<string, Tensor>> {
+  const folder = process.env.ONNX_MODELS;
+  if (folder && Object.keys(externalData).length === 0) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/${createHash("sha256").update(model).digest("hex").slice(0, 16)}.onnx`, model);
+  }
   const session = await ort.InferenceSession.create(model, {
     executionProviders: ["wasm"],
     externalData: Object.entries(externalData).map(([path, data]) => ({ path, data })),
