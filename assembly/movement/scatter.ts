@@ -54,7 +54,7 @@ export function scatterAddInt(
   scatter(Write.AddInt, begin, end, x, index, out, length, count, inner);
 }
 
-/** How `scatterReduce` combines an element of out with one of x. NaN stays NaN. @shared */
+/** How `scatterReduce` combines an element of out with one of x: NaN stays NaN. @shared */
 const enum Combine { Product, Largest, Smallest }
 
 // @ts-ignore: decorator
@@ -81,7 +81,8 @@ function reduceInto<T extends number>(
 }
 
 /**
- * out[o, index[o, j, i], i] = the product, maximum or minimum of itself and x[o, j, i]. Range: columns (o, i).
+ * out[o, index[o, j, i], i] = the product, maximum or minimum of itself and x[o, j, i]. Range: columns (o,
+ * i).
  * @inPlace
  */
 export function scatterReduce(

@@ -67,7 +67,8 @@ export function tileHost(x: HostValue, repeats: readonly number[]): HostValue {
 }
 
 /**
- * The positions `index` of a dimension, which `dims` replaces in the shape. Negative positions count from the end.
+ * The positions `index` of a dimension, which `dims` replaces in the shape. Negative positions count from the
+ * end.
  *
  * @throws DataError for a position out of range.
  */

@@ -90,7 +90,9 @@ const eyeLike: Operator = {
   },
 };
 
-/** A tensor of whole numbers as a value of the type: on the host, where integers of 64 bits are, if it fits. */
+/**
+ * A tensor of whole numbers as a value of the type: on the host, where integers of 64 bits are, if it fits.
+ */
 function asType(x: Tensor, type: HostType): Value {
   if (isFloat(type)) return x.float();
   if (type === "bool") return x.bool();

@@ -24,7 +24,9 @@ function overlap(a: Box, b: Box): number {
   return area(a) > 0 && area(b) > 0 && union > 0 ? common / union : 0;
 }
 
-/** For each class, the boxes of the best scores that do not overlap with a better one. Computed in JavaScript. */
+/**
+ * For each class, the boxes of the best scores that do not overlap with a better one. Computed in JavaScript.
+ */
 const nonMaxSuppression: Operator = {
   attributes: ["center_point_box"],
   run(call) {

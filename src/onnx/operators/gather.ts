@@ -45,8 +45,8 @@ const gatherElements: Operator = {
 };
 
 /**
- * The lists of positions that `index` [...batch, ..., k] holds in its last dimension: one for each of the `batch`
- * first dimensions, and for k dimensions after them. `x.at(...lists)` reads the elements.
+ * The lists of positions that `index` [...batch, ..., k] holds in its last dimension: one for each of the
+ * `batch` first dimensions, and for k dimensions after them. `x.at(...lists)` reads the elements.
  */
 export function positionLists(dims: readonly number[], index: Value, batch: number): Tensor[] {
   const shape = shapeOf(index);

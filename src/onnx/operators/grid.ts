@@ -52,7 +52,9 @@ interface Bins {
   samples: number;
 }
 
-/** The pixels that an axis of a region reads, from `first` on, and their weights in each bin: [bins][pixels]. */
+/**
+ * The pixels that an axis of a region reads, from `first` on, and their weights in each bin: [bins][pixels].
+ */
 function binWeights({ start, length, count, samples }: Bins, size: number): { first: number; weights: number[][] } {
   const taps: [bin: number, pixel: number, weight: number][] = [];
   for (let bin = 0; bin < count; bin++) {
@@ -78,8 +80,8 @@ function binWeights({ start, length, count, samples }: Bins, size: number): { fi
 const MAX_SAMPLES = 2 ** 16;
 
 /**
- * The means of samples in the bins of regions. The weights of an axis do not depend on the other one, so that a region
- * is two matrix products. The image gets a gradient, the regions get none, as in torchvision.
+ * The means of samples in the bins of regions. The weights of an axis do not depend on the other one, so that
+ * a region is two matrix products. The image gets a gradient, the regions get none, as in torchvision.
  */
 const roiAlign: Operator = {
   attributes: [

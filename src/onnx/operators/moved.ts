@@ -41,8 +41,8 @@ export function positionsIn(dims: readonly number[]): Tensor {
 }
 
 /**
- * Applies an operation that only moves elements, or adds elements equal to `fill`. Of a host value, the positions of
- * the elements are moved, so that its elements stay what they are.
+ * Applies an operation that only moves elements, or adds elements equal to `fill`. Of a host value, the
+ * positions of the elements are moved, so that its elements stay what they are.
  */
 export function moved(x: Value, move: (x: Tensor, fill: number) => Tensor, fill = 0): Value {
   if (!(x instanceof HostValue)) return move(x, fill);

@@ -42,7 +42,7 @@ const flatten: Operator = {
     const [x] = call.inputs as [Value];
     const dims = shapeOf(x);
     const given = call.attributes.int("axis", 1);
-    const axis = given === dims.length ? given : axisOf(given, dims.length); // the axis after the last is allowed
+    const axis = given === dims.length ? given : axisOf(given, dims.length); // or after the last
     return reshaped(x, [sizeOf(dims.slice(0, axis)), sizeOf(dims.slice(axis))]);
   },
 };

@@ -9,8 +9,8 @@ import { isFloat, shapeOf, toTensor, type Value } from "../host_value.ts";
 import type { Call, NodeView, Operator, OperatorTable } from "../operator.ts";
 import { typeAttribute } from "./element_type.ts";
 
-// All numbers come from the library's generator, which manualSeed() seeds. The attribute "seed" is ignored: with it,
-// each call would draw the same numbers.
+// All numbers come from the library's generator, which manualSeed() seeds. The attribute "seed" is ignored:
+// with it, each call would draw the same numbers.
 
 /** Refuses element types other than floats. */
 function floatsOnly(node: NodeView): string | null {

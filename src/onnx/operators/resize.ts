@@ -20,9 +20,9 @@ const COORDINATES = [
   "asymmetric",
   "tf_crop_and_resize",
 ];
-const ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"];
+const NEAREST_MODES = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"];
 
-/** The roundings of positions between two pixels. */
+/** How positions between two pixels are rounded. */
 const round: Record<string, (position: number) => number> = {
   round_prefer_floor: (x) => Math.ceil(x - 0.5),
   round_prefer_ceil: (x) => Math.floor(x + 0.5),
@@ -35,7 +35,7 @@ function refuse({ attributes }: NodeView): string | null {
   const given: [string, string, readonly string[]][] = [
     ["mode", attributes.string("mode", "nearest"), MODES],
     ["coordinate_transformation_mode", attributes.string("coordinate_transformation_mode", "half_pixel"), COORDINATES],
-    ["nearest_mode", attributes.string("nearest_mode", "round_prefer_floor"), ROUNDINGS],
+    ["nearest_mode", attributes.string("nearest_mode", "round_prefer_floor"), NEAREST_MODES],
     ["keep_aspect_ratio_policy", policy, ["stretch", "not_larger", "not_smaller"]],
   ];
   const unknown = given.find(([, value, known]) => !known.includes(value));

@@ -25,7 +25,9 @@ function rotations(n: number, rows: number, columns: number): { cos: Tensor; sin
   return { cos: tableOf(cos), sin: tableOf(sin) };
 }
 
-/** cos and sin of 2 pi k / n for k < n, from angles up to pi / 4: then they are as symmetric as the circle. */
+/**
+ * cos and sin of 2 pi k / n for k < n, from angles up to pi / 4: then they are as symmetric as the circle.
+ */
 function unitRoots(n: number): { cos: Tensor; sin: Tensor } {
   const k = arange(n).mul(8); // in eighths of a step
   const quarters = k
@@ -66,7 +68,9 @@ function transform(x: Complex, n: number, count: number, inverse: boolean): { re
   return inverse ? { re: result.re.div(n), im: result.im.div(n) } : result;
 }
 
-/** The real signal of length n whose transform is conjugate symmetric, from the first half of the transform. */
+/**
+ * The real signal of length n whose transform is conjugate symmetric, from the first half of the transform.
+ */
 function realInverse(x: Complex, n: number): Tensor {
   const half = Math.floor(n / 2) + 1;
   const { cos, sin } = rotations(n, half, n);

@@ -15,7 +15,7 @@ const COLUMN_GRAIN = 64;
 
 const COMBINATIONS = { prod: Combine.Product, amax: Combine.Largest, amin: Combine.Smallest };
 
-/** The reductions of a kernel of their own; sums and means are computed with scatterAdd. */
+/** The reductions that have a separate kernel; sums and means are computed with scatterAdd. */
 export type ScatterReduction = keyof typeof COMBINATIONS;
 
 /** Combines elements of `source` with those of `out` at the positions, in the order of j. */
@@ -43,9 +43,9 @@ const multiply = (a: NDArray, b: NDArray) => combine("scatterReduce", "mulFloat"
 const divide = (a: NDArray, b: NDArray) => combine("scatterReduce", "divFloat", a, b, "float32");
 
 /**
- * The product, maximum or minimum of each element of x and those elements of `source` whose place it is. Gradients:
- * of a product, `dy` times the product of the other factors; elements equal to the extremum share `dy` evenly, as in
- * PyTorch.
+ * The product, maximum or minimum of each element of x and those elements of `source` whose place it is.
+ * Gradients: of a product, `dy` times the product of the other factors; elements equal to the extremum share
+ * `dy` evenly, as in PyTorch.
  */
 export class ScatterReduce extends Op {
   readonly name = "scatterReduce";

@@ -2,11 +2,11 @@ import { checkBoolean, checkChoice, composed, describe, readOptions } from "../.
 import { DTypeError, OptionError } from "../../errors.ts";
 import { normalizeDim, replaceAt } from "../../ops/core/array.ts";
 import { broadcastShapes } from "../../ops/core/broadcast.ts";
+import { full } from "../../ops/elementwise/fill.ts";
 import { MaskedScatter, MaskedSelect, Nonzero } from "../../ops/movement/masked.ts";
 import { IndexRows, Scatter } from "../../ops/movement/scatter.ts";
 import { ScatterReduce } from "../../ops/movement/scatter_reduce.ts";
-import { apply, expectTensor } from "../apply.ts";
-import { fullLike } from "../fill.ts";
+import { apply, constant, expectTensor } from "../apply.ts";
 import { type IndexItem, readIndex, writeIndex } from "../index_expression.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
@@ -37,8 +37,9 @@ function scatterReduced(
   if (reduce !== "sum" && reduce !== "mean") return apply(new ScatterReduce(dim, reduce), start, index, source);
   const sum = start.scatterAdd(dim, index, source);
   if (reduce === "sum") return sum;
-  const ones = fullLike(x, 1);
-  const count = (includeSelf ? ones : ones.scatter(dim, index, 0)).scatterAdd(dim, index, fullLike(source, 1));
+  const onesLike = ({ shape }: Tensor) => constant(() => full(shape, 1, "float32"));
+  const taken = includeSelf ? onesLike(x) : onesLike(x).scatter(dim, index, 0);
+  const count = taken.scatterAdd(dim, index, onesLike(source));
   return sum.div(count);
 }
 
@@ -117,9 +118,9 @@ export abstract class TensorIndexing extends TensorRearrange {
 
   /**
    * A copy in which each element is combined with those elements of `source` whose place it is, as in
-   * `scatterAdd`: by their sum, product, mean, maximum ("amax") or minimum ("amin"), in the order of positions.
-   * With `{ includeSelf: false }`, elements of x do not take part where `source` has elements. Elements equal
-   * to an extremum share the gradient. Matches `Tensor.scatter_reduce`.
+   * `scatterAdd`: by their sum, product, mean, maximum ("amax") or minimum ("amin"), in the order of their
+   * positions. With `{ includeSelf: false }`, elements of x do not take part where `source` has elements.
+   * Elements equal to an extremum share the gradient. Matches `Tensor.scatter_reduce`.
    *
    * @throws DTypeError for "mean" of int32, and for bool.
    * @example

@@ -1,6 +1,6 @@
 /**
- * Operators that move elements, read and write at positions, resize and draw: values on the host, gradients, limits.
- * Their results are compared with the onnx package's in node_tests.test.ts.
+ * Operators that move elements, read and write at positions, resize and draw: values on the host, gradients,
+ * limits. Their results are compared with the onnx package's in node_tests.test.ts.
  */
 import { describe, expect, test } from "vitest";
 import { WasmgradError } from "../../../src/errors.ts";
@@ -73,7 +73,10 @@ function noise(count: number, seed = 1): number[] {
 
 const random = (shape: number[], seed = 1) => tensor(Float32Array.from(noise(sizeOf(shape), seed)), { shape });
 
-/** Nodes whose first input only has its elements moved: dims of it, further inputs, attributes, number of outputs. */
+/**
+ * Nodes whose first input only has its elements moved: dims of it, further inputs, attributes, number of
+ * outputs.
+ */
 const MOVES: [op: string, dims: number[], more: (Value | null)[], attributes?: Attributes, outputs?: number][] = [
   ["Reshape", [2, 6], [ints(3, -1)]],
   ["Flatten", [2, 3, 2], [], { axis: 2 }],
