@@ -1,6 +1,7 @@
 /**
- * Trains the inpainting autoencoder, writes it as an ONNX file, and runs the file in onnxruntime-web beside the model:
- * `npx tsx examples/onnx/export.ts [epochs, default 1] [images, default 400] [file, default autoencoder.onnx]`.
+ * Trains the inpainting autoencoder, writes it as an ONNX file, and runs the file in onnxruntime-web beside
+ * the model: `npx tsx examples/onnx/export.ts [epochs, default 1] [images, default 400] [file, default
+ * autoencoder.onnx]`.
  */
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -40,7 +41,10 @@ async function runInOnnxruntime(bytes: Uint8Array, x: Tensor): Promise<Tensor> {
   return tensor(y.data as Float32Array, { shape: [...y.dims] });
 }
 
-/** Trains, exports, and returns the largest difference between the two, on a batch of another size than the traced one. */
+/**
+ * Trains, exports, and returns the largest difference between the two, on a batch of another size than the
+ * traced one.
+ */
 export async function exportAutoencoder(epochs: number, count: number, file: string): Promise<number> {
   manualSeed(10);
   const all = await CIFAR10.sample({ transform: transforms.toTensor() });

@@ -1,6 +1,6 @@
 /**
- * Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad. With
- * ONNX_MODELS=folder the models are also written there, for scripts/onnx/check_export.py.
+ * Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad.
+ * With ONNX_MODELS=folder the models are also written there, for scripts/onnx/check_export.py.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";

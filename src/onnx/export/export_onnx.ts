@@ -1,4 +1,3 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { noGrad } from "../../autograd/grad_mode.ts";
 import { checkBoolean, checkInteger, describe, isObject, isPromise, readOptions } from "../../checks.ts";
 import { OptionError, ShapeError } from "../../errors.ts";
@@ -10,11 +9,9 @@ import { isTensor } from "../../tensor/apply.ts";
 import { arange } from "../../tensor/fill.ts";
 import { scope } from "../../tensor/lifetime/scoped.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { writeModel } from "../file/write_model.ts";
-import { ModelProtoSchema, type ValueInfoProtoSchema } from "../schema/onnx_pb.ts";
-import { type FunctionGraph, type GraphValue, joinRuns, type Run } from "./graph.ts";
-import { isFixed, nameOfLength } from "./length.ts";
-import { DATA_TYPES, NodeWriter } from "./node_writer.ts";
+import { type FunctionGraph, joinRuns, type Run } from "./graph.ts";
+import { type ExternalModel, fileOf } from "./model_file.ts";
+import { NodeWriter } from "./node_writer.ts";
 import { StepWriter } from "./operator_writer.ts";
 import { refusalOf, writerOf } from "./operators/index.ts";
 import { findProduct, recurrent } from "./operators/recurrent.ts";
@@ -30,31 +27,26 @@ export interface ExportOptions {
   /** Names of the inputs. Default: "input", or "input_0", "input_1" … */
   inputNames?: readonly string[];
   /**
-   * Names of the outputs, in order. Default: the names in the object that the function returns, or "output", or
-   * "output_0", "output_1" …
+   * Names of the outputs, in order. Default: the names in the object that the function returns, or "output",
+   * or "output_0", "output_1" …
    */
   outputNames?: readonly string[];
   /** Whether the model takes batches of any size. Default true. */
   dynamicBatch?: boolean;
   /**
-   * For each input, the dimension of the batch, or null if it has none. Default: 0 for the first input and for others
-   * whose first dimension is as long, if `dynamicBatch` is true.
+   * For each input, the dimension of the batch, or null if it has none. Default: 0 for the first input and
+   * for others whose first dimension is as long, if `dynamicBatch` is true.
    */
   batchDims?: readonly (number | null)[];
-  /** Of a function: the tensors that it uses by name, such as `model.stateDict()`. They keep their names in the file. */
+  /**
+   * Of a function: the tensors that it uses by name, such as `model.stateDict()`. They keep their names in
+   * the file.
+   */
   state?: StateDict;
   /** The name of a second file, beside the model, for the weights: needed beyond 2 GB. Default null: none. */
   externalData?: string | null;
   /** A description that is written into the file. Default "". */
   description?: string;
-}
-
-/** An exported model whose weights are in a file of their own. */
-export interface ExternalModel {
-  /** The bytes of the .onnx file. */
-  model: Uint8Array;
-  /** The bytes of the file that `externalData` names. */
-  data: Uint8Array;
 }
 
 const DEFAULTS = {
@@ -72,18 +64,19 @@ const OLDEST_OPSET = 13;
 const NEWEST_OPSET = 23;
 
 /**
- * Writes a model as an ONNX file, which onnxruntime and others run. The function is traced: it is called several times
- * (with batches of different sizes, unless `dynamicBatch` is false), and the operations that it runs on its inputs
- * become the nodes. Parameters and buffers keep the names of the state dict. What follows from no input, parameter or
- * buffer becomes a constant.
+ * Writes a model as an ONNX file, which onnxruntime and others run. The function is traced: it is called
+ * several times (with batches of different sizes, unless `dynamicBatch` is false), and the operations that it
+ * runs on its inputs become the nodes. Parameters and buffers keep the names of the state dict. What follows
+ * from no input, parameter or buffer becomes a constant.
  *
  * @param model a module in evaluation mode, or a function
- * @param exampleInputs inputs of the function: their shapes count and, if they select something, their elements
+ * @param exampleInputs inputs of the function: their shapes count and, if they select something, their
+ *   elements
  * @param options see `ExportOptions`
  * @returns the bytes of the file. With `externalData`: the bytes of both files.
- * @throws OptionError that names the operation: for a model in training mode, operations without an ONNX operator,
- *   `item()` and other reads of elements, and operations that depend on the size of the batch, on elements or on
- *   chance.
+ * @throws OptionError that names the operation: for a model in training mode, operations without an ONNX
+ *   operator, `item()` and other reads of elements, and operations that depend on the size of the batch, on
+ *   elements or on chance.
  * @example
  * ```ts
  * import { nn, randn } from "wasmgrad";
@@ -188,7 +181,8 @@ function traceRuns(
 ): { runs: Run[]; outputNames: string[] } {
   const first = dims.findIndex((dim) => dim !== null);
   const size = first < 0 ? 1 : inputs[first].shape[dims[first] as number];
-  // lengths of 1 broadcast, so a batch of 1 would be taken for a constant; the third size checks that all is linear
+  // lengths of 1 broadcast, so a batch of 1 would be taken for a constant; the third size checks that all is
+  // linear
   const base = Math.max(size, 2);
   const batches = first < 0 ? [1, 1] : [base, base + 1, base + 3];
   let outputNames: string[] = [];
@@ -295,52 +289,4 @@ function usedSteps({ steps, outputs }: FunctionGraph) {
     return true;
   });
   return used.reverse();
-}
-
-interface FileOptions {
-  opset: number;
-  inputNames: readonly string[];
-  outputNames: readonly string[];
-  externalData: string | null;
-  description: string;
-  title: string;
-}
-
-function fileOf(writer: NodeWriter, graph: FunctionGraph, options: FileOptions): Uint8Array | ExternalModel {
-  const info = (value: GraphValue, name: string): MessageInitShape<typeof ValueInfoProtoSchema> => {
-    const dim = value.shape.map((n) => ({
-      value: isFixed(n)
-        ? { case: "dimValue" as const, value: BigInt(n) }
-        : { case: "dimParam" as const, value: nameOfLength(n) },
-    }));
-    return {
-      name,
-      type: { value: { case: "tensorType", value: { elemType: DATA_TYPES[value.dtype], shape: { dim } } } },
-    };
-  };
-  const model = create(ModelProtoSchema, {
-    irVersion: BigInt(irVersionOf(options.opset)),
-    opsetImport: [{ domain: "", version: BigInt(options.opset) }],
-    producerName: "wasmgrad",
-    docString: options.description,
-    graph: {
-      name: options.title,
-      node: writer.nodes,
-      initializer: writer.initializers,
-      input: graph.inputs.map((value, i) => info(value, options.inputNames[i])),
-      output: graph.outputs.map((value, i) => info(value, options.outputNames[i])),
-    },
-  });
-  const { externalData } = options;
-  const written = writeModel("exportOnnx", model, externalData === null ? {} : { externalData });
-  if (externalData === null) return written.bytes;
-  return { model: written.bytes, data: written.external ?? new Uint8Array(0) };
-}
-
-/** The version of the file format that came with an opset. */
-function irVersionOf(opset: number): number {
-  if (opset <= 14) return 7;
-  if (opset <= 18) return 8;
-  if (opset <= 20) return 9;
-  return opset <= 22 ? 10 : 11;
 }

@@ -63,7 +63,10 @@ const fail = (message: string): never => {
   throw new OptionError(`exportOnnx: ${message}`);
 };
 
-/** Joins several runs, with different elements and sizes of the batch, to the graph of the function for any batch. */
+/**
+ * Joins several runs, with different elements and sizes of the batch, to the graph of the function for any
+ * batch.
+ */
 export function joinRuns(runs: readonly Run[]): FunctionGraph {
   const batches = runs.map((run) => run.batch);
   const values = new Map<number, GraphValue>();
@@ -192,7 +195,10 @@ function joinConstants(versions: readonly RecordedValue[], lengths: Lengths, whe
   return { kind: "constant", shape, data: kept as TypedArray };
 }
 
-/** The elements at position 0 of each dimension that `kept` has with length 1, or null if others differ from them. */
+/**
+ * The elements at position 0 of each dimension that `kept` has with length 1, or null if others differ from
+ * them.
+ */
 function firstAlong(data: TypedArray, shape: readonly number[], kept: readonly number[]): TypedArray | null {
   if (sizeOf(shape) === sizeOf(kept)) return data;
   const out = data.slice(0, sizeOf(kept));

@@ -1,1 +1,2 @@
-export { type ExportedFunction, type ExportOptions, type ExternalModel, exportOnnx } from "./export_onnx.ts";
+export { type ExportedFunction, type ExportOptions, exportOnnx } from "./export_onnx.ts";
+export type { ExternalModel } from "./model_file.ts";

@@ -11,8 +11,8 @@ export type Length = number | BatchLength;
 export type Lengths = readonly Length[];
 
 /**
- * The integer that has `values[i]` where the batch has `batches[i]` samples, or undefined if it is no linear function
- * of the batch.
+ * The integer that has `values[i]` where the batch has `batches[i]` samples, or undefined if it is no linear
+ * function of the batch.
  */
 export function fitLength(values: readonly number[], batches: readonly number[]): Length | undefined {
   const [first] = values;

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { OptionError } from "../../errors.ts";
 import { type DType, sizeOf, type TypedArray } from "../../ops/core/array.ts";
 import {
   type AttributeProtoSchema,
@@ -77,7 +78,7 @@ export class NodeWriter {
     } else if (source.kind === "constant") {
       name = this.constant(source.data, source.shape, dtype);
       if (!shape.every(isFixed)) name = this.node("Expand", [name, this.lengths(shape)]);
-    } else throw new Error(`exportOnnx: a ${source.kind} has no name`);
+    } else throw new OptionError(`exportOnnx: a value of kind ${source.kind} has no name`);
     this.#values.set(value, name);
     return name;
   }
@@ -146,7 +147,7 @@ export class NodeWriter {
 
   #batchLength(): string {
     if (this.#batchName !== undefined) return this.#batchName;
-    if (!this.#batch) throw new Error("exportOnnx: no batch");
+    if (!this.#batch) throw new OptionError("exportOnnx: a length depends on the batch, but no input does");
     const { path } = this;
     this.path = "";
     const shape = this.node("Shape", [this.#batch.input]);

@@ -46,8 +46,8 @@ export function describeStep(name: string, path: string): string {
 }
 
 /**
- * Records the operations of one call of a function whose results follow from its inputs, parameters or buffers. All
- * other arrays are constants: their elements are copied when an operation uses them.
+ * Records the operations of one call of a function whose results follow from its inputs, parameters or
+ * buffers. All other arrays are constants: their elements are copied when an operation uses them.
  */
 export class Recording implements OperationListener {
   readonly steps: RecordedStep[] = [];

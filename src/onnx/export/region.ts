@@ -3,11 +3,15 @@ import type { Region } from "../../ops/movement/strided.ts";
 
 /** A region of an array as slices of its dimensions, whose remaining dimensions are then put in order. */
 export interface Slices {
-  /** For each dimension of the array: the first position, the number of positions, and the step between them. */
+  /**
+   * For each dimension of the array: the first position, the number of positions, and the step between them.
+   */
   readonly starts: readonly number[];
   readonly counts: readonly number[];
   readonly steps: readonly number[];
-  /** For each dimension of the result: the dimension of the array that it is, or -1 for a new one of length 1. */
+  /**
+   * For each dimension of the result: the dimension of the array that it is, or -1 for a new one of length 1.
+   */
   readonly order: readonly number[];
 }
 
@@ -28,7 +32,8 @@ export function slicesOf({ shape }: Pick<NDArray, "shape">, region: Region): Sli
     return (length - 1) * Math.abs(steps[d]) < shape[d] ? d : undefined;
   });
   if (order.includes(undefined) || sizeOf(region.shape) === 0) return undefined;
-  // positions that remain are of length 1, so any of them can be any dimension of length 1: the same order is shortest
+  // positions that remain are of length 1, so any of them can be any dimension of length 1: the same order is
+  // shortest
   const sources = order as number[];
   sources.forEach((source, i) => {
     if (source >= 0) return;

@@ -221,7 +221,9 @@ export function readElements(array: NDArray): TypedArray {
   return array.view();
 }
 
-/** Whether the elements follow from the inputs of a function that is being traced, so that they are not known. */
+/**
+ * Whether the elements follow from the inputs of a function that is being traced, so that they are not known.
+ */
 export function isUnknown(array: NDArray): boolean {
   return recorder?.listener?.isUnknown(array) ?? false;
 }

@@ -9,7 +9,10 @@ import { relativeError, runOnnx } from "../../support/onnxruntime.ts";
 /** Elements of a case's inputs up to which it is exported. */
 const MOST_ELEMENTS = 20_000;
 
-/** The largest ‖difference‖ / ‖result‖. Winograd's convolutions of few channels differ from onnxruntime's by 1.5e-6. */
+/**
+ * The largest ‖difference‖ / ‖result‖. Winograd's convolutions of few channels differ from onnxruntime's by
+ * 1.5e-6.
+ */
 const TOLERANCE = 1e-6;
 const TOLERANCES: Record<string, number> = { conv2d: 2e-6, fusedConv: 2e-6 };
 
@@ -47,7 +50,9 @@ function make({ shape, low = -2, high = 2, dtype = "float32", values }: InputSpe
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Cases that are worth a model: some elements, not too many. onnxruntime fails on tensors without elements. */
+/**
+ * Cases that are worth a model: some elements, not too many. onnxruntime fails on tensors without elements.
+ */
 const isExported = ({ inputs }: OpCase) =>
   inputs.length > 0 &&
   inputs.every(({ shape }) => sizeOf(shape) > 0) &&

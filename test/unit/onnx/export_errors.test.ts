@@ -1,4 +1,7 @@
-/** What cannot be exported says which operation, and leaves the model as it was. Names, constants and external data. */
+/**
+ * What cannot be exported says which operation, and leaves the model as it was. Names, constants and external
+ * data.
+ */
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import {

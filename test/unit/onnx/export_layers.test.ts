@@ -164,7 +164,7 @@ const LAYERS: Record<string, [layer: nn.Module, inputs: Inputs]> = {
   Upsample: [new nn.Upsample({ size: [11, 13], mode: "bicubic" }), images],
 };
 
-/** Layers without a function of their own, and CTCLoss, whose steps depend on the lengths that it is given. */
+/** Containers, and CTCLoss, whose steps depend on the lengths that it is given. */
 const OTHERS = [
   "CTCLoss",
   "ModuleDict",

@@ -40,8 +40,8 @@ const interpolate: OperatorWriter = (s) => {
 };
 
 /**
- * Rows and columns as products with matrices, because onnxruntime's antialiasing has other weights. A matrix is what
- * the operation makes of the identity.
+ * Rows and columns as products with matrices, because onnxruntime's antialiasing has other weights. A matrix
+ * is what the operation makes of the identity.
  */
 function writeWeighted(s: StepWriter, [size, out]: readonly [readonly number[], readonly number[]]): string {
   const { scaleFactor, ...options } = s.step.attributes as unknown as InterpolateOptions;

@@ -8,6 +8,7 @@ import type { OperatorWriter } from "../operator_writer.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { IMAGE } from "./image.ts";
 import { LAYERS } from "./layers.ts";
+import { LOSSES } from "./losses.ts";
 import { expand, MOVEMENT, positions, reshape, view } from "./movement.ts";
 import { REDUCE } from "./reduce.ts";
 
@@ -16,6 +17,7 @@ const WRITERS: Readonly<Record<string, OperatorWriter>> = {
   ...MOVEMENT,
   ...REDUCE,
   ...LAYERS,
+  ...LOSSES,
   ...IMAGE,
 };
 

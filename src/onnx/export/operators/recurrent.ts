@@ -2,7 +2,9 @@ import type { GraphStep, GraphValue } from "../graph.ts";
 import { isFixed } from "../length.ts";
 import type { OperatorWriter, StepWriter } from "../operator_writer.ts";
 
-/** For each kind: PyTorch's gates in ONNX's order (LSTM: i, o, f, c; GRU: z, r, h), and the number of states. */
+/**
+ * For each kind: PyTorch's gates in ONNX's order (LSTM: i, o, f, c; GRU: z, r, h), and the number of states.
+ */
 const KINDS = {
   lstm: { opType: "LSTM", gates: [0, 3, 1, 2], states: 2 },
   gru: { opType: "GRU", gates: [1, 0, 2], states: 1 },
@@ -20,8 +22,8 @@ const isZero = (value: GraphValue | null) =>
   value?.source.kind === "constant" && value.source.data.every((element) => element === 0);
 
 /**
- * Writes a direction of a recurrent layer. Its first input is `x weightIhᵀ + bias`; `productOf` finds x and the weight
- * if a linear layer made it. Otherwise the weight is the identity.
+ * Writes a direction of a recurrent layer. Its first input is `x weightIhᵀ + bias`; `productOf` finds x and
+ * the weight if a linear layer made it. Otherwise the weight is the identity.
  */
 export const recurrent =
   (productOf: (gx: GraphValue) => InputProduct | null): OperatorWriter =>
