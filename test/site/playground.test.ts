@@ -170,6 +170,35 @@ describe.each(browsers)("%s", (kind) => {
     await page.close();
   });
 
+  it.each(["jpeg", "webp", "png"])("decodes a picture's bytes and its file: %s", async (type) => {
+    const { page, errors } = await runSource(
+      [
+        'import { writeFileSync } from "node:fs";',
+        'import { decodeImage, fromPixelsAsync, readImage } from "wasmgrad/vision";',
+        "const canvas = new OffscreenCanvas(24, 16);",
+        'const context = canvas.getContext("2d")!;',
+        'context.fillStyle = "rgb(200, 100, 50)";',
+        "context.fillRect(0, 0, 24, 16);",
+        `const blob = await canvas.convertToBlob({ type: "image/${type}" });`,
+        "const bytes = new Uint8Array(await blob.arrayBuffer());",
+        `writeFileSync("picture.${type}", bytes);`,
+        `for (const image of [await decodeImage(bytes), await readImage("picture.${type}")])`,
+        "  console.log(blob.type, image.shape.join(), [0, 1, 2].map((c) => image.data[c * 384 + 200]).join());",
+        "console.log((await fromPixelsAsync(blob, { size: 8 })).shape.join());",
+      ].join("\n"),
+    );
+    expect(await waitForState(page, "done", "failed"), await printed(page)).toBe("done");
+    const [first, second, third] = await linesOf(page);
+    const [, written, shape, colour] = /^(\S+) (\S+) (\S+)/.exec(first)!;
+    expect(second).toBe(first);
+    expect(shape).toBe(written === "image/png" ? "4,16,24" : "3,16,24");
+    for (const [c, value] of [200, 100, 50].entries())
+      expect(Math.abs(Number(colour.split(",")[c]) - value)).toBeLessThan(6);
+    expect(third).toBe("3,8,8");
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
   it("stops an endless loop, and runs again", async () => {
     const { page } = await runSource('console.log("begun");\nfor (;;) {}');
     await page.waitForSelector(".playground-lines > *");

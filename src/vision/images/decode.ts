@@ -67,7 +67,8 @@ export async function decodeNamed(
 ): Promise<DecodedImage> {
   const format = readFormat(bytes)?.format;
   if (format === "JPEG" || format === "WebP") {
-    if (!nodeModule("node:fs") && typeof createImageBitmap === "function") {
+    // a page may have files of its own, but only Node, Deno and Bun load packages
+    if (!nodeModule("node:module") && typeof createImageBitmap === "function") {
       return toPlanes(await decodeByBrowser(name, bytes, checkedFormat(name, bytes), options), options.mode);
     }
     try {
