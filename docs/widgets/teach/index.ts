@@ -1,5 +1,6 @@
 /** The demo "teach it": classes of the visitor, learnt on the page on top of an encoder that was trained before. */
 
+import { proxy } from "comlink";
 import { h } from "../lib/elements.ts";
 import { Camera } from "./camera.ts";
 import { type CourseCard, courseCard } from "./course_card.ts";
@@ -107,7 +108,15 @@ export function mount(root: HTMLElement): () => void {
   );
   addTwo();
   void session.attempt(async () => {
-    const { threads, encoderBytes } = await session.teacher.begin();
+    session.say("The encoder is loading; pictures can be added already.");
+    let loading = true;
+    const { threads, encoderBytes } = await session.teacher.begin(
+      proxy((bytes: number) => {
+        if (loading)
+          session.say(`The encoder is loading: ${Math.round(bytes / 1000)} KB; pictures can be added already.`);
+      }),
+    );
+    loading = false;
     session.say(
       `The encoder is loaded (${Math.round(encoderBytes / 1000)} KB); it computes in a worker, on ${threads} ${threads === 1 ? "thread" : "threads"}.`,
     );

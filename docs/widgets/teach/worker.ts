@@ -63,9 +63,18 @@ export class Teacher {
   #room: Classroom | undefined;
   readonly #pictures = new Map<number, Shown[]>();
 
-  /** Loads the encoder. */
-  async begin(): Promise<Setup> {
-    const weights = new Uint8Array(await (await fetchBytes(encoderUrl)).arrayBuffer());
+  /** Loads the encoder, and says how many bytes have come. Pictures can be added meanwhile. */
+  async begin(onProgress: (bytes: number) => void): Promise<Setup> {
+    const { body } = await fetchBytes(encoderUrl);
+    let bytes = 0;
+    const count = new TransformStream<Uint8Array, Uint8Array>({
+      transform(part, controller) {
+        bytes += part.length;
+        onProgress(bytes);
+        controller.enqueue(part);
+      },
+    });
+    const weights = new Uint8Array(await new Response(body!.pipeThrough(count)).arrayBuffer());
     this.#room = new Classroom(weights);
     return { threads: getNumThreads(), encoderBytes: weights.length };
   }
