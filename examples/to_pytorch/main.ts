@@ -1,6 +1,6 @@
 /**
- * Trains the inpainting autoencoder for some steps and saves it; started again, it goes on. main.py beside it does
- * the same with PyTorch, with the same files: a run may change sides after any number of steps.
+ * Trains the inpainting autoencoder for some steps and saves it; started again, it continues. main.py beside
+ * it does the same with PyTorch, with the same files: a run may change sides after any number of steps.
  * usage: npx tsx examples/to_pytorch/main.ts FOLDER [--steps 20]
  */
 import { existsSync, mkdirSync } from "node:fs";

@@ -1,3 +1,4 @@
+# cspell:ignore ascontiguousarray lgwin
 """Writes the operator tests of the onnx package as one file: test/fixtures/onnx/node_tests.bin.br.
 
     pip install onnx==1.23.2 numpy brotli

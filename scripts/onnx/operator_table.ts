@@ -1,6 +1,6 @@
 /**
- * Runs the operator tests of the onnx package and writes docs/onnx_operators.md, a table by operator, and the list of
- * tests that are refused, test/fixtures/onnx/node_tests_refused.json.
+ * Runs the operator tests of the onnx package and writes docs/onnx_operators.md, a table by operator, and the
+ * list of tests that are refused, test/fixtures/onnx/node_tests_refused.json.
  *
  *     npx tsx scripts/onnx/operator_table.ts
  */

@@ -17,11 +17,11 @@ const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) =>
 
 /**
  * An optimizer's state for PyTorch: the contents of a safetensors file. The tensor "0.exp_avg" is the entry
- * `exp_avg` of parameter 0; the metadata `param_groups` has the groups as JSON, with PyTorch's names. `step` and
- * other numbers become float32 tensors without dimensions, as in PyTorch.
+ * `exp_avg` of parameter 0; the metadata `param_groups` has the groups as JSON, with PyTorch's names. `step`
+ * and other numbers become float32 tensors without dimensions, as in PyTorch.
  *
- * The page "Weights and optimizers to PyTorch and back" has the eight lines of Python that read and write such
- * files.
+ * The page "Weights and optimizers to PyTorch and back" has the eight lines of Python that read and write
+ * such files.
  *
  * @param state the result of an optimizer's `stateDict()`.
  * @returns `tensors` (the optimizer's own, not copies) and `metadata` for `saveSafetensors`.
@@ -57,9 +57,9 @@ export function optimizerToPyTorch(state: OptimizerStateDict): SafetensorsFile {
 }
 
 /**
- * The inverse of `optimizerToPyTorch`: an optimizer's state from a file with the state of PyTorch's optimizer of
- * the same name. Options that select one of PyTorch's implementations, such as `foreach` and `fused`, are left
- * out.
+ * The inverse of `optimizerToPyTorch`: an optimizer's state from a file with the state of PyTorch's optimizer
+ * of the same name. Options that select one of PyTorch's implementations, such as `foreach` and `fused`, are
+ * left out.
  *
  * @param file the contents of a safetensors file, from `loadSafetensors`.
  * @returns a state for `loadStateDict()`, which checks names and shapes and copies the tensors.
@@ -77,7 +77,11 @@ export function optimizerToPyTorch(state: OptimizerStateDict): SafetensorsFile {
  * console.log(optimizer.paramGroups[0].momentum); // 0.9
  * ```
  */
-export function optimizerFromPyTorch({ tensors, metadata }: SafetensorsFile): OptimizerStateDict {
+export function optimizerFromPyTorch(file: SafetensorsFile): OptimizerStateDict {
+  if (!isObject(file) || !isObject(file.tensors) || !isObject(file.metadata)) {
+    throw new DataError("optimizerFromPyTorch: expected { tensors, metadata }, as loadSafetensors returns them");
+  }
+  const { tensors, metadata } = file;
   const paramGroups = readGroups(metadata).map((group) => {
     const kept = Object.entries(group).filter(([name]) => !IMPLEMENTATION.includes(name));
     return Object.fromEntries(kept.map(([name, value]) => [camel(name), value]));

@@ -26,10 +26,11 @@ export type AnyBlob = typeof globalThis extends { Blob: { prototype: infer B } }
  * (browsers) need no such copy.
  *
  * @param options `metadata`: text to store along with the tensors (default none). `dtype`: how to store the
- *   elements, such as "float16" for a file of half the size (default: as they are). Rounds to the nearest, ties to
- *   even.
- * @throws OptionError for a name or text that is not valid Unicode, for a tensor called `__metadata__`, and for
- *   an element that `dtype` cannot hold; OutOfMemoryError when the engine cannot allocate an array of that size.
+ *   elements, such as "float16" for a file of half the size (default: as they are). Rounds to the nearest,
+ *   ties to even.
+ * @throws OptionError for a name or text that is not valid Unicode, for a tensor called `__metadata__`, and
+ *   for an element that `dtype` cannot hold; OutOfMemoryError when the engine cannot allocate an array of
+ *   that size.
  * @example
  * ```ts
  * import { tensor } from "wasmgrad";

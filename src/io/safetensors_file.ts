@@ -63,8 +63,9 @@ export function saveSafetensors(
  *
  * @param place the path of a file (Node, Deno, Bun), which is read at once. For everything else the result is
  *   a promise: an address (a `URL`, or a text that begins with http), a file that the browser keeps, such as
- *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`. A place that ends with ".json" is
- *   the index of a model in several files, such as "model.safetensors.index.json"; the files are in its folder
+ *   "opfs:weights.safetensors", a `File` or `Blob`, a `FileSystemFileHandle`. A place that ends with ".json"
+ *   is the index of a model in several files, such as "model.safetensors.index.json"; the files are in its
+ *   folder
  * @param options `names`: the tensors to read (default all). Other tensors cost neither time nor memory. For
  *   an address also the options of `fetchFile`: `onProgress`, `signal`, `cache`, `integrity`
  * @throws DataError when the file is missing, cannot be read or fetched, is not a complete, valid safetensors

@@ -11,8 +11,8 @@ export interface WriteSafetensorsOptions {
   metadata?: Metadata;
   /**
    * How to store the elements. Default: as they are. "float16", "bfloat16" and "float64" apply to float32
-   * tensors and "int64" to int32 tensors; tensors of other dtypes are stored as they are. A function returns the
-   * type of each tensor, or undefined for its own.
+   * tensors and "int64" to int32 tensors; tensors of other dtypes are stored as they are. A function returns
+   * the type of each tensor, or undefined for its own.
    */
   dtype?: StoredDType | ((name: string, tensor: Tensor) => StoredDType | undefined);
 }

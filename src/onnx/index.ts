@@ -1,4 +1,5 @@
-export { type ExportedFunction, type ExportOptions, type ExternalModel, exportOnnx } from "./export/export_onnx.ts";
+export { type ExportedFunction, type ExportOptions, exportOnnx } from "./export/export_onnx.ts";
+export type { ExternalModel } from "./export/model_file.ts";
 export type { ModelSource } from "./file/read_model.ts";
 export type { OnnxGraphInfo, OnnxNodeInfo, OnnxValueInfo } from "./import/graph_info.ts";
 export { type ImportOnnxOptions, importOnnx } from "./import/import.ts";

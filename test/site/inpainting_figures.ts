@@ -17,8 +17,8 @@ interface Notes {
   /** After the start of the navigation. */
   firstResult: number;
   /**
-   * Longest time between two tasks that follow each other at once. They are timers, 4 ms or more apart. Firefox keeps
-   * timers waiting while a page loads; there they are messages until the first result.
+   * Longest time between two tasks that follow each other at once. They are timers, 4 ms or more apart.
+   * Firefox keeps timers waiting while a page loads; there they are messages until the first result.
    */
   gap: number;
 }
@@ -81,7 +81,7 @@ async function longestTask(kind: BrowserKind, page: Page, action: () => Promise<
   const bytes = await page.tracing.stop();
   const events: TraceEvent[] = JSON.parse(new TextDecoder().decode(bytes)).traceEvents;
   const threadOf = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
-  // the browser's own pages, such as that of new tabs, have main threads of their own
+  // the browser's own pages, such as that of new tabs, have separate main threads
   const main = threadOf(events.find(({ name }) => name === MARK)!);
   const tasks = events.filter((event) => event.name.endsWith("RunTask") && threadOf(event) === main);
   const longest = tasks.reduce((most, { tdur = 0 }) => Math.max(most, tdur), 0);

@@ -23,8 +23,8 @@ type AttributeInit = Init<typeof AttributeProtoSchema>;
 export type ElementType = Lowercase<keyof typeof TensorProto_DataType>;
 
 /**
- * An attribute: an integer number or a bigint is an int, another number a float, an array of numbers ints (see
- * `float` and `floats`), a text a string, and so on.
+ * An attribute: an integer number or a bigint is an int, another number a float, an array of numbers ints
+ * (see `float` and `floats`), a text a string, and so on.
  */
 export type Attribute = number | bigint | string | readonly (number | bigint)[] | readonly string[] | AttributeInit;
 
@@ -48,8 +48,8 @@ function attributeOf(value: Attribute): AttributeInit {
 }
 
 /**
- * A node, for example `node("Conv", ["x", "w"], ["y"], { attributes: { pads: [1, 1, 1, 1] } })`. An omitted input is
- * "".
+ * A node, for example `node("Conv", ["x", "w"], ["y"], { attributes: { pads: [1, 1, 1, 1] } })`. An omitted
+ * input is "".
  */
 export function node(
   opType: string,

@@ -1,7 +1,6 @@
 /**
- * The model, optimizers and steps of test/fixtures/optimizer_files/gen.py. As a program, writes wasmgrad's state
- * after the first steps there.
- * usage: npx tsx test/support/optimizer_files.ts
+ * The model, optimizers and steps of test/fixtures/optimizer_files/gen.py. As a program, writes wasmgrad's
+ * state after the first steps there. usage: npx tsx test/support/optimizer_files.ts
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -74,7 +74,7 @@ export function readSource(path: string, text = readFileSync(join(root, path), "
 /** All hand-written TypeScript files below a folder. */
 export function readSources(folder: string): SourceFile[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".generated.ts"))
+    .filter((file) => file.endsWith(".ts") && !/(\.generated|_pb)\.ts$/.test(file))
     .sort()
     .map((file) => readSource(normalize(join(folder, file))));
 }

@@ -33,7 +33,7 @@ const RETIRED: readonly (readonly [RegExp, string])[] = [
 ];
 
 const CODE = ["src", "assembly", "test", "bench", "examples", "scripts"];
-const SKIPPED = /(^|\/)(fixtures|node_modules|runtimes)\/|\.generated\.ts$/;
+const SKIPPED = /(^|\/)(fixtures|node_modules|runtimes)\/|(\.generated|_pb)\.ts$/;
 
 function filesBelow(folder: string, extension: RegExp): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })

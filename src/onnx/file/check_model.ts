@@ -14,11 +14,12 @@ export function functionKey({ domain, overload }: NodeProto | FunctionProto, nam
 }
 
 /**
- * Checks the graphs of a model: that names are unique and known where they are used, that nodes come in an order in
- * which they can be computed, and that there are not too many. The work is linear in the size of the model. What
- * operators mean is not checked, nor tensors (see `TensorData`).
+ * Checks the graphs of a model: that names are unique and known where they are used, that nodes come in an
+ * order in which they can be computed, and that there are not too many. The work is linear in the size of the
+ * model. What operators mean is not checked, nor tensors (see `TensorData`).
  *
- * A graph in an attribute may use names of the graph around it, and may use such a name again for something else.
+ * A graph in an attribute may use names of the graph around it, and may use such a name again for something
+ * else.
  *
  * @param file the file's name, for errors
  * @throws DataError that names the node.

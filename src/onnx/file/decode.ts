@@ -13,8 +13,8 @@ import { checkEncoding, MAX_DEPTH } from "./scan.ts";
 export const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
 /**
- * The fields of a tensor with elements. `readingSchema` does not have them, so that they stay the bytes of the file:
- * as arrays of numbers they would take several times the memory, and seconds to read.
+ * The fields of a tensor with elements. `readingSchema` does not have them, so that they stay the bytes of
+ * the file: as arrays of numbers they would take several times the memory, and seconds to read.
  */
 const ELEMENT_FIELDS = ["floatData", "int32Data", "int64Data", "doubleData", "uint64Data"] as const;
 const ELEMENT_NUMBERS: readonly number[] = ELEMENT_FIELDS.map((name) => TensorProtoSchema.field[name].number);
@@ -44,8 +44,8 @@ export function withMembers<T extends object>(message: T, members: Partial<T>): 
 }
 
 /**
- * Decodes a model. All bytes of tensors are views of `bytes`; those of `float_data` and similar fields are found by
- * `elementFields`, and the tensors' members `floatData` and so on are empty.
+ * Decodes a model. All bytes of tensors are views of `bytes`; those of `float_data` and similar fields are
+ * found by `elementFields`, and the tensors' members `floatData` and so on are empty.
  *
  * @param file the file's name, for errors
  * @throws DataError for anything but a valid file.

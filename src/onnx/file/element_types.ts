@@ -12,7 +12,10 @@ export function isQuantisedOperator(opType: string): boolean {
   return /quantize|^QLinear|^Q(Attention|Gemm|Embed|MoE)|Integer(Bias|$)|NBits|DynamicQuantizeLSTM/i.test(opType);
 }
 
-/** The integers that stand for "to the end" in Slice and others are near 2^63. They become the largest safe ones. */
+/**
+ * The integers that stand for "to the end" in Slice and others are near 2^63. They become the largest safe
+ * ones.
+ */
 const SENTINEL = 2 ** 62;
 
 const FLOAT32_MAX = 2 ** 128 - 2 ** 104;
@@ -30,7 +33,10 @@ export interface ElementType {
   readonly dtype: DType;
   /** The element at a byte offset. int64 is exact up to 2^53. */
   read(view: DataView, at: number): number;
-  /** The element from an integer of a field, or NaN if the type does not have it. Only types with such a field. */
+  /**
+   * The element from an integer of a field, or NaN if the type does not have it. Only types with such a
+   * field.
+   */
   from?(integer: number): number;
 }
 

@@ -8,7 +8,10 @@ export function nameNode({ name, output, opType }: NodeProto): string {
   return `node ${JSON.stringify(name || (output[0] ?? ""))} (${opType})`;
 }
 
-/** Why node `i` of a list cannot read a name: nothing computes it, or a later node does, or the nodes form a cycle. */
+/**
+ * Why node `i` of a list cannot read a name: nothing computes it, or a later node does, or the nodes form a
+ * cycle.
+ */
 export function explainUndefined(nodes: readonly NodeProto[], i: number, name: string): string {
   const reader = nameNode(nodes[i]);
   const producers = new Map<string, number>();

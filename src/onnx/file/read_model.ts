@@ -21,15 +21,16 @@ import { type ExternalFile, type ExternalFiles, type Origin, openExternal, range
 import { TensorData } from "./tensor_data.ts";
 
 /**
- * Where a model comes from: its bytes; the path of a file (Node, Deno, Bun); in a page, an address, also one relative
- * to the page's; a `File` or `Blob`, a handle from a file picker, or a file that the browser keeps ("opfs:...").
+ * Where a model comes from: its bytes; the path of a file (Node, Deno, Bun); in a page, an address, also one
+ * relative to the page's; a `File` or `Blob`, a handle from a file picker, or a file that the browser keeps
+ * ("opfs:...").
  */
 export type ModelSource = string | AnyURL | Bytes | LoadPlace;
 
 export interface ReadModelOptions extends FetchOptions {
   /**
-   * Files with weights outside the model: an object with their bytes by the names that the model has for them, or a
-   * function that returns them. Default: they are in the folder of the model.
+   * Files with weights outside the model: an object with their bytes by the names that the model has for
+   * them, or a function that returns them. Default: they are in the folder of the model.
    */
   externalData?: ExternalFiles;
 }
@@ -54,8 +55,9 @@ export class ModelFile {
 }
 
 /**
- * Reads the file of a model and decodes it. Files with weights are opened, and only their sizes are looked at, so
- * that nothing but the model itself is in memory twice. What the model means is not checked: see `checkModel`.
+ * Reads the file of a model and decodes it. Files with weights are opened, and only their sizes are looked
+ * at, so that nothing but the model itself is in memory twice. What the model means is not checked: see
+ * `checkModel`.
  *
  * @throws DataError for a file that is missing, that is damaged, or that is larger than 2 GiB; OptionError.
  */

@@ -50,9 +50,9 @@ function wireTypeOf(scalar: ScalarType): number {
 }
 
 /**
- * Checks the structure of an encoded message before anything is made of it: that each length fits into the message
- * around it, that each field has the type of the schema, and that number and depth of the parts have bounds. Reads
- * each byte of structure once, and none of the weights.
+ * Checks the structure of an encoded message before anything is made of it: that each length fits into the
+ * message around it, that each field has the type of the schema, and that number and depth of the parts have
+ * bounds. Reads each byte of structure once, and none of the weights.
  *
  * @throws DataError that names the file, the place in it, and the node.
  */

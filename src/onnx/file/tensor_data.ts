@@ -21,8 +21,8 @@ type Elements =
 /**
  * A tensor of a file: name, type and shape, which are checked, and the elements, which are not read yet.
  *
- * @throws DataError (by the constructor) for a type that is not supported, a shape that is not one, and a number of
- *   elements that differs from the shape's. Nothing is allocated before.
+ * @throws DataError (by the constructor) for a type that is not supported, a shape that is not one, and a
+ *   number of elements that differs from the shape's. Nothing is allocated before.
  */
 export class TensorData {
   readonly name: string;
@@ -59,8 +59,8 @@ export class TensorData {
   }
 
   /**
-   * Reads the elements straight into a new tensor: float32, int32 or bool. Integers near 2^63 become the largest of
-   * int32.
+   * Reads the elements straight into a new tensor: float32, int32 or bool. Integers near 2^63 become the
+   * largest of int32.
    *
    * @throws DataError for an integer that int32 cannot hold; OutOfMemoryError.
    */
@@ -116,8 +116,8 @@ export class TensorData {
   }
 
   /**
-   * Reads the elements as a host value, which is exact: int64 up to 2^53. Integers near 2^63 become the largest
-   * safe integer.
+   * Reads the elements as a host value, which is exact: int64 up to 2^53. Integers near 2^63 become the
+   * largest safe integer.
    *
    * @throws DataError for more than `MAX_HOST_ELEMENTS` elements, or an integer that is not exact.
    */

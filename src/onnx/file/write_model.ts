@@ -13,7 +13,9 @@ import {
 } from "../schema/onnx_pb.ts";
 import { MAX_MODEL_BYTES, withMembers } from "./decode.ts";
 
-/** Offsets in a file with weights are multiples of this, so that a reader can map the file into its memory. */
+/**
+ * Offsets in a file with weights are multiples of this, so that a reader can map the file into its memory.
+ */
 const ALIGNMENT = 4096;
 
 /** Smaller tensors stay in the model when weights go into another file, as in other writers. */
@@ -37,8 +39,9 @@ export interface ModelLayout {
 }
 
 /**
- * Lays out the file of a model. Elements of initializers (`rawData`) are pieces of their own, which are not copied;
- * they are read when their turn comes, so that they may be views of memory that has not moved until then.
+ * Lays out the file of a model. Elements of initializers (`rawData`) are separate pieces, which are not
+ * copied; they are read when their turn comes, so that they may be views of memory that has not moved until
+ * then.
  *
  * @throws OptionError for a model of more than 2 GiB.
  */
@@ -91,8 +94,8 @@ function* externalPieces(parts: readonly { at: number; tensor: TensorProto }[]):
 }
 
 /**
- * The pieces of a model. The parts of a message may come in any order, so initializers come last in the graph, and
- * elements last in each of them.
+ * The pieces of a model. The parts of a message may come in any order, so initializers come last in the
+ * graph, and elements last in each of them.
  */
 function layOut(op: string, model: ModelProto, initializers: readonly TensorProto[]): Layout {
   const tensors = initializers.map((tensor) => {

@@ -5,9 +5,9 @@ import { type HostType, HostValue, isFloat, MAX_HOST_ELEMENTS, sizeOf } from "..
 const INT64_END = 2 ** 63;
 
 /**
- * The number that a value of the type holds for the result of an operation: integers of up to 32 bits wrap around,
- * those of 64 bits stop at the ends of their range (they are exact up to 2^53), bool is 0 or 1, "float" is rounded to
- * float32.
+ * The number that a value of the type holds for the result of an operation: integers of up to 32 bits wrap
+ * around, those of 64 bits stop at the ends of their range (they are exact up to 2^53), bool is 0 or 1,
+ * "float" is rounded to float32.
  */
 export function wrap(type: HostType, x: number): number {
   switch (type) {
@@ -51,8 +51,8 @@ export function divide(type: HostType, a: number, b: number): number {
 }
 
 /**
- * The remainder of a division that rounds down (its sign is the divisor's), or with `truncated` towards zero (its sign
- * is the dividend's), as in C. @throws DataError when an integer is divided by 0.
+ * The remainder of a division that rounds down (its sign is the divisor's), or with `truncated` towards zero
+ * (its sign is the dividend's), as in C. @throws DataError when an integer is divided by 0.
  */
 export function remainder(type: HostType, a: number, b: number, truncated = false): number {
   if (b === 0 && !isFloat(type)) throw new DataError("an integer is divided by 0");
@@ -97,7 +97,10 @@ export function mapHost(f: (...elements: number[]) => number, type: HostType, ..
   return new HostValue(dims, data, type);
 }
 
-/** For each element of the shape `to`, the index of the element of a value of the shape `from` that it repeats. */
+/**
+ * For each element of the shape `to`, the index of the element of a value of the shape `from` that it
+ * repeats.
+ */
 export function broadcastPlaces(from: readonly number[], to: readonly number[]): number[] {
   let places = [0];
   let stride = sizeOf(from);
@@ -124,7 +127,9 @@ export function castHost(value: HostValue, type: HostType): HostValue {
   return new HostValue(value.dims, value.data.map(convert), type);
 }
 
-/** `start`, `start + step`, … before `limit`. @throws DataError for more than 65,536 elements or a step of 0. */
+/**
+ * `start`, `start + step`, … before `limit`. @throws DataError for more than 65,536 elements or a step of 0.
+ */
 export function rangeHost(start: number, limit: number, step: number, type: HostType): HostValue {
   if (step === 0) throw new DataError("Range with a step of 0");
   const size = Math.max(0, Math.ceil((limit - start) / step));

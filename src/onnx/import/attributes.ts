@@ -21,7 +21,9 @@ const KINDS: Readonly<Record<number, Kind>> = {
   [Type.GRAPH]: "graph",
 };
 
-/** The kind of an attribute: as it says, or (before IR version 3 it does not say) as its field that is filled. */
+/**
+ * The kind of an attribute: as it says, or (before IR version 3 it does not say) as its field that is filled.
+ */
 function kindOf(attribute: AttributeProto): Kind {
   if (attribute.type !== Type.UNDEFINED) return KINDS[attribute.type] ?? "other";
   if (attribute.t) return "tensor";

@@ -1,7 +1,10 @@
 import { type HostType, HostValue } from "../host_value.ts";
 import type { AttributeProto, TensorProto } from "../schema/onnx_pb.ts";
 
-/** The value of a Constant node with these attributes, or null if it cannot be read (a string, a sparse tensor). */
+/**
+ * The value of a Constant node with these attributes, or null if it cannot be read (a string, a sparse
+ * tensor).
+ */
 export function constantOf(attributes: readonly AttributeProto[]): TensorProto | HostValue | null {
   for (const { name, t, f, i, floats, ints } of attributes) {
     switch (name) {

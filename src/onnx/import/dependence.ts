@@ -59,7 +59,8 @@ function latest(...times: When[]): When {
 /**
  * What the value in each slot depends on.
  *
- * @param known dependences of slots that no node computes: `WEIGHT` for weights. Other constants need no entry.
+ * @param known dependences of slots that no node computes: `WEIGHT` for weights. Other constants need no
+ *   entry.
  */
 export function findDependences(graph: Graph, known: ReadonlyMap<number, Dependence>): (slot: number) => Dependence {
   const found = new Map(known);

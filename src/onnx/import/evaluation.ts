@@ -7,8 +7,8 @@ import { type GraphNode, OMITTED } from "./graph.ts";
 import { type Plan, type Step, When } from "./plan.ts";
 
 /**
- * Tensors of host values that live longer than an evaluation, so that each is converted once. Null before the first
- * conversion.
+ * Tensors of host values that live longer than an evaluation, so that each is converted once. Null before the
+ * first conversion.
  */
 const conversions = new WeakMap<HostValue, Tensor | null>();
 
@@ -138,7 +138,10 @@ export class Evaluation {
   }
 }
 
-/** Adds the node to an error's message; errors of JavaScript itself, which damaged files cause, become DataErrors. */
+/**
+ * Adds the node to an error's message; errors of JavaScript itself, which damaged files cause, become
+ * DataErrors.
+ */
 function explain(error: unknown, node: GraphNode): unknown {
   const where = `${node.opType} "${node.name}"`;
   if (!(error instanceof WasmgradError)) {

@@ -4,8 +4,9 @@ import type { NodeView, Operator } from "../operator.ts";
 import type { Attributes } from "./attributes.ts";
 
 /**
- * A model's graph with numbers in place of names. Each name, also of the graphs in attributes and of functions, has
- * its own slot. Functions are replaced by their nodes, Constant nodes and Identities of constants by constants.
+ * A model's graph with numbers in place of names. Each name, also of the graphs in attributes and of
+ * functions, has its own slot. Functions are replaced by their nodes, Constant nodes and Identities of
+ * constants by constants.
  */
 export interface Program extends Graph {
   /** The name of each slot. */
@@ -28,8 +29,8 @@ export interface ConstantSource {
   /** Its name in the state dict, if it is a weight. */
   readonly name: string;
   /**
-   * The tensor in the file, the value of a Constant node that has numbers in its attributes, or null if elements of
-   * its type are not supported.
+   * The tensor in the file, the value of a Constant node that has numbers in its attributes, or null if
+   * elements of its type are not supported.
    */
   readonly content: TensorData | HostValue | null;
   /** ONNX's number of the element type. */

@@ -13,8 +13,8 @@ export interface OnnxValueInfo {
   /** The element type in the file: "float", "int64" and so on. */
   readonly elementType: string;
   /**
-   * A number for a length that the file fixes, a name for one that may vary ("batch"; "?" if it has no name). Null if
-   * the file does not say the rank.
+   * A number for a length that the file fixes, a name for one that may vary ("batch"; "?" if it has no name).
+   * Null if the file does not say the rank.
    */
   readonly shape: readonly (number | string)[] | null;
 }

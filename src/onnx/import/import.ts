@@ -1,4 +1,5 @@
 import { readOptions } from "../../checks.ts";
+import { WasmgradError } from "../../errors.ts";
 import { Parameter } from "../../nn/parameter.ts";
 import { keep } from "../../tensor/lifetime/scoped.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -21,8 +22,9 @@ import { type Trainable, TrainableTest } from "./trainable.ts";
 
 export interface ImportOnnxOptions extends ReadModelOptions {
   /**
-   * Which weights train: a function of a weight's name and shape, a name in which `*` stands for any text, a regular
-   * expression, or a list of these. The others are frozen: parameters without `requiresGrad`. Default: all train.
+   * Which weights train: a function of a weight's name and shape, a name in which `*` stands for any text, a
+   * regular expression, or a list of these. The others are frozen: parameters without `requiresGrad`.
+   * Default: all train.
    */
   trainable?: Trainable;
 }
@@ -30,24 +32,24 @@ export interface ImportOnnxOptions extends ReadModelOptions {
 /**
  * Reads an ONNX model as a module whose weights train.
  *
- * All operators, attributes and element types are checked before anything is made. Weights become parameters under
- * the names of the file, running statistics become buffers; numbers of a formula (eps, scales, paddings) do not
- * train. Half and double precision are read to float32. The model is in training mode, as every new module:
- * BatchNormalization and Dropout follow `train()` and `eval()`, whatever the file says.
+ * All operators, attributes and element types are checked before anything is made. Weights become parameters
+ * under the names of the file, running statistics become buffers; numbers of a formula (eps, scales,
+ * paddings) do not train. Half and double precision are read to float32. The model is in training mode, as
+ * every new module: BatchNormalization and Dropout follow `train()` and `eval()`, whatever the file says.
  *
- * @param source the bytes; in Node, Deno and Bun a path; in a page an address (also a relative one), a `File` or
- *   `Blob`, a handle, or a file that the browser keeps ("opfs:...").
- * @param options `trainable`; `externalData` for weights in other files (default: beside the model); for an address
- *   also the options of `fetchFile`.
+ * @param source the bytes; in Node, Deno and Bun a path; in a page an address (also a relative one), a `File`
+ *   or `Blob`, a handle, or a file that the browser keeps ("opfs:...").
+ * @param options `trainable`; `externalData` for weights in other files (default: beside the model); for an
+ *   address also the options of `fetchFile`.
  * @returns the module. `model.graph` describes its inputs, outputs and nodes.
  * @throws DataError for a missing or damaged file, and for a model that is not supported: one error lists all
- *   operators, attributes and element types that are missing, with counts and the first node. OptionError for a bad
- *   option; OutOfMemoryError.
+ *   operators, attributes and element types that are missing, with counts and the first node. OptionError for
+ *   a bad option; OutOfMemoryError.
  * @example
  * ```ts
  * import { nn, ones } from "wasmgrad";
  * import { exportOnnx, importOnnx } from "wasmgrad/onnx";
- * const bytes = exportOnnx(new nn.Linear(4, 2), [ones([1, 4])]);
+ * const bytes = exportOnnx(new nn.Linear(4, 2).eval(), [ones([1, 4])]);
  * const model = await importOnnx(bytes, { trainable: "weight" });
  * console.log(model.forward(ones([8, 4])).shape); // [8, 2]
  * console.log(model.namedParameters().map(([name, x]) => `${name} ${x.requiresGrad}`)); // ["weight true", "bias false"]
@@ -111,7 +113,7 @@ async function load(
   { values, parameters, buffers, weights }: Constants,
   test: TrainableTest,
 ): Promise<void> {
-  if (content === null) throw new Error(`${name} was not checked`);
+  if (content === null) throw new WasmgradError(`importOnnx: ${name} was not checked`);
   if (role === "constant") {
     values[slot] = await loadConstant(content);
     makePermanent(values[slot]);

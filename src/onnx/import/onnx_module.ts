@@ -27,10 +27,11 @@ export interface ModuleParts {
 export type OnnxOutputs = Tensor | Record<string, Tensor>;
 
 /**
- * An ONNX model as a module: its weights are parameters, so that it can be trained like any other. Made by `importOnnx`.
+ * An ONNX model as a module: its weights are parameters, so that it can be trained like any other. Made by
+ * `importOnnx`.
  *
- * Names in the state dict are those in the file. In training mode, BatchNormalization uses the batch's statistics and
- * Dropout drops elements, whatever the file says; call `eval()` before inference.
+ * Names in the state dict are those in the file. In training mode, BatchNormalization uses the batch's
+ * statistics and Dropout drops elements, whatever the file says; call `eval()` before inference.
  */
 export class OnnxModule<Outputs extends OnnxOutputs = Tensor> extends Module {
   /** The inputs, outputs and nodes of the graph. */
@@ -61,8 +62,8 @@ export class OnnxModule<Outputs extends OnnxOutputs = Tensor> extends Module {
   /**
    * Computes the graph's outputs.
    *
-   * @param inputs the graph's inputs in their order, or one object with the inputs by name. See `graph.inputs` for
-   *   their shapes and dtypes.
+   * @param inputs the graph's inputs in their order, or one object with the inputs by name. See
+   *   `graph.inputs` for their shapes and dtypes.
    * @returns the output, or if the graph has several, an object with the outputs by name
    * @throws OptionError for missing inputs or unknown names.
    * @throws ShapeError for a rank or length that differs from the file's.

@@ -1,3 +1,4 @@
+import { WasmgradError } from "../../errors.ts";
 import type { Operator } from "../operator.ts";
 import { type Graph, type GraphNode, OMITTED } from "./graph.ts";
 
@@ -64,7 +65,7 @@ export function planGraph(graph: Graph, whenOf: (slot: number) => When): Plan {
 }
 
 function stepOf(node: GraphNode, lastUses: readonly number[], whenOf: (slot: number) => When): Step {
-  if (!node.operator) throw new Error(`${node.opType} has no operator`);
+  if (!node.operator) throw new WasmgradError(`importOnnx: ${node.opType} has no operator`);
   const { operator, inputs, outputs } = node;
   const firstOutput = outputs.find((slot) => slot !== OMITTED) ?? OMITTED;
   const graphs = new Map([...node.graphs].map(([name, graph]) => [name, planGraph(graph, whenOf)]));

@@ -9,8 +9,8 @@ export type Role = "parameter" | "buffer" | "constant";
 
 const ALL = "all";
 /**
- * Operators between a weight and the node that uses it: exporters rearrange, convert and normalise weights. The numbers
- * are the inputs through which a weight passes.
+ * Operators between a weight and the node that uses it: exporters rearrange, convert and normalise weights.
+ * The numbers are the inputs through which a weight passes.
  */
 const PASSES: Readonly<Record<string, readonly number[] | typeof ALL>> = {
   Abs: [0],
@@ -49,8 +49,9 @@ const PASSES: Readonly<Record<string, readonly number[] | typeof ALL>> = {
 const LARGEST_WEIGHT = 1e30;
 
 /**
- * The role of each constant that is not just a constant. It follows from how nodes use the constant: weights of
- * convolutions are parameters, running statistics are buffers, and what only scales, pads or bounds is neither.
+ * The role of each constant that is not just a constant. It follows from how nodes use the constant: weights
+ * of convolutions are parameters, running statistics are buffers, and what only scales, pads or bounds is
+ * neither.
  */
 export function findRoles(program: Program): Map<number, Role> {
   const finder = new RoleFinder(program);
@@ -109,7 +110,7 @@ class RoleFinder {
     if (meets) {
       if (operator?.weights?.all?.includes(input)) return "parameter";
       if (isVector && operator?.weights?.vectors?.includes(input)) return "parameter";
-      // learned tokens stand before or behind others
+      // learned tokens stand before or after others
       if (isVector && isInitializer && opType === "Concat") return "parameter";
     }
     const through = Object.hasOwn(PASSES, opType) ? PASSES[opType] : [];

@@ -25,8 +25,8 @@ function repeatHeads(x: Tensor, heads: number): Tensor {
 }
 
 /**
- * Which keys each query may see by its position, as bool [L,S] or [N,1,L,S]; null if all. Query i has the position
- * `offset + i`, where the offset is the number of valid keys before this block of queries.
+ * Which keys each query may see by its position, as bool [L,S] or [N,1,L,S]; null if all. Query i has the
+ * position `offset + i`, where the offset is the number of valid keys before this block of queries.
  */
 function visibleByPosition(call: Call, queries: number, keys: number): Tensor | null {
   const { attributes } = call;
@@ -46,7 +46,10 @@ function visibleByPosition(call: Call, queries: number, keys: number): Tensor | 
   return rules.length === 0 ? null : rules.reduce((a, b) => a.logicalAnd(b));
 }
 
-/** What is added to the scores: 0 or the mask's value where a query sees a key, -Infinity elsewhere; null if nothing. */
+/**
+ * What is added to the scores: 0 or the mask's value where a query sees a key, -Infinity elsewhere; null if
+ * nothing.
+ */
 function biasOf(call: Call, queries: number, keys: number): Tensor | null {
   const given = call.optionalTensor(3);
   const visible = visibleByPosition(call, queries, keys);

@@ -6,16 +6,16 @@ import { range } from "./operands.ts";
 import {
   extentOf,
   isSymmetric,
+  type KernelWindow,
   listAttribute,
   paddingOf,
   readWindow,
   refuseWindow,
   splitPadding,
   WINDOW_ATTRIBUTES,
-  type Window,
 } from "./window.ts";
 
-/** A list for a sequence as one for an image of height 1. */
+/** Turns a list for a sequence into a list for images of height 1. */
 const asImage = (list: readonly number[], across: number) => (list.length === 1 ? [across, list[0]] : list);
 
 /** Computes a sequence as an image of height 1. */
@@ -24,7 +24,7 @@ function inImages(x: Tensor, weight: Tensor, f: (x: Tensor, weight: Tensor) => T
 }
 
 /** A convolution with the same padding on both sides. */
-function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, window: Window, groups: number): Tensor {
+function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, window: KernelWindow, groups: number): Tensor {
   const options = {
     stride: asImage(window.stride, 1),
     padding: asImage(window.begin, 0),
@@ -45,8 +45,10 @@ function convolution(call: Call): Tensor {
   return convolve(padded, weight, bias, { ...window, begin: none, end: none }, groups);
 }
 
-/** The window of a transposed convolution: `begin` and `end` are removed from the result, `extra` is added. */
-function readTransposed(call: Call, x: Tensor, weight: Tensor): Window & { extra: readonly number[] } {
+/**
+ * The window of a transposed convolution: `begin` and `end` are removed from the result, `extra` is added.
+ */
+function readTransposed(call: Call, x: Tensor, weight: Tensor): KernelWindow & { extra: readonly number[] } {
   const { attributes } = call;
   const size = x.shape.slice(2);
   const rank = size.length;

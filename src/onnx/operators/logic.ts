@@ -30,7 +30,10 @@ function choose(call: Call): Value {
   return where(call.tensor(0), toTensor(a), a instanceof HostValue ? toTensor(b) : asOperand(b, a));
 }
 
-/** Types by their numbers in a file, and the host's names of them. Those of 16-bit floats are computed in float32. */
+/**
+ * Types by their numbers in a file, and the host's names of them. Those of 16-bit floats are computed in
+ * float32.
+ */
 const TYPES: Readonly<Record<number, HostType>> = {
   1: "float",
   2: "uint8",

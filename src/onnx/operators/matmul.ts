@@ -6,7 +6,9 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Call, OperatorTable } from "../operator.ts";
 import { range } from "./operands.ts";
 
-/** The matrix product. That of integers is a sum of products, because the library's kernels are for float32. */
+/**
+ * The matrix product. That of integers is a sum of products, because the library's kernels are for float32.
+ */
 function product(a: Tensor, b: Tensor): Tensor {
   if (a.dtype === "float32") return a.matmul(b);
   if (a.dim() === 1) return product(a.unsqueeze(0), b).squeeze(b.dim() === 1 ? 0 : -2);

@@ -10,8 +10,9 @@ import { fromFront, range } from "./operands.ts";
 const epsilonOf = (call: Call) => call.attributes.float("epsilon", Math.fround(1e-5));
 
 /**
- * In training, the statistics of the batch; the running ones, which are buffers of the module, move towards them.
- * ONNX's momentum is the share of the old value, and its running variance is that of the batch as a whole population.
+ * In training, the statistics of the batch; the running ones, which are buffers of the module, move towards
+ * them. ONNX's momentum is the share of the old value, and its running variance is that of the batch as a
+ * whole population.
  */
 function batchNormalization(call: Call): Tensor | Tensor[] {
   const [x, weight, bias, mean, variance] = [0, 1, 2, 3, 4].map((i) => call.float(i));

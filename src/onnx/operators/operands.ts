@@ -15,7 +15,10 @@ export function isFloatValue(value: Value | undefined): boolean {
   return value instanceof HostValue ? isFloat(value.type) : value.dtype === "float32";
 }
 
-/** A value as an operand beside `other`: one element on the host is a number, for which the library has faster paths. */
+/**
+ * A value as an operand beside `other`: one element on the host is a number, for which the library has faster
+ * paths.
+ */
 export function asOperand(value: Value, other: Value): Operand {
   if (value instanceof Tensor) return value;
   const broadcasts = value.data.length === 1 && other instanceof Tensor && value.dims.length <= other.dim();

@@ -9,19 +9,19 @@ import { range } from "./operands.ts";
 import {
   extentOf,
   isSymmetric,
+  type KernelWindow,
   listAttribute,
   paddingOf,
   readWindow,
   refuseWindow,
   WINDOW_ATTRIBUTES,
-  type Window,
 } from "./window.ts";
 
 /**
- * The number of windows along each dimension. With `ceil`, a last window may reach beyond the end, but it starts inside
- * the input or the padding before it.
+ * The number of windows along each dimension. With `ceil`, a last window may reach beyond the end, but it
+ * starts inside the input or the padding before it.
  */
-function countWindows({ kernel, stride, dilation, begin, end }: Window, size: readonly number[], ceil: boolean) {
+function countWindows({ kernel, stride, dilation, begin, end }: KernelWindow, size: readonly number[], ceil: boolean) {
   return size.map((length, d) => {
     const steps = (length + begin[d] + end[d] - extentOf(kernel[d], dilation[d])) / stride[d];
     if (!ceil) return Math.floor(steps) + 1;
@@ -31,7 +31,7 @@ function countWindows({ kernel, stride, dilation, begin, end }: Window, size: re
 }
 
 /** The input with exactly the elements around it that its windows reach. */
-function padForWindows(x: Tensor, window: Window, counts: readonly number[], value: number): Tensor {
+function padForWindows(x: Tensor, window: KernelWindow, counts: readonly number[], value: number): Tensor {
   const { kernel, stride, dilation, begin } = window;
   const end = counts.map((count, d) => {
     const reached = (count - 1) * stride[d] + extentOf(kernel[d], dilation[d]);
@@ -43,7 +43,10 @@ function padForWindows(x: Tensor, window: Window, counts: readonly number[], val
 
 type Pair = [number, number];
 
-/** Positions of maxima in planes of one width, as positions in planes of another: (row, column) is moved by `by`. */
+/**
+ * Positions of maxima in planes of one width, as positions in planes of another: (row, column) is moved by
+ * `by`.
+ */
 function movePositions(positions: Tensor, [from, to]: Pair, [rows, columns]: readonly number[]): Tensor {
   const row = positions.floorDivide(from);
   return row
@@ -60,9 +63,10 @@ function poolPlanes(x: Tensor, kernel: Pair, stride: Pair, dilation: Pair, wante
 
 /**
  * The largest value of each window, and its position in the volume [D,H,W] that was padded to `x`; one- and
- * two-dimensional inputs are volumes of one plane or row. Planes are pooled first, then the depth of each pixel.
+ * two-dimensional inputs are volumes of one plane or row. Planes are pooled first, then the depth of each
+ * pixel.
  */
-function poolVolumes(x: Tensor, window: Window, wanted: boolean): [Tensor, Tensor | null] {
+function poolVolumes(x: Tensor, window: KernelWindow, wanted: boolean): [Tensor, Tensor | null] {
   const [depth, height, width] = x.shape.slice(2);
   const blocks = x.shape[0] * x.shape[1];
   const { kernel, stride, dilation, begin } = window;
@@ -95,7 +99,7 @@ function poolVolumes(x: Tensor, window: Window, wanted: boolean): [Tensor, Tenso
 const inVolume = (list: readonly number[], fill: number) => [...Array<number>(3 - list.length).fill(fill), ...list];
 
 /** The windows of a sequence or an image as those of a volume. */
-const windowInVolume = ({ kernel, stride, dilation, begin, end }: Window): Window => ({
+const windowInVolume = ({ kernel, stride, dilation, begin, end }: KernelWindow): KernelWindow => ({
   kernel: inVolume(kernel, 1),
   stride: inVolume(stride, 1),
   dilation: inVolume(dilation, 1),
@@ -125,8 +129,10 @@ function maxPool(call: Call): (Tensor | undefined)[] {
   return [y, positionsInInput(call, positions, whole, volume(x), volume(padded)).reshape(shape)];
 }
 
-/** Positions in the padded volumes as positions in the whole input, in row-major order or column-major planes. */
-function positionsInInput(call: Call, positions: Tensor, { begin }: Window, x: Tensor, padded: Tensor): Tensor {
+/**
+ * Positions in the padded volumes as positions in the whole input, in row-major order or column-major planes.
+ */
+function positionsInInput(call: Call, positions: Tensor, { begin }: KernelWindow, x: Tensor, padded: Tensor): Tensor {
   const [batch, channels, depth, height, width] = x.shape;
   const [planeRows, planeColumns] = padded.shape.slice(3);
   const plane = positions.floorDivide(planeRows * planeColumns);
@@ -153,7 +159,7 @@ function positionsInInput(call: Call, positions: Tensor, { begin }: Window, x: T
 }
 
 /** Adds up the elements of each window, dimension by dimension. */
-function sumWindows(x: Tensor, window: Window, counts: readonly number[]): Tensor {
+function sumWindows(x: Tensor, window: KernelWindow, counts: readonly number[]): Tensor {
   const padded = padForWindows(x, window, counts, 0);
   const { kernel, stride, dilation } = window;
   if (counts.length < 3 && dilation.every((step) => step === 1)) {
@@ -172,7 +178,12 @@ function sumWindows(x: Tensor, window: Window, counts: readonly number[]): Tenso
 }
 
 /** The number of elements in each window: only those of the input, or also those of the padding. */
-function elementCounts(window: Window, size: readonly number[], counts: readonly number[], padding: boolean): Tensor {
+function elementCounts(
+  window: KernelWindow,
+  size: readonly number[],
+  counts: readonly number[],
+  padding: boolean,
+): Tensor {
   const { kernel, stride, dilation, begin, end } = window;
   const factors = counts.map((count, d) => {
     const [first, last] = padding ? [-begin[d], size[d] + end[d]] : [0, size[d]];

@@ -49,7 +49,10 @@ const directionsOf = (node: NodeView) => (node.attributes.string("direction", "f
 const namesOf = (node: NodeView, kind: Kind): readonly string[] =>
   node.attributes.strings("activations") ?? range(directionsOf(node)).flatMap(() => DEFAULTS[kind]);
 
-/** The activations of all directions. The lists of alphas and betas are used up in the order of those that have one. */
+/**
+ * The activations of all directions. The lists of alphas and betas are used up in the order of those that
+ * have one.
+ */
 function activationsOf(call: Call, kind: Kind): Activation[] {
   const alphas = [...(call.attributes.floats("activation_alpha") ?? [])];
   const betas = [...(call.attributes.floats("activation_beta") ?? [])];

@@ -7,7 +7,10 @@ import { HostValue, isFloat, shapeOf, sizeOf, toHost, toTensor, type Value } fro
 import type { Call, Operator, OperatorTable } from "../operator.ts";
 import { fromFront, range } from "./operands.ts";
 
-/** The dimensions that a node reduces, in order. They are an attribute in older files and an input in newer ones. */
+/**
+ * The dimensions that a node reduces, in order. They are an attribute in older files and an input in newer
+ * ones.
+ */
 function reducedDims(call: Call): number[] {
   const { length: rank } = shapeOf(call.inputs[0] as Value);
   const axes = call.attributes.ints("axes") ?? call.optionalInts(1) ?? [];
@@ -52,8 +55,8 @@ type TensorReduction = (x: Tensor, dims: readonly number[], over: Over) => Tenso
 const ATTRIBUTES = ["axes", "keepdims", "noop_with_empty_axes"];
 
 /**
- * A reduction over dimensions. Without an `onHost`, values on the host become tensors; without `integers`, integers
- * are reduced as float32 and the result is truncated.
+ * A reduction over dimensions. Without an `onHost`, values on the host become tensors; without `integers`,
+ * integers are reduced as float32 and the result is truncated.
  */
 const reduction = (
   onTensor: TensorReduction,
@@ -114,7 +117,9 @@ function logSumExpOver(x: Tensor, dims: readonly number[], over: Over): Tensor {
 
 const total = (elements: readonly number[]) => elements.reduce((a, b) => a + b, 0);
 
-/** The position of the largest or smallest elements along a dimension: of equal ones the first, or the last. */
+/**
+ * The position of the largest or smallest elements along a dimension: of equal ones the first, or the last.
+ */
 const position = (name: "argmax" | "argmin"): Operator => ({
   attributes: ["axis", "keepdims", "select_last_index"],
   run(call) {

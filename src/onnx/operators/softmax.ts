@@ -30,8 +30,8 @@ function reductionOf(call: Call): string {
 }
 
 /**
- * `−w[class] logProbabilities[class]` of each element, reduced; elements with the class `ignore_index` count as 0 and
- * not in the mean, which is divided by the sum of the weights.
+ * `−w[class] logProbabilities[class]` of each element, reduced; elements with the class `ignore_index` count
+ * as 0 and not in the mean, which is divided by the sum of the weights.
  */
 function likelihoodLoss(call: Call, logProbabilities: Tensor): Tensor {
   const given = call.tensor(1);

@@ -2,8 +2,10 @@ import { DataError, formatShape } from "../../errors.ts";
 import type { Call, NodeView } from "../operator.ts";
 import { range } from "./operands.ts";
 
-/** How a kernel moves over an input, by dimension (one for a sequence, two for an image, three for a volume). */
-export interface Window {
+/**
+ * How a kernel moves over an input, by dimension (sequences have one, images two, volumes three).
+ */
+export interface KernelWindow {
   kernel: readonly number[];
   stride: readonly number[];
   dilation: readonly number[];
@@ -42,7 +44,7 @@ export function extentOf(kernel: number, dilation: number): number {
 }
 
 /** Reads the windows of a node over an input of the shape [N,C,...]. */
-export function readWindow(call: Call, shape: readonly number[], weightShape?: readonly number[]): Window {
+export function readWindow(call: Call, shape: readonly number[], weightShape?: readonly number[]): KernelWindow {
   const size = shape.slice(2);
   const rank = size.length;
   if (rank < 1 || rank > 3) {
@@ -75,6 +77,6 @@ export function paddingOf(begin: readonly number[], end: readonly number[]): num
 }
 
 /** Whether both sides are padded alike, and nothing is removed. */
-export function isSymmetric({ begin, end }: Window): boolean {
+export function isSymmetric({ begin, end }: KernelWindow): boolean {
   return begin.every((length, d) => length === end[d] && length >= 0);
 }

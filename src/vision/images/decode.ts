@@ -67,7 +67,7 @@ export async function decodeNamed(
 ): Promise<DecodedImage> {
   const format = readFormat(bytes)?.format;
   if (format === "JPEG" || format === "WebP") {
-    // a page may have files of its own, but only Node, Deno and Bun load packages
+    // a page may have its own files, but only Node, Deno and Bun load packages
     if (!nodeModule("node:module") && typeof createImageBitmap === "function") {
       return toPlanes(await decodeByBrowser(name, bytes, checkedFormat(name, bytes), options), options.mode);
     }

@@ -70,8 +70,8 @@ export function readNodeTests(): NodeTest[] {
 }
 
 /**
- * Where inputs are: "usual" as the importer gives them (int64 on the host, all others in WebAssembly memory), "tensors"
- * with int64 as int32, "host" with everything on the host.
+ * Where inputs are: "usual" as the importer gives them (int64 on the host, all others in WebAssembly memory),
+ * "tensors" with int64 as int32, "host" with everything on the host.
  */
 export type Place = "usual" | "tensors" | "host";
 
@@ -103,7 +103,10 @@ const ROUNDED = [
   "test_roialign_aligned_true",
 ];
 
-/** Tests whose expected values were drawn by another generator of random numbers: only types and shapes are compared. */
+/**
+ * Tests whose expected values were drawn by another generator of random numbers: only types and shapes are
+ * compared.
+ */
 const DRAWN = [
   "test_bernoulli_seed",
   "test_bernoulli_seed_expanded",

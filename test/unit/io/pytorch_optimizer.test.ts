@@ -1,6 +1,6 @@
 /**
- * Weights and optimizer states to PyTorch and back, against files that PyTorch wrote (see gen.py beside them).
- * There, PyTorch also loaded our files and took further steps.
+ * Weights and optimizer states to PyTorch and back, against files that PyTorch wrote (see gen.py beside
+ * them). There, PyTorch also loaded our files and took further steps.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";

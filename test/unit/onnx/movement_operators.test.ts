@@ -360,7 +360,7 @@ describe("refusals say why", () => {
     ["Resize", { mode: "area" }, "mode area"],
     ["ScatterND", { reduction: "mean" }, "reduction mean"],
     ["RoiAlign", { mode: "max" }, "mode max"],
-    ["EyeLike", { dtype: 8 }, "dtype STRING"],
+    ["EyeLike", { dtype: 8 }, "dtype string"],
   ] as [string, Attributes, string][])("%s %j", (op, attributes, reason) => {
     const [refusal] = runnerOf(op, [tensor([1])], attributes).refusals();
     expect(refusal).toContain(`${op}: `);

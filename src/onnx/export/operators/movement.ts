@@ -164,9 +164,10 @@ function startOf(s: StepWriter, i: number, shape: Lengths): string {
 }
 
 const scatter =
-  (reduction?: "add"): OperatorWriter =>
+  (reduction?: "add" | "mul" | "max" | "min"): OperatorWriter =>
   (s) => {
-    if (reduction && s.nodes.opset < 16) s.refuse("needs opset 16");
+    const needed = reduction === undefined ? 0 : reduction === "max" || reduction === "min" ? 18 : 16;
+    if (s.nodes.opset < needed) s.refuse(`needs opset ${needed}`);
     const isScalar = s.shape(0).length === 0;
     const up = (x: string) => (isScalar ? s.nodes.unsqueeze(x, [0]) : x);
     const source = s.value(2)
@@ -175,6 +176,8 @@ const scatter =
     const y = s.nodes.node("ScatterElements", [up(s.x(0)), up(s.x(1)), up(source)], { axis: s.dim(), reduction });
     return isScalar ? s.nodes.squeeze(y, [0]) : y;
   };
+
+const REDUCTIONS: Readonly<Record<string, "mul" | "max" | "min">> = { prod: "mul", amax: "max", amin: "min" };
 
 const indexRows =
   (reduction?: "add"): OperatorWriter =>
@@ -213,6 +216,7 @@ export const MOVEMENT: Readonly<Record<string, OperatorWriter>> = {
   unfold,
   scatter: scatter(),
   scatterAdd: scatter("add"),
+  scatterReduce: (s) => scatter(REDUCTIONS[String(s.attribute("reduce"))])(s),
   indexAdd: indexRows("add"),
   indexCopy: indexRows(),
   indexSelect: (s) => s.nodes.node("Gather", [s.x(0), s.x(1)], { axis: s.dim() }),
