@@ -61,8 +61,14 @@ export function checkEncoding(file: string, desc: DescMessage, bytes: Uint8Array
     new Scan(bytes).message(desc, bytes.length, 0);
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error;
-    throw new DataError(`${file}: no valid ONNX file: byte ${error.at}, model${error.path}: ${error.message}`);
+    throw new DataError(`${file}: no valid ONNX file: byte ${error.at}, model${shorten(error.path)}: ${error.message}`);
   }
+}
+
+/** A path without its middle if it is long, as that of graphs in graphs. */
+function shorten(path: string): string {
+  const parts = path.split(" > ");
+  return parts.length > 20 ? [...parts.slice(0, 10), "...", ...parts.slice(-10)].join(" > ") : path;
 }
 
 /** An error with its place, to which each message around it adds its name. */
