@@ -41,7 +41,7 @@ export class TrainableTest {
     if (pattern === undefined) return;
     const known = names.slice(0, 5).map((name) => JSON.stringify(name));
     throw new OptionError(
-      `importOnnx: trainable ${describe(pattern)} matches no weight (${names.length} weights: ${known.join(", ")}, …)`,
+      `importOnnx: trainable ${describe(pattern)} matches no weight (${names.length} weights: ${known.join(", ")}, ...)`,
     );
   }
 }
