@@ -17,6 +17,8 @@ import { refusalOf, writerOf } from "./operators/index.ts";
 import { findProduct, recurrent } from "./operators/recurrent.ts";
 import { Recording } from "./recording.ts";
 
+export type { ExternalModel } from "./model_file.ts";
+
 /** A function of tensors. Its result is a tensor, or arrays and objects of tensors. */
 // biome-ignore lint/suspicious/noExplicitAny: each function has its own inputs and outputs
 export type ExportedFunction = (...inputs: any[]) => unknown;

@@ -29,7 +29,9 @@ export type NodeAttribute =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly strings: readonly string[] };
+  | { readonly strings: readonly string[] }
+  /** A float tensor of one element. */
+  | { readonly element: number };
 
 type NodeAttributes = Readonly<Record<string, NodeAttribute | undefined>>;
 
@@ -160,6 +162,11 @@ export class NodeWriter {
     return from === to ? x : this.node("Cast", [x], { to: DATA_TYPES[to] });
   }
 
+  /** A tensor of one float: not an initializer, which an importer may take for a weight. */
+  filled(value: number, shape: readonly number[]): string {
+    return this.node("ConstantOfShape", [this.lengths(shape)], { value: { element: value } });
+  }
+
   /** x with another shape of the same size. */
   reshape(x: string, from: Lengths, to: Lengths): string {
     if (areSameLengths(from, to)) return x;
@@ -267,6 +274,10 @@ function bytesOf(data: ArrayLike<number>, type: FileType): Uint8Array {
 function attributeOf(value: NodeAttribute): MessageInitShape<typeof AttributeProtoSchema> {
   if (typeof value === "number") return { type: AttributeType.INT, i: BigInt(value) };
   if (typeof value === "string") return { type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if ("element" in value) {
+    const rawData = bytesOf([value.element], "float32");
+    return { type: AttributeType.TENSOR, t: { dims: [1n], dataType: DATA_TYPES.float32, rawData } };
+  }
   if ("strings" in value) {
     return { type: AttributeType.STRINGS, strings: value.strings.map((text) => new TextEncoder().encode(text)) };
   }

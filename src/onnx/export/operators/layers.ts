@@ -151,8 +151,9 @@ const linear: OperatorWriter = (s) => {
   return s.nodes.reshape(y, [], known);
 };
 
+/** The weight or bias of a norm. If it is omitted: ones or zeros. */
 const affine = (s: StepWriter, i: number, value: number, shape: readonly number[]) =>
-  s.has(i) ? s.x(i) : s.nodes.constant(new Array(shape.reduce((a, b) => a * b, 1)).fill(value), shape, "float32");
+  s.has(i) ? s.x(i) : s.nodes.filled(value, shape);
 
 const batchNorm: OperatorWriter = (s) => {
   const eps = s.attribute<number>("eps");
@@ -204,7 +205,7 @@ const groupNorm: OperatorWriter = (s) => {
   const [channels] = s.fixed([shape[1]], "the channels");
   const inner = s.fixed(shape.slice(2), "the dimensions of the image").reduce((a, b) => a * b, channels / groups);
   const grouped = s.nodes.reshape(s.x(0), shape, [shape[0], groups, inner]);
-  const constant = (value: number) => s.nodes.constant(new Array(groups).fill(value), [groups], "float32");
+  const constant = (value: number) => s.nodes.filled(value, [groups]);
   const epsilon = { float: s.attribute<number>("eps") };
   const y = s.nodes.node("InstanceNormalization", [grouped, constant(1), constant(0)], { epsilon });
   const back = s.nodes.reshape(y, [shape[0], groups, inner], shape);

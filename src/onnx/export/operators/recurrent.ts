@@ -1,5 +1,5 @@
 import type { GraphStep, GraphValue } from "../graph.ts";
-import { isFixed } from "../length.ts";
+import { areSameLengths } from "../length.ts";
 import type { OperatorWriter, StepWriter } from "../operator_writer.ts";
 
 /**
@@ -15,7 +15,8 @@ const KINDS = {
 export interface InputProduct {
   readonly x: string;
   readonly weight: string;
-  readonly bias: string | null;
+  /** The bias of the input and, if it is added before the product, that of the state. */
+  readonly biases: readonly string[];
 }
 
 const isZero = (value: GraphValue | null) =>
@@ -36,10 +37,11 @@ export const recurrent =
     const index = s.nodes.constant(order, [width], "int64");
     const inOrder = (x: string) =>
       s.nodes.unsqueeze(gates.length > 1 ? s.nodes.node("Gather", [x, index], { axis: 0 }) : x, [0]);
-    const zeros = () => s.nodes.constant(new Array(width).fill(0), [1, width], "float32");
+    const zeros = () => s.nodes.filled(0, [1, width]);
     const product = productOf(s.value(0) as GraphValue) ?? identityProduct(s, width);
-    const biasHh = kind === "gru" && s.has(3) ? inOrder(s.x(3)) : null;
-    const biasIh = product.bias === null ? null : inOrder(product.bias);
+    const [ofInput, ofState = kind === "gru" && s.has(3) ? s.x(3) : undefined] = product.biases;
+    const biasIh = ofInput === undefined ? null : inOrder(ofInput);
+    const biasHh = ofState === undefined ? null : inOrder(ofState);
     const bias = biasIh || biasHh ? s.nodes.node("Concat", [biasIh ?? zeros(), biasHh ?? zeros()], { axis: 1 }) : "";
     const stateAt = (i: number) => (isZero(s.value(i)) ? "" : s.nodes.unsqueeze(s.x(i), [0]));
     const lengths = s.optional(kind === "lstm" || kind === "gru" ? 4 : 3);
@@ -68,14 +70,28 @@ function orInitial(s: StepWriter, last: string, first: string, lengths: string):
 
 function identityProduct(s: StepWriter, width: number): InputProduct {
   const ones = Array.from({ length: width * width }, (_, i) => Number(i % (width + 1) === 0));
-  return { x: s.x(0), weight: s.nodes.constant(ones, [width, width], "float32"), bias: null };
+  return { x: s.x(0), weight: s.nodes.constant(ones, [width, width], "float32"), biases: [] };
 }
 
 /** The operands of the linear layer that made `gx`, or null. */
-export function findProduct(steps: readonly GraphStep[], gx: GraphValue, nameOf: (value: GraphValue) => string) {
-  const step = steps.find(({ outputs }) => outputs[0] === gx);
+export function findProduct(
+  steps: readonly GraphStep[],
+  gx: GraphValue,
+  nameOf: (value: GraphValue) => string,
+): InputProduct | null {
+  const madeBy = (value: GraphValue | null) => steps.find(({ outputs }) => outputs[0] === value);
+  const step = madeBy(gx);
   if (step?.name !== "linear") return null;
   const [x, weight, bias] = step.inputs as (GraphValue | null)[];
-  if (!x || !weight || x.shape.length !== 3 || !weight.shape.every(isFixed)) return null;
-  return { x: nameOf(x), weight: nameOf(weight), bias: bias ? nameOf(bias) : null };
+  if (!x || !weight || x.shape.length !== 3) return null;
+  // a layer adds its two biases, which ONNX keeps apart
+  const sum = madeBy(bias);
+  const parts = sum?.name === "add" ? sum.inputs : [];
+  const areBiases =
+    parts.length === 2 && parts.every((part) => isValue(part) && areSameLengths(part.shape, gx.shape.slice(2)));
+  const biases = areBiases ? (parts as GraphValue[]) : bias ? [bias] : [];
+  return { x: nameOf(x), weight: nameOf(weight), biases: biases.map(nameOf) };
 }
+
+const isValue = (input: GraphStep["inputs"][number]): input is GraphValue =>
+  typeof input === "object" && input !== null && "source" in input;
