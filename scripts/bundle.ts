@@ -86,7 +86,10 @@ const bars = await progress.write({ dir: "dist/third_party", format: "cjs", entr
 const code = await rolldown({ ...options, input: Object.fromEntries(codes.map((path) => [path, `src/${path}.ts`])) });
 await code.write({ dir: "dist", entryFileNames: "[name].js", chunkFileNames: "runtime/code/[name].js" });
 
-/** The library for pages without a bundler, in one file: the main entry, and the others as namespaces. */
+/**
+ * The library for pages without a bundler, in one file: the main entry, and the others as namespaces, without
+ * `onnx`, which most pages do not need.
+ */
 const page = await rolldown({
   ...options,
   plugins: [
@@ -104,7 +107,7 @@ await page.write({ file: "dist/wasmgrad.min.js", minify: true, codeSplitting: fa
 function pageSource(): string {
   const others = Object.entries(exports).flatMap(([name, target]) => {
     const path = typeof target === "string" ? "" : (target.browser ?? target.default);
-    if (name === "." || !path.endsWith("index.js")) return [];
+    if (name === "." || name === "./onnx" || !path.endsWith("index.js")) return [];
     const namespace = name.slice("./".length).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
     const source = resolve(path.replace("./dist/", "src/").replace(/js$/, "ts"));
     return `export * as ${namespace} from ${JSON.stringify(source)};\n`;

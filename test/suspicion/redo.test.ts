@@ -17,7 +17,7 @@ import { checkCase } from "../support/check_case.ts";
 /**
  * Launches that are checked for each kernel and each pattern of equal arguments (as where it works in place).
  */
-const LOOKS = 2;
+const LOOKS = 4;
 
 const runs = vi.hoisted(() => ({
   looks: new Map<string, number>(),

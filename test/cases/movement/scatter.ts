@@ -92,9 +92,9 @@ export const scatterCases: OpCase[] = [
   {
     name: "scatterReduce prod int32 [4]",
     inputs: [
-      { shape: [4], dtype: "int32" },
+      { shape: [4], dtype: "int32", values: [1, 2, 3, 4] },
       { shape: [3], dtype: "int32", values: [1, 3, 1] },
-      { shape: [3], dtype: "int32" },
+      { shape: [3], dtype: "int32", values: [5, 2, 3] },
     ],
     run: (x, index, source) => x.scatterReduce(0, index, source, "prod"),
     reference: (x, index, source) => {
@@ -110,9 +110,9 @@ export const scatterCases: OpCase[] = [
   {
     name: "scatterAdd int32 [4]",
     inputs: [
-      { shape: [4], dtype: "int32" },
+      { shape: [4], dtype: "int32", values: [1, 2, 3, 4] },
       { shape: [3], dtype: "int32", values: [1, 3, 1] },
-      { shape: [3], dtype: "int32" },
+      { shape: [3], dtype: "int32", values: [5, 2, 3] },
     ],
     run: (x, index, source) => x.scatterAdd(0, index, source),
     reference: (x, index, source) => {

@@ -1,4 +1,6 @@
-/** Models that are exported, imported, and compared on batches of other sizes: also their names and gradients. */
+/**
+ * Models that are exported, imported, and compared on batches of other sizes: also their names and gradients.
+ */
 import { describe, expect, it } from "vitest";
 import { manualSeed, nn, noGrad, randint, randn, type Tensor } from "wasmgrad";
 import { exportOnnx, importOnnx } from "wasmgrad/onnx";

@@ -1,6 +1,6 @@
 /**
- * Gradients of ONNX's operators, on the models of the onnx package's tests: the derivative of a random combination of
- * the outputs, along random directions, against a central difference.
+ * Gradients of ONNX's operators, on the models of the onnx package's tests: the derivative of a random
+ * combination of the outputs, along random directions, against a central difference.
  */
 import { expect, test } from "vitest";
 import { noGrad, scope, type Tensor, tensor } from "../../../src/index.ts";
@@ -51,7 +51,10 @@ function combine(outputs: readonly (Value | undefined)[], weights: readonly (num
 
 const STEP = 2 ** -9;
 
-/** What is wrong with a test's gradients; null if nothing is, undefined if no float input reaches a float output. */
+/**
+ * What is wrong with a test's gradients; null if nothing is, undefined if no float input reaches a float
+ * output.
+ */
 function checkGradients(given: NodeTest): string | null | undefined {
   return scope(() => {
     const runner = new GraphRunner(given.model, table);
