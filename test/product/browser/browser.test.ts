@@ -6,7 +6,6 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tensor } from "wasmgrad";
@@ -17,6 +16,7 @@ import * as ssl from "wasmgrad/self-supervised";
 import * as train from "wasmgrad/train";
 import * as vision from "wasmgrad/vision";
 import { inpaintingWeights } from "../../support/programs/inpainting_weights.ts";
+import { bundlePage, ISOLATION } from "./browsers.ts";
 
 const STEPS = 200;
 
@@ -25,24 +25,11 @@ let server: Server;
 let expected: string;
 
 beforeAll(async () => {
-  const bundle = await build({
-    entryPoints: [new URL("page.ts", import.meta.url).pathname],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    minify: true,
-    logLevel: "error",
-    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
-  });
-  const isolation = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-  };
+  const script = await bundlePage("page.ts", { minify: true });
   server = createServer((request, response) => {
-    const headers = request.url?.startsWith("/isolated/") ? isolation : {};
+    const headers = request.url?.startsWith("/isolated/") ? ISOLATION : {};
     if (request.url?.endsWith(".js")) {
-      response.writeHead(200, { "Content-Type": "text/javascript", ...headers }).end(bundle.outputFiles[0].text);
+      response.writeHead(200, { "Content-Type": "text/javascript", ...headers }).end(script);
     } else {
       const page = '<!doctype html><title>test</title><script type="module" src="page.js"></script>';
       response.writeHead(200, { "Content-Type": "text/html", ...headers }).end(page);

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type BuildOptions, build } from "esbuild";
 
 export type BrowserName = "chromium" | "firefox" | "webkit";
 
@@ -45,6 +46,21 @@ export function withPackage(page: string): FileOf {
     const body = readFileSync(join(".", path), "utf8").replace(/(?<=from )"wasmgrad\/kernels"/, KERNELS);
     return { type: "text/javascript", body };
   };
+}
+
+/** The script of a page, bundled: a file of this folder, which imports the built package. */
+export async function bundlePage(file: string, options: BuildOptions = {}): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [new URL(file, import.meta.url).pathname],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    logLevel: "error",
+    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
+    ...options,
+  });
+  return outputFiles?.[0].text ?? "";
 }
 
 function startBrowser(name: BrowserName, profile: string, url: string): ChildProcess {

@@ -1,13 +1,12 @@
 /** Pictures, weights and storage of a page, in Chromium and in Firefox, beside Node's results. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, randn } from "wasmgrad";
 import { writeSafetensors } from "wasmgrad/io";
 import { decodeImage, fromPixels, fromPixelsAsync } from "wasmgrad/vision";
 import { root } from "../../support/source.ts";
-import { askPage, type BrowserName, hasBrowser } from "./browsers.ts";
+import { askPage, type BrowserName, bundlePage, hasBrowser } from "./browsers.ts";
 
 const { images } = JSON.parse(readFileSync(`${root}/test/fixtures/breadth/images.json`, "utf8")) as {
   images: Record<string, { file: string; unchanged: string; oriented?: string }>;
@@ -31,16 +30,7 @@ interface Answer {
 }
 
 beforeAll(async () => {
-  const { outputFiles } = await build({
-    entryPoints: [new URL("files_page.ts", import.meta.url).pathname],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    logLevel: "error",
-    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
-  });
-  script = outputFiles[0].text;
+  script = await bundlePage("files_page.ts");
   manualSeed(3);
   weights = writeSafetensors({ weight: randn([40, 30]) });
 });

@@ -4,10 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { beforeAll, expect, test } from "vitest";
 import { root } from "../../support/source.ts";
-import { askPage, hasBrowser, ISOLATION } from "./browsers.ts";
+import { askPage, bundlePage, hasBrowser, ISOLATION } from "./browsers.ts";
 
 const page = `<!doctype html><meta charset="utf-8"><title>test</title><script>
   const { Memory } = WebAssembly;
@@ -22,16 +21,7 @@ const page = `<!doctype html><meta charset="utf-8"><title>test</title><script>
 let script: string;
 
 beforeAll(async () => {
-  const { outputFiles } = await build({
-    entryPoints: [new URL("loaders_page.ts", import.meta.url).pathname],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    logLevel: "error",
-    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
-  });
-  script = outputFiles[0].text;
+  script = await bundlePage("loaders_page.ts");
 });
 
 test.each((["chromium", "firefox"] as const).filter(hasBrowser))(

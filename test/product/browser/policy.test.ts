@@ -1,8 +1,7 @@
 /** Pages whose Content-Security-Policy refuses WebAssembly or workers, in Chromium and in Firefox. */
-import { build } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { manualSeed, rand } from "wasmgrad";
-import { askPage, type BrowserName, hasBrowser, ISOLATION } from "./browsers.ts";
+import { askPage, type BrowserName, bundlePage, hasBrowser, ISOLATION } from "./browsers.ts";
 
 interface Answer {
   crossOriginIsolated: boolean;
@@ -15,16 +14,7 @@ let script: string;
 let expected: string;
 
 beforeAll(async () => {
-  const { outputFiles } = await build({
-    entryPoints: [new URL("policy_page.ts", import.meta.url).pathname],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "browser",
-    logLevel: "error",
-    tsconfigRaw: {}, // not this repository's: "wasmgrad" must be found by the package's exports
-  });
-  script = outputFiles[0].text;
+  script = await bundlePage("policy_page.ts");
   manualSeed(1);
   expected = String(
     rand([300, 300])
