@@ -49,7 +49,7 @@ function numberToBfloat(value: number): number {
 }
 
 /** bfloat16 is the upper half of a float32. */
-function bfloatToNumber(bits: number): number {
+export function bfloatToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16);
   return scratch.getFloat32(0);
 }

@@ -8,9 +8,14 @@ export const MAX_NODES = 200_000;
 /** Most levels of graphs in attributes of nodes, and of functions that call functions. */
 export const MAX_NESTING = 32;
 
+/** ONNX's own domain has two names. */
+export function domainOf(domain: string): string {
+  return domain === "ai.onnx" ? "" : domain;
+}
+
 /** The name under which nodes call a function. */
 export function functionKey({ domain, overload }: NodeProto | FunctionProto, name: string): string {
-  return JSON.stringify([domain === "ai.onnx" ? "" : domain, name, overload]);
+  return JSON.stringify([domainOf(domain), name, overload]);
 }
 
 /**

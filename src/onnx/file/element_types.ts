@@ -1,7 +1,7 @@
 import { DataError } from "../../errors.ts";
-import { halfToNumber } from "../../io/elements.ts";
+import { bfloatToNumber, halfToNumber } from "../../io/elements.ts";
 import type { DType, TypedArray } from "../../ops/core/array.ts";
-import type { HostType } from "../host_value.ts";
+import { type HostType, isFloat } from "../host_value.ts";
 import { TensorProto_DataType as DataType } from "../schema/onnx_pb.ts";
 
 /** What to do about a quantised model, for errors. */
@@ -41,13 +41,6 @@ export interface ElementType {
 }
 
 const inRange = (min: number, max: number) => (value: number) => (value >= min && value <= max ? value : Number.NaN);
-
-/** bfloat16 is the upper half of a float32. */
-function bfloatToNumber(bits: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint16(0, bits);
-  return view.getFloat32(0);
-}
 
 const fromBits = (decode: (bits: number) => number) => (value: number) =>
   value >= 0 && value <= 0xffff ? decode(value) : Number.NaN;
@@ -139,6 +132,17 @@ export function refuseElementType(dataType: number): string | null {
   if (dataType in TYPES) return null;
   const name = typeName(dataType);
   return `elements of type ${name}${/^u?int[24]$|^float[468]/.test(name) ? ` (${QUANTISED})` : ""}`;
+}
+
+/** The type of host values that holds elements of a type of ONNX, or undefined if they cannot be read. */
+export function hostType(dataType: number): HostType | undefined {
+  return TYPES[dataType]?.host;
+}
+
+/** Whether elements of a type of ONNX are read to float32. */
+export function isFloatType(dataType: number): boolean {
+  const host = hostType(dataType);
+  return host !== undefined && isFloat(host);
 }
 
 /** @throws DataError for a type that cannot be read. */

@@ -1,5 +1,6 @@
 import { DataError } from "../../errors.ts";
-import { functionKey } from "../file/check_model.ts";
+import { domainOf, functionKey } from "../file/check_model.ts";
+import { hostType } from "../file/element_types.ts";
 import type { ModelFile } from "../file/read_model.ts";
 import { HostValue } from "../host_value.ts";
 import type { OperatorTable } from "../operator.ts";
@@ -14,7 +15,7 @@ import type {
 } from "../schema/onnx_pb.ts";
 import { Attributes } from "./attributes.ts";
 import { constantOf } from "./constant_node.ts";
-import { hostConstant, hostType, typeOfHost } from "./constants.ts";
+import { hostConstant, typeOfHost } from "./constants.ts";
 import { type ConstantSource, type Graph, GraphNode, OMITTED, type Program } from "./graph.ts";
 
 /** Slots of the names that are known in a graph, which sees those of the graph around it. */
@@ -48,11 +49,6 @@ interface Place {
   readonly prefix: string;
   /** The attributes of the node that calls this function. */
   readonly given: ReadonlyMap<string, AttributeProto> | null;
-}
-
-/** ONNX's own domain has two names. */
-export function domainOf(domain: string): string {
-  return domain === "ai.onnx" ? "" : domain;
 }
 
 function opsetsOf(imports: readonly OperatorSetIdProto[]): Map<string, number> {

@@ -1,18 +1,12 @@
 import { DataError, WasmgradError } from "../../errors.ts";
-import { isQuantisedOperator, QUANTISED, typeName } from "../file/element_types.ts";
+import { domainOf } from "../file/check_model.ts";
+import { hostType, isQuantisedOperator, QUANTISED, typeName } from "../file/element_types.ts";
 import type { ModelProto, ValueInfoProto } from "../schema/onnx_pb.ts";
-import { domainOf } from "./build_graph.ts";
-import { hostType } from "./constants.ts";
 import { allNodes, type GraphNode, type Program } from "./graph.ts";
 
 /** Versions of ONNX's own operator set that are read. */
 export const OLDEST_OPSET = 7;
 export const NEWEST_OPSET = 28;
-
-const WHY: Readonly<Record<string, string>> = {
-  Loop: "loops of the graph are not supported",
-  Scan: "loops of the graph are not supported",
-};
 
 /** Things of one kind that cannot be computed, with the number of nodes and the first one. */
 class Findings {
@@ -44,7 +38,7 @@ export function checkSupport(file: string, model: ModelProto, program: Program):
   for (const node of allNodes(program)) {
     const { operator } = node;
     if (isQuantisedOperator(node.opType)) quantised.add(fullName(node), quote(node.name));
-    else if (!operator) operators.add(explained(node), quote(node.name));
+    else if (!operator) operators.add(fullName(node), quote(node.name));
     else {
       for (const name of unknownAttributes(node)) attributes.add(`${node.opType}.${name}`, quote(node.name));
       const reason = refusal(node);
@@ -83,11 +77,6 @@ function opsetProblems(model: ModelProto): string[] {
 
 function fullName({ domain, opType }: GraphNode): string {
   return domain === "" ? opType : `${domain}::${opType}`;
-}
-
-function explained(node: GraphNode): string {
-  const name = fullName(node);
-  return Object.hasOwn(WHY, name) ? `${name}: ${WHY[name]}` : name;
 }
 
 function unknownAttributes({ attributes, operator, graphs }: GraphNode): string[] {

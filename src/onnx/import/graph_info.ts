@@ -1,8 +1,7 @@
 import type { DType } from "../../ops/core/array.ts";
-import { typeName } from "../file/element_types.ts";
+import { hostType, typeName } from "../file/element_types.ts";
 import { isFloat } from "../host_value.ts";
 import type { ModelProto, ValueInfoProto } from "../schema/onnx_pb.ts";
-import { hostType } from "./constants.ts";
 import { allNodes, OMITTED, type Program } from "./graph.ts";
 
 /** An input or output of an ONNX graph. */

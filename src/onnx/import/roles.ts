@@ -1,5 +1,5 @@
+import { isFloatType } from "../file/element_types.ts";
 import { sizeOf } from "../host_value.ts";
-import { isFloatType } from "./constants.ts";
 import { findDependences } from "./dependence.ts";
 import { allNodes, type ConstantSource, type Graph, type GraphNode, OMITTED, type Program } from "./graph.ts";
 import { When } from "./plan.ts";

@@ -1,6 +1,5 @@
-import { typeName } from "../file/element_types.ts";
+import { hostType, typeName } from "../file/element_types.ts";
 import type { HostType } from "../host_value.ts";
-import { hostType } from "../import/constants.ts";
 import type { NodeView } from "../operator.ts";
 
 /** The element type in an attribute, undefined if the node lacks it; or why the type is refused. */
