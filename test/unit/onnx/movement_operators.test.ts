@@ -6,35 +6,10 @@ import { describe, expect, test } from "vitest";
 import { WasmgradError } from "../../../src/errors.ts";
 import { manualSeed, scope, tensor } from "../../../src/index.ts";
 import { HostValue, toHost, type Value } from "../../../src/onnx/host_value.ts";
-import type { OperatorTable } from "../../../src/onnx/operator.ts";
-import { CREATION } from "../../../src/onnx/operators/creation.ts";
-import { GATHER } from "../../../src/onnx/operators/gather.ts";
-import { GRID } from "../../../src/onnx/operators/grid.ts";
-import { MOVEMENT } from "../../../src/onnx/operators/movement.ts";
-import { RANDOM } from "../../../src/onnx/operators/random.ts";
-import { REARRANGEMENT } from "../../../src/onnx/operators/rearrange.ts";
-import { REFUSED } from "../../../src/onnx/operators/refused.ts";
-import { RESIZE } from "../../../src/onnx/operators/resize.ts";
-import { SCATTER } from "../../../src/onnx/operators/scatter.ts";
-import { SELECTION } from "../../../src/onnx/operators/selection.ts";
-import { SIGNAL } from "../../../src/onnx/operators/signal.ts";
+import { OPERATORS } from "../../../src/onnx/operators/index.ts";
 import { Tensor } from "../../../src/tensor/tensor.ts";
 import { GraphRunner } from "../../support/onnx/run_graph.ts";
 import { type Attribute, float, model, node, tensorAttribute, tensorProto } from "../../support/onnx_model.ts";
-
-const TABLE: OperatorTable = {
-  ...CREATION,
-  ...GATHER,
-  ...GRID,
-  ...MOVEMENT,
-  ...RANDOM,
-  ...REARRANGEMENT,
-  ...REFUSED,
-  ...RESIZE,
-  ...SCATTER,
-  ...SELECTION,
-  ...SIGNAL,
-};
 
 type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -49,7 +24,7 @@ function runnerOf(opType: string, inputs: readonly (Value | null)[], attributes:
     outputs: results,
     opset: 21,
   });
-  return new GraphRunner(bytes, TABLE);
+  return new GraphRunner(bytes, OPERATORS);
 }
 
 function run(opType: string, inputs: readonly (Value | null)[], attributes: Attributes = {}, outputs = 1): Value[] {

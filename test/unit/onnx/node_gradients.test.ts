@@ -5,12 +5,10 @@
 import { expect, test } from "vitest";
 import { noGrad, scope, type Tensor, tensor } from "../../../src/index.ts";
 import type { Value } from "../../../src/onnx/host_value.ts";
+import { OPERATORS } from "../../../src/onnx/operators/index.ts";
 import { isDrawn, type NodeTest, readNodeTests, type TestTensor, toValue } from "../../support/onnx/node_tests.ts";
-import { allOperators } from "../../support/onnx/operators.ts";
 import { GraphRunner } from "../../support/onnx/run_graph.ts";
 import { runNodeTest } from "../../support/onnx/run_node_test.ts";
-
-const table = await allOperators();
 
 /** Numbers in [-1, 1), the same in each run. */
 function numbers(count: number, seed: number): number[] {
@@ -57,7 +55,7 @@ const STEP = 2 ** -9;
  */
 function checkGradients(given: NodeTest): string | null | undefined {
   return scope(() => {
-    const runner = new GraphRunner(given.model, table);
+    const runner = new GraphRunner(given.model, OPERATORS);
     runner.training = /training/.test(given.name);
     const inputs = given.inputs.map((x) => toValue(x));
     for (const x of inputs) if (isTensor(x) && x.dtype === "float32" && x.numel() > 0) x.requiresGrad = true;
@@ -131,7 +129,7 @@ test("gradients of all operators with float inputs and outputs", () => {
   const seen = new Set<string>();
   for (const given of readNodeTests()) {
     if (isDrawn(given) || matches(given, NOT_FINITE)) continue;
-    if (runNodeTest(given, table).result !== "passed") continue;
+    if (runNodeTest(given, OPERATORS).result !== "passed") continue;
     const fault = checkGradients(given);
     if (fault === undefined) continue;
     seen.add(given.operator);
