@@ -20,7 +20,7 @@ export const MAX_INDEX_BYTES = 100_000_000;
 export function readIndex(bytes: Uint8Array, names: readonly string[] | undefined): Map<string, string[]> {
   let index: unknown;
   try {
-    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice()));
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new DataError("loadSafetensors: the index is not valid JSON in UTF-8", { cause });
   }
@@ -36,7 +36,9 @@ export function readIndex(bytes: Uint8Array, names: readonly string[] | undefine
   const shards = new Map<string, string[]>();
   for (const name of wanted) {
     const shard = checkShard(name, map[name]);
-    shards.set(shard, [...(shards.get(shard) ?? []), name]);
+    const inShard = shards.get(shard);
+    if (inShard) inShard.push(name);
+    else shards.set(shard, [name]);
   }
   return shards;
 }

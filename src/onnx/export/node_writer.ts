@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { OptionError } from "../../errors.ts";
-import { type DType, sizeOf, type TypedArray } from "../../ops/core/array.ts";
+import { type DType, sizeOf } from "../../ops/core/array.ts";
 import {
   type AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
@@ -76,7 +76,7 @@ export class NodeWriter {
     const { source, dtype, shape } = value;
     let name: string;
     if (source.kind === "state") {
-      name = this.#initializer(source.name, source.array.shape, dtype, source.array.view().slice());
+      name = this.#write(source.name, source.array.shape, dtype, bytesOf(source.array.view(), dtype));
     } else if (source.kind === "constant") {
       name = this.constant(source.data, source.shape, dtype);
       if (!shape.every(isFixed)) name = this.node("Expand", [name, this.lengths(shape)]);
@@ -246,10 +246,6 @@ export class NodeWriter {
     });
   }
 
-  #initializer(wanted: string, shape: readonly number[], type: FileType, data: TypedArray): string {
-    return this.#write(wanted, shape, type, bytesOf(data, type));
-  }
-
   #write(wanted: string, shape: readonly number[], type: FileType, rawData: Uint8Array): string {
     const name = this.claim(wanted);
     const dims = shape.map(BigInt);
@@ -263,7 +259,7 @@ export const TO_END = LARGEST_INDEX;
 /** The end of a backward slice that goes to the first position. */
 export const TO_START = -LARGEST_INDEX;
 
-/** The little-endian bytes of elements. Every machine that runs WebAssembly is little-endian. */
+/** A copy of elements as little-endian bytes. Every machine that runs WebAssembly is little-endian. */
 function bytesOf(data: ArrayLike<number>, type: FileType): Uint8Array {
   if (type === "bool") return Uint8Array.from(data);
   if (type === "int64") return new Uint8Array(BigInt64Array.from(Array.from(data), BigInt).buffer);

@@ -5,7 +5,6 @@ import { keep } from "../../tensor/lifetime/scoped.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { checkModel } from "../file/check_model.ts";
 import { type ModelSource, type ReadModelOptions, readModel } from "../file/read_model.ts";
-import type { TensorData } from "../file/tensor_data.ts";
 import { HostValue, toTensor } from "../host_value.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { buildGraph } from "./build_graph.ts";
@@ -119,14 +118,11 @@ async function load(
     makePermanent(values[slot]);
     return;
   }
-  const tensor = content instanceof HostValue ? undefined : keep(await (content as TensorData).load());
-  const elements = tensor ? tensor.array.view() : (content as HostValue).data;
-  if (role === "parameter" && !mayBeWeight(elements)) {
-    values[slot] = tensor ?? (content as HostValue);
-    makePermanent(values[slot]);
+  const weight = keep(content instanceof HostValue ? toTensor(content) : await content.load());
+  if (role === "parameter" && !mayBeWeight(weight.array.view())) {
+    values[slot] = weight;
     return;
   }
-  const weight = tensor ?? keep(toTensor(content as HostValue));
   if (role === "buffer") {
     values[slot] = weight;
     buffers.set(name, weight);
