@@ -12,19 +12,21 @@ function indexAt(index: usize, i: i32): i32 {
   return load<i32>(index + (<usize>i << 2));
 }
 
-/** What happens to an element of out. */
-const enum Write { Set, AddInt }
+/** What happens to an element of out. The last three are those of `scatterReduce`. @shared */
+const enum Combine { Replace, Sum, Product, Largest, Smallest }
 
 // @ts-ignore: decorator
 @inline
-function write(kind: Write, target: usize, value: i32): void {
-  store<i32>(target, kind == Write.Set ? value : load<i32>(target) + value);
+function combine<T extends number>(how: Combine, a: T, b: T): T {
+  if (how == Combine.Sum) return <T>(a + b);
+  if (how == Combine.Product) return <T>(a * b);
+  return how == Combine.Largest ? <T>max<T>(a, b) : <T>min<T>(a, b);
 }
 
 // @ts-ignore: decorator
 @inline
-function scatter(
-  kind: Write, begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
+function scatter<T extends number>(
+  how: Combine, begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
   for (let column = begin; column < end; column++) {
     const o = column / inner;
@@ -32,7 +34,8 @@ function scatter(
     for (let j = 0; j < count; j++) {
       const e = (o * count + j) * inner + i;
       const target = out + (<usize>((o * length + indexAt(index, e)) * inner + i) << 2);
-      write(kind, target, load<i32>(x + (<usize>e << 2)));
+      const value = load<T>(x + (<usize>e << 2));
+      store<T>(target, how == Combine.Replace ? value : combine<T>(how, load<T>(target), value));
     }
   }
 }
@@ -41,7 +44,7 @@ function scatter(
 export function scatterElements(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
-  scatter(Write.Set, begin, end, x, index, out, length, count, inner);
+  scatter<i32>(Combine.Replace, begin, end, x, index, out, length, count, inner);
 }
 
 /**
@@ -51,33 +54,7 @@ export function scatterElements(
 export function scatterAddInt(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
-  scatter(Write.AddInt, begin, end, x, index, out, length, count, inner);
-}
-
-/** How `scatterReduce` combines an element of out with one of x: NaN stays NaN. @shared */
-const enum Combine { Product, Largest, Smallest }
-
-// @ts-ignore: decorator
-@inline
-function combine<T extends number>(how: Combine, a: T, b: T): T {
-  if (how == Combine.Product) return <T>(a * b);
-  return how == Combine.Largest ? <T>max<T>(a, b) : <T>min<T>(a, b);
-}
-
-// @ts-ignore: decorator
-@inline
-function reduceInto<T extends number>(
-  begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
-): void {
-  for (let column = begin; column < end; column++) {
-    const o = column / inner;
-    const i = column - o * inner;
-    for (let j = 0; j < count; j++) {
-      const e = (o * count + j) * inner + i;
-      const target = out + (<usize>((o * length + indexAt(index, e)) * inner + i) << 2);
-      store<T>(target, combine<T>(how, load<T>(target), load<T>(x + (<usize>e << 2))));
-    }
-  }
+  scatter<i32>(Combine.Sum, begin, end, x, index, out, length, count, inner);
 }
 
 /**
@@ -88,7 +65,7 @@ function reduceInto<T extends number>(
 export function scatterReduce(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
 ): void {
-  reduceInto<f32>(begin, end, x, index, out, length, count, inner, how);
+  scatter<f32>(how, begin, end, x, index, out, length, count, inner);
 }
 
 /**
@@ -98,13 +75,13 @@ export function scatterReduce(
 export function scatterReduceInt(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32, how: Combine,
 ): void {
-  reduceInto<i32>(begin, end, x, index, out, length, count, inner, how);
+  scatter<i32>(how, begin, end, x, index, out, length, count, inner);
 }
 
 // @ts-ignore: decorator
 @inline
 function writeRows(
-  kind: Write, begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
+  how: Combine, begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
   for (let column = begin; column < end; ) {
     const o = column / inner;
@@ -115,7 +92,7 @@ function writeRows(
       const target = out + (<usize>(o * length + indexAt(index, j)) * <usize>inner << 2);
       for (let i = first; i < last; i += 4) {
         const v = load4(source, i);
-        storeUpTo(target, i, last, kind == Write.Set ? v : i32x4.add(load4(target, i), v));
+        storeUpTo(target, i, last, how == Combine.Replace ? v : i32x4.add(load4(target, i), v));
       }
     }
     column += last - first;
@@ -126,7 +103,7 @@ function writeRows(
 export function setRows(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
-  writeRows(Write.Set, begin, end, x, index, out, length, count, inner);
+  writeRows(Combine.Replace, begin, end, x, index, out, length, count, inner);
 }
 
 /**
@@ -136,7 +113,7 @@ export function setRows(
 export function addRowsInt(
   begin: i32, end: i32, x: usize, index: usize, out: usize, length: i32, count: i32, inner: i32,
 ): void {
-  writeRows(Write.AddInt, begin, end, x, index, out, length, count, inner);
+  writeRows(Combine.Sum, begin, end, x, index, out, length, count, inner);
 }
 
 /** The number of mask[i] that are not 0, where each is 0 or 1. */

@@ -20,7 +20,8 @@ import { cloneArray } from "./copy.ts";
 import { checkIndex, gatherRows } from "./indexing.ts";
 import { type Region, readRegion, scatterRegion, writeRegion } from "./strided.ts";
 
-const COLUMN_GRAIN = 64;
+/** Columns in one part of a kernel that scatters. */
+export const COLUMN_GRAIN = 64;
 
 function expectSameType(op: string, what: string, x: NDArray, source: NDArray): void {
   if (x.dtype !== source.dtype) throw new DTypeError(`${op}: ${what} expected ${x.dtype}, got ${source.dtype}`);

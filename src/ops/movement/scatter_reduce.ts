@@ -8,10 +8,8 @@ import { combine, combineThree } from "../elementwise/binary.ts";
 import { castTo } from "../elementwise/cast.ts";
 import { full } from "../elementwise/fill.ts";
 import { toArray } from "../elementwise/promote.ts";
-import { addAt, changedAt, checkScatter, partOf, readAt } from "./scatter.ts";
+import { addAt, COLUMN_GRAIN, changedAt, checkScatter, partOf, readAt } from "./scatter.ts";
 import { readRegion, scatterRegion } from "./strided.ts";
-
-const COLUMN_GRAIN = 64;
 
 const COMBINATIONS = { prod: Combine.Product, amax: Combine.Largest, amin: Combine.Smallest };
 
