@@ -3,29 +3,13 @@ usage: pip install torch numpy safetensors
        python examples/to_pytorch/main.py FOLDER [--steps 20] [--device cuda]
 FOLDER is one that main.ts made: `npx tsx examples/to_pytorch/main.ts FOLDER --steps 0` makes a new run."""
 import argparse
-import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-
-def save_optimizer(optimizer, path):
-    state = optimizer.state_dict()
-    tensors = {f"{i}.{k}": v for i, values in state["state"].items() for k, v in values.items() if v is not None}
-    save_file(tensors, path, {"format": "pt", "param_groups": json.dumps(state["param_groups"])})
-
-
-def load_optimizer(optimizer, path):
-    state = {}
-    with safe_open(path, "pt") as file:
-        groups = json.loads(file.metadata()["param_groups"])
-        for key in file.keys():
-            number, name = key.split(".")
-            state.setdefault(int(number), {})[name] = file.get_tensor(key)
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+from optimizer_file import load_optimizer, save_optimizer
 
 
 class InpaintingAutoencoder(nn.Module):

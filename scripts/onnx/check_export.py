@@ -1,7 +1,7 @@
 """Checks ONNX files with onnx's own checker and shape inference, and loads them in the native onnxruntime.
 
-    ONNX_MODELS=/tmp/models npx vitest run test/unit/onnx/export
-    python scripts/onnx/check_export.py /tmp/models
+    ONNX_MODELS=build/onnx_models npx vitest run test/unit/onnx/export
+    python scripts/onnx/check_export.py build/onnx_models
 
 Needs the packages onnx and onnxruntime. Prints the number of files that pass, and each problem.
 """
