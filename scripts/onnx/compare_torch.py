@@ -1,0 +1,152 @@
+"""Exports architectures from PyTorch, with what PyTorch computes: outputs, and gradients of all parameters.
+
+    pip install torch torchvision onnx onnxscript safetensors
+    python scripts/onnx/compare_torch.py build/onnx_torch [name ...]
+    npx tsx scripts/onnx/compare_torch.ts build/onnx_torch
+
+With --small it writes the fixtures of the tests instead: python scripts/onnx/compare_torch.py --small
+test/fixtures/onnx/torch. Each architecture is exported for a dynamic batch by several settings:
+
+    names            the TorchScript exporter, so that all names survive: training mode, no folding
+    torchscript      the TorchScript exporter with its defaults
+    dynamo           the exporter of torch.export with its defaults
+    dynamo_names     the same without its optimizer
+
+Files: NAME.SETTING.onnx, and NAME.safetensors with the tensors
+
+    x                inputs of a batch of 3 (the traced batch has 2)
+    r                the loss is the mean of r times the output
+    y                the output in evaluation mode
+    eval.PARAMETER   its gradient in evaluation mode
+    train.PARAMETER  its gradient in training mode, without dropout, for models with batch norms
+    value.PARAMETER  the parameter itself, for parameters whose export may have another value under the name
+
+Outputs and gradients are those in float64. The metadata has the errors of PyTorch's own float32 against them.
+"""
+
+import argparse
+import copy
+import json
+import logging
+import time
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch_models import ARCHITECTURES, SMALL
+from torchvision.ops import StochasticDepth
+
+SETTINGS = ("names", "torchscript", "dynamo", "dynamo_names")
+
+
+def prepare(module):
+    """No dropout, norms whose scales differ, running statistics of data: as after some training."""
+    for part in module.modules():
+        if isinstance(part, (nn.Dropout, StochasticDepth)):
+            part.p = 0.0
+        if isinstance(part, nn.MultiheadAttention):
+            part.dropout = 0.0
+    with torch.no_grad():
+        for parameter in module.parameters():
+            # equal parameters, such as new norms, would be one tensor in a file
+            parameter.add_(torch.randn_like(parameter), alpha=0.02)
+    return module
+
+
+def settle(module, inputs):
+    """Running statistics that fit the inputs."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    module.train()
+    for norm in norms:
+        norm.momentum = 0.5
+    with torch.no_grad():
+        for _ in range(8):
+            module(inputs(8))
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return len(norms) > 0
+
+
+def export(module, example, path, setting):
+    if setting.startswith("dynamo"):
+        dynamic = ({0: torch.export.Dim("batch")},)
+        torch.onnx.export(
+            module.eval(), (example,), path, dynamo=True, verbose=False, external_data=False,
+            dynamic_shapes=dynamic, optimize=setting == "dynamo",
+        )  # fmt: skip
+        return
+    options = {"do_constant_folding": False, "training": torch.onnx.TrainingMode.TRAINING}
+    torch.onnx.export(
+        module.train() if setting == "names" else module.eval(), (example,), path, dynamo=False, opset_version=17,
+        input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}},
+        **(options if setting == "names" else {}),
+    )  # fmt: skip
+
+
+def run(module, x, r, training):
+    module = copy.deepcopy(module).train(training)
+    y = module(x)
+    (y * r).mean().backward()
+    return y.detach(), {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+def error(ours, theirs):
+    return float((ours.double() - theirs).norm() / theirs.norm().clamp_min(1e-30))
+
+
+def reference(module, x, r, training):
+    """Output and gradients in float64, and the largest errors of float32 against them."""
+    double = copy.deepcopy(module).double()
+    y, grads = run(double, x.double() if x.is_floating_point() else x, r.double(), training)
+    y32, grads32 = run(module, x, r, training)
+    # a gradient that is nothing but rounding says nothing
+    largest = max(float(g.norm()) for g in grads.values())
+    grads = {name: g for name, g in grads.items() if float(g.norm()) > 1e-7 * largest}
+    return y, grads, error(y32, y), max(error(grads32[name], g) for name, g in grads.items())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    table = SMALL if arguments.small else ARCHITECTURES
+    for name in arguments.names or table:
+        make, inputs = table[name]
+        torch.manual_seed(0)
+        module = prepare(make())
+        has_norms = settle(module, inputs)
+        example, x = inputs(2), inputs(3)
+        with torch.no_grad():
+            r = torch.randn_like(module.eval()(x))
+        y, grads, output_error, gradient_error = reference(module, x, r, False)
+        errors = {"output": output_error, "eval": gradient_error}
+        tensors = {"x": x.int() if x.dtype == torch.int64 else x, "r": r, "y": y.float()}
+        tensors |= {f"eval.{key}": value.float() for key, value in grads.items()}
+        if has_norms:
+            _, grads, _, errors["train"] = reference(module, x, r, True)
+            tensors |= {f"train.{key}": value.float() for key, value in grads.items()}
+        tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters()}
+        for setting in SETTINGS[:1] + SETTINGS[2:3] if arguments.small else SETTINGS:
+            start = time.time()
+            try:
+                export(copy.deepcopy(module), example, arguments.folder / f"{name}.{setting}.onnx", setting)
+                print(f"{name:24} {setting:14} {time.time() - start:6.1f} s", flush=True)
+            except Exception as exception:  # noqa: BLE001: an exporter's failure is a result
+                errors[setting] = f"{type(exception).__name__}: {str(exception).splitlines()[0][:120]}"
+                print(f"{name:24} {setting:14} failed: {errors[setting]}", flush=True)
+        metadata = {"torch": torch.__version__, "errors": json.dumps(errors)}
+        save_file({key: value.contiguous() for key, value in tensors.items()},
+                  arguments.folder / f"{name}.safetensors", metadata)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
