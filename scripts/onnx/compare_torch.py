@@ -7,7 +7,8 @@
 With --small it writes the fixtures of the tests instead: python scripts/onnx/compare_torch.py --small
 test/fixtures/onnx/torch. Each architecture is exported for a dynamic batch by several settings:
 
-    names            the TorchScript exporter, so that all names survive: training mode, no folding
+    names            the TorchScript exporter, so that all names survive: nothing folded, nothing merged
+    training         the same in training mode, so that dropout survives too
     torchscript      the TorchScript exporter with its defaults
     dynamo           the exporter of torch.export with its defaults
     dynamo_names     the same without its optimizer
@@ -32,13 +33,15 @@ import time
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch_models import ARCHITECTURES, SMALL
 from torchvision.ops import StochasticDepth
 
-SETTINGS = ("names", "torchscript", "dynamo", "dynamo_names")
+SETTINGS = ("names", "training", "torchscript", "dynamo", "dynamo_names")
+SMALL_SETTINGS = ("names", "training", "dynamo")
 
 
 def prepare(module):
@@ -78,12 +81,27 @@ def export(module, example, path, setting):
             dynamic_shapes=dynamic, optimize=setting == "dynamo",
         )  # fmt: skip
         return
-    options = {"do_constant_folding": False, "training": torch.onnx.TrainingMode.TRAINING}
+    modes = {
+        "names": {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False},
+        "training": {"training": torch.onnx.TrainingMode.TRAINING, "do_constant_folding": False},
+        "torchscript": {},
+    }
+    statistics = {name: buffer.numpy().copy() for name, buffer in module.named_buffers() if "running" in name}
     torch.onnx.export(
-        module.train() if setting == "names" else module.eval(), (example,), path, dynamo=False, opset_version=17,
-        input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}},
-        **(options if setting == "names" else {}),
+        module.train(setting == "training"), (example,), path, dynamo=False, opset_version=17,
+        input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}}, **modes[setting],
     )  # fmt: skip
+    if setting == "training":
+        restore(path, statistics)
+
+
+def restore(path, statistics):
+    """The exporter runs a model in training mode, which changes its running statistics. Puts back the old ones."""
+    model = onnx.load(path)
+    for initializer in model.graph.initializer:
+        if initializer.name in statistics:
+            initializer.CopyFrom(onnx.numpy_helper.from_array(statistics[initializer.name], initializer.name))
+    onnx.save(model, path)
 
 
 def run(module, x, r, training):
@@ -135,7 +153,7 @@ def main():
             _, grads, _, errors["train"] = reference(module, x, r, True)
             tensors |= {f"train.{key}": value.float() for key, value in grads.items()}
         tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters()}
-        for setting in SETTINGS[:1] + SETTINGS[2:3] if arguments.small else SETTINGS:
+        for setting in SMALL_SETTINGS if arguments.small else SETTINGS:
             start = time.time()
             try:
                 export(copy.deepcopy(module), example, arguments.folder / f"{name}.{setting}.onnx", setting)

@@ -5,3 +5,4 @@ export type { OnnxGraphInfo, OnnxNodeInfo, OnnxValueInfo } from "./import/graph_
 export { type ImportOnnxOptions, importOnnx } from "./import/import.ts";
 export { OnnxModule, type OnnxOutputs } from "./import/onnx_module.ts";
 export type { Trainable } from "./import/trainable.ts";
+export { type GraphPictureOptions, graphPicture } from "./picture/graph_picture.ts";

@@ -1,16 +1,18 @@
 import { noGrad } from "../autograd/grad_mode.ts";
 import { OptionError, ShapeError } from "../errors.ts";
 import { inMode } from "../nn/internal/mode.ts";
+import { isStepped, type ModuleStep } from "../nn/internal/steps.ts";
 import { MultiheadAttention } from "../nn/layers/attention.ts";
 import { Conv2d, ConvTranspose2d } from "../nn/layers/conv.ts";
 import { Linear } from "../nn/layers/linear.ts";
 import { checkOutput, type Module } from "../nn/module.ts";
+import type { Parameter } from "../nn/parameter.ts";
 import { checkShape, sizeOf } from "../ops/core/array.ts";
 import { zeros } from "../tensor/fill.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** One layer of a summary: a module without child modules. */
+/** One layer of a summary: a module without child modules, or a node of an imported ONNX graph. */
 export interface LayerSummary {
   /** The layer's path, such as "encoder.0". */
   name: string;
@@ -93,9 +95,27 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
     .namedModules()
     .filter(([, module]) => module.children().length === 0 || module instanceof MultiheadAttention);
   const layers: LayerSummary[] = [];
+  const counted = new Set<Parameter>();
+  const rowOf = (path: string, { name, kind, output, parameters, flops }: ModuleStep): LayerSummary => {
+    const fresh = parameters.filter((parameter) => !counted.has(parameter));
+    for (const parameter of fresh) counted.add(parameter);
+    const size = fresh.reduce((sum, parameter) => sum + parameter.numel(), 0);
+    return {
+      name: path === "" ? name : `${path}.${name}`,
+      kind,
+      outputShape: [...output.shape],
+      parameters: size,
+      flops,
+    };
+  };
   const seen = new Set<Module>();
   let inside: Module | null = null;
   for (const [name, module] of leaves) {
+    if (isStepped(module)) {
+      module.forward = (...inputs: unknown[]) =>
+        module.forwardInSteps((step) => layers.push(rowOf(name, step)), ...inputs);
+      continue;
+    }
     const forward = module.forward.bind(module);
     // an own property hides the method of the class until the property is deleted
     module.forward = (...inputs: unknown[]) => {
@@ -114,9 +134,10 @@ export function summary(model: Module, inputShape: readonly number[]): Summary {
       return output;
     };
   }
+  const dtype = isStepped(model) ? model.firstInputDType : "float32";
   try {
     inMode(model, false, () =>
-      scope(() => noGrad(() => checkOutput("summary", model, model.forward(zeros(inputShape))))),
+      scope(() => noGrad(() => checkOutput("summary", model, model.forward(zeros(inputShape, { dtype }))))),
     );
   } finally {
     for (const [, module] of leaves) delete (module as { forward?: unknown }).forward;

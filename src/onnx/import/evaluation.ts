@@ -38,6 +38,13 @@ function tensorOf(value: Value): Tensor {
 /** Values that the evaluations with the same input shapes share, by slot. */
 export type Template = (Value | undefined)[];
 
+/** Learns of each step that ran. */
+export type StepReport = (
+  step: Step,
+  inputs: readonly (Value | undefined)[],
+  outputs: readonly (Value | undefined)[],
+) => void;
+
 /** One evaluation of a plan. */
 export class Evaluation {
   readonly values: Template;
@@ -48,16 +55,19 @@ export class Evaluation {
   readonly #permanent: Set<Tensor>;
   /** How many slots hold each tensor that an operator made. */
   readonly #holders = new Map<Tensor, number>();
+  /** Called after each step that ran, with its inputs and outputs. */
+  readonly #report: StepReport | undefined;
 
   /**
    * @param byImport values of weights and constants
    * @param byShapes the same, with values that depend on the shapes of the inputs
    */
-  constructor(byImport: Template, byShapes: Template, permanent: Set<Tensor>, training: boolean) {
+  constructor(byImport: Template, byShapes: Template, permanent: Set<Tensor>, training: boolean, report?: StepReport) {
     this.#shared = [byImport, byShapes];
     this.values = byShapes.slice();
     this.#permanent = permanent;
     this.training = training;
+    this.#report = report;
   }
 
   /** Sets an input of the graph, which belongs to the caller. */
@@ -108,6 +118,7 @@ export class Evaluation {
         this.#holders.set(value, (this.#holders.get(value) ?? 0) + 1);
       }
     }
+    this.#report?.(step, inputs, outputs);
   }
 
   #share(when: When, slot: number, value: Value): void {

@@ -2,7 +2,7 @@ import type { DType } from "../../ops/core/array.ts";
 import { hostType, typeName } from "../file/element_types.ts";
 import { isFloat } from "../host_value.ts";
 import type { ModelProto, ValueInfoProto } from "../schema/onnx_pb.ts";
-import { allNodes, OMITTED, type Program } from "./graph.ts";
+import { type Graph, type GraphNode, OMITTED, type Program } from "./graph.ts";
 
 /** An input or output of an ONNX graph. */
 export interface OnnxValueInfo {
@@ -23,7 +23,10 @@ export interface OnnxNodeInfo {
   readonly name: string;
   /** The operator: "Conv". */
   readonly opType: string;
-  /** Names of the values that the node reads and computes, without those that it omits. */
+  /**
+   * Names of the values that the node reads and computes, without those that it omits. `If` reads also the results of
+   * its branches.
+   */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
@@ -33,7 +36,7 @@ export interface OnnxGraphInfo {
   readonly name: string;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
-  /** The nodes in their order, also those in branches of `If`; functions are replaced by their nodes. */
+  /** The nodes in their order, those in branches of `If` before it; functions are replaced by their nodes. */
   readonly nodes: readonly OnnxNodeInfo[];
   /** The version of ONNX's operator set, and the program that wrote the file. */
   readonly opset: number;
@@ -53,15 +56,22 @@ export function describeGraph(model: ModelProto, program: Program): OnnxGraphInf
       return info ? [describeValue(info)] : [];
     }),
     outputs: (model.graph?.output ?? []).map(describeValue),
-    nodes: [...allNodes(program)].map(({ name, opType, inputs, outputs }) => ({
+    nodes: [...innerFirst(program)].map(({ name, opType, inputs, outputs, graphs }) => ({
       name,
       opType,
-      inputs: names(inputs),
+      inputs: names([...inputs, ...[...graphs.values()].flatMap((graph) => graph.outputs)]),
       outputs: names(outputs),
     })),
     opset: Number(own?.version ?? 0),
     producer: [model.producerName, model.producerVersion].filter((text) => text !== "").join(" "),
   };
+}
+
+function* innerFirst(graph: Graph): Generator<GraphNode> {
+  for (const node of graph.nodes) {
+    for (const inner of node.graphs.values()) yield* innerFirst(inner);
+    yield node;
+  }
 }
 
 function describeValue({ name, type }: ValueInfoProto): OnnxValueInfo {

@@ -1,13 +1,16 @@
 import { describe, isObject } from "../../checks.ts";
 import { DTypeError, formatShape, OptionError, ShapeError } from "../../errors.ts";
+import type { ModuleStep } from "../../nn/internal/steps.ts";
 import { Module } from "../../nn/module.ts";
 import type { Parameter } from "../../nn/parameter.ts";
+import type { DType } from "../../ops/core/array.ts";
 import { scope } from "../../tensor/lifetime/scoped.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { toTensor, type Value } from "../host_value.ts";
-import { Evaluation, releaseConversion, type Template } from "./evaluation.ts";
+import { Evaluation, releaseConversion, type StepReport, type Template } from "./evaluation.ts";
 import type { OnnxGraphInfo, OnnxValueInfo } from "./graph_info.ts";
 import type { Plan } from "./plan.ts";
+import { moduleStep } from "./step_summary.ts";
 
 /** For so many lists of input shapes, what depends on the shapes is kept. */
 const CACHED_SHAPES = 8;
@@ -70,17 +73,34 @@ export class OnnxModule<Outputs extends OnnxOutputs = Tensor> extends Module {
    * @throws DTypeError for another dtype than the file's.
    */
   forward(...inputs: (Tensor | Readonly<Record<string, Tensor>>)[]): Outputs {
+    return this.#compute(inputs);
+  }
+
+  /** @internal As `forward`, and calls `report` after each node that depends on the inputs. */
+  forwardInSteps(report: (step: ModuleStep) => void, ...inputs: readonly unknown[]): Outputs {
+    return this.#compute(inputs, (step, given, outputs) => {
+      const made = moduleStep(step, given, outputs);
+      if (made) report(made);
+    });
+  }
+
+  /** @internal The dtype of the first input. */
+  get firstInputDType(): DType {
+    return this.graph.inputs[0]?.dtype ?? "float32";
+  }
+
+  #compute(inputs: readonly unknown[], report?: StepReport): Outputs {
     const given = this.#bind(inputs);
-    const outputs = scope(() => this.evaluate(given).map((value) => this.#handOut(value)));
+    const outputs = scope(() => this.evaluate(given, report).map((value) => this.#handOut(value)));
     if (outputs.length === 1) return outputs[0] as Outputs;
     return Object.fromEntries(this.graph.outputs.map(({ name }, i) => [name, outputs[i]])) as Outputs;
   }
 
   /** @internal Computes the outputs from values in the order of the graph's inputs, which are not checked. */
-  evaluate(inputs: readonly Value[]): Value[] {
+  evaluate(inputs: readonly Value[], report?: StepReport): Value[] {
     const key = inputs.map((x) => (x instanceof Tensor ? x.shape : x.dims).join()).join(";");
     const byShapes = this.#templateFor(key);
-    const evaluation = new Evaluation(this.#values, byShapes, this.#permanent, this.training);
+    const evaluation = new Evaluation(this.#values, byShapes, this.#permanent, this.training, report);
     inputs.forEach((value, i) => {
       evaluation.setInput(this.#inputSlots[i], value);
     });
