@@ -13,6 +13,9 @@ test/fixtures/onnx/torch. Each architecture is exported for a dynamic batch by s
     dynamo           the exporter of torch.export with its defaults
     dynamo_names     the same without its optimizer
 
+    smooth           as names, of the same model with smooth functions: SiLU in place of ReLU, averages in place of
+                     maxima. Where a ReLU sits at 0, rounding alone decides on its gradient; here nothing does.
+
 Files: NAME.SETTING.onnx, and NAME.safetensors with the tensors
 
     x                inputs of a batch of 3 (the traced batch has 2)
@@ -22,10 +25,11 @@ Files: NAME.SETTING.onnx, and NAME.safetensors with the tensors
     train.PARAMETER  its gradient in training mode, without dropout, for models with batch norms
     value.PARAMETER  the parameter itself, for parameters whose export may have another value under the name
 
-Outputs and gradients are those in float64. The metadata has the errors of PyTorch's own float32 against them.
+and NAME.smooth.safetensors for the last setting. Outputs and gradients are those in float64. The metadata has the errors of PyTorch's own float32 against them.
 """
 
 import argparse
+import contextlib
 import copy
 import json
 import logging
@@ -37,11 +41,12 @@ import onnx
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn import functional as F
 from torch_models import ARCHITECTURES, SMALL
 from torchvision.ops import StochasticDepth
 
 SETTINGS = ("names", "training", "torchscript", "dynamo", "dynamo_names")
-SMALL_SETTINGS = ("names", "training", "dynamo")
+SMALL_SETTINGS = ("names", "dynamo", "dynamo_names")
 
 
 def prepare(module):
@@ -104,6 +109,20 @@ def restore(path, statistics):
     onnx.save(model, path)
 
 
+def strip(path):
+    """Removes what is said of the sources: it is larger than the model."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    for graph in (model.graph, *model.functions):
+        del graph.metadata_props[:], graph.value_info[:]
+        for node in graph.node:
+            del node.metadata_props[:]
+            node.ClearField("doc_string")
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    onnx.save(model, path)
+
+
 def run(module, x, r, training):
     module = copy.deepcopy(module).train(training)
     y = module(x)
@@ -126,6 +145,28 @@ def reference(module, x, r, training):
     return y, grads, error(y32, y), max(error(grads32[name], g) for name, g in grads.items())
 
 
+@contextlib.contextmanager
+def smooth():
+    """Replaces functions that have kinks."""
+
+    def silu(x, *_, **__):
+        return F.silu(x)
+
+    def average(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
+
+    kinked = ("relu", "relu6", "hardtanh", "hardswish", "hardsigmoid")
+    before = {name: getattr(F, name) for name in (*kinked, "max_pool2d")}
+    for name in kinked:
+        setattr(F, name, silu if name != "hardsigmoid" else lambda x, *_, **__: torch.sigmoid(x))
+    F.max_pool2d = average
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(F, name, function)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true")
@@ -138,32 +179,43 @@ def main():
     arguments.folder.mkdir(parents=True, exist_ok=True)
     table = SMALL if arguments.small else ARCHITECTURES
     for name in arguments.names or table:
-        make, inputs = table[name]
-        torch.manual_seed(0)
-        module = prepare(make())
-        has_norms = settle(module, inputs)
-        example, x = inputs(2), inputs(3)
-        with torch.no_grad():
-            r = torch.randn_like(module.eval()(x))
-        y, grads, output_error, gradient_error = reference(module, x, r, False)
-        errors = {"output": output_error, "eval": gradient_error}
-        tensors = {"x": x.int() if x.dtype == torch.int64 else x, "r": r, "y": y.float()}
-        tensors |= {f"eval.{key}": value.float() for key, value in grads.items()}
-        if has_norms:
-            _, grads, _, errors["train"] = reference(module, x, r, True)
-            tensors |= {f"train.{key}": value.float() for key, value in grads.items()}
-        tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters()}
-        for setting in SMALL_SETTINGS if arguments.small else SETTINGS:
-            start = time.time()
-            try:
-                export(copy.deepcopy(module), example, arguments.folder / f"{name}.{setting}.onnx", setting)
-                print(f"{name:24} {setting:14} {time.time() - start:6.1f} s", flush=True)
-            except Exception as exception:  # noqa: BLE001: an exporter's failure is a result
-                errors[setting] = f"{type(exception).__name__}: {str(exception).splitlines()[0][:120]}"
-                print(f"{name:24} {setting:14} failed: {errors[setting]}", flush=True)
-        metadata = {"torch": torch.__version__, "errors": json.dumps(errors)}
-        save_file({key: value.contiguous() for key, value in tensors.items()},
-                  arguments.folder / f"{name}.safetensors", metadata)  # fmt: skip
+        if arguments.small:
+            compare(name, *table[name], arguments.folder, SMALL_SETTINGS, strip)
+            continue
+        compare(name, *table[name], arguments.folder, SETTINGS)
+        with smooth():
+            compare(f"{name}.smooth", *table[name], arguments.folder, ("names",))
+
+
+def compare(name, make, inputs, folder, settings, finish=lambda path: None):
+    """Writes the files of one architecture."""
+    torch.manual_seed(0)
+    module = prepare(make())
+    has_norms = settle(module, inputs)
+    example, x = inputs(2), inputs(3)
+    with torch.no_grad():
+        r = torch.randn_like(module.eval()(x))
+    y, grads, output_error, gradient_error = reference(module, x, r, False)
+    errors = {"output": output_error, "eval": gradient_error}
+    tensors = {"x": x.int() if x.dtype == torch.int64 else x, "r": r, "y": y.float()}
+    tensors |= {f"eval.{key}": value.float() for key, value in grads.items()}
+    if has_norms:
+        _, grads, _, errors["train"] = reference(module, x, r, True)
+        tensors |= {f"train.{key}": value.float() for key, value in grads.items()}
+    tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters()}
+    for setting in settings:
+        path = folder / (f"{name}.onnx" if name.endswith(".smooth") else f"{name}.{setting}.onnx")
+        start = time.time()
+        try:
+            export(copy.deepcopy(module), example, path, setting)
+            finish(path)
+            print(f"{path.name:40} {time.time() - start:6.1f} s", flush=True)
+        except Exception as exception:  # noqa: BLE001: an exporter's failure is a result
+            errors[setting] = f"{type(exception).__name__}: {str(exception).splitlines()[0][:120]}"
+            print(f"{path.name:40} failed: {errors[setting]}", flush=True)
+    metadata = {"torch": torch.__version__, "errors": json.dumps(errors)}
+    tensors = {key: value.contiguous() for key, value in tensors.items()}
+    save_file(tensors, folder / f"{name}.safetensors", metadata)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import { Attributes } from "./attributes.ts";
 import { constantOf } from "./constant_node.ts";
 import { hostConstant, typeOfHost } from "./constants.ts";
 import { type ConstantSource, type Graph, GraphNode, OMITTED, type Program } from "./graph.ts";
+import { replaceLists } from "./lists.ts";
 
 /** Slots of the names that are known in a graph, which sees those of the graph around it. */
 class Names {
@@ -99,8 +100,14 @@ class Builder {
     const initializers = new Set(proto.initializer.map(({ name }) => name));
     const inputs = proto.input.filter(({ name }) => !initializers.has(name));
     const slots = inputs.map(({ name }) => this.#define(place, name));
-    const nodes = this.#nodesOf(proto.node, place);
-    return { inputs: slots, outputs: proto.output.map(({ name }) => names.get(name, "the graph's output")), nodes };
+    const built = this.#nodesOf(proto.node, place);
+    const outputs = proto.output.map(({ name }) => names.get(name, "the graph's output"));
+    const nodes = replaceLists(built, outputs, {
+      addConstant: (content) =>
+        this.#setConstant(place, "list", { content, ...typeOfHost(content), isInitializer: false }),
+      change: (node, opType, changed) => this.#make({ ...node, opType, inputs: changed, graphs: new Map() }, []),
+    });
+    return { inputs: slots, outputs, nodes };
   }
 
   #nodesOf(protos: readonly NodeProto[], place: Place): GraphNode[] {
@@ -158,13 +165,17 @@ class Builder {
     }
     const outputs = proto.output.map((output) => (output === "" ? OMITTED : this.#define(place, output)));
     const opset = place.opsets.get(domain) ?? 1;
-    const operator =
-      domain === "" && Object.hasOwn(this.#operators, proto.opType) ? this.#operators[proto.opType] : undefined;
-    const attributes = new Attributes(`${proto.opType} "${name}"`, resolved, this.#file);
-    return new GraphNode(
-      { domain, opType: proto.opType, name, opset, attributes, inputs, outputs, graphs, operator },
-      (slot) => this.#hostValue(slot),
-    );
+    return this.#make({ domain, opType: proto.opType, name, opset, inputs, outputs, graphs }, resolved);
+  }
+
+  #make(
+    fields: Pick<GraphNode, "domain" | "opType" | "name" | "opset" | "inputs" | "outputs" | "graphs">,
+    attributes: readonly AttributeProto[],
+  ): GraphNode {
+    const { domain, opType, name } = fields;
+    const operator = domain === "" && Object.hasOwn(this.#operators, opType) ? this.#operators[opType] : undefined;
+    const read = new Attributes(`${opType} "${name}"`, attributes, this.#file);
+    return new GraphNode({ ...fields, attributes: read, operator }, (slot) => this.#hostValue(slot));
   }
 
   /** Attributes of a node in a function may stand for those of the node that calls the function. */
@@ -182,9 +193,10 @@ class Builder {
     this.#setConstant(place, name, { content: data, dims: data?.dims ?? [], dataType, isInitializer });
   }
 
-  #setConstant(place: Place, name: string, source: Omit<ConstantSource, "name">): void {
+  #setConstant(place: Place, name: string, source: Omit<ConstantSource, "name">): number {
     const slot = this.#define(place, name);
     this.#constants.set(slot, { ...source, name: this.#slots[slot] });
+    return slot;
   }
 
   /** A new slot for a name. Its own name is the same if it is free, or else begins with the place. */

@@ -57,6 +57,7 @@ export const MATMUL: OperatorTable = {
   Gemm: { attributes: ["alpha", "beta", "transA", "transB"], weights: { all: [1, 2] }, run: gemm },
   Einsum: {
     attributes: ["equation"],
+    weights: { vectors: [0, 1, 2, 3] },
     run: (call) => einsum(call.attributes.string("equation", ""), ...call.inputs.map((_, i) => call.float(i))),
   },
   Det: {
