@@ -133,7 +133,14 @@ class Segmentation(nn.Module):
 
 
 def images(size):
-    return lambda batch: torch.randn(batch, 3, size, size)
+    """Pictures that differ as photographs do: in brightness, contrast, large shapes and fine detail."""
+
+    def make(batch):
+        shapes = F.interpolate(torch.randn(batch, 3, 5, 5), (size, size), mode="bicubic")
+        detail = torch.randn(batch, 3, size, size) * torch.rand(batch, 1, 1, 1)
+        return (shapes + detail) * (0.2 + torch.rand(batch, 1, 1, 1)) + torch.randn(batch, 3, 1, 1)
+
+    return make
 
 
 def tokens(count, length):

@@ -429,3 +429,35 @@ test("summary and text of a module", async () => {
   expect(net.graph.inputs).toEqual([{ name: "x", dtype: "float32", elementType: "float", shape: ["batch", 2] }]);
   expect(net.graph.nodes.map(({ opType }) => opType)).toEqual(["MatMul", "Add"]);
 });
+
+describe("lists of tensors", () => {
+  const split = (sizes: readonly number[] | number, places: readonly number[]) => {
+    const dims = typeof sizes === "number" ? [] : [sizes.length];
+    return model({
+      nodes: [
+        node("SplitToSequence", ["x", "sizes"], ["list"], { attributes: { axis: -1 } }),
+        ...places.map((_, i) => node("SequenceAt", ["list", `place${i}`], [`y${i}`])),
+      ],
+      inputs: [value("x", ["batch", 5])],
+      outputs: places.map((_, i) => `y${i}`),
+      initializers: [
+        tensorProto("sizes", dims, [sizes].flat(), "int64"),
+        ...places.map((place, i) => tensorProto(`place${i}`, [], [place], "int64")),
+      ],
+    });
+  };
+  const x = tensor([[1, 2, 3, 4, 5]]);
+
+  test("of split() with one size or several are slices", async () => {
+    const chunks = await importOnnx<Record<string, Tensor>>(split(2, [2, 0]));
+    const parts = chunks.forward(x);
+    expect(Object.values(parts).map((part) => part.toArray())).toEqual([[[5]], [[1, 2]]]);
+    const sizes = await importOnnx<Record<string, Tensor>>(split([1, 3, 1], [1, 2]));
+    expect(Object.values(sizes.forward(x)).map((part) => part.toArray())).toEqual([[[2, 3, 4]], [[5]]]);
+  });
+
+  test("others are refused", async () => {
+    await expect(importOnnx(split(2, [-1]))).rejects.toThrow(/SplitToSequence.*lists of tensors/);
+    await expect(importOnnx(split([2, 3], [2]))).rejects.toThrow(/SequenceAt.*lists of tensors/);
+  });
+});
