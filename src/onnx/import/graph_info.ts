@@ -1,7 +1,7 @@
 import type { DType } from "../../ops/core/array.ts";
 import { hostType, typeName } from "../file/element_types.ts";
 import { isFloat } from "../host_value.ts";
-import type { ModelProto, ValueInfoProto } from "../schema/onnx_pb.ts";
+import type { ModelProto, TensorShapeProto_Dimension, ValueInfoProto } from "../schema/onnx_pb.ts";
 import { type Graph, type GraphNode, OMITTED, type Program } from "./graph.ts";
 
 /** An input or output of an ONNX graph. */
@@ -77,10 +77,14 @@ function* innerFirst(graph: Graph): Generator<GraphNode> {
 function describeValue({ name, type }: ValueInfoProto): OnnxValueInfo {
   const tensorType = type?.value.case === "tensorType" ? type.value.value : undefined;
   const elemType = tensorType?.elemType ?? 0;
-  const shape = tensorType?.shape?.dim.map(({ value }) =>
-    value.case === "dimValue" ? Number(value.value) : value.case === "dimParam" ? value.value || "?" : "?",
-  );
+  const shape = tensorType?.shape?.dim.map(lengthOf);
   return { name, dtype: dtypeOf(elemType), elementType: typeName(elemType), shape: shape ?? null };
+}
+
+function lengthOf({ value }: TensorShapeProto_Dimension): number | string {
+  // some exporters write -1 for a length that may vary
+  if (value.case === "dimValue" && value.value >= 0n) return Number(value.value);
+  return value.case === "dimParam" && value.value !== "" ? value.value : "?";
 }
 
 function dtypeOf(elemType: number): DType {

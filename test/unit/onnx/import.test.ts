@@ -461,3 +461,11 @@ describe("lists of tensors", () => {
     await expect(importOnnx(split([2, 3], [2]))).rejects.toThrow(/SequenceAt.*lists of tensors/);
   });
 });
+
+test("a length of -1 in a file may vary", async () => {
+  const net = await importOnnx(
+    model({ nodes: [node("Relu", ["x"], ["y"])], inputs: [value("x", [-1, 2])], outputs: ["y"] }),
+  );
+  expect(net.graph.inputs[0].shape).toEqual(["?", 2]);
+  expect(net.forward(ones([3, 2])).shape).toEqual([3, 2]);
+});
