@@ -48,7 +48,9 @@ export function checkSupport(file: string, model: ModelProto, program: Program):
   for (const { dataType, name } of program.constants.values()) {
     if (!hostType(dataType)) dtypes.add(typeName(dataType), quote(name));
   }
+  const inputs = new Set(program.inputs.map((slot) => program.slots[slot]));
   for (const input of model.graph?.input ?? []) {
+    if (!inputs.has(input.name)) continue;
     const type = unsupportedInput(input);
     if (type) dtypes.add(type, `input ${quote(input.name)}`);
   }

@@ -1,7 +1,13 @@
+import { create } from "@bufbuild/protobuf";
 import type { DType } from "../../ops/core/array.ts";
 import { hostType, typeName } from "../file/element_types.ts";
 import { isFloat } from "../host_value.ts";
-import type { ModelProto, TensorShapeProto_Dimension, ValueInfoProto } from "../schema/onnx_pb.ts";
+import {
+  type ModelProto,
+  type TensorShapeProto_Dimension,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "../schema/onnx_pb.ts";
 import { type Graph, type GraphNode, OMITTED, type Program } from "./graph.ts";
 
 /** An input or output of an ONNX graph. */
@@ -44,18 +50,17 @@ export interface OnnxGraphInfo {
 }
 
 /** Describes a model for its users. */
-export function describeGraph(model: ModelProto, program: Program): OnnxGraphInfo {
+export function describeGraph(model: ModelProto, program: Program, outputs: readonly string[]): OnnxGraphInfo {
   const names = (slots: readonly number[]) =>
     slots.filter((slot) => slot !== OMITTED).map((slot) => program.slots[slot]);
-  const infos = new Map(model.graph?.input.map((info) => [info.name, info]));
+  const { input = [], output = [], valueInfo = [] } = model.graph ?? {};
+  const infos = new Map([...valueInfo, ...output, ...input].map((info) => [info.name, info]));
+  const describeNamed = (name: string) => describeValue(infos.get(name) ?? create(ValueInfoProtoSchema, { name }));
   const own = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
   return {
     name: model.graph?.name ?? "",
-    inputs: names(program.inputs).flatMap((name) => {
-      const info = infos.get(name);
-      return info ? [describeValue(info)] : [];
-    }),
-    outputs: (model.graph?.output ?? []).map(describeValue),
+    inputs: names(program.inputs).map(describeNamed),
+    outputs: outputs.map(describeNamed),
     nodes: [...innerFirst(program)].map(({ name, opType, inputs, outputs, graphs }) => ({
       name,
       opType,

@@ -10,6 +10,7 @@ import { OPERATORS } from "../operators/index.ts";
 import { buildGraph } from "./build_graph.ts";
 import { checkSupport } from "./check.ts";
 import { loadConstant } from "./constants.ts";
+import { checkOutputNames, cutProgram } from "./cut.ts";
 import { findDependences, WEIGHT } from "./dependence.ts";
 import { makePermanent, type Template } from "./evaluation.ts";
 import type { ConstantSource, Program } from "./graph.ts";
@@ -26,6 +27,12 @@ export interface ImportOnnxOptions extends ReadModelOptions {
    * Default: all train.
    */
   trainable?: Trainable;
+  /**
+   * Names of values of the graph to compute in place of its outputs, for example what a new last layer takes. What
+   * only the file's outputs need is left out. `graphPicture` and `summary` show the names of nodes, and `graph.nodes`
+   * has those of values. Default: the file's outputs.
+   */
+  outputs?: readonly string[];
 }
 
 /**
@@ -38,7 +45,7 @@ export interface ImportOnnxOptions extends ReadModelOptions {
  *
  * @param source the bytes; in Node, Deno and Bun a path; in a page an address (also a relative one), a `File`
  *   or `Blob`, a handle, or a file that the browser keeps ("opfs:...").
- * @param options `trainable`; `externalData` for weights in other files (default: beside the model); for an
+ * @param options `trainable`; `outputs`; `externalData` for weights in other files (default: beside the model); for an
  *   address also the options of `fetchFile`.
  * @returns the module. `model.graph` describes its inputs, outputs and nodes.
  * @throws DataError for a missing or damaged file, and for a model that is not supported: one error lists all
@@ -58,13 +65,17 @@ export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(
   source: ModelSource,
   options?: ImportOnnxOptions,
 ): Promise<OnnxModule<Outputs>> {
-  const { trainable, ...reading } = options === undefined ? {} : readOptions("importOnnx", options, ALL_OPTIONS);
+  const { trainable, outputs, ...reading } =
+    options === undefined ? {} : readOptions("importOnnx", options, ALL_OPTIONS);
   const test = new TrainableTest(trainable);
+  if (outputs !== undefined) checkOutputNames(outputs);
   const file = await readModel(source, reading);
   checkModel(file.name, file.proto);
-  const program = buildGraph(file, OPERATORS);
+  const ownOutputs = file.proto.graph?.output.map(({ name }) => name) ?? [];
+  const whole = buildGraph(file, OPERATORS);
+  const program = outputs === undefined ? whole : cutProgram(whole, outputs, ownOutputs);
   checkSupport(file.name, file.proto, program);
-  const info = describeGraph(file.proto, program);
+  const info = describeGraph(file.proto, program, outputs ?? ownOutputs);
   const { values, parameters, buffers, weights } = await loadConstants(program, test);
   program.forgetFile();
   const dependence = findDependences(program, new Map([...weights].map((slot) => [slot, WEIGHT])));
@@ -74,6 +85,7 @@ export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(
 
 const ALL_OPTIONS: ImportOnnxOptions = {
   trainable: undefined,
+  outputs: undefined,
   externalData: undefined,
   onProgress: undefined,
   signal: undefined,

@@ -469,3 +469,42 @@ test("a length of -1 in a file may vary", async () => {
   expect(net.graph.inputs[0].shape).toEqual(["?", 2]);
   expect(net.forward(ones([3, 2])).shape).toEqual([3, 2]);
 });
+
+describe("outputs", () => {
+  const bytes = model({
+    nodes: [
+      node("MatMul", ["x", "w"], ["features"]),
+      node("Relu", ["features"], ["active"]),
+      node("Add", ["active", "other"], ["sum"]),
+      node("MatMul", ["sum", "head"], ["p"]),
+      node("Loop", ["p"], ["y"]),
+    ],
+    inputs: [value("other", [1, 2]), value("x", ["batch", 2])],
+    outputs: ["y"],
+    initializers: [tensorProto("w", [2, 2], [1, -1, 2, -2]), tensorProto("head", [2, 1], [1, 1])],
+  });
+  const x = tensor([[1, 2]]);
+
+  test("name values inside the graph; what they do not need is left out", async () => {
+    await expect(importOnnx(bytes)).rejects.toThrow(/Loop/);
+    const net = await importOnnx<Record<"features" | "active", Tensor>>(bytes, { outputs: ["active", "features"] });
+    expect(net.graph.inputs.map(({ name }) => name)).toEqual(["x"]);
+    expect(names(net)).toEqual(["w"]);
+    const { active, features } = net.forward(x);
+    expect([active.toArray(), features.toArray()]).toEqual([[[5, 0]], [[5, -5]]]);
+    active.sum().backward();
+    expect(net.parameters()[0].grad?.toArray()).toEqual([
+      [1, 0],
+      [2, 0],
+    ]);
+    const one = await importOnnx(bytes, { outputs: ["features"], trainable: "w" });
+    expect(one.forward(x).toArray()).toEqual([[5, -5]]);
+  });
+
+  test("refuses unknown names, and other values", async () => {
+    await expect(importOnnx(bytes, { outputs: ["z"] })).rejects.toThrow('no value "z"');
+    for (const outputs of [[], "features", ["features", "features"], [1]]) {
+      await expect(importOnnx(bytes, { outputs: outputs as never })).rejects.toThrow(OptionError);
+    }
+  });
+});
