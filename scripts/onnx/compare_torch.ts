@@ -26,6 +26,7 @@ interface Row {
   name: string;
   results: Map<string, Comparison | string>;
   torch: TorchErrors;
+  torchSmooth: TorchErrors | undefined;
 }
 
 async function compareAll(folder: string, only: string): Promise<Row[]> {
@@ -34,12 +35,14 @@ async function compareAll(folder: string, only: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of names.filter((each) => each.startsWith(only)).sort()) {
     const expected = `${name}.safetensors`;
-    const torch = JSON.parse(loadSafetensors(join(folder, expected)).metadata.errors);
-    const row: Row = { name, results: new Map(), torch };
+    const smooth = `${name}.${SMOOTH}.safetensors`;
+    const torch = errorsOf(join(folder, expected));
+    const torchSmooth = files.has(smooth) ? errorsOf(join(folder, smooth)) : undefined;
+    const row: Row = { name, results: new Map(), torch, torchSmooth };
     for (const setting of [...SETTINGS, SMOOTH]) {
       const file = `${name}.${setting}.onnx`;
       if (!files.has(file)) continue;
-      const own = setting === SMOOTH ? `${name}.${SMOOTH}.safetensors` : expected;
+      const own = setting === SMOOTH ? smooth : expected;
       const result = await compareWithTorch(join(folder, file), join(folder, own)).catch(String);
       row.results.set(setting, result);
       console.log(name, setting, typeof result === "string" ? result : JSON.stringify({ ...result, torch }));
@@ -47,6 +50,10 @@ async function compareAll(folder: string, only: string): Promise<Row[]> {
     rows.push(row);
   }
   return rows;
+}
+
+function errorsOf(path: string): TorchErrors {
+  return JSON.parse(loadSafetensors(path).metadata.errors);
 }
 
 function resultsOf({ results }: Row, settings: readonly string[]): Comparison[] {
@@ -81,7 +88,7 @@ function document(rows: readonly Row[], torchVersion: string): string {
     ]),
   );
   const errors = table(
-    ["model", "output", "PyTorch", "gradient, evaluation", "PyTorch", "training", "PyTorch", "smooth"],
+    ["model", "output", "PyTorch", "gradient, evaluation", "PyTorch", "training", "PyTorch", "smooth", "PyTorch"],
     rows.map((row) => {
       const all = resultsOf(row, SETTINGS);
       const smooth = resultsOf(row, [SMOOTH]).flatMap(({ evaluation, training }) => [evaluation, training]);
@@ -94,6 +101,7 @@ function document(rows: readonly Row[], torchVersion: string): string {
         error(largest(all.map(({ training }) => training))),
         error(row.torch.train),
         error(largest(smooth)),
+        error(largest([row.torchSmooth?.eval ?? null, row.torchSmooth?.train ?? null])),
       ];
     }),
   );
@@ -146,7 +154,7 @@ gradients, the largest error of any parameter that has the same name and value i
 output with random factors.
 
 Where a ReLU or a maximum is within rounding error of its kink, rounding alone decides on which side it is, and gradients
-jump by a percent, here and in PyTorch at different places. The last column is the largest error of both modes for the
+jump by a percent, here and in PyTorch at different places. The last columns have the largest error of both modes for the
 same models with smooth functions in place of those (SiLU, averages), where nothing can jump.
 
 ${errors}
