@@ -1,11 +1,12 @@
 /**
- * Fine-tunes a published ONNX model on pictures of your own: a folder with one folder of pictures for each class.
+ * Fine-tunes a published ONNX model on pictures of your own: a folder with one folder of pictures for each
+ * class.
  *
  *     npx tsx examples/onnx/fine_tune.ts MODEL.onnx FOLDER [--epochs 10] [--size 48] [--mode tuned] [--to FILE]
  *
- * The model's last layer is replaced by a new one for your classes. A fifth of the pictures is for testing. Modes:
- * "tuned" trains all weights, "frozen" only the new layer, "scratch" forgets what the file has learned. With `--to`, the
- * result is written as an ONNX file.
+ * The model's last layer is replaced by a new one for your classes. A fifth of the pictures is for testing.
+ * Modes: "tuned" trains all weights, "frozen" only the new layer, "scratch" forgets what the file has
+ * learned. With `--to`, the result is written as an ONNX file.
  */
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -79,7 +80,12 @@ export async function findFeatures(path: string): Promise<string> {
 /** A classifier for pictures of a size, in place of the file's own last layer. */
 export async function makeClassifier(path: string, features: string, classes: number, size: number, mode: Mode) {
   const body = await importOnnx(path, { outputs: [features] });
-  const width = noGrad(() => body.eval().forward(zeros([1, 3, size, size])).numel());
+  const width = noGrad(() =>
+    body
+      .eval()
+      .forward(zeros([1, 3, size, size]))
+      .numel(),
+  );
   return new Classifier(body, width, classes, mode);
 }
 

@@ -1,6 +1,6 @@
 """Exports architectures from PyTorch, with what PyTorch computes: outputs, and gradients of all parameters.
 
-    pip install torch torchvision onnx onnxscript safetensors
+    pip install torch torchvision onnx safetensors  # and what the exporter asks for
     python scripts/onnx/compare_torch.py build/onnx_torch [name ...]
     npx tsx scripts/onnx/compare_torch.ts build/onnx_torch
 

@@ -144,7 +144,7 @@ ${names}
 The defaults merge batch norms into convolutions, transpose weights of linear layers (\`val_18\`, \`onnx::MatMul_…\`), and
 join the weights of recurrent layers. Such files train as well: their parameters are found by what they do, under the
 names in the file. Files of either exporter have each of several equal tensors once. The TorchScript exporter notes this,
-so that each is a parameter of its own here; recipe 2 does not, so that parameters which are equal at export, such as
+so that each is a separate parameter here; recipe 2 does not, so that parameters which are equal at export, such as
 those of new norms, are one.
 
 ## Errors

@@ -4,8 +4,8 @@ import { allNodes, type GraphNode, OMITTED, type Program } from "./graph.ts";
 import { readBy } from "./plan.ts";
 
 /**
- * The part of a program that computes the values with these names, without the inputs, nodes and constants that only
- * others need.
+ * The part of a program that computes the values with these names, without the inputs, nodes and constants
+ * that only others need.
  *
  * @param ownOutputs the names of the program's outputs
  * @throws OptionError for a name that is no value of the graph.

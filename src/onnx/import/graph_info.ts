@@ -30,8 +30,8 @@ export interface OnnxNodeInfo {
   /** The operator: "Conv". */
   readonly opType: string;
   /**
-   * Names of the values that the node reads and computes, without those that it omits. `If` reads also the results of
-   * its branches.
+   * Names of the values that the node reads and computes, without those that it omits. `If` reads also the
+   * results of its branches.
    */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

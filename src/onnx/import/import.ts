@@ -28,9 +28,9 @@ export interface ImportOnnxOptions extends ReadModelOptions {
    */
   trainable?: Trainable;
   /**
-   * Names of values of the graph to compute in place of its outputs, for example what a new last layer takes. What
-   * only the file's outputs need is left out. `graphPicture` and `summary` show the names of nodes, and `graph.nodes`
-   * has those of values. Default: the file's outputs.
+   * Names of values of the graph to compute in place of its outputs, for example what a new last layer takes.
+   * What only the file's outputs need is left out. `graphPicture` and `summary` show the names of nodes, and
+   * `graph.nodes` has those of values. Default: the file's outputs.
    */
   outputs?: readonly string[];
 }
@@ -45,8 +45,8 @@ export interface ImportOnnxOptions extends ReadModelOptions {
  *
  * @param source the bytes; in Node, Deno and Bun a path; in a page an address (also a relative one), a `File`
  *   or `Blob`, a handle, or a file that the browser keeps ("opfs:...").
- * @param options `trainable`; `outputs`; `externalData` for weights in other files (default: beside the model); for an
- *   address also the options of `fetchFile`.
+ * @param options `trainable`; `outputs`; `externalData` for weights in other files (default: beside the
+ *   model); for an address also the options of `fetchFile`.
  * @returns the module. `model.graph` describes its inputs, outputs and nodes.
  * @throws DataError for a missing or damaged file, and for a model that is not supported: one error lists all
  *   operators, attributes and element types that are missing, with counts and the first node. OptionError for
@@ -58,7 +58,7 @@ export interface ImportOnnxOptions extends ReadModelOptions {
  * const bytes = exportOnnx(new nn.Linear(4, 2).eval(), [ones([1, 4])]);
  * const model = await importOnnx(bytes, { trainable: "weight" });
  * console.log(model.forward(ones([8, 4])).shape); // [8, 2]
- * console.log(model.namedParameters().map(([name, x]) => `${name} ${x.requiresGrad}`)); // ["weight true", "bias false"]
+ * console.log(model.parameters().map((x) => x.requiresGrad)); // [true, false]
  * ```
  */
 export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(

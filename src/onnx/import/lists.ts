@@ -11,8 +11,8 @@ export interface GraphChanges {
 }
 
 /**
- * PyTorch writes `split` as a list of tensors (SplitToSequence) from which nodes take one each (SequenceAt). If all
- * sizes and places are constants, these nodes become slices. Other lists stay, and are refused later.
+ * PyTorch writes `split` as a list of tensors (SplitToSequence) from which nodes take one each (SequenceAt).
+ * If all sizes and places are constants, these nodes become slices. Other lists stay, and are refused later.
  */
 export function replaceLists(
   nodes: readonly GraphNode[],
@@ -43,7 +43,10 @@ function isSplit(node: GraphNode): boolean {
   return node.domain === "" && node.opType === "SplitToSequence" && node.hasInput(1);
 }
 
-/** Start and end of the part that a node takes from the list that `split` makes, or null if they are not known. */
+/**
+ * Start and end of the part that a node takes from the list that `split` makes, or null if they are not
+ * known.
+ */
 function rangeOf(split: GraphNode, node: GraphNode): [start: number, end: number] | null {
   if (node.domain !== "" || node.opType !== "SequenceAt" || node.inputs[0] !== split.outputs[0]) return null;
   const [index] = node.constantInput(1)?.data ?? [-1];

@@ -41,8 +41,8 @@ text{fill:#e8ecf1}.d{fill:#a5b0bd}rect{fill:#252b33;stroke:#4a5563}.weights rect
 .input rect,.output rect{fill:#1f4024;stroke:#5b9a5b}path{stroke:#7d8894}}`.replaceAll("\n", "");
 
 /**
- * Draws the graph of an imported model from its inputs at the top to its outputs, as an SVG. Nodes with weights are
- * blue; names appear under the pointer.
+ * Draws the graph of an imported model from its inputs at the top to its outputs, as an SVG. Nodes with
+ * weights are blue; names appear under the pointer.
  *
  * @param options `all` (default false): also what computes shapes and what rearranges weights
  * @returns the text of an SVG document, which follows the reader's light or dark mode
@@ -50,7 +50,7 @@ text{fill:#e8ecf1}.d{fill:#a5b0bd}rect{fill:#252b33;stroke:#4a5563}.weights rect
  * ```ts
  * import { nn, ones } from "wasmgrad";
  * import { exportOnnx, graphPicture, importOnnx } from "wasmgrad/onnx";
- * const model = await importOnnx(exportOnnx(new nn.Linear(4, 2), [ones([1, 4])]));
+ * const model = await importOnnx(exportOnnx(new nn.Linear(4, 2).eval(), [ones([1, 4])]));
  * console.log(graphPicture(model).startsWith("<svg")); // true
  * ```
  */
@@ -107,13 +107,13 @@ function nodeBox({ name, opType, inputs, outputs }: OnnxNodeInfo, weights: Weigh
   return { kind, label: opType, detail: largest?.join(" × ") ?? "", title, reads: inputs, makes: outputs };
 }
 
-/** The parameters behind each value: those of its name, or those that nodes without a box have rearranged. */
+/** The parameters in each value: those of its name, or those that nodes without a box have rearranged. */
 function weightsOf(model: OnnxModule, shown: ReadonlySet<OnnxNodeInfo>): Weights {
   const weights = new Map(model.namedParameters().map(([name, parameter]) => [name, [[name, parameter] as const]]));
   for (const node of model.graph.nodes) {
     if (shown.has(node)) continue;
-    const behind = node.inputs.flatMap((name) => weights.get(name) ?? []);
-    if (behind.length > 0) for (const name of node.outputs) weights.set(name, behind);
+    const found = node.inputs.flatMap((name) => weights.get(name) ?? []);
+    if (found.length > 0) for (const name of node.outputs) weights.set(name, found);
   }
   return weights;
 }

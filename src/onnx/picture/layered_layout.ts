@@ -38,8 +38,9 @@ interface Item {
 }
 
 /**
- * Places the boxes of a graph without cycles in rows, each below those that it depends on (Sugiyama's method: rows by
- * the longest path, the order in a row by the means of neighbours, edges over several rows as a passage in each).
+ * Places the boxes of a graph without cycles in rows, each below those that it depends on (Sugiyama's method:
+ * rows by the longest path, the order in a row by the means of neighbours, edges over several rows as a
+ * passage in each).
  *
  * @param edges pairs of indices of nodes, `from` before `to` in the list of nodes
  */
@@ -104,7 +105,10 @@ function spread(row: readonly Item[]): void {
   for (const item of row) item.x -= (x - GAP) / 2;
 }
 
-/** Moves the items of a row towards the mean of their neighbours in the row before, and apart where they overlap. */
+/**
+ * Moves the items of a row towards the mean of their neighbours in the row before, and apart where they
+ * overlap.
+ */
 function settle(row: Item[], side: "above" | "below"): void {
   const wanted = new Map(row.map((item) => [item, meanOf(item[side]) ?? item.x]));
   const aim = (item: Item) => wanted.get(item) as number;
@@ -144,7 +148,9 @@ function start({ items, sum }: Block): number {
   return sum / items.length;
 }
 
-/** From the centre of the first item to the centre of an item behind the block, without that item's half width. */
+/**
+ * From the centre of the first item to the centre of an item after the block, without that item's half width.
+ */
 function extent(items: readonly Item[]): number {
   let length = items[0].width / 2 + GAP;
   for (const item of items.slice(1)) length += item.width + GAP;

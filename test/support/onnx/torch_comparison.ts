@@ -11,7 +11,9 @@ export interface Comparison {
   names: number;
   found: number;
   output: number;
-  /** Number of gradients in evaluation mode that were compared: of found parameters that have PyTorch's value. */
+  /**
+   * Number of gradients in evaluation mode that were compared: of found parameters that have PyTorch's value.
+   */
   compared: number;
   evaluation: number;
   /** Null without gradients in training mode. */
