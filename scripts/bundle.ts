@@ -1,8 +1,9 @@
 /**
  * Bundles each entry of the package into dist. What the library imports from src/runtime/code/plain.ts, it
  * imports from "wasmgrad/kernels" there, which is another file for pages than for Node. The time of an import
- * depends mostly on the number of files, so everything that the main entry needs is one file, which the other
- * entries share. Names and lines are kept; tsc writes the declarations.
+ * depends mostly on the number of files, so everything that the main entry needs is in three files, which the
+ * other entries share: errors and checks, what wasmgrad/core needs, and the rest. Names and lines are kept; tsc
+ * writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -59,7 +60,9 @@ async function modulesOf(input: string): Promise<Set<string>> {
 }
 
 rmSync("dist/shared", { recursive: true, force: true }); // whose names change
-const core = await modulesOf("src/index.ts");
+const base = await modulesOf("src/worker/connect.ts");
+const core = await modulesOf("src/core/index.ts");
+const main = await modulesOf("src/index.ts");
 const bundle = await rolldown({
   ...entries,
   input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
@@ -73,7 +76,13 @@ const { output } = await bundle.write({
   sourcemap: true,
   sourcemapExcludeSources: true, // src is part of the package
   codeSplitting: {
-    groups: [{ name: "core", test: (id) => core.has(id) }],
+    groups: [
+      // apart from the tensors, so that a page that only talks to a worker does not load them
+      { name: "base", test: (id) => base.has(id) && core.has(id) },
+      { name: "core", test: (id) => core.has(id) && !base.has(id) },
+      // package.json names this file among those with side effects: it gives tensors their methods
+      { name: "main", test: (id) => main.has(id) && !core.has(id) },
+    ],
   },
 });
 

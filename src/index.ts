@@ -1,5 +1,6 @@
+import "./tensor/all_methods.ts";
 import { backwardWithGraph } from "./gradients/pass.ts";
-import { setCreateGraphPass } from "./tensor/hooks.ts";
+import { setCreateGraphPass } from "./tensor/create_graph.ts";
 
 export { enableGrad, inferenceMode, isGradEnabled, noGrad } from "./autograd/grad_mode.ts";
 export type { Pair } from "./checks.ts";

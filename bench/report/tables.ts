@@ -167,6 +167,9 @@ export function tablesOf(folder: string): Record<string, string> {
     startup: table(read<StartupRow>("startup"), ["", "ms", "half of the processes"], (row) => [
       [row.name, digits(row.ms), range(row)],
     ]),
+    bundles: table(read<SizeRow>("size"), ["bundled for a page", "KB, gzip"], ({ name, gzip = 0 }) =>
+      name.includes("`matmul`") ? [[name.replace("bundled for a page: ", ""), (gzip / 1000).toFixed(1)]] : [],
+    ),
     size: table(read<SizeRow>("size"), ["", "KB", "gzip"], ({ name, bytes, gzip }) => [
       [name, (bytes / 1000).toFixed(1), gzip === undefined ? "" : (gzip / 1000).toFixed(1)],
     ]),

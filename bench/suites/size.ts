@@ -14,12 +14,20 @@ export interface SizeRow {
   gzip?: number;
 }
 
-const PRODUCT = 'import { tensor } from "wasmgrad"; console.log(tensor([[1]]).matmul(tensor([[2]])).item());';
+const METHODS = 'import { tensor } from "wasmgrad"; console.log(tensor([[1]]).matmul(tensor([[2]])).item());';
+const FUNCTIONS = METHODS.replace('tensor } from "wasmgrad"', 'matmul, tensor } from "wasmgrad/core"').replace(
+  "tensor([[1]]).matmul(tensor([[2]]))",
+  "matmul(tensor([[1]]), tensor([[2]]))",
+);
+const BESIDE = { "wasmgrad/kernels": "wasmgrad/kernels/none" };
 
 /** Programs, with the option of a bundler that replaces a package. */
 const PROGRAMS: [name: string, program: string, alias?: Record<string, string>][] = [
-  ["tensor and matmul", PRODUCT],
-  ["tensor and matmul, beside kernels.wasm", PRODUCT, { "wasmgrad/kernels": "wasmgrad/kernels/none" }],
+  ["`tensor` and `matmul` of `wasmgrad/core`", FUNCTIONS],
+  ["`tensor` and `matmul` of `wasmgrad`", METHODS],
+  ["`tensor` and `matmul` of `wasmgrad/core`, beside kernels.wasm", FUNCTIONS, BESIDE],
+  ["`tensor` and `matmul` of `wasmgrad`, beside kernels.wasm", METHODS, BESIDE],
+  ["`connect` of `wasmgrad/worker`", 'import { connect } from "wasmgrad/worker"; console.log(connect);'],
   [
     "Linear, SGD and a loss",
     `import { Linear, MSELoss } from "wasmgrad/nn"; import { SGD } from "wasmgrad/optim";

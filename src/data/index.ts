@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export { ConcatDataset } from "./concat_dataset.ts";
 export { type CsvColumnType, type CsvOptions, type CsvTable, readCsv } from "./csv.ts";
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./data_loader.ts";

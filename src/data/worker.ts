@@ -2,6 +2,7 @@
  * The program of a DataLoader's worker: imports the user's module and loads batches of its data set. In the
  * package it is a separate file.
  */
+import "../tensor/all_methods.ts";
 import { DataError, OptionError } from "../errors.ts";
 import { nodeModule } from "../runtime/node_module.ts";
 import { setNumThreads } from "../runtime/parallel/pool.ts";

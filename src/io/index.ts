@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export type { Bytes } from "../typed_arrays.ts";
 export {
   type CheckpointOptions,

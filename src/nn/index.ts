@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export type { LossReduction } from "../ops/loss/pairwise.ts";
 export * as functional from "./functional/index.ts";
 export type { GateWeights } from "./functional/recurrent.ts";

@@ -1,4 +1,6 @@
 /** Optimizers and learning rate schedulers: named as in `torch.optim`, but in camelCase. */
+import "../tensor/all_methods.ts";
+
 export { Adadelta, type AdadeltaOptions } from "./adadelta.ts";
 export { Adagrad, type AdagradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";

@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export { Classifier, evaluateClassifier, inEvalMode, type LabelledSet } from "./classifier.ts";
 export { Contrastive, contrastiveAugmentation, ntXent } from "./contrastive.ts";
 export { Encoder, type EncoderOptions } from "./encoder.ts";

@@ -8,17 +8,9 @@ import { recorder } from "../ops/core/recorder.ts";
 import { withFrame } from "../runtime/frame.ts";
 import { kindOfTypedArray, nameKind } from "../typed_arrays.ts";
 import { describeTensor, type TensorBase } from "./methods/base.ts";
-import type { Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 type Input = TensorBase | number | null;
-
-/** The class `Tensor`. It extends classes whose methods call `apply`, so this file cannot import it. */
-let TensorClass: typeof Tensor;
-
-/** Sets the class of results. Called by tensor.ts. */
-export function setTensorClass(tensorClass: typeof Tensor): void {
-  TensorClass = tensorClass;
-}
 
 /** Checks an op's inputs, determines which of them need a gradient, and runs its `forward`. */
 function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
@@ -27,7 +19,7 @@ function runForward(op: Op, inputs: readonly Input[]): NDArray | NDArray[] {
   const arrays = new Array<NDArray | number | null>(inputs.length);
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
-    if (x instanceof TensorClass) {
+    if (x instanceof Tensor) {
       needs[i] = gradEnabled && x.requiresGrad && op.differentiable;
       arrays[i] = x.array;
     } else {
@@ -48,7 +40,7 @@ function refuseInput(op: Op, inputs: readonly unknown[], i: number): never {
 }
 
 function describeInput(value: unknown): string {
-  return value instanceof TensorClass ? describeTensor(value) : nameKind(value);
+  return value instanceof Tensor ? describeTensor(value) : nameKind(value);
 }
 
 /** Describes a value that is not a tensor, with a hint if the fix is obvious. */
@@ -59,17 +51,17 @@ function describeOther(value: unknown): string {
 
 /** A tensor of the array that `build` returns, which runs inside a frame. */
 export function constant(build: () => NDArray): Tensor {
-  return withFrame(() => new TensorClass(build()));
+  return withFrame(() => new Tensor(build()));
 }
 
 /** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor {
-  return value instanceof TensorClass;
+  return value instanceof Tensor;
 }
 
 /** Checks that a user's value is a tensor. Used for values that no op checks. */
 export function expectTensor(op: string, name: string, value: unknown): void {
-  if (!(value instanceof TensorClass)) {
+  if (!(value instanceof Tensor)) {
     throw new DTypeError(`${op}: ${name} expected a tensor, got ${describeOther(value)}`);
   }
 }
@@ -83,20 +75,20 @@ export function applyMany(op: Op, ...inputs: Input[]): Tensor[] {
     const result = runForward(op, inputs);
     const node = recordOp(op, inputs);
     return (Array.isArray(result) ? result : [result]).map(
-      (array, i) => new TensorClass(array, { node: i === 0 ? node : null }),
+      (array, i) => new Tensor(array, { node: i === 0 ? node : null }),
     );
   });
 }
 
 /** A tensor of an array, without a graph or with the node that made it. */
 export function wrap(array: NDArray, node: GraphNode | null = null): Tensor {
-  return new TensorClass(array, { node });
+  return new Tensor(array, { node });
 }
 
 /** Applies an op with one result. */
 export function apply(op: Op, ...inputs: Input[]): Tensor {
   return withFrame(() => {
     const array = runForward(op, inputs) as NDArray;
-    return new TensorClass(array, { node: recordOp(op, inputs) });
+    return new Tensor(array, { node: recordOp(op, inputs) });
   });
 }

@@ -1,9 +1,11 @@
 import { formatShape, OptionError, ShapeError } from "../errors.ts";
 import { Add, Div, Maximum, Minimum, Mul, Pow, Sub } from "../ops/elementwise/binary.ts";
+import { Unary } from "../ops/elementwise/unary.ts";
 import { Where } from "../ops/elementwise/where.ts";
 import { MatMul } from "../ops/matmul/matmul.ts";
 import { Cat } from "../ops/movement/cat.ts";
 import { apply, expectTensor } from "./apply.ts";
+import { unsqueeze } from "./shapes.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that broadcasts to any shape. */
@@ -79,7 +81,9 @@ export function cdist(a: Tensor, b: Tensor, options?: { p?: number }): Tensor {
  * ```
  */
 export function pow(base: Operand, exponent: Operand): Tensor {
-  return base instanceof Tensor ? base.pow(exponent) : apply(new Pow(), base, exponent);
+  if (base instanceof Tensor && exponent === 2) return apply(new Unary("square"), base);
+  if (base instanceof Tensor && exponent === 0.5) return apply(new Unary("sqrt"), base);
+  return apply(new Pow(), base, exponent);
 }
 
 /**
@@ -181,6 +185,6 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   if (shapes.some((shape) => shape !== shapes[0])) {
     throw new ShapeError(`stack: expected equal shapes, got ${shapes.join(", ")}`);
   }
-  const apart = tensors.map((x) => x.unsqueeze(dim));
+  const apart = tensors.map((x) => unsqueeze(x, dim));
   return cat(apart, dim);
 }

@@ -1,22 +1,14 @@
 import type { GradientHook } from "../autograd/graph.ts";
 import { checkFunction } from "../checks.ts";
-import { AutogradError, OptionError } from "../errors.ts";
+import { AutogradError } from "../errors.ts";
 import { expectSameShape, type NDArray } from "../ops/core/array.ts";
 import { expectTensor, wrap } from "./apply.ts";
+import { hooksOfLeaf, setHooksOfLeaf } from "./leaf_hooks.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sees the gradient of a tensor, and may return another one. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is the usual one
 export type TensorHook = (grad: Tensor) => Tensor | void;
-
-/** The hooks of leaves; those of other tensors are in their nodes. */
-const leafHooks = new WeakMap<object, GradientHook[]>();
-/** Whether a leaf ever had a hook: until then no backward pass looks for them. */
-let leavesHaveHooks = false;
-
-export function hooksOfLeaf(leaf: object): readonly GradientHook[] | null {
-  return leavesHaveHooks ? (leafHooks.get(leaf) ?? null) : null;
-}
 
 /** A function registered with `registerHook`. */
 export class Hook implements GradientHook {
@@ -46,12 +38,9 @@ export function addHook(tensor: Tensor, hook: TensorHook): { remove(): void } {
     throw new AutogradError("registerHook: this tensor needs no gradient: set requiresGrad first");
   }
   const { node } = tensor.handle;
-  const hooks = (node ? node.gradientHooks : leafHooks.get(tensor)) ?? [];
+  const hooks = (node ? node.gradientHooks : hooksOfLeaf(tensor)) ?? [];
   if (node) node.gradientHooks = hooks;
-  else {
-    leafHooks.set(tensor, hooks);
-    leavesHaveHooks = true;
-  }
+  else setHooksOfLeaf(tensor, hooks);
   const own = new Hook(hook);
   hooks.push(own);
   return {
@@ -75,17 +64,4 @@ export function retainGrad(tensor: Tensor): void {
     if (!grad.requiresGrad) tensor.accumulateGrad(grad.array);
     else tensor.grad = tensor.grad ? tensor.grad.add(grad) : grad;
   });
-}
-
-/** `backward({ createGraph: true })`, which composes tensor functions and is therefore in a higher layer. */
-let createGraphPass: (output: Tensor, gradient: Tensor, retainGraph: boolean) => void = () => {
-  throw new OptionError('backward: createGraph expects the entry "wasmgrad" to be imported; import grad from it');
-};
-
-export function setCreateGraphPass(pass: typeof createGraphPass): void {
-  createGraphPass = pass;
-}
-
-export function backwardWithGraph(output: Tensor, gradient: Tensor, retainGraph: boolean): void {
-  createGraphPass(output, gradient, retainGraph);
 }

@@ -9,16 +9,16 @@ import { addInto } from "../ops/elementwise/accumulate.ts";
 import { full } from "../ops/elementwise/fill.ts";
 import { cloneArray } from "../ops/movement/copy.ts";
 import { frameCount, withFrame } from "../runtime/frame.ts";
-import { setTensorClass } from "./apply.ts";
 import { bracketsOf } from "./brackets.ts";
 import { CONTENTS } from "./contents.ts";
+import { backwardWithGraph } from "./create_graph.ts";
 import { expectGraph } from "./expect_graph.ts";
-import { backwardWithGraph, hooksOfLeaf } from "./hooks.ts";
+import { hooksOfLeaf } from "./leaf_hooks.ts";
 import { Handle } from "./lifetime/handle.ts";
 import { noteOrigin, setTensorPrototype } from "./lifetime/reclaim.ts";
 import { adoptIntoCurrentScope } from "./lifetime/scope.ts";
 import { describeTensor, TensorBase } from "./methods/base.ts";
-import { TensorMatmul } from "./methods/matmul.ts";
+import { TensorValues } from "./methods/values.ts";
 
 /** Options of the `Tensor` constructor. */
 export interface TensorInit {
@@ -42,7 +42,7 @@ const gradientOf = new WeakMap<Tensor, Tensor>();
  * Tensors are created by `tensor`, `zeros`, `rand` … and by operations on other tensors. Methods have
  * PyTorch's names in camelCase.
  */
-export class Tensor extends TensorMatmul implements Disposable {
+export class Tensor extends TensorValues implements Disposable {
   /**
    * @internal The object `{ dtype, shape, data }`, for code that compares own properties, such as deep
    * equality in test runners. The elements are read on access.
@@ -68,7 +68,6 @@ export class Tensor extends TensorMatmul implements Disposable {
   }
 
   static {
-    setTensorClass(Tensor);
     setTensorPrototype(Tensor.prototype, (value) => (#handle in value ? (value as Tensor).#handle : undefined));
     const shown = (value: object) => (#handle in value ? describeTensor(value as Tensor) : "tensors");
     Object.setPrototypeOf(TensorBase.prototype, bracketsOf(shown));

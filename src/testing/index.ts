@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export {
   type AllCloseMatchers,
   assertAllClose,

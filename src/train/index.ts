@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export { nextTurn } from "./async_part.ts";
 export { resumeTrainer, saveTrainer } from "./checkpoint.ts";
 export { EarlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";

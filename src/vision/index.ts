@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export type { ByteLayout } from "../ops/image/byte_images.ts";
 export * from "../plot/index.ts";
 export type { Augmentation, AugmentPlace } from "./augment.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LIBS, linkInto, pack, runProgram, strayFiles, type Tarball, typeCheck } from "../../scripts/package_check.ts";
 import { root } from "../support/source.ts";
@@ -134,28 +134,70 @@ test("wasmgrad.min.js has every entry, and computes", () => {
 });
 
 /** A bundle for pages, of a program that imports the package as it was installed. */
-async function bundleBytes(program: string, alias: Record<string, string>): Promise<number> {
+async function bundle(program: string, { alias = {}, minify = true }: Pick<BuildOptions, "alias" | "minify"> = {}) {
   const { outputFiles } = await build({
     stdin: { contents: program, resolveDir: project },
     bundle: true,
-    minify: true,
+    minify,
     format: "esm",
     platform: "browser",
     alias,
     write: false,
   });
-  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  return outputFiles[0];
 }
 
-const PRODUCT = `
+const METHODS = `
   import { tensor } from "wasmgrad";
   console.log(tensor([[1, 2], [3, 4]]).matmul(tensor([[1], [2]])).toArray());`;
+const FUNCTIONS = `
+  import { matmul, tensor } from "wasmgrad/core";
+  console.log(matmul(tensor([[1, 2], [3, 4]]), tensor([[1], [2]])).toArray());`;
+const BESIDE = { "wasmgrad/kernels": "wasmgrad/kernels/none" };
 
 test.each([
-  ["with kernels inside", {}, 84_500],
-  ["beside kernels.wasm", { "wasmgrad/kernels": "wasmgrad/kernels/none" }, 51_500],
-] as const)("a bundle for a matrix product is small, %s", async (_name, alias, most) => {
-  expect(await bundleBytes(PRODUCT, alias)).toBeLessThan(most);
+  ["functions, kernels inside", FUNCTIONS, {}, 75_000],
+  ["functions, beside kernels.wasm", FUNCTIONS, BESIDE, 25_000],
+  ["methods, kernels inside", METHODS, {}, 84_500],
+  ["methods, beside kernels.wasm", METHODS, BESIDE, 51_500],
+])("a bundle for a matrix product is small, %s", async (_name, program, alias, most) => {
+  const { contents } = await bundle(program, { alias });
+  expect(gzipSync(contents, { level: 9 }).length).toBeLessThan(most);
+});
+
+/** What an ES module prints. */
+function printed(program: string): string {
+  const input = program;
+  return execFileSync(process.execPath, ["--input-type=module", "-"], { encoding: "utf8", cwd: project, input });
+}
+
+test("a bundle of wasmgrad/core has the operations that it uses and no others", async () => {
+  const { text } = await bundle(FUNCTIONS, { minify: false });
+  const operations = [...text.matchAll(/^(?:var|const|let|class) (\w+)\b.*\bextends \w*Op\w*\b/gm)];
+  expect(operations.map(([, name]) => name)).toEqual(["MatMul"]);
+  const classes = [...text.matchAll(/^(?:var|class) (Tensor[A-Z]\w*)/gm)];
+  expect(new Set(classes.map(([, name]) => name))).toEqual(new Set(["TensorBase", "TensorValues"]));
+  expect(printed(text).trim()).toBe("[ [ 5 ], [ 11 ] ]");
+});
+
+test("a page that only talks to a worker loads no tensors and no kernels", async () => {
+  const { text } = await bundle('import { connect } from "wasmgrad/worker"; console.log(typeof connect);', {
+    minify: false,
+  });
+  expect(text).not.toMatch(/class Tensor\b|WebAssembly\./);
+  expect(printed(text).trim()).toBe("function");
+});
+
+test("tensors have all methods in programs that import another entry than wasmgrad/core", async () => {
+  const core = 'import { matmul, tensor } from "wasmgrad/core"; const x = tensor([[-1]]);';
+  const show = "console.log(typeof x.relu, matmul(x, x).item());";
+  expect(printed((await bundle(core + show)).text).trim()).toBe("undefined 1");
+  const added = 'import { manualSeed } from "wasmgrad"; manualSeed(0);';
+  expect(printed((await bundle(core + added + show)).text).trim()).toBe("function 1");
+  const loader = 'import { TensorDataset } from "wasmgrad/data"; new TensorDataset(x);';
+  expect(printed((await bundle(core + loader + show)).text).trim()).toBe("function 1");
+  const later = 'const { Tensor } = await import("wasmgrad"); console.log(x.relu().item(), x instanceof Tensor);';
+  expect(printed(core + later).trim()).toBe("0 true");
 });
 
 const resolutions = ["node16", "nodenext", "bundler"] as const;

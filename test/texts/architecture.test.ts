@@ -23,7 +23,7 @@ const LAYERS = [
   ["ops"],
   ["autograd"],
   ["tensor"],
-  ["gradients"],
+  ["gradients", "core"],
   ["nn", "optim", "distributions", "extend"],
   ["data", "io", "testing"],
   ["plot"],

@@ -1,11 +1,31 @@
 import { checkChoice, isObject } from "../../checks.ts";
 import { DTypeError, OptionError } from "../../errors.ts";
 import type { DType } from "../../ops/core/array.ts";
-import { Add, Compare, Div, Logical, Maximum, Minimum, Mul, Pow, Sub } from "../../ops/elementwise/binary.ts";
+import { Add, Compare, Div, Logical, Sub } from "../../ops/elementwise/binary.ts";
 import { Cast } from "../../ops/elementwise/cast.ts";
 import { Clamp, type ClampOptions, Unary } from "../../ops/elementwise/unary.ts";
 import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../apply.ts";
+import {
+  abs,
+  cos,
+  eq,
+  exp,
+  ge,
+  gt,
+  le,
+  log,
+  lt,
+  ne,
+  neg,
+  relu,
+  sigmoid,
+  sin,
+  sqrt,
+  square,
+  tanh,
+} from "../elementwise.ts";
+import { maximum, minimum, mul, pow } from "../functions.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
 import { type DivOptions, divRounded } from "./div.ts";
@@ -38,7 +58,7 @@ export abstract class TensorElementwise extends TensorInPlace {
    * ```
    */
   mul(other: Tensor | number): Tensor {
-    return apply(new Mul(), this, other);
+    return mul(asTensor(this), other);
   }
 
   /**
@@ -60,9 +80,7 @@ export abstract class TensorElementwise extends TensorInPlace {
    * integer throws an OptionError.
    */
   pow(exponent: Tensor | number): Tensor {
-    if (exponent === 2) return this.square();
-    if (exponent === 0.5) return this.sqrt();
-    return apply(new Pow(), this, exponent);
+    return pow(asTensor(this), exponent);
   }
 
   /**
@@ -70,7 +88,7 @@ export abstract class TensorElementwise extends TensorInPlace {
    * `torch.maximum`.
    */
   maximum(other: Tensor | number): Tensor {
-    return apply(new Maximum(), this, other);
+    return maximum(asTensor(this), other);
   }
 
   /**
@@ -78,7 +96,7 @@ export abstract class TensorElementwise extends TensorInPlace {
    * `torch.minimum`.
    */
   minimum(other: Tensor | number): Tensor {
-    return apply(new Minimum(), this, other);
+    return minimum(asTensor(this), other);
   }
 
   /** `x` where `condition` (bool) is true, `other` elsewhere. Matches `Tensor.where`. */
@@ -88,32 +106,32 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `x = other` as bool. Matches `torch.eq`. */
   eq(other: Tensor | number): Tensor {
-    return apply(new Compare("eq"), this, other);
+    return eq(asTensor(this), other);
   }
 
   /** `x != other` as bool. Matches `torch.ne`. */
   ne(other: Tensor | number): Tensor {
-    return apply(new Compare("ne"), this, other);
+    return ne(asTensor(this), other);
   }
 
   /** `x < other` as bool. Matches `torch.lt`. */
   lt(other: Tensor | number): Tensor {
-    return apply(new Compare("lt"), this, other);
+    return lt(asTensor(this), other);
   }
 
   /** `x <= other` as bool. Matches `torch.le`. */
   le(other: Tensor | number): Tensor {
-    return apply(new Compare("le"), this, other);
+    return le(asTensor(this), other);
   }
 
   /** `x > other` as bool. Matches `torch.gt`. */
   gt(other: Tensor | number): Tensor {
-    return apply(new Compare("gt"), this, other);
+    return gt(asTensor(this), other);
   }
 
   /** `x >= other` as bool. Matches `torch.ge`. */
   ge(other: Tensor | number): Tensor {
-    return apply(new Compare("ge"), this, other);
+    return ge(asTensor(this), other);
   }
 
   /** `x and other` as bool; every number except 0 counts as true. */
@@ -189,17 +207,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `-x` */
   neg(): Tensor {
-    return this.mul(-1);
+    return neg(asTensor(this));
   }
 
   /** `|x|` */
   abs(): Tensor {
-    return apply(new Unary("abs"), this);
+    return abs(asTensor(this));
   }
 
   /** `e^x` */
   exp(): Tensor {
-    return apply(new Unary("exp"), this);
+    return exp(asTensor(this));
   }
 
   /** `e^x - 1`, without cancellation near 0 */
@@ -209,7 +227,7 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `ln x` */
   log(): Tensor {
-    return apply(new Unary("log"), this);
+    return log(asTensor(this));
   }
 
   /** `ln(1 + x)`, without cancellation near 0 */
@@ -219,7 +237,7 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `sqrt x` */
   sqrt(): Tensor {
-    return apply(new Unary("sqrt"), this);
+    return sqrt(asTensor(this));
   }
 
   /** `1 / sqrt x` */
@@ -234,17 +252,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `x^2` */
   square(): Tensor {
-    return apply(new Unary("square"), this);
+    return square(asTensor(this));
   }
 
   /** `sin x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   sin(): Tensor {
-    return apply(new Unary("sin"), this);
+    return sin(asTensor(this));
   }
 
   /** `cos x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   cos(): Tensor {
-    return apply(new Unary("cos"), this);
+    return cos(asTensor(this));
   }
 
   /** `2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x` */
@@ -254,17 +272,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `max(x, 0)` */
   relu(): Tensor {
-    return apply(new Unary("relu"), this);
+    return relu(asTensor(this));
   }
 
   /** `1 / (1 + e^-x)` */
   sigmoid(): Tensor {
-    return apply(new Unary("sigmoid"), this);
+    return sigmoid(asTensor(this));
   }
 
   /** `(e^x - e^-x) / (e^x + e^-x)` */
   tanh(): Tensor {
-    return apply(new Unary("tanh"), this);
+    return tanh(asTensor(this));
   }
 
   /**

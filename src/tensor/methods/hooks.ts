@@ -1,8 +1,9 @@
 import { addHook, retainGrad, type TensorHook } from "../hooks.ts";
-import { asTensor, TensorBase } from "./base.ts";
+import { asTensor } from "./base.ts";
+import { TensorValues } from "./values.ts";
 
 /** Methods that take part in backward passes. */
-export abstract class TensorHooks extends TensorBase {
+export abstract class TensorHooks extends TensorValues {
   /**
    * Calls `hook` in each backward pass with the complete gradient of this tensor. A tensor that it returns
    * replaces the gradient; it must have the same shape. Returns a handle whose `remove()` ends this. Matches

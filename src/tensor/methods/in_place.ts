@@ -11,10 +11,10 @@ import { defaultGenerator, type Generator } from "../generator.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
 import type { DivOptions } from "./div.ts";
+import { TensorHooks } from "./hooks.ts";
 import { overwrite } from "./overwrite.ts";
-import { TensorValues } from "./values.ts";
 
-function expectOverwritable(op: string, { handle }: TensorValues): void {
+function expectOverwritable(op: string, { handle }: TensorHooks): void {
   if (handle.node && gradEnabled) {
     throw new AutogradError(`${op}: an op made this tensor, and its gradient would be wrong; use noGrad() or detach()`);
   }
@@ -31,7 +31,7 @@ export function scaled(op: string, other: Tensor | number, options: { alpha?: nu
 }
 
 /** Methods that overwrite the values. As in PyTorch, their names end in an underscore. */
-export abstract class TensorInPlace extends TensorValues {
+export abstract class TensorInPlace extends TensorHooks {
   /**
    * Overwrites the values with the values of `source`, which must have the same shape and dtype. Not
    * differentiable.

@@ -1,8 +1,8 @@
 import { checkInteger, checkIntegers, checkNumber, composed, readOptions } from "../../checks.ts";
 import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import { normalizeDim, sizeOf } from "../../ops/core/array.ts";
-import { MatMul } from "../../ops/matmul/matmul.ts";
-import { apply, expectTensor } from "../apply.ts";
+import { expectTensor } from "../apply.ts";
+import { matmul } from "../functions.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
 import { TensorIndexing } from "./indexing.ts";
@@ -37,7 +37,7 @@ function plus(op: string, x: Tensor, product: Tensor, options: AddProductOptions
 export abstract class TensorMatmul extends TensorIndexing {
   /** Matrix product, see `matmul()`. */
   matmul(other: Tensor): Tensor {
-    return apply(new MatMul(), this, other);
+    return matmul(asTensor(this), other);
   }
 
   /** The product of two matrices. Matches `torch.mm`. */

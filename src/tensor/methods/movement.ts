@@ -9,17 +9,11 @@ import { splitLengths } from "../../ops/movement/cat.ts";
 import { Clone } from "../../ops/movement/copy.ts";
 import { Expand } from "../../ops/movement/expand.ts";
 import { Gather, IndexSelect } from "../../ops/movement/indexing.ts";
-import {
-  flattenedShape,
-  Reshape,
-  resolveShape,
-  squeezedShape,
-  unflattenedShape,
-  unsqueezedShape,
-} from "../../ops/movement/reshape.ts";
+import { Reshape, resolveShape, squeezedShape, unflattenedShape } from "../../ops/movement/reshape.ts";
 import { Triangle } from "../../ops/movement/triangle.ts";
-import { exchanged, flipped, narrowed, permuted, selected, sliced, View } from "../../ops/movement/view.ts";
+import { flipped, selected, sliced, View } from "../../ops/movement/view.ts";
 import { apply, expectTensor } from "../apply.ts";
+import { flatten, narrow, permute, reshape, transpose, unsqueeze } from "../shapes.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
 import { TensorOrder } from "./order.ts";
@@ -39,7 +33,7 @@ export abstract class TensorMovement extends TensorOrder {
    * `torch.reshape`.
    */
   reshape(shape: readonly number[]): Tensor {
-    return apply(new Reshape("reshape", { shape }, (before) => resolveShape("reshape", before, shape)), this);
+    return reshape(asTensor(this), shape);
   }
 
   /** The same as `reshape`. Matches `Tensor.view`. */
@@ -61,10 +55,7 @@ export abstract class TensorMovement extends TensorOrder {
 
   /** Merges dimensions `startDim` to `endDim` into one. Matches `torch.flatten`. */
   flatten(startDim = 0, endDim = -1): Tensor {
-    return apply(
-      new Reshape("flatten", { startDim, endDim }, (before) => flattenedShape("flatten", before, startDim, endDim)),
-      this,
-    );
+    return flatten(asTensor(this), startDim, endDim);
   }
 
   /** Splits dimension `dim` into several; one of `sizes` may be -1. Matches `torch.unflatten`. */
@@ -82,7 +73,7 @@ export abstract class TensorMovement extends TensorOrder {
 
   /** Inserts a dimension of length 1 at `dim`. Matches `torch.unsqueeze`. */
   unsqueeze(dim: number): Tensor {
-    return apply(new Reshape("unsqueeze", { dim }, (before) => unsqueezedShape("unsqueeze", before, dim)), this);
+    return unsqueeze(asTensor(this), dim);
   }
 
   /**
@@ -95,14 +86,12 @@ export abstract class TensorMovement extends TensorOrder {
    * ```
    */
   permute(dims: readonly number[]): Tensor {
-    return apply(new View("permute", { dims }, (shape) => permuted("permute", shape, dims)), this);
+    return permute(asTensor(this), dims);
   }
 
   /** Exchanges two dimensions. Matches `torch.transpose`. */
   transpose(dim0: number, dim1: number): Tensor {
-    const regionOf = (shape: readonly number[]) =>
-      permuted("transpose", shape, exchanged("transpose", shape.length, dim0, dim1));
-    return apply(new View("transpose", { dim0, dim1 }, regionOf), this);
+    return transpose(asTensor(this), dim0, dim1);
   }
 
   /** The transposed matrix; a vector or a scalar is unchanged. Matches `torch.t`. */
@@ -142,10 +131,7 @@ export abstract class TensorMovement extends TensorOrder {
 
   /** Positions `start` to `start + length - 1` of a dimension. Matches `torch.narrow`. */
   narrow(dim: number, start: number, length: number): Tensor {
-    return apply(
-      new View("narrow", { dim, start, length }, (shape) => narrowed("narrow", shape, dim, start, length)),
-      this,
-    );
+    return narrow(asTensor(this), dim, start, length);
   }
 
   /**

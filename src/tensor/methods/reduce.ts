@@ -1,11 +1,11 @@
 import { composed } from "../../checks.ts";
 import type { Dims, ReduceOptions } from "../../ops/core/axis.ts";
-import { LogSoftmax, Softmax } from "../../ops/loss/softmax.ts";
-import { Extremum, ExtremumOfAll, IndexOfExtremum } from "../../ops/reduce/extremum.ts";
-import { Mean, Sum } from "../../ops/reduce/sum.ts";
+import { Extremum, ExtremumOfAll } from "../../ops/reduce/extremum.ts";
 import { StandardDeviation, Variance, type VarianceOptions } from "../../ops/reduce/variance.ts";
 import { apply, applyMany } from "../apply.ts";
+import { argmax, argmin, logSoftmax, mean, softmax, sum } from "../reductions.ts";
 import type { Tensor } from "../tensor.ts";
+import { asTensor } from "./base.ts";
 import { TensorMath } from "./math.ts";
 
 /** Result of `max(dim)` and `min(dim)`. */
@@ -35,7 +35,7 @@ export abstract class TensorReduce extends TensorMath {
    * ```
    */
   sum(dim?: Dims, options?: ReduceOptions): Tensor {
-    return apply(new Sum(dim, options), this);
+    return sum(asTensor(this), dim, options);
   }
 
   /**
@@ -43,7 +43,7 @@ export abstract class TensorReduce extends TensorMath {
    * elements is NaN.
    */
   mean(dim?: Dims, options?: ReduceOptions): Tensor {
-    return apply(new Mean(dim, options), this);
+    return mean(asTensor(this), dim, options);
   }
 
   /**
@@ -96,7 +96,7 @@ export abstract class TensorReduce extends TensorMath {
    * are equal, the index of the first one.
    */
   argmax(dim?: number | null, options?: ReduceOptions): Tensor {
-    return apply(new IndexOfExtremum("argmax", dim, options), this);
+    return argmax(asTensor(this), dim, options);
   }
 
   /**
@@ -104,7 +104,7 @@ export abstract class TensorReduce extends TensorMath {
    * are equal, the index of the first one.
    */
   argmin(dim?: number | null, options?: ReduceOptions): Tensor {
-    return apply(new IndexOfExtremum("argmin", dim, options), this);
+    return argmin(asTensor(this), dim, options);
   }
 
   /** Whether all elements, or all elements along `dim`, are nonzero. */
@@ -119,11 +119,11 @@ export abstract class TensorReduce extends TensorMath {
 
   /** `e^x / Σ e^x` along `dim`. */
   softmax(dim: number): Tensor {
-    return apply(new Softmax(dim), this);
+    return softmax(asTensor(this), dim);
   }
 
   /** `x - log Σ e^x` along `dim`. */
   logSoftmax(dim: number): Tensor {
-    return apply(new LogSoftmax(dim), this);
+    return logSoftmax(asTensor(this), dim);
   }
 }

@@ -2,8 +2,7 @@ import { formatShape, OptionError, ShapeError } from "../../errors.ts";
 import type { DType, TypedArray } from "../../ops/core/array.ts";
 import { readElements } from "../../ops/core/recorder.ts";
 import { formatTensor } from "../print.ts";
-import { describeTensor } from "./base.ts";
-import { TensorHooks } from "./hooks.ts";
+import { describeTensor, TensorBase } from "./base.ts";
 
 /** A number, or arrays of numbers nested in the tensor's shape. Booleans become 0 and 1. */
 export type NestedArray = number | NestedArray[];
@@ -18,7 +17,7 @@ export interface TensorJson {
 const signed = (value: number) => (Object.is(value, -0) ? "-0" : String(value));
 
 /** Methods that read the values: as typed arrays, numbers, JSON and text. */
-export abstract class TensorValues extends TensorHooks {
+export abstract class TensorValues extends TensorBase {
   /** A copy of the elements in row-major order: Float32Array, or Int32Array for int32 and bool. */
   data(): TypedArray {
     return readElements(this.array).slice();
