@@ -2,8 +2,8 @@
  * Bundles each entry of the package into dist. What the library imports from src/runtime/code/plain.ts, it
  * imports from "wasmgrad/kernels" there, which is another file for pages than for Node. The time of an import
  * depends mostly on the number of files, so everything that the main entry needs is in three files, which the
- * other entries share: errors and checks, what wasmgrad/core needs, and the rest. Names and lines are kept; tsc
- * writes the declarations.
+ * other entries share: errors and checks, what wasmgrad/core needs, and the rest. Names and lines are kept;
+ * tsc writes the declarations.
  * usage: tsx scripts/bundle.ts
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -59,32 +59,32 @@ export function neg(x: Tensor): Tensor {
   return mul(x, -1);
 }
 
-/** `x == y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.eq`. */
+/** `x == y` for each element, as a bool tensor; one may be a number. Matches `torch.eq`. */
 export function eq(x: Operand, y: Operand): Tensor {
   return apply(new Compare("eq"), x, y);
 }
 
-/** `x != y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.ne`. */
+/** `x != y` for each element, as a bool tensor; one may be a number. Matches `torch.ne`. */
 export function ne(x: Operand, y: Operand): Tensor {
   return apply(new Compare("ne"), x, y);
 }
 
-/** `x < y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.lt`. */
+/** `x < y` for each element, as a bool tensor; one may be a number. Matches `torch.lt`. */
 export function lt(x: Operand, y: Operand): Tensor {
   return apply(new Compare("lt"), x, y);
 }
 
-/** `x <= y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.le`. */
+/** `x <= y` for each element, as a bool tensor; one may be a number. Matches `torch.le`. */
 export function le(x: Operand, y: Operand): Tensor {
   return apply(new Compare("le"), x, y);
 }
 
-/** `x > y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.gt`. */
+/** `x > y` for each element, as a bool tensor; one may be a number. Matches `torch.gt`. */
 export function gt(x: Operand, y: Operand): Tensor {
   return apply(new Compare("gt"), x, y);
 }
 
-/** `x >= y` for each element, as a bool tensor; both broadcast, and one may be a number. Matches `torch.ge`. */
+/** `x >= y` for each element, as a bool tensor; one may be a number. Matches `torch.ge`. */
 export function ge(x: Operand, y: Operand): Tensor {
   return apply(new Compare("ge"), x, y);
 }

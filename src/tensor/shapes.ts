@@ -22,7 +22,7 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
   return apply(new Reshape("unsqueeze", { dim }, (before) => unsqueezedShape("unsqueeze", before, dim)), x);
 }
 
-/** Reorders the dimensions: dimension i of the result is dimension `dims[i]` of x. Matches `torch.permute`. */
+/** Reorders the dimensions: dimension i of the result is `dims[i]` of x. Matches `torch.permute`. */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   return apply(new View("permute", { dims }, (shape) => permuted("permute", shape, dims)), x);
 }

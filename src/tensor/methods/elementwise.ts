@@ -6,25 +6,7 @@ import { Cast } from "../../ops/elementwise/cast.ts";
 import { Clamp, type ClampOptions, Unary } from "../../ops/elementwise/unary.ts";
 import { Where } from "../../ops/elementwise/where.ts";
 import { apply } from "../apply.ts";
-import {
-  abs,
-  cos,
-  eq,
-  exp,
-  ge,
-  gt,
-  le,
-  log,
-  lt,
-  ne,
-  neg,
-  relu,
-  sigmoid,
-  sin,
-  sqrt,
-  square,
-  tanh,
-} from "../elementwise.ts";
+import * as elementwise from "../elementwise.ts";
 import { maximum, minimum, mul, pow } from "../functions.ts";
 import type { Tensor } from "../tensor.ts";
 import { asTensor } from "./base.ts";
@@ -106,32 +88,32 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `x = other` as bool. Matches `torch.eq`. */
   eq(other: Tensor | number): Tensor {
-    return eq(asTensor(this), other);
+    return elementwise.eq(asTensor(this), other);
   }
 
   /** `x != other` as bool. Matches `torch.ne`. */
   ne(other: Tensor | number): Tensor {
-    return ne(asTensor(this), other);
+    return elementwise.ne(asTensor(this), other);
   }
 
   /** `x < other` as bool. Matches `torch.lt`. */
   lt(other: Tensor | number): Tensor {
-    return lt(asTensor(this), other);
+    return elementwise.lt(asTensor(this), other);
   }
 
   /** `x <= other` as bool. Matches `torch.le`. */
   le(other: Tensor | number): Tensor {
-    return le(asTensor(this), other);
+    return elementwise.le(asTensor(this), other);
   }
 
   /** `x > other` as bool. Matches `torch.gt`. */
   gt(other: Tensor | number): Tensor {
-    return gt(asTensor(this), other);
+    return elementwise.gt(asTensor(this), other);
   }
 
   /** `x >= other` as bool. Matches `torch.ge`. */
   ge(other: Tensor | number): Tensor {
-    return ge(asTensor(this), other);
+    return elementwise.ge(asTensor(this), other);
   }
 
   /** `x and other` as bool; every number except 0 counts as true. */
@@ -207,17 +189,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `-x` */
   neg(): Tensor {
-    return neg(asTensor(this));
+    return elementwise.neg(asTensor(this));
   }
 
   /** `|x|` */
   abs(): Tensor {
-    return abs(asTensor(this));
+    return elementwise.abs(asTensor(this));
   }
 
   /** `e^x` */
   exp(): Tensor {
-    return exp(asTensor(this));
+    return elementwise.exp(asTensor(this));
   }
 
   /** `e^x - 1`, without cancellation near 0 */
@@ -227,7 +209,7 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `ln x` */
   log(): Tensor {
-    return log(asTensor(this));
+    return elementwise.log(asTensor(this));
   }
 
   /** `ln(1 + x)`, without cancellation near 0 */
@@ -237,7 +219,7 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `sqrt x` */
   sqrt(): Tensor {
-    return sqrt(asTensor(this));
+    return elementwise.sqrt(asTensor(this));
   }
 
   /** `1 / sqrt x` */
@@ -252,17 +234,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `x^2` */
   square(): Tensor {
-    return square(asTensor(this));
+    return elementwise.square(asTensor(this));
   }
 
   /** `sin x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   sin(): Tensor {
-    return sin(asTensor(this));
+    return elementwise.sin(asTensor(this));
   }
 
   /** `cos x`, x in radians. The error is at most 1.6 units in the last place for any finite x. */
   cos(): Tensor {
-    return cos(asTensor(this));
+    return elementwise.cos(asTensor(this));
   }
 
   /** `2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x` */
@@ -272,17 +254,17 @@ export abstract class TensorElementwise extends TensorInPlace {
 
   /** `max(x, 0)` */
   relu(): Tensor {
-    return relu(asTensor(this));
+    return elementwise.relu(asTensor(this));
   }
 
   /** `1 / (1 + e^-x)` */
   sigmoid(): Tensor {
-    return sigmoid(asTensor(this));
+    return elementwise.sigmoid(asTensor(this));
   }
 
   /** `(e^x - e^-x) / (e^x + e^-x)` */
   tanh(): Tensor {
-    return tanh(asTensor(this));
+    return elementwise.tanh(asTensor(this));
   }
 
   /**
