@@ -1,3 +1,5 @@
+import "../tensor/all_methods.ts";
+
 export { type ExportedFunction, type ExportOptions, exportOnnx } from "./export/export_onnx.ts";
 export type { ExternalModel } from "./export/model_file.ts";
 export type { ModelSource } from "./file/read_model.ts";
