@@ -139,8 +139,18 @@ export function typeCheck(
     noEmit: true,
     types,
   };
-  const config = join(project, `tsconfig.${moduleResolution}.json`);
-  writeFileSync(config, JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+  return compile(project, "consumer.ts", compilerOptions, tsc);
+}
+
+/** Type-checks a file of a project. Returns the errors of tsc. */
+export function compile(
+  project: string,
+  file: string,
+  compilerOptions: Record<string, unknown>,
+  tsc = join(root, "node_modules/typescript/bin/tsc"),
+): string {
+  const config = join(project, "tsconfig.json");
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: [file] }));
   try {
     execFileSync(process.execPath, [tsc, "-p", config], { encoding: "utf8" });
     return "";

@@ -49,6 +49,7 @@ export {
   type TensorOptions,
   tensor,
 } from "./tensor/creation.ts";
+export { cdist } from "./tensor/distances.ts";
 export { type GeneratorOption, multinomial, normal, poisson } from "./tensor/distributions.ts";
 export { einsum } from "./tensor/einsum.ts";
 export {
@@ -71,7 +72,6 @@ export {
 export {
   add,
   cat,
-  cdist,
   div,
   matmul,
   maximum,

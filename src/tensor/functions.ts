@@ -4,7 +4,7 @@ import { Unary } from "../ops/elementwise/unary.ts";
 import { Where } from "../ops/elementwise/where.ts";
 import { MatMul } from "../ops/matmul/matmul.ts";
 import { Cat } from "../ops/movement/cat.ts";
-import { apply, expectTensor } from "./apply.ts";
+import { apply } from "./apply.ts";
 import { unsqueeze } from "./shapes.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -57,19 +57,6 @@ export function mul(a: Operand, b: Operand): Tensor {
  */
 export function div(a: Operand, b: Operand): Tensor {
   return apply(new Div(), a, b);
-}
-
-/**
- * Distances between the rows of `a` and `b`. Matches `torch.cdist`; see `Tensor.cdist`.
- * @example
- * ```ts
- * import { cdist, tensor } from "wasmgrad";
- * console.log(cdist(tensor([[0, 0]]), tensor([[3, 4], [0, 1]])).toArray()); // [[5, 1]]
- * ```
- */
-export function cdist(a: Tensor, b: Tensor, options?: { p?: number }): Tensor {
-  expectTensor("cdist", "a", a);
-  return a.cdist(b, options);
 }
 
 /**

@@ -1,15 +1,32 @@
 /** The package as a user gets it: packed, unpacked elsewhere, imported and type-checked there. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { type BuildOptions, build } from "esbuild";
+import { build as rolldownBuild } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { LIBS, linkInto, pack, runProgram, strayFiles, type Tarball, typeCheck } from "../../scripts/package_check.ts";
+import {
+  compile,
+  LIBS,
+  linkInto,
+  pack,
+  runProgram,
+  strayFiles,
+  type Tarball,
+  typeCheck,
+} from "../../scripts/package_check.ts";
 import { root } from "../support/source.ts";
+
+interface Manifest {
+  exports: Record<string, string | Record<string, string>>;
+  typesVersions: Record<"*", Record<string, string[]>>;
+  dependencies?: Record<string, string>;
+}
+const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 let project: string;
 let tarball: Tarball;
@@ -29,10 +46,7 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 test("the package holds the library, its sources and nothing else", () => {
   expect(strayFiles(tarball.files)).toEqual([]);
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    exports: Record<string, string | Record<string, string>>;
-  };
-  for (const target of Object.values(exports)) {
+  for (const target of Object.values(manifest.exports)) {
     const paths = typeof target === "string" ? [target] : Object.values(target);
     for (const path of paths) expect(tarball.files).toContain(path.slice("./".length));
   }
@@ -94,19 +108,14 @@ test("the package trains a network in a project that installed it", { timeout: 3
 });
 
 test("older ways to find types know every entry", () => {
-  const { exports, typesVersions } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    exports: Record<string, string | { types: string }>;
-    typesVersions: Record<"*", Record<string, string[]>>;
-  };
-  const expected = Object.entries(exports).flatMap(([name, target]) =>
+  const expected = Object.entries(manifest.exports).flatMap(([name, target]) =>
     name === "." || typeof target === "string" ? [] : [[name.slice("./".length), [target.types]]],
   );
-  expect(typesVersions["*"]).toEqual(Object.fromEntries(expected));
+  expect(manifest.typesVersions["*"]).toEqual(Object.fromEntries(expected));
 });
 
 test("the files of the package import no other package", () => {
-  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  expect(dependencies).toBeUndefined();
+  expect(manifest.dependencies).toBeUndefined();
   const isFile = (name: string) => /^(\.|node:)/.test(name) || builtinModules.includes(name);
   const imported = tarball.files
     .filter((file) => /^dist\/.*\.js$/.test(file))
@@ -156,14 +165,34 @@ const FUNCTIONS = `
 const BESIDE = { "wasmgrad/kernels": "wasmgrad/kernels/none" };
 
 test.each([
-  ["functions, kernels inside", FUNCTIONS, {}, 75_000],
-  ["functions, beside kernels.wasm", FUNCTIONS, BESIDE, 25_000],
-  ["methods, kernels inside", METHODS, {}, 84_500],
-  ["methods, beside kernels.wasm", METHODS, BESIDE, 51_500],
+  ["functions, kernels inside", FUNCTIONS, {}, 54_500],
+  ["functions, beside kernels.wasm", FUNCTIONS, BESIDE, 24_000],
+  ["methods, kernels inside", METHODS, {}, 85_000],
+  ["methods, beside kernels.wasm", METHODS, BESIDE, 52_000],
 ])("a bundle for a matrix product is small, %s", async (_name, program, alias, most) => {
   const { contents } = await bundle(program, { alias });
   expect(gzipSync(contents, { level: 9 }).length).toBeLessThan(most);
 });
+
+/** The same by another bundler. */
+async function rolldownBundle(program: string): Promise<string> {
+  const { output } = await rolldownBuild({
+    input: "program",
+    plugins: [
+      {
+        name: "program",
+        resolveId: (id) => (id === "program" ? join(project, "program.js") : null),
+        load: (id) => (id === join(project, "program.js") ? program : null),
+      },
+    ],
+    platform: "browser",
+    external: [/^node:/, /^@jsquash/],
+    logLevel: "silent",
+    output: { codeSplitting: false, minify: true },
+    write: false,
+  });
+  return output[0].code;
+}
 
 /** What an ES module prints. */
 function printed(program: string): string {
@@ -188,16 +217,61 @@ test("a page that only talks to a worker loads no tensors and no kernels", async
   expect(printed(text).trim()).toBe("function");
 });
 
-test("tensors have all methods in programs that import another entry than wasmgrad/core", async () => {
-  const core = 'import { matmul, tensor } from "wasmgrad/core"; const x = tensor([[-1]]);';
-  const show = "console.log(typeof x.relu, matmul(x, x).item());";
-  expect(printed((await bundle(core + show)).text).trim()).toBe("undefined 1");
-  const added = 'import { manualSeed } from "wasmgrad"; manualSeed(0);';
-  expect(printed((await bundle(core + added + show)).text).trim()).toBe("function 1");
-  const loader = 'import { TensorDataset } from "wasmgrad/data"; new TensorDataset(x);';
-  expect(printed((await bundle(core + loader + show)).text).trim()).toBe("function 1");
-  const later = 'const { Tensor } = await import("wasmgrad"); console.log(x.relu().item(), x instanceof Tensor);';
-  expect(printed(core + later).trim()).toBe("0 true");
+/** Entries beside which tensors of wasmgrad/core keep few methods: they make no tensors. */
+const LIGHT = ["./core", "./plot", "./worker"];
+const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
+  typeof target !== "string" && target.default.endsWith("/index.js") ? [name] : [],
+);
+const full = entries.filter((name) => !LIGHT.includes(name));
+const packageName = (entry: string) => entry.replace(".", "wasmgrad");
+const CORE = 'import { matmul, tensor } from "wasmgrad/core"; const x = tensor([[-1, 1]]);';
+const SHOW = "console.log(typeof x.softmax, typeof x.registerHook, typeof x.cdist, x.numel);";
+
+test.each(full)("tensors have all methods beside the entry %s", async (entry) => {
+  const all = "function function function 2";
+  const name = packageName(entry);
+  expect(printed(`import ${JSON.stringify(name)}; ${CORE}${SHOW}`).trim()).toBe(all);
+  // one name of the entry, so that a bundler leaves out as much as it can
+  const one = `import * as entry from ${JSON.stringify(name)};
+    console.log(Object.keys(entry).find((key) => /^[a-z]/.test(key) && typeof entry[key] === "function"));`;
+  const used = printed(one).trim();
+  const program = `import { ${used} as used } from ${JSON.stringify(name)}; ${CORE}${SHOW} console.log(typeof used);`;
+  expect(printed((await bundle(program)).text).trim()).toBe(`${all}\nfunction`);
+  expect(printed(await rolldownBundle(program)).trim()).toBe(`${all}\nfunction`);
+});
+
+test.each(LIGHT)("tensors have few methods beside the entry %s alone", async (entry) => {
+  const program = `import * as entry from ${JSON.stringify(packageName(entry))}; ${CORE}${SHOW}
+    console.log(Object.keys(entry).length > 0);`;
+  expect(printed((await bundle(program)).text).trim()).toBe("undefined undefined undefined 2\ntrue");
+});
+
+test("tensors that exist get all methods when a program imports the library later", () => {
+  const later = 'const { Tensor } = await import("wasmgrad"); console.log(x.relu().toArray(), x instanceof Tensor);';
+  expect(printed(CORE + later).trim()).toBe("[ [ 0, 1 ] ] true");
+});
+
+test("tensors of a data set have all methods where only wasmgrad/data and wasmgrad/core are imported", async () => {
+  const program = `
+    import { TensorDataset } from "wasmgrad/data";
+    import { zeros } from "wasmgrad/core";
+    console.log(new TensorDataset([zeros([2, 3])]).get(0)[0].softmax(0).shape);`;
+  expect(printed(program).trim()).toBe("[ 3 ]");
+  expect(printed((await bundle(program)).text).trim()).toBe("[ 3 ]");
+});
+
+test.each(entries)("for TypeScript, tensors have the methods that they have beside %s", (entry) => {
+  const name = JSON.stringify(packageName(entry));
+  const expectation = LIGHT.includes(entry) ? "// @ts-expect-error there is no such method" : "";
+  const program = `import type { Tensor } from "wasmgrad/core";
+    import type * as entry from ${name};
+    export type Entry = typeof entry;
+    declare const x: Tensor;
+    ${expectation}
+    x.softmax(1);`;
+  writeFileSync(join(project, "methods.ts"), program);
+  const options = { target: "es2022", module: "nodenext", strict: true, skipLibCheck: true, noEmit: true, types: [] };
+  expect(compile(project, "methods.ts", options)).toBe("");
 });
 
 const resolutions = ["node16", "nodenext", "bundler"] as const;
