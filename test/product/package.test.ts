@@ -217,7 +217,10 @@ test("a page that only talks to a worker loads no tensors and no kernels", async
   expect(printed(text).trim()).toBe("function");
 });
 
-/** Entries beside which tensors of wasmgrad/core keep few methods: they make no tensors. */
+/**
+ * Entries whose import promises no methods beyond those of wasmgrad/core: plot and worker make no tensors.
+ * What a worker's tasks need gives tensors all methods nevertheless; `connect` does not.
+ */
 const LIGHT = ["./core", "./plot", "./worker"];
 const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
   typeof target !== "string" && target.default.endsWith("/index.js") ? [name] : [],
@@ -225,7 +228,7 @@ const entries = Object.entries(manifest.exports).flatMap(([name, target]) =>
 const full = entries.filter((name) => !LIGHT.includes(name));
 const packageName = (entry: string) => entry.replace(".", "wasmgrad");
 const CORE = 'import { matmul, tensor } from "wasmgrad/core"; const x = tensor([[-1, 1]]);';
-const SHOW = "console.log(typeof x.softmax, typeof x.registerHook, typeof x.cdist, x.numel);";
+const SHOW = "console.log(typeof x.softmax, typeof x.registerHook, typeof x.cdist, x.numel());";
 
 test.each(full)("tensors have all methods beside the entry %s", async (entry) => {
   const all = "function function function 2";
@@ -233,14 +236,14 @@ test.each(full)("tensors have all methods beside the entry %s", async (entry) =>
   expect(printed(`import ${JSON.stringify(name)}; ${CORE}${SHOW}`).trim()).toBe(all);
   // one name of the entry, so that a bundler leaves out as much as it can
   const one = `import * as entry from ${JSON.stringify(name)};
-    console.log(Object.keys(entry).find((key) => /^[a-z]/.test(key) && typeof entry[key] === "function"));`;
+    console.log(Object.keys(entry).find((key) => typeof entry[key] === "function"));`;
   const used = printed(one).trim();
   const program = `import { ${used} as used } from ${JSON.stringify(name)}; ${CORE}${SHOW} console.log(typeof used);`;
   expect(printed((await bundle(program)).text).trim()).toBe(`${all}\nfunction`);
   expect(printed(await rolldownBundle(program)).trim()).toBe(`${all}\nfunction`);
 });
 
-test.each(LIGHT)("tensors have few methods beside the entry %s alone", async (entry) => {
+test.each(["./core", "./plot"])("tensors have few methods beside the entry %s alone", async (entry) => {
   const program = `import * as entry from ${JSON.stringify(packageName(entry))}; ${CORE}${SHOW}
     console.log(Object.keys(entry).length > 0);`;
   expect(printed((await bundle(program)).text).trim()).toBe("undefined undefined undefined 2\ntrue");
@@ -255,7 +258,7 @@ test("tensors of a data set have all methods where only wasmgrad/data and wasmgr
   const program = `
     import { TensorDataset } from "wasmgrad/data";
     import { zeros } from "wasmgrad/core";
-    console.log(new TensorDataset([zeros([2, 3])]).get(0)[0].softmax(0).shape);`;
+    console.log(new TensorDataset(zeros([2, 3])).get(0)[0].softmax(0).shape);`;
   expect(printed(program).trim()).toBe("[ 3 ]");
   expect(printed((await bundle(program)).text).trim()).toBe("[ 3 ]");
 });
