@@ -8,8 +8,8 @@ const LONGEST_WAIT_MS = 500;
  * Starts the threads now and waits until they run. Browsers start workers only while the event loop runs, so
  * a page that computes without ever awaiting computes on one thread: await this once, before the first loop.
  * What the program awaits to get data does so too: data sets, `ImageFolder.load`, `readCsv`, `readImage`,
- * `decodeImage`, `fromPixelsAsync`, and `readSafetensors`, `loadSafetensors` and `loadCheckpoint` where they
- * give a promise. In Node it is not needed: threads start at any time.
+ * `decodeImage`, `fromPixelsAsync`, `importOnnx`, and `readSafetensors`, `loadSafetensors` and
+ * `loadCheckpoint` where they give a promise. In Node it is not needed: threads start at any time.
  *
  * Call it after `setNumThreads`, `setPrecision` and `useKernels`.
  *

@@ -1,10 +1,11 @@
 import { readOptions } from "../../checks.ts";
 import { WasmgradError } from "../../errors.ts";
 import { Parameter } from "../../nn/parameter.ts";
+import { startingThreads } from "../../runtime/start_threads.ts";
 import { keep } from "../../tensor/lifetime/scoped.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { checkModel } from "../file/check_model.ts";
-import { type ModelSource, type ReadModelOptions, readModel } from "../file/read_model.ts";
+import { type ModelFile, type ModelSource, type ReadModelOptions, readModel } from "../file/read_model.ts";
 import { HostValue, toTensor } from "../host_value.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { buildGraph } from "./build_graph.ts";
@@ -69,7 +70,24 @@ export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(
     options === undefined ? {} : readOptions("importOnnx", options, ALL_OPTIONS);
   const test = new TrainableTest(trainable);
   if (outputs !== undefined) checkOutputNames(outputs);
-  const file = await readModel(source, reading);
+  return startingThreads(async () => makeModule<Outputs>(await readModel(source, reading), test, outputs));
+}
+
+const ALL_OPTIONS: ImportOnnxOptions = {
+  trainable: undefined,
+  outputs: undefined,
+  externalData: undefined,
+  onProgress: undefined,
+  signal: undefined,
+  cache: undefined,
+  integrity: undefined,
+};
+
+async function makeModule<Outputs extends OnnxOutputs>(
+  file: ModelFile,
+  test: TrainableTest,
+  outputs: readonly string[] | undefined,
+): Promise<OnnxModule<Outputs>> {
   checkModel(file.name, file.proto);
   const ownOutputs = file.proto.graph?.output.map(({ name }) => name) ?? [];
   const whole = buildGraph(file, OPERATORS);
@@ -82,16 +100,6 @@ export async function importOnnx<Outputs extends OnnxOutputs = Tensor>(
   const plan = planGraph(program, (slot): When => dependence(slot).value);
   return new OnnxModule<Outputs>({ info, plan, inputSlots: program.inputs, values, parameters, buffers });
 }
-
-const ALL_OPTIONS: ImportOnnxOptions = {
-  trainable: undefined,
-  outputs: undefined,
-  externalData: undefined,
-  onProgress: undefined,
-  signal: undefined,
-  cache: undefined,
-  integrity: undefined,
-};
 
 interface Constants {
   values: Template;

@@ -51,6 +51,7 @@ test.each((["chromium", "firefox"] as const).filter(hasBrowser))(
       readSafetensors: running,
       loadSafetensors: running,
       loadCheckpoint: running,
+      importOnnx: running,
     });
   },
 );

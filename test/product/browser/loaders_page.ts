@@ -10,6 +10,7 @@ import {
   writeSafetensorsBlob,
   writeStored,
 } from "wasmgrad/io";
+import { exportOnnx, importOnnx } from "wasmgrad/onnx";
 import { CIFAR10, decodeImage, fromPixelsAsync, ImageFolder, readImage } from "wasmgrad/vision";
 import { CONTROL, MAX_SLOTS, SLOT, WORDS_PER_CACHE_LINE } from "../../../src/runtime/parallel/control.ts";
 
@@ -38,6 +39,7 @@ function workersTakePart(matrix: Tensor): boolean {
 const picture = await (await fetch(PICTURE)).blob();
 const weights = writeSafetensorsBlob({ weight: randn([20, 30]) }) as Blob;
 const model = new nn.Linear(4, 3);
+const file = exportOnnx(model.eval(), [randn([2, 4])]);
 await writeStored("opfs:loaders/cats/1.png", picture);
 await writeStored("opfs:weights.safetensors", weights);
 await saveCheckpoint("opfs:run.safetensors", { model });
@@ -54,6 +56,7 @@ const LOADERS: Record<string, () => unknown> = {
   readSafetensors: () => readSafetensors(weights),
   loadSafetensors: () => loadSafetensors("opfs:weights.safetensors"),
   loadCheckpoint: () => loadCheckpoint("opfs:run.safetensors", { model }),
+  importOnnx: () => importOnnx(file),
 };
 
 const answer: Record<string, unknown> = {};
