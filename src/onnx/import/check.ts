@@ -65,7 +65,8 @@ export function checkSupport(file: string, model: ModelProto, program: Program):
     ...list("dtypes", dtypes),
   ];
   if (problems.length > 0) {
-    throw new DataError(`importOnnx: ${file}: this model is not supported\n  ${problems.join("\n  ")}`);
+    const where = file === "importOnnx" ? file : `importOnnx: ${file}`; // bytes have no name of a file
+    throw new DataError(`${where}: this model is not supported\n  ${problems.join("\n  ")}`);
   }
 }
 
