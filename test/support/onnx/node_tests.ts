@@ -70,15 +70,14 @@ export function readNodeTests(): NodeTest[] {
 }
 
 /**
- * Where inputs are: "usual" as the importer gives them (int64 on the host, all others in WebAssembly memory),
- * "tensors" with int64 as int32, "host" with everything on the host.
+ * Where inputs are: "tensors" in WebAssembly memory, with int64 as int32, as callers give them; "int64 on the
+ * host" as results of shape arithmetic are; "host" with everything there.
  */
-export type Place = "usual" | "tensors" | "host";
+export type Place = "tensors" | "int64 on the host" | "host";
 
-/** A tensor of a test as an input of the graph. Values that a place cannot hold stay at the usual one. */
-export function toValue({ dtype, shape, data }: TestTensor, place: Place = "usual"): Value {
-  const isWide = dtype === "int64" && data.some((x) => x !== (x | 0));
-  const onHost = place === "host" || (dtype === "int64" && (place === "usual" || isWide));
+/** A tensor of a test as an input of the graph. Values that are too large for the host are tensors. */
+export function toValue({ dtype, shape, data }: TestTensor, place: Place = "tensors"): Value {
+  const onHost = place === "host" || (place === "int64 on the host" && dtype === "int64");
   if (onHost && data.length <= MAX_HOST_ELEMENTS) {
     return new HostValue(shape, data, dtype === "float32" ? "float" : dtype);
   }

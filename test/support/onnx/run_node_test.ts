@@ -1,6 +1,9 @@
 import { DataError } from "../../../src/errors.ts";
 import { noGrad, scope } from "../../../src/index.ts";
-import type { OperatorTable } from "../../../src/onnx/operator.ts";
+import type { Value } from "../../../src/onnx/host_value.ts";
+import type { OnnxModule } from "../../../src/onnx/import/onnx_module.ts";
+import { importOnnx } from "../../../src/onnx/index.ts";
+import { Tensor } from "../../../src/tensor/tensor.ts";
 import {
   differenceFrom,
   isDrawn,
@@ -10,7 +13,6 @@ import {
   toleranceOf,
   toValue,
 } from "./node_tests.ts";
-import { GraphRunner } from "./run_graph.ts";
 
 export interface Outcome {
   /** "drawn": types and shapes are right; the values are random. */
@@ -19,31 +21,51 @@ export interface Outcome {
   reason: string;
 }
 
+/** A test's model. BatchNormalization and Dropout follow the module, not the file. */
+export async function importTest({ name, model }: NodeTest): Promise<OnnxModule> {
+  return (await importOnnx(model)).train(/training/.test(name));
+}
+
 /** Runs a test. `change` alters the expected results, to see that the comparison can fail. */
-export function runNodeTest(
+export async function runNodeTest(
   test: NodeTest,
-  table: OperatorTable,
-  { place = "usual" as Place, change = (x: TestTensor): TestTensor => x } = {},
-): Outcome {
+  { place = "tensors" as Place, change = (x: TestTensor): TestTensor => x } = {},
+): Promise<Outcome> {
   try {
-    const runner = new GraphRunner(test.model, table);
-    // these two operators follow the module, not the file
-    runner.training = /training/.test(test.name);
-    const refusals = runner.refusals();
-    if (refusals.length > 0) return { result: "refused", reason: [...new Set(refusals)].sort().join("; ") };
-    return scope(() =>
+    const module = await importTest(test);
+    const differences = scope(() =>
       noGrad(() => {
-        const outputs = runner.run(test.inputs.map((x) => toValue(x, place)));
-        for (const [i, expected] of test.outputs.entries()) {
-          const difference = differenceFrom(outputs[i], change(expected), toleranceOf(test));
-          if (difference) return { result: "wrong", reason: `output ${i} ${difference}` } as const;
-        }
-        return { result: isDrawn(test) ? "drawn" : "passed", reason: "" } as const;
+        const outputs = compute(module, test, place);
+        return test.outputs.map((expected, i) => differenceFrom(outputs[i], change(expected), toleranceOf(test)));
       }),
     );
+    module.release();
+    const wrong = differences.findIndex((difference) => difference !== null);
+    if (wrong >= 0) return { result: "wrong", reason: `output ${wrong} ${differences[wrong]}` };
+    return { result: isDrawn(test) ? "drawn" : "passed", reason: "" };
   } catch (error) {
     // what depends on the values or shapes of inputs is refused when it runs
-    if (error instanceof DataError) return { result: "refused", reason: error.message };
+    if (error instanceof DataError) return { result: "refused", reason: reasonOf(error) };
     return { result: "wrong", reason: String((error as Error)?.stack ?? error) };
   }
+}
+
+function compute(module: OnnxModule, test: NodeTest, place: Place): readonly Value[] {
+  const inputs = test.inputs.map((x) => toValue(x, place));
+  if (place !== "tensors") return module.evaluate(inputs);
+  const outputs = module.forward(...(inputs as Tensor[]));
+  return outputs instanceof Tensor ? [outputs] : Object.values(outputs);
+}
+
+/** What an error says, without counts and names of nodes: "operator Foo; Bar: mode x; Bar: attribute y". */
+function reasonOf({ message }: DataError): string {
+  const list = message.split("\n  ").slice(1);
+  const reasons = list.flatMap((line) => {
+    const [, kind, texts] = /^([^:]+): (.*)$/s.exec(line) ?? [];
+    const found = [...(texts?.matchAll(/(.+?) \(\d+, first .*?"\)(?:, |$)/gs) ?? [])].map(([, what]) => what);
+    if (kind === "operators") return found.map((what) => `operator ${what}`);
+    if (kind === "attributes") return found.map((what) => what.replace(".", ": attribute "));
+    return found.length > 0 ? found : [line];
+  });
+  return reasons.length > 0 ? reasons.sort().join("; ") : message;
 }

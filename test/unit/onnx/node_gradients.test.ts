@@ -5,10 +5,8 @@
 import { expect, test } from "vitest";
 import { noGrad, scope, type Tensor, tensor } from "../../../src/index.ts";
 import type { Value } from "../../../src/onnx/host_value.ts";
-import { OPERATORS } from "../../../src/onnx/operators/index.ts";
 import { isDrawn, type NodeTest, readNodeTests, type TestTensor, toValue } from "../../support/onnx/node_tests.ts";
-import { GraphRunner } from "../../support/onnx/run_graph.ts";
-import { runNodeTest } from "../../support/onnx/run_node_test.ts";
+import { importTest, runNodeTest } from "../../support/onnx/run_node_test.ts";
 
 /** Numbers in [-1, 1), the same in each run. */
 function numbers(count: number, seed: number): number[] {
@@ -53,13 +51,12 @@ const STEP = 2 ** -9;
  * What is wrong with a test's gradients; null if nothing is, undefined if no float input reaches a float
  * output.
  */
-function checkGradients(given: NodeTest): string | null | undefined {
-  return scope(() => {
-    const runner = new GraphRunner(given.model, OPERATORS);
-    runner.training = /training/.test(given.name);
+async function checkGradients(given: NodeTest): Promise<string | null | undefined> {
+  const model = await importTest(given);
+  const fault = scope(() => {
     const inputs = given.inputs.map((x) => toValue(x));
     for (const x of inputs) if (isTensor(x) && x.dtype === "float32" && x.numel() > 0) x.requiresGrad = true;
-    const outputs = runner.run(inputs);
+    const outputs = model.evaluate(inputs);
     const weights = weightsOf(outputs);
     const terms = outputs.flatMap((y, i) => {
       if (!isTensor(y) || !y.requiresGrad || !weights[i]?.some((w) => w !== 0)) return [];
@@ -86,13 +83,15 @@ function checkGradients(given: NodeTest): string | null | undefined {
           const direction = directions[i];
           return direction ? { ...x, data: x.data.map((v, k) => v + sign * STEP * direction[k]) } : x;
         });
-        return combine(runner.run(shifted.map((x) => toValue(x))), weights);
+        return combine(model.evaluate(shifted.map((x) => toValue(x))), weights);
       });
     const [[above, size], [below]] = [moved(1), moved(-1)];
     const actual = (above - below) / (2 * STEP);
     const allowed = 0.02 * Math.sqrt(squares) + 0.002 * Math.abs(expected) + (4e-7 * size) / STEP + 1e-5;
     return Math.abs(actual - expected) <= allowed ? null : `${actual} by differences, ${expected} by backward()`;
   });
+  model.release();
+  return fault;
 }
 
 /** Tests where a central difference is not the derivative: gradients are only checked to be finite. */
@@ -124,13 +123,13 @@ const NOT_FINITE: readonly RegExp[] = [
 
 const matches = ({ name }: NodeTest, patterns: readonly RegExp[]) => patterns.some((pattern) => pattern.test(name));
 
-test("gradients of all operators with float inputs and outputs", () => {
+test("gradients of all operators with float inputs and outputs", async () => {
   const faults: string[] = [];
   const seen = new Set<string>();
   for (const given of readNodeTests()) {
     if (isDrawn(given) || matches(given, NOT_FINITE)) continue;
-    if (runNodeTest(given, OPERATORS).result !== "passed") continue;
-    const fault = checkGradients(given);
+    if ((await runNodeTest(given)).result !== "passed") continue;
+    const fault = await checkGradients(given);
     if (fault === undefined) continue;
     seen.add(given.operator);
     if (fault) faults.push(`${given.name}: ${fault}`);
