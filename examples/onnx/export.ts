@@ -1,7 +1,9 @@
 /**
  * Trains the inpainting autoencoder, writes it as an ONNX file, and runs the file in onnxruntime-web beside
- * the model: `npx tsx examples/onnx/export.ts [epochs, default 1] [images, default 400] [file, default
- * autoencoder.onnx]`.
+ * the model. A picture beside the file shows the results of both and their difference, a million times as
+ * bright.
+ *
+ *     npx tsx examples/onnx/export.ts [epochs, default 1] [images, default 400] [file, default autoencoder.onnx]
  */
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -9,10 +11,14 @@ import ort from "onnxruntime-web";
 import { manualSeed, nn, noGrad, optim, rand, type Tensor, tensor } from "wasmgrad";
 import { DataLoader, Subset } from "wasmgrad/data";
 import { exportOnnx } from "wasmgrad/onnx";
-import { CIFAR10, transforms } from "wasmgrad/vision";
+import { CIFAR10, imageGrid, savePNG, transforms } from "wasmgrad/vision";
 import { InpaintingAutoencoder } from "../inpainting/model.ts";
 
 const BATCH = 4;
+/** Test pictures to compare: another number than in the traced batch. */
+const SHOWN = 7;
+/** Differences in the picture are so much brighter. */
+const BRIGHTER = 1e6;
 
 /** Trains on images whose hidden half is to be painted. */
 function train(model: nn.Module, images: Subset<[Tensor, number], [Tensor, Tensor]>, epochs: number): void {
@@ -41,10 +47,7 @@ async function runInOnnxruntime(bytes: Uint8Array, x: Tensor): Promise<Tensor> {
   return tensor(y.data as Float32Array, { shape: [...y.dims] });
 }
 
-/**
- * Trains, exports, and returns the largest difference between the two, on a batch of another size than the
- * traced one.
- */
+/** Trains, exports and compares; returns the largest difference of a pixel. */
 export async function exportAutoencoder(epochs: number, count: number, file: string): Promise<number> {
   manualSeed(10);
   const all = await CIFAR10.sample({ transform: transforms.toTensor() });
@@ -57,12 +60,20 @@ export async function exportAutoencoder(epochs: number, count: number, file: str
   writeFileSync(file, bytes);
   console.log(`${file}: ${bytes.length} bytes`);
 
-  const x = rand([7, 3, 32, 32]);
-  const ours = noGrad(() => model.forward(x));
-  const theirs = await runInOnnxruntime(bytes, x);
-  const difference = ours.sub(theirs).abs().max().item();
-  console.log(`largest difference of ${ours.numel()} pixels between 0 and 1: ${difference.toExponential(1)}`);
-  return difference;
+  const test = await CIFAR10.sample({ train: false, transform: transforms.toTensor() });
+  const [original] = test.batch(Array.from({ length: SHOWN }, (_, i) => i));
+  const masked = original.mul(rand(original.shape).gt(0.5));
+  const ours = noGrad(() => model.forward(masked));
+  const theirs = await runInOnnxruntime(bytes, masked);
+  const difference = ours.sub(theirs).abs();
+  const largest = difference.max().item();
+  console.log(`largest difference of ${ours.numel()} pixels between 0 and 1: ${largest.toExponential(1)}`);
+
+  const columns = { original, masked, wasmgrad: ours, onnxruntime: theirs, difference: difference.mul(BRIGHTER) };
+  const picture = file.replace(/(\.onnx)?$/, ".png");
+  savePNG(picture, imageGrid(Object.entries(columns).map(([label, images]) => ({ label, images }))));
+  console.log(`${picture}: both, and their difference times ${BRIGHTER}`);
+  return largest;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

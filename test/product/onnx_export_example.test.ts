@@ -1,7 +1,8 @@
 /** examples/onnx/export.ts: the exported file gives onnxruntime the pictures that the trained model makes. */
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decode } from "fast-png";
 import { afterAll, expect, test, vi } from "vitest";
 import { exportAutoencoder } from "../../examples/onnx/export.ts";
 
@@ -18,6 +19,9 @@ test("the autoencoder in onnxruntime differs by rounding only", async () => {
     "epoch 1",
     file,
     "largest difference of 21504 pixels between 0 and 1",
+    file.replace(".onnx", ".png"),
   ]);
+  const { width, height } = decode(readFileSync(file.replace(".onnx", ".png")));
+  expect([width, height].every((side) => side > 5 * 32)).toBe(true);
   log.mockRestore();
 });
