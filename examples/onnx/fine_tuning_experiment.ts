@@ -11,7 +11,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { arange, manualSeed, memory, nn, noGrad, optim, randperm, scope, type Tensor } from "wasmgrad";
 import { CIFAR10 } from "wasmgrad/vision";
-import { accuracy, type Batches, findFeatures, type Mode, makeClassifier, trainEpoch } from "./fine_tune.ts";
+import { findFeatures, type Mode, makeClassifier } from "./classifier.ts";
+import { accuracy, type Batches, trainEpoch } from "./fine_tune.ts";
 
 const DOCUMENT = new URL("../../docs/onnx.md", import.meta.url);
 const SIZE = 48;

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { manualSeed, noGrad, optim, rand, randn, type Tensor, tensor } from "wasmgrad";
 import { exportOnnx, importOnnx } from "wasmgrad/onnx";
-import { accuracy, findFeatures, type Mode, makeClassifier, trainEpoch } from "../../../examples/onnx/fine_tune.ts";
+import { findFeatures, type Mode, makeClassifier } from "../../../examples/onnx/classifier.ts";
+import { accuracy, trainEpoch } from "../../../examples/onnx/fine_tune.ts";
 
 const path = new URL("../../fixtures/onnx/torch/small_resnet.names.onnx", import.meta.url).pathname;
 const SIZE = 12;
