@@ -42,6 +42,8 @@ export interface Call extends NodeView {
   readonly outputCount: number;
   /** The module's `training`. */
   readonly training: boolean;
+  /** Whether the file contains input `i`: it is a weight, a buffer or a constant. */
+  isStored(i: number): boolean;
   /** Input `i` as a tensor. @throws DataError if the node lacks it. */
   tensor(i: number): Tensor;
   /** Input `i` as a float32 tensor. */

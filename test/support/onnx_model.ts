@@ -162,15 +162,21 @@ export function model({
   opset = 20,
   domains = {},
   irVersion = 9,
+  producerName = "wasmgrad tests",
   ...parts
-}: Graph & { opset?: number; domains?: Readonly<Record<string, number>>; irVersion?: number }): Uint8Array {
+}: Graph & {
+  opset?: number;
+  domains?: Readonly<Record<string, number>>;
+  irVersion?: number;
+  producerName?: string;
+}): Uint8Array {
   const opsetImport = [["", opset] as const, ...Object.entries(domains)].map(([domain, version]) => ({
     domain,
     version: BigInt(version),
   }));
   const proto = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
-    producerName: "wasmgrad tests",
+    producerName,
     opsetImport,
     graph: graph(parts) as never,
   });

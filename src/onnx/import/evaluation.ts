@@ -70,6 +70,11 @@ export class Evaluation {
     this.#report = report;
   }
 
+  /** Whether a slot holds a weight, a buffer or a constant. */
+  isStored(slot: number): boolean {
+    return this.#shared[0][slot] !== undefined;
+  }
+
   /** Sets an input of the graph, which belongs to the caller. */
   setInput(slot: number, value: Value): void {
     this.values[slot] = value;
@@ -211,6 +216,10 @@ class NodeCall implements Call {
   constantInput(i: number): HostValue | undefined {
     const value = this.inputs[i];
     return value instanceof HostValue ? value : undefined;
+  }
+
+  isStored(i: number): boolean {
+    return this.#evaluation.isStored(this.#step.inputs[i] ?? OMITTED);
   }
 
   tensor(i: number): Tensor {

@@ -94,7 +94,7 @@ async function makeModule<Outputs extends OnnxOutputs>(
   const program = outputs === undefined ? whole : cutProgram(whole, outputs, ownOutputs);
   checkSupport(file.name, file.proto, program);
   const info = describeGraph(file.proto, program, outputs ?? ownOutputs);
-  const { values, parameters, buffers, weights } = await loadConstants(program, test);
+  const { values, parameters, buffers, weights } = await loadConstants(program, file.proto.producerName, test);
   program.forgetFile();
   const dependence = findDependences(program, new Map([...weights].map((slot) => [slot, WEIGHT])));
   const plan = planGraph(program, (slot): When => dependence(slot).value);
@@ -110,8 +110,8 @@ interface Constants {
 }
 
 /** Loads what the file contains. If one tensor cannot be read, none remains. */
-async function loadConstants(program: Program, test: TrainableTest): Promise<Constants> {
-  const roles = findRoles(program);
+async function loadConstants(program: Program, producer: string, test: TrainableTest): Promise<Constants> {
+  const roles = findRoles(program, producer);
   const loaded: Constants = { values: [], parameters: new Map(), buffers: new Map(), weights: new Set() };
   loaded.values.length = program.slots.length;
   try {

@@ -17,6 +17,7 @@ const epsilonOf = (call: Call) => call.attributes.float("epsilon", Math.fround(1
 function batchNormalization(call: Call): Tensor | Tensor[] {
   const [x, weight, bias, mean, variance] = [0, 1, 2, 3, 4].map((i) => call.float(i));
   const eps = epsilonOf(call);
+  if (!call.isStored(3) || !call.isStored(4)) return normalizeWith(x, weight, bias, mean, variance.add(eps));
   if (!call.training) return batchNorm(x, mean, variance, { weight, bias, eps });
   const share = call.attributes.float("momentum", Math.fround(0.9));
   const [batchMean, batchVariance] = [zeros(mean.shape), ones(variance.shape)];
@@ -27,6 +28,15 @@ function batchNormalization(call: Call): Tensor | Tensor[] {
     variance.copy_(variance.mul(share).add(batchVariance.mul(((1 - share) * (count - 1)) / count)));
   });
   return call.outputCount > 1 ? [y, mean.detach().clone(), variance.detach().clone()] : y;
+}
+
+/** Normalizes with statistics that the graph computes, through which gradients flow as well. */
+function normalizeWith(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor): Tensor {
+  const perChannel = (values: Tensor) => values.reshape([-1, ...Array<number>(x.dim() - 2).fill(1)]);
+  return x
+    .sub(perChannel(mean))
+    .mul(perChannel(variance.rsqrt().mul(weight)))
+    .add(perChannel(bias));
 }
 
 /** The dimensions from `axis` to the last. */

@@ -140,6 +140,106 @@ describe("weights", () => {
     expect(grads).toEqual({ "conv.weight": [8], "conv.bias": [2], a: [20, 20], b: null });
   });
 
+  test("weights of layers whose input is a constant, and behind activations", async () => {
+    const net = await importOnnx(
+      model({
+        nodes: [
+          node("Conv", ["grid", "place.weight", "place.bias"], ["table"]),
+          node("Relu", ["table"], ["positive"]),
+          node("Add", ["x", "positive"], ["y"]),
+        ],
+        inputs: [value("x", ["batch", 2, 3])],
+        outputs: [value("y", ["batch", 2, 3])],
+        initializers: [
+          tensorProto("grid", [1, 1, 3], [1, 2, 3]),
+          tensorProto("place.weight", [2, 1, 1], [2, -3]),
+          vector("place.bias", [1, 2]),
+        ],
+      }),
+    );
+    // the grid itself may be learned as well
+    expect(names(net)).toEqual(["grid", "place.weight", "place.bias"]);
+    net
+      .forward(ones([1, 2, 3]))
+      .sum()
+      .backward();
+    const gradients = net.parameters().map((parameter) => parameter.grad?.flatten().toArray());
+    expect(gradients).toEqual([
+      [2, 2, 2],
+      [6, 0],
+      [3, 0],
+    ]);
+  });
+
+  test("scalars whose names are keys of a state dict of PyTorch", async () => {
+    const bytes = (producerName: string) =>
+      model({
+        nodes: [
+          node("Mul", ["x", "act.scale"], ["scaled"]),
+          node("Add", ["scaled", "act.bias"], ["shifted"]),
+          node("Add", ["shifted", "eps"], ["y"]),
+        ],
+        inputs: [value("x", [2])],
+        outputs: [value("y", [2])],
+        initializers: [vector("act.scale", [0.5]), tensorProto("act.bias", [], [0.25]), vector("eps", [1e-5])],
+        producerName,
+      });
+    expect(names(await importOnnx(bytes("pytorch")))).toEqual(["act.scale", "act.bias"]);
+    expect(names(await importOnnx(bytes("tf2onnx")))).toEqual([]);
+  });
+
+  test("a norm of weights, with statistics that the graph computes", async () => {
+    const w = [1, 2, 4, 8, 3, 5];
+    const net = await importOnnx(
+      model({
+        nodes: [
+          node("ReduceMean", ["conv.weight"], ["mean"], { attributes: { axes: [0, 2], keepdims: 0 } }),
+          node("Mul", ["conv.weight", "conv.weight"], ["squares"]),
+          node("ReduceMean", ["squares"], ["variance"], { attributes: { axes: [0, 2], keepdims: 0 } }),
+          node("Mul", ["conv.gain", "constant"], ["gain"]),
+          node("Constant", [], ["zeros"], { attributes: { value: tensorAttribute(vector("", [0, 0])) } }),
+          node("BatchNormalization", ["conv.weight", "gain", "zeros", "mean", "variance"], ["standard"]),
+          node("Conv", ["x", "standard"], ["y"]),
+        ],
+        inputs: [value("x", ["batch", 2, 3])],
+        outputs: [value("y", ["batch", 1, 1])],
+        initializers: [
+          tensorProto("conv.weight", [1, 2, 3], w),
+          vector("conv.gain", [1, 2]),
+          vector("constant", [1.7]),
+        ],
+        opset: 13,
+      }),
+    );
+    expect(names(net)).toEqual(["conv.weight", "conv.gain"]);
+    expect(net.namedBuffers()).toEqual([]);
+    const x = tensor([1, -1, 2, 3, 1, -2], { shape: [1, 2, 3] });
+    const [weight, gain] = net.parameters();
+    const reference = () => {
+      const mean = weight.mean([0, 2]).reshape([2, 1]);
+      const variance = weight.square().mean([0, 2]).reshape([2, 1]);
+      const scale = gain.mul(1.7).reshape([2, 1]);
+      return weight.sub(mean).div(variance.add(1e-5).sqrt()).mul(scale).mul(x).sum();
+    };
+    for (const training of [false, true]) {
+      net.train(training);
+      net.zeroGrad();
+      const y = net.forward(x).sum();
+      y.backward();
+      const ours = net.parameters().map((parameter) => parameter.grad?.flatten().toArray() as number[]);
+      net.zeroGrad();
+      const expected = reference();
+      expected.backward();
+      expect(y.item()).toBeCloseTo(expected.item(), 5);
+      const theirs = net.parameters().map((parameter) => parameter.grad?.flatten().toArray() as number[]);
+      ours.forEach((gradient, i) => {
+        gradient.forEach((g, j) => {
+          expect(g).toBeCloseTo(theirs[i][j], 5);
+        });
+      });
+    }
+  });
+
   test("an Identity of an initializer is a copy under its own name", async () => {
     const net = await importOnnx(
       model({
