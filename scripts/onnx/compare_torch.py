@@ -5,7 +5,7 @@
     npx tsx scripts/onnx/compare_torch.ts build/onnx_torch
 
 With --small it writes the fixtures of the tests instead: python scripts/onnx/compare_torch.py --small
-test/fixtures/onnx/torch. Each architecture is exported for a dynamic batch by several settings:
+test/fixtures/onnx/torch. With --libraries it exports the architectures of library_models.py, by fewer settings. Each architecture is exported for a dynamic batch by several settings:
 
     names            the TorchScript exporter, so that all names survive: nothing folded, nothing merged
     training         the same in training mode, so that dropout survives too
@@ -18,12 +18,13 @@ test/fixtures/onnx/torch. Each architecture is exported for a dynamic batch by s
 
 Files: NAME.SETTING.onnx, and NAME.safetensors with the tensors
 
-    x                inputs of a batch of 3 (the traced batch has 2)
+    x                inputs of a batch of 3 (the traced batch has 2); x1, x2 for further ones
     r                the loss is the mean of r times the output
     y                the output in evaluation mode
     eval.PARAMETER   its gradient in evaluation mode
     train.PARAMETER  its gradient in training mode, without dropout, for models with batch norms
-    value.PARAMETER  the parameter itself, for parameters whose export may have another value under the name
+    value.PARAMETER  the parameter itself, for parameters whose export may have another value under the name;
+                     only of parameters that the output depends on
 
 and NAME.smooth.safetensors for the last setting. Outputs and gradients are those in float64. The metadata has the errors of PyTorch's own float32 against them.
 """
@@ -47,6 +48,12 @@ from torchvision.ops import StochasticDepth
 
 SETTINGS = ("names", "training", "torchscript", "dynamo", "dynamo_names")
 SMALL_SETTINGS = ("names", "dynamo", "dynamo_names")
+LIBRARY_SETTINGS = ("names", "dynamo")
+
+
+def listed(inputs):
+    """The inputs of a model as a tuple: most have one."""
+    return inputs if isinstance(inputs, tuple) else (inputs,)
 
 
 def prepare(module):
@@ -56,6 +63,8 @@ def prepare(module):
             part.p = 0.0
         if isinstance(part, nn.MultiheadAttention):
             part.dropout = 0.0
+        if isinstance(part, nn.Embedding):
+            part.padding_idx = None  # no file says that a row does not train
     with torch.no_grad():
         for parameter in module.parameters():
             # equal parameters, such as new norms, would be one tensor in a file
@@ -72,7 +81,7 @@ def settle(module, inputs):
         norm.momentum = 0.5
     with torch.no_grad():
         for _ in range(8):
-            module(inputs(8))
+            module(*listed(inputs(8)))
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     return len(norms) > 0
@@ -80,9 +89,9 @@ def settle(module, inputs):
 
 def export(module, example, path, setting):
     if setting.startswith("dynamo"):
-        dynamic = ({0: torch.export.Dim("batch")},)
+        dynamic = tuple({0: torch.export.Dim("batch")} for _ in example)
         torch.onnx.export(
-            module.eval(), (example,), path, dynamo=True, verbose=False, external_data=False,
+            module.eval(), example, path, dynamo=True, verbose=False, external_data=False,
             dynamic_shapes=dynamic, optimize=setting == "dynamo",
         )  # fmt: skip
         return
@@ -91,10 +100,12 @@ def export(module, example, path, setting):
         "training": {"training": torch.onnx.TrainingMode.TRAINING, "do_constant_folding": False},
         "torchscript": {},
     }
+    names = [key_of(i) for i in range(len(example))]
     statistics = {name: buffer.numpy().copy() for name, buffer in module.named_buffers() if "running" in name}
     torch.onnx.export(
-        module.train(setting == "training"), (example,), path, dynamo=False, opset_version=17,
-        input_names=["x"], output_names=["y"], dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}}, **modes[setting],
+        module.train(setting == "training"), example, path, dynamo=False, opset_version=17,
+        input_names=names, output_names=["y"], dynamic_axes={name: {0: "batch"} for name in (*names, "y")},
+        **modes[setting],
     )  # fmt: skip
     if setting == "training":
         restore(path, statistics)
@@ -123,9 +134,13 @@ def strip(path):
     onnx.save(model, path)
 
 
+def key_of(i):
+    return "x" if i == 0 else f"x{i}"
+
+
 def run(module, x, r, training):
     module = copy.deepcopy(module).train(training)
-    y = module(x)
+    y = module(*x)
     (y * r).mean().backward()
     return y.detach(), {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
 
@@ -137,12 +152,13 @@ def error(ours, theirs):
 def reference(module, x, r, training):
     """Output and gradients in float64, and the largest errors of float32 against them."""
     double = copy.deepcopy(module).double()
-    y, grads = run(double, x.double() if x.is_floating_point() else x, r.double(), training)
+    y, grads = run(double, [each.double() if each.is_floating_point() else each for each in x], r.double(), training)
     y32, grads32 = run(module, x, r, training)
+    used = list(grads)
     # a gradient that is nothing but rounding says nothing
     largest = max(float(g.norm()) for g in grads.values())
     grads = {name: g for name, g in grads.items() if float(g.norm()) > 1e-7 * largest}
-    return y, grads, error(y32, y), max(error(grads32[name], g) for name, g in grads.items())
+    return y, grads, used, error(y32, y), max(error(grads32[name], g) for name, g in grads.items())
 
 
 @contextlib.contextmanager
@@ -170,6 +186,7 @@ def smooth():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--libraries", action="store_true")
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
@@ -178,11 +195,16 @@ def main():
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     table = SMALL if arguments.small else ARCHITECTURES
+    settings = SETTINGS
+    if arguments.libraries:
+        from library_models import LIBRARIES
+
+        table, settings = LIBRARIES, LIBRARY_SETTINGS
     for name in arguments.names or table:
         if arguments.small:
             compare(name, *table[name], arguments.folder, SMALL_SETTINGS, strip)
             continue
-        compare(name, *table[name], arguments.folder, SETTINGS)
+        compare(name, *table[name], arguments.folder, settings)
         with smooth():
             compare(f"{name}.smooth", *table[name], arguments.folder, ("names",))
 
@@ -192,17 +214,18 @@ def compare(name, make, inputs, folder, settings, finish=lambda path: None):
     torch.manual_seed(0)
     module = prepare(make())
     has_norms = settle(module, inputs)
-    example, x = inputs(2), inputs(3)
+    example, x = listed(inputs(2)), listed(inputs(3))
     with torch.no_grad():
-        r = torch.randn_like(module.eval()(x))
-    y, grads, output_error, gradient_error = reference(module, x, r, False)
+        r = torch.randn_like(module.eval()(*x))
+    y, grads, used, output_error, gradient_error = reference(module, x, r, False)
     errors = {"output": output_error, "eval": gradient_error}
-    tensors = {"x": x.int() if x.dtype == torch.int64 else x, "r": r, "y": y.float()}
+    tensors = {key_of(i): each.int() if each.dtype == torch.int64 else each for i, each in enumerate(x)}
+    tensors |= {"r": r, "y": y.float()}
     tensors |= {f"eval.{key}": value.float() for key, value in grads.items()}
     if has_norms:
-        _, grads, _, errors["train"] = reference(module, x, r, True)
+        _, grads, _, _, errors["train"] = reference(module, x, r, True)
         tensors |= {f"train.{key}": value.float() for key, value in grads.items()}
-    tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters()}
+    tensors |= {f"value.{key}": value.detach().clone() for key, value in module.named_parameters() if key in used}
     for setting in settings:
         path = folder / (f"{name}.onnx" if name.endswith(".smooth") else f"{name}.{setting}.onnx")
         start = time.time()

@@ -43,9 +43,11 @@ function under(tensors: Readonly<Record<string, Tensor>>, prefix: string): Map<s
 export async function compareWithTorch(path: string, expected: string): Promise<Comparison> {
   const { tensors } = loadSafetensors(expected);
   const model = await importOnnx(readFileSync(path));
-  const { x, r, y } = tensors;
+  const { r, y } = tensors;
+  const inputs = Object.keys(tensors).filter((name) => /^x\d*$/.test(name));
+  const x = inputs.sort().map((name) => tensors[name]);
   model.eval();
-  const output = scope(() => noGrad(() => relativeError(model.forward(x).data(), y.data())));
+  const output = scope(() => noGrad(() => relativeError(model.forward(...x).data(), y.data())));
   const own = new Map(model.namedParameters());
   const values = under(tensors, "value.");
   const same = (name: string) => {
@@ -60,7 +62,13 @@ export async function compareWithTorch(path: string, expected: string): Promise<
   const compareGradients = (mode: string, theirs: Map<string, Tensor>): number => {
     let largest = 0;
     model.zeroGrad();
-    scope(() => model.forward(x).mul(r).mean().backward());
+    scope(() =>
+      model
+        .forward(...x)
+        .mul(r)
+        .mean()
+        .backward(),
+    );
     for (const [name, gradient] of theirs) {
       if (!comparable.has(name)) continue;
       const error = relativeError(own.get(name)?.grad?.data() ?? [], gradient.data());
