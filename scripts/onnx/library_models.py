@@ -107,7 +107,7 @@ TORCHVISION = {
     "r3d_18": (lambda: video.r3d_18(weights=None), clips),
     "mc3_18": (lambda: video.mc3_18(weights=None), clips),
     "r2plus1d_18": (lambda: video.r2plus1d_18(weights=None), clips),
-    "s3d": (lambda: video.s3d(weights=None), lambda batch: torch.randn(batch, 3, 16, 64, 64)),
+    "s3d": (lambda: video.s3d(weights=None), lambda batch: torch.randn(batch, 3, 16, 224, 224)),
     "mvit_v1_b": (lambda: video.mvit_v1_b(weights=None), lambda batch: torch.randn(batch, 3, 16, 224, 224)),
 }
 

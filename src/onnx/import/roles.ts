@@ -50,6 +50,8 @@ const PASSES: Readonly<Record<string, readonly number[] | typeof ALL>> = {
   ReduceSumSquare: [0],
   Relu: [0],
   Reshape: [0],
+  ScatterElements: [0, 2],
+  ScatterND: [0, 2],
   Sigmoid: [0],
   Slice: [0],
   Softmax: [0],
