@@ -45,7 +45,7 @@ function run(model: OnnxModule<OnnxOutputs>, inputs: Inputs): Record<string, Ten
 /** The largest differences of any output. */
 function difference(ours: Record<string, Tensor>, theirs: Inputs): Difference {
   const differences = Object.entries(theirs).map(([name, y]) => {
-    const [a, b] = [ours[name].float().data(), y.data()];
+    const [a, b] = [ours[name].float().data(), Float32Array.from(y.data())];
     const absolute = b.reduce((largest: number, x, i) => Math.max(largest, Math.abs(x - a[i])), 0);
     return { relative: relativeError(a, b), absolute };
   });
