@@ -17,17 +17,22 @@ const epsilonOf = (call: Call) => call.attributes.float("epsilon", Math.fround(1
 function batchNormalization(call: Call): Tensor | Tensor[] {
   const [x, weight, bias, mean, variance] = [0, 1, 2, 3, 4].map((i) => call.float(i));
   const eps = epsilonOf(call);
-  if (!call.isStored(3) || !call.isStored(4)) return normalizeWith(x, weight, bias, mean, variance.add(eps));
+  const isStored = call.isStored(3) && call.isStored(4);
+  if (!isStored && call.outputCount === 1) return normalizeWith(x, weight, bias, mean, variance.add(eps));
   if (!call.training) return batchNorm(x, mean, variance, { weight, bias, eps });
   const share = call.attributes.float("momentum", Math.fround(0.9));
   const [batchMean, batchVariance] = [zeros(mean.shape), ones(variance.shape)];
   const y = batchNorm(x, batchMean, batchVariance, { weight, bias, eps, training: true, momentum: 1 });
   const count = x.numel() / x.shape[1];
-  noGrad(() => {
-    mean.copy_(mean.mul(share).add(batchMean.mul(1 - share)));
-    variance.copy_(variance.mul(share).add(batchVariance.mul(((1 - share) * (count - 1)) / count)));
-  });
-  return call.outputCount > 1 ? [y, mean.detach().clone(), variance.detach().clone()] : y;
+  const [newMean, newVariance] = noGrad(() => [
+    mean.mul(share).add(batchMean.mul(1 - share)),
+    variance.mul(share).add(batchVariance.mul(((1 - share) * (count - 1)) / count)),
+  ]);
+  if (isStored) {
+    mean.copy_(newMean);
+    variance.copy_(newVariance);
+  }
+  return call.outputCount > 1 ? [y, newMean, newVariance] : y;
 }
 
 /** Normalizes with statistics that the graph computes, through which gradients flow as well. */

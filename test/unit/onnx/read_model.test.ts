@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { DataError, OptionError } from "../../../src/errors.ts";
 import { type ModelFile, readModel } from "../../../src/onnx/file/read_model.ts";
+import "../../../src/tensor/all_methods.ts";
 import { externalTensor, model, node, rawData, type TensorInit, tensorProto } from "../../support/onnx_model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "onnx-"));
