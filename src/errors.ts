@@ -171,6 +171,29 @@ export class StateDictError extends WasmgradError {
   override name = "StateDictError";
 }
 
+/**
+ * Several processes cannot train together: koffi or MPI is missing, the launcher and the library do not
+ * belong together, ranks differ in what must be equal, or a rank did not come to where the others wait.
+ *
+ * What to do: the message names the rank, what it waited for, or the packages to install. An error on one
+ * rank ends the whole job; training continues from the last checkpoint, on any number of ranks.
+ *
+ * @example
+ * ```ts
+ * import { initProcessGroup } from "wasmgrad/distributed";
+ * const group = initProcessGroup();
+ * group.destroy();
+ * try {
+ *   group.barrier();
+ * } catch (error) {
+ *   console.log(String(error));
+ * }
+ * ```
+ */
+export class DistributedError extends WasmgradError {
+  override name = "DistributedError";
+}
+
 /** Formats a shape as `[2,3,4]`. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(",")}]`;

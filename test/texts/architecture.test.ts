@@ -28,6 +28,7 @@ const LAYERS = [
   ["data", "io", "testing"],
   ["plot"],
   ["vision"],
+  ["distributed"],
   ["train"],
   ["self-supervised", "worker", "onnx"],
   ["index"],

@@ -12,6 +12,10 @@ import { allocateSlot, hasStarted, retire, type WorkerHandle, type WorkerPool } 
 
 /** The number of threads: set by the user, or the default, which is determined at its first use. */
 let threads: number | undefined;
+/** Number of processes among which the cores are divided. */
+let sharers = 1;
+/** Whether `threads` is the default. */
+let isDefault = true;
 /** The workers. They are started at the first parallel job. */
 let pool: WorkerPool | undefined;
 /** The modules that users loaded, which each worker instantiates too. */
@@ -87,7 +91,7 @@ function wantedThreads(): number {
 
 function defaultThreads(): number {
   const cores = nodeModule("node:os")?.availableParallelism?.() || globalThis.navigator?.hardwareConcurrency || 1;
-  return Math.min(Math.max(1, cores), MAX_WORKERS + 1);
+  return Math.min(Math.max(1, Math.floor(cores / sharers)), MAX_WORKERS + 1);
 }
 
 /**
@@ -114,10 +118,19 @@ export function setNumThreads(n: number): void {
   }
   restartWorkers();
   threads = n;
+  isDefault = false;
   brokenPools = 0;
   kernelFailure = undefined;
   // in Node the system may allow workers now; a page's policy does not change
   if (nodeModule("node:worker_threads")) startFailure = undefined;
+}
+
+/** Divides the default number of threads among several processes that run on the same cores. */
+export function shareCores(processes: number): void {
+  sharers = processes;
+  if (!isDefault) return;
+  restartWorkers();
+  threads = undefined;
 }
 
 /**
