@@ -7,6 +7,8 @@ import { Batches, iterateAsync, iterateLater } from "./batches.ts";
 import { type AsyncDataset, checkDataset, type Sample } from "./dataset.ts";
 import { checkStreamOptions, type IterableDataset, isStream, streamBatches, streamHasNo } from "./iterable_dataset.ts";
 import { type EpochPlan, OwnSource } from "./own_source.ts";
+import { Sharded } from "./sharded.ts";
+import type { ShardsToLoad } from "./shards.ts";
 import { drawSeed, MAX_SEED } from "./shuffle.ts";
 import { checkWorkerModule, WorkerSource } from "./worker_source.ts";
 
@@ -36,6 +38,12 @@ export interface DataLoaderOptions<S, B> extends BatchOrderOptions {
    * with a data set that returns promises: number of batches that are under way ahead of the loop. Default 2.
    */
   prefetchFactor?: number;
+}
+
+interface LoopOptions {
+  mayWait?: boolean;
+  entered?: boolean;
+  part?: ShardsToLoad;
 }
 
 /** The position of a loader: enough to continue in the middle of an epoch. */
@@ -216,13 +224,16 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
     return streamBatches<S, B>(stream, { batchSize, dropLast, scoped, collate: this.#collate });
   }
 
-  /** @internal Begins a loop. `entered`: whether an iteration's scope is open for the caller. */
-  batches({ mayWait = true, entered = true } = {}): Batches<B> {
+  /**
+   * @internal Begins a loop. `entered`: whether an iteration's scope is open for the caller. `part`: the
+   * shards to load of each batch, which is then a `ShardedBatch`.
+   */
+  batches({ mayWait = true, entered = true, part }: LoopOptions = {}): Batches<B> {
     if (this.#running) this.#beginEpoch(this.#epoch + 1); // the previous loop was left or still runs
     const self = {};
     this.#running = self;
     const first = this.#position;
-    const plan = this.#planEpoch();
+    const plan = this.#planEpoch(part);
     const source =
       this.numWorkers > 0
         ? new WorkerSource(plan, first, this.numWorkers, this.#workerModule)
@@ -247,11 +258,14 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
     });
   }
 
-  #planEpoch(): EpochPlan<S, B> {
-    const { dataset, length, prefetchFactor } = this;
+  #planEpoch(part: ShardsToLoad | undefined): EpochPlan<S, B> {
+    const { length, prefetchFactor } = this;
     const random = { seed: this.#seed, epoch: this.#epoch };
     const indicesOf = this.#order.epoch(this.#seed, this.#epoch);
-    return { dataset, length, indicesOf, random, collate: this.#collate, prefetchFactor };
+    const rest = { length, indicesOf, random, collate: this.#collate, prefetchFactor };
+    const { dataset } = this;
+    if (!(dataset instanceof Sharded)) return { dataset, part, ...rest };
+    return { dataset: dataset.dataset as AsyncDataset<S, B>, part: dataset.part, ...rest };
   }
 
   #beginEpoch(epoch: number): void {

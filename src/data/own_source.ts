@@ -4,6 +4,7 @@ import type { BatchSource } from "./batches.ts";
 import type { AsyncDataset } from "./dataset.ts";
 import { type BatchPlan, type Fetched, fetchBatch, finishBatch, refuseAsyncBatch } from "./fetch_batch.ts";
 import type { EpochSeed } from "./sample_random.ts";
+import type { ShardsToLoad } from "./shards.ts";
 
 /** What the loading of an epoch depends on. */
 export interface EpochPlan<S, B> {
@@ -13,6 +14,8 @@ export interface EpochPlan<S, B> {
   indicesOf(batch: number): readonly number[];
   random: EpochSeed;
   collate?: (samples: S[]) => B;
+  /** The shards to load of each batch. */
+  part?: ShardsToLoad;
   /** Number of batches that each worker, or the calling thread, has begun ahead of the loop. */
   prefetchFactor: number;
 }
@@ -78,8 +81,8 @@ export class OwnSource<S, B> implements BatchSource<B> {
   }
 
   #start(batch: number): Started<S, B> {
-    const { dataset, indicesOf, random, collate } = this.#plan;
-    const plan = { batch, indices: indicesOf(batch) };
+    const { dataset, indicesOf, random, collate, part } = this.#plan;
+    const plan = { batch, indices: indicesOf(batch), part };
     const own = new Scope("the loading of samples", { enter: false });
     const started: Started<S, B> = { plan, own, fetched: null };
     try {

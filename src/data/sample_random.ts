@@ -13,11 +13,16 @@ export interface EpochSeed {
  * same for any number of workers, and after a restart in the middle of an epoch.
  */
 export function withSampleRandom<T>({ seed, epoch }: EpochSeed, place: number, body: () => T): T {
-  const words = [seed % 2 ** 32, Math.floor(seed / 2 ** 32), epoch, place];
-  const high = mix(words, 0x9e3779b9) & 0x1fffff;
-  const generator = new Generator(high * 2 ** 32 + mix(words, 0x85ebca6b));
+  const generator = new Generator(seedFrom(seed, epoch, place));
   // an array, because withGenerator refuses promises; their draws after an await are the data set's affair
   return withGenerator(generator, () => [body()])[0];
+}
+
+/** A seed, an integer in [0, 2^53), that depends on another seed and on integers. */
+export function seedFrom(seed: number, ...places: readonly number[]): number {
+  const words = [seed % 2 ** 32, Math.floor(seed / 2 ** 32), ...places];
+  const high = mix(words, 0x9e3779b9) & 0x1fffff;
+  return high * 2 ** 32 + mix(words, 0x85ebca6b);
 }
 
 /**

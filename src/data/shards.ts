@@ -20,6 +20,18 @@ export function shardsOfRank({ rank, worldSize }: RankInGroup, shards: number): 
   return cut(shards, rank, worldSize);
 }
 
+/** What a rank loads of each batch: the shards `[first, end)` of `shards`. */
+export interface ShardsToLoad {
+  readonly first: number;
+  readonly end: number;
+  readonly shards: number;
+}
+
+export function shardsToLoad(place: RankInGroup, shards: number): ShardsToLoad {
+  const [first, end] = shardsOfRank(place, shards);
+  return { first, end, shards };
+}
+
 /** The places in a batch of `size` samples that belong to a shard: `[first, end)`. */
 export function samplesOfShard(size: number, shard: number, shards: number): [first: number, end: number] {
   return cut(size, shard, shards);

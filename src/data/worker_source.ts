@@ -3,8 +3,10 @@ import * as errors from "../errors.ts";
 import { nodeModule } from "../runtime/node_module.ts";
 import type { BatchSource } from "./batches.ts";
 import { checkBatch, collateSamples } from "./dataset.ts";
+import { mapShards } from "./fetch_batch.ts";
 import type { EpochPlan } from "./own_source.ts";
 import { unpack } from "./packed.ts";
+import type { ShardedBatch } from "./shards.ts";
 import type { WorkerAnswer, WorkerError, WorkerStart, WorkerTask } from "./worker_messages.ts";
 
 const { OptionError, WasmgradError } = errors;
@@ -90,10 +92,11 @@ export class WorkerSource<S, B> implements BatchSource<B> {
     if ("failure" in answer) throw answer.failure;
     if ("error" in answer) throw errorOf(answer.error);
     const value = unpack(answer.packed);
-    const { dataset, collate, indicesOf } = this.#plan;
-    return collate
-      ? collateSamples(dataset, indicesOf(batch), value as S[], collate)
-      : checkBatch("DataLoader: a worker", value as B);
+    const { dataset, collate, indicesOf, part } = this.#plan;
+    if (!collate) return checkBatch("DataLoader: a worker", value as B);
+    const join = (samples: S[], indices: readonly number[]) => collateSamples(dataset, indices, samples, collate);
+    if (!part) return join(value as S[], indicesOf(batch));
+    return mapShards(indicesOf(batch), part, (value as ShardedBatch<S[]>).parts, join) as B;
   }
 
   async end(): Promise<void> {
@@ -105,7 +108,7 @@ export class WorkerSource<S, B> implements BatchSource<B> {
 
   /** Gives batches to the workers, up to `prefetchFactor` for each from `batch` on. */
   #assign(batch: number): void {
-    const { length, prefetchFactor, indicesOf } = this.#plan;
+    const { length, prefetchFactor, indicesOf, part } = this.#plan;
     const end = Math.min(length, batch + prefetchFactor * this.#workers.length);
     for (; this.#next < end; this.#next++) {
       if (this.#failure && this.#alive.size === 0) {
@@ -114,7 +117,7 @@ export class WorkerSource<S, B> implements BatchSource<B> {
       }
       const worker = [...this.#alive].reduce((least, one) => (one.open.size < least.open.size ? one : least));
       worker.open.add(this.#next);
-      worker.thread.postMessage({ batch: this.#next, indices: indicesOf(this.#next) } satisfies WorkerTask);
+      worker.thread.postMessage({ batch: this.#next, indices: indicesOf(this.#next), part } satisfies WorkerTask);
     }
   }
 

@@ -1,4 +1,6 @@
-export type { ShardedBatch } from "../data/shards.ts";
+export { Sharded, type ShardedOptions } from "../data/sharded.ts";
+export type { RankInGroup, ShardedBatch } from "../data/shards.ts";
+export { type DataParallelOptions, DistributedDataParallel } from "./data_parallel.ts";
 export { destroyProcessGroup, initProcessGroup, type ProcessGroupOptions } from "./init.ts";
 export { ProcessGroup } from "./process_group.ts";
 export type { StopSignal } from "./stop_signals.ts";

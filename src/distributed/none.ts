@@ -3,6 +3,8 @@ import { DistributedError } from "../errors.ts";
 import type { ProcessGroupOptions } from "./init.ts";
 import type { ProcessGroup } from "./process_group.ts";
 
+export { Sharded } from "../data/sharded.ts";
+export { DistributedDataParallel } from "./data_parallel.ts";
 export { ProcessGroup } from "./process_group.ts";
 
 export function initProcessGroup(_options?: ProcessGroupOptions): ProcessGroup {
