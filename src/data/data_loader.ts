@@ -140,6 +140,11 @@ export class DataLoader<S = Sample, B = Tensor[]> implements Iterable<B>, AsyncI
     return this.#order.dropLast;
   }
 
+  /** @internal */
+  get padLast(): boolean {
+    return this.#order.padLast;
+  }
+
   /**
    * Number of batches per epoch.
    *

@@ -23,14 +23,6 @@ export interface DataParallelOptions {
 /** The loss and the gradients of a shard: adds `weight` times the gradient to the parameters'. */
 export type ShardPass<B, Wait> = (part: B, weight: number) => Generator<Wait, Record<string, number>>;
 
-/** What a step gave on all ranks. */
-export interface StepResults {
-  /** Means over all samples of the batch. */
-  numbers: Record<string, number>;
-  /** The maximum over all ranks of each number that was passed to be agreed on. */
-  agreed: readonly number[];
-}
-
 /**
  * Trains a model on several processes, each of which has the whole model and computes the gradients of its
  * shards of each batch. The gradients are added up in an order that depends on the number of shards only, so
@@ -119,18 +111,18 @@ export class DistributedDataParallel {
       });
     };
     const { value } = this.pass(batch, pass).next();
-    return (value as StepResults).numbers.loss;
+    return (value as { loss: number }).loss;
   }
 
   /**
-   * @internal `backward` with a pass that may wait, for the Trainer. `agree`: numbers whose maximum over all
-   * ranks is wanted. `isLocal`: whether the gradients are those of this rank's samples alone.
+   * @internal `backward` with a pass that may wait, for the Trainer. Returns the means of the numbers over all
+   * samples. `isLocal`: whether gradients and numbers are those of this rank's samples alone.
    */
   *pass<B, Wait>(
     batch: ShardedBatch<B>,
     shardPass: ShardPass<B, Wait>,
-    { agree = [], isLocal = false }: { agree?: readonly number[]; isLocal?: boolean } = {},
-  ): Generator<Wait, StepResults> {
+    { isLocal = false }: { isLocal?: boolean } = {},
+  ): Generator<Wait, Record<string, number>> {
     this.#checkBatch(batch);
     const flat = this.#layout();
     const start = new ShardStart(this.#parameters, this.#buffers, this.#pool);
@@ -153,10 +145,10 @@ export class DistributedDataParallel {
     const partials: FlatVector[] = [];
     for (const range of this.#plan.subtrees[this.group.rank]) partials.push(yield* this.#sumOf(range, vectorOf));
     start.end();
-    const total = isLocal ? this.#localSum(partials, flat) : this.#globalSum(partials, flat, agree);
-    const values = flat.read(total.vector, integers);
-    this.#pool.give(total.vector);
-    return { numbers: this.#numbers.named(values), agreed: total.agreed };
+    const total = isLocal ? this.#localSum(partials, flat) : this.#globalSum(partials, flat);
+    const values = flat.read(total, integers);
+    this.#pool.give(total);
+    return this.#numbers.named(values);
   }
 
   /** The sum of a subtree of shards, in the order of the tree. */
@@ -176,19 +168,15 @@ export class DistributedDataParallel {
     return left;
   }
 
-  #globalSum(partials: readonly FlatVector[], { length }: FlatGradients, agree: readonly number[]): Total {
-    const { codes } = this.#numbers;
-    const met = this.group.meet(`step ${++this.#steps}`, length, [...codes, ...agree]);
-    this.#numbers.learn(met);
-    const vector = this.group.sum(this.#plan, partials, length, this.#pool);
-    return { vector, agreed: met.slice(codes.length) };
+  #globalSum(partials: readonly FlatVector[], { length }: FlatGradients): FlatVector {
+    this.#numbers.learn(this.group.meet(`step ${++this.#steps}`, length, this.#numbers.codes));
+    return this.group.sum(this.#plan, partials, length, this.#pool);
   }
 
   /** The sum of this rank's shards alone. */
-  #localSum(partials: readonly FlatVector[], flat: FlatGradients): Total {
-    const none = () => flat.clear(this.#pool.take(flat.length)); // a rank without shards
-    const vector = partials.length === 0 ? none() : partials.reduce((left, right) => this.#join(left, right));
-    return { vector, agreed: [] };
+  #localSum(partials: readonly FlatVector[], flat: FlatGradients): FlatVector {
+    if (partials.length === 0) return flat.clear(this.#pool.take(flat.length)); // a rank without shards
+    return partials.reduce((left, right) => this.#join(left, right));
   }
 
   /** The layout of the parameters that are trained now. */
@@ -209,9 +197,4 @@ export class DistributedDataParallel {
       `DistributedDataParallel: batch expected shards ${own.first} to ${own.end - 1} of ${own.shards}, from a Sharded data set of the same group and number of shards, got ${describe({ shards, first, parts: parts?.length })}`,
     );
   }
-}
-
-interface Total {
-  vector: FlatVector;
-  agreed: readonly number[];
 }

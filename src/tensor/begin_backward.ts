@@ -5,12 +5,15 @@ import { withFrame } from "../runtime/frame.ts";
 import { expectGraph } from "./expect_graph.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Begins what `backward()` does with a tensor of one element, to be continued node by node. */
-export function beginBackward(loss: Tensor, mayBeInterrupted: boolean): BackwardPass {
+/**
+ * Begins what `backward()` does with a tensor of one element, to be continued node by node. The gradients are
+ * those of `weight` times the tensor.
+ */
+export function beginBackward(loss: Tensor, mayBeInterrupted: boolean, weight = 1): BackwardPass {
   expectGraph(loss);
   return section("backward", () =>
     withFrame(() => {
-      const gradient = full(loss.shape, 1, "float32");
+      const gradient = full(loss.shape, weight, "float32");
       return new BackwardPass({ edge: loss.handle.node ?? loss, gradient }, mayBeInterrupted);
     }),
   );

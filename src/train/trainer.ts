@@ -1,6 +1,8 @@
+// Long because it is one class, whose parts share its private state.
 import { checkInteger, isAsyncFunction, readOptions } from "../checks.ts";
 import type { Batches } from "../data/batches.ts";
 import type { DataLoaderState } from "../data/data_loader.ts";
+import type { ShardedBatch } from "../data/shards.ts";
 import { WasmgradError } from "../errors.ts";
 import { allOrNothing } from "../io/all_or_nothing.ts";
 import type { Generator as RandomGenerator } from "../tensor/generator.ts";
@@ -12,6 +14,7 @@ import { checkFinite, checkParts, readNumbers } from "./checks.ts";
 import { EpochStatistics } from "./epoch_statistics.ts";
 import type { EpochEntry, LogEntry } from "./log.ts";
 import { OwnGenerator } from "./own_generator.ts";
+import { ShardedTraining } from "./sharded_training.ts";
 import { stepAfterEpoch } from "./step_scheduler.ts";
 import { type Callback, NO_OPTIONS, type TrainerOptions, type TrainingProgress } from "./trainer_options.ts";
 import { checkTrainerState, statefulOptions, type TrainerState } from "./trainer_state.ts";
@@ -60,6 +63,8 @@ export class Trainer<B = any> {
   /** Learning rate of the last step. */
   #rate = 0;
   readonly #turns: TurnRunner;
+  /** Null if batches are not cut into shards. */
+  readonly #sharded: ShardedTraining<B> | null;
   /** Whether the functions are asynchronous. They then begin in a task whose microtasks are theirs alone. */
   readonly #isAsync: { loss: boolean; validate: boolean };
   #stopped = false;
@@ -76,6 +81,8 @@ export class Trainer<B = any> {
     this.#callbacks = new CallbackList(options);
     this.#random = new OwnGenerator(generator);
     this.#turns = new TurnRunner(this.generator);
+    const isSharded = given.shards !== undefined || given.group !== undefined || given.localSteps !== undefined;
+    this.#sharded = isSharded ? new ShardedTraining(options, this.#isAsync.loss) : null;
     this.#logEvery = checkInteger("Trainer", "logEvery", logEvery ?? Math.ceil(loader.length / 20), 1);
   }
 
@@ -136,9 +143,12 @@ export class Trainer<B = any> {
   async #run(): Promise<void> {
     if (this.#turns.isRunning) throw new WasmgradError("Trainer.fit: an earlier call is still running; await it first");
     const giveBack = this.#random.begin();
+    let unwatch: (() => void) | undefined;
     try {
+      unwatch = this.#sharded?.begin(this.#place, this.generator);
       await this.#turns.run(this.#fit());
     } finally {
+      unwatch?.();
       giveBack();
     }
   }
@@ -147,8 +157,10 @@ export class Trainer<B = any> {
     this.#stopped = false;
     const { model, epochs } = this.options;
     this.#callbacks.call("onBegin", (callback) => callback.onBegin?.(this));
-    while (!this.#finishing && this.#place.epoch < epochs) {
-      if (this.#stopped) return;
+    while (this.#place.epoch < epochs) {
+      const stops = this.#stopsNow();
+      if (this.#finishing) break;
+      if (stops) return;
       model.train();
       const ended = yield* this.#runEpoch();
       if (!ended) return;
@@ -158,6 +170,13 @@ export class Trainer<B = any> {
     if (this.#finished) return;
     this.#finished = true;
     this.#callbacks.call("onFinish", (callback) => callback.onFinish?.(this));
+  }
+
+  /** Whether training stops. All ranks of a group do so together, and learn whether one wants to finish. */
+  #stopsNow(): boolean {
+    const agreed = this.#sharded?.agree(this.#stopped, this.#finishing);
+    if (agreed) [this.#stopped, this.#finishing] = agreed;
+    return agreed !== null && this.#stopped;
   }
 
   /**
@@ -177,6 +196,7 @@ export class Trainer<B = any> {
       readNumbers("trainStep", numbers); // a subclass returned them, so they must be checked
       return numbers;
     }
+    if (this.#sharded) return yield* this.#sharded.step(batch as ShardedBatch<B>, this.#place, this.generator);
     const lossPart = new AsyncPart(this.generator, scope);
     const numbers = yield* trainingStep(this.options, batch, this.#place, lossPart);
     this.#isAsync.loss ||= lossPart.isUsed;
@@ -188,7 +208,7 @@ export class Trainer<B = any> {
     const { loader } = this.options;
     let pausedAt: DataLoaderState | null = null;
     this.#turns.takeSeconds(); // the time since the last step is not counted
-    const batches = loader.batches({ entered: false });
+    const batches = loader.batches({ entered: false, part: this.#sharded?.part });
     try {
       while (!pausedAt && batches.begin()) {
         const wait = batches.ready();
@@ -199,7 +219,7 @@ export class Trainer<B = any> {
         if (this.#isAsync.loss) yield nextTask;
         yield* this.#turns.step(inScope(batches.scope, this.#runBatch(batches)));
         const state = loader.stateDict();
-        if (this.#stopped && state.position < loader.length) pausedAt = state;
+        if (this.#stopsNow() && state.position < loader.length) pausedAt = state;
       }
     } finally {
       batches.end();
@@ -225,9 +245,11 @@ export class Trainer<B = any> {
   *#endEpoch(): InTurns<void> {
     this.#place.epoch++;
     this.#turns.takeSeconds(); // callbacks are not counted
+    this.#sharded?.join();
     const valid = yield* validation(this.options, this.#place, this.generator);
     this.#seconds += this.#turns.takeSeconds();
-    const numbers = { ...this.#statistics.means, ...valid };
+    const { means } = this.#statistics;
+    const numbers = { ...(this.#sharded?.means(means) ?? means), ...valid };
     stepAfterEpoch(this.options, numbers);
     const entry = this.#write("epoch", numbers) as EpochEntry;
     this.#statistics.endEpoch();

@@ -1,4 +1,5 @@
 import type { DataLoader } from "../data/data_loader.ts";
+import type { ProcessGroup } from "../distributed/process_group.ts";
 import type { Stateful } from "../io/checkpoint.ts";
 import type { Module } from "../nn/module.ts";
 import type { ReduceLROnPlateau } from "../optim/schedulers/reduce_on_plateau.ts";
@@ -76,6 +77,27 @@ export interface TrainerOptions<B> {
   /** Steps between entries of the log. Default: 20 entries per epoch. */
   logEvery?: number;
   /**
+   * Number of shards into which each batch is cut: see `DistributedDataParallel`. The shards decide the bits,
+   * whatever the number of ranks, also without a `group`. Each is a call of `loss`, whose numbers are averaged
+   * over the samples. Default: one for each rank of the group; without a group, batches are not cut.
+   */
+  shards?: number;
+  /**
+   * The processes that train together: the result of `initProcessGroup()`. Each rank computes its shards of
+   * each batch; `validate` and the callbacks run on every rank. Every rank must call `resumeTrainer`, and one
+   * of them, such as rank 0, `saveTrainer`. A rank that gets SIGINT or SIGTERM, or calls `stop()`, stops all
+   * ranks after the same step.
+   */
+  group?: ProcessGroup;
+  /**
+   * Number of steps after which the ranks average their weights and optimizer states, for slow networks. In
+   * between, each rank trains with the gradients of its own shards, so the results depend on the number of
+   * ranks, and the logged numbers of single steps are those of the rank's samples. Training can stop only
+   * where the ranks average, and does so at the end of each epoch. Default 1: gradients are summed at each
+   * step instead.
+   */
+  localSteps?: number;
+  /**
    * The generator of all random numbers of the training. Default: a new one that starts in the default
    * generator's state when `fit` is first called, so `manualSeed` determines it. (If another trainer was
    * created in the meantime, it starts in the state that the default generator had when this trainer was
@@ -101,4 +123,7 @@ export const NO_OPTIONS = {
   parts: undefined,
   logEvery: undefined,
   generator: undefined,
+  shards: undefined,
+  group: undefined,
+  localSteps: undefined,
 } satisfies Record<keyof TrainerOptions<unknown>, undefined>;

@@ -3,6 +3,7 @@ import { OptionError } from "../errors.ts";
 import { clipGradNorm_ } from "../nn/utils.ts";
 import { beginBackward } from "../tensor/begin_backward.ts";
 import type { Scope } from "../tensor/lifetime/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { AsyncPart } from "./async_part.ts";
 import { readLoss, readNumbers } from "./checks.ts";
 import { stepAfterStep } from "./step_scheduler.ts";
@@ -14,23 +15,35 @@ export type Wait = () => PromiseLike<unknown>;
 /** Training that yields whenever it waits. */
 export type InTurns<T> = Generator<Wait, T>;
 
-/**
- * One step: the loss, its gradients (which can be interrupted between two operations), the update. Other code
- * that runs meanwhile finds the weights of before the step: from the moment when the gradients reach the
- * parameters to the end of the update, nothing interrupts.
- */
+/** One step: the loss, its gradients, the update. */
 export function* trainingStep<B>(
   options: TrainerOptions<B>,
   batch: B,
   progress: TrainingProgress,
   lossPart: AsyncPart,
 ): InTurns<Record<string, number>> {
-  const { optimizer, average, clipNorm, loss } = options;
+  const numbers = yield* lossAndGradients(options, batch, progress, lossPart);
+  update(options);
+  return readNumbers("loss", numbers);
+}
+
+/**
+ * The loss, and `weight` times its gradients, which can be interrupted between two operations. Other code that
+ * runs meanwhile finds the gradients as they were: nothing interrupts from the moment when the new ones reach
+ * the parameters.
+ */
+export function* lossAndGradients<B>(
+  { optimizer, loss }: TrainerOptions<B>,
+  batch: B,
+  progress: TrainingProgress,
+  lossPart: AsyncPart,
+  weight = 1,
+): InTurns<Record<string, Tensor | number>> {
   const result = lossPart.begin(() => loss(batch, progress));
   const numbers = readLoss(isPromise(result) ? yield* lossPart.result(result) : result);
   optimizer.zeroGrad();
   const { cutsSteps } = turnLimits;
-  const pass = beginBackward(numbers.loss, cutsSteps);
+  const pass = beginBackward(numbers.loss, cutsSteps, weight);
   try {
     let isCut = false;
     do {
@@ -43,12 +56,17 @@ export function* trainingStep<B>(
   } finally {
     pass.end();
   }
+  return numbers;
+}
+
+/** Changes the weights by the gradients. */
+export function update<B>(options: TrainerOptions<B>): void {
+  const { optimizer, average, clipNorm } = options;
   const params = optimizer.paramGroups.flatMap((group) => group.params);
   if (clipNorm !== undefined) clipGradNorm_(params, clipNorm);
   optimizer.step();
   stepAfterStep(options);
   average?.update();
-  return readNumbers("loss", numbers);
 }
 
 /** Runs training to its end without interruption. */
