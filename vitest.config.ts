@@ -13,7 +13,7 @@ export default defineConfig({
   // no test times anything: the limit is for hangs, with room for slow and shared machines
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/product/browser/**", "test/site/**"],
+    exclude: ["test/product/browser/**", "test/site/**", "test/distributed/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
