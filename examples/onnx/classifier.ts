@@ -48,32 +48,41 @@ function reset(body: OnnxModule): void {
   });
 }
 
-/** The name of the value that the last layer with weights multiplies. */
-export async function findFeatures(source: ModelSource): Promise<string> {
+/** What a new last layer needs to know of a file. */
+export interface Plan {
+  /** The name of the value that the last layer with weights multiplies. */
+  features: string;
+  /** Height and width of the pictures: those of the file or, if it takes any, of the argument. */
+  size: readonly [height: number, width: number];
+}
+
+/** Looks at a file that classifies pictures. */
+export async function planFor(source: ModelSource, side: number): Promise<Plan> {
   const model = await importOnnx(source);
   const weights = new Set(model.namedParameters().map(([name]) => name));
   const products = model.graph.nodes.filter(
     ({ opType, inputs }) => (opType === "Gemm" || opType === "MatMul") && weights.has(inputs[1]),
   );
-  const last = products.at(-1);
+  const [height, width] = model.graph.inputs[0].shape?.slice(-2) ?? [];
   model.release();
+  const last = products.at(-1);
   if (!last) throw new Error("the model has no layer that multiplies features by weights: name the value to read");
-  return last.inputs[0];
+  const fixed = typeof height === "number" && typeof width === "number";
+  return { features: last.inputs[0], size: fixed ? [height, width] : [side, side] };
 }
 
-/** A classifier for pictures of a size, in place of the file's own last layer. */
+/** A classifier in place of the file's own last layer. */
 export async function makeClassifier(
   source: ModelSource,
-  features: string,
+  { features, size }: Plan,
   classes: number,
-  size: number,
   mode: Mode,
 ): Promise<Classifier> {
   const body = await importOnnx(source, { outputs: [features] });
   const width = noGrad(() =>
     body
       .eval()
-      .forward(zeros([1, 3, size, size]))
+      .forward(zeros([1, 3, ...size]))
       .numel(),
   );
   return new Classifier(body, width, classes, mode);

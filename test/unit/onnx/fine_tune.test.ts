@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { manualSeed, noGrad, optim, rand, randn, type Tensor, tensor } from "wasmgrad";
 import { exportOnnx, importOnnx } from "wasmgrad/onnx";
-import { findFeatures, type Mode, makeClassifier } from "../../../examples/onnx/classifier.ts";
+import { type Mode, makeClassifier, planFor } from "../../../examples/onnx/classifier.ts";
 import { accuracy, trainEpoch } from "../../../examples/onnx/fine_tune.ts";
 
 const path = new URL("../../fixtures/onnx/torch/small_resnet.names.onnx", import.meta.url).pathname;
@@ -20,8 +20,9 @@ function batches(count: number): Tensor[][] {
 describe.each<Mode>(["tuned", "frozen", "scratch"])("%s", (mode) => {
   test("learns, and trains what it says", async () => {
     manualSeed(1);
-    const features = await findFeatures(path);
-    const model = await makeClassifier(path, features, 2, SIZE, mode);
+    const plan = await planFor(path, 48);
+    expect(plan.size).toEqual([SIZE, SIZE]);
+    const model = await makeClassifier(path, plan, 2, mode);
     const before = (await importOnnx(path)).stateDict();
     const change = () => {
       const now = model.body.stateDict();
@@ -42,7 +43,7 @@ describe.each<Mode>(["tuned", "frozen", "scratch"])("%s", (mode) => {
 });
 
 test("the result is a file with the names of both parts", async () => {
-  const model = (await makeClassifier(path, await findFeatures(path), 3, SIZE, "tuned")).eval();
+  const model = (await makeClassifier(path, await planFor(path, SIZE), 3, "tuned")).eval();
   const again = (await importOnnx(exportOnnx(model, [rand([2, 3, SIZE, SIZE])]))).eval();
   expect(again.namedParameters().map(([name]) => name)).toEqual(
     expect.arrayContaining(["body.conv.weight", "head.weight", "head.bias"]),
