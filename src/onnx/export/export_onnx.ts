@@ -222,8 +222,11 @@ function traceOnce(
   arrays.forEach((array, i) => {
     recording.input(i, array);
   });
-  const named = model instanceof Module ? [...model.namedParameters(), ...model.namedBuffers()] : [];
-  for (const [name, tensor] of [...named, ...Object.entries(state ?? {})]) recording.state(name, tensor.array);
+  if (model instanceof Module) {
+    for (const [name, tensor] of model.namedParameters()) recording.state(name, tensor.array, "parameter");
+    for (const [name, tensor] of model.namedBuffers()) recording.state(name, tensor.array, "buffer");
+  }
+  for (const [name, tensor] of Object.entries(state ?? {})) recording.state(name, tensor.array, "");
   const recorded = inputs.map((x) => recording.result(x.array));
   const modules = model instanceof Module ? model.namedModules().slice(1) : [];
   const hooks = modules.flatMap(([path, module]) => [

@@ -6,7 +6,7 @@ import { Positions } from "../../ops/movement/positions.ts";
 import { Reshape } from "../../ops/movement/reshape.ts";
 import { View } from "../../ops/movement/view.ts";
 import { fitLength, isFixed, type Length, type Lengths } from "./length.ts";
-import { describeStep, type RecordedStep, type RecordedValue } from "./recording.ts";
+import { describeStep, type RecordedStep, type RecordedValue, type StateUse } from "./recording.ts";
 import { type Slices, slicesOf } from "./region.ts";
 
 /** A value of the exported graph. */
@@ -15,7 +15,7 @@ export interface GraphValue {
   readonly dtype: DType;
   readonly source:
     | { readonly kind: "input"; readonly index: number }
-    | { readonly kind: "state"; readonly name: string; readonly array: NDArray }
+    | { readonly kind: "state"; readonly name: string; readonly array: NDArray; readonly use: StateUse }
     /** `shape` has 1 for dimensions that depend on the batch: the elements are repeated along these. */
     | { readonly kind: "constant"; readonly shape: readonly number[]; readonly data: TypedArray }
     | { readonly kind: "result" };

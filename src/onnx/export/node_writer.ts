@@ -76,7 +76,7 @@ export class NodeWriter {
     const { source, dtype, shape } = value;
     let name: string;
     if (source.kind === "state") {
-      name = this.#write(source.name, source.array.shape, dtype, bytesOf(source.array.view(), dtype));
+      name = this.#write(source.name, source.array.shape, dtype, bytesOf(source.array.view(), dtype), source.use);
     } else if (source.kind === "constant") {
       name = this.constant(source.data, source.shape, dtype);
       if (!shape.every(isFixed)) name = this.node("Expand", [name, this.lengths(shape)]);
@@ -110,7 +110,7 @@ export class NodeWriter {
     const key = size > 64 ? null : `${type} [${shape}] ${Array.from(bytes)}`;
     const known = key === null ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
-    const name = this.#write("constant", shape, type, bytes);
+    const name = this.#write("constant", shape, type, bytes, "constant");
     if (key !== null) this.#constants.set(key, name);
     return name;
   }
@@ -230,26 +230,28 @@ export class NodeWriter {
 
   /** Gives results of nodes the names of the outputs. Other values are copied to these names. */
   nameOutputs(names: readonly string[], wanted: readonly string[]): void {
+    const made = new Set(this.nodes.flatMap(({ output }) => output));
     names.forEach((name, i) => {
-      const maker = this.nodes.find(({ output }) => output.includes(name));
-      if (maker && names.indexOf(name) === i) {
+      if (made.has(name) && names.indexOf(name) === i) {
         const rename = (list: string[]) =>
           list.forEach((other, k) => {
             if (other === name) list[k] = wanted[i];
           });
         for (const { input, output } of this.nodes) [input, output].forEach(rename);
       } else {
-        const from = maker ? wanted[names.indexOf(name)] : name;
+        const from = made.has(name) ? wanted[names.indexOf(name)] : name;
         const node = { name: this.claim("Identity"), opType: "Identity", input: [from], output: [wanted[i]] };
         this.nodes.push(create(NodeProtoSchema, node as never));
       }
     });
   }
 
-  #write(wanted: string, shape: readonly number[], type: FileType, rawData: Uint8Array): string {
+  /** @param docString what the tensor is, so that `importOnnx` makes it the same again */
+  #write(wanted: string, shape: readonly number[], type: FileType, rawData: Uint8Array, docString: string): string {
     const name = this.claim(wanted);
     const dims = shape.map(BigInt);
-    this.initializers.push(create(TensorProtoSchema, { name, dims, dataType: DATA_TYPES[type], rawData } as never));
+    const proto = { name, dims, dataType: DATA_TYPES[type], rawData, docString };
+    this.initializers.push(create(TensorProtoSchema, proto as never));
     return name;
   }
 }

@@ -14,13 +14,16 @@ export interface RecordedValue {
   readonly source:
     | { readonly kind: "input"; readonly index: number }
     /** A parameter or buffer, with its name. */
-    | { readonly kind: "state"; readonly name: string; readonly array: NDArray }
+    | { readonly kind: "state"; readonly name: string; readonly array: NDArray; readonly use: StateUse }
     /** Follows from no input, parameter or buffer. */
     | { readonly kind: "constant"; readonly data: TypedArray }
     | { readonly kind: "result"; readonly by: string };
   /** Whether the elements follow from an input. */
   readonly isUnknown: boolean;
 }
+
+/** What a tensor of the state is: unknown ("") for the `state` of a function. */
+export type StateUse = "parameter" | "buffer" | "";
 
 /** An operation that ran. */
 export interface RecordedStep {
@@ -68,8 +71,8 @@ export class Recording implements OperationListener {
     this.#add(array, { kind: "input", index }, true);
   }
 
-  state(name: string, array: NDArray): void {
-    if (!this.#known.has(array)) this.#add(array, { kind: "state", name, array }, false);
+  state(name: string, array: NDArray, use: StateUse): void {
+    if (!this.#known.has(array)) this.#add(array, { kind: "state", name, array, use }, false);
   }
 
   starting(op: Op, inputs: readonly (NDArray | number | null)[]): void {

@@ -190,7 +190,13 @@ class Builder {
   #addConstant(place: Place, name: string, proto: TensorProto, isInitializer: boolean): void {
     const { dataType } = proto;
     const data = hostType(dataType) ? this.#file.tensorData(proto, `tensor ${JSON.stringify(name)}`) : null;
-    this.#setConstant(place, name, { content: data, dims: data?.dims ?? [], dataType, isInitializer });
+    this.#setConstant(place, name, {
+      content: data,
+      dims: data?.dims ?? [],
+      dataType,
+      isInitializer,
+      note: proto.docString,
+    });
   }
 
   #setConstant(place: Place, name: string, source: Omit<ConstantSource, "name">): number {

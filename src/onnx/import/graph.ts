@@ -37,6 +37,8 @@ export interface ConstantSource {
   readonly dataType: number;
   readonly dims: readonly number[];
   readonly isInitializer: boolean;
+  /** What the file says of it: files of `exportOnnx` name its role. */
+  readonly note?: string;
 }
 
 /** The slot of an input or output that a node omits. */

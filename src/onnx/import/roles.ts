@@ -82,17 +82,23 @@ const LARGEST_WEIGHT = 1e30;
  * The role of each constant that is not just a constant. It follows from how nodes use the constant: weights
  * of convolutions are parameters, running statistics are buffers, and what only scales, pads or bounds is
  * neither. Scalars are weights only if their names say so, which those of PyTorch's exports do: it writes the
- * constants of a formula under other names.
+ * constants of a formula under other names. Files of `exportOnnx` say what each tensor is.
  */
 export function findRoles(program: Program, producer = ""): Map<number, Role> {
   const finder = new RoleFinder(program, producer === "pytorch");
   const roles = new Map<number, Role>();
+  const isOwn = producer === "wasmgrad";
   for (const [slot, source] of program.constants) {
     if (!isFloatType(source.dataType)) continue;
-    const role = finder.roleOf(slot, source);
+    const role = (isOwn ? notedRole(source) : null) ?? finder.roleOf(slot, source);
     if (role !== "constant") roles.set(slot, role);
   }
   return roles;
+}
+
+/** The role that a file of `exportOnnx` notes, or null. */
+function notedRole({ note, isInitializer }: ConstantSource): Role | null {
+  return isInitializer && (note === "parameter" || note === "buffer" || note === "constant") ? note : null;
 }
 
 interface Use {

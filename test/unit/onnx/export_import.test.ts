@@ -2,7 +2,7 @@
  * Models that are exported, imported, and compared on batches of other sizes: also their names and gradients.
  */
 import { describe, expect, it } from "vitest";
-import { manualSeed, nn, noGrad, randint, randn, type Tensor } from "wasmgrad";
+import { manualSeed, nn, noGrad, randint, randn, type Tensor, tensor } from "wasmgrad";
 import { exportOnnx, importOnnx } from "wasmgrad/onnx";
 
 /** Token numbers to scores: an embedding, attention with a causal mask, a norm, and linear layers. */
@@ -58,7 +58,35 @@ const MODELS: Record<string, [model: nn.Module, input: (batch: number) => Tensor
 /** The largest difference over the largest element. */
 const difference = (a: Tensor, b: Tensor) => a.sub(b).abs().max().item() / Math.max(b.abs().max().item(), 1e-4);
 
+/** Learned scalars, a table that does not train, a vector in the formula, and an activation of the layer alone. */
+class Scaled extends nn.Module {
+  scale = new nn.Parameter(tensor(0.5));
+  shift = new nn.Parameter(tensor([2]));
+  steps: Tensor = this.registerBuffer("steps", tensor([1, 2, 3]));
+  forward(x: Tensor): Tensor {
+    return x
+      .mul(this.scale)
+      .add(this.shift)
+      .add(this.steps)
+      .mul(tensor([3, 2, 1]));
+  }
+}
+
 describe("export and import", () => {
+  it("parameters stay parameters, buffers buffers, and constants constants", async () => {
+    const model = new Scaled().eval();
+    const again = await importOnnx(exportOnnx(model, [randn([2, 3])]));
+    expect(again.namedParameters().map(([name]) => name)).toEqual(["scale", "shift"]);
+    expect(again.namedBuffers().map(([name]) => name)).toEqual(["steps"]);
+    const x = randn([4, 3]);
+    for (const each of [model, again]) each.forward(x).square().sum().backward();
+    const gradients = [model, again].map((each) => each.parameters().map(({ grad }) => grad?.flatten().toArray()));
+    expect(gradients[0]).toEqual(gradients[1]);
+    // without the module, what is a buffer is not known: its role follows from the graph
+    const f = exportOnnx((input: Tensor) => model.forward(input), [x], { state: model.stateDict() });
+    expect((await importOnnx(f)).namedParameters().map(([name]) => name)).toEqual(["steps"]);
+  });
+
   it.each(Object.entries(MODELS))("%s", async (_name, [model, input]) => {
     model.eval();
     const imported = await importOnnx(exportOnnx(model, [input(2)]));

@@ -1,10 +1,13 @@
 /** Models, exported and run in onnxruntime on batches of other sizes than those that were traced. */
 import { describe, expect, it } from "vitest";
-import { cat, manualSeed, nn, noGrad, ones, rand, randint, randn, type Tensor } from "wasmgrad";
+import { cat, einsum, manualSeed, nn, noGrad, ones, rand, randint, randn, type Tensor, where } from "wasmgrad";
 import { exportOnnx } from "../../../src/onnx/export/index.ts";
 import { relativeError, runOnnx } from "../../support/onnxruntime.ts";
 
 const F = nn.functional;
+
+// biome-ignore lint/suspicious/noExplicitAny: programs differ in their inputs
+type Program = (...inputs: any[]) => unknown;
 
 class Autoencoder extends nn.Module {
   encoder = new nn.Sequential(
@@ -146,7 +149,11 @@ const MODELS: Record<string, [model: () => nn.Module, input: (batch: number) => 
 };
 
 /** Exports with one batch, and compares all outputs for other batches. */
-async function differenceOf(model: nn.Module, input: (batch: number) => Tensor[], options = {}): Promise<number> {
+async function differenceOf(
+  model: nn.Module | Program,
+  input: (batch: number) => Tensor[],
+  options = {},
+): Promise<number> {
   const examples = input(2);
   const inputNames = examples.map((_, i) => `x${i}`);
   const bytes = exportOnnx(model, examples, { inputNames, ...options });
@@ -154,7 +161,9 @@ async function differenceOf(model: nn.Module, input: (batch: number) => Tensor[]
   for (const batch of [1, 5]) {
     const inputs = input(batch);
     const results = await runOnnx(bytes, Object.fromEntries(inputNames.map((name, i) => [name, inputs[i]])));
-    const expected = tensorsOf(noGrad(() => model.forward(...inputs)));
+    const expected = tensorsOf(
+      noGrad(() => (model instanceof nn.Module ? model.forward(...inputs) : model(...inputs))),
+    );
     const actual = Object.values(results);
     expect(actual.length).toBe(expected.length);
     expected.forEach((y, i) => {
@@ -185,5 +194,83 @@ describe("models", () => {
       const [make, input] = MODELS[name];
       expect(await differenceOf(make().eval(), input, { opset })).toBeLessThan(2e-6);
     }
+  });
+});
+
+class Both extends nn.Module {
+  layer = new nn.LSTM(6, 4, { numLayers: 2, bidirectional: true });
+  forward(x: Tensor, hidden: Tensor, cell: Tensor): unknown {
+    return this.layer.forward(x, [hidden, cell]);
+  }
+}
+
+/** A layer twice, and its weights transposed. */
+class Tied extends nn.Module {
+  encode = new nn.Linear(6, 4);
+  inner = new nn.Linear(4, 4);
+  again = this.inner;
+  forward(x: Tensor): Tensor {
+    const hidden = this.again.forward(this.inner.forward(this.encode.forward(x)).relu());
+    return F.linear(hidden, this.encode.weight.transpose(0, 1));
+  }
+}
+
+class Padded extends nn.Module {
+  token = new nn.Embedding(9, 8, { paddingIdx: 0 });
+  attention = new nn.MultiheadAttention(8, 2, { batchFirst: true });
+  forward(tokens: Tensor, isPadding: Tensor): unknown {
+    const x = this.token.forward(tokens);
+    const [y, weights] = this.attention.forward(x, x, x, { keyPaddingMask: isPadding });
+    return { y: y.maskedFill(isPadding.unsqueeze(-1), 0), weights };
+  }
+}
+
+const padding = (batch: number) => cat([ones([batch, 3]).mul(0), ones([batch, 2])], 1).bool();
+
+/** Functions and models of several inputs or outputs, for which dimensions of the batch may be given. */
+const PROGRAMS: Record<
+  string,
+  [model: () => nn.Module | Program, input: (batch: number) => Tensor[], options?: object]
+> = {
+  "states of two layers in both directions, time first": [
+    () => new Both(),
+    (batch) => [randn([5, batch, 6]), randn([4, batch, 4]), randn([4, batch, 4])],
+    { batchDims: [1, 1, 1] },
+  ],
+  "tied weights": [() => new Tied(), (batch) => [randn([batch, 6])]],
+  "a mask of padding": [() => new Padded(), (batch) => [randint(0, 9, [batch, 5]), padding(batch)]],
+  "one result as several outputs": [
+    () => (x: Tensor) => {
+      const y = x.relu();
+      return { first: y, inner: [y, x, y.neg()], last: y };
+    },
+    (batch) => [randn([batch, 6])],
+  ],
+  "a batch that is doubled, merged and split": [
+    () => (x: Tensor) => {
+      const pairs = cat([x, x.flip(1)], 0).reshape([-1, 3, 2]);
+      return pairs.matmul(pairs.transpose(1, 2)).reshape([2, x.shape[0], 9]).sum(0);
+    },
+    (batch) => [randn([batch, 6])],
+  ],
+  "indices, sorting and sums": [
+    () => (x: Tensor, index: Tensor) => {
+      const { values, indices } = x.topk(3, 1);
+      return [einsum("bi,bj->bij", values, x.cumsum(1)), indices, x.gather(1, index), where(x.gt(0), x, x.mul(0.1))];
+    },
+    (batch) => [randn([batch, 6]), randint(0, 6, [batch, 2])],
+  ],
+  "statistics of the batch": [
+    () => (x: Tensor) => x.sub(x.mean(0)).div(x.std(0).add(1)).mul(x.shape[0]),
+    (batch) => [randn([batch + 1, 6])],
+  ],
+};
+
+describe("programs", () => {
+  it.each(Object.entries(PROGRAMS))("%s", async (_name, [make, input, options]) => {
+    manualSeed(2);
+    const made = make();
+    if (made instanceof nn.Module) made.eval();
+    expect(await differenceOf(made, input, options)).toBeLessThan(1e-6);
   });
 });
