@@ -5,7 +5,8 @@
     npx tsx scripts/onnx/compare_torch.ts build/onnx_torch
 
 With --small it writes the fixtures of the tests instead: python scripts/onnx/compare_torch.py --small
-test/fixtures/onnx/torch. With --libraries it exports the architectures of library_models.py, by fewer settings. Each architecture is exported for a dynamic batch by several settings:
+test/fixtures/onnx/torch. With --libraries it exports the architectures of library_models.py, by fewer settings, each
+into a folder of its own, and waits while more than four are there: compare_libraries.ts removes them. Each architecture is exported for a dynamic batch by several settings:
 
     names            the TorchScript exporter, so that all names survive: nothing folded, nothing merged
     training         the same in training mode, so that dropout survives too
@@ -171,7 +172,7 @@ def smooth():
     def average(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         return F.avg_pool2d(x, kernel_size, stride, padding, ceil_mode)
 
-    kinked = ("relu", "relu6", "hardtanh", "hardswish", "hardsigmoid")
+    kinked = ("relu", "relu6", "leaky_relu", "hardtanh", "hardswish", "hardsigmoid")
     before = {name: getattr(F, name) for name in (*kinked, "max_pool2d")}
     for name in kinked:
         setattr(F, name, silu if name != "hardsigmoid" else lambda x, *_, **__: torch.sigmoid(x))
@@ -194,19 +195,34 @@ def main():
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    table = SMALL if arguments.small else ARCHITECTURES
-    settings = SETTINGS
     if arguments.libraries:
-        from library_models import LIBRARIES
-
-        table, settings = LIBRARIES, LIBRARY_SETTINGS
+        export_libraries(arguments.folder, arguments.names)
+        return
+    table = SMALL if arguments.small else ARCHITECTURES
     for name in arguments.names or table:
         if arguments.small:
             compare(name, *table[name], arguments.folder, SMALL_SETTINGS, strip)
             continue
-        compare(name, *table[name], arguments.folder, settings)
+        compare(name, *table[name], arguments.folder, SETTINGS)
         with smooth():
             compare(f"{name}.smooth", *table[name], arguments.folder, ("names",))
+
+
+def export_libraries(folder, names):
+    from library_models import LIBRARIES
+
+    for name in names or LIBRARIES:
+        while sum(1 for _ in folder.glob("[!.]*/")) > 4:
+            time.sleep(2)
+        hidden = folder / f".{name}"
+        hidden.mkdir(exist_ok=True)
+        try:
+            compare(name, *LIBRARIES[name], hidden, LIBRARY_SETTINGS)
+            with smooth():
+                compare(f"{name}.smooth", *LIBRARIES[name], hidden, ("names",))
+        except Exception as exception:  # noqa: BLE001: what cannot be made is left out of the table
+            print(name, "failed:", type(exception).__name__, str(exception).splitlines()[0][:120], flush=True)
+        hidden.rename(folder / name)
 
 
 def compare(name, make, inputs, folder, settings, finish=lambda path: None):
