@@ -172,8 +172,8 @@ class RoleFinder {
 }
 
 /**
- * Whether a norm has ones for its scale, or zeros for its bias, in a Constant node. Exporters write them where
- * a norm has no weights, or where they come after it.
+ * Whether a norm has ones for its scale, or zeros for its bias, in a Constant node. Exporters write them
+ * where a norm has no weights, or where they come after it.
  */
 function isPlainNorm({ opType }: GraphNode, input: number, { content, isInitializer }: ConstantSource): boolean {
   if (isInitializer || content === null || !PLAIN_NORMS.has(opType)) return false;

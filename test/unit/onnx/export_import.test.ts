@@ -58,7 +58,7 @@ const MODELS: Record<string, [model: nn.Module, input: (batch: number) => Tensor
 /** The largest difference over the largest element. */
 const difference = (a: Tensor, b: Tensor) => a.sub(b).abs().max().item() / Math.max(b.abs().max().item(), 1e-4);
 
-/** Learned scalars, a table that does not train, a vector in the formula, and an activation of the layer alone. */
+/** Learned scalars, a table that does not train, and a vector in the formula. */
 class Scaled extends nn.Module {
   scale = new nn.Parameter(tensor(0.5));
   shift = new nn.Parameter(tensor([2]));
