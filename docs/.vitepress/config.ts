@@ -62,9 +62,19 @@ const guide: DefaultTheme.SidebarItem[] = [
       page("Platforms", "/docs/platforms"),
       page("In a page", "/docs/browser"),
       page("Train in a worker", "/docs/worker"),
+      page("To PyTorch and back", "/docs/pytorch"),
       page("Deploying", "/docs/deploying"),
       page("Where it was tried", "/docs/ecosystem"),
       page("Kernels of your own", "/docs/extend"),
+    ],
+  },
+  {
+    text: "ONNX",
+    items: [
+      page("Models as modules", "/docs/onnx"),
+      page("Models from PyTorch", "/docs/onnx_pytorch"),
+      page("Operators", "/docs/onnx_operators"),
+      page("Export", "/docs/onnx_export"),
     ],
   },
   {

@@ -11,6 +11,7 @@ const ENTRIES: Record<string, () => Promise<object>> = {
   "wasmgrad/io": () => import("wasmgrad/io"),
   "wasmgrad/train": () => import("wasmgrad/train"),
   "wasmgrad/worker": () => import("wasmgrad/worker"),
+  "wasmgrad/onnx": () => import("wasmgrad/onnx"),
   "wasmgrad/self-supervised": () => import("wasmgrad/self-supervised"),
   "wasmgrad/extend": () => import("wasmgrad/extend"),
   "wasmgrad/testing": () => import("wasmgrad/testing"),
