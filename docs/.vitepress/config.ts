@@ -181,10 +181,15 @@ export default defineConfig({
     anchor: { slugify: (text) => slug(text) },
     config: repositoryMarkdown,
     languageAlias: { mts: "ts", mjs: "js" },
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    // for those who scroll with the keyboard; markdown.ts does it for code without a language
+    codeTransformers: [{ pre: (node) => void (node.properties.tabindex = "0") }],
   },
   vite: {
     publicDir: join(root, "docs/public"),
-    resolve: { alias: entries },
+    resolve: {
+      alias: [...entries, { find: /^\.\/VPHome\.vue$/, replacement: join(root, "docs/.vitepress/theme/home.ts") }],
+    },
     worker: { format: "es" },
     plugins: [vueForAllPages],
     build: {

@@ -18,7 +18,11 @@ function pageOf(env: { relativePath?: string; realPath?: string; path?: string }
   return path.startsWith(root) ? path.slice(root.length + 1) : path;
 }
 
-/** Turns links to files into addresses of the site, and `<!-- widget: name argument -->` into the widget. */
+/**
+ * Turns links to files into addresses of the site, and `<!-- widget: name argument -->` into the widget. An empty
+ * heading of a column, which has nothing to say, becomes an ordinary cell. Code that scrolls can be reached with the
+ * keyboard.
+ */
 export function repositoryMarkdown(md: MarkdownRenderer): void {
   md.core.ruler.push("repository_links", (state) => {
     const page = pageOf(state.env);
@@ -32,6 +36,12 @@ export function repositoryMarkdown(md: MarkdownRenderer): void {
         const address = addressOf(child.attrGet("href") ?? "", page);
         if (address !== undefined) child.attrSet("href", address);
       }
+    }
+  });
+  md.core.ruler.push("accessible", ({ tokens }) => {
+    for (const [i, token] of tokens.entries()) {
+      if (token.type === "th_open" && tokens[i + 1].content === "") token.tag = tokens[i + 2].tag = "td";
+      if (token.type === "code_block") token.attrSet("tabindex", "0");
     }
   });
 }

@@ -1,10 +1,7 @@
-import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type BrowserKind, browsers, openBrowser, openPage, type SiteServer, serveSite } from "./site.ts";
+import { type BrowserKind, browsers, openBrowser, openPage, type SiteServer, serveSite, sitePages } from "./site.ts";
 
-const PAGES = readdirSync("build/site", { recursive: true, encoding: "utf8" }).filter(
-  (file) => file.endsWith(".html") && !/^(source|reference)\/.+\/|404/.test(file),
-);
+const PAGES = sitePages();
 
 let server: SiteServer;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 /** A server of the built site (`npm run site:build`), and its pages in real browsers. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Browser, launch, type Page } from "puppeteer-core";
@@ -20,35 +20,49 @@ const ISOLATION = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+/** The pages of the built site, without those of single names of the API and of source files. */
+export function sitePages(folder = "build/site"): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  return files.filter((file) => file.endsWith(".html") && !/^(source|reference)\/.+\/|404/.test(file));
+}
+
 export interface SiteServer extends AsyncDisposable {
   /** The address of the site's root, with a slash at the end. */
   readonly address: string;
   /** Bytes sent for each path so far, as they went over the network. */
   readonly sent: Map<string, number>;
+  /** Paths that were asked for and are not there. */
+  readonly missing: string[];
 }
 
-/** A server of a folder. `isolated`: with the headers of a cross-origin isolated page. */
-export async function serveSite({ folder = "build/site", isolated = false } = {}): Promise<SiteServer> {
+/**
+ * A server of a folder below the path `base`. `isolated`: with the headers of a cross-origin isolated page.
+ */
+export async function serveSite({ folder = "build/site", base = "/", isolated = false } = {}): Promise<SiteServer> {
   if (!existsSync(folder)) throw new Error(`${folder} is missing: run npm run site:build first`);
   const files = sirv(folder, { dev: true, setHeaders: (response) => isolated && setHeaders(response) });
   const setHeaders = (response: { setHeader(name: string, value: string): unknown }) => {
     for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
   };
   const sent = new Map<string, number>();
+  const missing: string[] = [];
   const server = createServer((request, response) => {
-    response.on("close", () => {
-      const path = (request.url ?? "/").replace(/\?.*/, "");
-      sent.set(path, Number(response.getHeader("content-length") ?? 0));
-    });
-    files(request, response, () => {
+    const path = (request.url ?? "/").replace(/\?.*/, "");
+    response.on("close", () => sent.set(path, Number(response.getHeader("content-length") ?? 0)));
+    const notFound = () => {
+      missing.push(path);
       response.writeHead(404).end("not found");
-    });
+    };
+    if (!path.startsWith(base)) return notFound();
+    request.url = path.slice(base.length - 1);
+    files(request, response, notFound);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    address: `http://127.0.0.1:${port}/`,
+    address: `http://127.0.0.1:${port}${base}`,
     sent,
+    missing,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -56,17 +70,25 @@ export async function serveSite({ folder = "build/site", isolated = false } = {}
   };
 }
 
+/** What the driver switches off in Chromium, so that hidden tabs run as visible ones. */
+const NO_THROTTLING = [
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+];
+
 /**
- * Starts a browser without a window. Under this driver Firefox sometimes hangs when a worker of an isolated
- * page starts workers: see docs/platforms.md.
+ * Starts a browser without a window. `throttle`: hidden tabs are slowed down as for a visitor. Under this driver
+ * Firefox sometimes hangs when a worker of an isolated page starts workers: see docs/platforms.md.
  */
-export function openBrowser(kind: BrowserKind, flags: string[] = []): Promise<Browser> {
+export function openBrowser(kind: BrowserKind, flags: string[] = [], { throttle = false } = {}): Promise<Browser> {
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"];
   return launch({
     browser: kind,
     executablePath: COMMANDS[kind],
     headless: true,
     protocolTimeout: 280_000,
+    ignoreDefaultArgs: throttle ? NO_THROTTLING : false,
     args: kind === "chrome" ? [...args, "--no-first-run", ...flags] : flags,
   });
 }

@@ -31,7 +31,12 @@ export function mount(root: HTMLElement, op: string): () => void {
   const status = h("p", { class: "note", role: "status" });
   const checks = h("ul", { class: "checks" });
   const chart = h("div", {});
-  const table = h("div", { class: "scroll", tabIndex: 0, role: "region", aria: { label: "Measured and recorded" } });
+  const table = h("div", {
+    class: "scroll",
+    tabIndex: 0,
+    role: "region",
+    aria: { label: `Measured and recorded: ${op}` },
+  });
   let worker: Worker | undefined;
 
   const shown = () => rows.filter(({ layer, pass }) => layer === layers.select.value && pass === passes.select.value);

@@ -73,7 +73,7 @@ export function createEditor(parent: HTMLElement, { run, change }: { run(): void
     syntaxHighlighting(colors),
     theme,
     wrongLine,
-    EditorView.contentAttributes.of({ "aria-label": "Program. Escape, then Tab, leaves the editor." }),
+    EditorView.contentAttributes.of({ tabindex: "0", "aria-label": "Program. Escape, then Tab, leaves the editor." }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged && !quiet) change();
     }),

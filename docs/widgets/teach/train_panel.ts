@@ -146,7 +146,7 @@ export function trainPanel(session: Session): HTMLElement {
   return h(
     "section",
     { class: "teach-panel", aria: { label: "Train" } },
-    h("h3", {}, "Train"),
+    h("h2", {}, "Train"),
     h("fieldset", {}, h("legend", {}, "Encoder"), pretrained.label, untrained.label),
     h("label", {}, fineTune, " train the encoder's last stage too"),
     h("div", { class: "teach-row" }, trainButton, stopButton, bar),

@@ -124,7 +124,7 @@ export function tryPanel(session: Session, camera: Camera): TryPanel {
   const element = h(
     "section",
     { class: "teach-panel", aria: { label: "Try it" } },
-    h("h3", {}, "Try it"),
+    h("h2", {}, "Try it"),
     h("div", { class: "teach-try" }, canvas, bars),
     liveLabel,
     h("div", { class: "teach-row" }, fileButton, ownButton),
