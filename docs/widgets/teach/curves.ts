@@ -3,6 +3,7 @@ import type { Progress } from "./classroom.ts";
 
 const HEIGHT = 140;
 const [LEFT, RIGHT, TOP, BOTTOM] = [34, 46, 22, 8];
+const NAME_GAP = 12;
 
 export function drawCurves(canvas: HTMLCanvasElement, history: readonly Progress[]): void {
   const ratio = window.devicePixelRatio || 1;
@@ -38,18 +39,20 @@ export function drawCurves(canvas: HTMLCanvasElement, history: readonly Progress
     ["held-out loss", "--teach-held", [4, 3], ({ heldOutLoss }) => heldOutLoss / most],
     ["held-out accuracy", "--teach-accuracy", [], ({ heldOutAccuracy }) => heldOutAccuracy],
   ];
-  let at = LEFT;
-  for (const [name, variable, dash, value] of curves) {
+  const names = curves.map(([name]) => context.measureText(name).width + NAME_GAP);
+  const wide = names.reduce((sum, one) => sum + one) - NAME_GAP;
+  let at = Math.max(0, Math.min(LEFT, width - wide)); // on a phone the names need all of the width
+  for (const [i, [name, variable, dash, value]] of curves.entries()) {
     context.strokeStyle = context.fillStyle = color(variable);
     context.lineWidth = 2;
     context.setLineDash(dash);
     context.beginPath();
-    for (const [i, progress] of history.entries()) context.lineTo(x(i), y(value(progress)));
+    for (const [epoch, progress] of history.entries()) context.lineTo(x(epoch), y(value(progress)));
     context.stroke();
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
     context.fillText(name, at, 12);
-    at += context.measureText(name).width + 12;
+    at += names[i];
   }
   context.setLineDash([]);
 }
