@@ -35,9 +35,7 @@ export interface SiteServer extends AsyncDisposable {
   readonly missing: string[];
 }
 
-/**
- * A server of a folder below the path `base`. `isolated`: with the headers of a cross-origin isolated page.
- */
+/** A server of a folder below the path `base`. `isolated`: with the headers of an isolated page. */
 export async function serveSite({ folder = "build/site", base = "/", isolated = false } = {}): Promise<SiteServer> {
   if (!existsSync(folder)) throw new Error(`${folder} is missing: run npm run site:build first`);
   const files = sirv(folder, { dev: true, setHeaders: (response) => isolated && setHeaders(response) });
@@ -78,8 +76,8 @@ const NO_THROTTLING = [
 ];
 
 /**
- * Starts a browser without a window. `throttle`: hidden tabs are slowed down as for a visitor. Under this driver
- * Firefox sometimes hangs when a worker of an isolated page starts workers: see docs/platforms.md.
+ * Starts a browser without a window. `throttle`: hidden tabs are slowed down as for a visitor. Under this
+ * driver Firefox sometimes hangs when a worker of an isolated page starts workers: see docs/platforms.md.
  */
 export function openBrowser(kind: BrowserKind, flags: string[] = [], { throttle = false } = {}): Promise<Browser> {
   const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"];
