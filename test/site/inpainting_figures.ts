@@ -1,6 +1,6 @@
 /**
  * Measures the inpainting demo of the built site, in each browser, cold and once: when it shows its first
- * result, what it loads before that, and how long its main thread is blocked.
+ * result, what it loads before that, how long its main thread is blocked, and its speed in a hidden tab.
  *
  * usage: tsx test/site/inpainting_figures.ts
  */
@@ -10,6 +10,8 @@ import type { Page } from "puppeteer-core";
 import { type BrowserKind, browsers, openBrowser, serveSite } from "./site.ts";
 
 const STEPS = 600;
+const TURN_MS = 3000;
+const TURNS = 3;
 const MARK = "the measured page";
 
 /** What the page notes about itself, from its first moment on, in milliseconds. */
@@ -102,10 +104,33 @@ async function train(page: Page): Promise<void> {
   );
 }
 
+const stepOf = (page: Page) =>
+  page.$eval("[data-field=step]", (element) => Number((element as HTMLElement).dataset.step));
+
+/** Steps per second, over some seconds in which the page is in front or hidden. */
+async function stepsPerSecond(page: Page, other: Page, hidden: boolean): Promise<number> {
+  await (hidden ? other : page).bringToFront();
+  await page.waitForFunction((hidden) => document.hidden === hidden, { polling: 100 }, hidden);
+  const [first, start] = [await stepOf(page), performance.now()];
+  await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+  return ((await stepOf(page)) - first) / ((performance.now() - start) / 1000);
+}
+
+/** Alternately, since other programs of the machine change the speed. */
+async function compareTabs(page: Page): Promise<string> {
+  const other = await page.browser().newPage();
+  await page.$eval(".inpainting .primary", (start) => (start as HTMLButtonElement).click());
+  const rates: Record<string, number[]> = { visible: [], hidden: [] };
+  for (let turn = 0; turn < TURNS; turn++)
+    for (const name of ["visible", "hidden"]) rates[name].push(await stepsPerSecond(page, other, name === "hidden"));
+  const median = (list: number[]) => Math.round(list.sort((a, b) => a - b)[Math.floor(list.length / 2)]);
+  return `${median(rates.visible)} steps/s in a visible tab, ${median(rates.hidden)} in a hidden one`;
+}
+
 for (const kind of browsers) {
   for (const isolated of [false, true]) {
     await using server = await serveSite({ isolated });
-    const browser = await openBrowser(kind);
+    const browser = await openBrowser(kind, [], { throttle: true });
     try {
       const page = await browser.newPage();
       await page.evaluateOnNewDocument(takeNotes, kind);
@@ -122,10 +147,14 @@ for (const kind of browsers) {
       const trainTask = await longestTask(kind, page, () => train(page));
       const training = await readNotes(page);
       const speed = await page.$eval("[data-field=speed]", (element) => element.textContent);
+      await page.$eval(".inpainting .primary", (pause) => (pause as HTMLButtonElement).click());
+      await page.waitForFunction(() => document.querySelector(".status")?.textContent?.startsWith("Paused"));
+      const tabs = await compareTabs(page);
       console.log(`${kind}, ${isolated ? "isolated" : "not isolated"}:
   first result after ${Math.round(firstResult)} ms, ${Math.round(bytes / 1024)} KB compressed, without images
   while it loads: ${Math.round(gap)} ms between tasks${loadTask}
-  over ${STEPS} steps: ${Math.round(training.gap)} ms between tasks${trainTask}; ${speed} images/s`);
+  over ${STEPS} steps: ${Math.round(training.gap)} ms between tasks${trainTask}; ${speed} images/s
+  ${tabs}`);
     } finally {
       await browser.close();
     }
