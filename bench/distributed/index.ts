@@ -1,6 +1,6 @@
 /**
  * Times training on two ranks against one, and the sum over ranks against MPI's own, in processes that take
- * turns. It needs Open MPI and two cores of its own: other programs on the machine count against two ranks.
+ * turns. It needs Open MPI and two idle cores: other programs on the machine count against two ranks.
  * usage: npm run bench:distributed -- 5
  */
 import { execFileSync } from "node:child_process";
@@ -10,8 +10,9 @@ import { median } from "../lib/statistics.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const BATCH = 64;
+const SHARDS = 8;
 
-interface Step {
+interface Times {
   ms: number;
   cpu: number;
 }
@@ -28,28 +29,21 @@ function run(ranks: number, ...args: (string | number)[]): unknown {
   return JSON.parse(execFileSync(command, rest, { env, cwd: root, encoding: "utf8" }));
 }
 
-const CASES = [
-  { name: "1 rank, not cut", ranks: 1, shards: 0 },
-  { name: "1 rank, 8 shards", ranks: 1, shards: 8 },
-  { name: "2 ranks, 2 shards", ranks: 2, shards: 2 },
-  { name: "2 ranks, 8 shards", ranks: 2, shards: 8 },
-];
-
-const rounds = Array.from({ length: ROUNDS }, () =>
-  CASES.map(({ ranks, shards }) => {
-    const { steps } = run(ranks, "step", BATCH, shards) as { steps: Step[] };
-    const least = Math.min(...steps.map(({ ms }) => ms));
-    return { ms: median(steps.map(({ ms }) => ms)), least, cpu: median(steps.map(({ cpu }) => cpu)) };
-  }),
-);
+const jobs = Array.from({ length: ROUNDS }, () => run(2, "step", BATCH, SHARDS) as Record<string, Times[]>);
+const pairs = (a: string, b: string, key: keyof Times) =>
+  median(jobs.flatMap((job) => job[a].map((times, i) => times[key] / job[b][i][key])));
+const each = (name: string, key: keyof Times) => median(jobs.flatMap((job) => job[name].map((times) => times[key])));
 console.log(
-  `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank, ${ROUNDS} rounds`,
+  `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank, ${20 * ROUNDS} rounds`,
 );
-for (const [i, { name }] of CASES.entries()) {
-  const of = (key: "ms" | "least" | "cpu") => median(rounds.map((round) => round[i][key]));
-  const ratio = (key: "ms" | "least" | "cpu") => median(rounds.map((round) => round[0][key] / round[i][key]));
-  const figures = (["ms", "least", "cpu"] as const).map((key) => `${of(key).toFixed(1)} (${ratio(key).toFixed(2)} x)`);
-  console.log(`${name}: median ${figures[0]} ms, fastest ${figures[1]}, processor time of a rank ${figures[2]}`);
+console.log(`1 rank, not cut: ${each("whole", "ms").toFixed(1)} ms, processor ${each("whole", "cpu").toFixed(1)} ms`);
+for (const [name, title] of [
+  ["cut", `1 rank, ${SHARDS} shards`],
+  ["together", `2 ranks, ${SHARDS} shards`],
+]) {
+  const [ms, cpu] = [each(name, "ms"), each(name, "cpu")].map((value) => value.toFixed(1));
+  const [faster, less] = [pairs("whole", name, "ms"), pairs("whole", name, "cpu")].map((ratio) => ratio.toFixed(2));
+  console.log(`${title}: ${ms} ms (${faster} x as fast), processor ${cpu} ms for each rank (${less} x less)`);
 }
 for (const length of [111_000, 10_000_000]) {
   const all = Array.from({ length: ROUNDS }, () => run(2, "reduce", length) as Record<string, number[]>);

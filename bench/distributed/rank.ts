@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { manualSeed, nn, ones, optim, rand, scope, setNumThreads, type Tensor } from "wasmgrad";
-import { DistributedDataParallel, initProcessGroup } from "wasmgrad/distributed";
+import { DistributedDataParallel, initProcessGroup, type ProcessGroup } from "wasmgrad/distributed";
 import { InpaintingAutoencoder } from "../../examples/inpainting/model.ts";
 import { samplesOfShard, shardsToLoad } from "../../src/data/shards.ts";
 import { loadLibrary, nativeAddress } from "../../src/distributed/ffi.ts";
@@ -20,7 +20,12 @@ const group = initProcessGroup();
 const [kind, size, given] = process.argv.slice(2);
 
 /** Milliseconds of wall clock and of this process' processor time. */
-function time(body: () => void): { ms: number; cpu: number } {
+interface Times {
+  ms: number;
+  cpu: number;
+}
+
+function time(body: () => void): Times {
   const [began, before] = [performance.now(), process.cpuUsage()];
   body();
   settle();
@@ -28,39 +33,43 @@ function time(body: () => void): { ms: number; cpu: number } {
   return { ms: performance.now() - began, cpu: (user + system) / 1000 };
 }
 
-/** A step of the inpainting autoencoder. Without shards it is a plain loop. */
-function steps(batch: number, shards: number): object {
-  manualSeed(1);
-  const model = new InpaintingAutoencoder();
-  const criterion = new nn.MSELoss();
-  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+/**
+ * Steps of the inpainting autoencoder that take turns: on rank 0 alone, not cut and cut into shards, then on all
+ * ranks together. While rank 0 computes alone, the others sleep.
+ */
+function steps(batch: number, shards: number, rounds: number): object {
   const images = rand([batch, 3, 32, 32]);
-  const lossOf = (x: Tensor) => criterion.forward(model.forward(x.mul(rand(x.shape).gt(0.5))), x);
-  const plain = () =>
-    scope(() => {
-      optimizer.zeroGrad();
-      const loss = lossOf(images);
-      loss.backward();
-      optimizer.step();
-      loss.item();
+  const step = (own: ProcessGroup | undefined, isCut: boolean) => {
+    manualSeed(1);
+    const model = new InpaintingAutoencoder();
+    const criterion = new nn.MSELoss();
+    const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+    const lossOf = (x: Tensor) => criterion.forward(model.forward(x.mul(rand(x.shape).gt(0.5))), x);
+    const parallel = isCut ? new DistributedDataParallel(model, { group: own, shards }) : null;
+    const { first, end } = shardsToLoad(own ?? { rank: 0, worldSize: 1 }, shards);
+    const cut = Array.from({ length: end - first }, (_, i) => {
+      const [from, to] = samplesOfShard(batch, first + i, shards);
+      return images.narrow(0, from, to - from);
     });
-  const parallel = shards > 0 ? new DistributedDataParallel(model, { group, shards }) : null;
-  const part = shardsToLoad(group, Math.max(shards, 1));
-  const rows = (shard: number) => {
-    const [first, end] = samplesOfShard(batch, shard, shards);
-    return images.narrow(0, first, end - first);
+    return () =>
+      scope(() => {
+        optimizer.zeroGrad();
+        if (parallel) parallel.backward({ size: batch, shards, first, parts: cut }, lossOf);
+        else lossOf(images).backward();
+        optimizer.step();
+      });
   };
-  const cut = () =>
-    scope(() => {
-      const parts = Array.from({ length: part.end - part.first }, (_, i) => rows(part.first + i));
-      parallel!.backward({ size: batch, shards, first: part.first, parts }, lossOf);
-      optimizer.step();
-    });
-  const times = Array.from({ length: 14 }, () => {
-    group.barrier();
-    return time(parallel ? cut : plain);
-  });
-  return { steps: times.slice(2) };
+  const alone = { whole: step(undefined, false), cut: step(undefined, true) };
+  const together = step(group, true);
+  const times: Record<string, Times[]> = { whole: [], cut: [], together: [] };
+  for (let round = -3; round < rounds; round++) {
+    for (const [name, body] of Object.entries({ ...alone, together })) {
+      group.barrier();
+      const taken = name === "together" || group.rank === 0 ? time(body) : null;
+      if (taken && round >= 0) times[name].push(taken);
+    }
+  }
+  return times;
 }
 
 /** The sum over ranks: by the tree, by the tree after the ranks have met, and by MPI's own function. */
@@ -93,5 +102,5 @@ async function reductions(length: number): Promise<object> {
   return times;
 }
 
-const result = kind === "step" ? steps(Number(size), Number(given)) : await reductions(Number(size));
+const result = kind === "step" ? steps(Number(size), Number(given), 20) : await reductions(Number(size));
 if (group.rank === 0) console.log(JSON.stringify(result));

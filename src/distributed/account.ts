@@ -1,5 +1,5 @@
-/** What a rank tells rank 0, which keeps account of who waits where and who has ended. */
-export interface Report {
+/** What a rank reports to rank 0, which keeps account of who waits where and who has ended. */
+export interface RankReport {
   rank: number;
   /** "waits": in collective number `collective`; "ended": the program of the rank has ended. */
   state: "waits" | "ended";
@@ -11,26 +11,26 @@ export interface Report {
 /** Bytes of a report as text. */
 export const REPORT_BYTES = 256;
 
-export function encodeReport(report: Report): Uint8Array {
+export function encodeReport(report: RankReport): Uint8Array {
   const bytes = new Uint8Array(REPORT_BYTES);
   new TextEncoder().encodeInto(JSON.stringify({ ...report, name: report.name.slice(0, 80) }), bytes);
   return bytes;
 }
 
-export function decodeReport(bytes: Uint8Array): Report {
-  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)))) as Report;
+export function decodeReport(bytes: Uint8Array): RankReport {
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)))) as RankReport;
 }
 
 /** The account of rank 0: the newest report of each rank. */
 export class Account {
-  readonly #reports = new Map<number, Report>();
+  readonly #reports = new Map<number, RankReport>();
   readonly #worldSize: number;
 
   constructor(worldSize: number) {
     this.#worldSize = worldSize;
   }
 
-  add(report: Report): void {
+  add(report: RankReport): void {
     this.#reports.set(report.rank, report);
   }
 

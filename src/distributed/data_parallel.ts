@@ -31,8 +31,8 @@ export type ShardPass<B, Wait> = (part: B, weight: number) => Generator<Wait, Re
  *
  * A shard is computed as if it were alone: batch norm uses the statistics of the shard's samples (PyTorch's
  * behaviour without SyncBatchNorm), and the default generator is set to a state that depends on the shard's
- * number, so dropout and noise do not depend on the rank. Shards of more than the ranks are computed one after
- * the other, as in gradient accumulation, and need the memory of one.
+ * number, so dropout and noise do not depend on the rank. Shards of more than the ranks are computed one
+ * after the other, as in gradient accumulation, and need the memory of one.
  *
  * The constructor gives all ranks the parameters and buffers of rank 0. Matches
  * `torch.nn.parallel.DistributedDataParallel`, but gradients are computed by `backward` here.
@@ -115,8 +115,8 @@ export class DistributedDataParallel {
   }
 
   /**
-   * @internal `backward` with a pass that may wait, for the Trainer. Returns the means of the numbers over all
-   * samples. `isLocal`: whether gradients and numbers are those of this rank's samples alone.
+   * @internal `backward` with a pass that may wait, for the Trainer. Returns the means of the numbers over
+   *   all samples. `isLocal`: whether gradients and numbers are those of this rank's samples alone.
    */
   *pass<B, Wait>(
     batch: ShardedBatch<B>,

@@ -8,8 +8,9 @@ const LEFT_EARLY = 70;
 const PRINTING_MS = 100;
 
 /**
- * Makes the end of this process right for the whole job. An error on one rank ends all of them, and says which
- * rank it was; without that the others would wait for ever. A normal end waits until the others end as well.
+ * Makes the end of this process right for the whole job. An error on one rank ends all of them, and says
+ * which rank it was; without that the others would wait for ever. A normal end waits until the others end as
+ * well.
  */
 export function guardEndings(group: ProcessGroup, transport: MpiTransport): void {
   let isTold = false;

@@ -7,7 +7,10 @@ import { f32View } from "../runtime/memory.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { FlatVector } from "./vector_pool.ts";
 
-/** The most numbers of a step, such as the loss. Their place in a vector does not depend on how many there are. */
+/**
+ * The most numbers of a step, such as the loss. Their place in a vector does not depend on how many there
+ * are.
+ */
 export const MOST_NUMBERS = 32;
 
 /** Integer buffers, such as a count of batches, keep their bits in a float32 up to this change per step. */

@@ -18,7 +18,7 @@ export interface ProcessGroupOptions {
   timeoutSeconds?: number;
 }
 
-/** What each rank tells the others when they start. */
+/** What the ranks exchange when they start. */
 interface Introduction {
   /** The build of the kernels, and the precision. */
   kernels: string;

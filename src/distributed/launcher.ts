@@ -12,7 +12,7 @@ export interface Launcher {
 }
 
 /**
- * The launcher that started this process as one of several; null for a process started by itself.
+ * The launcher that started this process as one of several; null for a process started alone.
  *
  * @param env the environment variables of the process
  */

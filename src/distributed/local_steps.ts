@@ -14,8 +14,8 @@ interface WithState {
 }
 
 /**
- * Gives all ranks the mean of their parameters, float buffers and optimizer states, which then are the same on
- * all of them. The weight of a rank is its share of the shards.
+ * Gives all ranks the mean of their parameters, float buffers and optimizer states, which then are the same
+ * on all of them. The weight of a rank is its share of the shards.
  * see: Yu, Jin and Yang (2019), On the Linear Speedup Analysis of Communication Efficient Momentum SGD for
  * Distributed Non-Convex Optimization
  */

@@ -26,7 +26,9 @@ interface Constants {
   requestBytes: number;
 }
 
-/** In Open MPI handles are the addresses of exported variables; in MPICH, and all that follow it, integers. */
+/**
+ * In Open MPI handles are the addresses of exported variables; in MPICH, and all that follow it, integers.
+ */
 function constantsOf(library: NativeLibrary): Constants & { kind: MpiKind } {
   const world = library.addressOf("ompi_mpi_comm_world");
   if (world === null) {
@@ -152,7 +154,9 @@ export class Mpi {
   }
 }
 
-/** Notices a library that does not belong to the launcher: each process then takes itself for the only one. */
+/**
+ * Notices a library that does not belong to the launcher: each process then takes itself for the only one.
+ */
 export function checkWorldSize(launcher: Launcher, worldSize: number, library: string): void {
   const { name, processes } = launcher;
   if (processes === 0 || processes === worldSize) return;
@@ -168,8 +172,8 @@ export function checkWorldSize(launcher: Launcher, worldSize: number, library: s
  * @throws DistributedError when there is none.
  */
 export function openMpi({ name, kind }: Launcher, chosen: string | undefined): Mpi {
-  // UCX, which carries MPICH's messages, patches the C library's functions of memory while V8's threads use them.
-  // Without this variable, one job in ten ended by a segmentation fault in Node.
+  // UCX, which carries MPICH's messages, patches the C library's functions of memory while V8's threads use
+  // them. Without this variable, one job in ten ended by a segmentation fault in Node.
   process.env.UCX_MEM_EVENTS ??= "n";
   const other = kind === "MPICH" ? "Open MPI" : "MPICH";
   const reasons: string[] = [];

@@ -2,7 +2,7 @@ import { DistributedError } from "../errors.ts";
 import type { Address } from "../runtime/address.ts";
 import { linearMemory } from "../runtime/linear_memory.ts";
 import { settle } from "../runtime/parallel/pending.ts";
-import { Account, decodeReport, encodeReport, REPORT_BYTES, type Report, ranksText } from "./account.ts";
+import { Account, decodeReport, encodeReport, type RankReport, REPORT_BYTES, ranksText } from "./account.ts";
 import { type NativeValue, nativeAddress } from "./ffi.ts";
 import type { Mpi } from "./mpi.ts";
 import type { Collective, Exchange, Transport } from "./transport.ts";
@@ -20,7 +20,7 @@ const HEAD_START_MS = 1000;
 /** The number of integers in every `meet`, those of this file included: 64 bytes. */
 const MEET_LENGTH = 16;
 
-/** A piece of memory that MPI may use while JavaScript goes on. */
+/** A piece of memory that MPI may use while JavaScript continues. */
 class NativeInts {
   readonly ints: Int32Array;
   readonly address: bigint;
@@ -112,7 +112,7 @@ export class MpiTransport implements Transport {
   }
 
   /** Waits for all ranks. Rank 0 collects the reports of those that wait. */
-  #wait(request: Uint8Array, state: Report["state"], name: string): void {
+  #wait(request: Uint8Array, state: RankReport["state"], name: string): void {
     const began = performance.now();
     const report = { rank: this.rank, state, collective: this.#count, name };
     let isReported = false;
@@ -130,7 +130,7 @@ export class MpiTransport implements Transport {
     }
   }
 
-  #report(report: Report): void {
+  #report(report: RankReport): void {
     if (this.#account) {
       this.#account.add(report);
       return;
@@ -155,7 +155,7 @@ export class MpiTransport implements Transport {
   }
 
   /** @throws DistributedError when the others will not come, or have not come in time. */
-  #checkOthers(waited: number, { state, collective, name }: Report): void {
+  #checkOthers(waited: number, { state, collective, name }: RankReport): void {
     const place = state === "ended" ? "the end of the program" : name;
     const deadlock = this.#account?.deadlock(collective);
     if (deadlock) throw new DistributedError(deadlock);

@@ -165,8 +165,8 @@ export class ProcessGroup {
   }
 
   /**
-   * Leaves the group, when all ranks do so. The end of the program does it by itself. A group of MPI cannot be
-   * made again in the same process.
+   * Leaves the group, when all ranks do so. The end of the program does so automatically. A group of MPI
+   * cannot be made again in the same process.
    */
   destroy(): void {
     if (this.#isDestroyed) return;

@@ -40,7 +40,9 @@ export interface Collective {
   size: number;
 }
 
-/** How the processes of a group reach each other. Every function is called by all ranks, in the same order. */
+/**
+ * How the processes of a group reach each other. Every function is called by all ranks, in the same order.
+ */
 export interface Transport {
   readonly rank: number;
   readonly worldSize: number;

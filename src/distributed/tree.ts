@@ -21,7 +21,8 @@ import type { FlatVector, VectorPool } from "./vector_pool.ts";
  * ```
  */
 
-type Range = readonly [first: number, end: number];
+type ShardRange = readonly [first: number, end: number];
+type ElementRange = readonly [first: number, end: number];
 
 /** Where the tree splits the shards `[first, end)`. */
 export function splitOf(first: number, end: number): number {
@@ -31,7 +32,7 @@ export function splitOf(first: number, end: number): number {
 }
 
 /** The largest subtrees of `[first, end)` that lie inside the shards of a rank. */
-function subtreesInside([first, end]: Range, own: Range): Range[] {
+function subtreesInside([first, end]: ShardRange, own: ShardRange): ShardRange[] {
   if (end <= own[0] || first >= own[1]) return [];
   if (first >= own[0] && end <= own[1]) return [[first, end]];
   const split = splitOf(first, end);
@@ -45,7 +46,7 @@ export class TreePlan {
   readonly shards: number;
   readonly worldSize: number;
   /** The subtrees of each rank. */
-  readonly subtrees: readonly (readonly Range[])[];
+  readonly subtrees: readonly (readonly ShardRange[])[];
   /** The most subtrees of any rank. */
   readonly rounds: number;
   /** Whether each rank has one subtree, and these are the leaves of a complete tree: pairs suffice. */
@@ -103,19 +104,19 @@ export function* sumOverRanks(
 }
 
 /**
- * Recursive halving with partners at distances 1, 2, 4 and so on, then doubling back: 2 log2(W) messages. Each
- * element is added up in the order of the tree, as a + b and b + a have the same bits.
+ * Recursive halving with partners at distances 1, 2, 4 and so on, then doubling back: 2 log2(W) messages.
+ * Each element is added up in the order of the tree, as a + b and b + a have the same bits.
  * see: Thakur, Rabenseifner and Gropp (2005), Optimization of Collective Communication Operations in MPICH
  */
 function* sumInPairs(worldSize: number, rank: number, data: FlatVector, pool: VectorPool): Generator<Exchange, void> {
   const received = pool.take(data.length);
   const { address } = data;
-  const path: { peer: number; sent: Range; kept: Range }[] = [];
-  let own: Range = [0, data.length];
+  const path: { peer: number; sent: ElementRange; kept: ElementRange }[] = [];
+  let own: ElementRange = [0, data.length];
   for (let distance = 1; distance < worldSize; distance *= 2) {
     const peer = rank ^ distance;
     const middle = own[0] + aligned((own[1] - own[0]) / 2);
-    const [low, high]: Range[] = [
+    const [low, high]: ElementRange[] = [
       [own[0], middle],
       [middle, own[1]],
     ];
@@ -165,7 +166,9 @@ function* sumInParts(
       receiveOffsets: Int32Array.from(ranks, (r) => r * own),
     };
   }
-  /** The address of the sum of a subtree, over this rank's elements. It takes the place of the left operand. */
+  /**
+   * The address of the sum of a subtree, over this rank's elements. It takes the place of the left operand.
+   */
   const sum = (first: number, end: number): Address => {
     const owner = plan.ownerOf(first, end);
     if (owner) {

@@ -102,14 +102,14 @@ export class ShardedTraining<B> {
     this.#isJoint = true;
   }
 
-  /** The means of an epoch over all ranks: after local steps, each rank knows those of its own samples. */
+  /** The means of an epoch over all ranks: after local steps, each rank knows only those of its samples. */
   means(own: Record<string, number>): Record<string, number> {
     return this.localSteps > 1 ? this.#average.numbers(own) : own;
   }
 
   /**
-   * Whether any rank wants to stop or finish, or got a signal. Null between local steps, where the ranks do not
-   * meet and nothing stops.
+   * Whether any rank wants to stop or finish, or got a signal. Null between local steps, where the ranks do
+   * not meet and nothing stops.
    */
   agree(stop: boolean, finish: boolean): [stop: boolean, finish: boolean] | null {
     if (!this.#isJoint) return null;

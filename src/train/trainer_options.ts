@@ -78,8 +78,8 @@ export interface TrainerOptions<B> {
   logEvery?: number;
   /**
    * Number of shards into which each batch is cut: see `DistributedDataParallel`. The shards decide the bits,
-   * whatever the number of ranks, also without a `group`. Each is a call of `loss`, whose numbers are averaged
-   * over the samples. Default: one for each rank of the group; without a group, batches are not cut.
+   * whatever the number of ranks, also without a `group`. Each is a call of `loss`, whose numbers are
+   * averaged over the samples. Default: one for each rank of the group; without a group, batches are not cut.
    */
   shards?: number;
   /**
@@ -91,7 +91,7 @@ export interface TrainerOptions<B> {
   group?: ProcessGroup;
   /**
    * Number of steps after which the ranks average their weights and optimizer states, for slow networks. In
-   * between, each rank trains with the gradients of its own shards, so the results depend on the number of
+   * between, each rank trains with the gradients of its shards, so the results depend on the number of
    * ranks, and the logged numbers of single steps are those of the rank's samples. Training can stop only
    * where the ranks average, and does so at the end of each epoch. Default 1: gradients are summed at each
    * step instead.

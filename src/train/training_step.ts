@@ -28,9 +28,9 @@ export function* trainingStep<B>(
 }
 
 /**
- * The loss, and `weight` times its gradients, which can be interrupted between two operations. Other code that
- * runs meanwhile finds the gradients as they were: nothing interrupts from the moment when the new ones reach
- * the parameters.
+ * The loss, and `weight` times its gradients, which can be interrupted between two operations. Other code
+ * that runs meanwhile finds the gradients as they were: nothing interrupts from the moment when the new ones
+ * reach the parameters.
  */
 export function* lossAndGradients<B>(
   { optimizer, loss }: TrainerOptions<B>,

@@ -412,6 +412,8 @@ const ELEMENT_ACCESS: Record<string, string> = {
   "src/nn/functional/attention.ts": "asks whether a mask hides all of a row, one truth value",
   "src/tensor/contents.ts": "values go out, to comparisons",
   "src/ops/core/recorder.ts": "readElements(), which values.ts calls",
+  "src/distributed/flat_gradients.ts": "numbers and integer buffers of a step go in and out of one vector",
+  "src/distributed/mpi_transport.ts": "where the memory begins, an address for MPI",
   "src/onnx/export/recording.ts": "constants of a traced function go out, to a file",
   "src/onnx/export/node_writer.ts": "weights go out, to a file",
   "src/onnx/file/tensor_data.ts": "weights come in from a file",

@@ -74,7 +74,7 @@ async function main({ shards, threads, localSteps, file, stopAfter }: BitsOption
       hash.update(new Uint8Array(buffer as ArrayBuffer));
     }
   }
-  // between averages each rank has the numbers of its own samples
+  // between averages each rank has the numbers of its samples
   const entries = localSteps ? trainer.epochs : trainer.log;
   hash.update(JSON.stringify(entries.map(({ seconds: _, ...entry }) => entry)));
   const hashes = new Set(group.allGatherObject(hash.digest("hex").slice(0, 16)));
