@@ -34,8 +34,8 @@ function time(body: () => void): Times {
 }
 
 /**
- * Steps of the inpainting autoencoder that take turns: on rank 0 alone, not cut and cut into shards, then on all
- * ranks together. While rank 0 computes alone, the others sleep.
+ * Steps of the inpainting autoencoder that take turns: on rank 0 alone, not cut and cut into shards, then on
+ * all ranks together. While rank 0 computes alone, the others sleep.
  */
 function steps(batch: number, shards: number, rounds: number): object {
   const images = rand([batch, 3, 32, 32]);
