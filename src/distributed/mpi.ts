@@ -130,10 +130,10 @@ export class Mpi {
     return handle === "int" ? view.getInt32(0, true) : view.getBigUint64(0, true);
   }
 
-  /** The library's name and version. */
+  /** The library's name and version: "Open MPI v4.1.4", "MPICH 4.0.2". */
   get version(): string {
     const text = this.#text((bytes, length) => this.call("Get_library_version", bytes, length));
-    return text.split(/[\n,]/)[0].replace(/ Version:\s*/, " "); // the first words: "Open MPI v4.1.4", "MPICH 4.0.2"
+    return text.split(/[\n,]/)[0].replace(/ Version:\s*/, " ");
   }
 
   #text(fill: (bytes: Uint8Array, length: Int32Array) => unknown): string {
