@@ -92,7 +92,7 @@ async function reductions(length: number): Promise<object> {
     MPI_Allreduce: () => void allReduce(inPlace, base + BigInt(address), length, float, sum, world),
   };
   const times: Record<string, number[]> = { tree: [], "tree after meeting": [], MPI_Allreduce: [] };
-  for (let round = 0; round < (length > 1e6 ? 15 : 60); round++) {
+  for (let round = 0; round < (length > 1e6 ? 15 : 600); round++) {
     for (const [name, body] of Object.entries(bodies)) {
       group.barrier();
       times[name].push(time(body).ms);
