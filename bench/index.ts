@@ -11,6 +11,7 @@ import { batches } from "./suites/batches.ts";
 import { conv } from "./suites/conv.ts";
 import { modelSteps } from "./suites/models.ts";
 import { ops } from "./suites/ops.ts";
+import { scale } from "./suites/scale.ts";
 import { size } from "./suites/size.ts";
 import { startup } from "./suites/startup.ts";
 import { step } from "./suites/step.ts";
@@ -18,7 +19,7 @@ import { threads } from "./suites/threads.ts";
 import { vanished } from "./suites/vanished.ts";
 import { width } from "./suites/width.ts";
 
-const suites: readonly Suite[] = [step, conv, ops, vanished, modelSteps, threads, batches, startup, size, width];
+const suites: readonly Suite[] = [step, conv, ops, vanished, modelSteps, threads, batches, startup, size, width, scale];
 /** Without --only and --all. */
 const usual: readonly Suite[] = [step, conv, ops, vanished];
 
