@@ -127,9 +127,20 @@ export class Slurm {
     return new RegExp(`\\b${name}=(\\S+)`).exec(output)?.[1];
   }
 
+  /** The processes of a job's ranks. */
+  async pids(job: string): Promise<number[]> {
+    const { output } = await this.run("scontrol", ["listpids", `${job}.0`]);
+    return Array.from(output.matchAll(/^\s*(\d+)\s+\d+\s+0\s+\d+/gm), ([, pid]) => Number(pid));
+  }
+
+  /** Waits until a job is in the queue again. */
+  async requeued(job: string): Promise<void> {
+    const isPending = async () => (await this.field(job, "JobState")) === "PENDING";
+    await until(`requeue of job ${job}`, async () => (await this.field(job, "Restarts")) === "1" && (await isPending()));
+  }
+
   /** Starts a requeued job, for which Slurm would wait for two minutes. */
-  async restart(job: string): Promise<void> {
-    await until(`requeue of job ${job}`, async () => (await this.field(job, "Restarts")) !== "0");
+  async startNow(job: string): Promise<void> {
     await this.run("scontrol", ["update", `JobId=${job}`, "StartTime=now"]);
   }
 
