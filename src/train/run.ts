@@ -1,58 +1,20 @@
-import { checkBoolean, checkFunction, describe as describeValue, readOptions } from "../checks.ts";
-import { DataError, OptionError, WasmgradError } from "../errors.ts";
+import type { ProcessGroup } from "../distributed/process_group.ts";
+import type { StopSignal } from "../distributed/stop_signals.ts";
+import { DataError, DistributedError, OptionError } from "../errors.ts";
 import { isStoredPath, type StoredPath } from "../io/origin_files.ts";
 import type { Picture } from "../plot/picture.ts";
 import { savePNG } from "../plot/png_file.ts";
-import { builtin, nodeModule } from "../runtime/node_module.ts";
+import { nodeModule } from "../runtime/node_module.ts";
 import { scope } from "../tensor/lifetime/scoped.ts";
 import { resumeTrainer, saveTrainer } from "./checkpoint.ts";
-import { curves, type EpochEntry } from "./log.ts";
+import { Interrupted } from "./interrupted.ts";
+import { curves } from "./log.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { type Config, checkConfig, parseConfig, toJsonText } from "./run_config.ts";
-import { openRunFolder, type RunFolder, storedRunFolder } from "./run_folder.ts";
+import { openRunFolder, type RunFolder, readOnlyRunFolder, storedRunFolder } from "./run_folder.ts";
+import { type RunOptions, type RunTrainOptions, readRunOptions, readTrainOptions } from "./run_options.ts";
 import { Trainer } from "./trainer.ts";
 import type { Callback } from "./trainer_options.ts";
-
-/** A signal that stops a run after the running step. */
-export type StopSignal = "SIGINT" | "SIGTERM";
-
-/**
- * Thrown by `Run.train` when a signal stopped it. The completed steps are saved.
- *
- * What to do: run the same command again, which continues. A program ends by
- * `process.exit(error.exitCode)`.
- */
-export class Interrupted extends WasmgradError {
-  override name = "Interrupted";
-  readonly signal: StopSignal;
-
-  constructor(signal: StopSignal, folder: string) {
-    super(`stopped by ${signal}; the same command resumes the run in ${folder}`);
-    this.signal = signal;
-  }
-
-  /** The exit code that shells report for a process ended by this signal: 128 plus the signal's number. */
-  get exitCode(): number {
-    return 128 + builtin("node:os").constants.signals[this.signal];
-  }
-}
-
-export interface RunTrainOptions {
-  /** File name of the log. Default: the name of the training plus ".jsonl". */
-  log?: string;
-  /** Returns the line to print after an epoch. Default: all numbers of the epoch. */
-  describe?: (entry: EpochEntry, trainer: Trainer) => string;
-  /**
-   * Returns pictures, by name, that are written after each epoch as `<name>.png`. Default: the log's
-   * `curves`, written when training ends, as `<name>-<curve>.png`.
-   */
-  pictures?: (trainer: Trainer) => Record<string, Picture>;
-  /**
-   * Shows the progress of each epoch: a bar on a terminal, else a line every five seconds. The value is the
-   * unit of the rate: "images" gives images per second. Default: no progress is shown.
-   */
-  progress?: string;
-}
 
 /**
  * The folder of an experiment, with its configuration, logs, curves, pictures, weights and results. `train`
@@ -64,8 +26,6 @@ export interface RunTrainOptions {
  *
  * @param folder the path of a folder (Node, Deno, Bun)
  * @param experiment the experiment's name, which is recorded with the configuration
- * @param options `replaceConfig` (default false): whether `config` replaces the folder's recorded
- * configuration, for example to train for more epochs. By default a different configuration is an error.
  * @throws OptionError when the folder has a run with another configuration, or where there are no files;
  * DataError when it cannot be written.
  * @example
@@ -84,39 +44,46 @@ export class Run {
   readonly folder: string;
   readonly config: Config;
   readonly #files: RunFolder;
+  readonly #group: ProcessGroup | undefined;
   #results: Record<string, unknown> = {};
 
-  constructor(folder: string, experiment: string, config: Config, options?: { replaceConfig?: boolean });
+  constructor(folder: string, experiment: string, config: Config, options?: RunOptions);
   /** @internal For `Run.open`, which has opened the folder. */
   constructor(folder: string, experiment: string, config: Config, options: undefined, opened: RunFolder);
-  constructor(
-    folder: string,
-    experiment: string,
-    config: Config,
-    options?: { replaceConfig?: boolean },
-    opened?: RunFolder,
-  ) {
+  constructor(folder: string, experiment: string, config: Config, options?: RunOptions, opened?: RunFolder) {
     this.folder = folder;
     this.config = config;
     if (opened) {
       this.#files = opened;
       return;
     }
-    const replaces = readReplaceConfig(options);
+    const { replaceConfig, group } = readRunOptions(options);
+    this.#group = group;
     if (isStoredPath(folder) || !nodeModule("node:fs")) {
       const path = isStoredPath(folder) ? folder : `opfs:${String(folder).replace(/^[./]+/, "")}`;
       throw new OptionError(`Run: a page has no files; write await Run.open(${JSON.stringify(path)}, ...)`);
     }
     const recorded = { experiment, config };
+    if (group && group.rank !== 0) {
+      group.barrier(); // rank 0 has made the folder
+      this.#files = readOnlyRunFolder(folder);
+      return;
+    }
     try {
       const files = openRunFolder(folder);
       this.#files = files;
-      if (!replaces) checkConfig(folder, files.read("config.json"), recorded);
+      if (!replaceConfig) checkConfig(folder, files.read("config.json"), recorded);
       this.#write("config.json", recorded);
     } catch (cause) {
       if (cause instanceof OptionError) throw cause;
       throw new DataError(`${folder}: cannot be used for a run: ${(cause as Error).message}`, { cause });
     }
+    group?.barrier();
+  }
+
+  /** Whether this process writes the files. */
+  get #isWriter(): boolean {
+    return this.#group === undefined || this.#group.rank === 0;
   }
 
   /**
@@ -138,12 +105,12 @@ export class Run {
     folder: StoredPath | string,
     experiment: string,
     config: Config,
-    options?: { replaceConfig?: boolean },
+    options?: RunOptions,
   ): Promise<Run> {
     if (!isStoredPath(folder)) return new Run(folder, experiment, config, options);
     const recorded = { experiment, config };
     const files = storedRunFolder(folder);
-    if (!readReplaceConfig(options)) checkConfig(folder, await files.readLater("config.json"), recorded);
+    if (!readRunOptions(options).replaceConfig) checkConfig(folder, await files.readLater("config.json"), recorded);
     const run = new Run(folder, experiment, config, undefined, files);
     await run.#write("config.json", recorded);
     return run;
@@ -183,7 +150,7 @@ export class Run {
 
   /** Writes `name`.png. In a page it returns a promise. */
   picture(name: string, picture: Picture): void | Promise<void> {
-    return savePNG(this.file(`${name}.png`), picture);
+    return this.#isWriter ? savePNG(this.file(`${name}.png`), picture) : undefined;
   }
 
   /**
@@ -204,13 +171,15 @@ export class Run {
    */
   async train(name: string, trainer: Trainer, options?: RunTrainOptions): Promise<void> {
     if (!(trainer instanceof Trainer)) throw new OptionError("Run.train: expected a trainer");
-    const { log, describe, pictures, progress } = this.#readTrainOptions(name, options);
+    this.#checkGroup(trainer);
+    const { log, describe, pictures, progress } = readTrainOptions(name, options);
     let signal: StopSignal | null = null;
     const stop = (name: StopSignal) => {
       signal = name;
       trainer.stop();
     };
     const checkpoint = this.file(`${name}.safetensors`);
+    const save = () => (this.#isWriter ? saveTrainer(checkpoint, trainer) : undefined);
     const write = pictures && (() => this.#writePictures(scope(() => pictures(trainer))));
     const writes: Promise<void>[] = []; // those of a page end later
     let failure: { error: unknown } | undefined;
@@ -227,18 +196,20 @@ export class Run {
     const watch: Callback = {
       onEntry: (_, entry) => this.#files.append?.(log, toLine(entry)),
       onEpoch: (_, entry) => {
-        console.log(describe(entry, trainer));
-        later(write?.());
+        if (this.#isWriter) console.log(describe(entry, trainer));
+        later(write?.()); // all ranks draw: what a function draws may take random numbers
         if (!this.#files.append) later(writeLog());
-        later(saveTrainer(checkpoint, trainer));
+        later(save());
       },
     };
-    const bar = progress === undefined ? null : await ProgressBar.create(progress);
-    const signals = nodeModule("node:fs") ? SIGNALS : [];
+    const bar = progress === undefined || !this.#isWriter ? null : await ProgressBar.create(progress);
+    // the ranks of a group agree on when to stop
+    const signals = nodeModule("node:fs") && !this.#group ? SIGNALS : [];
     for (const name of signals) process.once(name, stop);
     const remove = [watch, ...(bar ? [bar] : [])].map((callback) => trainer.watch(callback));
     try {
       await resumeTrainer(checkpoint, trainer);
+      this.#checkPlace(trainer);
       await writeLog();
       const wasFinished = trainer.finished;
       await trainer.fit();
@@ -251,43 +222,36 @@ export class Run {
     }
     if (failure) throw failure.error;
     if (!this.#files.append) await writeLog();
-    await saveTrainer(checkpoint, trainer);
+    await save();
     if (!pictures) {
       const drawn = Object.entries(curves(trainer.log)).map(([curve, picture]) => [`${name}-${curve}`, picture]);
       await this.#writePictures(Object.fromEntries(drawn));
     }
-    if (signal && !trainer.finished) throw new Interrupted(signal, this.folder);
+    const stoppedBy = signal ?? this.#group?.stopSignal;
+    if (stoppedBy && !trainer.finished) throw new Interrupted(stoppedBy, this.folder);
   }
 
-  #readTrainOptions(name: string, options: RunTrainOptions | undefined) {
-    const { log, describe, pictures, progress } = readOptions<RunTrainOptions>("Run.train", options, {
-      log: undefined,
-      describe: undefined,
-      pictures: undefined,
-      progress: undefined,
-    });
-    if (describe !== undefined) checkFunction("Run.train", "describe", describe);
-    if (pictures !== undefined) checkFunction("Run.train", "pictures", pictures);
-    for (const [option, value] of Object.entries({ log, progress })) {
-      if (value === undefined || (typeof value === "string" && value !== "")) continue;
-      throw new OptionError(`Run.train: ${option} expected a text, got ${describeValue(value)}`);
-    }
-    const showAll = ({ kind: _, step: __, ...numbers }: EpochEntry) => {
-      const shown = Object.entries(numbers).map(([key, value]) => `${key} ${Number(Number(value).toPrecision(4))}`);
-      return `${name}: ${shown.join(", ")}`;
-    };
-    return { log: log ?? `${name}.jsonl`, describe: describe ?? showAll, pictures, progress };
+  #checkGroup(trainer: Trainer): void {
+    const { group } = trainer.options;
+    if (group === this.#group || (!this.#group && group?.worldSize === 1)) return;
+    throw new OptionError("Run.train: the run and the trainer expected the same group: give it to both");
+  }
+
+  /** All ranks continue from the same checkpoint. */
+  #checkPlace(trainer: Trainer): void {
+    const places = this.#group?.allGatherObject({ step: trainer.place.step, host: this.#group.host }) ?? [];
+    const rank = places.findIndex(({ step }) => step !== places[0].step);
+    if (rank < 0) return;
+    const shown = [0, rank].map(
+      (each) => `rank ${each} (${places[each].host}) continues after step ${places[each].step}`,
+    );
+    throw new DistributedError(`${this.folder}: expected a folder that all machines share, but ${shown.join(", ")}`);
   }
 
   #writePictures(pictures: Record<string, Picture>): void | Promise<void> {
     const writes = Object.entries(pictures).map(([name, picture]) => this.picture(name, picture));
     return this.#files.append ? undefined : Promise.all(writes).then(() => {});
   }
-}
-
-function readReplaceConfig(options: { replaceConfig?: boolean } | undefined): boolean {
-  const { replaceConfig } = readOptions("Run", options, { replaceConfig: false });
-  return checkBoolean("Run", "replaceConfig", replaceConfig);
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

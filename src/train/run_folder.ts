@@ -43,6 +43,12 @@ export function openRunFolder(
   };
 }
 
+/** The folder of a run that another process writes. */
+export function readOnlyRunFolder(folder: string): RunFolder {
+  const { path } = openRunFolder(folder, { create: false });
+  return { path, write() {}, append() {}, discard() {} };
+}
+
 /** A folder that the browser keeps. */
 export function storedRunFolder(
   folder: StoredPath,
