@@ -1,44 +1,62 @@
-/** A job in which one rank ends in the way that the arguments name: rank, step, way. */
-import { setImmediate } from "node:timers/promises";
-import { full } from "wasmgrad";
+/** A training job in which rank 1 ends as the arguments say: way, step, seconds of the time-out, folder. */
+import { manualSeed, nn, optim, rand, zeros } from "wasmgrad";
+import { DataLoader, TensorDataset } from "wasmgrad/data";
 import { initProcessGroup } from "wasmgrad/distributed";
+import { Interrupted, Run, Trainer } from "wasmgrad/train";
 
-const [victim, last, way] = process.argv.slice(2);
+const [way, last, timeout, folder] = process.argv.slice(2);
+const STEPS = 400;
 
-function fill(): never {
-  const arrays: number[][] = [];
-  for (;;) arrays.push(new Array(1e5).fill(arrays.length));
-}
-
-const WAYS: Record<string, () => void | Promise<void>> = {
-  throw: () => {
+const WAYS: Record<string, () => unknown> = {
+  throw() {
     throw new Error("boom");
   },
-  reject: async () => {
-    void Promise.reject(new Error("boom"));
-    await setImmediate();
-  },
+  reject: () => void Promise.reject(new Error("boom")),
   exit3: () => process.exit(3),
   exit0: () => process.exit(0),
-  kill: () => void process.kill(process.pid, "SIGKILL"),
-  segfault: () => void process.kill(process.pid, "SIGSEGV"),
-  stop: () => void process.kill(process.pid, "SIGSTOP"),
-  loop: () => {
+  kill: () => process.kill(process.pid, "SIGKILL"),
+  segfault: () => process.kill(process.pid, "SIGSEGV"),
+  stop: () => process.kill(process.pid, "SIGSTOP"),
+  loop() {
     for (;;);
   },
-  memory: fill,
+  memory() {
+    for (const arrays: number[][] = []; ; ) arrays.push(new Array(1e5).fill(arrays.length));
+  },
+  other: () => group.allReduce(zeros([3])),
   none: () => {},
 };
 
-const group = initProcessGroup({ timeoutSeconds: 3 });
-console.log(`rank ${group.rank} has pid ${process.pid}`);
-const x = full([1000], group.rank);
-for (let step = 1; step <= 2000; step++) {
-  if (group.rank === Number(victim) && step === Number(last)) {
-    console.log(`died ${Date.now()}`);
-    await WAYS[way]();
-  }
-  group.allReduce(x);
-  await setImmediate();
+const group = initProcessGroup({ timeoutSeconds: Number(timeout) });
+const { rank } = group;
+console.log(`rank ${rank} has pid ${process.pid}`);
+manualSeed(0);
+const model = new nn.Linear(64, 64);
+const trainer = new Trainer({
+  model,
+  loader: new DataLoader(new TensorDataset(rand([6 * STEPS, 64])), { batchSize: 6 }),
+  optimizer: new optim.SGD(model.parameters(), { lr: 0.01 }),
+  loss: ([x]) => model.forward(x).square().mean(),
+  epochs: 1,
+  group,
+  shards: 6,
+  callbacks: [
+    {
+      onStep({ place: { step } }) {
+        if (rank === 0) console.log(`rank 0 is at step ${step}`);
+        if (rank !== 1 || step !== Number(last) || way === "none") return;
+        console.log(`died at ${Date.now()}`);
+        WAYS[way]();
+      },
+    },
+  ],
+});
+const run = new Run(folder, "ending", { way }, { group });
+try {
+  await run.train("train", trainer);
+  console.log(`rank ${rank} is done`);
+} catch (error) {
+  if (!(error instanceof Interrupted)) throw error;
+  console.log(`rank ${rank} stopped after step ${trainer.place.step}`);
+  process.exitCode = error.exitCode;
 }
-console.log(`rank ${group.rank} is done`);

@@ -136,7 +136,10 @@ export class Slurm {
   /** Waits until a job is in the queue again. */
   async requeued(job: string): Promise<void> {
     const isPending = async () => (await this.field(job, "JobState")) === "PENDING";
-    await until(`requeue of job ${job}`, async () => (await this.field(job, "Restarts")) === "1" && (await isPending()));
+    await until(
+      `requeue of job ${job}`,
+      async () => (await this.field(job, "Restarts")) === "1" && (await isPending()),
+    );
   }
 
   /** Starts a requeued job, for which Slurm would wait for two minutes. */
