@@ -3,6 +3,7 @@
  */
 import { CommanderError } from "commander";
 import { getNumThreads, scope, setNumThreads, WasmgradError } from "wasmgrad";
+import { initProcessGroup } from "wasmgrad/distributed";
 import { saveSafetensors } from "wasmgrad/io";
 import { Interrupted, Trainer } from "wasmgrad/train";
 import { evaluate } from "./evaluate.ts";
@@ -16,7 +17,9 @@ const LOG_ENTRIES_PER_EPOCH = 50;
 
 async function main(options: Options): Promise<void> {
   if (options.threads !== null) setNumThreads(options.threads);
-  const { run, settings } = openRun(options);
+  const group = initProcessGroup(); // without a launcher: this process alone
+  const isFirst = group.rank === 0;
+  const { run, settings } = openRun(options, group);
   const { train, test } = await loadImages(settings).catch((error) => {
     if (options.resume === null) run.discard();
     throw error;
@@ -28,17 +31,19 @@ async function main(options: Options): Promise<void> {
     ...parts,
     validate: () => evaluate(model, test, keepValues(settings.mask), pixelRange(settings.preset)),
     epochs: settings.epochs,
+    ...(settings.shards > 0 ? { group, shards: settings.shards } : {}),
     logEvery: Math.max(1, Math.round(loader.length / LOG_ENTRIES_PER_EPOCH)),
     callbacks: [
       {
         onBegin({ place }) {
+          if (!isFirst) return;
           console.log(
             `${train.length} training images, ${test.length} test images, preset ${settings.preset}, ${getNumThreads()} threads; results go to ${run.folder}`,
           );
           if (place.step > 0) console.log(`continuing after step ${place.step} (epoch ${place.epoch + 1})`);
         },
         onEntry: writeSpeed,
-        onEpoch: () => scope(() => saveSafetensors(run.file("weights.safetensors"), model.stateDict())),
+        onEpoch: () => isFirst && scope(() => saveSafetensors(run.file("weights.safetensors"), model.stateDict())),
       },
     ],
   });
@@ -51,11 +56,12 @@ async function main(options: Options): Promise<void> {
     });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    console.log(`stopped after step ${trainer.place.step}; continue with: npm start -- --resume ${run.folder}`);
+    if (isFirst)
+      console.log(`stopped after step ${trainer.place.step}; continue with: npm start -- --resume ${run.folder}`);
     process.exitCode = error.exitCode;
     return;
   }
-  console.log(`done: see grid.png, loss.png, log.jsonl and weights.safetensors in ${run.folder}`);
+  if (isFirst) console.log(`done: see grid.png, loss.png, log.jsonl and weights.safetensors in ${run.folder}`);
 }
 
 try {

@@ -11,6 +11,8 @@ export interface Settings {
   /** The share of hidden elements. */
   mask: number;
   seed: number;
+  /** Number of shards into which a batch is cut; 0 for none. */
+  shards: number;
 }
 
 export interface Options {
@@ -79,6 +81,12 @@ export function readOptions(argv: readonly string[]): Options {
       number((value) => value > 0 && value < 1, "a number between 0 and 1"),
       0.5,
     )
+    .option(
+      "--shards <n>",
+      "cut each batch into so many parts, for mpirun or srun: the weights do not depend on the number of processes",
+      integer(1, 65_536),
+      0,
+    )
     .option("--seed <n>", "the same seed gives the same weights", integer(0, 2 ** 32 - 1), 0)
     .option(
       "--threads <n>",
@@ -101,7 +109,7 @@ export function readOptions(argv: readonly string[]): Options {
   }
   if (out !== undefined && resume !== undefined)
     command.error("error: --resume continues in its own folder: leave out --out");
-  const names = ["data", "preset", "epochs", "batchSize", "lr", "mask", "seed"] as const;
+  const names = ["data", "preset", "epochs", "batchSize", "lr", "mask", "seed", "shards"] as const;
   values.epochs ??= values.data === "sample" ? DEFAULT_EPOCHS.sample : DEFAULT_EPOCHS.whole;
   return {
     settings: Object.fromEntries(names.map((name) => [name, values[name]])) as unknown as Settings,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DataError, OptionError } from "wasmgrad";
+import type { ProcessGroup } from "wasmgrad/distributed";
 import { Run } from "wasmgrad/train";
 import type { Options, Settings } from "./options.ts";
 
@@ -12,32 +13,44 @@ const checkpointIn = (folder: string) => join(folder, `${CHECKPOINT}.safetensors
 
 /**
  * Makes the folder of a new run, or opens that of the run to resume, and returns it with the run's settings.
- * A folder that cannot be written is an error here, before any work is done.
+ * A folder that cannot be written is an error here, before any work is done. In a group, rank 0 decides.
  */
-export function openRun(options: Options): { run: Run; settings: Settings } {
-  if (options.resume !== null) return reopenRun(options);
-  const { settings } = options;
+export function openRun(options: Options, group: ProcessGroup): { run: Run; settings: Settings } {
+  const find = () => (options.resume === null ? newRun(options) : earlierRun(options));
+  const { folder, settings } = group.allGatherObject(group.rank === 0 ? find() : null)[0]!;
+  if (group.worldSize > 1 && settings.shards === 0) {
+    throw new OptionError(`--shards: expected for ${group.worldSize} processes, so that they train together`);
+  }
+  return { run: makeRun(folder, settings, settings.shards > 0 ? group : undefined), settings };
+}
+
+interface Place {
+  folder: string;
+  settings: Settings;
+}
+
+function newRun({ settings, out }: Options): Place {
   const data = ["sample", "cifar10"].includes(settings.data) ? settings.data : "folder";
-  const folder = options.out ?? freeName(join(RUNS, `inpainting-${settings.preset}-${data}-${timestamp()}`));
+  const folder = out ?? freeName(join(RUNS, `inpainting-${settings.preset}-${data}-${timestamp()}`));
   if (existsSync(checkpointIn(folder)) || existsSync(join(folder, "weights.safetensors"))) {
     throw new OptionError(`--out: ${folder} holds a run already; continue it with --resume, or take another folder`);
   }
-  return { run: makeRun(folder, settings), settings };
+  return { folder, settings };
 }
 
-function makeRun(folder: string, settings: Settings): Run {
+function makeRun(folder: string, settings: Settings, group: ProcessGroup | undefined): Run {
   try {
-    return new Run(folder, "inpainting", { ...settings }, { replaceConfig: true });
+    return new Run(folder, "inpainting", { ...settings }, { replaceConfig: true, group });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new DataError(`--out: cannot write to ${folder}: ${(error.cause as Error).message}`, { cause: error });
   }
 }
 
-function reopenRun({ resume, settings, given }: Options): { run: Run; settings: Settings } {
+function earlierRun({ resume, settings, given }: Options): Place {
   const folder = resume === "latest" ? latestRun() : (resume as string);
   if (!existsSync(checkpointIn(folder))) throw new DataError(`--resume: there is no checkpoint in ${folder}`);
-  const before = Run.readConfig(folder) as unknown as Settings;
+  const before = { shards: 0, ...Run.readConfig(folder) } as unknown as Settings;
   for (const name of given) {
     if (name !== "epochs" && settings[name] !== before[name]) {
       throw new OptionError(
@@ -45,8 +58,7 @@ function reopenRun({ resume, settings, given }: Options): { run: Run; settings: 
       );
     }
   }
-  const resumed = given.has("epochs") ? { ...before, epochs: settings.epochs } : before;
-  return { run: makeRun(folder, resumed), settings: resumed };
+  return { folder, settings: given.has("epochs") ? { ...before, epochs: settings.epochs } : before };
 }
 
 function latestRun(): string {
