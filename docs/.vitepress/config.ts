@@ -63,6 +63,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page("In a page", "/docs/browser"),
       page("Train in a worker", "/docs/worker"),
       page("To PyTorch and back", "/docs/pytorch"),
+      page("Several machines", "/docs/distributed"),
       page("Deploying", "/docs/deploying"),
       page("Where it was tried", "/docs/ecosystem"),
       page("Kernels of your own", "/docs/extend"),
@@ -84,6 +85,7 @@ const guide: DefaultTheme.SidebarItem[] = [
       page("Lessons", "/examples/"),
       page("Programs from PyTorch", "/examples/pytorch/"),
       page("Pretext tasks", "/examples/self-supervised/"),
+      page("Jobs on several machines", "/examples/distributed/"),
     ],
   },
   {

@@ -231,7 +231,16 @@ describe("the command line", () => {
 
   test("an option that is not typed has its default, and is not listed as given", () => {
     expect(readOptions([])).toEqual({
-      settings: { data: "sample", preset: "corrected", epochs: 15, batchSize: 4, lr: 0.001, mask: 0.5, seed: 0 },
+      settings: {
+        data: "sample",
+        preset: "corrected",
+        epochs: 15,
+        batchSize: 4,
+        lr: 0.001,
+        mask: 0.5,
+        seed: 0,
+        shards: 0,
+      },
       given: new Set(),
       threads: null,
       out: null,
@@ -269,7 +278,19 @@ test(
   async () => {
     const { code, output } = await train(["--help"]);
     expect(code).toBe(0);
-    for (const name of ["data", "preset", "epochs", "batch-size", "lr", "mask", "seed", "threads", "out", "resume"]) {
+    for (const name of [
+      "data",
+      "preset",
+      "epochs",
+      "batch-size",
+      "lr",
+      "mask",
+      "seed",
+      "shards",
+      "threads",
+      "out",
+      "resume",
+    ]) {
       expect(output).toContain(`--${name} `);
     }
   },
