@@ -142,18 +142,18 @@ export class Slurm {
     );
   }
 
-  /** Starts a requeued job, for which Slurm would wait for two minutes. */
-  async startNow(job: string): Promise<void> {
-    await this.run("scontrol", ["update", `JobId=${job}`, "StartTime=now"]);
-  }
-
-  /** Waits until a job is done, whether it succeeded or not. Returns its last state. */
+  /**
+   * Waits until a job is done, whether it succeeded or not. Returns its last state. A job that was requeued
+   * starts at once: Slurm would wait for two minutes.
+   */
   async finished(job: string, seconds = 120): Promise<string> {
     let state: string | undefined;
     await until(
       `job ${job}`,
       async () => {
         state = await this.field(job, "JobState");
+        const isRequeued = state === "PENDING" && (await this.field(job, "Restarts")) !== "0";
+        if (isRequeued) await this.run("scontrol", ["update", `JobId=${job}`, "StartTime=now"]);
         return state !== undefined && !/^(PENDING|RUNNING|COMPLETING|REQUEUED|SUSPENDED)/.test(state);
       },
       seconds,
