@@ -12,8 +12,9 @@ export interface RunOptions {
    */
   replaceConfig?: boolean;
   /**
-   * The processes that train together, which all make the run and call its functions: rank 0 writes and prints,
-   * the others only read. The folder must be one that all machines share. Default: this process alone.
+   * The processes that train together, which all make the run and call its functions: rank 0 writes and
+   * prints, the others only read. The folder must be one that all machines share. Default: this process
+   * alone.
    */
   group?: ProcessGroup;
 }

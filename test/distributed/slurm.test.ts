@@ -1,4 +1,4 @@
-/** The script of the example on a Slurm of one machine: a rank is killed, and the job goes back to the queue. */
+/** The scripts of the example on a Slurm of one machine: a rank is killed, the job is requeued, a sweep. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

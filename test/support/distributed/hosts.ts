@@ -1,5 +1,5 @@
 /**
- * Several hosts on one machine: network namespaces with addresses and names of their own, connected by a bridge.
+ * Several hosts on one machine: network namespaces, each with an address and a name, connected by a bridge.
  * Processes of different hosts share neither the network nor, for MPI, the memory.
  */
 import { execFileSync } from "node:child_process";
