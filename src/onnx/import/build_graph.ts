@@ -61,6 +61,25 @@ export function buildGraph(file: ModelFile, operators: OperatorTable): Program {
   return new Builder(file, operators).build();
 }
 
+/** The constants of a file by slot. */
+class ConstantTable {
+  sources = new Map<number, ConstantSource>();
+  readonly #hostValues = new Map<number, HostValue | undefined>();
+
+  hostValue(slot: number): HostValue | undefined {
+    if (!this.#hostValues.has(slot)) {
+      const content = this.sources.get(slot)?.content;
+      this.#hostValues.set(slot, content ? hostConstant(content) : undefined);
+    }
+    return this.#hostValues.get(slot);
+  }
+
+  /** Knows only what was asked before. */
+  forgetFile(): void {
+    this.sources = new Map();
+  }
+}
+
 class Builder {
   readonly #file: ModelFile;
   readonly #model: ModelProto;
@@ -69,8 +88,7 @@ class Builder {
   readonly #slots: string[] = [];
   /** How often each name of a slot was asked for. */
   readonly #taken = new Map<string, number>();
-  #constants = new Map<number, ConstantSource>();
-  readonly #hostValues = new Map<number, HostValue | undefined>();
+  readonly #constants = new ConstantTable();
 
   constructor(file: ModelFile, operators: OperatorTable) {
     const model = file.proto;
@@ -85,12 +103,9 @@ class Builder {
     if (!graph) throw new DataError("importOnnx: the file has no graph");
     const opsets = opsetsOf(this.#model.opsetImport);
     const place: Place = { names: new Names(), opsets, prefix: "", given: null };
-    const constants = new Map<number, ConstantSource>();
-    this.#constants = constants;
-    const forgetFile = () => {
-      this.#constants = new Map();
-    };
-    return { ...this.#graph(graph, place), slots: this.#slots, constants, forgetFile };
+    const constants = this.#constants;
+    const built = this.#graph(graph, place);
+    return { ...built, slots: this.#slots, constants: constants.sources, forgetFile: () => constants.forgetFile() };
   }
 
   #graph(proto: GraphProto, place: Place): Graph {
@@ -147,7 +162,7 @@ class Builder {
       return tensor !== null;
     }
     if (proto.opType !== "Identity" || proto.input.length !== 1) return false;
-    const source = this.#constants.get(place.names.get(proto.input[0], nameOf(proto)));
+    const source = this.#constants.sources.get(place.names.get(proto.input[0], nameOf(proto)));
     if (source) this.#setConstant(place, proto.output[0], source);
     return source !== undefined;
   }
@@ -175,7 +190,8 @@ class Builder {
     const { domain, opType, name } = fields;
     const operator = domain === "" && Object.hasOwn(this.#operators, opType) ? this.#operators[opType] : undefined;
     const read = new Attributes(`${opType} "${name}"`, attributes, this.#file);
-    return new GraphNode({ ...fields, attributes: read, operator }, (slot) => this.#hostValue(slot));
+    const constants = this.#constants; // not `this`: nodes outlive the file
+    return new GraphNode({ ...fields, attributes: read, operator }, (slot) => constants.hostValue(slot));
   }
 
   /** Attributes of a node in a function may stand for those of the node that calls the function. */
@@ -201,7 +217,7 @@ class Builder {
 
   #setConstant(place: Place, name: string, source: Omit<ConstantSource, "name">): number {
     const slot = this.#define(place, name);
-    this.#constants.set(slot, { ...source, name: this.#slots[slot] });
+    this.#constants.sources.set(slot, { ...source, name: this.#slots[slot] });
     return slot;
   }
 
@@ -213,14 +229,6 @@ class Builder {
     this.#slots.push(times === 0 ? path : `${path}#${times}`);
     place.names.set(name, this.#slots.length - 1);
     return this.#slots.length - 1;
-  }
-
-  #hostValue(slot: number): HostValue | undefined {
-    if (!this.#hostValues.has(slot)) {
-      const content = this.#constants.get(slot)?.content;
-      this.#hostValues.set(slot, content ? hostConstant(content) : undefined);
-    }
-    return this.#hostValues.get(slot);
   }
 }
 

@@ -1,4 +1,6 @@
 /** importOnnx: what becomes a weight, names, training, cached shapes, memory, errors that list everything. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
   DataError,
@@ -607,4 +609,20 @@ describe("outputs", () => {
       await expect(importOnnx(bytes, { outputs: outputs as never })).rejects.toThrow(OptionError);
     }
   });
+});
+
+test("the module does not keep the bytes of the file", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const importBytes = async () => {
+    const bytes = exportOnnx(new nn.Sequential(new nn.Linear(30, 40), new nn.ReLU()).eval(), [rand([1, 30])]);
+    return [await importOnnx(bytes), new WeakRef(bytes.buffer)] as const;
+  };
+  const [imported, bytes] = await importBytes();
+  for (let i = 0; i < 20 && bytes.deref() !== undefined; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5)); // weak references are strong until the next task
+    collect();
+  }
+  expect(bytes.deref()).toBe(undefined);
+  expect(imported.forward(rand([2, 30])).shape).toEqual([2, 40]);
 });
