@@ -1,11 +1,19 @@
 /**
  * Runs ONNX models in onnxruntime's WebAssembly build, an implementation that shares nothing with wasmgrad.
+ * The native build is no dependency: onnxruntime-node is 290 MB for five platforms, and its installation on
+ * Linux downloads more from another host. With ONNXRUNTIME=native, the one that `npm run bench:versus` has
+ * installed runs the models.
+ *
  * With ONNX_MODELS=folder the models are also written there, for scripts/onnx/check_export.py.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
-import ort from "onnxruntime-web";
+import web from "onnxruntime-web";
 import { type Tensor, tensor } from "wasmgrad";
+
+const isNative = process.env.ONNXRUNTIME === "native";
+const native = new URL("../../bench/versus/node_modules/onnxruntime-node/dist/index.js", import.meta.url);
+const ort: typeof web = isNative ? (await import(native.href)).default : web;
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
@@ -22,7 +30,7 @@ export async function runOnnx(
     writeFileSync(`${folder}/${createHash("sha256").update(model).digest("hex").slice(0, 16)}.onnx`, model);
   }
   const session = await ort.InferenceSession.create(model, {
-    executionProviders: ["wasm"],
+    executionProviders: [isNative ? "cpu" : "wasm"],
     externalData: Object.entries(externalData).map(([path, data]) => ({ path, data })),
   });
   try {

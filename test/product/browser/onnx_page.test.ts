@@ -1,4 +1,4 @@
-/** The page of examples/onnx/page, as a visitor uses it: it trains a file on dropped pictures, and saves it. */
+/** The page of examples/onnx/page: a visitor trains a file on dropped pictures, and saves it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
