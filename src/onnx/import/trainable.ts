@@ -39,9 +39,10 @@ export class TrainableTest {
   expectAllUsed(names: readonly string[]): void {
     const [pattern] = this.#unused.keys();
     if (pattern === undefined) return;
-    const known = names.slice(0, 5).map((name) => JSON.stringify(name));
+    const shown = names.slice(0, 5).map((name) => JSON.stringify(name));
+    const known = [...shown, ...(names.length > 5 ? ["..."] : [])].join(", ");
     throw new OptionError(
-      `importOnnx: trainable ${describe(pattern)} matches no weight (${names.length} weights: ${known.join(", ")}, ...)`,
+      `importOnnx: trainable ${describe(pattern)} matches no weight (${names.length} weights: ${known})`,
     );
   }
 }
