@@ -38,6 +38,9 @@ function combinations(type: HostType): Record<Reduction, (a: number, b: number) 
   };
 }
 
+/** Whether gradients flow to a value: then it must not become numbers on the host. */
+const isTrainable = (value: Value) => !(value instanceof HostValue) && value.dtype === "float32";
+
 /** `scatter` along a dimension with a reduction. */
 function scattered(x: Tensor, axis: number, index: Tensor, updates: Tensor, how: Reduction): Tensor {
   const reduce = REDUCTIONS[how];
@@ -54,11 +57,11 @@ const scatterElements: Operator = {
     const dims = shapeOf(x);
     const axis = axisOf(call.attributes.int("axis", 0), dims.length);
     const positions = indexTensor(index, dims[axis]);
-    if (x instanceof HostValue) {
+    if (x instanceof HostValue && !isTrainable(updates)) {
       const places = positionsIn(dims).gather(axis, positions).data();
       return scatterHost(x, places, toHost(updates), reductionOf(call));
     }
-    return scattered(x, axis, positions, toTensor(updates), reductionOf(call));
+    return scattered(toTensor(x), axis, positions, toTensor(updates), reductionOf(call));
   },
 };
 
@@ -75,9 +78,10 @@ const scatterND: Operator = {
       throw new ShapeError(`updates expected ${formatShape(shape)}, got ${formatShape(shapeOf(updates))}`);
     }
     const places = lists.length === 0 ? positionsIn(dims) : positionsIn(dims).at(...lists);
-    if (x instanceof HostValue) return scatterHost(x, places.data(), toHost(updates), reductionOf(call));
+    if (x instanceof HostValue && !isTrainable(updates))
+      return scatterHost(x, places.data(), toHost(updates), reductionOf(call));
     const flat = toTensor(updates).flatten();
-    return scattered(x.flatten(), 0, places.flatten(), flat, reductionOf(call)).reshape(dims);
+    return scattered(toTensor(x).flatten(), 0, places.flatten(), flat, reductionOf(call)).reshape(dims);
   },
 };
 

@@ -328,6 +328,35 @@ describe("training mode", () => {
   });
 });
 
+test.each([
+  ["ScatterElements", [1, 3], [0, 1, 1], { axis: 1, reduction: "add" }],
+  ["ScatterND", [3, 2], [0, 0, 0, 1, 0, 1], { reduction: "add" }],
+])("gradients flow through %s into a small constant", async (opType, dims, index, attributes) => {
+  const net = await importOnnx(
+    model({
+      nodes: [
+        node("Reshape", ["x", "shape"], ["updates"]),
+        node(opType, ["zeros", "index", "updates"], ["y"], { attributes }),
+      ],
+      inputs: [value("x", [3])],
+      outputs: [value("y", [1, 2])],
+      initializers: [
+        tensorProto("zeros", [1, 2], [0, 0]),
+        tensorProto("index", dims, index, "int64"),
+        tensorProto("shape", opType === "ScatterND" ? [1] : [2], opType === "ScatterND" ? [3] : [1, 3], "int64"),
+      ],
+    }),
+  );
+  const x = tensor([1, 2, 4]);
+  x.requiresGrad = true;
+  const y = net.forward(x);
+  expect(y.toArray()).toEqual([[1, 6]]);
+  y.mul(tensor([[1, 5]]))
+    .sum()
+    .backward();
+  expect(x.grad?.toArray()).toEqual([1, 5, 5]);
+});
+
 describe("evaluation", () => {
   /** Flattens by a shape that is computed from the input's. */
   const flatten = model({
