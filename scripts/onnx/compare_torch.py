@@ -6,7 +6,7 @@
 
 With --small it writes the fixtures of the tests instead: python scripts/onnx/compare_torch.py --small
 test/fixtures/onnx/torch. With --libraries it exports the architectures of library_models.py, by fewer settings, each
-into a folder of its own, and waits while more than four are there: compare_libraries.ts removes them. Each architecture is exported for a dynamic batch by several settings:
+into a separate folder, and waits while more than four are there: compare_libraries.ts removes them. Each architecture is exported for a dynamic batch by several settings:
 
     names            the TorchScript exporter, so that all names survive: nothing folded, nothing merged
     training         the same in training mode, so that dropout survives too

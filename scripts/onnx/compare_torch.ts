@@ -112,7 +112,7 @@ function document(rows: readonly Row[], torchVersion: string): string {
 ${rows.length} architectures, exported from PyTorch ${torchVersion} in ${settings} files by both of its exporters, each with
 a dynamic batch, and imported by \`wasmgrad/onnx\`. A script that is kept, \`scripts/onnx/compare_torch.py\`, makes the
 files, with PyTorch's outputs and gradients for another batch than the traced one.
-[More architectures](onnx_architectures.md), of torchvision, timm and transformers, have a page of their own.
+[More architectures](onnx_architectures.md), of torchvision, timm and transformers, are on a separate page.
 
 ## Recipes that keep all names
 
