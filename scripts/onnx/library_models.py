@@ -1,3 +1,4 @@
+# cspell:ignore fasterrcnn maxvit Deberta embd Qwen Dinov Segformer Siglip Yolos Encodec
 """Architectures of torchvision, timm and transformers with random weights, for compare_torch.py --libraries.
 
     pip install torchvision timm transformers
