@@ -11,11 +11,16 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as core from "wasmgrad";
 import type * as data from "wasmgrad/data";
+import type * as distributed from "wasmgrad/distributed";
 import type * as train from "wasmgrad/train";
 import type * as vision from "wasmgrad/vision";
 import { root } from "../../support/source.ts";
 
-type Library = typeof core & typeof data & typeof vision & Pick<typeof train, "Trainer">;
+type Library = typeof core &
+  typeof data &
+  typeof vision &
+  Pick<typeof train, "Trainer"> &
+  Pick<typeof distributed, "Sharded">;
 // biome-ignore lint/suspicious/noExplicitAny: batches of many kinds
 type Loader = data.DataLoader<any, any>;
 let library: Library;
@@ -37,7 +42,7 @@ beforeAll(async () => {
   writeFileSync(
     entry,
     'export * from "wasmgrad"; export * from "wasmgrad/data"; export * from "wasmgrad/vision";\n' +
-      'export { Trainer } from "wasmgrad/train";',
+      'export { Trainer } from "wasmgrad/train"; export { Sharded } from "wasmgrad/distributed";',
   );
   await build({
     entryPoints: Object.fromEntries([
@@ -55,7 +60,7 @@ beforeAll(async () => {
     packages: "external",
     logLevel: "error",
     alias: Object.fromEntries(
-      ["data", "vision", "train"]
+      ["data", "vision", "train", "distributed"]
         .map((name) => [`wasmgrad/${name}`, path(`src/${name}/index.ts`)])
         .concat([["wasmgrad", path("src/index.ts")]]),
     ),
@@ -138,6 +143,28 @@ describe("the same batches with any number of workers", () => {
     const seen: unknown[] = [];
     for await (const batch of loader) seen.push(batch);
     expect(seen).toEqual([10, 10, 3].map((count) => [here, new Array(count).fill(0)]));
+  });
+
+  test("shards of each batch, with and without `collate`", async () => {
+    const shardsOf = async (name: string, options: object) => {
+      const set = new library.Sharded(await setOf(name), { shards: 3 });
+      const own = { batchSize: 5, shuffle: true, seed: 4, workerModule: moduleUrl(name), ...options };
+      const seen: unknown[] = [];
+      for await (const { size, parts } of new library.DataLoader(set, own as object)) {
+        seen.push([size, parts.map((part) => JSON.stringify(part, (_, x) => x?.toArray?.() ?? x))]);
+      }
+      return seen;
+    };
+    const collate = (samples: [core.Tensor, number][]) => samples.map(([x, i]) => [...x.data(), i]);
+    for (const [name, options] of [
+      ["random", {}],
+      ["random_batches", {}],
+      ["random", { collate }],
+    ] as const) {
+      const alone = await shardsOf(name, options);
+      expect(alone.length).toBeGreaterThan(1);
+      expect(await shardsOf(name, { ...options, numWorkers: 2 })).toEqual(alone);
+    }
   });
 
   test("values of every kind arrive", async () => {
