@@ -88,7 +88,7 @@ export class DistributedDataParallel {
     for (const tensor of [...this.#parameters, ...this.#buffers]) this.group.broadcast(tensor);
   }
 
-  /** What this rank loads of each batch. */
+  /** @internal What this rank loads of each batch. */
   get part(): ShardsToLoad {
     return this.#part;
   }
