@@ -5,7 +5,6 @@ import type { ProcessGroup } from "./process_group.ts";
 
 export { Sharded } from "../data/sharded.ts";
 export { DistributedDataParallel } from "./data_parallel.ts";
-export { ProcessGroup } from "./process_group.ts";
 
 export function initProcessGroup(_options?: ProcessGroupOptions): ProcessGroup {
   throw new DistributedError(

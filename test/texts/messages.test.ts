@@ -11,6 +11,7 @@ import { describe, expect, test } from "vitest";
 import * as core from "wasmgrad";
 import { DTypeError, nn, OptionError, optim, ShapeError, Tensor, tensor, WasmgradError } from "wasmgrad";
 import * as data from "wasmgrad/data";
+import * as distributed from "wasmgrad/distributed";
 import * as io from "wasmgrad/io";
 import * as ssl from "wasmgrad/self-supervised";
 import * as train from "wasmgrad/train";
@@ -94,6 +95,7 @@ describe("arguments of another kind", () => {
     masks: vision.masks,
     train,
     ssl,
+    distributed,
     io,
   };
   // left out: functions that set memory and threads, errors, abstract classes, and helpers of tests
