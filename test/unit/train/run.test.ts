@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DataError, manualSeed, nn, OptionError, optim, rand } from "wasmgrad";
 import { DataLoader, TensorDataset } from "wasmgrad/data";
+import { initProcessGroup, type ProcessGroup } from "wasmgrad/distributed";
 import { listStored } from "wasmgrad/io";
 import { Interrupted, Run, resumeTrainer, saveTrainer, Trainer } from "wasmgrad/train";
 import { Picture } from "wasmgrad/vision";
@@ -143,6 +144,38 @@ test("a run that cannot begin is discarded, with the folders made for it and not
   writeFileSync(used.file("other"), "");
   used.discard();
   expect(readdirSync(used.folder)).toEqual(["other"]);
+});
+
+describe("a group", () => {
+  const group = initProcessGroup();
+  const makeGrouped = () => new Trainer({ ...makeTrainer().options, group, shards: 2 });
+
+  test("a run of one rank leaves the files of a run without a group, and resumes", async () => {
+    const folder = join(root, "grouped");
+    const whole = makeGrouped();
+    await new Run(folder, "x", {}, { group }).train("fit", whole);
+    expect(readdirSync(folder).sort()).toEqual(readdirSync(join(root, "whole")).sort());
+    const again = makeGrouped();
+    await new Run(folder, "x", {}, { group }).train("fit", again);
+    expect(weights(again)).toEqual(weights(whole));
+  });
+
+  test("a rank other than 0 writes nothing", () => {
+    const folder = join(root, "second rank");
+    const barrier = vi.fn();
+    const run = new Run(folder, "x", {}, { group: { rank: 1, worldSize: 2, barrier } as unknown as ProcessGroup });
+    expect(barrier).toHaveBeenCalledOnce();
+    run.picture("a", new Picture(2, 2));
+    run.results({ a: 1 });
+    run.discard();
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test("a run and its trainer have the same group", async () => {
+    const run = new Run(join(root, "without"), "x", {}, { group });
+    await expect(run.train("fit", makeTrainer())).rejects.toThrow(/the same group: give it to both/);
+    expect(() => new Run(root, "x", {}, { group: {} as ProcessGroup })).toThrow(/group expected the result of/);
+  });
 });
 
 describe("bad options", () => {
