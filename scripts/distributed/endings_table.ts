@@ -5,7 +5,7 @@ import { ENDINGS, type Ending, type MeasuredEnding, measureEnding } from "../../
 import { MPIS, type Mpi, mpiMissing } from "../../test/support/distributed/job.ts";
 
 const PAGE = join(import.meta.dirname, "../../docs/distributed.md");
-const MARKED = /(<!-- endings -->\n)[\s\S]*?(<!-- \/endings -->)/;
+const MARKED = /(<!-- endings -->\n).*?(<!-- \/endings -->)/s;
 
 for (const mpi of MPIS) {
   const missing = mpiMissing(mpi);

@@ -18,7 +18,7 @@ export function mpiMissing(mpi: Mpi): string | null {
   return `${LAUNCHERS[mpi]} not found: apt-get install ${PACKAGES[mpi]}`;
 }
 
-/** Settings of tests: root may start jobs, there may be more ranks than cores, messages stay on this machine. */
+/** Root may start jobs, there may be more ranks than cores, and messages stay on this machine. */
 const SETTINGS = {
   OMPI_ALLOW_RUN_AS_ROOT: "1",
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1",
@@ -131,7 +131,7 @@ export function runJob(
   return new Job(mpi, program, args, options).end;
 }
 
-/** Whether a process exists and has not ended: what has ended stays as a zombie until its parent asks for it. */
+/** Whether a process runs. One that has ended stays in the list until its parent asks for it. */
 function isRunning(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
