@@ -73,7 +73,7 @@ function wrap(text: string): string {
 
 /** The page, as it should be. */
 export function errorsPage(): string {
-  const classes = [...errorClasses("src/errors.ts"), ...errorClasses("src/train/run.ts")];
+  const classes = [...errorClasses("src/errors.ts"), ...errorClasses("src/train/interrupted.ts")];
   const withExample = classes.filter(({ example }) => example !== undefined);
   const printed = outputs(withExample.map(({ example }) => example!));
   const sections = classes.map((error) => {

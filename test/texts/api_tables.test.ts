@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import * as wasmgrad from "wasmgrad";
 import * as data from "wasmgrad/data";
+import * as distributed from "wasmgrad/distributed";
 import * as extend from "wasmgrad/extend";
 import * as io from "wasmgrad/io";
+import * as onnx from "wasmgrad/onnx";
 import * as plot from "wasmgrad/plot";
 import * as selfSupervised from "wasmgrad/self-supervised";
 import * as testing from "wasmgrad/testing";
@@ -24,7 +26,22 @@ const namespaces: object[] = [
   vision.augment,
   vision.masks,
 ];
-const entries: object[] = [wasmgrad, nn, optim, data, vision, plot, io, train, selfSupervised, extend, testing, worker];
+const entries: object[] = [
+  wasmgrad,
+  nn,
+  optim,
+  data,
+  distributed,
+  vision,
+  plot,
+  io,
+  onnx,
+  train,
+  selfSupervised,
+  extend,
+  testing,
+  worker,
+];
 
 /** Names of the methods and accessors of a class, inherited ones included. */
 function membersOf(prototype: object): string[] {
