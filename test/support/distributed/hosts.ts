@@ -102,6 +102,9 @@ export class Hosts {
       "-genv",
       "UCX_TLS",
       "tcp,self",
+      "-genv", // not the loopback device: to UCX, all hosts are one machine, which could use it
+      "UCX_NET_DEVICES",
+      "eth0",
     ];
   }
 
