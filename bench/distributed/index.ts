@@ -10,7 +10,7 @@ import { median } from "../lib/statistics.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const BATCH = 64;
-const SHARDS = 8;
+const SHARDS = [2, 8];
 
 interface Times {
   ms: number;
@@ -29,22 +29,33 @@ function run(ranks: number, ...args: (string | number)[]): unknown {
   return JSON.parse(execFileSync(command, rest, { env, cwd: root, encoding: "utf8" }));
 }
 
-const jobs = Array.from({ length: ROUNDS }, () => run(2, "step", BATCH, SHARDS) as Record<string, Times[]>);
-const pairs = (a: string, b: string, key: keyof Times) =>
-  median(jobs.flatMap((job) => job[a].map((times, i) => times[key] / job[b][i][key])));
-const each = (name: string, key: keyof Times) => median(jobs.flatMap((job) => job[name].map((times) => times[key])));
-console.log(
-  `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank, ${20 * ROUNDS} rounds`,
-);
-console.log(`1 rank, not cut: ${each("whole", "ms").toFixed(1)} ms, processor ${each("whole", "cpu").toFixed(1)} ms`);
-for (const [name, title] of [
-  ["cut", `1 rank, ${SHARDS} shards`],
-  ["together", `2 ranks, ${SHARDS} shards`],
-]) {
-  const [ms, cpu] = [each(name, "ms"), each(name, "cpu")].map((value) => value.toFixed(1));
-  const [faster, less] = [pairs("whole", name, "ms"), pairs("whole", name, "cpu")].map((ratio) => ratio.toFixed(2));
-  console.log(`${title}: ${ms} ms (${faster} x as fast), processor ${cpu} ms for each rank (${less} x less)`);
+/** Median of the ratios of two kinds of steps, each pair of the same round. */
+function ratio(jobs: readonly Record<string, Times[]>[], a: string, b: string, key: keyof Times): string {
+  return median(jobs.flatMap((job) => job[a].map((times, i) => times[key] / job[b][i][key]))).toFixed(2);
 }
+
+console.log(`a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank`);
+for (const shards of SHARDS) {
+  const jobs = Array.from({ length: ROUNDS }, () => run(2, "step", BATCH, shards) as Record<string, Times[]>);
+  console.log(
+    `\n${shards} shards, ${jobs.length * jobs[0].cut.length} rounds      ms  processor  faster than 1 rank  than 1 rank, not cut`,
+  );
+  for (const [name, title] of [
+    ["whole", "1 rank, not cut"],
+    ["cut", "1 rank"],
+    ["together", "2 ranks"],
+    ["apart", "2 ranks that exchange nothing"],
+  ]) {
+    const [ms, cpu] = (["ms", "cpu"] as const).map((key) =>
+      median(jobs.flatMap((job) => job[name].map((t) => t[key]))),
+    );
+    const [cut, whole] = ["cut", "whole"].map((other) => `${ratio(jobs, other, name, "ms")} x`);
+    console.log(
+      `${title.padEnd(30)}${ms.toFixed(1).padStart(6)}${cpu.toFixed(1).padStart(11)}${cut.padStart(20)}${whole.padStart(22)}`,
+    );
+  }
+}
+console.log();
 for (const length of [111_000, 10_000_000]) {
   const all = Array.from({ length: ROUNDS }, () => run(2, "reduce", length) as Record<string, number[]>);
   const of = (name: string) => all.map((times) => median(times[name]));

@@ -35,37 +35,39 @@ function time(body: () => void): Times {
 
 /**
  * Steps of the inpainting autoencoder that take turns: on rank 0 alone, not cut and cut into shards, then on
- * all ranks together. While rank 0 computes alone, the others sleep.
+ * all ranks together, and at last each rank its shards without the others' gradients, which is the limit of
+ * the machine. While rank 0 computes alone, the others sleep.
  */
 function steps(batch: number, shards: number, rounds: number): object {
   const images = rand([batch, 3, 32, 32]);
-  const step = (own: ProcessGroup | undefined, isCut: boolean) => {
+  const step = (own: ProcessGroup | undefined, isCut: boolean, size = batch, count = shards) => {
     manualSeed(1);
     const model = new InpaintingAutoencoder();
     const criterion = new nn.MSELoss();
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
     const lossOf = (x: Tensor) => criterion.forward(model.forward(x.mul(rand(x.shape).gt(0.5))), x);
-    const parallel = isCut ? new DistributedDataParallel(model, { group: own, shards }) : null;
-    const { first, end } = shardsToLoad(own ?? { rank: 0, worldSize: 1 }, shards);
+    const parallel = isCut ? new DistributedDataParallel(model, { group: own, shards: count }) : null;
+    const { first, end } = shardsToLoad(own ?? { rank: 0, worldSize: 1 }, count);
     const cut = Array.from({ length: end - first }, (_, i) => {
-      const [from, to] = samplesOfShard(batch, first + i, shards);
+      const [from, to] = samplesOfShard(size, first + i, count);
       return images.narrow(0, from, to - from);
     });
     return () =>
       scope(() => {
         optimizer.zeroGrad();
-        if (parallel) parallel.backward({ size: batch, shards, first, parts: cut }, lossOf);
+        if (parallel) parallel.backward({ size, shards: count, first, parts: cut }, lossOf);
         else lossOf(images).backward();
         optimizer.step();
       });
   };
   const alone = { whole: step(undefined, false), cut: step(undefined, true) };
   const together = step(group, true);
-  const times: Record<string, Times[]> = { whole: [], cut: [], together: [] };
+  const apart = step(undefined, true, batch / group.worldSize, shards / group.worldSize);
+  const times: Record<string, Times[]> = { whole: [], cut: [], together: [], apart: [] };
   for (let round = -3; round < rounds; round++) {
-    for (const [name, body] of Object.entries({ ...alone, together })) {
+    for (const [name, body] of Object.entries({ ...alone, together, apart })) {
       group.barrier();
-      const taken = name === "together" || group.rank === 0 ? time(body) : null;
+      const taken = !Object.hasOwn(alone, name) || group.rank === 0 ? time(body) : null;
       if (taken && round >= 0) times[name].push(taken);
     }
   }
