@@ -182,7 +182,7 @@ export default defineConfig({
   markdown: {
     anchor: { slugify: (text) => slug(text) },
     config: repositoryMarkdown,
-    languageAlias: { mts: "ts", mjs: "js" },
+    languageAlias: { mts: "ts", mjs: "js", sbatch: "sh" },
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     // for those who scroll with the keyboard; markdown.ts does it for code without a language
     codeTransformers: [{ pre: (node) => void (node.properties.tabindex = "0") }],

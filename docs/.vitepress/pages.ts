@@ -37,7 +37,8 @@ export function sitePath(file: string): string {
 
 /** Files of programs that have a page of their own, which shows their text. */
 export function hasSourcePage(file: string): boolean {
-  return /\.(ts|mts|mjs|js|json|py|sh)$/.test(file) && files.has(file) && !/lock\.json$|^test\/fixtures\//.test(file);
+  const isText = /\.(ts|mts|mjs|js|json|py|sh|sbatch|yaml)$|\/Dockerfile$/.test(file);
+  return isText && files.has(file) && !/lock\.json$|^test\/fixtures\//.test(file);
 }
 
 /** The address of the page that shows a file's text. */

@@ -23,7 +23,7 @@ const FENCE = "`".repeat(8);
 
 function content(file: string): string {
   const text = readFileSync(join(root, file), "utf8").trimEnd();
-  const language = file.slice(file.lastIndexOf(".") + 1);
+  const language = /[^./]+$/.exec(file)![0].toLowerCase();
   return `# ${file}\n\n${FENCE}${language}:line-numbers\n${text}\n${FENCE}\n`;
 }
 
