@@ -19,6 +19,9 @@ setNumThreads(1);
 const group = initProcessGroup();
 const [kind, size, given] = process.argv.slice(2);
 
+/** Steps in a row of one kind, which are timed together. */
+const STEPS = 5;
+
 /** Milliseconds of wall clock and of this process' processor time. */
 interface Times {
   ms: number;
@@ -64,11 +67,15 @@ function steps(batch: number, shards: number, rounds: number): object {
   const together = step(group, true);
   const apart = step(undefined, true, batch / group.worldSize, shards / group.worldSize);
   const times: Record<string, Times[]> = { whole: [], cut: [], together: [], apart: [] };
-  for (let round = -3; round < rounds; round++) {
+  for (let round = -1; round < rounds; round++) {
     for (const [name, body] of Object.entries({ ...alone, together, apart })) {
       group.barrier();
-      const taken = !Object.hasOwn(alone, name) || group.rank === 0 ? time(body) : null;
-      if (taken && round >= 0) times[name].push(taken);
+      if (group.rank !== 0 && Object.hasOwn(alone, name)) continue;
+      body(); // a processor that has slept begins slowly
+      const taken = time(() => {
+        for (let i = 0; i < STEPS; i++) body();
+      });
+      if (round >= 0) times[name].push({ ms: taken.ms / STEPS, cpu: taken.cpu / STEPS });
     }
   }
   return times;
@@ -104,5 +111,5 @@ async function reductions(length: number): Promise<object> {
   return times;
 }
 
-const result = kind === "step" ? steps(Number(size), Number(given), 20) : await reductions(Number(size));
+const result = kind === "step" ? steps(Number(size), Number(given), 8) : await reductions(Number(size));
 if (group.rank === 0) console.log(JSON.stringify(result));
