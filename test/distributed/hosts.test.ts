@@ -33,7 +33,9 @@ describe.skipIf(missing !== null)("hosts", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   describe.each(MPIS)("%s", (mpi) => {
-    const absent = mpiMissing(mpi);
+    // MPICH 4.0 over UCX's TCP computes the weights, but may wait for ever in MPI_Finalize: MPICH=1 tries it
+    const ends = mpi !== "MPICH" || process.env.MPICH === "1";
+    const absent = ends ? mpiMissing(mpi) : "MPICH between hosts may not end (MPICH=1 tries it)";
     if (absent) console.log(`skipped: ${absent}`);
 
     test.skipIf(absent !== null).each([2, 3])("%d hosts give the weights of one process", async (count) => {
