@@ -3,7 +3,7 @@ import type { Address } from "../runtime/address.ts";
 import { linearMemory } from "../runtime/linear_memory.ts";
 import { settle } from "../runtime/parallel/pending.ts";
 import { Account, decodeReport, encodeReport, type RankReport, REPORT_BYTES, ranksText } from "./account.ts";
-import { type NativeValue, nativeAddress } from "./ffi.ts";
+import { loadLibrary, type NativeValue, nativeAddress } from "./ffi.ts";
 import type { Mpi } from "./mpi.ts";
 import type { Collective, Exchange, Transport } from "./transport.ts";
 
@@ -16,6 +16,10 @@ const SPIN_MS = 0.2;
 const REPORT_MS = 250;
 /** Rank 0, which knows more, gives up this much earlier than the others. */
 const HEAD_START_MS = 1000;
+
+/** The C library, and the seconds that MPI gets for its end when all ranks are there. */
+const LIBC = ["libc.so.6", "libSystem.dylib"];
+const FINALIZE_SECONDS = 15;
 
 /** The number of integers in every `meet`, those of this file included: 64 bytes. */
 const MEET_LENGTH = 16;
@@ -213,7 +217,11 @@ export class MpiTransport implements Transport {
     this.#mpi.call("Ibarrier", this.#ending, request);
     this.#wait(request, "ended", "the end");
     if (this.#account) this.#readReports(this.#account);
+    // MPICH 4.0 over UCX's TCP may wait for ever here; the system's alarm then ends the process, and the job
+    const alarm = loadLibrary(LIBC, [])?.func("alarm", ["int"]);
+    alarm?.(FINALIZE_SECONDS);
     this.#mpi.call("Finalize");
+    alarm?.(0);
   }
 
   /** Ends all ranks at once. */
