@@ -6,6 +6,7 @@ import { Interrupted, Run, Trainer } from "wasmgrad/train";
 
 const [way, last, timeout, folder] = process.argv.slice(2);
 const STEPS = 400;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 const WAYS: Record<string, () => unknown> = {
   throw() {
@@ -44,6 +45,7 @@ const trainer = new Trainer({
     {
       onStep({ place: { step } }) {
         if (rank === 0) console.log(`rank 0 is at step ${step}`);
+        if (way === "none") Atomics.wait(sleeper, 0, 0, 20); // so that signals come before the last step
         if (rank !== 1 || step !== Number(last) || way === "none") return;
         console.log(`died at ${Date.now()}`);
         WAYS[way]();
