@@ -86,7 +86,7 @@ async function reductions(length: number): Promise<object> {
   const library = loadLibrary(group.library.startsWith("MPICH") ? ["libmpich.so.12"] : ["libmpi.so.40"], [])!;
   const mpi = openMpi(findLauncher(process.env)!, process.env.WASMGRAD_MPI);
   const { handle, world, inPlace } = mpi.constants;
-  const isOpen = mpi.kind === "Open MPI";
+  const isOpen = mpi.constants.kind === "Open MPI";
   const float = isOpen ? library.addressOf("ompi_mpi_float") : 0x4c00040a;
   const sum = isOpen ? library.addressOf("ompi_mpi_op_sum") : 0x58000003;
   const allReduce = library.func("MPI_Allreduce", ["void *", "void *", "int", handle, handle, handle]);

@@ -13,6 +13,7 @@ const FILES: Record<MpiKind, readonly string[]> = {
 
 /** The values that the two kinds of MPI give to the standard's names. */
 interface Constants {
+  kind: MpiKind;
   /** The C type of a handle. */
   handle: NativeType;
   world: NativeValue;
@@ -29,7 +30,7 @@ interface Constants {
 /**
  * In Open MPI handles are the addresses of exported variables; in MPICH, and all that follow it, integers.
  */
-function constantsOf(library: NativeLibrary): Constants & { kind: MpiKind } {
+function constantsOf(library: NativeLibrary): Constants {
   const world = library.addressOf("ompi_mpi_comm_world");
   if (world === null) {
     return {
@@ -91,13 +92,11 @@ export type MpiName = keyof typeof SIGNATURES;
 
 /** An MPI library whose functions throw errors. */
 export class Mpi {
-  readonly kind: MpiKind;
   readonly constants: Constants;
   readonly #functions: Record<MpiName, NativeFunction>;
 
   constructor(library: NativeLibrary) {
     this.constants = constantsOf(library);
-    this.kind = (this.constants as { kind: MpiKind } & Constants).kind;
     const types: Record<string, NativeType> = { h: this.constants.handle, p: "void *", int: "int" };
     const functions = Object.entries(SIGNATURES).map(([name, signature]) => {
       const args = signature === "" ? [] : signature.split(" ").map((letter) => types[letter]);
