@@ -1,5 +1,6 @@
 import { DistributedError } from "../errors.ts";
 import type { Address } from "../runtime/address.ts";
+import { fnv1a } from "../runtime/identity.ts";
 import { linearMemory } from "../runtime/linear_memory.ts";
 import { settle } from "../runtime/parallel/pending.ts";
 import { Account, decodeReport, encodeReport, type RankReport, REPORT_BYTES, ranksText } from "./account.ts";
@@ -79,7 +80,7 @@ export class MpiTransport implements Transport {
   meet({ name, size }: Collective, values: readonly number[]): Int32Array {
     settle();
     const { int, max, world } = this.#mpi.constants;
-    const code = hashOf(name);
+    const code = fnv1a(new TextEncoder().encode(name)) >>> 1; // an int32, and so is -code
     this.#own.ints.fill(0);
     this.#own.ints.set([code, -code, size, -size, ...values]);
     this.#count++;
@@ -235,11 +236,4 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 /** Keeps the thread waiting, without work for the processor. */
 export function pause(milliseconds: number): void {
   Atomics.wait(sleeper, 0, 0, milliseconds);
-}
-
-/** A number in [0, 2^31) for a text. see: Fowler, Noll and Vo, FNV-1a */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 1;
 }

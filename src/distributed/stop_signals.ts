@@ -11,11 +11,21 @@ export class StopSignals {
   #own = 0;
   #agreed = 0;
   #watchers = 0;
+  readonly #onSignal: () => void;
   readonly #note = (signal: NodeJS.Signals) => {
     this.#own = 1 + SIGNALS.indexOf(signal as StopSignal);
+    this.#onSignal();
   };
 
-  /** Notes the next signal, which then does not end the process. A second one does. */
+  /** @param onSignal called when this process gets a signal */
+  constructor(onSignal = () => {}) {
+    this.#onSignal = onSignal;
+  }
+
+  /**
+   * Notes the next signal, which then does not end the process. A second one does. Returns the function that
+   * ends this.
+   */
   watch(): () => void {
     if (!nodeModule("node:os")) return () => {};
     if (this.#watchers++ === 0) for (const signal of SIGNALS) process.once(signal, this.#note);
@@ -29,12 +39,21 @@ export class StopSignals {
     return this.#own;
   }
 
+  /** The signal that this process got; null if there was none. */
+  get received(): StopSignal | null {
+    return signalOf(this.#own);
+  }
+
   agree(maximum: number): void {
     this.#agreed = Math.max(this.#agreed, maximum);
   }
 
   /** The signal that a rank got and all know of; null if there is none. */
   get agreed(): StopSignal | null {
-    return this.#agreed === 0 ? null : SIGNALS[this.#agreed - 1];
+    return signalOf(this.#agreed);
   }
+}
+
+function signalOf(number: number): StopSignal | null {
+  return number === 0 ? null : SIGNALS[number - 1];
 }

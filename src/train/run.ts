@@ -1,5 +1,5 @@
 import type { ProcessGroup } from "../distributed/process_group.ts";
-import type { StopSignal } from "../distributed/stop_signals.ts";
+import { StopSignals } from "../distributed/stop_signals.ts";
 import { DataError, DistributedError, OptionError } from "../errors.ts";
 import { isStoredPath, type StoredPath } from "../io/origin_files.ts";
 import type { Picture } from "../plot/picture.ts";
@@ -173,11 +173,6 @@ export class Run {
     if (!(trainer instanceof Trainer)) throw new OptionError("Run.train: expected a trainer");
     this.#checkGroup(trainer);
     const { log, describe, pictures, progress } = readTrainOptions(name, options);
-    let signal: StopSignal | null = null;
-    const stop = (name: StopSignal) => {
-      signal = name;
-      trainer.stop();
-    };
     const checkpoint = this.file(`${name}.safetensors`);
     const save = () => (this.#isWriter ? saveTrainer(checkpoint, trainer) : undefined);
     const write = pictures && (() => this.#writePictures(scope(() => pictures(trainer))));
@@ -203,9 +198,8 @@ export class Run {
       },
     };
     const bar = progress === undefined || !this.#isWriter ? null : await ProgressBar.create(progress);
-    // the ranks of a group agree on when to stop
-    const signals = nodeModule("node:fs") && !this.#group ? SIGNALS : [];
-    for (const name of signals) process.once(name, stop);
+    const signals = new StopSignals(() => trainer.stop());
+    const unwatch = this.#group ? undefined : signals.watch(); // the ranks of a group agree on when to stop
     const remove = [watch, ...(bar ? [bar] : [])].map((callback) => trainer.watch(callback));
     try {
       await resumeTrainer(checkpoint, trainer);
@@ -216,7 +210,7 @@ export class Run {
       if (wasFinished) return;
     } finally {
       bar?.stop();
-      for (const name of signals) process.removeListener(name, stop);
+      unwatch?.();
       for (const removeOne of remove) removeOne();
       await Promise.all(writes);
     }
@@ -227,7 +221,7 @@ export class Run {
       const drawn = Object.entries(curves(trainer.log)).map(([curve, picture]) => [`${name}-${curve}`, picture]);
       await this.#writePictures(Object.fromEntries(drawn));
     }
-    const stoppedBy = signal ?? this.#group?.stopSignal;
+    const stoppedBy = signals.received ?? this.#group?.stopSignal;
     if (stoppedBy && !trainer.finished) throw new Interrupted(stoppedBy, this.folder);
   }
 
@@ -253,7 +247,5 @@ export class Run {
     return this.#files.append ? undefined : Promise.all(writes).then(() => {});
   }
 }
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const toLine = (value: object) => `${JSON.stringify(value, toJsonText)}\n`;
