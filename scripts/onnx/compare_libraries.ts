@@ -10,23 +10,19 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { loadSafetensors } from "wasmgrad/io";
-import { type Comparison, compareWithTorch } from "../../test/support/onnx/torch_comparison.ts";
+import {
+  type Comparison,
+  compareWithTorch,
+  errorText as error,
+  type TorchErrors,
+  torchErrorsOf,
+} from "../../test/support/onnx/torch_comparison.ts";
 
 const TABLE = new URL("../../docs/onnx_architectures.md", import.meta.url);
 const SOURCE = new URL("library_models.py", import.meta.url);
 const SETTINGS = ["names", "dynamo", "smooth"] as const;
 /** Seconds without a new architecture after which the first script is taken to have ended. */
 const PATIENCE = 600;
-
-/** Errors of PyTorch's float32 against its float64; of a setting, why PyTorch does not export it. */
-interface TorchErrors {
-  output: number;
-  eval: number;
-  train?: number;
-  names?: string;
-  dynamo?: string;
-}
 
 interface Row {
   name: string;
@@ -36,7 +32,7 @@ interface Row {
 }
 
 function errorsOf(path: string): TorchErrors | undefined {
-  return existsSync(path) ? JSON.parse(loadSafetensors(path).metadata.errors) : undefined;
+  return existsSync(path) ? torchErrorsOf(path) : undefined;
 }
 
 async function compare(folder: string, name: string): Promise<Row> {
@@ -65,7 +61,6 @@ async function compareAll(folder: string, results: string): Promise<void> {
   }
 }
 
-const error = (x: number | null | undefined) => (x === null || x === undefined ? "" : x.toExponential(1));
 const worse = (a: number | null | undefined, b: number | null | undefined) =>
   a === null || a === undefined ? b : Math.max(a, b ?? 0);
 

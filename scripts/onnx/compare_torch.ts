@@ -7,19 +7,18 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadSafetensors } from "wasmgrad/io";
-import { type Comparison, compareWithTorch } from "../../test/support/onnx/torch_comparison.ts";
+import {
+  type Comparison,
+  compareWithTorch,
+  errorText as error,
+  torchErrorsOf as errorsOf,
+  type TorchErrors,
+} from "../../test/support/onnx/torch_comparison.ts";
 
 const TABLE = new URL("../../docs/onnx_pytorch.md", import.meta.url);
 /** Exports that keep all names, then those with the exporters' defaults. */
 const SETTINGS = ["names", "training", "dynamo_names", "torchscript", "dynamo"];
 const SMOOTH = "smooth";
-
-/** Errors of PyTorch's float32 against its float64. */
-interface TorchErrors {
-  output: number;
-  eval: number;
-  train?: number;
-}
 
 /** All exports of a model. */
 interface Row {
@@ -52,15 +51,10 @@ async function compareAll(folder: string, only: string): Promise<Row[]> {
   return rows;
 }
 
-function errorsOf(path: string): TorchErrors {
-  return JSON.parse(loadSafetensors(path).metadata.errors);
-}
-
 function resultsOf({ results }: Row, settings: readonly string[]): Comparison[] {
   return settings.map((setting) => results.get(setting)).filter((result) => typeof result === "object");
 }
 
-const error = (x: number | null | undefined) => (x === null || x === undefined ? "" : x.toExponential(1));
 const largest = (values: readonly (number | null)[]) => {
   const numbers = values.filter((value) => value !== null);
   return numbers.length > 0 ? Math.max(...numbers) : null;

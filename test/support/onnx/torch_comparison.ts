@@ -22,6 +22,21 @@ export interface Comparison {
   worst: string[];
 }
 
+/** Errors of PyTorch's float32 against its float64, as compare_torch.py measures them. */
+export interface TorchErrors {
+  output: number;
+  eval: number;
+  train?: number;
+}
+
+/** What a file of compare_torch.py says of PyTorch's own errors. */
+export function torchErrorsOf(path: string): TorchErrors {
+  return JSON.parse(loadSafetensors(path).metadata.errors);
+}
+
+/** An error for a table: empty if there is none. */
+export const errorText = (x: number | null | undefined) => (x === null || x === undefined ? "" : x.toExponential(1));
+
 export function relativeError(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   if (ours.length !== theirs.length) return Number.POSITIVE_INFINITY;
   let difference = 0;
