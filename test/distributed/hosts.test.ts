@@ -18,10 +18,11 @@ describe.skipIf(missing !== null)("hosts", () => {
   let folder: string;
   let alone: string;
 
+  const printedWeights = ({ output }: JobEnd) => /weights ([0-9a-f]{16})/.exec(output)?.[1];
   const weightsOf = (end: JobEnd) => {
     expect(end.errors).not.toMatch(/Error/);
     expect(end.code).toBe(0);
-    return /weights ([0-9a-f]{16})/.exec(end.output)?.[1];
+    return printedWeights(end);
   };
 
   beforeAll(async () => {
@@ -33,21 +34,25 @@ describe.skipIf(missing !== null)("hosts", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   describe.each(MPIS)("%s", (mpi) => {
-    // MPICH 4.0 over UCX's TCP computes the weights, but may wait for ever in MPI_Finalize: MPICH=1 tries it
-    const ends = mpi !== "MPICH" || process.env.MPICH === "1";
-    const absent = ends ? mpiMissing(mpi) : "MPICH between hosts may not end (MPICH=1 tries it)";
+    const absent = mpiMissing(mpi);
     if (absent) console.log(`skipped: ${absent}`);
 
     test.skipIf(absent !== null).each([2, 3])("%d hosts give the weights of one process", async (count) => {
       const hosts = new Hosts(folder, count);
-      try {
-        const out = join(folder, `${mpi === "MPICH" ? "mpich" : "openmpi"}-${count}`);
-        const end = await runJob(mpi, PROGRAM, [...ARGS, "--out", out], {
+      const run = (attempt: number) =>
+        runJob(mpi, PROGRAM, [...ARGS, "--out", join(folder, `${mpi}-${count}-${attempt}`)], {
           ranks: count,
           launcherArgs: mpi === "MPICH" ? hosts.mpich : hosts.openMpi,
           wrap: (command) => hosts.onFirst(command),
           cwd: root,
         });
+      try {
+        let end = await run(0);
+        // one job in seventy hangs in MPI_Finalize, with the weights there: docs/distributed.md
+        for (let attempt = 1; attempt < 3 && mpi === "MPICH" && end.code !== 0; attempt++) {
+          expect(printedWeights(end)).toBe(alone);
+          end = await run(attempt);
+        }
         expect(end.output).toContain(`${count} ranks`);
         expect(weightsOf(end)).toBe(alone);
       } finally {
