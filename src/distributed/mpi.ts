@@ -75,7 +75,6 @@ const SIGNATURES = {
   Comm_size: "h p",
   Error_string: "int p p",
   Finalize: "",
-  Finalized: "p",
   Get_library_version: "p p",
   Iallreduce: "p p int h h h p",
   Ibarrier: "h p",
@@ -131,8 +130,16 @@ export class Mpi {
 
   /** The library's name and version: "Open MPI v4.1.4", "MPICH 4.0.2". */
   get version(): string {
-    const text = this.#text((bytes, length) => this.call("Get_library_version", bytes, length));
-    return text.split(/[\n,]/)[0].replace(/ Version:\s*/, " ");
+    return this.#description.split(/[\n,]/)[0].replace(/ Version:\s*/, " ");
+  }
+
+  /** Whether it is an MPICH whose messages between hosts go through UCX. */
+  get isMpichOverUcx(): boolean {
+    return /^MPICH\b.*\bch4:ucx\b/s.test(this.#description);
+  }
+
+  get #description(): string {
+    return this.#text((bytes, length) => this.call("Get_library_version", bytes, length));
   }
 
   #text(fill: (bytes: Uint8Array, length: Int32Array) => unknown): string {

@@ -5,6 +5,7 @@ import { linearMemory } from "../runtime/linear_memory.ts";
 import { settle } from "../runtime/parallel/pending.ts";
 import { Account, decodeReport, encodeReport, type RankReport, REPORT_BYTES, ranksText } from "./account.ts";
 import { loadLibrary, type NativeValue, nativeAddress } from "./ffi.ts";
+import { hydraEnd } from "./hydra_end.ts";
 import type { Mpi } from "./mpi.ts";
 import type { Collective, Exchange, Transport } from "./transport.ts";
 
@@ -21,8 +22,6 @@ const HEAD_START_MS = 1000;
 /** The C library, and the seconds that MPI gets for its end when all ranks are there. */
 const LIBC = ["libc.so.6", "libSystem.dylib"];
 const FINALIZE_SECONDS = 15;
-/** Calls, a millisecond apart, in which MPICH finishes its connections when all ranks have ended. */
-const CALLS_AT_END = 200;
 
 /** The number of integers in every `meet`, those of this file included: 64 bytes. */
 const MEET_LENGTH = 16;
@@ -219,26 +218,14 @@ export class MpiTransport implements Transport {
     const request = this.#request();
     this.#mpi.call("Ibarrier", this.#ending, request);
     this.#wait(request, "ended", "the end");
-    this.#finishMessages();
+    if (this.#account) this.#readReports(this.#account);
+    const finish = this.#mpi.isMpichOverUcx ? hydraEnd(process.env, this.worldSize) : null;
+    // what hangs here is ended by the system's alarm, and so is the job
     const alarm = loadLibrary(LIBC, [])?.func("alarm", ["int"]);
-    alarm?.(FINALIZE_SECONDS); // if MPI's end hangs all the same, the system ends the process, and so the job
-    this.#mpi.call("Finalize");
+    alarm?.(FINALIZE_SECONDS);
+    if (finish) finish();
+    else this.#mpi.call("Finalize");
     alarm?.(0);
-  }
-
-  /**
-   * Reads the reports that are left. MPICH over UCX finishes its connections while both sides call MPI, and in
-   * MPI_Finalize a rank whose own are finished answers no more: without these calls, most jobs on three hosts
-   * hung there (MPICH 4.0, TCP).
-   */
-  #finishMessages(): void {
-    const { anySource, ignoreStatus, kind, world } = this.#mpi.constants;
-    const calls = kind === "MPICH" ? CALLS_AT_END : 1;
-    for (let i = 0; i < calls; i++) {
-      if (this.#account) this.#readReports(this.#account);
-      else this.#mpi.call("Iprobe", anySource, REPORT, world, new Int32Array(1), ignoreStatus);
-      if (i < calls - 1) pause(1); // the others may need the core
-    }
   }
 
   /** Ends all ranks at once. */

@@ -18,11 +18,10 @@ describe.skipIf(missing !== null)("hosts", () => {
   let folder: string;
   let alone: string;
 
-  const printedWeights = ({ output }: JobEnd) => /weights ([0-9a-f]{16})/.exec(output)?.[1];
   const weightsOf = (end: JobEnd) => {
     expect(end.errors).not.toMatch(/Error/);
     expect(end.code).toBe(0);
-    return printedWeights(end);
+    return /weights ([0-9a-f]{16})/.exec(end.output)?.[1];
   };
 
   beforeAll(async () => {
@@ -39,20 +38,13 @@ describe.skipIf(missing !== null)("hosts", () => {
 
     test.skipIf(absent !== null).each([2, 3])("%d hosts give the weights of one process", async (count) => {
       const hosts = new Hosts(folder, count);
-      const run = (attempt: number) =>
-        runJob(mpi, PROGRAM, [...ARGS, "--out", join(folder, `${mpi}-${count}-${attempt}`)], {
+      try {
+        const end = await runJob(mpi, PROGRAM, [...ARGS, "--out", join(folder, `${mpi}-${count}`)], {
           ranks: count,
           launcherArgs: mpi === "MPICH" ? hosts.mpich : hosts.openMpi,
           wrap: (command) => hosts.onFirst(command),
           cwd: root,
         });
-      try {
-        let end = await run(0);
-        // one job in seventy hangs in MPI_Finalize, with the weights there: docs/distributed.md
-        for (let attempt = 1; attempt < 3 && mpi === "MPICH" && end.code !== 0; attempt++) {
-          expect(printedWeights(end)).toBe(alone);
-          end = await run(attempt);
-        }
         expect(end.output).toContain(`${count} ranks`);
         expect(weightsOf(end)).toBe(alone);
       } finally {
