@@ -185,6 +185,7 @@ export function mount(root: HTMLElement): () => void {
       grid.mark(chosen);
       brush.choose(chosen, columns.original[chosen]);
     } else brush.refresh();
+    enable(); // reports have a port of their own, so this one may come after the answer of open() or run()
   }
 
   async function showFingerprint(): Promise<void> {
