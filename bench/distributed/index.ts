@@ -1,23 +1,26 @@
 /**
  * Times training on two ranks against one, and the sum over ranks against MPI's own, in processes that take
- * turns. It needs Open MPI and two idle cores: other programs on the machine count against two ranks.
+ * turns. It needs Open MPI and two idle cores: other programs on the machine count against two ranks. With the
+ * usual number of jobs, the docs show the results after `npm run bench:report`.
  * usage: npm run bench:distributed -- 5
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { root } from "../lib/results.ts";
+import { resultsFolder, root, scratchFolder, writeResults } from "../lib/results.ts";
 import { median } from "../lib/statistics.ts";
+import { digits, printTable } from "../lib/table.ts";
+import type { DistributedRow } from "./rows.ts";
 
-const ROUNDS = Number(process.argv[2] ?? 5);
+const USUAL_JOBS = 5;
+const JOBS = Number(process.argv[2] ?? USUAL_JOBS);
 const BATCH = 64;
 const SHARDS = [2, 8];
+const LENGTHS = [111_000, 10_000_000];
 
-interface Times {
-  ms: number;
-  cpu: number;
-}
+/** Milliseconds by what was timed, one for each round. */
+type Times = Record<string, number[]>;
 
-function run(ranks: number, ...args: (string | number)[]): unknown {
+function run(ranks: number, ...args: (string | number)[]): Times {
   const env = {
     ...process.env,
     TSX_TSCONFIG_PATH: join(root, "tsconfig.json"),
@@ -30,39 +33,48 @@ function run(ranks: number, ...args: (string | number)[]): unknown {
 }
 
 /** Median of the ratios of two kinds of steps, each pair of the same round. */
-function ratio(jobs: readonly Record<string, Times[]>[], a: string, b: string, key: keyof Times): string {
-  return median(jobs.flatMap((job) => job[a].map((times, i) => times[key] / job[b][i][key]))).toFixed(2);
+function ratio(jobs: readonly Times[], a: string, b: string): number {
+  return median(jobs.flatMap((job) => job[a].map((ms, i) => ms / job[b][i])));
 }
 
-console.log(`a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank`);
-for (const shards of SHARDS) {
-  const jobs = Array.from({ length: ROUNDS }, () => run(2, "step", BATCH, shards) as Record<string, Times[]>);
-  console.log(
-    `\n${shards} shards, ${jobs.length * jobs[0].cut.length} rounds      ms  processor  faster than 1 rank  than 1 rank, not cut`,
-  );
-  for (const [name, title] of [
-    ["whole", "1 rank, not cut"],
-    ["cut", "1 rank"],
-    ["together", "2 ranks"],
-    ["apart", "2 ranks that exchange nothing"],
-  ]) {
-    const [ms, cpu] = (["ms", "cpu"] as const).map((key) =>
-      median(jobs.flatMap((job) => job[name].map((t) => t[key]))),
-    );
-    const [cut, whole] = ["cut", "whole"].map((other) => `${ratio(jobs, other, name, "ms")} x`);
-    console.log(
-      `${title.padEnd(30)}${ms.toFixed(1).padStart(6)}${cpu.toFixed(1).padStart(11)}${cut.padStart(20)}${whole.padStart(22)}`,
-    );
-  }
+function stepRows(shards: number): DistributedRow[] {
+  const jobs = Array.from({ length: JOBS }, () => run(2, "step", BATCH, shards));
+  return Object.entries({
+    whole: "1 rank, not cut",
+    cut: "1 rank",
+    together: "2 ranks",
+    apart: "2 ranks that exchange nothing",
+  }).map(([name, title]) => ({
+    kind: "step",
+    name: `${shards} shards: ${title}`,
+    ms: median(jobs.flatMap((job) => job[name])),
+    faster: ratio(jobs, "cut", name),
+    fasterThanWhole: ratio(jobs, "whole", name),
+  }));
 }
-console.log();
-for (const length of [111_000, 10_000_000]) {
-  const all = Array.from({ length: ROUNDS }, () => run(2, "reduce", length) as Record<string, number[]>);
-  const of = (name: string) => all.map((times) => median(times[name]));
-  for (const name of ["tree", "tree after meeting", "MPI_Allreduce"]) {
-    const ratio = median(of(name).map((ms, i) => ms / of("MPI_Allreduce")[i]));
-    console.log(
-      `${length} floats, 2 ranks, ${name}: ${median(of(name)).toFixed(3)} ms, ${ratio.toFixed(2)} x MPI_Allreduce`,
-    );
-  }
+
+function sumRows(length: number): DistributedRow[] {
+  const jobs = Array.from({ length: JOBS }, () => run(2, "reduce", length));
+  return ["tree", "tree after meeting", "MPI_Allreduce"].map((name) => ({
+    kind: "sum",
+    name: `${length.toLocaleString("en")} floats: ${name}`,
+    ms: median(jobs.map((job) => median(job[name]))),
+    longer: median(jobs.map((job) => median(job[name]) / median(job.MPI_Allreduce))),
+  }));
 }
+
+const rows = [...SHARDS.flatMap(stepRows), ...LENGTHS.flatMap(sumRows)];
+const title = `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank`;
+const steps = rows.flatMap((row) => (row.kind === "step" ? [row] : []));
+printTable(
+  title,
+  ["", "ms", "faster than 1 rank", "than 1 rank, not cut"],
+  steps.map((row) => [row.name, digits(row.ms), digits(row.faster), digits(row.fasterThanWhole)]),
+);
+const sums = rows.flatMap((row) => (row.kind === "sum" ? [row] : []));
+printTable(
+  "the sum over 2 ranks",
+  ["", "ms", "times MPI_Allreduce"],
+  sums.map((row) => [row.name, digits(row.ms), digits(row.longer)]),
+);
+writeResults(JOBS === USUAL_JOBS ? resultsFolder : scratchFolder, "distributed", { jobs: JOBS, batch: BATCH }, rows);

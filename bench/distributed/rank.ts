@@ -22,18 +22,11 @@ const [kind, size, given] = process.argv.slice(2);
 /** Steps in a row of one kind, which are timed together. */
 const STEPS = 5;
 
-/** Milliseconds of wall clock and of this process' processor time. */
-interface Times {
-  ms: number;
-  cpu: number;
-}
-
-function time(body: () => void): Times {
-  const [began, before] = [performance.now(), process.cpuUsage()];
+function millisecondsOf(body: () => void): number {
+  const began = performance.now();
   body();
   settle();
-  const { user, system } = process.cpuUsage(before);
-  return { ms: performance.now() - began, cpu: (user + system) / 1000 };
+  return performance.now() - began;
 }
 
 /**
@@ -66,16 +59,16 @@ function steps(batch: number, shards: number, rounds: number): object {
   const alone = { whole: step(undefined, false), cut: step(undefined, true) };
   const together = step(group, true);
   const apart = step(undefined, true, batch / group.worldSize, shards / group.worldSize);
-  const times: Record<string, Times[]> = { whole: [], cut: [], together: [], apart: [] };
+  const times: Record<string, number[]> = { whole: [], cut: [], together: [], apart: [] };
   for (let round = -1; round < rounds; round++) {
     for (const [name, body] of Object.entries({ ...alone, together, apart })) {
       group.barrier();
       if (group.rank !== 0 && Object.hasOwn(alone, name)) continue;
       body(); // a processor that has slept begins slowly
-      const taken = time(() => {
+      const taken = millisecondsOf(() => {
         for (let i = 0; i < STEPS; i++) body();
       });
-      if (round >= 0) times[name].push({ ms: taken.ms / STEPS, cpu: taken.cpu / STEPS });
+      if (round >= 0) times[name].push(taken / STEPS);
     }
   }
   return times;
@@ -104,7 +97,7 @@ async function reductions(length: number): Promise<object> {
   for (let round = 0; round < (length > 1e6 ? 15 : 600); round++) {
     for (const [name, body] of Object.entries(bodies)) {
       group.barrier();
-      times[name].push(time(body).ms);
+      times[name].push(millisecondsOf(body));
     }
     if (round % 10 === 9) await wait(20);
   }

@@ -7,7 +7,7 @@ import { fillIn } from "./markdown.ts";
 import { tablesOf } from "./tables.ts";
 
 /** The documents that contain such tables. */
-export const DOCS = ["README.md", "docs/benchmarks.md", "docs/platforms.md", "bench/README.md"];
+export const DOCS = ["README.md", "docs/benchmarks.md", "docs/platforms.md", "docs/distributed.md", "bench/README.md"];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const tables = tablesOf(resultsFolder);

@@ -1,6 +1,7 @@
 /** All tables of the docs, made from the files of results alone. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { DistributedRow } from "../distributed/rows.ts";
 import { type Results, readResults } from "../lib/results.ts";
 import { digits, percent } from "../lib/table.ts";
 import type { BatchRow } from "../suites/batches.ts";
@@ -163,6 +164,17 @@ export function tablesOf(folder: string): Record<string, string> {
       ({ batch, threads, msPerImage, relative }) => [
         [String(batch), String(threads), digits(msPerImage), digits(relative.median)],
       ],
+    ),
+    "distributed-steps": table(
+      read<DistributedRow>("distributed"),
+      ["a step", "ms", "faster than 1 rank", "than 1 rank, not cut"],
+      (row) =>
+        row.kind === "step"
+          ? [[row.name, digits(row.ms), `${digits(row.faster)} x`, `${digits(row.fasterThanWhole)} x`]]
+          : [],
+    ),
+    "distributed-sums": table(read<DistributedRow>("distributed"), ["a sum", "ms", "times `MPI_Allreduce`"], (row) =>
+      row.kind === "sum" ? [[row.name, digits(row.ms), `${digits(row.longer)} x`]] : [],
     ),
     startup: table(read<StartupRow>("startup"), ["", "ms", "half of the processes"], (row) => [
       [row.name, digits(row.ms), range(row)],
