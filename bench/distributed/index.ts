@@ -1,7 +1,7 @@
 /**
  * Times training on two ranks against one, and the sum over ranks against MPI's own, in processes that take
- * turns. It needs Open MPI and two idle cores: other programs on the machine count against two ranks. With the
- * usual number of jobs, the docs show the results after `npm run bench:report`.
+ * turns. It needs Open MPI and two idle cores: other programs on the machine count against two ranks. With
+ * the usual number of jobs, the docs show the results after `npm run bench:report`.
  * usage: npm run bench:distributed -- 5
  */
 import { execFileSync } from "node:child_process";

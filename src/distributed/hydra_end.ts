@@ -5,15 +5,15 @@ import { nodeModule } from "../runtime/node_module.ts";
  *
  * In MPI_Finalize, MPICH over UCX closes the connections of a rank, which the others may have to answer. But
  * a rank that has closed its own waits for hydra there, and answers no more: by TCP, most jobs on three hosts
- * hung (MPICH 4.0.2, UCX 1.13.1). All that hydra needs is what MPI_Finalize tells it at last: that this
- * process waits for all others, and then that it ends. These are two lines of text of the protocol PMI-1, on
+ * hung (MPICH 4.0.2, UCX 1.13.1). What hydra needs is only the last part of MPI_Finalize: the process says
+ * that it waits for all others, and then that it ends. These are two lines of text of the protocol PMI-1, on
  * a file descriptor that hydra gives to each process.
  *
  * @param env the environment variables of the process
  */
 export function hydraEnd(env: Readonly<Record<string, string | undefined>>, worldSize: number): (() => void) | null {
   const fs = nodeModule("node:fs");
-  // hydra says how many ranks this host has; Slurm, whose PMI-2 has another protocol, does not
+  // hydra gives the number of ranks on this host; Slurm, whose PMI-2 has another protocol, does not
   const onThisHost = Number(env.MPI_LOCALNRANKS ?? worldSize);
   const descriptor = Number(env.PMI_FD ?? Number.NaN);
   if (!fs || Number.isNaN(descriptor) || onThisHost >= worldSize) return null;

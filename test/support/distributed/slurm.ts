@@ -133,13 +133,17 @@ export class Slurm {
     return Array.from(output.matchAll(/^\s*(\d+)\s+\d+\s+0\s+\d+/gm), ([, pid]) => Number(pid));
   }
 
-  /** Waits until a job is in the queue again. */
+  /**
+   * Waits until a job is in the queue again, and may start: in the second in which slurmd has ended a job it
+   * takes the job's credential for revoked, and a job that starts then fails.
+   */
   async requeued(job: string): Promise<void> {
     const isPending = async () => (await this.field(job, "JobState")) === "PENDING";
     await until(
       `requeue of job ${job}`,
       async () => (await this.field(job, "Restarts")) === "1" && (await isPending()),
     );
+    await wait(3000);
   }
 
   /**
