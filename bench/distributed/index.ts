@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { resultsFolder, root, scratchFolder, writeResults } from "../lib/results.ts";
 import { median } from "../lib/statistics.ts";
 import { digits, printTable } from "../lib/table.ts";
-import type { DistributedRow } from "./rows.ts";
+import type { DistributedRow, StepRow, SumRow } from "./rows.ts";
 
 const USUAL_JOBS = 5;
 const JOBS = Number(process.argv[2] ?? USUAL_JOBS);
@@ -37,7 +37,7 @@ function ratio(jobs: readonly Times[], a: string, b: string): number {
   return median(jobs.flatMap((job) => job[a].map((ms, i) => ms / job[b][i])));
 }
 
-function stepRows(shards: number): DistributedRow[] {
+function stepRows(shards: number): StepRow[] {
   const jobs = Array.from({ length: JOBS }, () => run(2, "step", BATCH, shards));
   return Object.entries({
     whole: "1 rank, not cut",
@@ -53,7 +53,7 @@ function stepRows(shards: number): DistributedRow[] {
   }));
 }
 
-function sumRows(length: number): DistributedRow[] {
+function sumRows(length: number): SumRow[] {
   const jobs = Array.from({ length: JOBS }, () => run(2, "reduce", length));
   return ["tree", "tree after meeting", "MPI_Allreduce"].map((name) => ({
     kind: "sum",
@@ -63,18 +63,17 @@ function sumRows(length: number): DistributedRow[] {
   }));
 }
 
-const rows = [...SHARDS.flatMap(stepRows), ...LENGTHS.flatMap(sumRows)];
-const title = `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank`;
-const steps = rows.flatMap((row) => (row.kind === "step" ? [row] : []));
+const steps = SHARDS.flatMap(stepRows);
 printTable(
-  title,
+  `a training step of the inpainting autoencoder, batch ${BATCH}, one thread for each rank`,
   ["", "ms", "faster than 1 rank", "than 1 rank, not cut"],
   steps.map((row) => [row.name, digits(row.ms), digits(row.faster), digits(row.fasterThanWhole)]),
 );
-const sums = rows.flatMap((row) => (row.kind === "sum" ? [row] : []));
+const sums = LENGTHS.flatMap(sumRows);
 printTable(
   "the sum over 2 ranks",
   ["", "ms", "times MPI_Allreduce"],
   sums.map((row) => [row.name, digits(row.ms), digits(row.longer)]),
 );
-writeResults(JOBS === USUAL_JOBS ? resultsFolder : scratchFolder, "distributed", { jobs: JOBS, batch: BATCH }, rows);
+const folder = JOBS === USUAL_JOBS ? resultsFolder : scratchFolder;
+writeResults<DistributedRow>(folder, "distributed", { jobs: JOBS, batch: BATCH }, [...steps, ...sums]);
